@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * libredux: find and cut redundancy in image datasets, medical volumes first. */
+#ifndef REDUX_H
+#define REDUX_H
+
+#include <redux/array.h>
+#include <redux/context.h>
+#include <redux/entropy.h>
+#include <redux/export.h>
+#include <redux/hash.h>
+#include <redux/metric.h>
+#include <redux/picture.h>
+#include <redux/random.h>
+#include <redux/resize.h>
+#include <redux/ssim.h>
+#include <redux/status.h>
+#include <redux/tensor.h>
+#include <redux/version.h>
+#include <redux/volume.h>
+#include <redux/window.h>
+
+#endif

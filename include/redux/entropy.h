@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ * Shannon entropy and what follows from joint histograms: conditional entropy, mutual information,
+ * its normalisations, variation of information. Everything is in bits unless it says nats. */
+#ifndef REDUX_ENTROPY_H
+#define REDUX_ENTROPY_H
+
+#include <redux/tensor.h>
+
+REDUX_BEGIN_DECLS
+
+/** How values become histogram bins. Set it up with REDUX_HISTOGRAM_OPTIONS_INIT. */
+typedef struct redux_histogram_options {
+    size_t struct_size;
+    int32_t bins; /**< 2 to 256; 0 (default): 256 */
+    /** 0 (default): a fixed grid. uint8: bin = value * bins / 256 (with 256 bins the values
+     *  themselves, scikit-learn's labels). float32, values within [0, 1] (others are clipped, NaN
+     *  is 0): bin = min(floor(value * bins), bins - 1).
+     *  1: equal bins over each image's own minimum ... maximum, the last closed, as
+     *  numpy.histogram(dd) and scikit-image do; a constant image fills one bin. */
+    int32_t own_range;
+} redux_histogram_options;
+
+#define REDUX_HISTOGRAM_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(redux_histogram_options), 0, 0                                                      \
+    }
+
+/** All that the joint histogram of two images tells. */
+typedef struct redux_information {
+    double entropy_a, entropy_b; /**< H(A), H(B), bits */
+    double joint;                /**< H(A, B), bits */
+    double mutual;               /**< I(A; B) = H(A) + H(B) - H(A, B), bits, >= 0 */
+    double a_given_b, b_given_a; /**< H(A | B), H(B | A), bits, >= 0 */
+    double variation;            /**< variation of information H(A | B) + H(B | A), bits */
+    /** I / mean(H(A), H(B)), 0 to 1, scikit-learn's arithmetic NMI; two constant images: 1, else
+     *  0 where I is 0. */
+    double nmi_arithmetic;
+    /** (H(A) + H(B)) / H(A, B), 1 to 2, scikit-image's (Studholme); two constant images: 1 (where
+     *  scikit-image gives NaN). */
+    double nmi_studholme;
+} redux_information;
+
+/** Shannon entropy of one image in bits: [H, W] uint8 or float32, at least one pixel (an empty
+ * image is REDUX_E_INVALID). With 256 bins on uint8 it is scikit-image's shannon_entropy. `options`
+ * may be NULL. Since 0.1. */
+REDUX_API redux_status redux_entropy(double *out, redux_context *context, const redux_tensor *image,
+                                     const redux_histogram_options *options);
+
+/** Two images of the same shape and dtype ([H, W], uint8 or float32). `options` may be NULL.
+ * Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_information_compute(redux_information *out, redux_context *context,
+                                                 const redux_tensor *a, const redux_tensor *b,
+                                                 const redux_histogram_options *options);
+
+REDUX_END_DECLS
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * One interface over all redundancy metrics: one pair, one against many, all pairs under a
+ * threshold, the k nearest.
+ *
+ * A metric compares items: the rows of a tensor whose first axis counts them.
+ *   hamming             [N, bytes] uint8: hash codes                        distance, 0 ... 8 *
+ * bytes mutual information  [N, H, W] uint8 or float32: windowed slices         NMI, 0 ... 1 ssim
+ * [N, H, W] uint8 or float32: windowed slices         similarity, <= 1 cosine              [N, D]
+ * float32: embeddings, need not be normalised  similarity, -1 ... 1 "Redundant" means: a distance
+ * at or below the threshold, a similarity at or above it. Scores are the same bits for a pair
+ * whatever function asked for it and whatever the thread count. */
+#ifndef REDUX_METRIC_H
+#define REDUX_METRIC_H
+
+#include <redux/entropy.h>
+#include <redux/ssim.h>
+#include <redux/tensor.h>
+
+REDUX_BEGIN_DECLS
+
+/** Opaque, immutable: may be used on several threads at once, each with its own context. */
+typedef struct redux_metric redux_metric;
+
+/** Number of differing bits. */
+REDUX_API redux_status redux_metric_new_hamming(redux_metric **out, redux_context *context);
+/** nmi_arithmetic of redux_information. `options` may be NULL. */
+REDUX_API redux_status redux_metric_new_mutual_information(redux_metric **out,
+                                                           redux_context *context,
+                                                           const redux_histogram_options *options);
+/** redux_ssim. `options` may be NULL. */
+REDUX_API redux_status redux_metric_new_ssim(redux_metric **out, redux_context *context,
+                                             const redux_ssim_options *options);
+/** Cosine of the angle between two vectors, by blocked single-precision matrix products; clamped to
+ *  [-1, 1]. A vector of zeros, or with a NaN or infinity in it, is like nothing: 0 to every vector,
+ *  itself included. */
+REDUX_API redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context);
+
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_metric_free(redux_metric *metric, redux_context *context);
+
+/** 1 when smaller scores mean more alike (hamming), else 0. Since 0.1. */
+REDUX_API int redux_metric_is_distance(const redux_metric *metric);
+
+/** The score of two items: tensors without the first axis ([bytes], [H, W], [D]). Errors:
+ *  REDUX_E_INVALID (shapes, dtypes), REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_metric_pair(double *out, redux_context *context,
+                                         const redux_metric *metric, const redux_tensor *a,
+                                         const redux_tensor *b);
+
+/** One item against every row of `many`; `scores` has room for as many. Since 0.1. */
+REDUX_API redux_status redux_metric_one_to_many(double *scores, redux_context *context,
+                                                const redux_metric *metric, const redux_tensor *one,
+                                                const redux_tensor *many);
+
+/** One redundant pair: first < second. */
+typedef struct redux_pair {
+    int64_t first, second;
+    double score;
+} redux_pair;
+
+/** Receives the pairs of redux_metric_pairs, in the order of `second`, then `first`; a value other
+ *  than 0 cancels. Called on the calling thread. */
+typedef int (*redux_pair_fn)(const redux_pair *pair, void *user);
+
+/** Every pair of rows of `items` that is redundant at `threshold`. Memory is bounded: never N x N.
+ *  Reports rows as progress. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY, REDUX_E_CANCELLED. Since
+ *  0.1. */
+REDUX_API redux_status redux_metric_pairs(redux_context *context, const redux_metric *metric,
+                                          const redux_tensor *items, double threshold,
+                                          redux_pair_fn found, void *user);
+
+/** For each row of `queries` the `k` most alike rows of `items`, best first, ties by lower index.
+ *  indices and scores have room for queries x k; where `items` has fewer than k rows the rest is -1
+ *  and NaN. A row is its own neighbour when both tensors hold it. Since 0.1. */
+REDUX_API redux_status redux_metric_nearest(int64_t *indices, double *scores,
+                                            redux_context *context, const redux_metric *metric,
+                                            const redux_tensor *queries, const redux_tensor *items,
+                                            int64_t k);
+
+REDUX_END_DECLS
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * How every function reports: a status, and a message kept per thread.
+ *
+ * A function that fails returns a status other than REDUX_OK, leaves its outputs as they were
+ * (unless its own text says otherwise) and sets this thread's message at the place where the
+ * failure happened: with the file, the dimension or the value at fault. The library never prints,
+ * aborts or exits. */
+#ifndef REDUX_STATUS_H
+#define REDUX_STATUS_H
+
+#include <redux/export.h>
+
+/** Values are pinned: new ones are appended, none is ever changed or reused. */
+typedef enum redux_status {
+    REDUX_OK = 0,
+    REDUX_E_INVALID = 1,     /**< an argument is wrong: null, out of range, shapes that differ */
+    REDUX_E_NO_MEMORY = 2,   /**< the allocator returned NULL */
+    REDUX_E_IO = 3,          /**< the operating system refused: open, read, write, sync, rename */
+    REDUX_E_NOT_FOUND = 4,   /**< no such file, folder, array or name */
+    REDUX_E_FORMAT = 5,      /**< a file is damaged, cut short or not what its name says */
+    REDUX_E_UNSUPPORTED = 6, /**< well-formed, but a kind that this build does not read */
+    REDUX_E_LIMIT = 7,       /**< larger than redux_context_options.max_bytes, or than a counter */
+    REDUX_E_CANCELLED = 8    /**< the progress callback asked to stop */
+} redux_status;
+
+REDUX_BEGIN_DECLS
+
+/** A short English name of `status`, for example "damaged file". Static storage, never NULL. Any
+ *  thread. Since 0.1. */
+REDUX_API const char *redux_status_string(redux_status status);
+
+/** The message of the last failure on the calling thread, or "" when there was none. It stays
+ *  valid until the next libredux call on this thread that fails. Since 0.1. */
+REDUX_API const char *redux_error_message(void);
+
+REDUX_END_DECLS
+#endif

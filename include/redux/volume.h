@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Volumes and datasets: NIfTI files, folders of pictures, arrays; slice by slice.
+ *
+ * A dataset is an ordered list of volumes found from paths; only names and headers are read to make
+ * it. A volume is opened to get at its pixels, and is then the only thing in memory. */
+#ifndef REDUX_VOLUME_H
+#define REDUX_VOLUME_H
+
+#include <redux/tensor.h>
+
+REDUX_BEGIN_DECLS
+
+/** Opaque: volumes found under some paths. Read-only after it was made: any thread may ask it. */
+typedef struct redux_dataset redux_dataset;
+/** Opaque: one opened volume. */
+typedef struct redux_volume redux_volume;
+
+typedef enum redux_volume_kind {
+    REDUX_VOLUME_NIFTI = 0,    /**< .nii, .nii.gz, .hdr with .img (also .img.gz) */
+    REDUX_VOLUME_PICTURES = 1, /**< the PNG and JPEG files of one folder, in natural order */
+    REDUX_VOLUME_NPY = 2,      /**< .npy of (H, W), (N, H, W) or (N, H, W, 3|4) */
+    REDUX_VOLUME_NPZ = 3       /**< one such array of an .npz; its source is FILE.npz:KEY */
+} redux_volume_kind;
+
+/** How the slices of a NIfTI volume are taken. */
+typedef enum redux_orientation {
+    /** Slices along the storage axis that is closest to the patient's long axis, shown as
+     *  radiologists do: rows to posterior, columns to the patient's left. Slice numbers are
+     *  indices along that axis as stored: reorientation never renumbers. */
+    REDUX_ORIENTATION_AXIAL = 0,
+    /** As the paper's script: slices along the third storage axis, rows along the second, columns
+     *  along the first, nothing flipped. */
+    REDUX_ORIENTATION_STORED = 1
+} redux_orientation;
+
+/** How the slices of one volume may be visited. */
+typedef struct redux_dataset_options {
+    size_t struct_size;
+    redux_orientation orientation;
+    int32_t frame; /**< which frame of a 4-D NIfTI; -1: a file with more than one is an error */
+    int32_t
+        skip_errors; /**< 1: unusable inputs are left out and listed, 0: the first one ends it */
+} redux_dataset_options;
+
+#define REDUX_DATASET_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(redux_dataset_options), REDUX_ORIENTATION_AXIAL, -1, 0                              \
+    }
+
+/** What is known of a volume without opening it. Strings belong to the dataset. */
+typedef struct redux_volume_info {
+    redux_volume_kind kind;
+    redux_dtype dtype;  /**< as stored; for pictures, of the first one */
+    const char *source; /**< the file; FILE.npz:KEY; for pictures the folder */
+    int64_t slices;
+    int64_t height, width;   /**< of a slice, as redux_volume_slice gives it; first picture's */
+    double slope, intercept; /**< value = slope * stored + intercept; 1 and 0 where none */
+    double spacing[3];       /**< mm between slices, rows, columns; 0 where unknown */
+    uint64_t bytes;          /**< of the file, or of all the pictures */
+    int32_t same_slices;     /**< 1: slice k is slice k in both orientations */
+} redux_volume_info;
+
+/** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
+ *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
+ *  pictures are one volume, at the place of the first of them. Pictures named directly, one after
+ *  the other and from the same folder, are one volume too. Other files in folders are ignored;
+ *  named directly they are an error. `FILE.npz:KEY` names one array. Headers are read and checked.
+ *  The caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input),
+ *  REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with
+ *  skip_errors only REDUX_E_NOT_FOUND when nothing is left, REDUX_E_NO_MEMORY and
+ *  REDUX_E_CANCELLED. Since 0.1. */
+REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
+                                          const char *const *paths, int64_t path_count,
+                                          const redux_dataset_options *options);
+
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_dataset_free(redux_dataset *dataset);
+
+/** The number of volumes; of slices in all of them. Since 0.1. */
+REDUX_API int64_t redux_dataset_volumes(const redux_dataset *dataset);
+REDUX_API int64_t redux_dataset_slices(const redux_dataset *dataset);
+
+/** Errors: REDUX_E_INVALID (index). Since 0.1. */
+REDUX_API redux_status redux_dataset_volume_info(redux_volume_info *out,
+                                                 const redux_dataset *dataset, int64_t volume);
+
+/** The name of a slice in results: *source (the dataset's string) and *index: for a picture its own
+ *  path and 0, else the volume's source and the slice number. Errors: REDUX_E_INVALID. Since 0.1.
+ */
+REDUX_API redux_status redux_dataset_slice_name(const char **source, int64_t *index,
+                                                const redux_dataset *dataset, int64_t volume,
+                                                int64_t slice);
+
+/** What redux_dataset_open left out (skip_errors): how many, and for each its path and why. Strings
+ *  belong to the dataset; NULL for an index out of range. Since 0.1. */
+REDUX_API int64_t redux_dataset_skipped(const redux_dataset *dataset);
+REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index);
+REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
+
+/** CRC-32 (zlib's) over the bytes of the volume's files as they lie on disk, pictures in order.
+ *  Reads them once. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
+                                              const redux_dataset *dataset, int64_t volume);
+
+/** Opens a volume of a dataset: a NIfTI file or npz member is read whole, an uncompressed npy is
+ *  mapped, pictures are decoded when asked for. The dataset must outlive it. The caller owns *out.
+ *  Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_FORMAT (cut short, bad checksum; or the file has
+ *  changed since redux_dataset_open), REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY,
+ *  REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_volume_open(redux_volume **out, redux_context *context,
+                                         const redux_dataset *dataset, int64_t volume);
+
+/** NULL is allowed. Views taken from it stay valid: they share its memory. Since 0.1. */
+REDUX_API void redux_volume_free(redux_volume *volume, redux_context *context);
+
+/** Slice `index`, [H, W], native byte order, dtype as stored (before slope and intercept); colour
+ *  is turned into luma (redux_image_luma). A view where that is possible, else a new tensor; the
+ *  caller releases it. May be called on one volume from several threads at once. Errors: as
+ *  redux_volume_open. Since 0.1. */
+REDUX_API redux_status redux_volume_slice(redux_tensor *out, redux_context *context,
+                                          const redux_volume *volume, int64_t index);
+
+/** The same in an orientation other than the dataset's, where info.same_slices is 1; else as
+ *  redux_volume_slice. Since 0.1. */
+REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
+                                                   const redux_volume *volume, int64_t index,
+                                                   redux_orientation orientation);
+
+REDUX_END_DECLS
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * What every room of the library uses: failing, allocating, running in parallel. Internal. */
+#ifndef RDX_BASE_H
+#define RDX_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <redux/context.h>
+#include <redux/status.h>
+#include <redux/tensor.h>
+
+#define RDX_ALIGNMENT 64
+#define RDX_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define RDX_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define RDX_COUNT(array) ((int64_t)(sizeof(array) / sizeof((array)[0])))
+
+/* Return early, handing a failure upwards untouched. */
+#define RDX_TRY(expression)                                                                        \
+    do {                                                                                           \
+        redux_status rdx_try_status = (expression);                                                \
+        if (rdx_try_status != REDUX_OK)                                                            \
+            return rdx_try_status;                                                                 \
+    } while (0)
+
+/* Sets this thread's message and returns `status`. Called where the failure happens, only there. */
+redux_status rdx_fail(redux_status status, const char *format, ...) REDUX_PRINTF(2, 3);
+/* Carries a worker's failure over to the calling thread. */
+redux_status rdx_fail_again(redux_status status, const char *message);
+
+/* `count` x `size` bytes, uninitialised, 64-byte aligned. *out is set to NULL on failure; 0 bytes
+ * give a pointer that can be freed. rdx_free(NULL) does nothing. */
+redux_status rdx_alloc(redux_context *context, void **out, uint64_t count, uint64_t size);
+redux_status rdx_alloc_zero(redux_context *context, void **out, uint64_t count, uint64_t size);
+/* Grows a block of `*capacity` items to hold at least `needed`, keeping `used` of them. */
+redux_status rdx_grow(redux_context *context, void **block, int64_t *capacity, int64_t used,
+                      int64_t needed, uint64_t size);
+void rdx_free(redux_context *context, void *block);
+/* A copy of a C string; of the first `length` bytes of it. */
+redux_status rdx_strdup(redux_context *context, char **out, const char *text);
+redux_status rdx_strndup(redux_context *context, char **out, const char *text, size_t length);
+/* REDUX_E_LIMIT when a block of that many bytes would be refused; the caller names the culprit. */
+bool rdx_bytes_allowed(const redux_context *context, uint64_t count, uint64_t size);
+
+void rdx_log(redux_context *context, redux_log_level level, const char *format, ...)
+    REDUX_PRINTF(3, 4);
+/* REDUX_E_CANCELLED when the callback asks for it. On the calling thread only. */
+redux_status rdx_progress(redux_context *context, int64_t done, int64_t total);
+
+/* Runs task(i, user) for every i in 0 ... count - 1, each once, in any order and on any thread of
+ * the pool, the caller's among them; returns when all are done. Tiles must not depend on the number
+ * of threads. The failure of the lowest index that failed is returned; after one, tasks that have
+ * not begun may be left out. Called from within a task it runs inline. */
+typedef redux_status (*rdx_task_fn)(int64_t index, void *user);
+redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user);
+/* As rdx_parallel, and reports first + done of total finished tasks as progress. */
+redux_status rdx_parallel_progress(redux_context *context, int64_t count, rdx_task_fn task,
+                                   void *user, int64_t first, int64_t total);
+/* True on a pool thread, or in a task: a nested rdx_parallel would run inline. */
+bool rdx_in_task(void);
+
+/* The pool (threads.c). */
+typedef struct rdx_pool rdx_pool;
+redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads);
+void rdx_pool_free(rdx_pool *pool, redux_context *context);
+int rdx_pool_threads(const rdx_pool *pool);
+rdx_pool *rdx_context_pool(const redux_context *context);
+
+/* Options structs start with their size: checks it, and copies what the caller has over the
+ * defaults in `known`. A larger struct is accepted when its unknown tail is zero. */
+redux_status rdx_read_options(void *known, size_t known_size, const void *given, const char *name);
+
+/* Instruction sets, in order. */
+typedef enum rdx_tier { RDX_PORTABLE = 0, RDX_AVX2 = 1, RDX_AVX512 = 2 } rdx_tier;
+rdx_tier rdx_cpu_tier(void);
+
+/* Checks that hold before any use of a caller's tensor: rank, dtype, shape >= 0, data. `dtype` 0
+ * accepts any. `name` is the argument's, for the message. */
+redux_status rdx_tensor_check(const redux_tensor *tensor, int32_t ndim, redux_dtype dtype,
+                              const char *name);
+/* Element (i, ...) as double, by dtype. */
+double rdx_load(const void *data, int64_t index, redux_dtype dtype);
+
+#endif

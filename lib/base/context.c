@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ * The context: allocator, log, progress, limits. Its thread pool is in threads.c. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base.h"
+#include "storage.h"
+
+struct redux_context {
+    redux_context_options options;
+    pthread_mutex_t log_mutex;
+    rdx_pool *pool;
+};
+
+static void *default_allocate(size_t size, size_t alignment, void *user)
+{
+    void *block = NULL;
+    (void)user;
+    return posix_memalign(&block, alignment, size) == 0 ? block : NULL;
+}
+
+static void default_deallocate(void *block, void *user)
+{
+    (void)user;
+    free(block);
+}
+
+static int processors(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return RDX_MAX(1, CPU_COUNT(&set));
+    return (int)RDX_MAX(1, sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+/* Defined by OpenBLAS alone; another BLAS has no such switch, and then the symbol is NULL. */
+extern void openblas_set_num_threads(int threads) __attribute__((weak));
+
+redux_status redux_context_new(redux_context **out, const redux_context_options *options)
+{
+    redux_context_options known = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *context;
+    redux_status status;
+
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_context_new: out is NULL");
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_context_options"));
+    if ((known.allocate == NULL) != (known.deallocate == NULL))
+        return rdx_fail(REDUX_E_INVALID, "redux_context_options: set both allocator functions");
+    if (known.threads < REDUX_THREADS_ALL || known.threads > 4096)
+        return rdx_fail(REDUX_E_INVALID, "redux_context_options: threads is %d",
+                        (int)known.threads);
+    if ((known.flags & ~(uint32_t)REDUX_CONTEXT_OWNS_BLAS) != 0)
+        return rdx_fail(REDUX_E_INVALID, "redux_context_options: unknown flags 0x%x",
+                        (unsigned)known.flags);
+    if (known.allocate == NULL) {
+        known.allocate = default_allocate;
+        known.deallocate = default_deallocate;
+    }
+    if (known.max_bytes == 0) {
+        long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+        known.max_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
+    }
+    if (known.threads == REDUX_THREADS_ALL)
+        known.threads = processors();
+
+    context = known.allocate(sizeof *context, RDX_ALIGNMENT, known.allocator_user);
+    if (context == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "no memory for a context");
+    context->options = known;
+    context->pool = NULL;
+    pthread_mutex_init(&context->log_mutex, NULL);
+    if (known.threads > 1) {
+        status = rdx_pool_new(&context->pool, context, known.threads);
+        if (status != REDUX_OK) {
+            redux_context_free(context);
+            return status;
+        }
+    }
+    if ((known.flags & REDUX_CONTEXT_OWNS_BLAS) != 0 && openblas_set_num_threads != NULL)
+        openblas_set_num_threads(1);
+    *out = context;
+    return REDUX_OK;
+}
+
+void redux_context_free(redux_context *context)
+{
+    if (context == NULL)
+        return;
+    rdx_pool_free(context->pool, context);
+    pthread_mutex_destroy(&context->log_mutex);
+    context->options.deallocate(context, context->options.allocator_user);
+}
+
+int redux_context_threads(const redux_context *context)
+{
+    return context == NULL || context->pool == NULL ? 1 : rdx_pool_threads(context->pool);
+}
+
+rdx_pool *rdx_context_pool(const redux_context *context)
+{
+    return context == NULL ? NULL : context->pool;
+}
+
+static uint64_t max_bytes(const redux_context *context)
+{
+    return context == NULL ? (uint64_t)PTRDIFF_MAX
+                           : RDX_MIN(context->options.max_bytes, (uint64_t)PTRDIFF_MAX);
+}
+
+bool rdx_bytes_allowed(const redux_context *context, uint64_t count, uint64_t size)
+{
+    return size == 0 || count <= max_bytes(context) / size;
+}
+
+redux_status rdx_alloc(redux_context *context, void **out, uint64_t count, uint64_t size)
+{
+    size_t bytes;
+    *out = NULL;
+    if (!rdx_bytes_allowed(context, count, size))
+        return rdx_fail(REDUX_E_LIMIT, "%llu x %llu bytes are more than the limit of %llu",
+                        (unsigned long long)count, (unsigned long long)size,
+                        (unsigned long long)max_bytes(context));
+    bytes = RDX_MAX((size_t)(count * size), 1);
+    *out = context == NULL
+               ? default_allocate(bytes, RDX_ALIGNMENT, NULL)
+               : context->options.allocate(bytes, RDX_ALIGNMENT, context->options.allocator_user);
+    if (*out == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "no memory for %zu bytes", bytes);
+    return REDUX_OK;
+}
+
+redux_status rdx_alloc_zero(redux_context *context, void **out, uint64_t count, uint64_t size)
+{
+    RDX_TRY(rdx_alloc(context, out, count, size));
+    memset(*out, 0, (size_t)(count * size));
+    return REDUX_OK;
+}
+
+redux_status rdx_grow(redux_context *context, void **block, int64_t *capacity, int64_t used,
+                      int64_t needed, uint64_t size)
+{
+    int64_t wanted;
+    void *larger;
+    if (needed <= *capacity)
+        return REDUX_OK;
+    wanted = RDX_MAX(needed, *capacity + *capacity / 2 + 8);
+    RDX_TRY(rdx_alloc(context, &larger, (uint64_t)wanted, size));
+    if (used > 0)
+        memcpy(larger, *block, (size_t)used * (size_t)size);
+    rdx_free(context, *block);
+    *block = larger;
+    *capacity = wanted;
+    return REDUX_OK;
+}
+
+void rdx_free(redux_context *context, void *block)
+{
+    const rdx_allocator allocator = rdx_allocator_of(context);
+    rdx_allocator_free(&allocator, block);
+}
+
+rdx_allocator rdx_allocator_of(const redux_context *context)
+{
+    if (context == NULL)
+        return (rdx_allocator){NULL, NULL};
+    return (rdx_allocator){context->options.deallocate, context->options.allocator_user};
+}
+
+void rdx_allocator_free(const rdx_allocator *allocator, void *block)
+{
+    if (block == NULL)
+        return;
+    if (allocator->deallocate == NULL)
+        free(block);
+    else
+        allocator->deallocate(block, allocator->user);
+}
+
+redux_status rdx_strndup(redux_context *context, char **out, const char *text, size_t length)
+{
+    void *copy;
+    RDX_TRY(rdx_alloc(context, &copy, (uint64_t)length + 1, 1));
+    memcpy(copy, text, length);
+    ((char *)copy)[length] = '\0';
+    *out = copy;
+    return REDUX_OK;
+}
+
+redux_status rdx_strdup(redux_context *context, char **out, const char *text)
+{
+    return rdx_strndup(context, out, text, strlen(text));
+}
+
+void rdx_log(redux_context *context, redux_log_level level, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    if (context == NULL || context->options.log == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    pthread_mutex_lock(&context->log_mutex);
+    context->options.log(level, line, context->options.log_user);
+    pthread_mutex_unlock(&context->log_mutex);
+}
+
+redux_status rdx_progress(redux_context *context, int64_t done, int64_t total)
+{
+    if (context == NULL || context->options.progress == NULL)
+        return REDUX_OK;
+    if (context->options.progress(done, total, context->options.progress_user) != 0)
+        return rdx_fail(REDUX_E_CANCELLED, "cancelled after %lld of %lld", (long long)done,
+                        (long long)total);
+    return REDUX_OK;
+}

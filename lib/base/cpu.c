@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * Which instruction set the kernels use: the CPU's best, or less if REDUX_TIER says so. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base.h"
+
+static const char *const names[] = {"portable", "avx2", "avx512"};
+static rdx_tier chosen;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static rdx_tier best(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return RDX_PORTABLE;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vpopcntdq"))
+        return RDX_AVX512;
+    return RDX_AVX2;
+#else
+    return RDX_PORTABLE;
+#endif
+}
+
+static void choose(void)
+{
+    const char *wanted = getenv("REDUX_TIER");
+    chosen = best();
+    for (rdx_tier tier = RDX_PORTABLE; wanted != NULL && tier <= RDX_AVX512; tier++)
+        if (strcmp(wanted, names[tier]) == 0)
+            chosen = RDX_MIN(chosen, tier);
+}
+
+rdx_tier rdx_cpu_tier(void)
+{
+    pthread_once(&once, choose);
+    return chosen;
+}
+
+const char *redux_cpu_tier(void)
+{
+    return names[rdx_cpu_tier()];
+}

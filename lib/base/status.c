@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * Statuses, the per-thread message, the version, and the check of options structs. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <redux/version.h>
+#include "base.h"
+
+static _Thread_local char message[1024];
+
+const char *redux_status_string(redux_status status)
+{
+    switch (status) {
+    case REDUX_OK:
+        return "success";
+    case REDUX_E_INVALID:
+        return "invalid argument";
+    case REDUX_E_NO_MEMORY:
+        return "out of memory";
+    case REDUX_E_IO:
+        return "input or output error";
+    case REDUX_E_NOT_FOUND:
+        return "not found";
+    case REDUX_E_FORMAT:
+        return "damaged or malformed file";
+    case REDUX_E_UNSUPPORTED:
+        return "unsupported";
+    case REDUX_E_LIMIT:
+        return "limit exceeded";
+    case REDUX_E_CANCELLED:
+        return "cancelled";
+    }
+    return "unknown status";
+}
+
+const char *redux_error_message(void)
+{
+    return message;
+}
+
+redux_status rdx_fail(redux_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+redux_status rdx_fail_again(redux_status status, const char *text)
+{
+    if (text != message)
+        snprintf(message, sizeof message, "%s", text);
+    return status;
+}
+
+redux_status rdx_read_options(void *known, size_t known_size, const void *given, const char *name)
+{
+    size_t size;
+    if (given == NULL)
+        return REDUX_OK;
+    memcpy(&size, given, sizeof size);
+    if (size < sizeof size)
+        return rdx_fail(REDUX_E_INVALID, "%s: struct_size is %zu; set it with the INIT macro", name,
+                        size);
+    for (size_t i = known_size; i < size; i++)
+        if (((const unsigned char *)given)[i] != 0)
+            return rdx_fail(REDUX_E_INVALID,
+                            "%s: byte %zu is set, and this library (%s) knows only %zu bytes", name,
+                            i, REDUX_VERSION_STRING, known_size);
+    memcpy(known, given, RDX_MIN(size, known_size));
+    memcpy(known, &known_size, sizeof known_size);
+    return REDUX_OK;
+}
+
+int redux_version_number(void)
+{
+    return REDUX_VERSION_NUMBER;
+}
+
+const char *redux_version_string(void)
+{
+    return REDUX_VERSION_STRING;
+}

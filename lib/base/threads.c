@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ * One pool of threads per context, and the parallel loop over fixed tiles.
+ *
+ * Workers sleep on a condition variable between loops (no spinning: another process may need the
+ * processor). Tasks are claimed one by one under the mutex: tiles are large (micro- to
+ * milliseconds), so this costs nothing and keeps the order of claims ascending, which makes "the
+ * lowest index that failed" exact: every lower index was claimed before it. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include "base.h"
+
+typedef struct loop {
+    rdx_task_fn task;
+    void *user;
+    int64_t count, next, finished, failed_index;
+    redux_status status;
+    char message[1024];
+} loop;
+
+struct rdx_pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t work;     /* a loop has tasks, or the pool stops */
+    pthread_cond_t progress; /* a task has finished */
+    pthread_t *workers;
+    int worker_count;
+    bool stop;
+    loop *current;
+};
+
+static _Thread_local bool in_task;
+
+bool rdx_in_task(void)
+{
+    return in_task;
+}
+
+/* Claims and runs one task; the mutex is held on entry and on return. */
+static bool run_one(rdx_pool *pool, loop *work)
+{
+    redux_status status;
+    int64_t index;
+    if (work->next >= work->count)
+        return false;
+    index = work->next++;
+    pthread_mutex_unlock(&pool->mutex);
+    in_task = true;
+    status = work->task(index, work->user);
+    in_task = false;
+    pthread_mutex_lock(&pool->mutex);
+    if (status != REDUX_OK && index < work->failed_index) {
+        work->failed_index = index;
+        work->status = status;
+        snprintf(work->message, sizeof work->message, "%s", redux_error_message());
+    }
+    work->finished++;
+    if (status != REDUX_OK) { /* the unclaimed rest is left out */
+        work->finished += work->count - work->next;
+        work->next = work->count;
+    }
+    pthread_cond_signal(&pool->progress);
+    return true;
+}
+
+static void *worker_main(void *argument)
+{
+    rdx_pool *pool = argument;
+    pthread_mutex_lock(&pool->mutex);
+    while (!pool->stop)
+        if (pool->current == NULL || !run_one(pool, pool->current))
+            pthread_cond_wait(&pool->work, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
+{
+    void *block;
+    rdx_pool *pool;
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *pool));
+    pool = block;
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->progress, NULL);
+    redux_status status = rdx_alloc(context, &block, (uint64_t)threads, sizeof *pool->workers);
+    if (status != REDUX_OK) {
+        rdx_pool_free(pool, context);
+        return status;
+    }
+    pool->workers = block;
+    for (int i = 0; i < threads - 1; i++) {
+        int error = pthread_create(&pool->workers[i], NULL, worker_main, pool);
+        if (error != 0) {
+            rdx_pool_free(pool, context);
+            return rdx_fail(REDUX_E_IO, "cannot start a thread: %s", strerror(error));
+        }
+        pool->worker_count++;
+    }
+    *out = pool;
+    return REDUX_OK;
+}
+
+void rdx_pool_free(rdx_pool *pool, redux_context *context)
+{
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pool->stop = true;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->mutex);
+    for (int i = 0; i < pool->worker_count; i++)
+        pthread_join(pool->workers[i], NULL);
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->progress);
+    pthread_mutex_destroy(&pool->mutex);
+    rdx_free(context, pool->workers);
+    rdx_free(context, pool);
+}
+
+int rdx_pool_threads(const rdx_pool *pool)
+{
+    return pool->worker_count + 1;
+}
+
+/* On the calling thread alone: no pool, one task, or called from within a task. */
+static redux_status run_inline(redux_context *context, int64_t count, rdx_task_fn task, void *user,
+                               int64_t first, int64_t total)
+{
+    for (int64_t i = 0; i < count; i++) {
+        RDX_TRY(task(i, user));
+        if (total > 0 && !in_task)
+            RDX_TRY(rdx_progress(context, first + i + 1, total));
+    }
+    return REDUX_OK;
+}
+
+/* The progress callback is the host's code: it runs without the mutex. */
+static void report_progress(redux_context *context, rdx_pool *pool, loop *work, int64_t done,
+                            int64_t total)
+{
+    redux_status status;
+    pthread_mutex_unlock(&pool->mutex);
+    status = rdx_progress(context, done, total);
+    pthread_mutex_lock(&pool->mutex);
+    if (status != REDUX_OK && work->status == REDUX_OK) {
+        work->status = status;
+        work->failed_index = -1;
+        snprintf(work->message, sizeof work->message, "%s", redux_error_message());
+        work->finished += work->count - work->next;
+        work->next = work->count;
+    }
+}
+
+redux_status rdx_parallel_progress(redux_context *context, int64_t count, rdx_task_fn task,
+                                   void *user, int64_t first, int64_t total)
+{
+    rdx_pool *pool = rdx_context_pool(context);
+    loop work = {.task = task, .user = user, .count = count, .failed_index = INT64_MAX};
+
+    if (pool == NULL || in_task || count < 2)
+        return run_inline(context, count, task, user, first, total);
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->current = &work;
+    pthread_cond_broadcast(&pool->work);
+    for (int64_t reported = 0; work.finished < work.count;) {
+        if (!run_one(pool, &work) && work.finished < work.count)
+            pthread_cond_wait(&pool->progress, &pool->mutex);
+        if (total > 0 && work.status == REDUX_OK && work.finished > reported) {
+            reported = work.finished;
+            report_progress(context, pool, &work, first + reported, total);
+        }
+    }
+    pool->current = NULL;
+    pthread_mutex_unlock(&pool->mutex);
+    if (work.status != REDUX_OK)
+        return rdx_fail_again(work.status, work.message);
+    return REDUX_OK;
+}
+
+redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user)
+{
+    return rdx_parallel_progress(context, count, task, user, 0, 0);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Hamming distances of codes of 64-bit words.
+ *
+ * 64-bit codes under AVX-512: eight codes against eight queries at a time; the threshold test is
+ * put off to the minimum of the eight distances, which is hardly ever low enough. */
+
+static inline uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t words)
+{
+    uint32_t distance = 0;
+    for (int64_t w = 0; w < words; w++)
+        distance += (uint32_t)__builtin_popcountll(a[w] ^ b[w]);
+    return distance;
+}
+
+/* One query: the first of the kept codes from `start` on within the radius, or -1. */
+static int64_t hamming_first_one(const uint64_t *kept, int64_t start, int64_t kept_count,
+                                 const uint64_t *query, int64_t words, uint32_t radius)
+{
+    for (int64_t i = start; i < kept_count; i++)
+        if (hamming_distance(kept + i * words, query, words) <= radius)
+            return i;
+    return -1;
+}
+
+#if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
+#define HAMMING_QUERIES 8
+
+/* Where the first code within the radius of each of eight queries is. Queries that are done drop
+ * out only when all are: most have no hit at all. */
+static void hamming_first_block(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
+                                uint32_t radius, int64_t *first)
+{
+    const __m512i limit = _mm512_set1_epi64(radius);
+    __m512i query[HAMMING_QUERIES], distance[HAMMING_QUERIES];
+    int64_t i = 0;
+    unsigned open = (1U << HAMMING_QUERIES) - 1;
+
+    for (int q = 0; q < HAMMING_QUERIES; q++) {
+        query[q] = _mm512_set1_epi64((long long)queries[q]);
+        first[q] = -1;
+    }
+    for (; i + 8 <= kept_count && open != 0; i += 8) {
+        const __m512i codes = _mm512_loadu_si512(kept + i);
+        /* 64-bit lanes that hold at most 64: their 32-bit minimum is theirs, and quicker */
+        __m512i least = limit;
+#pragma GCC unroll 8
+        for (int q = 0; q < HAMMING_QUERIES; q++)
+            distance[q] = _mm512_popcnt_epi64(_mm512_xor_si512(codes, query[q]));
+        least = _mm512_min_epu32(_mm512_min_epu32(_mm512_min_epu32(distance[0], distance[1]),
+                                                  _mm512_min_epu32(distance[2], distance[3])),
+                                 _mm512_min_epu32(_mm512_min_epu32(distance[4], distance[5]),
+                                                  _mm512_min_epu32(distance[6], distance[7])));
+        if (__builtin_expect(_mm512_cmple_epu64_mask(least, limit) == 0, 1))
+            continue;
+        for (int q = 0; q < HAMMING_QUERIES; q++) {
+            const unsigned hits = _mm512_cmple_epu64_mask(distance[q], limit);
+            if (hits != 0 && (open >> q & 1) != 0) {
+                first[q] = i + __builtin_ctz(hits);
+                open &= ~(1U << q);
+            }
+        }
+    }
+    for (int q = 0; q < HAMMING_QUERIES; q++)
+        if ((open >> q & 1) != 0)
+            first[q] = hamming_first_one(kept, i, kept_count, queries + q, 1, radius);
+}
+#endif
+
+/* first[q]: the first of the kept codes whose distance to query q is at most `radius`, or -1. */
+static void hamming_first(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
+                          int64_t count, int64_t words, uint32_t radius, int64_t *first)
+{
+    int64_t q = 0;
+#if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
+    for (; words == 1 && q + HAMMING_QUERIES <= count; q += HAMMING_QUERIES)
+        hamming_first_block(kept, kept_count, queries + q, radius, first + q);
+#endif
+    for (; q < count; q++)
+        first[q] = hamming_first_one(kept, 0, kept_count, queries + q * words, words, radius);
+}

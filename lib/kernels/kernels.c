@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * Chooses the table of hot loops. */
+#include "base/base.h"
+#include "kernels.h"
+
+const rdx_kernels *rdx_kernels_get(void)
+{
+#if defined(__x86_64__)
+    switch (rdx_cpu_tier()) {
+    case RDX_AVX512:
+        return &rdx_kernels_avx512;
+    case RDX_AVX2:
+        return &rdx_kernels_avx2;
+    case RDX_PORTABLE:
+        break;
+    }
+#endif
+    return &rdx_kernels_portable;
+}

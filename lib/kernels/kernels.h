@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * The hot loops, one table of functions per instruction set. Internal.
+ *
+ * Each *_template.h is written once and compiled by tier_portable.c, tier_avx2.c and tier_avx512.c
+ * with that tier's compiler flags; inside, RDX_TIER_AVX2 and RDX_TIER_AVX512 select intrinsics
+ * where plain C is not enough. Integer results are equal in every tier; floating ones within the
+ * bound that the metric states. */
+#ifndef RDX_KERNELS_H
+#define RDX_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct rdx_kernels {
+    /* hamming_template.h */
+    void (*hamming_first)(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
+                          int64_t count, int64_t words, uint32_t radius, int64_t *first);
+} rdx_kernels;
+
+extern const rdx_kernels rdx_kernels_portable;
+#if defined(__x86_64__)
+extern const rdx_kernels rdx_kernels_avx2, rdx_kernels_avx512;
+#endif
+
+/* The table of the tier in use (rdx_cpu_tier). */
+const rdx_kernels *rdx_kernels_get(void);
+
+#endif

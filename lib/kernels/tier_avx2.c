@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * The hot loops for the avx2 tier; the Makefile gives this file its flags. */
+#define RDX_TIER_AVX2 1
+#include "tier_template.h"
+
+const rdx_kernels rdx_kernels_avx2 = RDX_KERNEL_TABLE;

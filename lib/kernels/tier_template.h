@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * All templates, and the table made of them. */
+#include <string.h>
+#if defined(RDX_TIER_AVX2) || defined(RDX_TIER_AVX512)
+#include <immintrin.h>
+#endif
+#include "kernels.h"
+#include "hamming_template.h"
+
+#define RDX_KERNEL_TABLE                                                                           \
+    {                                                                                              \
+        .hamming_first = hamming_first,                                                            \
+    }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * What a metric is made of, and what search and reduction ask of it. Internal.
+ *
+ * A metric turns each item once into its prepared form, a block of `layout.item_bytes` bytes (all
+ * that can be computed from one item alone), and then compares prepared items. Prepared items lie
+ * one after the other, so the kept ones of a reduction are one growing array. */
+#ifndef RDX_METRIC_H
+#define RDX_METRIC_H
+
+#include <redux/metric.h>
+#include "base/base.h"
+
+/* How items of one shape and dtype are prepared. */
+typedef struct rdx_layout {
+    redux_dtype dtype;
+    int64_t height, width; /* of an image; codes and vectors: 1 x elements */
+    size_t item_bytes;     /* of one prepared item; a multiple of 8, of 64 for images and vectors */
+    size_t scratch_bytes;  /* working memory of `prepare` and `score`, aligned to 64 bytes */
+} rdx_layout;
+
+typedef struct rdx_metric_ops {
+    const char *name;
+    int is_distance;
+    int32_t item_axes; /* 1 for codes and vectors, 2 for images */
+    /* Fills in item_bytes and scratch_bytes from dtype, height and width; refuses a dtype. */
+    redux_status (*layout)(const redux_metric *metric, rdx_layout *layout);
+    /* item: C-contiguous pixels or elements, of the layout's shape and dtype. */
+    void (*prepare)(const redux_metric *metric, const rdx_layout *layout, const void *item,
+                    void *prepared, void *scratch);
+    /* The score of two prepared items; symmetric to the bit. */
+    double (*score)(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                    const void *b, void *scratch);
+    /* For each of `count` candidates the first of the `kept` prepared items that is redundant with
+     * it, or -1, and the score. NULL: by `score`, one pair after the other. */
+    void (*first_redundant)(const redux_metric *metric, const rdx_layout *layout, const void *kept,
+                            int64_t kept_count, const void *candidates, int64_t count,
+                            double threshold, int64_t *first, double *scores, void *scratch);
+    /* How many candidates one task of a parallel scan takes at a time: 1 for images, more where a
+     * block shares the reading of the kept ones. */
+    int64_t tile;
+} rdx_metric_ops;
+
+struct redux_metric {
+    const rdx_metric_ops *ops;
+    redux_histogram_options histogram;
+    redux_ssim_options ssim;
+    double *xlog2x; /* mutual information: c * log2(c) for small counts c */
+};
+
+extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
+    rdx_mutual_information_ops;
+
+/* metric.c */
+redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops);
+/* The layout of items: `items` with its first axis ([N, ...]); checks rank and dtype. */
+redux_status rdx_metric_layout(const redux_metric *metric, const redux_tensor *items,
+                               rdx_layout *layout);
+/* Prepares rows first ... first + count - 1 of `items`, in parallel, into `prepared`. */
+redux_status rdx_metric_prepare(redux_context *context, const redux_metric *metric,
+                                const rdx_layout *layout, const redux_tensor *items, int64_t first,
+                                int64_t count, void *prepared);
+static inline bool rdx_is_redundant(const redux_metric *metric, double score, double threshold)
+{
+    return metric->ops->is_distance ? score <= threshold : score >= threshold;
+}
+/* first_redundant, or its default. */
+void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, const void *kept,
+                         int64_t kept_count, const void *candidates, int64_t count,
+                         double threshold, int64_t *first, double *scores, void *scratch);
+
+#endif

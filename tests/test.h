@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * Shared by the test programs: each tests/test_*.c is one Check suite with a main of its own. */
+#ifndef REDUX_TEST_H
+#define REDUX_TEST_H
+
+#include <check.h>
+#include <stdlib.h>
+#include <redux.h>
+
+#define ck_assert_redux_ok(expression)                                                             \
+    do {                                                                                           \
+        redux_status test_status = (expression);                                                   \
+        ck_assert_msg(test_status == REDUX_OK, "%s: %s: %s", #expression,                          \
+                      redux_status_string(test_status), redux_error_message());                    \
+    } while (0)
+
+#define ck_assert_redux(expected, expression)                                                      \
+    do {                                                                                           \
+        redux_status test_status = (expression);                                                   \
+        ck_assert_msg(test_status == (expected), "%s: %s, expected %s: %s", #expression,           \
+                      redux_status_string(test_status), redux_status_string(expected),             \
+                      redux_error_message());                                                      \
+    } while (0)
+
+static inline int run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
