@@ -44,8 +44,11 @@ bool rdx_bytes_allowed(const redux_context *context, uint64_t count, uint64_t si
 
 void rdx_log(redux_context *context, redux_log_level level, const char *format, ...)
     REDUX_PRINTF(3, 4);
-/* REDUX_E_CANCELLED when the callback asks for it. On the calling thread only. */
-redux_status rdx_progress(redux_context *context, int64_t done, int64_t total);
+/* Progress: how many units the work has, then how many more are done, from any thread. On the
+ * thread that called the library the callback sees it, and REDUX_E_CANCELLED is what it may answer;
+ * on pool threads it is only counted (the calling thread polls while it waits). */
+void rdx_progress_begin(redux_context *context, int64_t total);
+redux_status rdx_progress_add(redux_context *context, int64_t units);
 
 /* Runs task(i, user) for every i in 0 ... count - 1, each once, in any order and on any thread of
  * the pool, the caller's among them; returns when all are done. Tiles must not depend on the number
@@ -53,11 +56,8 @@ redux_status rdx_progress(redux_context *context, int64_t done, int64_t total);
  * not begun may be left out. Called from within a task it runs inline. */
 typedef redux_status (*rdx_task_fn)(int64_t index, void *user);
 redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user);
-/* As rdx_parallel, and reports first + done of total finished tasks as progress. */
-redux_status rdx_parallel_progress(redux_context *context, int64_t count, rdx_task_fn task,
-                                   void *user, int64_t first, int64_t total);
-/* True on a pool thread, or in a task: a nested rdx_parallel would run inline. */
-bool rdx_in_task(void);
+/* True on a thread of a pool. */
+bool rdx_on_worker(void);
 
 /* The pool (threads.c). */
 typedef struct rdx_pool rdx_pool;

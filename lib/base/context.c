@@ -2,6 +2,7 @@
  * The context: allocator, log, progress, limits. Its thread pool is in threads.c. */
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@ struct redux_context {
     redux_context_options options;
     pthread_mutex_t log_mutex;
     rdx_pool *pool;
+    _Atomic int64_t done; /* progress of the work at hand */
+    int64_t total;
 };
 
 static void *default_allocate(size_t size, size_t alignment, void *user)
@@ -73,6 +76,8 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
         return rdx_fail(REDUX_E_NO_MEMORY, "no memory for a context");
     context->options = known;
     context->pool = NULL;
+    atomic_init(&context->done, 0);
+    context->total = 0;
     pthread_mutex_init(&context->log_mutex, NULL);
     if (known.threads > 1) {
         status = rdx_pool_new(&context->pool, context, known.threads);
@@ -210,12 +215,24 @@ void rdx_log(redux_context *context, redux_log_level level, const char *format, 
     pthread_mutex_unlock(&context->log_mutex);
 }
 
-redux_status rdx_progress(redux_context *context, int64_t done, int64_t total)
+void rdx_progress_begin(redux_context *context, int64_t total)
 {
+    if (context == NULL)
+        return;
+    atomic_store(&context->done, 0);
+    context->total = total;
+}
+
+redux_status rdx_progress_add(redux_context *context, int64_t units)
+{
+    int64_t done;
     if (context == NULL || context->options.progress == NULL)
         return REDUX_OK;
-    if (context->options.progress(done, total, context->options.progress_user) != 0)
+    done = atomic_fetch_add(&context->done, units) + units;
+    if (rdx_on_worker() || context->total == 0)
+        return REDUX_OK;
+    if (context->options.progress(done, context->total, context->options.progress_user) != 0)
         return rdx_fail(REDUX_E_CANCELLED, "cancelled after %lld of %lld", (long long)done,
-                        (long long)total);
+                        (long long)context->total);
     return REDUX_OK;
 }

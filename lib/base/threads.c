@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "base.h"
 
 typedef struct loop {
@@ -28,11 +29,24 @@ struct rdx_pool {
     loop *current;
 };
 
-static _Thread_local bool in_task;
+static _Thread_local bool in_task;   /* a task of some pool runs on this thread */
+static _Thread_local bool is_worker; /* the thread belongs to a pool */
 
-bool rdx_in_task(void)
+bool rdx_on_worker(void)
 {
-    return in_task;
+    return is_worker;
+}
+
+/* Keeps the failure of the lowest index, and leaves out the tasks that nobody has claimed. */
+static void record_failure(loop *work, int64_t index, redux_status status)
+{
+    if (index < work->failed_index) {
+        work->failed_index = index;
+        work->status = status;
+        snprintf(work->message, sizeof work->message, "%s", redux_error_message());
+    }
+    work->finished += work->count - work->next;
+    work->next = work->count;
 }
 
 /* Claims and runs one task; the mutex is held on entry and on return. */
@@ -48,16 +62,9 @@ static bool run_one(rdx_pool *pool, loop *work)
     status = work->task(index, work->user);
     in_task = false;
     pthread_mutex_lock(&pool->mutex);
-    if (status != REDUX_OK && index < work->failed_index) {
-        work->failed_index = index;
-        work->status = status;
-        snprintf(work->message, sizeof work->message, "%s", redux_error_message());
-    }
     work->finished++;
-    if (status != REDUX_OK) { /* the unclaimed rest is left out */
-        work->finished += work->count - work->next;
-        work->next = work->count;
-    }
+    if (status != REDUX_OK)
+        record_failure(work, index, status);
     pthread_cond_signal(&pool->progress);
     return true;
 }
@@ -65,6 +72,7 @@ static bool run_one(rdx_pool *pool, loop *work)
 static void *worker_main(void *argument)
 {
     rdx_pool *pool = argument;
+    is_worker = true;
     pthread_mutex_lock(&pool->mutex);
     while (!pool->stop)
         if (pool->current == NULL || !run_one(pool, pool->current))
@@ -122,63 +130,52 @@ int rdx_pool_threads(const rdx_pool *pool)
     return pool->worker_count + 1;
 }
 
-/* On the calling thread alone: no pool, one task, or called from within a task. */
-static redux_status run_inline(redux_context *context, int64_t count, rdx_task_fn task, void *user,
-                               int64_t first, int64_t total)
-{
-    for (int64_t i = 0; i < count; i++) {
-        RDX_TRY(task(i, user));
-        if (total > 0 && !in_task)
-            RDX_TRY(rdx_progress(context, first + i + 1, total));
-    }
-    return REDUX_OK;
-}
-
-/* The progress callback is the host's code: it runs without the mutex. */
-static void report_progress(redux_context *context, rdx_pool *pool, loop *work, int64_t done,
-                            int64_t total)
+/* Lets the host see the progress and cancel: its callback runs without the mutex. */
+static void poll_progress(redux_context *context, rdx_pool *pool, loop *work)
 {
     redux_status status;
     pthread_mutex_unlock(&pool->mutex);
-    status = rdx_progress(context, done, total);
+    status = rdx_progress_add(context, 0);
     pthread_mutex_lock(&pool->mutex);
-    if (status != REDUX_OK && work->status == REDUX_OK) {
-        work->status = status;
-        work->failed_index = -1;
-        snprintf(work->message, sizeof work->message, "%s", redux_error_message());
-        work->finished += work->count - work->next;
-        work->next = work->count;
-    }
+    if (status != REDUX_OK && work->failed_index >= 0)
+        record_failure(work, -1, status);
 }
 
-redux_status rdx_parallel_progress(redux_context *context, int64_t count, rdx_task_fn task,
-                                   void *user, int64_t first, int64_t total)
+/* Waits for a task to finish, a tenth of a second at most. */
+static void wait_for_progress(rdx_pool *pool)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&pool->progress, &pool->mutex, &until);
+}
+
+redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user)
 {
     rdx_pool *pool = rdx_context_pool(context);
     loop work = {.task = task, .user = user, .count = count, .failed_index = INT64_MAX};
 
-    if (pool == NULL || in_task || count < 2)
-        return run_inline(context, count, task, user, first, total);
-
+    if (pool == NULL || in_task || count < 2) {
+        for (int64_t i = 0; i < count; i++)
+            RDX_TRY(task(i, user));
+        return REDUX_OK;
+    }
     pthread_mutex_lock(&pool->mutex);
     pool->current = &work;
     pthread_cond_broadcast(&pool->work);
-    for (int64_t reported = 0; work.finished < work.count;) {
-        if (!run_one(pool, &work) && work.finished < work.count)
-            pthread_cond_wait(&pool->progress, &pool->mutex);
-        if (total > 0 && work.status == REDUX_OK && work.finished > reported) {
-            reported = work.finished;
-            report_progress(context, pool, &work, first + reported, total);
-        }
+    while (work.finished < work.count) {
+        if (run_one(pool, &work))
+            continue;
+        wait_for_progress(pool);
+        poll_progress(context, pool, &work);
     }
     pool->current = NULL;
     pthread_mutex_unlock(&pool->mutex);
     if (work.status != REDUX_OK)
         return rdx_fail_again(work.status, work.message);
     return REDUX_OK;
-}
-
-redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user)
-{
-    return rdx_parallel_progress(context, count, task, user, 0, 0);
 }
