@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Resizing with antialiasing, bit-equal to Pillow's Image.resize. */
+ * Resizing with antialiasing; linear and Lanczos linear and Lanczos bit-equal to Pillow's. */
 #ifndef REDUX_RESIZE_H
 #define REDUX_RESIZE_H
 
@@ -8,15 +8,16 @@
 REDUX_BEGIN_DECLS
 
 typedef enum redux_filter {
-    REDUX_FILTER_BOX = 0,    /**< area average; support 0.5 */
-    REDUX_FILTER_LINEAR = 1, /**< triangle; support 1 */
-    REDUX_FILTER_LANCZOS = 2 /**< a = 3; support 3 */
+    /** Area average: each input pixel counts by the part of it that the output pixel covers. */
+    REDUX_FILTER_AREA = 0,
+    REDUX_FILTER_LINEAR = 1, /**< triangle of support 1: Pillow's BILINEAR */
+    REDUX_FILTER_LANCZOS = 2 /**< a = 3: Pillow's LANCZOS */
 } redux_filter;
 
-/** Resizes one image: rows first, then columns, the filter widened by the scale when shrinking
- *  (antialiasing), as Pillow's Image.resize does (mode "L" for uint8: 22-bit fixed-point weights,
- *  each pass rounded and clipped; mode "F" for float32: double weights and sums, each pass rounded
- *  to float32).
+/** Resizes one image: along x first, then along y, the filter widened by the scale when shrinking
+ *  (antialiasing); a pass that changes nothing is left out. The arithmetic is Pillow's (mode "L"
+ *  for uint8: 22-bit fixed-point weights, each pass rounded and clipped; mode "F" for float32:
+ *  double weights and sums, each pass rounded to float32).
  *  in: [h, w] uint8 or float32, any strides; out: [H, W], same dtype, C-contiguous, no overlap; no
  *  side may be 0 or over 2^24. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_image_resize(const redux_tensor *out, redux_context *context,

@@ -15,6 +15,15 @@ typedef struct rdx_kernels {
     /* hamming_template.h */
     void (*hamming_first)(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
                           int64_t count, int64_t words, uint32_t radius, int64_t *first);
+    /* resize_template.h */
+    void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t width, const int32_t *first,
+                          const int32_t *count, const int32_t *weight, int64_t taps);
+    void (*resize_column_u8)(uint8_t *out, const uint8_t *in, int64_t stride, int64_t width,
+                             int32_t count, const int32_t *weight);
+    void (*resize_row_f32)(float *out, const float *in, int64_t width, const int32_t *first,
+                           const int32_t *count, const double *weight, int64_t taps);
+    void (*resize_column_f32)(float *out, const float *in, int64_t stride, int64_t width,
+                              int32_t count, const double *weight);
 } rdx_kernels;
 
 extern const rdx_kernels rdx_kernels_portable;

@@ -6,8 +6,11 @@
 #endif
 #include "kernels.h"
 #include "hamming_template.h"
+#include "resize_template.h"
 
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
-        .hamming_first = hamming_first,                                                            \
+        .hamming_first = hamming_first, .resize_row_u8 = resize_row_u8,                            \
+        .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
+        .resize_column_f32 = resize_column_f32,                                                    \
     }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * Resizing with a plan that is made once per size. Internal. */
+#ifndef RDX_IMAGE_H
+#define RDX_IMAGE_H
+
+#include <redux/resize.h>
+#include <redux/window.h>
+#include "base/base.h"
+
+/* The taps of one pass: output i is the sum over weight[i * taps + k] * input[first[i] + k] for
+ * k < count[i]. */
+typedef struct rdx_pass {
+    int64_t in, out, taps;
+    int32_t *first, *count;
+    double *weight; /* as Pillow normalises them */
+    int32_t *fixed; /* the same in 22-bit fixed point */
+} rdx_pass;
+
+/* All that a resize needs and that depends on sizes alone. `buffer` makes a plan the property of
+ * one thread. */
+typedef struct rdx_resizer {
+    redux_context *context;
+    redux_dtype dtype;
+    redux_filter filter;
+    rdx_pass columns, rows; /* the horizontal and the vertical pass; taps 0: nothing to do */
+    void *buffer;           /* the image between the passes */
+} rdx_resizer;
+
+redux_status rdx_resizer_init(rdx_resizer *resizer, redux_context *context, redux_dtype dtype,
+                              int64_t in_height, int64_t in_width, int64_t out_height,
+                              int64_t out_width, redux_filter filter);
+/* True if it was made for these. */
+bool rdx_resizer_fits(const rdx_resizer *resizer, redux_dtype dtype, int64_t in_height,
+                      int64_t in_width, int64_t out_height, int64_t out_width, redux_filter filter);
+void rdx_resizer_clear(rdx_resizer *resizer);
+/* `stride`: elements from one row of `in` to the next; rows themselves are contiguous. */
+void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int64_t stride);
+
+#endif

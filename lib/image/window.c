@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ * Intensity windows. Integer voxels of a small range go through a table: one entry per value that
+ * occurs between minimum and maximum, computed once by the definition. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "image.h"
+
+#define TABLE_MAX 65536
+
+static const struct {
+    const char *name;
+    redux_window window;
+} named[] = {
+    {"auto", {REDUX_WINDOW_AUTO, 0, 0}},
+    {"slice", {REDUX_WINDOW_SLICE, 0, 0}},
+    {"full", {REDUX_WINDOW_FULL, 0, 0}},
+    {"lung", {REDUX_WINDOW_RANGE, -1350, 150}},
+    {"mediastinum", {REDUX_WINDOW_RANGE, -125, 225}},
+    {"abdomen", {REDUX_WINDOW_RANGE, -150, 250}},
+    {"bone", {REDUX_WINDOW_RANGE, -500, 1300}},
+    {"brain", {REDUX_WINDOW_RANGE, 0, 80}},
+};
+
+redux_status redux_window_parse(redux_window *out, const char *text)
+{
+    char *end;
+    redux_window window = {REDUX_WINDOW_RANGE, 0, 0};
+    if (out == NULL || text == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_window_parse: an argument is NULL");
+    for (int64_t i = 0; i < RDX_COUNT(named); i++)
+        if (strcmp(text, named[i].name) == 0) {
+            *out = named[i].window;
+            return REDUX_OK;
+        }
+    window.low = strtod(text, &end);
+    if (end == text || *end != ':')
+        return rdx_fail(REDUX_E_INVALID,
+                        "window '%s' is none of slice, full, lung, mediastinum, abdomen, bone, "
+                        "brain or LO:HI",
+                        text);
+    text = end + 1;
+    window.high = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(window.low) || !isfinite(window.high) ||
+        window.low >= window.high)
+        return rdx_fail(REDUX_E_INVALID, "window LO:HI needs two numbers, LO below HI");
+    *out = window;
+    return REDUX_OK;
+}
+
+redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_volume)
+{
+    const bool eight_bit = dtype == REDUX_UINT8 || dtype == REDUX_BOOL;
+    if (window.kind == REDUX_WINDOW_AUTO)
+        window.kind = eight_bit && !is_volume ? REDUX_WINDOW_FULL : REDUX_WINDOW_SLICE;
+    return window;
+}
+
+redux_dtype redux_window_dtype(redux_window window)
+{
+    return window.kind == REDUX_WINDOW_RANGE ? REDUX_FLOAT32 : REDUX_UINT8;
+}
+
+/* What maps a value x to a grey value. */
+typedef struct mapping {
+    redux_window_kind kind;
+    double slope, intercept;
+    double low, span; /* SLICE: minimum and (max - min + 1e-5); RANGE: low and high - low */
+} mapping;
+
+static double scaled(const mapping *map, double stored)
+{
+    return map->slope * stored + map->intercept;
+}
+
+/* (x - min) / (max - min + 1e-5) * 255, half to even: adding 2^52 leaves the rounding to the
+ * addition. NaN fails the comparison and is 0. */
+static uint8_t grey8(const mapping *map, double stored)
+{
+    const double value = (scaled(map, stored) - map->low) / map->span * 255;
+    if (!(value > 0))
+        return 0;
+    return value >= 255 ? 255 : (uint8_t)((value + 0x1p52) - 0x1p52);
+}
+
+static float grey_float(const mapping *map, double stored)
+{
+    const double value = (scaled(map, stored) - map->low) / map->span;
+    if (!(value > 0))
+        return 0;
+    return value >= 1 ? 1 : (float)value;
+}
+
+/* Minimum and maximum of the finite stored values of one row; contiguous int16 is what CT is. */
+static void row_range(const redux_tensor *in, const void *row, double *low, double *high)
+{
+    const int64_t width = in->shape[1], stride = in->strides[1];
+    if (in->dtype == REDUX_INT16 && (stride == 1 || stride == -1)) {
+        const int16_t *value = (const int16_t *)row - (stride < 0 ? width - 1 : 0);
+        int16_t least = INT16_MAX, most = INT16_MIN;
+        for (int64_t x = 0; x < width; x++) {
+            least = RDX_MIN(least, value[x]);
+            most = RDX_MAX(most, value[x]);
+        }
+        *low = fmin(*low, least);
+        *high = fmax(*high, most);
+        return;
+    }
+    for (int64_t x = 0; x < width; x++) {
+        const double value = rdx_load(row, x * stride, in->dtype);
+        if (isfinite(value)) {
+            *low = fmin(*low, value);
+            *high = fmax(*high, value);
+        }
+    }
+}
+
+static const char *row_of(const redux_tensor *in, int64_t y)
+{
+    return (const char *)in->data + y * in->strides[0] * (int64_t)redux_dtype_size(in->dtype);
+}
+
+static void stored_range(const redux_tensor *in, double *low, double *high)
+{
+    *low = (double)INFINITY;
+    *high = -(double)INFINITY;
+    for (int64_t y = 0; y < in->shape[0]; y++)
+        row_range(in, row_of(in, y), low, high);
+}
+
+static bool is_small_integer(redux_dtype dtype)
+{
+    return dtype == REDUX_INT8 || dtype == REDUX_UINT8 || dtype == REDUX_BOOL ||
+           dtype == REDUX_INT16 || dtype == REDUX_UINT16;
+}
+
+static int32_t load_small(const void *row, int64_t index, redux_dtype dtype)
+{
+    switch (dtype) {
+    case REDUX_INT8:
+        return ((const int8_t *)row)[index];
+    case REDUX_INT16:
+        return ((const int16_t *)row)[index];
+    case REDUX_UINT16:
+        return ((const uint16_t *)row)[index];
+    default:
+        return ((const uint8_t *)row)[index];
+    }
+}
+
+/* By table over the values low ... low + entries - 1. */
+static void apply_table(const redux_tensor *out, const redux_tensor *in, const void *table,
+                        int32_t low)
+{
+    const int64_t width = in->shape[1], stride = in->strides[1];
+    for (int64_t y = 0; y < in->shape[0]; y++) {
+        const void *row = row_of(in, y);
+        if (out->dtype == REDUX_FLOAT32) {
+            float *to = (float *)out->data + y * width;
+            for (int64_t x = 0; x < width; x++)
+                to[x] = ((const float *)table)[load_small(row, x * stride, in->dtype) - low];
+        } else if (in->dtype == REDUX_INT16) {
+            uint8_t *to = (uint8_t *)out->data + y * width;
+            for (int64_t x = 0; x < width; x++)
+                to[x] = ((const uint8_t *)table)[((const int16_t *)row)[x * stride] - low];
+        } else {
+            uint8_t *to = (uint8_t *)out->data + y * width;
+            for (int64_t x = 0; x < width; x++)
+                to[x] = ((const uint8_t *)table)[load_small(row, x * stride, in->dtype) - low];
+        }
+    }
+}
+
+static void apply_direct(const redux_tensor *out, const redux_tensor *in, const mapping *map)
+{
+    const int64_t width = in->shape[1], stride = in->strides[1];
+    for (int64_t y = 0; y < in->shape[0]; y++) {
+        const void *row = row_of(in, y);
+        for (int64_t x = 0; x < width; x++) {
+            const double stored = rdx_load(row, x * stride, in->dtype);
+            if (out->dtype == REDUX_FLOAT32)
+                ((float *)out->data)[y * width + x] = grey_float(map, stored);
+            else
+                ((uint8_t *)out->data)[y * width + x] = grey8(map, stored);
+        }
+    }
+}
+
+static redux_status apply_small(const redux_tensor *out, redux_context *context,
+                                const redux_tensor *in, const mapping *map, double low, double high)
+{
+    const int32_t first = (int32_t)low, entries = (int32_t)high - first + 1;
+    void *table;
+    RDX_TRY(rdx_alloc(context, &table, (uint64_t)entries, redux_dtype_size(out->dtype)));
+    for (int32_t i = 0; i < entries; i++)
+        if (out->dtype == REDUX_FLOAT32)
+            ((float *)table)[i] = grey_float(map, first + i);
+        else
+            ((uint8_t *)table)[i] = grey8(map, first + i);
+    apply_table(out, in, table, first);
+    rdx_free(context, table);
+    return REDUX_OK;
+}
+
+redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
+                                const redux_tensor *in, double slope, double intercept,
+                                redux_window window)
+{
+    mapping map = {window.kind, slope, intercept, window.low, window.high - window.low};
+    double low, high;
+    RDX_TRY(rdx_tensor_check(in, 2, 0, "in"));
+    RDX_TRY(rdx_tensor_check(out, 2, redux_window_dtype(window), "out"));
+    if (out->shape[0] != in->shape[0] || out->shape[1] != in->shape[1] ||
+        !redux_tensor_is_contiguous(out))
+        return rdx_fail(REDUX_E_INVALID, "window: out has another shape, or gaps");
+    if (redux_tensor_elements(in) == 0)
+        return REDUX_OK;
+    switch (window.kind) {
+    case REDUX_WINDOW_FULL:
+        if (in->dtype != REDUX_UINT8 && in->dtype != REDUX_BOOL)
+            return rdx_fail(REDUX_E_UNSUPPORTED,
+                            "window 'full' leaves 8-bit data as they are; these are %s: name "
+                            "'slice', an HU window or LO:HI",
+                            redux_dtype_name(in->dtype));
+        redux_tensor bytes = *in;
+        bytes.dtype = REDUX_UINT8;
+        return redux_tensor_copy(out, &bytes);
+    case REDUX_WINDOW_RANGE:
+        if (!(window.low < window.high) || !isfinite(map.span))
+            return rdx_fail(REDUX_E_INVALID, "window %g:%g", window.low, window.high);
+        break;
+    case REDUX_WINDOW_SLICE:
+        break;
+    default:
+        return rdx_fail(REDUX_E_INVALID, "window of kind %d: resolve it first", (int)window.kind);
+    }
+    stored_range(in, &low, &high);
+    if (window.kind == REDUX_WINDOW_SLICE && low <= high) {
+        /* Scaling is monotone, rising or falling, also after rounding. */
+        map.low = fmin(scaled(&map, low), scaled(&map, high));
+        map.span = fmax(scaled(&map, low), scaled(&map, high)) - map.low + 1e-5;
+    } else if (window.kind == REDUX_WINDOW_SLICE) {
+        map.low = 0; /* nothing finite: only infinities are not 0 */
+        map.span = 1;
+    }
+    if (is_small_integer(in->dtype) &&
+        high - low < (double)RDX_MIN(TABLE_MAX, redux_tensor_elements(in)))
+        return apply_small(out, context, in, &map, low, high);
+    apply_direct(out, in, &map);
+    return REDUX_OK;
+}
