@@ -4,7 +4,7 @@
  * 64-bit codes under AVX-512: eight codes against eight queries at a time; the threshold test is
  * put off to the minimum of the eight distances, which is hardly ever low enough. */
 
-static inline uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t words)
+static uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t words)
 {
     uint32_t distance = 0;
     for (int64_t w = 0; w < words; w++)
@@ -42,14 +42,14 @@ static void hamming_first_block(const uint64_t *kept, int64_t kept_count, const 
     for (; i + 8 <= kept_count && open != 0; i += 8) {
         const __m512i codes = _mm512_loadu_si512(kept + i);
         /* 64-bit lanes that hold at most 64: their 32-bit minimum is theirs, and quicker */
-        __m512i least = limit;
 #pragma GCC unroll 8
         for (int q = 0; q < HAMMING_QUERIES; q++)
             distance[q] = _mm512_popcnt_epi64(_mm512_xor_si512(codes, query[q]));
-        least = _mm512_min_epu32(_mm512_min_epu32(_mm512_min_epu32(distance[0], distance[1]),
-                                                  _mm512_min_epu32(distance[2], distance[3])),
-                                 _mm512_min_epu32(_mm512_min_epu32(distance[4], distance[5]),
-                                                  _mm512_min_epu32(distance[6], distance[7])));
+        const __m512i least =
+            _mm512_min_epu32(_mm512_min_epu32(_mm512_min_epu32(distance[0], distance[1]),
+                                              _mm512_min_epu32(distance[2], distance[3])),
+                             _mm512_min_epu32(_mm512_min_epu32(distance[4], distance[5]),
+                                              _mm512_min_epu32(distance[6], distance[7])));
         if (__builtin_expect(_mm512_cmple_epu64_mask(least, limit) == 0, 1))
             continue;
         for (int q = 0; q < HAMMING_QUERIES; q++) {
@@ -77,4 +77,25 @@ static void hamming_first(const uint64_t *kept, int64_t kept_count, const uint64
 #endif
     for (; q < count; q++)
         first[q] = hamming_first_one(kept, 0, kept_count, queries + q * words, words, radius);
+}
+
+/* The rows whose distance to the query is at most `radius`, ascending; returns how many. */
+static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_t *query,
+                              int64_t words, uint32_t radius, int32_t *rows)
+{
+    int64_t found = 0, i = 0;
+#if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
+    const __m512i limit = _mm512_set1_epi64(radius), one = _mm512_set1_epi64((long long)query[0]);
+    for (; words == 1 && i + 8 <= count; i += 8) {
+        const __m512i codes = _mm512_loadu_si512(many + i);
+        unsigned hits =
+            _mm512_cmple_epu64_mask(_mm512_popcnt_epi64(_mm512_xor_si512(codes, one)), limit);
+        for (; hits != 0; hits &= hits - 1)
+            rows[found++] = (int32_t)(i + __builtin_ctz(hits));
+    }
+#endif
+    for (; i < count; i++)
+        if (hamming_distance(many + i * words, query, words) <= radius)
+            rows[found++] = (int32_t)i;
+    return found;
 }

@@ -13,8 +13,14 @@
 
 typedef struct rdx_kernels {
     /* hamming_template.h */
+    uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
+    int64_t (*hamming_within)(const uint64_t *many, int64_t count, const uint64_t *query,
+                              int64_t words, uint32_t radius, int32_t *rows);
     void (*hamming_first)(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
                           int64_t count, int64_t words, uint32_t radius, int64_t *first);
+    /* dot_template.h */
+    double (*dot_f32)(const float *a, const float *b, int64_t count);
+    int64_t (*at_least_f32)(const float *values, int64_t start, int64_t count, float limit);
     /* resize_template.h */
     void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t width, const int32_t *first,
                           const int32_t *count, const int32_t *weight, int64_t taps);

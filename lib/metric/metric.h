@@ -10,6 +10,9 @@
 #include <redux/metric.h>
 #include "base/base.h"
 
+/* The most rows that `hits` is given at a time. */
+#define RDX_BLOCK_ROWS 512
+
 /* How items of one shape and dtype are prepared. */
 typedef struct rdx_layout {
     redux_dtype dtype;
@@ -17,6 +20,11 @@ typedef struct rdx_layout {
     size_t item_bytes;     /* of one prepared item; a multiple of 8, of 64 for images and vectors */
     size_t scratch_bytes;  /* working memory of `prepare` and `score`, aligned to 64 bytes */
 } rdx_layout;
+
+typedef struct rdx_hit {
+    int32_t query, row; /* within their blocks */
+    double score;
+} rdx_hit;
 
 typedef struct rdx_metric_ops {
     const char *name;
@@ -35,6 +43,12 @@ typedef struct rdx_metric_ops {
     void (*first_redundant)(const redux_metric *metric, const rdx_layout *layout, const void *kept,
                             int64_t kept_count, const void *candidates, int64_t count,
                             double threshold, int64_t *first, double *scores, void *scratch);
+    /* All pairs of a row of `many` and a query that are redundant at the query's own threshold,
+     * into `hits` (room for count * query_count), by query, then by row; returns how many. NULL: by
+     * `score`. */
+    int64_t (*hits)(const redux_metric *metric, const rdx_layout *layout, const void *many,
+                    int64_t count, const void *queries, int64_t query_count,
+                    const double *thresholds, rdx_hit *hits, void *scratch);
     /* How many candidates one task of a parallel scan takes at a time: 1 for images, more where a
      * block shares the reading of the kept ones. */
     int64_t tile;
@@ -50,6 +64,13 @@ struct redux_metric {
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
     rdx_mutual_information_ops;
 
+/* Checks options against the metric's rules and fills in defaults (NULL: all of them). */
+redux_status rdx_histogram_options(redux_histogram_options *known,
+                                   const redux_histogram_options *given);
+redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_options *given);
+/* The table for redux_metric.xlog2x (mutual_information.c). */
+redux_status rdx_mutual_information_table(redux_context *context, double **out);
+
 /* metric.c */
 redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops);
 /* The layout of items: `items` with its first axis ([N, ...]); checks rank and dtype. */
@@ -63,9 +84,12 @@ static inline bool rdx_is_redundant(const redux_metric *metric, double score, do
 {
     return metric->ops->is_distance ? score <= threshold : score >= threshold;
 }
-/* first_redundant, or its default. */
+/* first_redundant and hits, or their defaults. */
 void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, const void *kept,
                          int64_t kept_count, const void *candidates, int64_t count,
                          double threshold, int64_t *first, double *scores, void *scratch);
+int64_t rdx_hits(const redux_metric *metric, const rdx_layout *layout, const void *many,
+                 int64_t count, const void *queries, int64_t query_count, const double *thresholds,
+                 rdx_hit *hits, void *scratch);
 
 #endif

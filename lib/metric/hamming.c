@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ * Hamming distance of hash codes. Prepared codes are 64-bit words; the byte order within a word
+ * does not matter to a count of bits. */
+#include <string.h>
+#include "kernels/kernels.h"
+#include "metric.h"
+
+static redux_status hamming_layout(const redux_metric *metric, rdx_layout *layout)
+{
+    (void)metric;
+    if (layout->dtype != REDUX_UINT8)
+        return rdx_fail(REDUX_E_INVALID, "hamming: codes are %s, not uint8",
+                        redux_dtype_name(layout->dtype));
+    layout->item_bytes = (size_t)(layout->width + 7) / 8 * 8;
+    layout->scratch_bytes = RDX_BLOCK_ROWS * sizeof(int32_t);
+    return REDUX_OK;
+}
+
+static void hamming_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
+                            void *prepared, void *scratch)
+{
+    (void)metric;
+    (void)scratch;
+    memset(prepared, 0, layout->item_bytes);
+    memcpy(prepared, item, (size_t)layout->width);
+}
+
+static double hamming_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                            const void *b, void *scratch)
+{
+    (void)metric;
+    (void)scratch;
+    return rdx_kernels_get()->hamming_distance(a, b, (int64_t)layout->item_bytes / 8);
+}
+
+/* The largest distance that is within a threshold; -1: none is. */
+static int64_t radius_of(const rdx_layout *layout, double threshold)
+{
+    const double most = (double)layout->width * 8;
+    return threshold >= most ? (int64_t)most : threshold >= 0 ? (int64_t)threshold : -1;
+}
+
+static void hamming_first_redundant(const redux_metric *metric, const rdx_layout *layout,
+                                    const void *kept, int64_t kept_count, const void *candidates,
+                                    int64_t count, double threshold, int64_t *first, double *scores,
+                                    void *scratch)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    const int64_t words = (int64_t)layout->item_bytes / 8, radius = radius_of(layout, threshold);
+    const uint64_t *codes = kept, *queries = candidates;
+    (void)metric;
+    (void)scratch;
+    if (radius < 0)
+        kept_count = 0;
+    kernels->hamming_first(codes, kept_count, queries, count, words, (uint32_t)RDX_MAX(radius, 0),
+                           first);
+    for (int64_t c = 0; c < count; c++)
+        if (first[c] >= 0)
+            scores[c] =
+                kernels->hamming_distance(codes + first[c] * words, queries + c * words, words);
+}
+
+static int64_t hamming_hits(const redux_metric *metric, const rdx_layout *layout, const void *many,
+                            int64_t count, const void *queries, int64_t query_count,
+                            const double *thresholds, rdx_hit *hits, void *scratch)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    const int64_t words = (int64_t)layout->item_bytes / 8;
+    int32_t *rows = scratch;
+    int64_t found = 0;
+    (void)metric;
+    for (int64_t q = 0; q < query_count; q++) {
+        const uint64_t *query = (const uint64_t *)queries + q * words;
+        const int64_t radius = radius_of(layout, thresholds[q]);
+        const int64_t within =
+            radius < 0 ? 0
+                       : kernels->hamming_within(many, count, query, words, (uint32_t)radius, rows);
+        for (int64_t i = 0; i < within; i++)
+            hits[found++] = (rdx_hit){
+                (int32_t)q, rows[i],
+                kernels->hamming_distance((const uint64_t *)many + rows[i] * words, query, words)};
+    }
+    return found;
+}
+
+const rdx_metric_ops rdx_hamming_ops = {
+    .name = "hamming",
+    .is_distance = 1,
+    .item_axes = 1,
+    .layout = hamming_layout,
+    .prepare = hamming_prepare,
+    .score = hamming_score,
+    .first_redundant = hamming_first_redundant,
+    .hits = hamming_hits,
+    .tile = 64,
+};

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ * Metrics as objects: making them, preparing items, one pair, one against many. */
+#include <string.h>
+#include "metric.h"
+
+redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops)
+{
+    void *block;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_metric_new: out is NULL");
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_metric)));
+    ((redux_metric *)block)->ops = ops;
+    *out = block;
+    return REDUX_OK;
+}
+
+redux_status redux_metric_new_hamming(redux_metric **out, redux_context *context)
+{
+    return rdx_metric_new(out, context, &rdx_hamming_ops);
+}
+
+redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context)
+{
+    return rdx_metric_new(out, context, &rdx_cosine_ops);
+}
+
+redux_status redux_metric_new_ssim(redux_metric **out, redux_context *context,
+                                   const redux_ssim_options *options)
+{
+    redux_ssim_options known = REDUX_SSIM_OPTIONS_INIT;
+    RDX_TRY(rdx_ssim_options(&known, options));
+    RDX_TRY(rdx_metric_new(out, context, &rdx_ssim_ops));
+    (*out)->ssim = known;
+    return REDUX_OK;
+}
+
+redux_status redux_metric_new_mutual_information(redux_metric **out, redux_context *context,
+                                                 const redux_histogram_options *options)
+{
+    redux_histogram_options known = REDUX_HISTOGRAM_OPTIONS_INIT;
+    redux_metric *metric;
+    RDX_TRY(rdx_histogram_options(&known, options));
+    RDX_TRY(rdx_metric_new(&metric, context, &rdx_mutual_information_ops));
+    metric->histogram = known;
+    redux_status status = rdx_mutual_information_table(context, &metric->xlog2x);
+    if (status != REDUX_OK) {
+        redux_metric_free(metric, context);
+        return status;
+    }
+    *out = metric;
+    return REDUX_OK;
+}
+
+void redux_metric_free(redux_metric *metric, redux_context *context)
+{
+    if (metric == NULL)
+        return;
+    rdx_free(context, metric->xlog2x);
+    rdx_free(context, metric);
+}
+
+int redux_metric_is_distance(const redux_metric *metric)
+{
+    return metric->ops->is_distance;
+}
+
+/* ---- preparing ---- */
+
+redux_status rdx_metric_layout(const redux_metric *metric, const redux_tensor *items,
+                               rdx_layout *layout)
+{
+    const rdx_metric_ops *ops = metric->ops;
+    RDX_TRY(rdx_tensor_check(items, ops->item_axes + 1, 0, "items"));
+    memset(layout, 0, sizeof *layout);
+    layout->dtype = items->dtype;
+    layout->height = ops->item_axes == 2 ? items->shape[1] : 1;
+    layout->width = items->shape[ops->item_axes];
+    if (layout->height < 1 || layout->width < 1)
+        return rdx_fail(REDUX_E_INVALID, "%s: items of %lld x %lld", ops->name,
+                        (long long)layout->height, (long long)layout->width);
+    return ops->layout(metric, layout);
+}
+
+typedef struct prepare_job {
+    redux_context *context;
+    const redux_metric *metric;
+    const rdx_layout *layout;
+    const redux_tensor *items;
+    int64_t first, count, per_task;
+    char *prepared;
+} prepare_job;
+
+static redux_status prepare_one(const prepare_job *job, int64_t index, void *scratch)
+{
+    redux_tensor item, rows;
+    RDX_TRY(redux_tensor_select(&item, job->items, 0, job->first + index));
+    redux_status status = redux_tensor_contiguous(&rows, job->context, &item, item.dtype);
+    redux_tensor_release(&item);
+    if (status != REDUX_OK)
+        return status;
+    job->metric->ops->prepare(job->metric, job->layout, rows.data,
+                              job->prepared + (size_t)index * job->layout->item_bytes, scratch);
+    redux_tensor_release(&rows);
+    return REDUX_OK;
+}
+
+static redux_status prepare_task(int64_t index, void *user)
+{
+    const prepare_job *job = user;
+    const int64_t last = RDX_MIN((index + 1) * job->per_task, job->count);
+    redux_status status = REDUX_OK;
+    void *scratch;
+    RDX_TRY(rdx_alloc(job->context, &scratch, 1, job->layout->scratch_bytes));
+    for (int64_t i = index * job->per_task; i < last && status == REDUX_OK; i++)
+        status = prepare_one(job, i, scratch);
+    rdx_free(job->context, scratch);
+    return status;
+}
+
+redux_status rdx_metric_prepare(redux_context *context, const redux_metric *metric,
+                                const rdx_layout *layout, const redux_tensor *items, int64_t first,
+                                int64_t count, void *prepared)
+{
+    /* A task writes about a quarter of a megabyte. */
+    const int64_t per_task = RDX_MAX((int64_t)(((size_t)1 << 18) / layout->item_bytes), 1);
+    prepare_job job = {context, metric, layout, items, first, count, per_task, prepared};
+    return rdx_parallel(context, (count + per_task - 1) / per_task, prepare_task, &job);
+}
+
+/* ---- comparing ---- */
+
+void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, const void *kept,
+                         int64_t kept_count, const void *candidates, int64_t count,
+                         double threshold, int64_t *first, double *scores, void *scratch)
+{
+    const rdx_metric_ops *ops = metric->ops;
+    if (ops->first_redundant != NULL) {
+        ops->first_redundant(metric, layout, kept, kept_count, candidates, count, threshold, first,
+                             scores, scratch);
+        return;
+    }
+    for (int64_t c = 0; c < count; c++) {
+        const char *candidate = (const char *)candidates + (size_t)c * layout->item_bytes;
+        first[c] = -1;
+        for (int64_t k = 0; k < kept_count && first[c] < 0; k++) {
+            scores[c] =
+                ops->score(metric, layout, (const char *)kept + (size_t)k * layout->item_bytes,
+                           candidate, scratch);
+            if (rdx_is_redundant(metric, scores[c], threshold))
+                first[c] = k;
+        }
+    }
+}
+
+int64_t rdx_hits(const redux_metric *metric, const rdx_layout *layout, const void *many,
+                 int64_t count, const void *queries, int64_t query_count, const double *thresholds,
+                 rdx_hit *hits, void *scratch)
+{
+    const rdx_metric_ops *ops = metric->ops;
+    int64_t found = 0;
+    if (ops->hits != NULL)
+        return ops->hits(metric, layout, many, count, queries, query_count, thresholds, hits,
+                         scratch);
+    for (int64_t q = 0; q < query_count; q++)
+        for (int64_t i = 0; i < count; i++) {
+            const double score =
+                ops->score(metric, layout, (const char *)many + (size_t)i * layout->item_bytes,
+                           (const char *)queries + (size_t)q * layout->item_bytes, scratch);
+            if (rdx_is_redundant(metric, score, thresholds[q]))
+                hits[found++] = (rdx_hit){(int32_t)q, (int32_t)i, score};
+        }
+    return found;
+}
+
+typedef struct compare_job {
+    prepare_job many; /* prepared is the one item to compare with */
+    double *scores;
+} compare_job;
+
+static redux_status compare_task(int64_t index, void *user)
+{
+    const compare_job *job = user;
+    const rdx_layout *layout = job->many.layout;
+    const int64_t last = RDX_MIN((index + 1) * job->many.per_task, job->many.count);
+    prepare_job own = job->many; /* prepares one item after the other in its own block */
+    redux_status status = REDUX_OK;
+    void *block;
+    RDX_TRY(rdx_alloc(own.context, &block, 1, layout->item_bytes + layout->scratch_bytes));
+    void *scratch = (char *)block + layout->item_bytes;
+    for (int64_t i = index * own.per_task; i < last && status == REDUX_OK; i++) {
+        own.first = i;
+        own.prepared = block;
+        status = prepare_one(&own, 0, scratch);
+        if (status == REDUX_OK)
+            job->scores[i] =
+                own.metric->ops->score(own.metric, layout, job->many.prepared, block, scratch);
+    }
+    rdx_free(own.context, block);
+    return status;
+}
+
+/* items: one tensor without the first axis, seen as one row. */
+static redux_status as_row(redux_tensor *row, const redux_tensor *item)
+{
+    if (item == NULL || item->ndim >= REDUX_MAX_DIMS)
+        return rdx_fail(REDUX_E_INVALID, "the item is NULL or has too many axes");
+    *row = *item;
+    row->ndim = item->ndim + 1;
+    row->shape[0] = 1;
+    for (int32_t i = 0; i < item->ndim; i++) {
+        row->shape[i + 1] = item->shape[i];
+        row->strides[i + 1] = item->strides[i];
+    }
+    return REDUX_OK;
+}
+
+redux_status redux_metric_one_to_many(double *scores, redux_context *context,
+                                      const redux_metric *metric, const redux_tensor *one,
+                                      const redux_tensor *many)
+{
+    rdx_layout layout, other;
+    redux_tensor row;
+    void *block;
+    if (metric == NULL || scores == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_metric_one_to_many: an argument is NULL");
+    RDX_TRY(as_row(&row, one));
+    RDX_TRY(rdx_metric_layout(metric, &row, &layout));
+    RDX_TRY(rdx_metric_layout(metric, many, &other));
+    if (layout.dtype != other.dtype || layout.height != other.height || layout.width != other.width)
+        return rdx_fail(REDUX_E_INVALID, "%s: items of %lld x %lld %s and of %lld x %lld %s",
+                        metric->ops->name, (long long)layout.height, (long long)layout.width,
+                        redux_dtype_name(layout.dtype), (long long)other.height,
+                        (long long)other.width, redux_dtype_name(other.dtype));
+    RDX_TRY(rdx_alloc(context, &block, 1, layout.item_bytes));
+    redux_status status = rdx_metric_prepare(context, metric, &layout, &row, 0, 1, block);
+    if (status == REDUX_OK) {
+        const int64_t per_task = RDX_MAX((int64_t)(((size_t)1 << 18) / layout.item_bytes), 1);
+        compare_job job = {{context, metric, &layout, many, 0, many->shape[0], per_task, block},
+                           scores};
+        status =
+            rdx_parallel(context, (many->shape[0] + per_task - 1) / per_task, compare_task, &job);
+    }
+    rdx_free(context, block);
+    return status;
+}
+
+redux_status redux_metric_pair(double *out, redux_context *context, const redux_metric *metric,
+                               const redux_tensor *a, const redux_tensor *b)
+{
+    redux_tensor row;
+    RDX_TRY(as_row(&row, b));
+    return redux_metric_one_to_many(out, context, metric, a, &row);
+}
