@@ -13,7 +13,7 @@
 #define PREPARED_MAX ((size_t)1 << 30)
 
 /* Prepared rows of a tensor: all of them, or one block at a time. */
-typedef struct bank {
+typedef struct row_bank {
     redux_context *context;
     const redux_metric *metric;
     const rdx_layout *layout;
@@ -21,9 +21,9 @@ typedef struct bank {
     int64_t rows, block; /* rows of the tensor; rows prepared at a time */
     char *prepared;
     int64_t start, count; /* what is prepared now */
-} bank;
+} row_bank;
 
-static redux_status bank_open(bank *bank, redux_context *context, const redux_metric *metric,
+static redux_status bank_open(row_bank *bank, redux_context *context, const redux_metric *metric,
                               const rdx_layout *layout, const redux_tensor *items, int64_t most)
 {
     void *block;
@@ -40,13 +40,13 @@ static redux_status bank_open(bank *bank, redux_context *context, const redux_me
     return REDUX_OK;
 }
 
-static void bank_close(bank *bank)
+static void bank_close(row_bank *bank)
 {
     rdx_free(bank->context, bank->prepared);
 }
 
 /* Prepares the block from row `start` on. */
-static redux_status bank_seek(bank *bank, int64_t start)
+static redux_status bank_seek(row_bank *bank, int64_t start)
 {
     const int64_t count = RDX_MIN(bank->block, bank->rows - start);
     if (bank->count > 0 && bank->start == start)
@@ -57,7 +57,7 @@ static redux_status bank_seek(bank *bank, int64_t start)
                               bank->prepared);
 }
 
-static const char *bank_row(const bank *bank, int64_t row)
+static const char *bank_row(const row_bank *bank, int64_t row)
 {
     return bank->prepared + (size_t)(row - bank->start) * bank->layout->item_bytes;
 }
@@ -72,7 +72,7 @@ typedef struct pairs_job {
     redux_context *context;
     const redux_metric *metric;
     const rdx_layout *layout;
-    const bank *queries, *rows;
+    const row_bank *queries, *rows;
     double threshold;
     finds *finds; /* one a tile */
 } pairs_job;
@@ -157,7 +157,7 @@ static redux_status emit(finds *found, int64_t tiles, redux_pair_fn callback, vo
     return REDUX_OK;
 }
 
-static redux_status pairs_of_block(pairs_job *job, bank *queries, bank *rows, int64_t start)
+static redux_status pairs_of_block(pairs_job *job, row_bank *queries, row_bank *rows, int64_t start)
 {
     const int64_t tile = job->metric->ops->tile;
     RDX_TRY(bank_seek(queries, start));
@@ -173,7 +173,7 @@ redux_status redux_metric_pairs(redux_context *context, const redux_metric *metr
                                 void *user)
 {
     rdx_layout layout;
-    bank queries = {0}, rows = {0};
+    row_bank queries = {0}, rows = {0};
     void *block = NULL;
     if (metric == NULL || found == NULL || isnan(threshold))
         return rdx_fail(REDUX_E_INVALID, "redux_metric_pairs: an argument is NULL or NaN");
@@ -210,7 +210,7 @@ typedef struct nearest_job {
     redux_context *context;
     const redux_metric *metric;
     const rdx_layout *layout;
-    const bank *queries, *rows;
+    const row_bank *queries, *rows;
     int64_t k;
     int64_t *indices;
     double *scores;
@@ -268,7 +268,7 @@ redux_status redux_metric_nearest(int64_t *indices, double *scores, redux_contex
                                   const redux_tensor *items, int64_t k)
 {
     rdx_layout layout, other;
-    bank left = {0}, right = {0};
+    row_bank left = {0}, right = {0};
     if (indices == NULL || scores == NULL || metric == NULL || k < 1)
         return rdx_fail(REDUX_E_INVALID, "redux_metric_nearest: NULL, or k is %lld", (long long)k);
     RDX_TRY(rdx_metric_layout(metric, queries, &layout));
