@@ -6,11 +6,13 @@
 #include <redux/array.h>
 #include <redux/context.h>
 #include <redux/entropy.h>
+#include <redux/exemplars.h>
 #include <redux/export.h>
 #include <redux/hash.h>
 #include <redux/metric.h>
 #include <redux/picture.h>
 #include <redux/random.h>
+#include <redux/reduce.h>
 #include <redux/resize.h>
 #include <redux/ssim.h>
 #include <redux/status.h>

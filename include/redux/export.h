@@ -3,6 +3,8 @@
 #ifndef REDUX_EXPORT_H
 #define REDUX_EXPORT_H
 
+#include <math.h>
+
 #if defined(__GNUC__) || defined(__clang__)
 #define REDUX_API __attribute__((visibility("default")))
 #define REDUX_PRINTF(format_index, first_argument)                                                 \
@@ -11,6 +13,9 @@
 #define REDUX_API
 #define REDUX_PRINTF(format_index, first_argument)
 #endif
+
+/** "Not given", where 0 is a value. */
+#define REDUX_NAN ((double)NAN)
 
 #ifdef __cplusplus
 #define REDUX_BEGIN_DECLS extern "C" {

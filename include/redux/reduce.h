@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ * Reduction: which slices of a dataset to keep, why each other one goes, and the manifest of it. */
+#ifndef REDUX_REDUCE_H
+#define REDUX_REDUCE_H
+
+#include <redux/hash.h>
+#include <redux/metric.h>
+#include <redux/volume.h>
+#include <redux/window.h>
+
+REDUX_BEGIN_DECLS
+
+/** The paper's strategies (section 3.2), and entropy. Values are pinned. */
+typedef enum redux_strategy {
+    REDUX_STRATEGY_ALL = 0,     /**< keeps every slice */
+    REDUX_STRATEGY_EVERY_N = 1, /**< every n-th slice, from the first */
+    REDUX_STRATEGY_HASH = 2,    /**< greedy, Hamming distance of perceptual hashes */
+    REDUX_STRATEGY_SSIM = 3,    /**< greedy, Gaussian SSIM */
+    REDUX_STRATEGY_MI = 4,      /**< greedy, scikit-learn's arithmetic NMI */
+    REDUX_STRATEGY_COSINE = 5,  /**< greedy, cosine of embeddings (without any: of `pixels`, the
+                                     slice area-averaged to 16 x 16 with its mean removed) */
+    REDUX_STRATEGY_ENTROPY = 6  /**< drops slices of low Shannon entropy */
+} redux_strategy;
+
+/** What is compared with what. */
+typedef enum redux_scope {
+    REDUX_SCOPE_VOLUME = 0, /**< slices of one volume with each other */
+    REDUX_SCOPE_DATASET = 1 /**< all slices with each other */
+} redux_scope;
+
+/** In which order the greedy rule and every-n walk. */
+typedef enum redux_order {
+    REDUX_ORDER_ANATOMICAL = 0,   /**< volumes as given, slices by number */
+    REDUX_ORDER_LEXICOGRAPHIC = 1 /**< by the bytes of "source_slice", the number not padded: 0, 1,
+                                       10, 100, 101, ... as the paper's picture names sort */
+} redux_order;
+
+/* Default thresholds. hash: the paper's "Hash-6". ssim, mi and cosine: what keeps about as many
+ * slices of the 20 STS volumes as hash 6 does in volume scope (docs/design.md, "Thresholds"). */
+#define REDUX_DEFAULT_HASH_DISTANCE 6.0
+#define REDUX_DEFAULT_SSIM 0.56
+#define REDUX_DEFAULT_MI 0.33
+#define REDUX_DEFAULT_COSINE 0.95
+#define REDUX_DEFAULT_EVERY_N 10.0
+#define REDUX_DEFAULT_ENTROPY 3.0
+
+/** Options of redux_reduce. Set them up with REDUX_REDUCE_OPTIONS_INIT. */
+typedef struct redux_reduce_options {
+    size_t struct_size;
+    redux_strategy strategy; /**< default: hash */
+    redux_scope scope;
+    redux_order order;
+    /** hash: a slice is redundant at or below this distance; ssim, mi, cosine: at or above this
+     *  similarity; every-n: n; entropy: slices under it (bits) are dropped. NaN: the default. */
+    double threshold;
+    /** A budget instead of a threshold, over the whole input in either scope: keep_count slices
+     *  (0: none given), or keep_percent of them, rounded half up (NaN: none given). See
+     * redux_reduce. */
+    int64_t keep_count;
+    double keep_percent;
+    redux_window window;            /**< default: auto */
+    redux_hash hash;                /**< default: difference */
+    redux_hash_profile profile;     /**< default: paper-hash: open the dataset with
+                                         REDUX_ORIENTATION_STORED, the window is auto, slice or full */
+    int32_t bins;                   /**< mi and entropy: 2 to 256; 0: 256 */
+    int32_t size;                   /**< side that mi and ssim resize to in dataset scope; 0: 128 */
+    const redux_tensor *embeddings; /**< cosine: [slices, D], one row a slice in dataset order, any
+                                         float dtype; NULL: the `pixels` descriptor */
+    int32_t skip_errors;            /**< 1: volumes and pictures that fail to decode are left out */
+} redux_reduce_options;
+
+#define REDUX_REDUCE_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(redux_reduce_options), REDUX_STRATEGY_HASH, REDUX_SCOPE_VOLUME,                     \
+            REDUX_ORDER_ANATOMICAL, REDUX_NAN, 0, REDUX_NAN, {REDUX_WINDOW_AUTO, 0, 0},            \
+            REDUX_HASH_DIFFERENCE, REDUX_PROFILE_PAPER_HASH, 0, 0, NULL, 0                         \
+    }
+
+/** What became of one slice. */
+typedef struct redux_row {
+    int64_t volume, slice; /**< of the dataset */
+    int32_t kept;          /**< 1 or 0 */
+    int32_t skipped;       /**< 1: could not be read; no row of the manifest, kept is 0 */
+    int64_t witness;       /**< row number of the kept slice that speaks for a dropped one, or -1 */
+    double score;          /**< to the witness; entropy: its entropy; NaN for a kept slice */
+} redux_row;
+
+/** How a reduction came out. */
+typedef struct redux_reduce_summary {
+    size_t struct_size; /**< set by the caller */
+    int64_t slices;     /**< that could be read */
+    int64_t kept;
+    int64_t volumes;  /**< with at least one readable slice */
+    double threshold; /**< in force; NaN: none was needed (all, or the budget covers all) */
+    int64_t budget;   /**< slices asked for; -1 without a budget */
+    int64_t refilled; /**< kept again to fill the budget */
+    int32_t threshold_is_exact; /**< 1; 0: found by bisection, see redux_reduce */
+    int64_t compared_size;      /**< side that slices were resized to; 0: native size */
+} redux_reduce_summary;
+
+/** Opaque. Read-only once made: any thread. */
+typedef struct redux_reduction redux_reduction;
+
+/** "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy". Errors: REDUX_E_NOT_FOUND. Any
+ *  thread. Since 0.1. */
+REDUX_API redux_status redux_strategy_parse(redux_strategy *out, const char *name);
+/** Static storage; "unknown" for anything else. Since 0.1. */
+REDUX_API const char *redux_strategy_name(redux_strategy strategy);
+
+/** Reduces a dataset. Rows are in dataset order (volumes as given, slices by number), whatever the
+ *  order of the walk. Every slice is read once or, with a budget for ssim and mi, several times;
+ * the same inputs give the same rows whatever the threads. Progress counts slices.
+ *
+ *  Greedy strategies follow redux_exemplars. every-n: the witness is the nearest kept slice of the
+ *  walk (the earlier of two), the score the distance in slices. entropy: no witness.
+ *
+ *  Per volume, ssim and mi compare slices at native size (pictures of different sizes in one folder
+ *  are resized as in dataset scope); over the dataset, resized to `size` x `size` with
+ * antialiasing.
+ *
+ *  Budget of N: the strictest threshold, one for all volumes, at which the rule keeps at most N
+ *  (hash: the smallest distance; ssim, mi, cosine: the highest similarity; every-n: the smallest n;
+ *  entropy: the lowest bound); then dropped slices are kept again, weakest witness score first
+ *  (entropy: highest first), ties in the order of the walk, until N are kept. The threshold is
+ * found exactly from all scores where what is compared has up to 4,096 slices (a volume, or the
+ * dataset) and, for hash, always; beyond that by bisection to 1e-6, which finds a threshold with at
+ * most N kept next to one with more. In volume scope N must not be less than the number of volumes.
+ *
+ *  Errors: REDUX_E_INVALID (options that make no sense together, fewer than one slice a volume,
+ *  embeddings that do not match), those of redux_volume_open, REDUX_E_UNSUPPORTED (window),
+ *  REDUX_E_NOT_FOUND (nothing could be read), REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. The dataset
+ * must outlive the reduction. The caller owns *out. Since 0.1. */
+REDUX_API redux_status redux_reduce(redux_reduction **out, redux_context *context,
+                                    const redux_dataset *dataset,
+                                    const redux_reduce_options *options);
+
+/** Checks options as redux_reduce does, before anything is read; volumes are not counted yet.
+ *  Errors: REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_reduce_check(const redux_reduce_options *options);
+
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_reduction_free(redux_reduction *reduction, redux_context *context);
+
+/** Since 0.1. */
+REDUX_API redux_status redux_reduction_summary(redux_reduce_summary *out,
+                                               const redux_reduction *reduction);
+/** As many as the dataset has slices. Since 0.1. */
+REDUX_API int64_t redux_reduction_rows(const redux_reduction *reduction);
+REDUX_API redux_status redux_reduction_row(redux_row *out, const redux_reduction *reduction,
+                                           int64_t index);
+
+/** What could not be read while reducing (skip_errors), beside redux_dataset_skipped: how many, and
+ *  for each the source and the reason; NULL out of range. Since 0.1. */
+REDUX_API int64_t redux_reduction_skipped(const redux_reduction *reduction);
+REDUX_API const char *redux_reduction_skipped_source(const redux_reduction *reduction,
+                                                     int64_t index);
+REDUX_API const char *redux_reduction_skipped_reason(const redux_reduction *reduction,
+                                                     int64_t index);
+
+/** Receives text; a value other than 0 stops with REDUX_E_IO. */
+typedef int (*redux_write_fn)(const char *text, size_t length, void *user);
+
+/** The manifest as CSV (RFC 4180, line ends "\n"): columns
+ *  source,slice,kept,witness_source,witness_slice,score; slices count from 0; witness and score are
+ *  empty for a kept slice; scores have the fewest digits that read back as the same double. Since
+ *  0.1. */
+REDUX_API redux_status redux_manifest_write(redux_context *context,
+                                            const redux_reduction *reduction, redux_write_fn write,
+                                            void *user);
+
+/** The same into a file, whole or not at all. Since 0.1. */
+REDUX_API redux_status redux_manifest_save(const char *path, redux_context *context,
+                                           const redux_reduction *reduction);
+
+/** What goes with a manifest, as JSON: version, strategy, every parameter in force, inputs with
+ *  sizes and CRC-32 checksums, counts, what was skipped, `seconds` (as given by the caller). Since
+ *  0.1. */
+REDUX_API redux_status redux_summary_write(redux_context *context, const redux_reduction *reduction,
+                                           double seconds, redux_write_fn write, void *user);
+
+/** The same into a file, whole or not at all. Since 0.1. */
+REDUX_API redux_status redux_summary_save(const char *path, redux_context *context,
+                                          const redux_reduction *reduction, double seconds);
+
+/** Form of exported slices. */
+typedef enum redux_export_format {
+    REDUX_EXPORT_PNG = 0, /**< one 8-bit picture a slice, windowed */
+    REDUX_EXPORT_NPY = 1, /**< one array a slice: voxel values (HU), or windowed if a window other
+                               than auto was given */
+    REDUX_EXPORT_NPZ = 2  /**< the same, one archive a volume, keys "slice_N" */
+} redux_export_format;
+
+/** Writes the kept slices below `folder` (made if missing), NIfTI slices in axial orientation where
+ *  they are axial slices. Names: the source with '/' as "__" and without leading dots, then "_" and
+ *  the slice number; index.csv tells which file is which slice. Each file is written whole or not
+ * at all; nothing is written outside the folder. Reports volumes as progress. Since 0.1. */
+REDUX_API redux_status redux_export(const char *folder, redux_context *context,
+                                    const redux_reduction *reduction, redux_export_format format);
+
+/** A contact sheet as a PNG: for each volume a band of up to `columns` slices spread over it, in
+ *  order, kept ones bright with a green frame, dropped ones dimmed. Windowed as the reduction was
+ *  (auto: by slice). At most `volumes` volumes. Since 0.1. */
+REDUX_API redux_status redux_contact_sheet(const char *path, redux_context *context,
+                                           const redux_reduction *reduction, int32_t columns,
+                                           int32_t volumes);
+
+REDUX_END_DECLS
+#endif
