@@ -14,15 +14,6 @@
 
 #define SUFFIX ".redux-tmp"
 
-static redux_status fail_errno(const char *path, const char *what, int error)
-{
-    if (error == ENOMEM)
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: %s: %s", path, what, strerror(error));
-    if (error == ENOENT || error == ENOTDIR)
-        return rdx_fail(REDUX_E_NOT_FOUND, "%s: %s: %s", path, what, strerror(error));
-    return rdx_fail(REDUX_E_IO, "%s: %s: %s", path, what, strerror(error));
-}
-
 /* ---- the stream: short writes are continued, EINTR is retried, the first error is kept ---- */
 
 static ssize_t stream_write(void *cookie, const char *bytes, size_t size)
@@ -88,7 +79,7 @@ static redux_status resolve(char **out, redux_context *context, const char *path
     if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) {
         target = realpath(path, NULL);
         if (target == NULL)
-            return fail_errno(path, "cannot follow the link", errno);
+            return rdx_fail_errno(path, "cannot follow the link", errno);
     }
     if (stat(path, &status) == 0) {
         if (S_ISDIR(status.st_mode)) {
@@ -117,7 +108,7 @@ static redux_status open_temporary(rdx_file *file)
                       0666);
         while (fd < 0 && errno == EINTR);
         if (fd < 0)
-            return fail_errno(file->path, "cannot be written", errno);
+            return rdx_fail_errno(file->path, "cannot be written", errno);
         file->descriptor = fd;
         if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
             return rdx_fail(REDUX_E_IO, "%s: is being written by another process", file->path);
@@ -127,7 +118,7 @@ static redux_status open_temporary(rdx_file *file)
         if (lstat(file->temporary, &named) == 0 && named.st_ino == opened.st_ino &&
             named.st_dev == opened.st_dev) {
             if (ftruncate(fd, 0) != 0)
-                return fail_errno(file->path, "cannot be written", errno);
+                return rdx_fail_errno(file->path, "cannot be written", errno);
             return REDUX_OK;
         }
         close(fd);
@@ -144,7 +135,7 @@ static redux_status begin(rdx_file *file, const char *path)
     if (in_place) {
         file->descriptor = open(file->path, O_WRONLY | O_CLOEXEC);
         if (file->descriptor < 0)
-            return fail_errno(path, "cannot be written", errno);
+            return rdx_fail_errno(path, "cannot be written", errno);
     } else {
         RDX_TRY(temporary_name(&file->temporary, file->context, file->path));
         redux_status status = open_temporary(file);
@@ -160,7 +151,7 @@ static redux_status begin(rdx_file *file, const char *path)
     const cookie_io_functions_t functions = {NULL, stream_write, stream_seek, NULL};
     file->stream = fopencookie(file, "w", functions);
     if (file->stream == NULL)
-        return fail_errno(path, "cannot be written", ENOMEM);
+        return rdx_fail_errno(path, "cannot be written", ENOMEM);
     setvbuf(file->stream, NULL, _IOFBF, 1 << 16);
     return REDUX_OK;
 }
@@ -199,7 +190,8 @@ static redux_status sync_folder(const rdx_file *file)
         close(fd);
     }
     rdx_free(file->context, folder);
-    return error == 0 ? REDUX_OK : fail_errno(file->path, "its folder could not be synced", error);
+    return error == 0 ? REDUX_OK
+                      : rdx_fail_errno(file->path, "its folder could not be synced", error);
 }
 
 /* Everything down to the disk, and the descriptor closed. */
@@ -207,16 +199,16 @@ static redux_status finish(rdx_file *file)
 {
     const int flushed = fflush(file->stream);
     if (flushed != 0 || ferror(file->stream) != 0 || file->error != 0)
-        return fail_errno(file->path, "could not be written",
-                          file->error != 0 ? file->error
-                          : errno != 0     ? errno
-                                           : EIO);
+        return rdx_fail_errno(file->path, "could not be written",
+                              file->error != 0 ? file->error
+                              : errno != 0     ? errno
+                                               : EIO);
     if (fsync(file->descriptor) != 0 && file->temporary != NULL)
-        return fail_errno(file->path, "could not be synced", errno);
+        return rdx_fail_errno(file->path, "could not be synced", errno);
     /* The descriptor stays open, and locked, until after the rename; write errors that only show on
      * closing (quotas on network file systems) show in fsync already. */
     if (file->temporary != NULL && rename(file->temporary, file->path) != 0)
-        return fail_errno(file->path, "could not be put in place", errno);
+        return rdx_fail_errno(file->path, "could not be put in place", errno);
     if (file->temporary != NULL) {
         rdx_free(file->context, file->temporary);
         file->temporary = NULL;

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <redux/tensor.h>
+#include <redux/volume.h>
 #include "base/base.h"
+#include "base/storage.h"
 
 /* ---- atomic_file.c: files that appear whole or not at all ---- */
 
@@ -30,5 +32,180 @@ redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *
 redux_status rdx_file_commit(rdx_file *file);
 /* Removes the temporary file and clears the struct; again, or before begin, it does nothing. */
 void rdx_file_abort(rdx_file *file);
+
+/* ---- file.c: reading, and memory for what was read ---- */
+
+#define RDX_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
+/* Sets the message "PATH: WHAT: strerror(error)" and picks the status. */
+redux_status rdx_fail_errno(const char *path, const char *what, int error);
+/* Opens a plain file for reading. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO (also: not a plain file).
+ */
+redux_status rdx_open_read(int *out, struct stat *status, const char *path);
+/* Reads up to `size` bytes at `offset`; *count is smaller only at the end of the file. */
+redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,
+                         size_t *count);
+/* The whole file; the caller frees *out. */
+redux_status rdx_read_whole(unsigned char **out, size_t *size, redux_context *context,
+                            const char *path);
+/* As redux_tensor_new, C-contiguous, but uninitialised. */
+redux_status rdx_tensor_alloc(redux_tensor *out, redux_context *context, redux_dtype dtype,
+                              int32_t ndim, const int64_t *shape);
+/* Reverses the bytes of `count` elements of `size` (1, 2, 4, 8, 16) bytes in place. */
+void rdx_swap_bytes(void *data, uint64_t count, size_t size);
+/* "7 x 512 x 512", for messages. */
+const char *rdx_shape_text(char *text, size_t size, int32_t ndim, const int64_t *shape);
+
+/* ---- picture.c, picture_png.c, picture_jpeg.c ---- */
+
+typedef struct rdx_picture_info {
+    int64_t height, width;
+    int32_t channels;  /* 1 or 3: as decoded, without alpha */
+    redux_dtype dtype; /* uint8 or uint16 */
+} rdx_picture_info;
+
+/* Reads the header only: what the picture will be when it is decoded. *bytes: of the file. */
+redux_status rdx_picture_probe(rdx_picture_info *out, uint64_t *bytes, const char *path);
+
+/* Told by the first bytes; `bytes` may hold only the beginning of the file (`complete` false).
+ * `*more` is set when that was not enough to tell, then a larger piece must be given. */
+bool rdx_png_signature(const unsigned char *bytes, size_t size);
+bool rdx_jpeg_signature(const unsigned char *bytes, size_t size);
+redux_status rdx_png_header(rdx_picture_info *out, const unsigned char *bytes, size_t size,
+                            const char *path);
+/* `*need`: how many bytes of the file must be at hand to go on; 0 when `*out` was filled in. */
+redux_status rdx_jpeg_header(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
+                             size_t size, const char *path);
+/* Decodes a file held in memory: [H, W, 3], or [H, W] where it is grey. */
+redux_status rdx_png_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
+                            size_t size, const char *path);
+redux_status rdx_jpeg_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
+                             size_t size, const char *path);
+redux_status rdx_png_encode(FILE *stream, redux_context *context, const redux_tensor *picture,
+                            const char *path);
+
+/* ---- npy.c ---- */
+
+typedef struct rdx_npy {
+    redux_dtype dtype;
+    bool swap, fortran;
+    int32_t ndim;
+    int64_t shape[REDUX_MAX_DIMS];
+    uint64_t bytes;  /* of the data */
+    uint64_t offset; /* where they begin */
+} rdx_npy;
+
+#define RDX_NPY_PRELUDE 12       /* magic, version and the longest length field */
+#define RDX_NPY_HEADER_MAX 65536 /* no array that is read here needs as much */
+
+/* How long prelude and header are together, told by the first RDX_NPY_PRELUDE bytes. */
+redux_status rdx_npy_header_size(uint64_t *out, const unsigned char *prelude, size_t size,
+                                 const char *name);
+/* Reads a whole header (prelude included). `name` is for messages. */
+redux_status rdx_npy_parse(rdx_npy *out, const unsigned char *header, size_t size,
+                           const char *name);
+redux_status rdx_npy_probe(rdx_npy *out, uint64_t *bytes, const char *path);
+/* The tensor of data that were read from a file as they lie there. Swaps in place. */
+redux_status rdx_npy_adopt(redux_tensor *out, redux_context *context, const rdx_npy *npy,
+                           void *block);
+/* Prelude and header of version 1.0 for a C-ordered array; the caller frees *out. */
+redux_status rdx_npy_header(char **out, size_t *size, redux_context *context,
+                            const redux_tensor *array, const char *name);
+/* Hands the elements in C order, little-endian, to `write`, in pieces. */
+typedef redux_status (*rdx_write_fn)(const void *bytes, size_t size, void *user);
+redux_status rdx_npy_elements(redux_context *context, const redux_tensor *array, rdx_write_fn write,
+                              void *user);
+
+/* ---- npz.c ---- */
+
+/* One array of an archive, where it lies. */
+typedef struct rdx_npz_member {
+    rdx_npy npy;
+    uint64_t position, number; /* of its entry in the archive's directory */
+} rdx_npz_member;
+
+/* Calls `visit` for each array in archive order (its key, without ".npy"). Members that are no
+ * arrays of numbers are left out; damaged ones are an error. */
+typedef redux_status (*rdx_npz_visit_fn)(const char *key, const rdx_npz_member *member, void *user);
+redux_status rdx_npz_visit(redux_context *context, const char *path, rdx_npz_visit_fn visit,
+                           void *user);
+/* Reads a member that rdx_npz_visit found; REDUX_E_FORMAT if it has changed since. */
+redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char *path,
+                          const char *key, const rdx_npz_member *member);
+
+/* ---- nifti.c ---- */
+
+/* A checked header, native byte order. Axes are storage axes: 0 is i, the fastest. */
+typedef struct rdx_nifti {
+    int64_t dim[3], frames;
+    int32_t datatype, voxel_bytes; /* as stored */
+    redux_dtype dtype;             /* as read: float128 becomes float64 */
+    int32_t swap;
+    double slope, intercept;
+    double spacing[3];    /* mm; 0 where unknown */
+    int8_t axis[3];       /* which storage axis gives slices, rows, columns of the axial view */
+    int8_t reversed[3];   /* and whether against its direction */
+    uint64_t offset;      /* of the first voxel in the image file */
+    uint64_t header_size; /* bytes of the header's file; of the image's, if that is another */
+    uint64_t image_size;
+} rdx_nifti;
+
+/* Reads and checks a header; `image` is the path of the voxels' file, NULL if it is `path`. */
+redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char *path,
+                             const char *image);
+/* Reads the voxels of one frame as [k][j][i]. */
+redux_status rdx_nifti_load(redux_tensor *out, redux_context *context, const rdx_nifti *nifti,
+                            const char *path, int64_t frame);
+/* The axial view of [k][j][i]. */
+redux_status rdx_nifti_axial(redux_tensor *out, const redux_tensor *stored, const rdx_nifti *nifti);
+
+/* ---- names.c: what kind of file a name promises; natural order ---- */
+
+typedef enum rdx_kind {
+    RDX_KIND_NONE = 0,
+    RDX_KIND_NIFTI,  /* .nii, .nii.gz */
+    RDX_KIND_HEADER, /* .hdr, .hdr.gz */
+    RDX_KIND_IMAGE,  /* .img, .img.gz */
+    RDX_KIND_PICTURE,
+    RDX_KIND_NPY,
+    RDX_KIND_NPZ
+} rdx_kind;
+
+rdx_kind rdx_kind_of(const char *name);
+/* "2" before "10": runs of digits by value, else byte by byte; ties by byte order. */
+int rdx_natural_compare(const char *left, const char *right);
+/* FOLDER/NAME; without another slash if `folder` ends in one. */
+redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
+/* The other half of a .hdr/.img pair: the file that exists, the like-compressed one first.
+ * REDUX_E_NOT_FOUND if there is none. */
+redux_status rdx_nifti_partner(char **out, redux_context *context, const char *path);
+
+/* ---- dataset.c, read by volume.c ---- */
+
+typedef struct rdx_source {
+    redux_volume_info info;
+    char *path;  /* the file; NULL for pictures */
+    char *image; /* the voxels of a .hdr/.img pair, else NULL */
+    char *key;   /* within an .npz, else NULL */
+    rdx_nifti nifti;
+    rdx_npz_member array;  /* npy: only the header of it */
+    int64_t first_picture; /* in redux_dataset.pictures */
+} rdx_source;
+
+struct redux_dataset {
+    rdx_allocator allocator;
+    redux_dataset_options options;
+    rdx_source *volumes;
+    int64_t count, capacity;
+    const char **pictures; /* paths, those of one volume together */
+    int64_t picture_count, picture_capacity;
+    struct rdx_text_block *text; /* where the paths of pictures are packed */
+    char **skipped;              /* path, reason, path, reason ... */
+    int64_t skipped_count, skipped_capacity;
+};
+
+/* Fills in a dataset: find.c. */
+redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
+                              const char *const *paths, int64_t count);
 
 #endif
