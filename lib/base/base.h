@@ -56,8 +56,9 @@ redux_status rdx_progress_add(redux_context *context, int64_t units);
  * not begun may be left out. Called from within a task it runs inline. */
 typedef redux_status (*rdx_task_fn)(int64_t index, void *user);
 redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user);
-/* True on a thread of a pool. */
+/* True on a thread of a pool; true inside a task, where a nested rdx_parallel runs inline. */
 bool rdx_on_worker(void);
+bool rdx_in_task(void);
 
 /* The pool (threads.c). */
 typedef struct rdx_pool rdx_pool;

@@ -37,6 +37,11 @@ bool rdx_on_worker(void)
     return is_worker;
 }
 
+bool rdx_in_task(void)
+{
+    return in_task;
+}
+
 /* Keeps the failure of the lowest index, and leaves out the tasks that nobody has claimed. */
 static void record_failure(loop *work, int64_t index, redux_status status)
 {

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT
+ * Budgets: the strictest threshold at which the greedy rule keeps at most N, and the refill.
+ *
+ * The number kept is a step function of the threshold, and not a monotone one: dropping an exemplar
+ * can free slices that it stood for. So the steps of each group are followed from "nothing is
+ * redundant" downwards (sweep), which needs all scores of the group once; what a threshold keeps
+ * over all groups is the sum. Groups too large for that are bisected. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "select.h"
+
+#define SWEEP_MAX 4096
+#define BISECTION_WIDTH 1e-6
+
+static size_t pair_index(int64_t i, int64_t j) /* i < j */
+{
+    return (size_t)j * (size_t)(j - 1) / 2 + (size_t)i;
+}
+
+/* ---- the steps of one group ---- */
+
+typedef struct sweep {
+    const double *keys;
+    int64_t n;
+    bool *kept;
+    double *best; /* key of the most alike kept item before this one, -inf if none */
+    int64_t *best_item;
+    int64_t *freed; /* items kept again in the step at hand, ascending */
+    int64_t freed_count;
+} sweep;
+
+static void find_best(sweep *s, int64_t j)
+{
+    s->best[j] = -(double)INFINITY;
+    s->best_item[j] = -1;
+    for (int64_t i = 0; i < j; i++)
+        if (s->kept[i] && s->keys[pair_index(i, j)] > s->best[j]) {
+            s->best[j] = s->keys[pair_index(i, j)];
+            s->best_item[j] = i;
+        }
+}
+
+/* What happens to item j at threshold t, when the fate of all items before it is settled. For a
+ * dropped one best stays any kept item that reaches t; only its going away matters. */
+static int64_t settle(sweep *s, int64_t j, double t)
+{
+    const bool lost = s->best_item[j] >= 0 && !s->kept[s->best_item[j]];
+    if (lost)
+        find_best(s, j);
+    else if (s->kept[j])
+        for (int64_t f = 0; f < s->freed_count; f++) {
+            const double key = s->keys[pair_index(s->freed[f], j)];
+            if (key > s->best[j]) {
+                s->best[j] = key;
+                s->best_item[j] = s->freed[f];
+            }
+        }
+    const bool keep = s->best[j] < t;
+    const int64_t change = (int64_t)keep - (int64_t)s->kept[j];
+    if (change > 0)
+        s->freed[s->freed_count++] = j;
+    s->kept[j] = keep;
+    return change;
+}
+
+static redux_status run_sweep(redux_context *context, sweep *s, rdx_step **steps,
+                              int64_t *step_count, int64_t *step_capacity)
+{
+    for (int64_t j = 0; j < s->n; j++) {
+        s->kept[j] = true;
+        find_best(s, j);
+    }
+    for (;;) {
+        double t = -(double)INFINITY;
+        int64_t change = 0;
+        void *block = *steps;
+        for (int64_t j = 0; j < s->n; j++)
+            if (s->kept[j] && s->best[j] > t)
+                t = s->best[j];
+        if (t == -(double)INFINITY) /* one item is left, or none is like another at all */
+            return REDUX_OK;
+        s->freed_count = 0;
+        for (int64_t j = 0; j < s->n; j++)
+            change += settle(s, j, t);
+        redux_status status =
+            rdx_grow(context, &block, step_capacity, *step_count, *step_count + 1, sizeof **steps);
+        *steps = block;
+        if (status != REDUX_OK)
+            return status;
+        (*steps)[(*step_count)++] = (rdx_step){t, change};
+    }
+}
+
+redux_status rdx_sweep(redux_context *context, const double *keys, int64_t n, rdx_step **steps,
+                       int64_t *step_count, int64_t *step_capacity)
+{
+    sweep s = {.keys = keys, .n = n};
+    const size_t each = 2 * sizeof(int64_t) + sizeof(double) + sizeof(bool);
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)n, each));
+    s.best = block;
+    s.best_item = (void *)(s.best + n);
+    s.freed = s.best_item + n;
+    s.kept = (void *)(s.freed + n);
+    redux_status status = run_sweep(context, &s, steps, step_count, step_capacity);
+    rdx_free(context, block);
+    return status;
+}
+
+/* ---- all scores of one group ---- */
+
+typedef struct budget_job {
+    rdx_stream *stream;
+    const redux_metric *metric;
+    pthread_mutex_t mutex;
+    rdx_step *steps; /* of all groups */
+    int64_t step_count, step_capacity;
+} budget_job;
+
+typedef struct group_scores {
+    const redux_metric *metric;
+    redux_context *context;
+    rdx_layout layout;
+    char *prepared;
+    int64_t count, capacity;
+    double *keys;
+} group_scores;
+
+static redux_status collect(void *user, redux_context *context, const redux_tensor *items,
+                            const int64_t *rows)
+{
+    group_scores *group = user;
+    const int64_t count = items->shape[0];
+    void *block = group->prepared;
+    (void)rows;
+    RDX_TRY(rdx_metric_layout(group->metric, items, &group->layout));
+    redux_status status = rdx_grow(context, &block, &group->capacity, group->count,
+                                   group->count + count, group->layout.item_bytes);
+    group->prepared = block;
+    if (status != REDUX_OK)
+        return status;
+    RDX_TRY(rdx_metric_prepare(context, group->metric, &group->layout, items, 0, count,
+                               group->prepared + (size_t)group->count * group->layout.item_bytes));
+    group->count += count;
+    return REDUX_OK;
+}
+
+static redux_status score_task(int64_t j, void *user)
+{
+    const group_scores *group = user;
+    const rdx_metric_ops *ops = group->metric->ops;
+    const size_t item = group->layout.item_bytes;
+    void *scratch;
+    RDX_TRY(rdx_alloc(group->context, &scratch, 1, group->layout.scratch_bytes));
+    for (int64_t i = 0; i < j; i++) {
+        const double score =
+            ops->score(group->metric, &group->layout, group->prepared + (size_t)i * item,
+                       group->prepared + (size_t)j * item, scratch);
+        group->keys[pair_index(i, j)] = ops->is_distance ? -score : score;
+    }
+    rdx_free(group->context, scratch);
+    return REDUX_OK;
+}
+
+static redux_status sweep_group(budget_job *job, int64_t index, bool resize, bool *ragged)
+{
+    redux_context *context = job->stream->context;
+    group_scores group = {.metric = job->metric, .context = context};
+    void *block = NULL;
+    redux_status status = rdx_stream_group(job->stream, index, resize, ragged, collect, &group);
+    if (status == REDUX_OK && !*ragged && group.count > 1) {
+        status = rdx_alloc(context, &block, pair_index(0, group.count), sizeof(double));
+        group.keys = block;
+        if (status == REDUX_OK)
+            status = rdx_parallel(context, group.count, score_task, &group);
+        rdx_free(context, group.prepared);
+        group.prepared = NULL;
+        if (status == REDUX_OK) {
+            rdx_step *steps = NULL;
+            int64_t count = 0, capacity = 0;
+            status = rdx_sweep(context, group.keys, group.count, &steps, &count, &capacity);
+            pthread_mutex_lock(&job->mutex);
+            void *all = job->steps;
+            if (status == REDUX_OK)
+                status = rdx_grow(context, &all, &job->step_capacity, job->step_count,
+                                  job->step_count + count, sizeof(rdx_step));
+            job->steps = all;
+            if (status == REDUX_OK && count > 0) {
+                memcpy(job->steps + job->step_count, steps, (size_t)count * sizeof *steps);
+                job->step_count += count;
+            }
+            pthread_mutex_unlock(&job->mutex);
+            rdx_free(context, steps);
+        }
+        rdx_free(context, block);
+    }
+    rdx_free(context, group.prepared);
+    return status;
+}
+
+static redux_status sweep_task(int64_t index, void *user)
+{
+    budget_job *job = user;
+    bool ragged = false;
+    RDX_TRY(sweep_group(job, index, job->stream->reduction->options.scope == REDUX_SCOPE_DATASET,
+                        &ragged));
+    return ragged ? sweep_group(job, index, true, &ragged) : REDUX_OK;
+}
+
+/* ---- the threshold ---- */
+
+static int compare_steps(const void *a, const void *b)
+{
+    const rdx_step *x = a, *y = b;
+    return (x->key < y->key) - (x->key > y->key);
+}
+
+static int64_t readable_rows(const redux_reduction *reduction)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < reduction->row_count; i++)
+        count += !reduction->rows[i].skipped;
+    return count;
+}
+
+static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
+                                       const redux_metric *metric, int64_t budget)
+{
+    budget_job job = {.stream = stream, .metric = metric};
+    pthread_mutex_init(&job.mutex, NULL);
+    if (stream->feature == RDX_FEATURE_IMAGE)
+        rdx_progress_begin(stream->context, stream->reduction->row_count);
+    redux_status status = rdx_parallel(stream->context, stream->walk->groups, sweep_task, &job);
+    rdx_progress_begin(stream->context, 0);
+    int64_t kept = readable_rows(stream->reduction), i = 0;
+    *threshold = (double)NAN;
+    if (status == REDUX_OK && job.step_count > 0)
+        qsort(job.steps, (size_t)job.step_count, sizeof *job.steps, compare_steps);
+    while (status == REDUX_OK && kept > budget && i < job.step_count) {
+        const double key = job.steps[i].key;
+        for (; i < job.step_count && job.steps[i].key == key; i++)
+            kept += job.steps[i].change;
+        *threshold = metric->ops->is_distance ? -key : key;
+    }
+    rdx_free(stream->context, job.steps);
+    pthread_mutex_destroy(&job.mutex);
+    return status;
+}
+
+/* Hashes have few thresholds: one after the other, smallest distance first. */
+static redux_status threshold_by_trial(double *threshold, rdx_stream *stream,
+                                       const redux_metric *metric, int64_t budget)
+{
+    for (int distance = 0; distance <= 64; distance++) {
+        int64_t kept;
+        RDX_TRY(rdx_greedy(&kept, stream, metric, distance));
+        *threshold = distance;
+        if (kept <= budget)
+            break;
+    }
+    return REDUX_OK;
+}
+
+static redux_status threshold_by_bisection(double *threshold, rdx_stream *stream,
+                                           const redux_metric *metric, int64_t budget)
+{
+    double low = -1, high = 1; /* at -1 everything is redundant: one exemplar a group */
+    int64_t kept;
+    RDX_TRY(rdx_greedy(&kept, stream, metric, high));
+    if (kept <= budget)
+        low = high;
+    while (high - low > BISECTION_WIDTH) {
+        const double middle = low + (high - low) / 2;
+        RDX_TRY(rdx_greedy(&kept, stream, metric, middle));
+        if (kept <= budget)
+            low = middle;
+        else
+            high = middle;
+    }
+    *threshold = low;
+    return REDUX_OK;
+}
+
+redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, rdx_stream *stream,
+                                  const redux_metric *metric, int64_t budget)
+{
+    const rdx_walk *walk = stream->walk;
+    int64_t largest = 0;
+    *threshold = (double)NAN;
+    *is_exact = 1;
+    if (readable_rows(stream->reduction) <= budget)
+        return REDUX_OK;
+    for (int64_t g = 0; g < walk->groups; g++)
+        largest = RDX_MAX(largest, walk->start[g + 1] - walk->start[g]);
+    if (largest <= SWEEP_MAX)
+        return threshold_by_sweep(threshold, stream, metric, budget);
+    if (metric->ops->is_distance)
+        return threshold_by_trial(threshold, stream, metric, budget);
+    *is_exact = 0;
+    return threshold_by_bisection(threshold, stream, metric, budget);
+}
+
+/* ---- the refill ---- */
+
+typedef struct dropped {
+    double weakness;  /* smaller: kept again sooner */
+    int64_t position; /* in the walk */
+    int64_t row;
+} dropped;
+
+static int compare_dropped(const void *a, const void *b)
+{
+    const dropped *x = a, *y = b;
+    if (x->weakness != y->weakness)
+        return x->weakness < y->weakness ? -1 : 1;
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+redux_status rdx_refill(redux_context *context, redux_reduction *reduction, const rdx_walk *walk,
+                        int64_t budget, bool low_first)
+{
+    int64_t kept = 0, count = 0;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(dropped)));
+    dropped *list = block;
+    for (int64_t p = 0; p < reduction->row_count; p++) {
+        const redux_row *row = &reduction->rows[walk->rows[p]];
+        kept += row->kept;
+        if (!row->kept && !row->skipped)
+            list[count++] = (dropped){low_first ? row->score : -row->score, p, walk->rows[p]};
+    }
+    qsort(list, (size_t)count, sizeof *list, compare_dropped);
+    for (int64_t i = 0; i < count && kept < budget; i++, kept++) {
+        redux_row *row = &reduction->rows[list[i].row];
+        row->kept = 1;
+        row->witness = -1;
+        row->score = (double)NAN;
+        reduction->summary.refilled++;
+    }
+    rdx_free(context, block);
+    return REDUX_OK;
+}

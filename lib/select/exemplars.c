@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT
+ * The greedy first-exemplar rule.
+ *
+ * Items are taken in blocks. A whole block is first held against the exemplars that were there
+ * before it, in parallel; what is left then becomes exemplars in order, each held against the rest
+ * of its block. The result is that of one item after the other. */
+#include <math.h>
+#include <string.h>
+#include <redux/exemplars.h>
+#include "metric/metric.h"
+
+#define BLOCK_BYTES ((size_t)64 << 20)
+#define BLOCK_ITEMS 4096
+#define CHUNK_BYTES ((size_t)32 << 20)
+#define CHUNK_ITEMS 64
+
+/* Exemplars lie in chunks, each twice as long as the one before up to CHUNK_BYTES, so that none is
+ * ever moved. */
+typedef struct chunk {
+    char *items;
+    int64_t count, capacity;
+} chunk;
+
+struct redux_exemplars {
+    const redux_metric *metric;
+    double threshold;
+    bool has_layout;
+    rdx_layout layout;
+    chunk *chunks;
+    int64_t chunk_count, chunk_capacity;
+    int64_t count;
+    char *block; /* prepared items of the block at hand */
+    int64_t block_capacity;
+};
+
+redux_status redux_exemplars_new(redux_exemplars **out, redux_context *context,
+                                 const redux_metric *metric, double threshold)
+{
+    void *block;
+    if (out == NULL || metric == NULL || isnan(threshold))
+        return rdx_fail(REDUX_E_INVALID, "redux_exemplars_new: an argument is NULL or NaN");
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_exemplars)));
+    redux_exemplars *exemplars = block;
+    exemplars->metric = metric;
+    exemplars->threshold = threshold;
+    *out = exemplars;
+    return REDUX_OK;
+}
+
+void redux_exemplars_free(redux_exemplars *exemplars, redux_context *context)
+{
+    if (exemplars == NULL)
+        return;
+    for (int64_t i = 0; i < exemplars->chunk_count; i++)
+        rdx_free(context, exemplars->chunks[i].items);
+    rdx_free(context, exemplars->chunks);
+    rdx_free(context, exemplars->block);
+    rdx_free(context, exemplars);
+}
+
+int64_t redux_exemplars_count(const redux_exemplars *exemplars)
+{
+    return exemplars->count;
+}
+
+/* ---- the exemplars ---- */
+
+static redux_status new_chunk(redux_exemplars *set, redux_context *context)
+{
+    const int64_t most = RDX_MAX((int64_t)(CHUNK_BYTES / set->layout.item_bytes), 1);
+    const int64_t wanted =
+        set->chunk_count == 0 ? CHUNK_ITEMS : 2 * set->chunks[set->chunk_count - 1].capacity;
+    void *block = set->chunks;
+    redux_status status = rdx_grow(context, &block, &set->chunk_capacity, set->chunk_count,
+                                   set->chunk_count + 1, sizeof *set->chunks);
+    set->chunks = block;
+    if (status != REDUX_OK)
+        return status;
+    const int64_t capacity = RDX_MIN(wanted, most);
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)capacity, set->layout.item_bytes));
+    set->chunks[set->chunk_count++] = (chunk){block, 0, capacity};
+    return REDUX_OK;
+}
+
+static redux_status append(redux_exemplars *set, redux_context *context, const void *item)
+{
+    chunk *last = set->chunk_count > 0 ? &set->chunks[set->chunk_count - 1] : NULL;
+    if (last == NULL || last->count == last->capacity) {
+        RDX_TRY(new_chunk(set, context));
+        last = &set->chunks[set->chunk_count - 1];
+    }
+    memcpy(last->items + (size_t)last->count * set->layout.item_bytes, item,
+           set->layout.item_bytes);
+    last->count++;
+    set->count++;
+    return REDUX_OK;
+}
+
+/* ---- a block ---- */
+
+typedef struct block_job {
+    redux_context *context;
+    const redux_exemplars *set;
+    const char *items; /* prepared */
+    int64_t count;
+    int64_t *witness;
+    double *scores;
+    int64_t exemplar; /* against_last: the item that has just become one */
+    int64_t number;
+} block_job;
+
+static const char *item_at(const block_job *job, int64_t index)
+{
+    return job->items + (size_t)index * job->set->layout.item_bytes;
+}
+
+/* Holds the open ones among items first ... first + count - 1 (count <= tile) against exemplars
+ * from number `from` on. */
+static void search_tile(const block_job *job, int64_t first, int64_t count, int64_t from,
+                        void *scratch)
+{
+    const redux_exemplars *set = job->set;
+    int64_t number = 0, found[64];
+    double scores[64];
+    for (int64_t c = 0; c < set->chunk_count; number += set->chunks[c++].count) {
+        const chunk *here = &set->chunks[c];
+        const int64_t skip = RDX_MAX(from - number, 0);
+        int64_t open = 0;
+        if (skip >= here->count)
+            continue;
+        for (int64_t i = first; i < first + count; i++)
+            open += job->witness[i] < 0;
+        if (open == 0)
+            return;
+        rdx_first_redundant(set->metric, &set->layout,
+                            here->items + (size_t)skip * set->layout.item_bytes, here->count - skip,
+                            item_at(job, first), count, set->threshold, found, scores, scratch);
+        for (int64_t i = 0; i < count; i++)
+            if (job->witness[first + i] < 0 && found[i] >= 0) {
+                job->witness[first + i] = number + skip + found[i];
+                job->scores[first + i] = scores[i];
+            }
+    }
+}
+
+static redux_status against_exemplars(int64_t index, void *user)
+{
+    const block_job *job = user;
+    const int64_t tile = job->set->metric->ops->tile, first = index * tile;
+    void *scratch;
+    RDX_TRY(rdx_alloc(job->context, &scratch, 1, job->set->layout.scratch_bytes));
+    search_tile(job, first, RDX_MIN(tile, job->count - first), 0, scratch);
+    rdx_free(job->context, scratch);
+    return REDUX_OK;
+}
+
+/* Images: one pair is work enough for a task of its own. */
+static redux_status against_last(int64_t index, void *user)
+{
+    const block_job *job = user;
+    const redux_exemplars *set = job->set;
+    const int64_t item = job->exemplar + 1 + index;
+    void *scratch;
+    if (job->witness[item] >= 0)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc(job->context, &scratch, 1, set->layout.scratch_bytes));
+    const double score = set->metric->ops->score(
+        set->metric, &set->layout, item_at(job, job->exemplar), item_at(job, item), scratch);
+    if (rdx_is_redundant(set->metric, score, set->threshold)) {
+        job->witness[item] = job->number;
+        job->scores[item] = score;
+    }
+    rdx_free(job->context, scratch);
+    return REDUX_OK;
+}
+
+static redux_status resolve_images(redux_exemplars *set, block_job *job)
+{
+    for (int64_t i = 0; i < job->count; i++) {
+        if (job->witness[i] >= 0)
+            continue;
+        job->exemplar = i;
+        job->number = set->count;
+        RDX_TRY(append(set, job->context, item_at(job, i)));
+        RDX_TRY(rdx_parallel(job->context, job->count - i - 1, against_last, job));
+    }
+    return REDUX_OK;
+}
+
+/* Codes and vectors: tile by tile, so that most of a tile's work is still done in blocks. */
+static redux_status resolve_tiles(redux_exemplars *set, block_job *job)
+{
+    const int64_t tile = set->metric->ops->tile, before = set->count;
+    redux_status status = REDUX_OK;
+    void *scratch;
+    RDX_TRY(rdx_alloc(job->context, &scratch, 1, set->layout.scratch_bytes));
+    for (int64_t first = 0; first < job->count && status == REDUX_OK; first += tile) {
+        const int64_t count = RDX_MIN(tile, job->count - first);
+        search_tile(job, first, count, before, scratch);
+        const int64_t tile_before = set->count;
+        for (int64_t i = first; i < first + count && status == REDUX_OK; i++) {
+            if (job->witness[i] < 0 && set->count > tile_before)
+                search_tile(job, i, 1, tile_before, scratch);
+            if (job->witness[i] < 0)
+                status = append(set, job->context, item_at(job, i));
+        }
+    }
+    rdx_free(job->context, scratch);
+    return status;
+}
+
+static redux_status add_block(redux_exemplars *set, redux_context *context,
+                              const redux_tensor *items, int64_t first, int64_t count,
+                              int64_t *witness, double *scores)
+{
+    const int64_t tile = set->metric->ops->tile;
+    block_job job = {context, set, set->block, count, witness, scores, 0, 0};
+    RDX_TRY(
+        rdx_metric_prepare(context, set->metric, &set->layout, items, first, count, set->block));
+    for (int64_t i = 0; i < count; i++) {
+        witness[i] = -1;
+        scores[i] = (double)NAN;
+    }
+    if (set->count > 0)
+        RDX_TRY(rdx_parallel(context, (count + tile - 1) / tile, against_exemplars, &job));
+    return tile == 1 ? resolve_images(set, &job) : resolve_tiles(set, &job);
+}
+
+static redux_status settle_layout(redux_exemplars *set, redux_context *context,
+                                  const redux_tensor *items)
+{
+    rdx_layout layout;
+    void *block;
+    RDX_TRY(rdx_metric_layout(set->metric, items, &layout));
+    if (set->has_layout) {
+        if (memcmp(&layout, &set->layout, sizeof layout) != 0)
+            return rdx_fail(REDUX_E_INVALID, "items of %lld x %lld %s after %lld x %lld %s",
+                            (long long)layout.height, (long long)layout.width,
+                            redux_dtype_name(layout.dtype), (long long)set->layout.height,
+                            (long long)set->layout.width, redux_dtype_name(set->layout.dtype));
+        return REDUX_OK;
+    }
+    const int64_t fit = RDX_MAX((int64_t)(BLOCK_BYTES / layout.item_bytes), 1);
+    const int64_t capacity = RDX_MIN(fit, BLOCK_ITEMS);
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)capacity, layout.item_bytes));
+    set->block = block;
+    set->block_capacity = capacity;
+    set->layout = layout;
+    set->has_layout = true;
+    return REDUX_OK;
+}
+
+redux_status redux_exemplars_add(int64_t *witness, double *scores, redux_context *context,
+                                 redux_exemplars *exemplars, const redux_tensor *items)
+{
+    if (exemplars == NULL || witness == NULL || scores == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_exemplars_add: an argument is NULL");
+    RDX_TRY(settle_layout(exemplars, context, items));
+    for (int64_t first = 0; first < items->shape[0]; first += exemplars->block_capacity) {
+        const int64_t count = RDX_MIN(exemplars->block_capacity, items->shape[0] - first);
+        RDX_TRY(
+            add_block(exemplars, context, items, first, count, witness + first, scores + first));
+    }
+    return REDUX_OK;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * From a slice to what is compared. */
+#include <string.h>
+#include <redux/entropy.h>
+#include "select.h"
+
+redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context,
+                                const redux_reduce_options *options, rdx_feature feature)
+{
+    redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
+    memset(extractor, 0, sizeof *extractor);
+    extractor->context = context;
+    extractor->options = options;
+    extractor->feature = feature;
+    hash.hash = options->hash;
+    hash.profile = options->profile;
+    if (feature == RDX_FEATURE_HASH)
+        return rdx_hasher_init(&extractor->hasher, context, &hash);
+    return REDUX_OK;
+}
+
+void rdx_extractor_clear(rdx_extractor *extractor)
+{
+    if (extractor->feature == RDX_FEATURE_HASH)
+        rdx_hasher_clear(&extractor->hasher);
+    if (extractor->resizer.buffer != NULL)
+        rdx_resizer_clear(&extractor->resizer);
+    redux_tensor_release(&extractor->windowed);
+    redux_tensor_release(&extractor->pixels);
+}
+
+/* A buffer that is made anew only when the shape changes. */
+static redux_status buffer(redux_tensor *tensor, redux_context *context, redux_dtype dtype,
+                           int64_t height, int64_t width)
+{
+    const int64_t shape[] = {height, width};
+    if (tensor->data != NULL && tensor->dtype == dtype && tensor->shape[0] == height &&
+        tensor->shape[1] == width)
+        return REDUX_OK;
+    redux_tensor_release(tensor);
+    return redux_tensor_new(tensor, context, dtype, 2, shape);
+}
+
+static redux_status resize(rdx_extractor *extractor, void *out, const redux_tensor *image,
+                           int64_t height, int64_t width, redux_filter filter)
+{
+    rdx_resizer *resizer = &extractor->resizer;
+    const int64_t h = image->shape[0], w = image->shape[1];
+    if (!rdx_resizer_fits(resizer, image->dtype, h, w, height, width, filter)) {
+        if (resizer->buffer != NULL)
+            rdx_resizer_clear(resizer);
+        RDX_TRY(rdx_resizer_init(resizer, extractor->context, image->dtype, h, w, height, width,
+                                 filter));
+    }
+    rdx_resizer_run(resizer, out, image->data, w);
+    return REDUX_OK;
+}
+
+/* `pixels`: area-averaged to 16 x 16, the mean removed. */
+static redux_status descriptor(rdx_extractor *extractor, float *item)
+{
+    const redux_tensor *image = &extractor->windowed;
+    const int64_t count = (int64_t)RDX_DESCRIPTOR_SIDE * RDX_DESCRIPTOR_SIDE;
+    double mean = 0;
+    if (image->dtype != REDUX_FLOAT32) {
+        RDX_TRY(buffer(&extractor->pixels, extractor->context, REDUX_FLOAT32, image->shape[0],
+                       image->shape[1]));
+        RDX_TRY(redux_tensor_copy(&extractor->pixels, image));
+        image = &extractor->pixels;
+    }
+    RDX_TRY(resize(extractor, item, image, RDX_DESCRIPTOR_SIDE, RDX_DESCRIPTOR_SIDE,
+                   REDUX_FILTER_AREA));
+    for (int64_t i = 0; i < count; i++)
+        mean += (double)item[i];
+    mean /= (double)count;
+    for (int64_t i = 0; i < count; i++)
+        item[i] = (float)((double)item[i] - mean);
+    return REDUX_OK;
+}
+
+static redux_status finish(rdx_extractor *extractor, void *item, int64_t height, int64_t width,
+                           bool may_resize, bool *ragged)
+{
+    const redux_tensor *image = &extractor->windowed;
+    redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
+    switch (extractor->feature) {
+    case RDX_FEATURE_NONE:
+        return REDUX_OK;
+    case RDX_FEATURE_HASH:
+        return rdx_hasher_run(&extractor->hasher, item, image);
+    case RDX_FEATURE_DESCRIPTOR:
+        return descriptor(extractor, item);
+    case RDX_FEATURE_ENTROPY:
+        histogram.bins = extractor->options->bins;
+        return redux_entropy(item, extractor->context, image, &histogram);
+    case RDX_FEATURE_IMAGE:
+        if (may_resize)
+            return resize(extractor, item, image, height, width, REDUX_FILTER_LINEAR);
+        if (image->shape[0] != height || image->shape[1] != width) {
+            *ragged = true;
+            return REDUX_OK;
+        }
+        memcpy(item, image->data, (size_t)(height * width) * redux_dtype_size(image->dtype));
+        return REDUX_OK;
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_extract(rdx_extractor *extractor, void *item, const redux_volume *volume,
+                         const redux_volume_info *info, int64_t slice, int64_t height,
+                         int64_t width, bool may_resize, bool *ragged)
+{
+    redux_context *context = extractor->context;
+    const bool as_stored = extractor->feature == RDX_FEATURE_HASH &&
+                           extractor->options->profile == REDUX_PROFILE_PAPER_HASH;
+    redux_tensor pixels;
+    redux_status status = as_stored ? redux_volume_slice_oriented(&pixels, context, volume, slice,
+                                                                  REDUX_ORIENTATION_STORED)
+                                    : redux_volume_slice(&pixels, context, volume, slice);
+    if (status != REDUX_OK || extractor->feature == RDX_FEATURE_NONE) {
+        if (status == REDUX_OK)
+            redux_tensor_release(&pixels);
+        return status;
+    }
+    const redux_window window = redux_window_resolve(extractor->options->window, pixels.dtype,
+                                                     info->kind == REDUX_VOLUME_NIFTI);
+    status = buffer(&extractor->windowed, context, redux_window_dtype(window), pixels.shape[0],
+                    pixels.shape[1]);
+    if (status == REDUX_OK)
+        status = redux_window_apply(&extractor->windowed, context, &pixels, info->slope,
+                                    info->intercept, window);
+    redux_tensor_release(&pixels);
+    if (status != REDUX_OK)
+        return status;
+    return finish(extractor, item, height, width, may_resize, ragged);
+}

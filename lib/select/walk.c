@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ * The order in which slices are visited. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "select.h"
+
+typedef struct named_row {
+    const char *source; /* the dataset's string */
+    char number[24];
+    int64_t row;
+} named_row;
+
+/* As bytes of source + "_" + number would compare, without building the strings. */
+static int compare_names(const void *a, const void *b)
+{
+    const named_row *x = a, *y = b;
+    const size_t xl = strlen(x->source), yl = strlen(y->source), n = RDX_MIN(xl, yl);
+    int order = x->source == y->source ? 0 : memcmp(x->source, y->source, n);
+    if (order == 0 && xl == yl)
+        order = strcmp(x->number, y->number);
+    else if (order == 0) {
+        char tail_x[4200], tail_y[4200];
+        snprintf(tail_x, sizeof tail_x, "%s_%s", x->source + n, x->number);
+        snprintf(tail_y, sizeof tail_y, "%s_%s", y->source + n, y->number);
+        order = strcmp(tail_x, tail_y);
+    }
+    if (order == 0)
+        order = (x->row > y->row) - (x->row < y->row);
+    return order;
+}
+
+static redux_status sort_names(redux_context *context, const redux_reduction *reduction,
+                               int64_t *rows, int64_t count)
+{
+    void *block;
+    redux_status status = REDUX_OK;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(named_row)));
+    named_row *names = block;
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        const redux_row *row = &reduction->rows[rows[i]];
+        int64_t number = 0;
+        status = redux_dataset_slice_name(&names[i].source, &number, reduction->dataset,
+                                          row->volume, row->slice);
+        snprintf(names[i].number, sizeof names[i].number, "%lld", (long long)number);
+        names[i].row = rows[i];
+    }
+    if (status == REDUX_OK) {
+        qsort(names, (size_t)count, sizeof *names, compare_names);
+        for (int64_t i = 0; i < count; i++)
+            rows[i] = names[i].row;
+    }
+    rdx_free(context, block);
+    return status;
+}
+
+redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_reduction *reduction)
+{
+    const bool by_volume = reduction->options.scope == REDUX_SCOPE_VOLUME;
+    const int64_t volumes = redux_dataset_volumes(reduction->dataset);
+    redux_status status = REDUX_OK;
+    void *block;
+    memset(walk, 0, sizeof *walk);
+    walk->groups = by_volume ? volumes : 1;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)walk->groups + 1, sizeof(int64_t)));
+    walk->start = block;
+    status = rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t));
+    if (status != REDUX_OK) {
+        rdx_walk_clear(walk, context);
+        return status;
+    }
+    walk->rows = block;
+    walk->start[0] = 0;
+    for (int64_t i = 0, group = 0; i < reduction->row_count; i++) {
+        walk->rows[i] = i;
+        if (by_volume && reduction->rows[i].volume != group)
+            walk->start[++group] = i;
+    }
+    walk->start[walk->groups] = reduction->row_count;
+    if (reduction->options.order == REDUX_ORDER_LEXICOGRAPHIC)
+        for (int64_t g = 0; g < walk->groups && status == REDUX_OK; g++)
+            status = sort_names(context, reduction, walk->rows + walk->start[g],
+                                walk->start[g + 1] - walk->start[g]);
+    if (status != REDUX_OK)
+        rdx_walk_clear(walk, context);
+    return status;
+}
+
+void rdx_walk_clear(rdx_walk *walk, redux_context *context)
+{
+    rdx_free(context, walk->start);
+    rdx_free(context, walk->rows);
+    memset(walk, 0, sizeof *walk);
+}
