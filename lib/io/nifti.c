@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT
+ * NIfTI-1 and NIfTI-2 (https://nifti.nimh.nih.gov). Every field is checked here before nifti_clib
+ * sees it: it would print its complaints, and it mends what it should refuse. From it come the
+ * orientation, the scaling and the grid spacing; the voxels are inflated and swapped here. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include <nifti/nifti2_io.h>
+#include <zlib.h>
+#include "io.h"
+
+#define HEADER_1 348
+#define HEADER_2 540
+#define BUFFER (512U << 10)
+/* Deflate cannot do better than 1032 : 1 (RFC 1951: 258 bytes for two bits). */
+#define RATIO 1032
+/* After the voxels we read on to the checksum, but not for ever. */
+#define TAIL_MAX (8 << 20)
+#define GZ_SLACK 65536
+
+static const struct {
+    int32_t code, bytes;
+    redux_dtype dtype; /* 0: known, but not read */
+    const char *name;
+} types[] = {
+    {DT_UINT8, 1, REDUX_UINT8, "uint8"},
+    {DT_INT8, 1, REDUX_INT8, "int8"},
+    {DT_INT16, 2, REDUX_INT16, "int16"},
+    {DT_UINT16, 2, REDUX_UINT16, "uint16"},
+    {DT_INT32, 4, REDUX_INT32, "int32"},
+    {DT_UINT32, 4, REDUX_UINT32, "uint32"},
+    {DT_INT64, 8, REDUX_INT64, "int64"},
+    {DT_UINT64, 8, REDUX_UINT64, "uint64"},
+    {DT_FLOAT32, 4, REDUX_FLOAT32, "float32"},
+    {DT_FLOAT64, 8, REDUX_FLOAT64, "float64"},
+    {DT_FLOAT128, 16, REDUX_FLOAT64, "float128"},
+    {DT_BINARY, 0, 0, "1-bit"},
+    {DT_COMPLEX64, 8, 0, "complex64"},
+    {DT_COMPLEX128, 16, 0, "complex128"},
+    {DT_COMPLEX256, 32, 0, "complex256"},
+    {DT_RGB24, 3, 0, "RGB24"},
+    {DT_RGBA32, 4, 0, "RGBA32"},
+};
+
+/* The fields of either version that are checked, and the header they came from. */
+typedef struct header {
+    int version;
+    union {
+        nifti_1_header one;
+        nifti_2_header two;
+    } raw;
+    int64_t dim[8];
+    int32_t datatype, bitpix;
+    double offset;
+    bool pair, swap;
+} header;
+
+/* ---- opening ---- */
+
+/* A plain file, or one that zlib inflates. */
+typedef struct packed {
+    gzFile gz; /* NULL: plain */
+    int fd;    /* of a plain file, else -1 */
+    const char *path;
+    uint64_t size;     /* on disk */
+    uint64_t position; /* in a plain file */
+} packed;
+
+/* Told by content, not name: a .nii may be compressed and a .nii.gz may not. Only the voxels of an
+ * .img may begin with gzip's two bytes by chance, so there the name decides. */
+static redux_status packed_open(packed *file, const char *path)
+{
+    struct stat status;
+    unsigned char magic[2];
+    size_t count = 0;
+    *file = (packed){NULL, -1, path, 0, 0};
+    RDX_TRY(rdx_open_read(&file->fd, &status, path));
+    file->size = (uint64_t)status.st_size;
+    const redux_status read = rdx_read_at(file->fd, path, 0, magic, sizeof magic, &count);
+    if (read != REDUX_OK) {
+        close(file->fd);
+        return read;
+    }
+    const size_t length = strlen(path);
+    const bool image = length > 4 && strcasecmp(path + length - 4, ".img") == 0;
+    if (count < 2 || magic[0] != 0x1f || magic[1] != 0x8b || image)
+        return REDUX_OK;
+    file->gz = gzdopen(file->fd, "rb");
+    if (file->gz == NULL) {
+        close(file->fd);
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
+    }
+    gzbuffer(file->gz, BUFFER);
+    file->fd = -1;
+    return REDUX_OK;
+}
+
+static void packed_close(packed *file)
+{
+    if (file->gz != NULL)
+        gzclose_r(file->gz);
+    else
+        close(file->fd);
+}
+
+static redux_status cut_short(const packed *file, const char *what)
+{
+    return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: the file ends within its %s", file->path,
+                    what);
+}
+
+/* Why the last read gave fewer bytes than asked for. */
+static redux_status gz_failure(const packed *file, const char *what)
+{
+    int code;
+    const int error = errno;
+    const char *reason = gzerror(file->gz, &code);
+    if (code == Z_ERRNO)
+        return rdx_fail_errno(file->path, "cannot be read", error);
+    if (code == Z_MEM_ERROR)
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", file->path);
+    if (code == Z_OK || code == Z_BUF_ERROR)
+        return cut_short(file, what);
+    return rdx_fail(REDUX_E_FORMAT, "%s: is damaged: %s", file->path, reason);
+}
+
+static redux_status packed_read(packed *file, void *out, uint64_t size, const char *what)
+{
+    unsigned char *bytes = out;
+    if (file->gz == NULL) {
+        size_t count = 0;
+        RDX_TRY(rdx_read_at(file->fd, file->path, file->position, out, (size_t)size, &count));
+        file->position += size;
+        return count == size ? REDUX_OK : cut_short(file, what);
+    }
+    while (size > 0) {
+        const unsigned piece = (unsigned)RDX_MIN(size, (uint64_t)1 << 30);
+        const int count = gzread(file->gz, bytes, piece);
+        if (count < 0 || (unsigned)count < piece)
+            return gz_failure(file, what);
+        bytes += piece;
+        size -= piece;
+    }
+    return REDUX_OK;
+}
+
+/* In a compressed file the next read inflates what lies between, and reports what is wrong there.
+ */
+static redux_status packed_seek(packed *file, uint64_t position)
+{
+    if (file->gz != NULL && gzseek(file->gz, (z_off_t)position, SEEK_SET) < 0)
+        return gz_failure(file, "voxels");
+    file->position = position;
+    return REDUX_OK;
+}
+
+/* Reads on to the end, where zlib compares the checksum; what follows there is not of interest. */
+static redux_status packed_finish(const packed *file)
+{
+    int count = 1, code = Z_OK;
+    if (file->gz == NULL)
+        return REDUX_OK;
+    unsigned char *scrap = malloc(65536);
+    if (scrap == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
+    for (int64_t done = 0; count > 0 && done < TAIL_MAX; done += count)
+        count = gzread(file->gz, scrap, 65536);
+    free(scrap);
+    gzerror(file->gz, &code);
+    return code == Z_OK ? REDUX_OK : gz_failure(file, "checksum");
+}
+
+/* ---- the header's fields ---- */
+
+static redux_status read_header(header *out, packed *file)
+{
+    unsigned char bytes[HEADER_2];
+    int32_t size;
+    RDX_TRY(packed_read(file, bytes, HEADER_1, "header"));
+    memcpy(&size, bytes, sizeof size);
+    out->swap = size != HEADER_1 && size != HEADER_2;
+    if (out->swap)
+        size = (int32_t)__builtin_bswap32((uint32_t)size);
+    if (size != HEADER_1 && size != HEADER_2)
+        return rdx_fail(REDUX_E_FORMAT, "%s: is no NIfTI file: it begins with neither 348 nor 540",
+                        file->path);
+    out->version = size == HEADER_1 ? 1 : 2;
+    if (out->version == 2)
+        RDX_TRY(packed_read(file, bytes + HEADER_1, HEADER_2 - HEADER_1, "header"));
+    memset(&out->raw, 0, sizeof out->raw);
+    memcpy(&out->raw, bytes, (size_t)size);
+    if (out->swap && out->version == 1)
+        nifti_swap_as_nifti1(&out->raw.one);
+    else if (out->swap)
+        nifti_swap_as_nifti2(&out->raw.two);
+    return REDUX_OK;
+}
+
+static redux_status check_magic(header *h, const char *path)
+{
+    static const char tail[4] = {'\r', '\n', '\032', '\n'};
+    const char *magic = h->version == 1 ? h->raw.one.magic : h->raw.two.magic;
+    const char digit = h->version == 1 ? '1' : '2';
+    if (h->version == 1 && magic[0] == '\0' && magic[1] == '\0' && magic[2] == '\0')
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: is an ANALYZE 7.5 file, which does not say left from right; convert "
+                        "it to NIfTI",
+                        path);
+    if (magic[0] != 'n' || (magic[1] != '+' && magic[1] != 'i') || magic[2] != digit ||
+        magic[3] != '\0' || (h->version == 2 && memcmp(magic + 4, tail, 4) != 0))
+        return rdx_fail(REDUX_E_FORMAT, "%s: is no NIfTI file: wrong magic bytes", path);
+    h->pair = magic[1] == 'i';
+    return REDUX_OK;
+}
+
+static void copy_fields(header *h)
+{
+    for (int i = 0; i < 8; i++)
+        h->dim[i] = h->version == 1 ? h->raw.one.dim[i] : h->raw.two.dim[i];
+    h->datatype = h->version == 1 ? h->raw.one.datatype : h->raw.two.datatype;
+    h->bitpix = h->version == 1 ? h->raw.one.bitpix : h->raw.two.bitpix;
+    h->offset = h->version == 1 ? (double)h->raw.one.vox_offset : (double)h->raw.two.vox_offset;
+}
+
+static redux_status check_dimensions(rdx_nifti *out, const header *h, const char *path)
+{
+    if (h->dim[0] < 1 || h->dim[0] > 7)
+        return rdx_fail(REDUX_E_FORMAT, "%s: has %lld dimensions, not 1 to 7", path,
+                        (long long)h->dim[0]);
+    for (int i = 1; i <= (int)h->dim[0]; i++)
+        if (h->dim[i] < 1)
+            return rdx_fail(REDUX_E_FORMAT, "%s: dimension %d has %lld elements", path, i,
+                            (long long)h->dim[i]);
+    if (h->dim[0] == 1)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has one dimension only: no image", path);
+    for (int i = 5; i <= (int)h->dim[0]; i++)
+        if (h->dim[i] != 1)
+            return rdx_fail(REDUX_E_UNSUPPORTED,
+                            "%s: dimension %d has %lld elements: only x, y, z and time are read",
+                            path, i, (long long)h->dim[i]);
+    for (int i = 0; i < 3; i++)
+        out->dim[i] = i < (int)h->dim[0] ? h->dim[i + 1] : 1;
+    out->frames = h->dim[0] >= 4 ? h->dim[4] : 1;
+    return REDUX_OK;
+}
+
+static redux_status check_type(rdx_nifti *out, const header *h, const char *path)
+{
+    for (int64_t i = 0; i < RDX_COUNT(types); i++) {
+        if (types[i].code != h->datatype)
+            continue;
+        if (types[i].dtype == 0)
+            return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %s voxels: only real numbers are read",
+                            path, types[i].name);
+        if (h->bitpix != types[i].bytes * 8)
+            return rdx_fail(REDUX_E_FORMAT, "%s: says %s and %d bits a voxel", path, types[i].name,
+                            (int)h->bitpix);
+        out->datatype = h->datatype;
+        out->voxel_bytes = types[i].bytes;
+        out->dtype = types[i].dtype;
+        return REDUX_OK;
+    }
+    return rdx_fail(REDUX_E_FORMAT, "%s: has voxels of unknown type %d", path, (int)h->datatype);
+}
+
+/* Bytes of one frame; of all: both are known not to overflow after check_size. */
+static uint64_t frame_bytes(const rdx_nifti *nifti)
+{
+    return (uint64_t)nifti->dim[0] * (uint64_t)nifti->dim[1] * (uint64_t)nifti->dim[2] *
+           (uint64_t)nifti->voxel_bytes;
+}
+
+/* Whether the file can hold what the header says, and we may hold a frame of it: all of this is
+ * asked before anything is allocated. */
+static redux_status check_size(rdx_nifti *out, const header *h, redux_context *context,
+                               const char *path, const packed *image)
+{
+    uint64_t total = (uint64_t)out->voxel_bytes, capacity = image->size;
+    const double least = h->pair ? 0 : h->version == 1 ? HEADER_1 : HEADER_2;
+    if (!(h->offset >= least) || !(h->offset <= 0x1p53) || h->offset != floor(h->offset))
+        return rdx_fail(REDUX_E_FORMAT, "%s: its voxels begin at byte %g", path, h->offset);
+    out->offset = (uint64_t)h->offset;
+    for (int i = 0; i < 4; i++)
+        if (__builtin_mul_overflow(total, (uint64_t)(i < 3 ? out->dim[i] : out->frames), &total) ||
+            total > (uint64_t)PTRDIFF_MAX / 2)
+            return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions multiply to an absurd size", path);
+    if (image->gz != NULL)
+        capacity = image->size > UINT64_MAX / RATIO - GZ_SLACK ? UINT64_MAX
+                                                               : image->size * RATIO + GZ_SLACK;
+    if (out->offset + total > capacity)
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: is cut short: %llu bytes cannot hold %llu bytes of voxels from byte "
+                        "%llu on",
+                        image->path, (unsigned long long)image->size, (unsigned long long)total,
+                        (unsigned long long)out->offset);
+    if (!rdx_bytes_allowed(context, frame_bytes(out) / (uint64_t)out->voxel_bytes,
+                           (uint64_t)redux_dtype_size(out->dtype)))
+        return rdx_fail(REDUX_E_LIMIT, "%s: its %llu bytes of voxels are more than the limit", path,
+                        (unsigned long long)frame_bytes(out));
+    return REDUX_OK;
+}
+
+/* ---- what nifti_clib reads out of it ---- */
+
+/* The storage axes' directions, or false where the matrix has none. */
+static bool directions(int code[3], nifti_dmat44 matrix)
+{
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            if (!isfinite(matrix.m[i][j]))
+                return false;
+    nifti_dmat44_to_orientation(matrix, &code[0], &code[1], &code[2]);
+    return code[0] != 0 && code[1] != 0 && code[2] != 0;
+}
+
+/* From directions to the axial view. Radiological convention: rows run to posterior, columns to
+ * the patient's left; slice numbers stay as stored, so that axis is never reversed. */
+static void set_view(rdx_nifti *out, const int code[3])
+{
+    for (int8_t i = 0; i < 3; i++) {
+        const int role = code[i] >= NIFTI_I2S ? 0 : code[i] >= NIFTI_P2A ? 1 : 2;
+        out->axis[role] = i;
+        out->reversed[role] = code[i] == NIFTI_P2A || code[i] == NIFTI_R2L;
+    }
+}
+
+static double millimetres(double spacing, int units)
+{
+    spacing = fabs(spacing);
+    if (units == NIFTI_UNITS_METER)
+        spacing *= 1000;
+    else if (units == NIFTI_UNITS_MICRON)
+        spacing /= 1000;
+    return isfinite(spacing) ? spacing : 0;
+}
+
+static void copy_geometry(rdx_nifti *out, const nifti_image *image, const header *h)
+{
+    const double stored[3] = {image->dx, image->dy, image->dz};
+    int code[3] = {NIFTI_L2R, NIFTI_P2A, NIFTI_I2S}; /* nothing known: as if RAS+ */
+    if ((image->sform_code <= 0 || !directions(code, image->sto_xyz)) &&
+        (image->qform_code <= 0 || !directions(code, image->qto_xyz))) {
+        code[0] = NIFTI_L2R;
+        code[1] = NIFTI_P2A;
+        code[2] = NIFTI_I2S;
+    }
+    set_view(out, code);
+    for (int i = 0; i < 3; i++) {
+        /* nifti_clib turns 0 and NaN into 1: unknown stays unknown. */
+        const double raw =
+            h->version == 1 ? (double)h->raw.one.pixdim[i + 1] : h->raw.two.pixdim[i + 1];
+        out->spacing[i] = raw == 0 || !isfinite(raw) || i >= (int)h->dim[0]
+                              ? 0
+                              : millimetres(stored[i], image->xyz_units);
+    }
+}
+
+static redux_status check_scaling(rdx_nifti *out, const header *h, const char *path)
+{
+    const double slope = h->version == 1 ? (double)h->raw.one.scl_slope : h->raw.two.scl_slope;
+    const double inter = h->version == 1 ? (double)h->raw.one.scl_inter : h->raw.two.scl_inter;
+    const bool scaled = isfinite(slope) && slope != 0;
+    if (scaled && !isfinite(inter))
+        return rdx_fail(REDUX_E_FORMAT, "%s: its intercept (scl_inter) is not finite", path);
+    out->slope = scaled ? slope : 1;
+    out->intercept = scaled ? inter : 0;
+    return REDUX_OK;
+}
+
+static redux_status convert(rdx_nifti *out, header *h, const char *path)
+{
+    nifti_image *image;
+    RDX_TRY(check_scaling(out, h, path));
+    if (h->version == 1)
+        image = nifti_convert_n1hdr2nim(h->raw.one, NULL);
+    else
+        image = nifti_convert_n2hdr2nim(h->raw.two, NULL);
+    if (image == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: nifti_clib could not convert its header", path);
+    copy_geometry(out, image, h);
+    nifti_image_free(image);
+    return REDUX_OK;
+}
+
+/* ---- probing ---- */
+
+static redux_status probe(rdx_nifti *out, redux_context *context, packed *file, const char *image)
+{
+    header h;
+    packed voxels = *file;
+    RDX_TRY(read_header(&h, file));
+    RDX_TRY(check_magic(&h, file->path));
+    if (h.pair != (image != NULL))
+        return rdx_fail(REDUX_E_FORMAT, "%s: says that its voxels are %s", file->path,
+                        h.pair ? "in an .img file, but is no .hdr file"
+                               : "in the same file, but is one half of a pair");
+    copy_fields(&h);
+    RDX_TRY(check_dimensions(out, &h, file->path));
+    RDX_TRY(check_type(out, &h, file->path));
+    out->swap = h.swap;
+    out->header_size = file->size;
+    if (image != NULL) {
+        RDX_TRY(packed_open(&voxels, image));
+        out->image_size = voxels.size;
+    }
+    redux_status status = check_size(out, &h, context, file->path, &voxels);
+    if (image != NULL)
+        packed_close(&voxels);
+    RDX_TRY(status);
+    return convert(out, &h, file->path);
+}
+
+redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char *path,
+                             const char *image)
+{
+    packed file;
+    rdx_nifti nifti;
+    memset(&nifti, 0, sizeof nifti); /* padding too: headers are compared byte by byte */
+    RDX_TRY(packed_open(&file, path));
+    const redux_status status = probe(&nifti, context, &file, image);
+    packed_close(&file);
+    if (status == REDUX_OK)
+        memcpy(out, &nifti, sizeof nifti);
+    return status;
+}
+
+/* ---- loading ---- */
+
+/* IEEE 754 binary128, given as two halves, to the nearest double (ties to even). */
+static double from_float128(uint64_t high, uint64_t low)
+{
+    const bool negative = high >> 63 != 0;
+    const int exponent = (int)(high >> 48 & 0x7fff);
+    const uint64_t fraction = high & 0xffffffffffff;
+    double value;
+    if (exponent == 0x7fff) {
+        value = (fraction | low) != 0 ? (double)NAN : (double)INFINITY;
+    } else if (exponent == 0) {
+        value = 0; /* below 2^-16382: far under the smallest double */
+    } else {
+        /* 62 leading bits, the rest folded into the last ("sticky"): rounding them to 53 or fewer
+         * bits is then right, if it happens once. */
+        const int scale = exponent - 16383;
+        uint64_t bits = (fraction | 1ULL << 48) << 13 | low >> 51;
+        const int drop = scale < -1022 ? RDX_MIN(9 - 1022 - scale, 63) : 9;
+        const uint64_t lost = bits & ((1ULL << drop) - 1), half = 1ULL << (drop - 1);
+        const bool sticky = low << 13 != 0;
+        bits >>= drop;
+        if (lost > half || (lost == half && (sticky || (bits & 1) != 0)))
+            bits++;
+        value = ldexp((double)bits, scale - 61 + drop);
+    }
+    return negative ? -value : value;
+}
+
+/* Through a small buffer: the volume itself holds doubles. */
+static redux_status load_float128(double *out, packed *file, uint64_t count, bool swap)
+{
+    enum { PIECE = 4096 };
+    uint64_t *piece = malloc(PIECE * 16);
+    redux_status status = REDUX_OK;
+    if (piece == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
+    for (uint64_t done = 0; done < count && status == REDUX_OK; done += PIECE) {
+        const uint64_t now = RDX_MIN(count - done, (uint64_t)PIECE);
+        status = packed_read(file, piece, now * 16, "voxels");
+        if (status != REDUX_OK)
+            break;
+        if (swap)
+            rdx_swap_bytes(piece, now, 16);
+        for (uint64_t i = 0; i < now; i++)
+            out[done + i] =
+                from_float128(piece[2 * i + !RDX_BIG_ENDIAN], piece[2 * i + RDX_BIG_ENDIAN]);
+    }
+    free(piece);
+    return status;
+}
+
+static redux_status load(const redux_tensor *out, const rdx_nifti *nifti, packed *file,
+                         int64_t frame)
+{
+    const uint64_t bytes = frame_bytes(nifti);
+    const uint64_t count = bytes / (uint64_t)nifti->voxel_bytes;
+    const uint64_t start = nifti->offset + (uint64_t)frame * bytes;
+    RDX_TRY(packed_seek(file, start));
+    if (nifti->datatype == DT_FLOAT128) {
+        RDX_TRY(load_float128(out->data, file, count, nifti->swap != 0));
+    } else {
+        RDX_TRY(packed_read(file, out->data, bytes, "voxels"));
+        if (nifti->swap != 0)
+            rdx_swap_bytes(out->data, count, (size_t)nifti->voxel_bytes);
+    }
+    return packed_finish(file);
+}
+
+redux_status rdx_nifti_load(redux_tensor *out, redux_context *context, const rdx_nifti *nifti,
+                            const char *path, int64_t frame)
+{
+    const int64_t shape[3] = {nifti->dim[2], nifti->dim[1], nifti->dim[0]};
+    packed file;
+    redux_tensor tensor;
+    RDX_TRY(packed_open(&file, path));
+    redux_status status = rdx_tensor_alloc(&tensor, context, nifti->dtype, 3, shape);
+    if (status == REDUX_OK) {
+        status = load(&tensor, nifti, &file, frame);
+        if (status == REDUX_OK)
+            *out = tensor;
+        else
+            redux_tensor_release(&tensor);
+    }
+    packed_close(&file);
+    return status;
+}
+
+redux_status rdx_nifti_axial(redux_tensor *out, const redux_tensor *stored, const rdx_nifti *nifti)
+{
+    int32_t order[3];
+    for (int i = 0; i < 3; i++)
+        order[i] = 2 - nifti->axis[i]; /* tensors count from the slowest axis */
+    redux_tensor view;
+    RDX_TRY(redux_tensor_permute(&view, stored, order));
+    for (int i = 0; i < 3; i++) {
+        if (nifti->reversed[i] == 0 || i == 0)
+            continue;
+        view.data = (char *)view.data +
+                    (view.shape[i] - 1) * view.strides[i] * (int64_t)redux_dtype_size(view.dtype);
+        view.strides[i] = -view.strides[i];
+    }
+    *out = view;
+    return REDUX_OK;
+}
