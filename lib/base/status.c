@@ -38,13 +38,12 @@ const char *redux_error_message(void)
     return message;
 }
 
-redux_status rdx_fail(redux_status status, const char *format, ...)
+void rdx_set_message(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return status;
 }
 
 redux_status rdx_fail_again(redux_status status, const char *text)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * The manifest: what became of each slice, as CSV. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "io/io.h"
+#include "select.h"
+
+redux_status rdx_write(const rdx_writer *writer, const char *text)
+{
+    if (writer->write(text, strlen(text), writer->user) != 0)
+        return rdx_fail(REDUX_E_IO, "the receiver of the text has failed");
+    return REDUX_OK;
+}
+
+/* RFC 4180: quoted where it holds a comma, a quote or a line end; quotes are doubled. */
+redux_status rdx_write_csv_field(const rdx_writer *writer, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL)
+        return rdx_write(writer, text);
+    RDX_TRY(rdx_write(writer, "\""));
+    for (const char *c = text; *c != '\0'; c++) {
+        const char pair[3] = {*c, *c == '"' ? '"' : '\0', '\0'};
+        RDX_TRY(rdx_write(writer, pair));
+    }
+    return rdx_write(writer, "\"");
+}
+
+void rdx_format_double(char *text, double value)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, 32, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    for (char *c = text; *c != '\0'; c++)
+        if (strchr("+-.0123456789einfa", *c) == NULL) /* a decimal sign of the host's locale */
+            *c = '.';
+}
+
+static redux_status write_name(const rdx_writer *writer, const redux_reduction *reduction,
+                               const redux_row *row)
+{
+    char number[32];
+    const char *source = NULL;
+    int64_t slice = 0;
+    RDX_TRY(redux_dataset_slice_name(&source, &slice, reduction->dataset, row->volume, row->slice));
+    RDX_TRY(rdx_write_csv_field(writer, source));
+    snprintf(number, sizeof number, ",%lld", (long long)slice);
+    return rdx_write(writer, number);
+}
+
+static redux_status write_row(const rdx_writer *writer, const redux_reduction *reduction,
+                              const redux_row *row)
+{
+    char score[32] = "";
+    RDX_TRY(write_name(writer, reduction, row));
+    RDX_TRY(rdx_write(writer, row->kept ? ",1," : ",0,"));
+    if (row->witness >= 0)
+        RDX_TRY(write_name(writer, reduction, &reduction->rows[row->witness]));
+    else
+        RDX_TRY(rdx_write(writer, ","));
+    RDX_TRY(rdx_write(writer, ","));
+    if (!isnan(row->score))
+        rdx_format_double(score, row->score);
+    RDX_TRY(rdx_write(writer, score));
+    return rdx_write(writer, "\n");
+}
+
+static redux_status produce(redux_context *context, const rdx_writer *writer, const void *user)
+{
+    const redux_reduction *reduction = user;
+    (void)context;
+    RDX_TRY(rdx_write(writer, "source,slice,kept,witness_source,witness_slice,score\n"));
+    for (int64_t i = 0; i < reduction->row_count; i++)
+        if (!reduction->rows[i].skipped)
+            RDX_TRY(write_row(writer, reduction, &reduction->rows[i]));
+    return REDUX_OK;
+}
+
+redux_status redux_manifest_write(redux_context *context, const redux_reduction *reduction,
+                                  redux_write_fn write, void *user)
+{
+    const rdx_writer writer = {write, user};
+    if (reduction == NULL || write == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_write: an argument is NULL");
+    return produce(context, &writer, reduction);
+}
+
+/* ---- into files ---- */
+
+/* Failures of the stream are seen when the file is committed. */
+static int write_to_stream(const char *text, size_t length, void *user)
+{
+    fwrite(text, 1, length, user);
+    return 0;
+}
+
+redux_status rdx_save(const char *path, redux_context *context, rdx_produce_fn produce_text,
+                      const void *user)
+{
+    rdx_file file;
+    RDX_TRY(rdx_file_begin(&file, context, path));
+    const rdx_writer writer = {write_to_stream, file.stream};
+    redux_status status = produce_text(context, &writer, user);
+    if (status != REDUX_OK) {
+        rdx_file_abort(&file);
+        return status;
+    }
+    return rdx_file_commit(&file);
+}
+
+redux_status redux_manifest_save(const char *path, redux_context *context,
+                                 const redux_reduction *reduction)
+{
+    if (path == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_save: an argument is NULL");
+    return rdx_save(path, context, produce, reduction);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ * What goes with a manifest: parameters, inputs and counts, as JSON (jansson). */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <redux/version.h>
+#include "select.h"
+
+/* Paths are bytes, JSON is UTF-8: what is no UTF-8 becomes "?", byte by byte. */
+static json_t *text(const char *bytes)
+{
+    json_t *value = json_string(bytes);
+    if (value != NULL)
+        return value;
+    char ascii[4200];
+    snprintf(ascii, sizeof ascii, "%s", bytes);
+    for (char *c = ascii; *c != '\0'; c++)
+        if ((unsigned char)*c >= 128)
+            *c = '?';
+    return json_string(ascii);
+}
+
+static json_t *number(double value)
+{
+    if (isnan(value))
+        return json_null();
+    if (value == floor(value) && fabs(value) < 1e15)
+        return json_integer((json_int_t)value);
+    return json_real(value);
+}
+
+static json_t *window_json(const redux_reduce_options *options)
+{
+    static const char *const kinds[] = {"auto", "slice", "full", "range"};
+    if (options->window.kind != REDUX_WINDOW_RANGE)
+        return json_string(kinds[options->window.kind]);
+    return json_pack("{s:o, s:o}", "low", number(options->window.low), "high",
+                     number(options->window.high));
+}
+
+static json_t *parameters_json(const redux_reduction *reduction)
+{
+    const redux_reduce_options *options = &reduction->options;
+    const redux_reduce_summary *summary = &reduction->summary;
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:o, s:o}", "strategy", redux_strategy_name(options->strategy),
+                  "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
+                  options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic",
+                  "window", window_json(options), "threshold", number(summary->threshold));
+    switch (options->strategy) {
+    case REDUX_STRATEGY_HASH:
+        json_object_set_new(json, "hash", json_string(redux_hash_name(options->hash)));
+        json_object_set_new(json, "profile",
+                            json_string(redux_hash_profile_name(options->profile)));
+        break;
+    case REDUX_STRATEGY_SSIM:
+        json_object_set_new(json, "ssim", json_string("gaussian"));
+        break;
+    case REDUX_STRATEGY_MI:
+        json_object_set_new(json, "normalisation", json_string("arithmetic"));
+        json_object_set_new(json, "bins", json_integer(options->bins));
+        break;
+    case REDUX_STRATEGY_COSINE:
+        json_object_set_new(json, "descriptor",
+                            json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
+        break;
+    case REDUX_STRATEGY_ENTROPY:
+        json_object_set_new(json, "bins", json_integer(options->bins));
+        break;
+    default:
+        break;
+    }
+    if (summary->compared_size > 0)
+        json_object_set_new(json, "size", json_integer(summary->compared_size));
+    return json;
+}
+
+static redux_status input_json(json_t **out, redux_context *context,
+                               const redux_reduction *reduction, int64_t volume)
+{
+    redux_volume_info info;
+    uint32_t crc;
+    char checksum[16];
+    RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, volume));
+    RDX_TRY(redux_dataset_checksum(&crc, context, reduction->dataset, volume));
+    snprintf(checksum, sizeof checksum, "%08x", (unsigned)crc);
+    *out = json_pack("{s:o, s:I, s:I, s:s}", "source", text(info.source), "slices",
+                     (json_int_t)info.slices, "bytes", (json_int_t)info.bytes, "crc32", checksum);
+    return REDUX_OK;
+}
+
+static bool all_skipped(const redux_reduction *reduction, int64_t volume, int64_t *row)
+{
+    bool skipped = true;
+    for (; *row < reduction->row_count && reduction->rows[*row].volume == volume; ++*row)
+        skipped = skipped && reduction->rows[*row].skipped;
+    return skipped;
+}
+
+static redux_status inputs_json(json_t *array, redux_context *context,
+                                const redux_reduction *reduction)
+{
+    int64_t row = 0;
+    for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
+        json_t *input = NULL;
+        if (all_skipped(reduction, v, &row))
+            continue;
+        RDX_TRY(input_json(&input, context, reduction, v));
+        json_array_append_new(array, input);
+    }
+    return REDUX_OK;
+}
+
+static void append_skip(json_t *array, const char *source, const char *reason)
+{
+    json_array_append_new(array,
+                          json_pack("{s:o, s:o}", "source", text(source), "reason", text(reason)));
+}
+
+static json_t *skipped_json(const redux_reduction *reduction)
+{
+    const redux_dataset *dataset = reduction->dataset;
+    json_t *array = json_array();
+    for (int64_t i = 0; i < redux_dataset_skipped(dataset); i++)
+        append_skip(array, redux_dataset_skipped_source(dataset, i),
+                    redux_dataset_skipped_reason(dataset, i));
+    for (int64_t i = 0; i < reduction->skip_count; i++)
+        append_skip(array, reduction->skips[i].source, reduction->skips[i].reason);
+    return array;
+}
+
+static json_t *counts_json(const redux_reduction *reduction)
+{
+    const redux_reduce_summary *summary = &reduction->summary;
+    json_t *json =
+        json_pack("{s:I, s:I, s:I, s:I}", "volumes", (json_int_t)summary->volumes, "slices",
+                  (json_int_t)summary->slices, "kept", (json_int_t)summary->kept, "dropped",
+                  (json_int_t)(summary->slices - summary->kept));
+    if (summary->budget >= 0) {
+        json_object_set_new(json, "budget", json_integer(summary->budget));
+        json_object_set_new(json, "refilled", json_integer(summary->refilled));
+    }
+    return json;
+}
+
+typedef struct summary_request {
+    const redux_reduction *reduction;
+    double seconds;
+} summary_request;
+
+static int dump(const char *buffer, size_t size, void *user)
+{
+    const rdx_writer *writer = user;
+    return writer->write(buffer, size, writer->user);
+}
+
+static redux_status produce(redux_context *context, const rdx_writer *writer, const void *user)
+{
+    const summary_request *request = user;
+    const redux_reduction *reduction = request->reduction;
+    json_t *inputs = json_array();
+    redux_status status = inputs_json(inputs, context, reduction);
+    json_t *json =
+        json_pack("{s:s, s:o, s:o, s:o, s:o}", "libredux", REDUX_VERSION_STRING, "parameters",
+                  parameters_json(reduction), "counts", counts_json(reduction), "inputs", inputs,
+                  "skipped", skipped_json(reduction));
+    if (status == REDUX_OK && json == NULL)
+        status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for the summary");
+    if (status == REDUX_OK && reduction->summary.budget >= 0)
+        json_object_set_new(
+            json, "threshold_search",
+            json_string(reduction->summary.threshold_is_exact ? "exact" : "bisection"));
+    if (status == REDUX_OK)
+        json_object_set_new(json, "seconds", json_real(request->seconds));
+    if (status == REDUX_OK &&
+        json_dump_callback(json, dump, (void *)(uintptr_t)writer, JSON_INDENT(2)) != 0)
+        status = rdx_fail(REDUX_E_IO, "the summary could not be written");
+    json_decref(json);
+    if (status == REDUX_OK)
+        status = rdx_write(writer, "\n");
+    return status;
+}
+
+redux_status redux_summary_write(redux_context *context, const redux_reduction *reduction,
+                                 double seconds, redux_write_fn write, void *user)
+{
+    const rdx_writer writer = {write, user};
+    const summary_request request = {reduction, seconds};
+    if (reduction == NULL || write == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_summary_write: an argument is NULL");
+    return produce(context, &writer, &request);
+}
+
+redux_status redux_summary_save(const char *path, redux_context *context,
+                                const redux_reduction *reduction, double seconds)
+{
+    const summary_request request = {reduction, seconds};
+    if (path == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_summary_save: an argument is NULL");
+    return rdx_save(path, context, produce, &request);
+}
