@@ -25,7 +25,11 @@
 
 /* Sets this thread's message, and its value is `status`. Used where the failure happens, only
  * there. A macro, so that the compiler sees that the status is not REDUX_OK. */
-#define rdx_fail(status, ...) (rdx_set_message(__VA_ARGS__), (status))
+#define rdx_fail(status, ...) (rdx_set_message(__VA_ARGS__), rdx_same_status(status))
+static inline redux_status rdx_same_status(redux_status status)
+{
+    return status;
+}
 void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Carries a worker's failure over to the calling thread. */
 redux_status rdx_fail_again(redux_status status, const char *message);
