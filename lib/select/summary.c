@@ -43,11 +43,9 @@ static json_t *parameters_json(const redux_reduction *reduction)
 {
     const redux_reduce_options *options = &reduction->options;
     const redux_reduce_summary *summary = &reduction->summary;
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:o, s:o}", "strategy", redux_strategy_name(options->strategy),
-                  "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
-                  options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic",
-                  "window", window_json(options), "threshold", number(summary->threshold));
+    json_t *json = json_pack(
+        "{s:s, s:s}", "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
+        options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic");
     switch (options->strategy) {
     case REDUX_STRATEGY_HASH:
         json_object_set_new(json, "hash", json_string(redux_hash_name(options->hash)));
@@ -162,9 +160,11 @@ static redux_status produce(redux_context *context, const rdx_writer *writer, co
     json_t *inputs = json_array();
     redux_status status = inputs_json(inputs, context, reduction);
     json_t *json =
-        json_pack("{s:s, s:o, s:o, s:o, s:o}", "libredux", REDUX_VERSION_STRING, "parameters",
-                  parameters_json(reduction), "counts", counts_json(reduction), "inputs", inputs,
-                  "skipped", skipped_json(reduction));
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", REDUX_VERSION_STRING,
+                  "strategy", redux_strategy_name(reduction->options.strategy), "threshold",
+                  number(reduction->summary.threshold), "window", window_json(&reduction->options),
+                  "parameters", parameters_json(reduction), "counts", counts_json(reduction),
+                  "inputs", inputs, "skipped", skipped_json(reduction));
     if (status == REDUX_OK && json == NULL)
         status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for the summary");
     if (status == REDUX_OK && reduction->summary.budget >= 0)
