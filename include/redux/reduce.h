@@ -191,9 +191,10 @@ typedef enum redux_export_format {
 } redux_export_format;
 
 /** Writes the kept slices below `folder` (made if missing), NIfTI slices in axial orientation where
- *  they are axial slices. Names: the source with '/' as "__" and without leading dots, then "_" and
- *  the slice number; index.csv tells which file is which slice. Each file is written whole or not
- * at all; nothing is written outside the folder. Reports volumes as progress. Since 0.1. */
+ *  they are axial slices. Names are VOLUME_NAME_SLICE.png or .npy, or VOLUME_NAME.npz, with the
+ *  volume's and the slice's number in the dataset and the last part of the source; index.csv tells
+ *  which file (and key) is which slice. Each file is written whole or not at all; nothing is
+ * written outside the folder. Reports slices as progress. Since 0.1. */
 REDUX_API redux_status redux_export(const char *folder, redux_context *context,
                                     const redux_reduction *reduction, redux_export_format format);
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "common.h"
+
+const char *program_name = "redux";
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1; /* the progress callback cancels; a second Ctrl-C kills */
+}
+
+/* OpenBLAS 0.3.21 takes newer CPUs for older ones and then leaves AVX-512 unused. */
+static const char *blas_core_type(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return "SKYLAKEX";
+#endif
+    return NULL;
+}
+
+void program_start(const char *name, char **arguments)
+{
+    const char *core = blas_core_type();
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    program_name = name;
+    if (getenv("REDUX_STARTED") == NULL && setenv("REDUX_STARTED", "1", 1) == 0) {
+        setenv("OPENBLAS_NUM_THREADS", "1", 1);
+        if (core != NULL)
+            setenv("OPENBLAS_CORETYPE", core, 0);
+        execv("/proc/self/exe", arguments); /* where that fails, go on as things are */
+    }
+    unsetenv("REDUX_STARTED");
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int usage_error(const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "%s: ", program_name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nTry '%s --help'.\n", program_name);
+    return EXIT_USAGE;
+}
+
+int data_error(void)
+{
+    progress_label(NULL);
+    fprintf(stderr, "%s: %s\n", program_name, interrupted ? "interrupted" : redux_error_message());
+    return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
+}
+
+bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high)
+{
+    char *end;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < low || value > high)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool parse_number(double *out, const char *text)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(value))
+        return false;
+    *out = value;
+    return true;
+}
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- progress ---- */
+
+static struct {
+    const char *label;
+    bool visible, shown;
+    double start, drawn;
+    int64_t last;
+} bar = {.label = "working"};
+
+void progress_label(const char *label)
+{
+    if (bar.shown)
+        fputs("\r\033[K", stderr);
+    bar.shown = false;
+    bar.label = label;
+    bar.last = 0;
+    bar.start = seconds_now();
+}
+
+static int on_progress(int64_t done, int64_t total, void *user)
+{
+    enum { WIDTH = 30 };
+    char cells[WIDTH + 1];
+    const double now = seconds_now();
+    (void)user;
+    if (interrupted)
+        return 1;
+    if (done < bar.last) /* another pass has begun */
+        bar.start = now;
+    bar.last = done;
+    if (!bar.visible || bar.label == NULL || now - bar.drawn < 0.1 || done <= 0 || total <= 0)
+        return 0;
+    bar.drawn = now;
+    bar.shown = true;
+    if (done > total)
+        done = total;
+    const double rate = (double)done / fmax(now - bar.start, 1e-9);
+    const int filled = (int)(done * WIDTH / total);
+    memset(cells, ' ', WIDTH);
+    memset(cells, '#', (size_t)filled);
+    cells[WIDTH] = '\0';
+    fprintf(stderr, "\r%-10s [%s] %lld/%lld  %.0f/s  %.0f s left\033[K", bar.label, cells,
+            (long long)done, (long long)total, rate, (double)(total - done) / rate);
+    return 0;
+}
+
+static void on_log(redux_log_level level, const char *line, void *user)
+{
+    (void)user;
+    if (level >= REDUX_LOG_WARNING)
+        fprintf(stderr, "%s: %s\n", program_name, line);
+}
+
+redux_status new_context(redux_context **out, int64_t threads, bool quiet)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    options.threads = threads == 0 ? REDUX_THREADS_ALL : (int32_t)threads;
+    options.progress = on_progress;
+    options.log = quiet ? NULL : on_log;
+    bar.visible = !quiet && isatty(STDERR_FILENO);
+    bar.start = seconds_now();
+    return redux_context_new(out, &options);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * Shared by the programs: messages, numbers, the progress bar, Ctrl-C, the start. */
+#ifndef REDUX_EXAMPLES_COMMON_H
+#define REDUX_EXAMPLES_COMMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <redux.h>
+
+/* Exit codes of all programs. */
+enum { EXIT_OK = 0, EXIT_DATA = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+extern const char *program_name;
+
+/* First thing in main: OpenBLAS must run one thread (its bits depend on its thread count) with the
+ * kernels that fit the CPU, which it reads from the environment when it is loaded: sets them and
+ * re-executes the program once. Also catches Ctrl-C. */
+void program_start(const char *name, char **arguments);
+
+/* "NAME: message" on stderr, and EXIT_USAGE. */
+int usage_error(const char *format, ...) REDUX_PRINTF(1, 2);
+/* "NAME: " and libredux's message on stderr; EXIT_DATA, or EXIT_INTERRUPTED after Ctrl-C. */
+int data_error(void);
+
+/* Whole text as a number; false (and no message) if it is none or out of range. */
+bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high);
+bool parse_number(double *out, const char *text);
+
+/* A context with a progress bar on a terminal's stderr, unless quiet. threads: 0 means all. */
+redux_status new_context(redux_context **out, int64_t threads, bool quiet);
+/* The bar's label from now on; wipes a bar that is showing. */
+void progress_label(const char *label);
+
+double seconds_now(void);
+
+#endif
