@@ -129,7 +129,10 @@ typedef struct rdx_npz_member {
 typedef redux_status (*rdx_npz_visit_fn)(const char *key, const rdx_npz_member *member, void *user);
 redux_status rdx_npz_visit(redux_context *context, const char *path, rdx_npz_visit_fn visit,
                            void *user);
-/* Reads a member that rdx_npz_visit found; REDUX_E_FORMAT if it has changed since. */
+/* The member of that key; an error where it cannot be read. */
+redux_status rdx_npz_find(rdx_npz_member *out, redux_context *context, const char *path,
+                          const char *key);
+/* Reads a member that was found; REDUX_E_FORMAT if it has changed since. */
 redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char *path,
                           const char *key, const rdx_npz_member *member);
 
@@ -182,14 +185,16 @@ redux_status rdx_nifti_partner(char **out, redux_context *context, const char *p
 
 /* ---- dataset.c, read by volume.c ---- */
 
+/* Where a volume comes from. Strings are owned; info.source points to `source`. */
 typedef struct rdx_source {
     redux_volume_info info;
-    char *path;  /* the file; NULL for pictures */
-    char *image; /* the voxels of a .hdr/.img pair, else NULL */
-    char *key;   /* within an .npz, else NULL */
-    rdx_nifti nifti;
-    rdx_npz_member array;  /* npy: only the header of it */
-    int64_t first_picture; /* in redux_dataset.pictures */
+    char *source;          /* the file, the folder of pictures, FILE.npz:KEY */
+    char *file;            /* .npz: the file, else NULL */
+    char *key;             /* .npz: the array, else NULL */
+    char *image;           /* .hdr: the voxels' file, else NULL */
+    rdx_nifti nifti;       /* of NIfTI */
+    rdx_npz_member array;  /* of arrays; for .npy only its header */
+    int64_t first_picture; /* of pictures: its index in redux_dataset.pictures */
 } rdx_source;
 
 struct redux_dataset {
@@ -204,7 +209,17 @@ struct redux_dataset {
     int64_t skipped_count, skipped_capacity;
 };
 
-/* Fills in a dataset: find.c. */
+/* Notes something that is left out. */
+redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, const char *path,
+                              const char *reason);
+/* Takes over what `source` owns, on success. */
+redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
+                             const rdx_source *source);
+/* Appends a picture's path to the list of them. */
+redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *context,
+                                     const char *path);
+
+/* find.c: fills in a dataset from paths. */
 redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
                               const char *const *paths, int64_t count);
 
