@@ -23,5 +23,15 @@ typedef enum redux_filter {
 REDUX_API redux_status redux_image_resize(const redux_tensor *out, redux_context *context,
                                           const redux_tensor *in, redux_filter filter);
 
+/** Side of the picture that redux_image_descriptor averages to. */
+#define REDUX_DESCRIPTOR_SIDE 16
+
+/** The plain descriptor `pixels`: the image area-averaged to 16 x 16 (REDUX_FILTER_AREA, in
+ * float32), its mean removed. A stand-in for embeddings, not a substitute. image: [H, W], any
+ * dtype; out: [256] float32, C-contiguous, no overlap. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY.
+ * Since 0.1. */
+REDUX_API redux_status redux_image_descriptor(const redux_tensor *out, redux_context *context,
+                                              const redux_tensor *image);
+
 REDUX_END_DECLS
 #endif

@@ -160,7 +160,7 @@ static redux_status score_task(int64_t j, void *user)
         group->keys[pair_index(i, j)] = ops->is_distance ? -score : score;
     }
     rdx_free(group->context, scratch);
-    return REDUX_OK;
+    return rdx_progress_add(group->context, j);
 }
 
 static redux_status sweep_group(budget_job *job, int64_t index, bool resize, bool *ragged)
@@ -229,8 +229,12 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
 {
     budget_job job = {.stream = stream, .metric = metric};
     pthread_mutex_init(&job.mutex, NULL);
-    if (stream->feature == RDX_FEATURE_IMAGE)
-        rdx_progress_begin(stream->context, stream->reduction->row_count);
+    int64_t pairs = 0;
+    for (int64_t g = 0; g < stream->walk->groups; g++) {
+        const int64_t n = stream->walk->start[g + 1] - stream->walk->start[g];
+        pairs += n * (n - 1) / 2;
+    }
+    rdx_progress_begin(stream->context, pairs);
     redux_status status = rdx_parallel(stream->context, stream->walk->groups, sweep_task, &job);
     rdx_progress_begin(stream->context, 0);
     int64_t kept = readable_rows(stream->reduction), i = 0;

@@ -26,7 +26,6 @@ void rdx_extractor_clear(rdx_extractor *extractor)
     if (extractor->resizer.buffer != NULL)
         rdx_resizer_clear(&extractor->resizer);
     redux_tensor_release(&extractor->windowed);
-    redux_tensor_release(&extractor->pixels);
 }
 
 /* A buffer that is made anew only when the shape changes. */
@@ -56,40 +55,21 @@ static redux_status resize(rdx_extractor *extractor, void *out, const redux_tens
     return REDUX_OK;
 }
 
-/* `pixels`: area-averaged to 16 x 16, the mean removed. */
-static redux_status descriptor(rdx_extractor *extractor, float *item)
-{
-    const redux_tensor *image = &extractor->windowed;
-    const int64_t count = (int64_t)RDX_DESCRIPTOR_SIDE * RDX_DESCRIPTOR_SIDE;
-    double mean = 0;
-    if (image->dtype != REDUX_FLOAT32) {
-        RDX_TRY(buffer(&extractor->pixels, extractor->context, REDUX_FLOAT32, image->shape[0],
-                       image->shape[1]));
-        RDX_TRY(redux_tensor_copy(&extractor->pixels, image));
-        image = &extractor->pixels;
-    }
-    RDX_TRY(resize(extractor, item, image, RDX_DESCRIPTOR_SIDE, RDX_DESCRIPTOR_SIDE,
-                   REDUX_FILTER_AREA));
-    for (int64_t i = 0; i < count; i++)
-        mean += (double)item[i];
-    mean /= (double)count;
-    for (int64_t i = 0; i < count; i++)
-        item[i] = (float)((double)item[i] - mean);
-    return REDUX_OK;
-}
-
 static redux_status finish(rdx_extractor *extractor, void *item, int64_t height, int64_t width,
                            bool may_resize, bool *ragged)
 {
     const redux_tensor *image = &extractor->windowed;
+    const int64_t length[1] = {RDX_DESCRIPTOR_LENGTH};
     redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
+    redux_tensor vector;
     switch (extractor->feature) {
     case RDX_FEATURE_NONE:
         return REDUX_OK;
     case RDX_FEATURE_HASH:
         return rdx_hasher_run(&extractor->hasher, item, image);
     case RDX_FEATURE_DESCRIPTOR:
-        return descriptor(extractor, item);
+        RDX_TRY(redux_tensor_borrow(&vector, item, REDUX_FLOAT32, 1, length, NULL));
+        return redux_image_descriptor(&vector, extractor->context, image);
     case RDX_FEATURE_ENTROPY:
         histogram.bins = extractor->options->bins;
         return redux_entropy(item, extractor->context, image, &histogram);

@@ -42,7 +42,7 @@ static redux_status judge(void *user, redux_context *context, const redux_tensor
             group->exemplar_rows[group->count++] = rows[i];
     }
     rdx_free(context, block);
-    return status;
+    return status != REDUX_OK ? status : rdx_progress_add(context, count);
 }
 
 static redux_status judge_group(const greedy_job *job, int64_t index, bool resize, bool *ragged)
@@ -72,8 +72,7 @@ redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *m
 {
     greedy_job job = {stream, metric, threshold};
     redux_reduction *reduction = stream->reduction;
-    if (stream->feature == RDX_FEATURE_IMAGE)
-        rdx_progress_begin(stream->context, reduction->row_count);
+    rdx_progress_begin(stream->context, reduction->row_count);
     RDX_TRY(rdx_parallel(stream->context, stream->walk->groups, greedy_task, &job));
     rdx_progress_begin(stream->context, 0);
     *kept = 0;

@@ -412,7 +412,7 @@ static redux_status run_strategy(redux_context *context, redux_reduction *reduct
     }
 }
 
-static redux_status fill_rows(redux_context *context, redux_reduction *reduction)
+redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction)
 {
     void *block;
     int64_t row = 0;
@@ -439,7 +439,7 @@ static redux_status reduce(redux_context *context, redux_reduction *reduction)
     if (reduction->has_embeddings)
         RDX_TRY(check_embeddings(reduction->options.embeddings,
                                  redux_dataset_slices(reduction->dataset)));
-    RDX_TRY(fill_rows(context, reduction));
+    RDX_TRY(rdx_fill_rows(context, reduction));
     reduction->summary.threshold = (double)NAN;
     reduction->summary.threshold_is_exact = 1;
     RDX_TRY(rdx_walk_init(&walk, context, reduction));

@@ -18,7 +18,7 @@
 #include "metric/hash.h"
 #include "metric/metric.h"
 
-#define RDX_DESCRIPTOR_SIDE 16 /* of `pixels` */
+#define RDX_DESCRIPTOR_LENGTH (REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)
 
 typedef struct rdx_skip {
     char *source, *reason;
@@ -34,6 +34,9 @@ struct redux_reduction {
     rdx_skip *skips;
     int64_t skip_count, skip_capacity;
 };
+
+/* One row a slice, in dataset order, undecided (reduce.c). */
+redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction);
 
 /* ---- walk.c ---- */
 
@@ -64,7 +67,7 @@ typedef struct rdx_extractor {
     rdx_feature feature;
     rdx_hasher hasher;
     rdx_resizer resizer;
-    redux_tensor windowed, pixels;
+    redux_tensor windowed;
 } rdx_extractor;
 
 redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context,

@@ -25,7 +25,7 @@ redux_status rdx_stream_open(rdx_stream *stream, redux_context *context, redux_r
     stream->feature = feature;
     if (feature == RDX_FEATURE_HASH)
         RDX_TRY(redux_tensor_new(&stream->cache, context, REDUX_UINT8, 2, shape));
-    shape[1] = RDX_DESCRIPTOR_SIDE * RDX_DESCRIPTOR_SIDE;
+    shape[1] = RDX_DESCRIPTOR_LENGTH;
     if (feature == RDX_FEATURE_DESCRIPTOR)
         RDX_TRY(redux_tensor_new(&stream->cache, context, REDUX_FLOAT32, 2, shape));
     if (feature == RDX_FEATURE_ENTROPY)
@@ -269,8 +269,7 @@ static redux_status extract_images(int64_t index, void *user)
         }
     }
     rdx_extractor_clear(&extractor);
-    return status != REDUX_OK ? status
-                              : rdx_progress_add(stream->context, last - index * SLICES_PER_TASK);
+    return status;
 }
 
 /* Moves the items and rows that did not fail together; returns how many. */
