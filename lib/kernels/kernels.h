@@ -21,6 +21,15 @@ typedef struct rdx_kernels {
     /* dot_template.h */
     double (*dot_f32)(const float *a, const float *b, int64_t count);
     int64_t (*at_least_f32)(const float *values, int64_t start, int64_t count, float limit);
+    /* histogram_template.h */
+    void (*histogram_counts)(uint32_t *counts, const uint8_t *pixels, int64_t count);
+    void (*histogram_joint)(uint16_t *even, uint16_t *odd, const uint8_t *a, const uint8_t *b,
+                            int64_t count, int32_t bins);
+    void (*histogram_fold)(uint32_t *wide, uint16_t *even, uint16_t *odd, int64_t cells);
+    int64_t (*histogram_terms)(const uint32_t *wide, const uint16_t *even, const uint16_t *odd,
+                               int64_t cells, const int64_t *table, int32_t bits);
+    void (*histogram_bins_f32)(uint8_t *out, const float *in, int64_t count, const double *edges,
+                               double scale, int32_t bins);
     /* resize_template.h */
     void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t width, const int32_t *first,
                           const int32_t *count, const int32_t *weight, int64_t taps);

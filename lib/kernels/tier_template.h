@@ -7,12 +7,16 @@
 #include "kernels.h"
 #include "dot_template.h"
 #include "hamming_template.h"
+#include "histogram_template.h"
 #include "resize_template.h"
 
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
         .hamming_distance = hamming_distance, .hamming_within = hamming_within,                    \
         .dot_f32 = dot_f32, .at_least_f32 = at_least_f32, .hamming_first = hamming_first,          \
-        .resize_row_u8 = resize_row_u8, .resize_column_u8 = resize_column_u8,                      \
-        .resize_row_f32 = resize_row_f32, .resize_column_f32 = resize_column_f32,                  \
+        .histogram_counts = histogram_counts, .histogram_joint = histogram_joint,                  \
+        .histogram_fold = histogram_fold, .histogram_terms = histogram_terms,                      \
+        .histogram_bins_f32 = histogram_bins_f32, .resize_row_u8 = resize_row_u8,                  \
+        .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
+        .resize_column_f32 = resize_column_f32,                                                    \
     }

@@ -58,7 +58,7 @@ struct redux_metric {
     const rdx_metric_ops *ops;
     redux_histogram_options histogram;
     redux_ssim_options ssim;
-    double *xlog2x; /* mutual information: c * log2(c) for small counts c */
+    int64_t *xlog2x; /* mutual information: terms of small counts (kernels/xlog2x.h) */
 };
 
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
@@ -69,7 +69,7 @@ redux_status rdx_histogram_options(redux_histogram_options *known,
                                    const redux_histogram_options *given);
 redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_options *given);
 /* The table for redux_metric.xlog2x (mutual_information.c). */
-redux_status rdx_mutual_information_table(redux_context *context, double **out);
+redux_status rdx_mutual_information_table(redux_context *context, int64_t **out);
 
 /* metric.c */
 redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops);

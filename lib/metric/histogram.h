@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * Images as bins, histograms as entropies: what entropy.c gives to mutual_information.c.
+ * Internal. */
+#ifndef RDX_HISTOGRAM_H
+#define RDX_HISTOGRAM_H
+
+#include <redux/entropy.h>
+#include "base/base.h"
+#include "kernels/xlog2x.h"
+
+#define RDX_MAX_BINS 256
+
+/* REDUX_E_INVALID unless images of `dtype` have a histogram. */
+redux_status rdx_histogram_dtype(redux_dtype dtype);
+/* True when pixels are their own bins, so that rdx_histogram_bins would only copy. */
+bool rdx_histogram_is_plain(const redux_histogram_options *options, redux_dtype dtype);
+/* The bin of each of `count` >= 1 pixels. `options` has been through rdx_histogram_options. */
+void rdx_histogram_bins(uint8_t *bins, const redux_histogram_options *options, redux_dtype dtype,
+                        const void *pixels, int64_t count);
+/* The terms of counts below RDX_XLOG2X_ENTRIES; `table` has room for as many. */
+void rdx_xlog2x_fill(int64_t *table);
+/* The sum of the terms of the histogram of one image. */
+int64_t rdx_histogram_sum(const uint32_t *counts, const int64_t *table, int32_t bits);
+
+#endif

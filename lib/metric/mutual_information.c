@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ * Mutual information of two images from their joint histogram, and what follows from it.
+ *
+ * Studholme, Hill, Hawkes, Pattern Recognition 32(1), 1999 (normalised); Meila, J. Multivariate
+ * Analysis 98(5), 2007 (variation of information). Entropies are integers, fixed-point numbers of
+ * n * H (kernels/xlog2x.h), until the very end: every score is symmetric and the same bits for
+ * every instruction set. */
+#include <math.h>
+#include <string.h>
+#include "kernels/kernels.h"
+#include "metric/histogram.h"
+#include "metric/metric.h"
+
+#define CHUNK 131040    /* pixels that two 16-bit histograms hold, in whole blocks */
+#define FEW_PIXELS 4096 /* not worth a pass over all cells */
+#define NARROW 65535    /* pixels that one 16-bit histogram holds */
+
+/* Prepared form of an image: this, then its bins. */
+typedef struct information_header {
+    int64_t sum;  /* of the terms of its histogram */
+    int64_t most; /* pixels in its fullest bin */
+    int64_t reserved[6];
+} information_header;
+
+_Static_assert(sizeof(information_header) == 64, "bins are aligned as items are");
+
+redux_status rdx_mutual_information_table(redux_context *context, int64_t **out)
+{
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, RDX_XLOG2X_ENTRIES, sizeof **out));
+    rdx_xlog2x_fill(block);
+    *out = block;
+    return REDUX_OK;
+}
+
+/* ---- joint histograms ---- */
+
+typedef struct joint_histogram {
+    uint32_t *wide;
+    uint16_t *even, *odd;
+    int64_t cells; /* bins * bins, rounded up to whole blocks */
+    int32_t bins;
+} joint_histogram;
+
+static int64_t joint_cells(int32_t bins)
+{
+    return ((int64_t)bins * bins + 31) / 32 * 32;
+}
+
+static size_t joint_bytes(int32_t bins)
+{
+    return (size_t)joint_cells(bins) * (sizeof(uint32_t) + 2 * sizeof(uint16_t));
+}
+
+static joint_histogram joint_in(void *scratch, int32_t bins)
+{
+    joint_histogram joint = {.wide = scratch, .cells = joint_cells(bins), .bins = bins};
+    joint.even = (uint16_t *)(joint.wide + joint.cells);
+    joint.odd = joint.even + joint.cells;
+    return joint;
+}
+
+static void joint_clear(joint_histogram *joint, bool wide, bool odd)
+{
+    const size_t cells = (size_t)joint->cells;
+    memset(joint->even, 0, cells * sizeof *joint->even);
+    if (odd)
+        memset(joint->odd, 0, cells * sizeof *joint->odd);
+    if (wide)
+        memset(joint->wide, 0, cells * sizeof *joint->wide);
+}
+
+/* Any number of pixels: each chunk but the last is folded into the 32-bit counts. */
+static void joint_fill(joint_histogram *joint, const uint8_t *a, const uint8_t *b, int64_t count)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    joint_clear(joint, true, true);
+    for (; count > CHUNK; a += CHUNK, b += CHUNK, count -= CHUNK) {
+        kernels->histogram_joint(joint->even, joint->odd, a, b, CHUNK, joint->bins);
+        if (count - CHUNK > FEW_PIXELS)
+            kernels->histogram_fold(joint->wide, joint->even, joint->odd, joint->cells);
+    }
+    if (count > FEW_PIXELS)
+        kernels->histogram_joint(joint->even, joint->odd, a, b, count, joint->bins);
+    else
+        for (int64_t i = 0; i < count; i++)
+            joint->wide[a[i] * joint->bins + b[i]]++;
+}
+
+/* The sum of the terms of the joint histogram; `most` bounds every count of it. */
+static int64_t joint_sum(joint_histogram *joint, const uint8_t *a, const uint8_t *b, int64_t count,
+                         int64_t most, const int64_t *table, int32_t bits)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    if (most > NARROW) {
+        joint_fill(joint, a, b, count);
+        return kernels->histogram_terms(joint->wide, joint->even, joint->odd, joint->cells, table,
+                                        bits);
+    }
+    if (count > NARROW) {
+        joint_clear(joint, false, true);
+        kernels->histogram_joint(joint->even, joint->odd, a, b, count, joint->bins);
+        return kernels->histogram_terms(NULL, joint->even, joint->odd, joint->cells, table, bits);
+    }
+    joint_clear(joint, false, false); /* clearing and summing would outweigh a second histogram */
+    kernels->histogram_joint(joint->even, joint->even, a, b, count, joint->bins);
+    return kernels->histogram_terms(NULL, joint->even, NULL, joint->cells, table, bits);
+}
+
+/* ---- from sums to numbers ---- */
+
+/* n * H in fixed point. */
+typedef struct entropies {
+    int64_t a, b, mutual;
+} entropies;
+
+/* From the sums of terms. Rounding could leave I a hair off its bounds: it is put back, and what
+ * is within rounding of 0 (each of at most 2^16 + 512 terms is off by less than a unit) is 0. */
+static entropies entropies_of(int64_t count, int32_t bits, int64_t sum_a, int64_t sum_b,
+                              int64_t joint)
+{
+    const int64_t whole = rdx_xlog2x_fixed(count, bits);
+    const int64_t units = RDX_MIN(3 * count, 66048) + 1;
+    entropies h = {RDX_MAX(whole - sum_a, 0), RDX_MAX(whole - sum_b, 0), 0};
+    h.mutual = (whole - sum_a) - (sum_b - joint);
+    if (h.mutual <= units)
+        h.mutual = 0;
+    h.mutual = RDX_MIN(h.mutual, RDX_MIN(h.a, h.b));
+    return h;
+}
+
+static double nmi_arithmetic(const entropies *h)
+{
+    if (h->a == 0 && h->b == 0)
+        return 1;
+    return h->mutual == 0 ? 0 : 2 * (double)h->mutual / ((double)h->a + (double)h->b);
+}
+
+static void describe(redux_information *out, const entropies *h, int64_t count, int32_t bits)
+{
+    const double unit = ldexp(1.0 / (double)count, -bits);
+    const double joint = (double)h->a + (double)(h->b - h->mutual);
+    out->entropy_a = (double)h->a * unit;
+    out->entropy_b = (double)h->b * unit;
+    out->joint = joint * unit;
+    out->mutual = (double)h->mutual * unit;
+    out->a_given_b = (double)(h->a - h->mutual) * unit;
+    out->b_given_a = (double)(h->b - h->mutual) * unit;
+    out->variation = out->a_given_b + out->b_given_a;
+    out->nmi_arithmetic = nmi_arithmetic(h);
+    out->nmi_studholme = joint > 0 ? ((double)h->a + (double)h->b) / joint : 1;
+}
+
+/* ---- as a metric ---- */
+
+static redux_status information_layout(const redux_metric *metric, rdx_layout *layout)
+{
+    int64_t count;
+    RDX_TRY(rdx_histogram_dtype(layout->dtype));
+    if (__builtin_mul_overflow(layout->height, layout->width, &count) || count > UINT32_MAX)
+        return rdx_fail(REDUX_E_LIMIT, "mutual information: images of %lld x %lld pixels",
+                        (long long)layout->height, (long long)layout->width);
+    layout->item_bytes = sizeof(information_header) + ((size_t)count + 63) / 64 * 64;
+    layout->scratch_bytes = joint_bytes(metric->histogram.bins);
+    return REDUX_OK;
+}
+
+static void information_prepare(const redux_metric *metric, const rdx_layout *layout,
+                                const void *item, void *prepared, void *scratch)
+{
+    const int64_t count = layout->height * layout->width;
+    information_header *header = prepared;
+    uint8_t *bins = (uint8_t *)(header + 1);
+    uint32_t counts[RDX_MAX_BINS] = {0};
+    (void)scratch;
+    if (rdx_histogram_is_plain(&metric->histogram, layout->dtype))
+        memcpy(bins, item, (size_t)count);
+    else
+        rdx_histogram_bins(bins, &metric->histogram, layout->dtype, item, count);
+    memset(bins + count, 0, layout->item_bytes - sizeof *header - (size_t)count);
+    rdx_kernels_get()->histogram_counts(counts, bins, count);
+    memset(header, 0, sizeof *header);
+    header->sum = rdx_histogram_sum(counts, metric->xlog2x, rdx_xlog2x_bits(count));
+    for (int k = 0; k < RDX_MAX_BINS; k++)
+        header->most = RDX_MAX(header->most, counts[k]);
+}
+
+static double information_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                                const void *b, void *scratch)
+{
+    const int64_t count = layout->height * layout->width;
+    const int32_t bits = rdx_xlog2x_bits(count);
+    const information_header *one = a, *other = b;
+    joint_histogram joint = joint_in(scratch, metric->histogram.bins);
+    const int64_t sum = joint_sum(&joint, (const uint8_t *)(one + 1), (const uint8_t *)(other + 1),
+                                  count, RDX_MIN(one->most, other->most), metric->xlog2x, bits);
+    const entropies h = entropies_of(count, bits, one->sum, other->sum, sum);
+    return nmi_arithmetic(&h);
+}
+
+const rdx_metric_ops rdx_mutual_information_ops = {
+    .name = "mutual information",
+    .item_axes = 2,
+    .layout = information_layout,
+    .prepare = information_prepare,
+    .score = information_score,
+    .tile = 1,
+};
+
+/* ---- one pair ---- */
+
+/* The rows and columns of the joint histogram add up to the histograms of the two images. */
+static void marginals(const joint_histogram *joint, uint32_t *rows, uint32_t *columns)
+{
+    for (int32_t r = 0; r < joint->bins; r++) {
+        const uint32_t *cells = joint->wide + (int64_t)r * joint->bins;
+        uint32_t sum = 0;
+        for (int32_t c = 0; c < joint->bins; c++) {
+            sum += cells[c];
+            columns[c] += cells[c];
+        }
+        rows[r] = sum;
+    }
+}
+
+static void compute_bins(redux_information *out, const uint8_t *a, const uint8_t *b, int64_t count,
+                         int32_t bins, void *scratch)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    const int32_t bits = rdx_xlog2x_bits(count);
+    uint32_t rows[RDX_MAX_BINS] = {0}, columns[RDX_MAX_BINS] = {0};
+    int64_t table[RDX_XLOG2X_ENTRIES];
+    joint_histogram joint = joint_in(scratch, bins);
+    rdx_xlog2x_fill(table);
+    joint_fill(&joint, a, b, count);
+    kernels->histogram_fold(joint.wide, joint.even, joint.odd, joint.cells);
+    marginals(&joint, rows, columns);
+    const int64_t sum =
+        kernels->histogram_terms(joint.wide, joint.even, joint.odd, joint.cells, table, bits);
+    const entropies h = entropies_of(count, bits, rdx_histogram_sum(rows, table, bits),
+                                     rdx_histogram_sum(columns, table, bits), sum);
+    describe(out, &h, count, bits);
+}
+
+/* a, b: C-contiguous, `count` pixels each. */
+static redux_status compute_images(redux_information *out, redux_context *context,
+                                   const redux_histogram_options *options, const redux_tensor *a,
+                                   const redux_tensor *b, int64_t count)
+{
+    const bool plain = rdx_histogram_is_plain(options, a->dtype);
+    const size_t bytes = joint_bytes(options->bins);
+    const uint8_t *bins_a = a->data, *bins_b = b->data;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)bytes + (plain ? 0 : 2 * (uint64_t)count), 1));
+    if (!plain) {
+        uint8_t *bins = (uint8_t *)block + bytes;
+        rdx_histogram_bins(bins, options, a->dtype, a->data, count);
+        rdx_histogram_bins(bins + count, options, b->dtype, b->data, count);
+        bins_a = bins;
+        bins_b = bins + count;
+    }
+    compute_bins(out, bins_a, bins_b, count, options->bins, block);
+    rdx_free(context, block);
+    return REDUX_OK;
+}
+
+static redux_status check_images(const redux_tensor *a, const redux_tensor *b, int64_t *count)
+{
+    RDX_TRY(rdx_tensor_check(a, 2, 0, "a"));
+    RDX_TRY(rdx_histogram_dtype(a->dtype));
+    RDX_TRY(rdx_tensor_check(b, 2, a->dtype, "b"));
+    if (a->shape[0] != b->shape[0] || a->shape[1] != b->shape[1])
+        return rdx_fail(REDUX_E_INVALID,
+                        "mutual information: images of %lld x %lld and %lld x %lld",
+                        (long long)a->shape[0], (long long)a->shape[1], (long long)b->shape[0],
+                        (long long)b->shape[1]);
+    *count = redux_tensor_elements(a);
+    if (*count == 0)
+        return rdx_fail(REDUX_E_INVALID, "mutual information: the images have no pixels");
+    if (*count > UINT32_MAX)
+        return rdx_fail(REDUX_E_LIMIT, "mutual information: %lld pixels are more than 2^32 - 1",
+                        (long long)*count);
+    return REDUX_OK;
+}
+
+redux_status redux_information_compute(redux_information *out, redux_context *context,
+                                       const redux_tensor *a, const redux_tensor *b,
+                                       const redux_histogram_options *options)
+{
+    redux_histogram_options known;
+    redux_tensor first, second;
+    int64_t count = 0;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_information_compute: out is NULL");
+    RDX_TRY(rdx_histogram_options(&known, options));
+    RDX_TRY(check_images(a, b, &count));
+    RDX_TRY(redux_tensor_contiguous(&first, context, a, a->dtype));
+    redux_status status = redux_tensor_contiguous(&second, context, b, b->dtype);
+    if (status == REDUX_OK) {
+        status = compute_images(out, context, &known, &first, &second, count);
+        redux_tensor_release(&second);
+    }
+    redux_tensor_release(&first);
+    return status;
+}
