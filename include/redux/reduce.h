@@ -39,10 +39,10 @@ typedef enum redux_order {
  * slices of the 20 STS volumes as hash 6 does in volume scope (docs/design.md, "Thresholds"). */
 #define REDUX_DEFAULT_HASH_DISTANCE 6.0
 #define REDUX_DEFAULT_SSIM 0.56
-#define REDUX_DEFAULT_MI 0.33
-#define REDUX_DEFAULT_COSINE 0.95
+#define REDUX_DEFAULT_MI 0.302
+#define REDUX_DEFAULT_COSINE 0.985
 #define REDUX_DEFAULT_EVERY_N 10.0
-#define REDUX_DEFAULT_ENTROPY 3.0
+#define REDUX_DEFAULT_ENTROPY 4.5
 
 /** Options of redux_reduce. Set them up with REDUX_REDUCE_OPTIONS_INIT. */
 typedef struct redux_reduce_options {

@@ -30,13 +30,26 @@ static json_t *number(double value)
     return json_real(value);
 }
 
-static json_t *window_json(const redux_reduce_options *options)
+/* The window in force; where `auto` stands for `slice` on some inputs and `full` on others, "auto".
+ */
+static json_t *window_json(const redux_reduction *reduction)
 {
     static const char *const kinds[] = {"auto", "slice", "full", "range"};
-    if (options->window.kind != REDUX_WINDOW_RANGE)
-        return json_string(kinds[options->window.kind]);
-    return json_pack("{s:o, s:o}", "low", number(options->window.low), "high",
-                     number(options->window.high));
+    redux_window window = reduction->options.window;
+    for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
+        redux_volume_info info;
+        if (redux_dataset_volume_info(&info, reduction->dataset, v) != REDUX_OK)
+            break;
+        const redux_window own = redux_window_resolve(reduction->options.window, info.dtype,
+                                                      info.kind == REDUX_VOLUME_NIFTI);
+        if (v == 0)
+            window = own;
+        else if (own.kind != window.kind)
+            window.kind = REDUX_WINDOW_AUTO;
+    }
+    if (window.kind != REDUX_WINDOW_RANGE)
+        return json_string(kinds[window.kind]);
+    return json_pack("{s:o, s:o}", "low", number(window.low), "high", number(window.high));
 }
 
 static json_t *parameters_json(const redux_reduction *reduction)
@@ -162,7 +175,7 @@ static redux_status produce(redux_context *context, const rdx_writer *writer, co
     json_t *json =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", REDUX_VERSION_STRING,
                   "strategy", redux_strategy_name(reduction->options.strategy), "threshold",
-                  number(reduction->summary.threshold), "window", window_json(&reduction->options),
+                  number(reduction->summary.threshold), "window", window_json(reduction),
                   "parameters", parameters_json(reduction), "counts", counts_json(reduction),
                   "inputs", inputs, "skipped", skipped_json(reduction));
     if (status == REDUX_OK && json == NULL)
