@@ -1,78 +1,299 @@
-# libredux: plain `make` builds build/lib/libredux.{a,so} and the programs in build/bin/.
-VERSION := 0.1.0
-SONAME := libredux.so.0
+# libredux. `make help` lists the goals; CONTRIBUTING.md says how they are used.
+#
+#   make                       libraries in build/lib, programs in build/bin
+#   make deps check            install what is missing (Debian), then test
+#   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR
+#
+# Yours to set: CC CXX AR CFLAGS CPPFLAGS LDFLAGS LDLIBS, BUILD=folder, V=1 (show commands),
+# FFTW=0 (build without FFTW), WERROR=1 (warnings are errors). Objects are rebuilt when any of
+# these changes the command line.
+
+# ---- deps first --------------------------------------------------------------------------------
+# On a fresh machine not even pkg-config is there when make reads this file. So when `deps` is
+# named together with other goals, this make only installs packages and then runs itself, once, on
+# the other goals; that second make finds the flags. The same under -j.
+DEPS_GOALS := $(filter deps deps-dev,$(MAKECMDGOALS))
+OTHER_GOALS := $(filter-out deps deps-dev,$(MAKECMDGOALS))
+ifneq ($(and $(DEPS_GOALS),$(OTHER_GOALS)),)
+
+.PHONY: deps deps-dev $(OTHER_GOALS) after-deps
+.NOTPARALLEL:
+$(OTHER_GOALS): after-deps ; @:
+after-deps: $(DEPS_GOALS) ; +@$(MAKE) --no-print-directory $(OTHER_GOALS)
+deps: ; @tools/deps.sh build
+deps-dev: ; @tools/deps.sh build dev
+
+else
+
+# ---- settings ----------------------------------------------------------------------------------
 CC ?= cc
+ifeq ($(origin CC),default)
+CC := $(if $(shell command -v gcc),gcc,cc)
+endif
+CXX ?= g++
 PKG_CONFIG ?= pkg-config
 BUILD ?= build
+CFLAGS ?= -O3 -g
+WERROR ?= 0
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-FFTW ?= 1
+say = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-PACKAGES := openblas zlib libpng libjpeg jansson minizip $(if $(filter 1,$(FFTW)),fftw3f)
-DEP_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) -I/usr/include/nifti
-DEP_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lnifti2 -lznz -lpthread -lm
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 
-CFLAGS ?= -O3 -g
-WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Werror
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -Iinclude -Ilib \
-	$(WARNINGS) $(if $(filter 1,$(FFTW)),-DREDUX_FFTW=1) $(DEP_CFLAGS) $(CFLAGS)
-LIB_CFLAGS = $(ALL_CFLAGS) -fvisibility=hidden
+# The version has one home, include/redux/version.h. The ABI has a number of its own, which goes up
+# only when a program built against an older library would break (docs/abi.md).
+version_part = $(shell sed -n 's/^.define REDUX_VERSION_$(1) //p' include/redux/version.h)
+VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+ABI := 0
+SONAME := libredux.so.$(ABI)
+REALNAME := libredux.so.$(ABI).$(call version_part,MINOR).$(call version_part,PATCH)
 
-$(BUILD)/obj/%/tier_avx2.o $(BUILD)/obj/%/tier_avx2.pic.o: TIER_FLAGS := -mavx2 -mfma -mpopcnt -mbmi2
-$(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: TIER_FLAGS := -mavx2 -mfma -mpopcnt -mbmi2 \
-	-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntdq -mprefer-vector-width=512
+# ---- dependencies (docs/dependencies.md) -------------------------------------------------------
+FFTW ?= $(shell $(PKG_CONFIG) --exists fftw3f 2>/dev/null && echo 1 || echo 0)
+USE_FFTW := $(filter 1,$(FFTW))
+PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f)
+PACKAGES := openblas $(PC_PACKAGES)
+DEP_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
+BLAS_LIBS := $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null)
+NIFTI_CFLAGS ?= -isystem /usr/include/nifti
+NIFTI_LIBS ?= -lnifti2 -lznz
+DEP_LIBS := $(BLAS_LIBS) $(shell $(PKG_CONFIG) --libs $(PC_PACKAGES) 2>/dev/null) $(NIFTI_LIBS) \
+	-lpthread -lm
+CHECK_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags check 2>/dev/null))
+CHECK_LIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
 
+# Goals that compile say what is missing before the compiler does. nifti_clib has no .pc file.
+ifneq ($(filter-out deps deps-dev help clean uninstall dist docs,$(or $(MAKECMDGOALS),all)),)
+MISSING := $(if $(shell command -v $(PKG_CONFIG)),$(shell for p in $(PACKAGES); do \
+	$(PKG_CONFIG) --exists $$p || echo $$p; done),$(PKG_CONFIG))
+MISSING += $(shell echo 'int main(void) { return nifti_short_order(); }' | \
+	$(CC) -include nifti/nifti2_io.h $(NIFTI_CFLAGS) -x c -w -o /dev/null - $(LDFLAGS) $(NIFTI_LIBS) \
+	2>/dev/null || echo nifti_clib)
+$(if $(strip $(MISSING)),$(error not found: $(strip $(MISSING)). `make deps` installs it on Debian))
+endif
+
+# ---- flags -------------------------------------------------------------------------------------
+# No contraction to fused multiply-add behind our back, or results would differ between compilers;
+# errno of math functions is never read. Nothing of -ffast-math.
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
+	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
+	-ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
+	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
+LINK = $(CC) $(CFLAGS) $(LDFLAGS)
+SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
+
+# Each instruction set is one file that re-includes the kernel templates (lib/kernels/kernels.h);
+# on other processors those files are empty and get no flags.
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+AVX2_FLAGS := -mavx2 -mfma -mpopcnt -mbmi -mbmi2
+AVX512_FLAGS := $(AVX2_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntdq \
+	-mprefer-vector-width=512
+endif
+$(BUILD)/obj/%/tier_avx2.o $(BUILD)/obj/%/tier_avx2.pic.o: TIER_FLAGS = $(AVX2_FLAGS)
+$(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: TIER_FLAGS = $(AVX512_FLAGS)
+
+# ---- what is built -----------------------------------------------------------------------------
+objects = $(patsubst %.c,$(BUILD)/obj/%$(2),$(1))
 LIB_SOURCES := $(wildcard lib/*/*.c)
-LIB_OBJECTS := $(LIB_SOURCES:lib/%.c=$(BUILD)/obj/lib/%.o)
-LIB_PIC_OBJECTS := $(LIB_SOURCES:lib/%.c=$(BUILD)/obj/lib/%.pic.o)
-PROGRAMS := $(patsubst examples/redux-%.c,$(BUILD)/bin/redux-%,$(wildcard examples/redux-*.c))
-PROGRAM_SHARED := $(patsubst examples/%.c,$(BUILD)/obj/examples/%.o,$(filter-out examples/redux-%.c,$(wildcard examples/*.c)))
-TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o)
+PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o)
+PUBLIC_HEADERS := $(wildcard include/redux/*.h)
+PROGRAM_SOURCES := $(wildcard examples/redux-*.c)
+PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
+PROGRAM_COMMON := $(call objects,$(filter-out $(PROGRAM_SOURCES),$(wildcard examples/*.c)),.o)
+TEST_SOURCES := $(wildcard tests/test_*.c)
+TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+TEST_COMMON := $(call objects,$(filter-out $(TEST_SOURCES),$(wildcard tests/*.c)),.o)
+STATIC := $(BUILD)/lib/libredux.a
+SHARED := $(BUILD)/lib/libredux.so
 
-all: $(BUILD)/lib/libredux.a $(BUILD)/lib/libredux.so $(PROGRAMS)
+.PHONY: all tests
+all: $(STATIC) $(SHARED) $(PROGRAMS)
+tests: $(TESTS)
 
-$(BUILD)/obj/lib/%.o: lib/%.c
+# The command line of the last build: a file that is written anew only when its text changes.
+quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(LINK) $(SHARED_LDFLAGS) \
+	$(AVX512_FLAGS) $(DEP_LIBS) $(LDLIBS) $(CHECK_LIBS))
+$(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  CC    $<")
-	$(Q)$(CC) $(LIB_CFLAGS) $(TIER_FLAGS) -MMD -MP -c -o $@ $<
+	@echo '$(quoted_flags)' | cmp -s - $@ || echo '$(quoted_flags)' > $@
 
-$(BUILD)/obj/lib/%.pic.o: lib/%.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  CC    $< (shared)")
-	$(Q)$(CC) $(LIB_CFLAGS) $(TIER_FLAGS) -fPIC -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -c -o $@ $<
 
-$(BUILD)/obj/examples/%.o: examples/%.c
+$(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
+	$(call say,CC,$< (shared))
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  CC    $<")
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -fPIC -c -o $@ $<
 
-$(BUILD)/lib/libredux.a: $(LIB_OBJECTS)
+$(STATIC): $(LIB_OBJECTS)
+	$(call say,AR,$@)
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  AR    $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/lib/libredux.so: $(LIB_PIC_OBJECTS)
+$(BUILD)/lib/$(REALNAME): $(PIC_OBJECTS) lib/libredux.map
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  LD    $@")
-	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DEP_LIBS)
+	$(Q)$(LINK) $(SHARED_LDFLAGS) -o $@ $(PIC_OBJECTS) $(DEP_LIBS) $(LDLIBS)
 
-$(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(PROGRAM_SHARED) $(BUILD)/lib/libredux.a
+$(SHARED): $(BUILD)/lib/$(REALNAME)
+	@ln -sf $(REALNAME) $(@D)/$(SONAME)
+	@ln -sf $(SONAME) $@
+
+$(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(PROGRAM_COMMON) $(STATIC)
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  LD    $@")
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DEP_LIBS)
+	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
 
-$(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libredux.a
+# Tests link the static library: they also reach what is internal.
+$(BUILD)/obj/tests/%.o: DEP_CFLAGS += $(CHECK_CFLAGS)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	@$(if $(Q),echo "  TEST  $<")
-	$(Q)$(CC) $(ALL_CFLAGS) $(shell $(PKG_CONFIG) --cflags check) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/lib/libredux.a \
-		$(shell $(PKG_CONFIG) --libs check) $(DEP_LIBS)
+	$(Q)$(LINK) -o $@ $^ $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
-check: $(TESTS)
-	$(Q)for t in $(TESTS); do $$t || exit 1; done
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PIC_OBJECTS) $(PROGRAM_COMMON) $(TEST_COMMON) \
+	$(call objects,$(PROGRAM_SOURCES) $(TEST_SOURCES),.o))
+.SECONDARY:
+.DELETE_ON_ERROR:
+FORCE:
+
+# ---- tests -------------------------------------------------------------------------------------
+# Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
+.PHONY: check check-tests check-tiers check-programs check-symbols check-install check-abi abi-baseline
+CHECKS := check-tests check-tiers check-symbols check-install check-programs
+check: all tests
+	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
+	done | tee $(BUILD)/check.log
+	@tests/sum.sh $(BUILD)/check.log
+
+check-tests: $(TESTS)
+	@tests/run.sh "$@" $(TESTS)
+
+# The same tests with the instruction sets lowered, as on a smaller processor. Those that never
+# reach a kernel are left out.
+TIER_TESTS ?= $(filter-out %/test_base %/test_status,$(TESTS))
+check-tiers: $(TESTS)
+	@for tier in portable avx2; do REDUX_TIER=$$tier tests/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
+	done; exit $${s:-0}
+
+check-programs: all
+	@if [ -f tests/test_programs.sh ]; then BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 \
+	tests/test_programs.sh; fi
+
+check-symbols: $(STATIC) $(SHARED)
+	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
+
+check-install: all
+	+@CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
+	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
+
+# Against the baseline of this ABI number. A change to it is made in the commit that changes the
+# interface, by `make abi-baseline` (docs/abi.md).
+ABI_BASELINE := tests/abi/libredux-$(ABI).abi
+check-abi: $(SHARED)
+	@tools/check-abi.sh check $(ABI_BASELINE) $(SHARED) include
+abi-baseline: $(SHARED)
+	@tools/check-abi.sh write $(ABI_BASELINE) $(SHARED) include
+
+# ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
+.PHONY: asan ubsan tsan valgrind coverage
+SUB = +@$(MAKE) --no-print-directory
+SANITIZE = $(SUB) BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=20
+asan:
+	$(call SANITIZE,-fsanitize=address) check-tests check-programs
+ubsan:
+	$(call SANITIZE,-fsanitize=undefined -fno-sanitize-recover=all) check-tests check-programs
+tsan:
+	$(call SANITIZE,-fsanitize=thread) check-tests
+
+# valgrind 3.19 knows no AVX-512, neither in our kernels nor in OpenBLAS's.
+valgrind: $(TESTS)
+	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='valgrind -q \
+	--leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
+	--suppressions=tests/valgrind.supp --error-exitcode=99' tests/run.sh "$@" $(TESTS)
+
+coverage:
+	$(SUB) BUILD=build-coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' \
+	check-tests check-tiers check-programs
+	@tools/coverage.sh build-coverage
+
+# ---- demo, bench, lint, docs -------------------------------------------------------------------
+.PHONY: demo bench lint docs
+demo: $(BUILD)/bin/redux-demo
+	@$(BUILD)/bin/redux-demo data/ct --out demo
+
+bench: $(BUILD)/bin/redux-bench
+	@$(BUILD)/bin/redux-bench $(BENCH_FLAGS)
+
+lint:
+	@CC='$(CC)' TIDY_FLAGS='$(filter-out -MMD -MP -W%,$(wordlist 2,999,$(COMPILE))) $(CHECK_CFLAGS)' \
+	AVX2_FLAGS='$(AVX2_FLAGS)' AVX512_FLAGS='$(AVX512_FLAGS)' tools/lint.sh
+	$(SUB) BUILD=build-lint-gcc CC=gcc WERROR=1 all tests
+	$(SUB) BUILD=build-lint-clang CC=clang WERROR=1 all tests
+
+docs:
+	@mkdir -p $(BUILD)/docs
+	@(cat docs/Doxyfile; echo 'PROJECT_NUMBER = $(VERSION)'; echo 'OUTPUT_DIRECTORY = $(BUILD)/docs') | doxygen -
+	@echo "$(BUILD)/docs/html/index.html"
+
+# ---- install -----------------------------------------------------------------------------------
+# libredux.pc finds its prefix from where it lies, so that an installed tree can be moved.
+.PHONY: install uninstall
+relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
+INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
+	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h \
+	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
+	$(foreach f,$(PROGRAMS),$(BINDIR)/$(notdir $(f)))
+
+install: all
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)install -d '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PKGCONFIGDIR)' '$(DESTDIR)$(BINDIR)' \
+	'$(DESTDIR)$(INCLUDEDIR)/redux'
+	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
+	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
+	$(Q)install -m 644 include/redux.h '$(DESTDIR)$(INCLUDEDIR)'
+	$(Q)install -m 644 $(PUBLIC_HEADERS) '$(DESTDIR)$(INCLUDEDIR)/redux'
+	$(Q)install -m 755 $(PROGRAMS) '$(DESTDIR)$(BINDIR)'
+	$(Q)sed -e 's|@PREFIX@|$${pcfiledir}/$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \
+	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
+	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
+	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
+	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm)|' pkgconfig/libredux.pc.in \
+	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
+
+# Folders go too where they are empty, but those of the system stay.
+uninstall:
+	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
+	$(Q)cd '$(or $(DESTDIR),/)' && rm -f $(patsubst /%,'%',$(INSTALLED))
+	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux \
+	$(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR))); \
+	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
+
+# ---- the rest ----------------------------------------------------------------------------------
+.PHONY: deps deps-dev dist clean help
+deps: ; @tools/deps.sh build
+deps-dev: ; @tools/deps.sh build dev
+
+dist:
+	@mkdir -p $(BUILD)
+	@git archive --format=tar --prefix=libredux-$(VERSION)/ HEAD | gzip -9n > $(BUILD)/libredux-$(VERSION).tar.gz
+	@echo "$(BUILD)/libredux-$(VERSION).tar.gz"
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-coverage build-lint-gcc build-lint-clang demo
 
-.PHONY: all check clean
-.SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+help:
+	@sed -n 's/^# *//; 1,/^$$/p' Makefile | head -n 11
+	@cat tools/goals.txt
+
+endif # deps first

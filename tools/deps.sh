@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that are missing: tools/deps.sh build [dev]
+# Nothing missing: no output, no network. As root by apt-get, else through sudo, else the line to
+# run is printed and the exit status is 1.
+set -eu
+
+# To build and to test. g++ is for the C++ consumer in check-install.
+build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev libpng-dev
+    libjpeg62-turbo-dev libjansson-dev libminizip-dev check"
+[ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
+# For lint, docs, valgrind, coverage, check-abi, and for making goldens anew.
+dev="clang clang-format clang-tidy llvm cppcheck shellcheck valgrind abigail-tools doxygen lcov
+    python3-numpy python3-pil python3-skimage python3-sklearn python3-nibabel"
+
+wanted=
+for group in "$@"; do
+    case $group in
+    build) wanted="$wanted $build" ;;
+    dev) wanted="$wanted $dev" ;;
+    *) echo "usage: tools/deps.sh build [dev]" >&2; exit 2 ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "deps: this is no Debian system; install what these packages hold:" $wanted >&2
+    exit 1
+fi
+missing=
+for package in $wanted; do
+    state=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null) || state=
+    case $state in
+    *not-installed* | "") missing="$missing $package" ;;
+    *installed*) ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+update="apt-get -o Acquire::Retries=3 update"
+install="apt-get -o Acquire::Retries=3 install -y --no-install-recommends$missing"
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null; then
+    as_root=sudo
+else
+    echo "deps: packages are missing; run this as root:" >&2
+    echo "apt-get update && apt-get install -y --no-install-recommends$missing"
+    exit 1
+fi
+echo "deps: installing$missing"
+# A source that cannot be reached may not matter: the installation then tells.
+$as_root $update || echo "deps: apt-get update failed; going on with the lists there are" >&2
+if ! $as_root env DEBIAN_FRONTEND=noninteractive $install; then
+    echo "deps: could not install; run this as root:" >&2
+    echo "apt-get update && apt-get install -y --no-install-recommends$missing"
+    exit 1
+fi
