@@ -11,6 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RDX_SSIM_TAPS 11 /* the longest side of a window */
+
+/* The window of structural similarity, as the kernels want it. */
+typedef struct rdx_ssim_window {
+    float across[RDX_SSIM_TAPS], down[RDX_SSIM_TAPS]; /* weights along x and y, symmetric */
+    int32_t columns, rows;                            /* how many: odd */
+    float scale;                                      /* of the weighted sums */
+    float unbias;                                     /* n / (n - 1) for sample covariances */
+    float c1, c2;                                     /* of the index */
+    float shift;                                      /* what was subtracted from the pixels */
+} rdx_ssim_window;
+
 typedef struct rdx_kernels {
     /* hamming_template.h */
     uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
@@ -39,6 +51,17 @@ typedef struct rdx_kernels {
                            const int32_t *count, const double *weight, int64_t taps);
     void (*resize_column_f32)(float *out, const float *in, int64_t stride, int64_t width,
                               int32_t count, const double *weight);
+    /* ssim_template.h */
+    void (*ssim_load_u8)(float *out, const uint8_t *in, int64_t count, float shift);
+    void (*ssim_load_f32)(float *out, const float *in, int64_t count, float shift);
+    void (*ssim_product)(float *out, const float *a, const float *b, int64_t count);
+    void (*ssim_across)(float *out, const float *in, int64_t count, const float *weights,
+                        int32_t taps);
+    void (*ssim_moments)(float *mean, float *variance, const float *const *values,
+                         const float *const *squares, int64_t count, const rdx_ssim_window *window);
+    double (*ssim_index)(float *index, const float *mean_a, const float *variance_a,
+                         const float *mean_b, const float *variance_b, const float *const *products,
+                         int64_t count, int64_t valid, const rdx_ssim_window *window);
 } rdx_kernels;
 
 extern const rdx_kernels rdx_kernels_portable;

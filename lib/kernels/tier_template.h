@@ -9,6 +9,7 @@
 #include "hamming_template.h"
 #include "histogram_template.h"
 #include "resize_template.h"
+#include "ssim_template.h"
 
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
@@ -18,5 +19,7 @@
         .histogram_fold = histogram_fold, .histogram_terms = histogram_terms,                      \
         .histogram_bins_f32 = histogram_bins_f32, .resize_row_u8 = resize_row_u8,                  \
         .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
-        .resize_column_f32 = resize_column_f32,                                                    \
+        .resize_column_f32 = resize_column_f32, .ssim_load_u8 = ssim_load_u8,                      \
+        .ssim_load_f32 = ssim_load_f32, .ssim_product = ssim_product, .ssim_across = ssim_across,  \
+        .ssim_moments = ssim_moments, .ssim_index = ssim_index,                                    \
     }
