@@ -38,7 +38,7 @@ typedef enum redux_order {
 /* Default thresholds. hash: the paper's "Hash-6". ssim, mi and cosine: what keeps about as many
  * slices of the 20 STS volumes as hash 6 does in volume scope (docs/design.md, "Thresholds"). */
 #define REDUX_DEFAULT_HASH_DISTANCE 6.0
-#define REDUX_DEFAULT_SSIM 0.56
+#define REDUX_DEFAULT_SSIM 0.715
 #define REDUX_DEFAULT_MI 0.302
 #define REDUX_DEFAULT_COSINE 0.985
 #define REDUX_DEFAULT_EVERY_N 10.0
