@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Is the installed library usable? Installs into a stage, moves the tree (libredux.pc must follow),
+# builds a C and a C++ program against it through pkg-config, shared and static, and runs them;
+# compiles each public header alone; uninstalls, and looks for leftovers. `make check-install`.
+set -u
+: "${CC:=cc}" "${CXX:=c++}" "${MAKE:=make}" "${PKG_CONFIG:=pkg-config}" "${BUILD:=build}"
+: "${CFLAGS:=}" "${LDFLAGS:=}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+stage=$work/stage
+passed=0
+failed=0
+step() { # what, command...: counts it, and shows its output when it fails
+    what=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "  check-install: failed: $what"
+        sed 's/^/    /' "$work/log"
+    fi
+}
+strict="-Wall -Wextra -Wpedantic -Werror"
+
+# shellcheck disable=SC2086 # flags are lists of words
+use() { # tree, its library folder: builds and runs the programs against it
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig"
+    export LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) || return 1
+    shared=$($PKG_CONFIG --libs libredux) || return 1
+    $CC -std=c11 $strict $CFLAGS -o "$work/c-shared" tests/install/consumer.c $cflags $LDFLAGS $shared &&
+        $CXX -std=c++17 $strict $CFLAGS -o "$work/cc-shared" tests/install/consumer.cc $cflags $LDFLAGS $shared &&
+        "$work/c-shared" && "$work/cc-shared" &&
+        ldd "$work/c-shared" | grep -F "libredux.so.0 => $1/$2/" && # the moved one is what runs
+        ! $PKG_CONFIG --libs libredux | grep -E 'blas|png|nifti'    # private ones stay private
+}
+# shellcheck disable=SC2086
+use_static() { # a tree with libredux.a alone
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig"
+    unset LD_LIBRARY_PATH
+    rm -f "$1/$2"/libredux.so*
+    cflags=$($PKG_CONFIG --static --cflags libredux) || return 1
+    libs=$($PKG_CONFIG --static --libs libredux) || return 1
+    $CC -std=c11 $strict $CFLAGS -o "$work/c-static" tests/install/consumer.c $cflags $LDFLAGS $libs &&
+        $CXX -std=c++17 $strict $CFLAGS -o "$work/cc-static" tests/install/consumer.cc $cflags $LDFLAGS $libs &&
+        "$work/c-static" && "$work/cc-static" && ! ldd "$work/c-static" | grep -F libredux
+}
+# shellcheck disable=SC2086
+alone() { # header, language, standard
+    echo "#include <$1>" | ${4:-$CC} -x "$2" -std="$3" $strict -fsyntax-only -I"$moved/include" -
+}
+# shellcheck disable=SC2086
+stage_make() { # goal, further variables
+    $MAKE -s --no-print-directory BUILD="$BUILD" DESTDIR="$stage" "$@"
+}
+programs_run() {
+    for program in "$moved"/bin/*; do
+        "$program" --version || return 1
+    done
+}
+nothing_left() {
+    ! find "$stage" -mindepth 1 | grep .
+}
+
+step "install" stage_make install PREFIX=/usr
+moved=$work/elsewhere
+mkdir "$moved" && cp -a "$stage/usr/." "$moved/" && cp -a "$moved" "$work/static"
+step "uninstall" stage_make uninstall PREFIX=/usr
+step "nothing is left behind" nothing_left
+step "shared, from a moved tree" use "$moved" lib
+step "static, from a moved tree" use_static "$work/static" lib
+step "installed programs" programs_run
+for header in redux.h $(cd "$moved/include" && ls redux/*.h); do
+    step "$header as C99" alone "$header" c c99
+    step "$header as C11" alone "$header" c c11
+    step "$header as C++17" alone "$header" c++ c++17 "$CXX"
+done
+
+# A multiarch library folder and headers in a folder of their own.
+layout="PREFIX=/opt/redux LIBDIR=/opt/redux/lib/some-arch INCLUDEDIR=/opt/redux/include/libredux-0"
+mkdir -p "$stage/opt/other" # somebody else's
+# shellcheck disable=SC2086
+step "install in another layout" stage_make install $layout
+mkdir "$work/second" && cp -a "$stage/opt/redux/." "$work/second/"
+step "shared, from another layout" use "$work/second" lib/some-arch
+# shellcheck disable=SC2086
+step "uninstall another layout" stage_make uninstall $layout
+step "its folders are gone" test ! -e "$stage/opt/redux" -a -d "$stage/opt/other"
+
+echo "check-install: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
