@@ -323,7 +323,7 @@ static void set_view(rdx_nifti *out, const int code[3])
     for (int8_t i = 0; i < 3; i++) {
         const int role = code[i] >= NIFTI_I2S ? 0 : code[i] >= NIFTI_P2A ? 1 : 2;
         out->axis[role] = i;
-        out->reversed[role] = code[i] == NIFTI_P2A || code[i] == NIFTI_R2L;
+        out->reversed[role] = code[i] == NIFTI_P2A || code[i] == NIFTI_L2R;
     }
 }
 
