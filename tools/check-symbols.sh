@@ -13,10 +13,10 @@ trap 'rm -rf "$work"' EXIT
 # Preprocessed, because then comments are gone and each declaration can be put on one line.
 for header in "$include"/redux/*.h; do
     echo "#include <redux/$(basename "$header")>"
-done | ${CC:-cc} -std=c11 -I"$include" -E -P -x c - | tr '\n' ' ' | tr ';{}' '\n\n\n' |
+done | ${CC:-cc} -std=c11 -I"$include" -E -P -x c - | tr '\n' ' ' | tr ';{}' '[\n*]' |
     sed -n 's/.*visibility("default"))) *//p' | sed -n 's/^[^(]*[ *]\([A-Za-z_0-9]*\) *(.*/\1/p' |
     sort -u >"$work/headers"
-sed 's|/\*.*\*/||; s/#.*//' "$map" | tr ' ;' '\n\n' | grep -E '^(redux|rdx)_[a-z0-9_]+$' | sort >"$work/map"
+sed 's|/\*.*\*/||; s/#.*//' "$map" | tr ' ;' '[\n*]' | grep -E '^(redux|rdx)_[a-z0-9_]+$' | sort >"$work/map"
 nm -D --defined-only "$shared" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort >"$work/library"
 nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | grep -vE '^(redux|rdx)_' | sort -u >"$work/foreign" || true
 

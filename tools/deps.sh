@@ -3,6 +3,7 @@
 # Installs the Debian packages that are missing: tools/deps.sh build [dev]
 # Nothing missing: no output, no network. As root by apt-get, else through sudo, else the line to
 # run is printed and the exit status is 1.
+# shellcheck disable=SC2086 # lists of packages and command lines are split into words on purpose
 set -eu
 
 # To build and to test. g++ is for the C++ consumer in check-install.
