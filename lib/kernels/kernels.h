@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RDX_SSIM_TAPS 11 /* the longest side of a window */
+#define RDX_SSIM_TAPS 11  /* the longest side of a window */
+#define RDX_SSIM_LANES 16 /* rows are padded to a multiple */
 
 /* The window of structural similarity, as the kernels want it. */
 typedef struct rdx_ssim_window {
@@ -22,6 +23,11 @@ typedef struct rdx_ssim_window {
     float c1, c2;                                     /* of the index */
     float shift;                                      /* what was subtracted from the pixels */
 } rdx_ssim_window;
+
+/* One row of the means and variances of an image. */
+typedef struct rdx_ssim_moments {
+    const float *mean, *variance;
+} rdx_ssim_moments;
 
 typedef struct rdx_kernels {
     /* hamming_template.h */
@@ -54,14 +60,15 @@ typedef struct rdx_kernels {
     /* ssim_template.h */
     void (*ssim_load_u8)(float *out, const uint8_t *in, int64_t count, float shift);
     void (*ssim_load_f32)(float *out, const float *in, int64_t count, float shift);
-    void (*ssim_product)(float *out, const float *a, const float *b, int64_t count);
-    void (*ssim_across)(float *out, const float *in, int64_t count, const float *weights,
-                        int32_t taps);
-    void (*ssim_moments)(float *mean, float *variance, const float *const *values,
-                         const float *const *squares, int64_t count, const rdx_ssim_window *window);
-    double (*ssim_index)(float *index, const float *mean_a, const float *variance_a,
-                         const float *mean_b, const float *variance_b, const float *const *products,
-                         int64_t count, int64_t valid, const rdx_ssim_window *window);
+    void (*ssim_product_u8)(float *out, const uint8_t *a, const uint8_t *b, int64_t count,
+                            float shift);
+    void (*ssim_product_f32)(float *out, const float *a, const float *b, int64_t count,
+                             float shift);
+    void (*ssim_moments)(float *mean, float *variance, const float *const *rows, int64_t count,
+                         const rdx_ssim_window *window, float *scratch);
+    void (*ssim_index)(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
+                       const float *const *rows, int64_t count, int64_t valid,
+                       const rdx_ssim_window *window, float *scratch);
 } rdx_kernels;
 
 extern const rdx_kernels rdx_kernels_portable;

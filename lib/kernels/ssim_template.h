@@ -1,22 +1,47 @@
 /* SPDX-License-Identifier: MIT
- * Rows of structural similarity: a separable filter, first along the row, then over rows, and the
+ * Rows of structural similarity: a separable filter, first over rows, then along the row, and the
  * index of each pixel.
  *
- * Rows are padded to a multiple of SSIM_LANES floats, and rows that are filtered to as many more as
- * the filter is long, so that the loops have no ends. The filters are symmetric: the two pixels of
- * one weight are added first, which needs half the multiplications and makes the order of the
- * additions the same from either side. The moments of one image and the covariance of two go
- * through the same operations in the same order, so that an image compared with itself gives 1
- * exactly. */
+ * `rows` are as many rows of floats as the window is high, of `count` + SSIM_PAD floats each, where
+ * `count` is a multiple of SSIM_PAD; so the loops have no ends. The filters are symmetric: the two
+ * pixels of one weight are added first, which halves the multiplications. The moments of one image
+ * and the covariance of two go through the same operations in the same order, so that an image
+ * compared with itself gives 1 exactly; a product may be taken here or beforehand. */
 
-#define SSIM_LANES 16
-
-#if defined(RDX_TIER_AVX512) || defined(RDX_TIER_AVX2)
-#define SSIM_MADD(a, b, c) __builtin_fmaf(a, b, c)
-#else
-#define SSIM_MADD(a, b, c) ((a) * (b) + (c))
-#endif
+#define SSIM_PAD RDX_SSIM_LANES
 #define SSIM_INLINE static inline __attribute__((always_inline))
+
+#if defined(RDX_TIER_AVX512)
+#define SSIM_WIDTH 16
+typedef __m512 ssim_vector;
+#define SSIM_MADD(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define SSIM_SET(x) _mm512_set1_ps(x)
+#elif defined(RDX_TIER_AVX2)
+#define SSIM_WIDTH 8
+typedef __m256 ssim_vector;
+#define SSIM_MADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define SSIM_SET(x) _mm256_set1_ps(x)
+#else
+#define SSIM_WIDTH 4
+typedef float ssim_vector __attribute__((vector_size(16)));
+#define SSIM_MADD(a, b, c) ((a) * (b) + (c))
+#define SSIM_SET(x) ((ssim_vector){x, x, x, x})
+#endif
+
+/* Vectors that are worked on together, so that pointers and weights are fetched less often. */
+#define SSIM_STRIP 4
+
+SSIM_INLINE ssim_vector ssim_load(const float *in)
+{
+    ssim_vector value;
+    memcpy(&value, in, sizeof value);
+    return value;
+}
+
+SSIM_INLINE void ssim_store(float *out, ssim_vector value)
+{
+    memcpy(out, &value, sizeof value);
+}
 
 static void ssim_load_u8(float *out, const uint8_t *in, int64_t count, float shift)
 {
@@ -30,122 +55,226 @@ static void ssim_load_f32(float *out, const float *in, int64_t count, float shif
         out[x] = in[x] - shift;
 }
 
-static void ssim_product(float *restrict out, const float *restrict a, const float *restrict b,
-                         int64_t count)
+/* The product of two rows, of the same floats. */
+static void ssim_product_u8(float *restrict out, const uint8_t *a, const uint8_t *b, int64_t count,
+                            float shift)
 {
     for (int64_t x = 0; x < count; x++)
-        out[x] = a[x] * b[x];
+        out[x] = ((float)a[x] - shift) * ((float)b[x] - shift);
 }
 
-/* `taps` is a constant wherever this is expanded for the usual windows. */
-SSIM_INLINE void ssim_across_taps(float *restrict out, const float *restrict in, int64_t count,
-                                  const float *restrict weights, int32_t taps)
+static void ssim_product_f32(float *restrict out, const float *a, const float *b, int64_t count,
+                             float shift)
+{
+    for (int64_t x = 0; x < count; x++)
+        out[x] = (a[x] - shift) * (b[x] - shift);
+}
+
+/* ---- over rows ---- */
+
+/* `taps` and `vectors` are constants wherever these are expanded for the usual windows. */
+SSIM_INLINE void ssim_down_strip(float *out, const float *const *rows, int64_t x,
+                                 const float *weights, int32_t taps, int vectors)
 {
     const int32_t half = taps / 2;
-    for (int64_t x = 0; x < count; x++) {
-        float sum = weights[half] * in[x + half];
-        for (int32_t k = 0; k < half; k++)
-            sum = SSIM_MADD(weights[k], in[x + k] + in[x + taps - 1 - k], sum);
-        out[x] = sum;
+    ssim_vector sum[SSIM_STRIP];
+    for (int v = 0; v < vectors; v++)
+        sum[v] = ssim_load(rows[half] + x + v * SSIM_WIDTH) * weights[half];
+    for (int32_t k = 0; k < half; k++) {
+        const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
+        const ssim_vector weight = SSIM_SET(weights[k]);
+        for (int v = 0; v < vectors; v++)
+            sum[v] =
+                SSIM_MADD(ssim_load(upper + v * SSIM_WIDTH) + ssim_load(lower + v * SSIM_WIDTH),
+                          weight, sum[v]);
+    }
+    for (int v = 0; v < vectors; v++)
+        ssim_store(out + x + v * SSIM_WIDTH, sum[v]);
+}
+
+/* Of the values and of their squares. */
+SSIM_INLINE void ssim_down_squares_strip(float *out, float *squares, const float *const *rows,
+                                         int64_t x, const float *weights, int32_t taps, int vectors)
+{
+    const int32_t half = taps / 2;
+    ssim_vector sum[SSIM_STRIP], square[SSIM_STRIP];
+    for (int v = 0; v < vectors; v++) {
+        const ssim_vector value = ssim_load(rows[half] + x + v * SSIM_WIDTH);
+        sum[v] = value * weights[half];
+        square[v] = value * value * weights[half];
+    }
+    for (int32_t k = 0; k < half; k++) {
+        const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
+        const ssim_vector weight = SSIM_SET(weights[k]);
+        for (int v = 0; v < vectors; v++) {
+            const ssim_vector a = ssim_load(upper + v * SSIM_WIDTH);
+            const ssim_vector b = ssim_load(lower + v * SSIM_WIDTH);
+            sum[v] = SSIM_MADD(a + b, weight, sum[v]);
+            square[v] = SSIM_MADD(a * a + b * b, weight, square[v]);
+        }
+    }
+    for (int v = 0; v < vectors; v++) {
+        ssim_store(out + x + v * SSIM_WIDTH, sum[v]);
+        ssim_store(squares + x + v * SSIM_WIDTH, square[v]);
     }
 }
 
-static void ssim_across(float *out, const float *in, int64_t count, const float *weights,
-                        int32_t taps)
+SSIM_INLINE void ssim_down_row(float *out, const float *const *rows, int64_t count,
+                               const float *weights, int32_t taps)
 {
-    if (taps == 11)
-        ssim_across_taps(out, in, count, weights, 11);
-    else if (taps == 7)
-        ssim_across_taps(out, in, count, weights, 7);
-    else
-        ssim_across_taps(out, in, count, weights, taps);
+    int64_t x = 0;
+    for (; x + SSIM_STRIP * SSIM_WIDTH <= count; x += SSIM_STRIP * SSIM_WIDTH)
+        ssim_down_strip(out, rows, x, weights, taps, SSIM_STRIP);
+    for (; x < count; x += SSIM_WIDTH)
+        ssim_down_strip(out, rows, x, weights, taps, 1);
 }
 
-SSIM_INLINE float ssim_down(const float *const *rows, int64_t x, const float *weights, int32_t taps)
+SSIM_INLINE void ssim_down_squares_row(float *out, float *squares, const float *const *rows,
+                                       int64_t count, const float *weights, int32_t taps)
 {
+    int64_t x = 0;
+    for (; x + SSIM_STRIP * SSIM_WIDTH <= count; x += SSIM_STRIP * SSIM_WIDTH)
+        ssim_down_squares_strip(out, squares, rows, x, weights, taps, SSIM_STRIP);
+    for (; x < count; x += SSIM_WIDTH)
+        ssim_down_squares_strip(out, squares, rows, x, weights, taps, 1);
+}
+
+/* ---- along the row ---- */
+
+#if defined(RDX_TIER_AVX512)
+/* The usual windows: some of the shifted vectors are cut from two aligned ones, some are loaded, so
+ * that neither the shuffles nor the loads, most of which cross a cache line, wait for each other.
+ */
+SSIM_INLINE ssim_vector ssim_across_usual(const float *in, const float *weights, int32_t taps)
+{
+    const __m512i low = _mm512_loadu_si512(in), high = _mm512_loadu_si512(in + SSIM_WIDTH);
+    ssim_vector sum;
+#define SSIM_CUT(k) _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, k))
+#define SSIM_PAIR(k, a, b) sum = SSIM_MADD((a) + (b), SSIM_SET(weights[k]), sum)
+    if (taps == 7) {
+        sum = ssim_load(in + 3) * weights[3];
+        SSIM_PAIR(0, SSIM_CUT(0), SSIM_CUT(6));
+        SSIM_PAIR(1, SSIM_CUT(1), ssim_load(in + 5));
+        SSIM_PAIR(2, SSIM_CUT(2), ssim_load(in + 4));
+    } else {
+        sum = ssim_load(in + 5) * weights[5];
+        SSIM_PAIR(0, SSIM_CUT(0), ssim_load(in + 10));
+        SSIM_PAIR(1, SSIM_CUT(1), ssim_load(in + 9));
+        SSIM_PAIR(2, SSIM_CUT(2), ssim_load(in + 8));
+        SSIM_PAIR(3, SSIM_CUT(3), ssim_load(in + 7));
+        SSIM_PAIR(4, SSIM_CUT(4), ssim_load(in + 6));
+    }
+    return sum;
+#undef SSIM_PAIR
+#undef SSIM_CUT
+}
+#endif
+
+SSIM_INLINE ssim_vector ssim_across(const float *in, const float *weights, int32_t taps)
+{
+#if defined(RDX_TIER_AVX512)
+    if (taps == 11 || taps == 7)
+        return ssim_across_usual(in, weights, taps);
+#endif
     const int32_t half = taps / 2;
-    float sum = weights[half] * rows[half][x];
+    ssim_vector sum = ssim_load(in + half) * weights[half];
     for (int32_t k = 0; k < half; k++)
-        sum = SSIM_MADD(weights[k], rows[k][x] + rows[taps - 1 - k][x], sum);
+        sum =
+            SSIM_MADD(ssim_load(in + k) + ssim_load(in + taps - 1 - k), SSIM_SET(weights[k]), sum);
     return sum;
 }
 
-/* The mean of the window around each pixel, and its variance. */
-SSIM_INLINE void ssim_moments_taps(float *restrict mean, float *restrict variance,
-                                   const float *const *values, const float *const *squares,
-                                   int64_t count, const rdx_ssim_window *window, int32_t taps)
+SSIM_INLINE void ssim_moments_row(float *mean, float *variance, const float *values,
+                                  const float *squares, int64_t count,
+                                  const rdx_ssim_window *window, int32_t taps)
 {
     const float scale = window->scale, unbias = window->unbias;
-    const float *value_rows[RDX_SSIM_TAPS], *square_rows[RDX_SSIM_TAPS];
     float weights[RDX_SSIM_TAPS];
-    for (int32_t k = 0; k < taps; k++) {
-        value_rows[k] = values[k];
-        square_rows[k] = squares[k];
-        weights[k] = window->down[k];
-    }
-    for (int64_t x = 0; x < count; x++) {
-        const float m = ssim_down(value_rows, x, weights, taps) * scale;
-        const float s = ssim_down(square_rows, x, weights, taps) * scale;
-        mean[x] = m;
-        variance[x] = (s - m * m) * unbias;
+    memcpy(weights, window->across, sizeof weights);
+    for (int64_t x = 0; x < count; x += SSIM_WIDTH) {
+        const ssim_vector m = ssim_across(values + x, weights, taps) * scale;
+        const ssim_vector s = ssim_across(squares + x, weights, taps) * scale;
+        ssim_store(mean + x, m);
+        ssim_store(variance + x, (s - m * m) * unbias);
     }
 }
 
-static void ssim_moments(float *mean, float *variance, const float *const *values,
-                         const float *const *squares, int64_t count, const rdx_ssim_window *window)
+/* The mean of the window around each pixel, and its variance. `scratch` is two rows of
+ * `count` + SSIM_PAD. */
+static void ssim_moments(float *mean, float *variance, const float *const *rows, int64_t count,
+                         const rdx_ssim_window *window, float *scratch)
+{
+    float *values = scratch, *squares = scratch + count + SSIM_PAD;
+    const int64_t all = count + SSIM_PAD;
+    if (window->rows == 11)
+        ssim_down_squares_row(values, squares, rows, all, window->down, 11);
+    else if (window->rows == 7)
+        ssim_down_squares_row(values, squares, rows, all, window->down, 7);
+    else
+        ssim_down_squares_row(values, squares, rows, all, window->down, window->rows);
+    if (window->columns == 11)
+        ssim_moments_row(mean, variance, values, squares, count, window, 11);
+    else if (window->columns == 7)
+        ssim_moments_row(mean, variance, values, squares, count, window, 7);
+    else
+        ssim_moments_row(mean, variance, values, squares, count, window, window->columns);
+}
+
+/* Wang et al. 2004, eq. 13. */
+SSIM_INLINE ssim_vector ssim_index_at(ssim_vector product, ssim_vector mean_a, ssim_vector mean_b,
+                                      ssim_vector variances, const rdx_ssim_window *window)
+{
+    const ssim_vector covariance = (product * window->scale - mean_a * mean_b) * window->unbias;
+    const ssim_vector a = mean_a + window->shift, b = mean_b + window->shift;
+    return (a * b * 2 + window->c1) * (covariance * 2 + window->c2) /
+           ((a * a + b * b + window->c1) * (variances + window->c2));
+}
+
+/* Adds the index of `valid` pixels to SSIM_PAD lanes, by their place. */
+SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
+                                const float *products, int64_t count, int64_t valid,
+                                const rdx_ssim_window *window, int32_t taps)
+{
+    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    ssim_vector sum[SSIM_PAD / SSIM_WIDTH] = {0};
+    float one[SSIM_PAD];
+    for (int64_t start = 0; start < count; start += SSIM_PAD)
+        for (int v = 0; v < SSIM_PAD / SSIM_WIDTH; v++) {
+            const int64_t x = start + v * SSIM_WIDTH;
+            ssim_vector index =
+                ssim_index_at(ssim_across(products + x, own.across, taps), ssim_load(a->mean + x),
+                              ssim_load(b->mean + x),
+                              ssim_load(a->variance + x) + ssim_load(b->variance + x), &own);
+            if (__builtin_expect(x + SSIM_WIDTH > valid, 0)) {
+                ssim_store(one, index);
+                for (int k = 0; k < SSIM_WIDTH; k++)
+                    one[k] = x + k < valid ? one[k] : 0;
+                index = ssim_load(one);
+            }
+            sum[v] += index;
+        }
+    for (int v = 0; v < SSIM_PAD / SSIM_WIDTH; v++)
+        ssim_store(one + v * SSIM_WIDTH, sum[v]);
+    for (int k = 0; k < SSIM_PAD; k++)
+        lanes[k] += (double)one[k];
+}
+
+/* The index of `valid` of `count` pixels, from the rows of products. `scratch` is one row of
+ * `count` + SSIM_PAD. */
+static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
+                       const float *const *rows, int64_t count, int64_t valid,
+                       const rdx_ssim_window *window, float *scratch)
 {
     if (window->rows == 11)
-        ssim_moments_taps(mean, variance, values, squares, count, window, 11);
+        ssim_down_row(scratch, rows, count + SSIM_PAD, window->down, 11);
     else if (window->rows == 7)
-        ssim_moments_taps(mean, variance, values, squares, count, window, 7);
+        ssim_down_row(scratch, rows, count + SSIM_PAD, window->down, 7);
     else
-        ssim_moments_taps(mean, variance, values, squares, count, window, window->rows);
-}
-
-/* Wang et al. 2004, eq. 13, of each pixel. */
-SSIM_INLINE void ssim_index_taps(float *restrict index, const float *restrict mean_a,
-                                 const float *restrict variance_a, const float *restrict mean_b,
-                                 const float *restrict variance_b, const float *const *products,
-                                 int64_t count, const rdx_ssim_window *window, int32_t taps)
-{
-    const float scale = window->scale, unbias = window->unbias, shift = window->shift;
-    const float c1 = window->c1, c2 = window->c2;
-    const float *rows[RDX_SSIM_TAPS];
-    float weights[RDX_SSIM_TAPS];
-    for (int32_t k = 0; k < taps; k++) {
-        rows[k] = products[k];
-        weights[k] = window->down[k];
-    }
-    for (int64_t x = 0; x < count; x++) {
-        const float s = ssim_down(rows, x, weights, taps) * scale;
-        const float covariance = (s - mean_a[x] * mean_b[x]) * unbias;
-        const float a = mean_a[x] + shift, b = mean_b[x] + shift;
-        const float above = (2 * (a * b) + c1) * (2 * covariance + c2);
-        const float below = (a * a + b * b + c1) * (variance_a[x] + variance_b[x] + c2);
-        index[x] = above / below;
-    }
-}
-
-/* The sum of the index over `valid` pixels of one row; `index` is working memory. */
-static double ssim_index(float *index, const float *mean_a, const float *variance_a,
-                         const float *mean_b, const float *variance_b, const float *const *products,
-                         int64_t count, int64_t valid, const rdx_ssim_window *window)
-{
-    float lanes[SSIM_LANES] = {0};
-    double sum = 0;
-    if (window->rows == 11)
-        ssim_index_taps(index, mean_a, variance_a, mean_b, variance_b, products, count, window, 11);
-    else if (window->rows == 7)
-        ssim_index_taps(index, mean_a, variance_a, mean_b, variance_b, products, count, window, 7);
+        ssim_down_row(scratch, rows, count + SSIM_PAD, window->down, window->rows);
+    if (window->columns == 11)
+        ssim_index_row(lanes, a, b, scratch, count, valid, window, 11);
+    else if (window->columns == 7)
+        ssim_index_row(lanes, a, b, scratch, count, valid, window, 7);
     else
-        ssim_index_taps(index, mean_a, variance_a, mean_b, variance_b, products, count, window,
-                        window->rows);
-    for (int64_t x = valid; x < count; x++)
-        index[x] = 0;
-    for (int64_t x = 0; x < count; x += SSIM_LANES)
-        for (int k = 0; k < SSIM_LANES; k++)
-            lanes[k] += index[x + k];
-    for (int k = 0; k < SSIM_LANES; k++)
-        sum += (double)lanes[k];
-    return sum;
+        ssim_index_row(lanes, a, b, scratch, count, valid, window, window->columns);
 }

@@ -20,6 +20,7 @@
         .histogram_bins_f32 = histogram_bins_f32, .resize_row_u8 = resize_row_u8,                  \
         .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
         .resize_column_f32 = resize_column_f32, .ssim_load_u8 = ssim_load_u8,                      \
-        .ssim_load_f32 = ssim_load_f32, .ssim_product = ssim_product, .ssim_across = ssim_across,  \
-        .ssim_moments = ssim_moments, .ssim_index = ssim_index,                                    \
+        .ssim_load_f32 = ssim_load_f32, .ssim_product_u8 = ssim_product_u8,                        \
+        .ssim_product_f32 = ssim_product_f32, .ssim_moments = ssim_moments,                        \
+        .ssim_index = ssim_index,                                                                  \
     }

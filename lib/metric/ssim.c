@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Structural similarity (Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004).
  *
- * All works by rows: a row of each image and of their product is filtered along x into a ring of as
- * many rows as the window is high, and the ring is filtered along y. A metric keeps the means and
+ * All works by rows: the last rows of an image or of a product, as many as the window is high, are
+ * filtered over rows and then along x. A metric keeps the means and
  * variances of each item, so that a pair only filters the product; redux_ssim keeps nothing, but
  * goes through the same kernels row by row and so gets the same bits. */
 #include <math.h>
@@ -10,7 +10,8 @@
 #include "kernels/kernels.h"
 #include "metric/metric.h"
 
-#define LANES 16 /* floats; rows are padded to a multiple */
+#define LANES RDX_SSIM_LANES
+#define BAND 256 /* columns */
 
 redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_options *given)
 {
@@ -83,8 +84,9 @@ typedef struct ssim_plan {
     redux_dtype dtype;
     int64_t width, height;             /* of the image */
     int64_t valid_width, valid_height; /* of the pixels whose window lies inside */
-    int64_t row, input_row;            /* a filtered row; one that is to be filtered */
-    int64_t plane;                     /* valid_height rows */
+    int64_t moments;                   /* means and variances of an item */
+    int64_t band_row;                  /* a row of a band, with what its windows reach beyond */
+    int64_t ring;                      /* as many of them as the window is high */
 } ssim_plan;
 
 static ssim_plan plan_of(const redux_ssim_options *options, const rdx_layout *layout)
@@ -95,86 +97,100 @@ static ssim_plan plan_of(const redux_ssim_options *options, const rdx_layout *la
     plan.height = layout->height;
     plan.valid_width = layout->width - plan.window.columns + 1;
     plan.valid_height = layout->height - plan.window.rows + 1;
-    plan.row = padded(plan.valid_width);
-    plan.input_row = plan.row + LANES; /* the window is at most LANES wide */
-    plan.plane = plan.row * plan.valid_height;
+    plan.moments = 2 * padded(plan.valid_width) * plan.valid_height;
+    /* The window is at most LANES wide. An odd number of cache lines spreads the rows of a ring
+     * over the sets of the cache. */
+    plan.band_row = RDX_MIN(padded(plan.valid_width), BAND) + LANES;
+    plan.band_row += plan.band_row / LANES % 2 == 0 ? LANES : 0;
+    plan.ring = plan.window.rows * plan.band_row;
     return plan;
 }
 
-/* A row of pixels as floats about 0; the padding of `out` is left alone. */
-static void load_row(const ssim_plan *plan, const void *pixels, int64_t y, float *out)
+/* Images are gone through in bands of columns, from top to bottom, so that all rings lie in the
+ * first level of the cache. */
+typedef struct ssim_band {
+    int64_t first, valid; /* columns whose index is wanted */
+    int64_t count;        /* `valid` padded */
+    int64_t pixels;       /* columns of the image that they need, and more where there are */
+} ssim_band;
+
+static ssim_band band_at(const ssim_plan *plan, int64_t first)
+{
+    const int64_t valid = RDX_MIN(plan->valid_width - first, BAND);
+    const int64_t count = padded(valid);
+    return (ssim_band){first, valid, count, RDX_MIN(count + LANES, plan->width - first)};
+}
+
+/* The band's part of row y as floats about 0; the padding of `out` is left alone. */
+static void load_row(const ssim_plan *plan, const ssim_band *band, const void *pixels, int64_t y,
+                     float *out)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
+    const int64_t start = y * plan->width + band->first;
     if (plan->dtype == REDUX_UINT8)
-        kernels->ssim_load_u8(out, (const uint8_t *)pixels + y * plan->width, plan->width,
+        kernels->ssim_load_u8(out, (const uint8_t *)pixels + start, band->pixels,
                               plan->window.shift);
     else
-        kernels->ssim_load_f32(out, (const float *)pixels + y * plan->width, plan->width,
+        kernels->ssim_load_f32(out, (const float *)pixels + start, band->pixels,
                                plan->window.shift);
 }
 
-/* The last rows of a filtered image, as many as the window is high. */
+/* The band's part of row y of the product. */
+static void load_product(const ssim_plan *plan, const ssim_band *band, const void *a, const void *b,
+                         int64_t y, float *out)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    const int64_t start = y * plan->width + band->first;
+    if (plan->dtype == REDUX_UINT8)
+        kernels->ssim_product_u8(out, (const uint8_t *)a + start, (const uint8_t *)b + start,
+                                 band->pixels, plan->window.shift);
+    else
+        kernels->ssim_product_f32(out, (const float *)a + start, (const float *)b + start,
+                                  band->pixels, plan->window.shift);
+}
+
+/* The mean of the index, of which the lanes hold the sum. */
+static double mean_of(const ssim_plan *plan, const double *lanes)
+{
+    double sum = 0;
+    for (int k = 0; k < LANES; k++)
+        sum += lanes[k];
+    return sum / ((double)plan->valid_width * (double)plan->valid_height);
+}
+
+/* The last rows of a band, of an image or of a product, as many as the window is high. */
 typedef struct ssim_ring {
     float *rows;
     const float *window[RDX_SSIM_TAPS]; /* oldest first, once it is full */
 } ssim_ring;
 
-/* Row y: filters `in` along x. */
-static void ring_push(ssim_ring *ring, const ssim_plan *plan, int64_t y, const float *in)
+/* An empty ring at `floats`: the padding of its rows is 0. */
+static ssim_ring ring_open(const ssim_plan *plan, float *floats)
+{
+    memset(floats, 0, (size_t)plan->ring * sizeof *floats);
+    return (ssim_ring){.rows = floats};
+}
+
+/* Where row y goes. */
+static float *ring_next(ssim_ring *ring, const ssim_plan *plan, int64_t y)
 {
     const int32_t rows = plan->window.rows;
-    rdx_kernels_get()->ssim_across(ring->rows + y % rows * plan->row, in, plan->row,
-                                   plan->window.across, plan->window.columns);
-    for (int32_t k = 0; k < rows; k++)
-        ring->window[k] = ring->rows + (y + 1 + k) % rows * plan->row;
-}
-
-/* Row y of the product of two rows; `product` is working memory. */
-static void ring_push_product(ssim_ring *ring, const ssim_plan *plan, int64_t y, const float *a,
-                              const float *b, float *product)
-{
-    rdx_kernels_get()->ssim_product(product, a, b, plan->input_row);
-    ring_push(ring, plan, y, product);
-}
-
-/* One image on its way through. */
-typedef struct ssim_image {
-    const void *pixels;
-    float *row, *product;
-    ssim_ring values, squares;
-} ssim_image;
-
-static size_t image_floats(const ssim_plan *plan)
-{
-    return (size_t)(2 * plan->input_row + 2 * plan->window.rows * plan->row);
-}
-
-static ssim_image image_open(const ssim_plan *plan, const void *pixels, float *scratch)
-{
-    ssim_image image = {.pixels = pixels, .row = scratch, .product = scratch + plan->input_row};
-    image.values.rows = image.product + plan->input_row;
-    image.squares.rows = image.values.rows + plan->window.rows * plan->row;
-    memset(image.row, 0, (size_t)plan->input_row * sizeof(float));
-    return image;
-}
-
-static void image_push(ssim_image *image, const ssim_plan *plan, int64_t y)
-{
-    load_row(plan, image->pixels, y, image->row);
-    ring_push(&image->values, plan, y, image->row);
-    ring_push_product(&image->squares, plan, y, image->row, image->row, image->product);
-}
-
-static void image_moments(const ssim_image *image, const ssim_plan *plan, float *mean,
-                          float *variance)
-{
-    rdx_kernels_get()->ssim_moments(mean, variance, image->values.window, image->squares.window,
-                                    plan->row, &plan->window);
+    const int32_t slot = (int32_t)(y % rows);
+    for (int32_t k = 0; k < rows; k++) {
+        const int32_t next = slot + 1 + k;
+        ring->window[k] = ring->rows + (next < rows ? next : next - rows) * plan->band_row;
+    }
+    return ring->rows + slot * plan->band_row;
 }
 
 /* ---- as a metric ---- */
 
-/* Prepared form: mean plane, variance plane, pixels. */
+/* Prepared form: for each band, for each row, means and variances; then the pixels. */
+
+static int64_t moments_at(const ssim_plan *plan, const ssim_band *band, int64_t row)
+{
+    return 2 * (band->first * plan->valid_height + row * band->count);
+}
 
 static size_t pixel_bytes(const ssim_plan *plan)
 {
@@ -197,56 +213,82 @@ static redux_status ssim_layout(const redux_metric *metric, rdx_layout *layout)
     RDX_TRY(check_dtype(layout->dtype));
     RDX_TRY(check_size(layout));
     plan = plan_of(&metric->ssim, layout);
-    layout->item_bytes =
-        (size_t)(2 * plan.plane) * sizeof(float) + (pixel_bytes(&plan) + 63) / 64 * 64;
-    layout->scratch_bytes = image_floats(&plan) * sizeof(float);
-    /* score: two rows, their product, its ring, the index */
-    layout->scratch_bytes =
-        RDX_MAX(layout->scratch_bytes,
-                (size_t)(3 * plan.input_row + (plan.window.rows + 1) * plan.row) * sizeof(float));
+    layout->item_bytes = (size_t)plan.moments * sizeof(float) + (pixel_bytes(&plan) + 63) / 64 * 64;
+    /* a ring, two rows for the kernels */
+    layout->scratch_bytes = (size_t)(2 * plan.band_row + plan.ring) * sizeof(float);
     return REDUX_OK;
+}
+
+static void prepare_band(const ssim_plan *plan, const ssim_band *band, const void *item,
+                         float *moments, float *scratch)
+{
+    ssim_ring ring = ring_open(plan, scratch + 2 * plan->band_row);
+    for (int64_t y = 0; y < plan->height; y++) {
+        load_row(plan, band, item, y, ring_next(&ring, plan, y));
+        if (y + 1 < plan->window.rows)
+            continue;
+        float *mean = moments + moments_at(plan, band, y + 1 - plan->window.rows);
+        rdx_kernels_get()->ssim_moments(mean, mean + band->count, ring.window, band->count,
+                                        &plan->window, scratch);
+    }
 }
 
 static void ssim_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
                          void *prepared, void *scratch)
 {
     const ssim_plan plan = plan_of(&metric->ssim, layout);
-    float *mean = prepared, *variance = mean + plan.plane;
-    uint8_t *pixels = (uint8_t *)(variance + plan.plane);
     const size_t bytes = pixel_bytes(&plan);
-    ssim_image image = image_open(&plan, item, scratch);
-    for (int64_t y = 0; y < plan.height; y++) {
-        const int64_t out = y - plan.window.rows + 1;
-        image_push(&image, &plan, y);
-        if (out >= 0)
-            image_moments(&image, &plan, mean + out * plan.row, variance + out * plan.row);
+    float *moments = prepared;
+    uint8_t *pixels = (uint8_t *)(moments + plan.moments);
+    for (int64_t x = 0; x < plan.valid_width; x += BAND) {
+        const ssim_band band = band_at(&plan, x);
+        prepare_band(&plan, &band, item, moments, scratch);
     }
     memcpy(pixels, item, bytes);
     memset(pixels + bytes, 0, (bytes + 63) / 64 * 64 - bytes);
+}
+
+/* A prepared item. */
+typedef struct ssim_item {
+    const float *moments;
+    const void *pixels;
+} ssim_item;
+
+static ssim_item item_at(const ssim_plan *plan, const void *prepared)
+{
+    const float *moments = prepared;
+    return (ssim_item){moments, moments + plan->moments};
+}
+
+static void score_band(const ssim_plan *plan, const ssim_band *band, const ssim_item *a,
+                       const ssim_item *b, double *lanes, float *scratch)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    ssim_ring products = ring_open(plan, scratch + plan->band_row);
+    for (int64_t y = 0; y < plan->height; y++) {
+        load_product(plan, band, a->pixels, b->pixels, y, ring_next(&products, plan, y));
+        if (y + 1 < plan->window.rows)
+            continue;
+        const int64_t at = moments_at(plan, band, y + 1 - plan->window.rows);
+        const float *mean_a = a->moments + at, *mean_b = b->moments + at;
+        const rdx_ssim_moments moments_a = {mean_a, mean_a + band->count};
+        const rdx_ssim_moments moments_b = {mean_b, mean_b + band->count};
+        kernels->ssim_index(lanes, &moments_a, &moments_b, products.window, band->count,
+                            band->valid, &plan->window, scratch);
+    }
 }
 
 static double ssim_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
                          const void *b, void *scratch)
 {
     const ssim_plan plan = plan_of(&metric->ssim, layout);
-    const float *mean_a = a, *variance_a = mean_a + plan.plane;
-    const float *mean_b = b, *variance_b = mean_b + plan.plane;
-    float *row_a = scratch, *row_b = row_a + plan.input_row, *product = row_b + plan.input_row;
-    float *index = product + plan.input_row;
-    ssim_ring ring = {.rows = index + plan.row};
-    double sum = 0;
-    memset(row_a, 0, (size_t)(2 * plan.input_row) * sizeof(float));
-    for (int64_t y = 0; y < plan.height; y++) {
-        const int64_t out = (y - plan.window.rows + 1) * plan.row;
-        load_row(&plan, variance_a + plan.plane, y, row_a);
-        load_row(&plan, variance_b + plan.plane, y, row_b);
-        ring_push_product(&ring, &plan, y, row_a, row_b, product);
-        if (out >= 0)
-            sum += rdx_kernels_get()->ssim_index(index, mean_a + out, variance_a + out,
-                                                 mean_b + out, variance_b + out, ring.window,
-                                                 plan.row, plan.valid_width, &plan.window);
+    const ssim_item one = item_at(&plan, a), other = item_at(&plan, b);
+    double lanes[LANES] = {0};
+    for (int64_t x = 0; x < plan.valid_width; x += BAND) {
+        const ssim_band band = band_at(&plan, x);
+        score_band(&plan, &band, &one, &other, lanes, scratch);
     }
-    return sum / ((double)plan.valid_width * (double)plan.valid_height);
+    return mean_of(&plan, lanes);
 }
 
 const rdx_metric_ops rdx_ssim_ops = {
@@ -260,35 +302,45 @@ const rdx_metric_ops rdx_ssim_ops = {
 
 /* ---- one pair ---- */
 
-static size_t pair_floats(const ssim_plan *plan)
+/* Four rows of moments, two rows for the kernels, three rings. */
+static uint64_t pair_floats(const ssim_plan *plan)
 {
-    return 2 * image_floats(plan) + (size_t)(plan->input_row + (plan->window.rows + 5) * plan->row);
+    return (uint64_t)(6 * plan->band_row + 3 * plan->ring);
 }
 
 /* prepare, prepare, score, in step. */
+static void pair_band(const ssim_plan *plan, const ssim_band *band, const void *pixels_a,
+                      const void *pixels_b, double *lanes, float *scratch)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    float *mean_a = scratch, *variance_a = mean_a + plan->band_row;
+    float *mean_b = variance_a + plan->band_row, *variance_b = mean_b + plan->band_row;
+    float *work = variance_b + plan->band_row, *rings = work + 2 * plan->band_row;
+    ssim_ring a = ring_open(plan, rings), b = ring_open(plan, rings + plan->ring);
+    ssim_ring products = ring_open(plan, rings + 2 * plan->ring);
+    const rdx_ssim_moments moments_a = {mean_a, variance_a}, moments_b = {mean_b, variance_b};
+    for (int64_t y = 0; y < plan->height; y++) {
+        load_row(plan, band, pixels_a, y, ring_next(&a, plan, y));
+        load_row(plan, band, pixels_b, y, ring_next(&b, plan, y));
+        load_product(plan, band, pixels_a, pixels_b, y, ring_next(&products, plan, y));
+        if (y + 1 < plan->window.rows)
+            continue;
+        kernels->ssim_moments(mean_a, variance_a, a.window, band->count, &plan->window, work);
+        kernels->ssim_moments(mean_b, variance_b, b.window, band->count, &plan->window, work);
+        kernels->ssim_index(lanes, &moments_a, &moments_b, products.window, band->count,
+                            band->valid, &plan->window, work);
+    }
+}
+
 static double pair_score(const ssim_plan *plan, const void *pixels_a, const void *pixels_b,
                          float *scratch)
 {
-    ssim_image a = image_open(plan, pixels_a, scratch);
-    ssim_image b = image_open(plan, pixels_b, scratch + image_floats(plan));
-    float *product = scratch + 2 * image_floats(plan), *index = product + plan->input_row;
-    float *mean_a = index + plan->row, *variance_a = mean_a + plan->row;
-    float *mean_b = variance_a + plan->row, *variance_b = mean_b + plan->row;
-    ssim_ring ring = {.rows = variance_b + plan->row};
-    double sum = 0;
-    for (int64_t y = 0; y < plan->height; y++) {
-        image_push(&a, plan, y);
-        image_push(&b, plan, y);
-        ring_push_product(&ring, plan, y, a.row, b.row, product);
-        if (y + 1 < plan->window.rows)
-            continue;
-        image_moments(&a, plan, mean_a, variance_a);
-        image_moments(&b, plan, mean_b, variance_b);
-        sum +=
-            rdx_kernels_get()->ssim_index(index, mean_a, variance_a, mean_b, variance_b,
-                                          ring.window, plan->row, plan->valid_width, &plan->window);
+    double lanes[LANES] = {0};
+    for (int64_t x = 0; x < plan->valid_width; x += BAND) {
+        const ssim_band band = band_at(plan, x);
+        pair_band(plan, &band, pixels_a, pixels_b, lanes, scratch);
     }
-    return sum / ((double)plan->valid_width * (double)plan->valid_height);
+    return mean_of(plan, lanes);
 }
 
 static redux_status check_images(const redux_tensor *a, const redux_tensor *b, rdx_layout *layout)
