@@ -85,7 +85,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-protot
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
 	-ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
-LINK = $(CC) $(CFLAGS) $(LDFLAGS)
+LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS)
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
 
 # Each instruction set is one file that re-includes the kernel templates (lib/kernels/kernels.h);
@@ -200,9 +200,9 @@ check-install: all
 # interface, by `make abi-baseline` (docs/abi.md).
 ABI_BASELINE := tests/abi/libredux-$(ABI).abi
 check-abi: $(SHARED)
-	@tools/check-abi.sh check $(ABI_BASELINE) $(SHARED) include
+	@tools/check-abi.sh check $(ABI_BASELINE) $(SHARED)
 abi-baseline: $(SHARED)
-	@tools/check-abi.sh write $(ABI_BASELINE) $(SHARED) include
+	@tools/check-abi.sh write $(ABI_BASELINE) $(SHARED)
 
 # ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
 .PHONY: asan ubsan tsan valgrind coverage
