@@ -86,23 +86,54 @@ typedef struct archive {
     unz_file_info64 info;
 } archive;
 
+/* minizip reads zeros where the end of central directory (APPNOTE 4.3.16) is cut short, and refuses
+ * archives without members: so the record is looked for first. It ends the file, but for a comment
+ * of the length that it says. */
+static redux_status check_end(bool *empty, int fd, uint64_t size, redux_context *context,
+                              const char *path)
+{
+    enum { RECORD = 22, COMMENT_MAX = 65535 };
+    const uint64_t length = RDX_MIN(size, (uint64_t)(RECORD + COMMENT_MAX));
+    size_t count = 0;
+    void *block;
+    bool found = false;
+    RDX_TRY(rdx_alloc(context, &block, length, 1));
+    const unsigned char *tail = block;
+    const redux_status status = rdx_read_at(fd, path, size - length, block, (size_t)length, &count);
+    for (size_t after = RECORD; status == REDUX_OK && !found && after <= count; after++) {
+        const unsigned char *record = tail + count - after;
+        found = memcmp(record, "PK\5\6", 4) == 0 &&
+                (size_t)(record[20] | record[21] << 8) == after - RECORD;
+        *empty = record[10] == 0 && record[11] == 0;
+    }
+    rdx_free(context, block);
+    if (status == REDUX_OK && !found)
+        return rdx_fail(REDUX_E_FORMAT, "%s: is no ZIP archive, or is cut short", path);
+    return status;
+}
+
 static redux_status archive_open(archive *a, redux_context *context, const char *path)
 {
     struct stat status;
     int fd;
     a->path = path;
     a->context = context;
+    bool empty = false;
     RDX_TRY(rdx_open_read(&fd, &status, path));
-    a->stream = fdopen(fd, "rb");
+    redux_status result = check_end(&empty, fd, (uint64_t)status.st_size, context, path);
+    if (result == REDUX_OK && empty)
+        result = rdx_fail(REDUX_E_NOT_FOUND, "%s: holds no arrays", path);
+    a->stream = result == REDUX_OK ? fdopen(fd, "rb") : NULL;
     if (a->stream == NULL) {
         close(fd);
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
+        return result != REDUX_OK ? result
+                                  : rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
     }
     zlib_filefunc64_def functions = stream_functions(a->stream);
     a->zip = unzOpen2_64(path, &functions);
     if (a->zip == NULL) {
         fclose(a->stream);
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no ZIP archive, or is cut short", path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is no ZIP archive, or is damaged", path);
     }
     return REDUX_OK;
 }
@@ -223,10 +254,7 @@ static redux_status visit_all(archive *a, rdx_npz_visit_fn visit, void *user)
         a->name[strlen(a->name) - strlen(SUFFIX)] = '\0';
         RDX_TRY(visit(a->name, &member, user));
     }
-    /* minizip reads the first entry when it opens an archive: an empty one has none. */
-    unz_global_info64 global;
-    if (code == UNZ_END_OF_LIST_OF_FILE ||
-        (unzGetGlobalInfo64(a->zip, &global) == UNZ_OK && global.number_entry == 0))
+    if (code == UNZ_END_OF_LIST_OF_FILE)
         return REDUX_OK;
     return damaged(a, "its directory cannot be read");
 }

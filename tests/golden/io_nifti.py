@@ -58,7 +58,7 @@ def axial(data, affine):
 def expect(name, data, affine, slope=1.0, inter=0.0):
     out["stored/" + name] = np.ascontiguousarray(data.T)
     out["axial/" + name] = np.ascontiguousarray(axial(data, affine))
-    out["scale/" + name] = np.array([slope, inter])
+    out["scale/" + name] = np.array([slope, inter], np.float64)
 
 
 RAS = np.diag([0.5, 0.75, 3, 1])
@@ -126,7 +126,7 @@ def truncate(value):
 
 
 raw = b"".join(binary128(v) for v in numbers)
-raw += struct.pack("<QQ", 0, 0x7fff << 48) + struct.pack("<QQ", 1, 0xffff << 48)
+raw += struct.pack("<QQ", 0, 0x7fff << 48) + struct.pack("<QQ", 1, 0x7fff << 48)
 values = np.array([nearest(truncate(v)) for v in numbers] + [np.inf, np.nan]).reshape((5, 4, 3), order="F")
 template = bytearray(out["file/float64_le_1.nii"].tobytes()[:352])
 template[70:74] = struct.pack("<hh", 1536, 128)
