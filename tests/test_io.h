@@ -20,13 +20,13 @@ static const char *golden_archive;
 
 static inline const char *text(const char *format, ...) REDUX_PRINTF(1, 2);
 
-/* A formatted string; the last 16 stay valid. */
+/* A formatted string; the last 64 stay valid. */
 static inline const char *text(const char *format, ...)
 {
-    static char buffers[16][2048];
+    static char buffers[64][2048];
     static int next;
     va_list arguments;
-    char *buffer = buffers[next++ % 16];
+    char *buffer = buffers[next++ % 64];
     va_start(arguments, format);
     vsnprintf(buffer, sizeof buffers[0], format, arguments);
     va_end(arguments);
