@@ -232,7 +232,7 @@ demo: $(BUILD)/bin/redux-demo
 	@$(BUILD)/bin/redux-demo data/ct --out demo
 
 bench: $(BUILD)/bin/redux-bench
-	@$(BUILD)/bin/redux-bench $(BENCH_FLAGS)
+	@$(BUILD)/bin/redux-bench $(BENCH_FLAGS) data/ct/STS_012_CT.nii.gz
 
 lint:
 	@CC='$(CC)' TIDY_FLAGS='$(filter-out -MMD -MP -W%,$(wordlist 2,999,$(COMPILE))) $(CHECK_CFLAGS)' \
