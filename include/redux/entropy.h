@@ -16,7 +16,8 @@ typedef struct redux_histogram_options {
      *  themselves, scikit-learn's labels). float32, values within [0, 1] (others are clipped, NaN
      *  is 0): bin = min(floor(value * bins), bins - 1).
      *  1: equal bins over each image's own minimum ... maximum, the last closed, as
-     *  numpy.histogram(dd) and scikit-image do; a constant image fills one bin. */
+     *  numpy.histogramdd and scikit-image do; a constant image fills one bin. Of float32 the finite
+     *  values make the range; NaN and what lies below it are in bin 0, infinity in the last. */
     int32_t own_range;
 } redux_histogram_options;
 
@@ -42,12 +43,15 @@ typedef struct redux_information {
 
 /** Shannon entropy of one image in bits: [H, W] uint8 or float32, at least one pixel (an empty
  * image is REDUX_E_INVALID). With 256 bins on uint8 it is scikit-image's shannon_entropy. `options`
- * may be NULL. Since 0.1. */
+ * may be NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT (2^32 pixels), REDUX_E_NO_MEMORY. Since 0.1.
+ */
 REDUX_API redux_status redux_entropy(double *out, redux_context *context, const redux_tensor *image,
                                      const redux_histogram_options *options);
 
-/** Two images of the same shape and dtype ([H, W], uint8 or float32). `options` may be NULL.
- * Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+/** Two images of the same shape and dtype ([H, W], uint8 or float32), at least one pixel.
+ *  Symmetric: the other way round the same bits come out, a's and b's exchanged; and an image with
+ *  any one-to-one relabelling of its bins has exactly I = H(A) = H(B), NMI 1. `options` may be
+ * NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT (2^32 pixels), REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_information_compute(redux_information *out, redux_context *context,
                                                  const redux_tensor *a, const redux_tensor *b,
                                                  const redux_histogram_options *options);

@@ -154,6 +154,11 @@ int64_t rdx_histogram_sum(const uint32_t *counts, const int64_t *table, int32_t 
     return sum;
 }
 
+double rdx_entropy_bits(int64_t fixed, int64_t count, int32_t bits)
+{
+    return ldexp((double)fixed, -bits) / (double)count;
+}
+
 /* pixels: C-contiguous, `count` of them. */
 static redux_status entropy_of(double *out, redux_context *context,
                                const redux_histogram_options *options, const redux_tensor *image,
@@ -171,7 +176,7 @@ static redux_status entropy_of(double *out, redux_context *context,
     rdx_kernels_get()->histogram_counts(counts, bins, count);
     rdx_free(context, block);
     const int64_t bound = rdx_xlog2x_fixed(count, bits) - rdx_histogram_sum(counts, NULL, bits);
-    *out = RDX_MAX(ldexp((double)bound, -bits) / (double)count, 0.0);
+    *out = rdx_entropy_bits(RDX_MAX(bound, 0), count, bits);
     return REDUX_OK;
 }
 

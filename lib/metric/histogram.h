@@ -21,5 +21,7 @@ void rdx_histogram_bins(uint8_t *bins, const redux_histogram_options *options, r
 void rdx_xlog2x_fill(int64_t *table);
 /* The sum of the terms of the histogram of one image. */
 int64_t rdx_histogram_sum(const uint32_t *counts, const int64_t *table, int32_t bits);
+/* n * H in fixed point as H. */
+double rdx_entropy_bits(int64_t fixed, int64_t count, int32_t bits);
 
 #endif

@@ -138,17 +138,16 @@ static double nmi_arithmetic(const entropies *h)
 
 static void describe(redux_information *out, const entropies *h, int64_t count, int32_t bits)
 {
-    const double unit = ldexp(1.0 / (double)count, -bits);
-    const double joint = (double)h->a + (double)(h->b - h->mutual);
-    out->entropy_a = (double)h->a * unit;
-    out->entropy_b = (double)h->b * unit;
-    out->joint = joint * unit;
-    out->mutual = (double)h->mutual * unit;
-    out->a_given_b = (double)(h->a - h->mutual) * unit;
-    out->b_given_a = (double)(h->b - h->mutual) * unit;
+    const int64_t joint = h->a + (h->b - h->mutual);
+    out->entropy_a = rdx_entropy_bits(h->a, count, bits);
+    out->entropy_b = rdx_entropy_bits(h->b, count, bits);
+    out->joint = rdx_entropy_bits(joint, count, bits);
+    out->mutual = rdx_entropy_bits(h->mutual, count, bits);
+    out->a_given_b = rdx_entropy_bits(h->a - h->mutual, count, bits);
+    out->b_given_a = rdx_entropy_bits(h->b - h->mutual, count, bits);
     out->variation = out->a_given_b + out->b_given_a;
     out->nmi_arithmetic = nmi_arithmetic(h);
-    out->nmi_studholme = joint > 0 ? ((double)h->a + (double)h->b) / joint : 1;
+    out->nmi_studholme = joint > 0 ? ((double)h->a + (double)h->b) / (double)joint : 1;
 }
 
 /* ---- as a metric ---- */
