@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "common.h"
 
-enum { SIDE = 512, IMAGES = 16, CODES = 40000, VECTORS = 4096, WIDTH = 512, SAMPLES = 7 };
+enum { SIDE = 512, IMAGES = 64, CODES = 40000, VECTORS = 4096, WIDTH = 512, SAMPLES = 7 };
 static const double sample_seconds = 0.08;
 
 static const char help[] =
@@ -58,7 +58,7 @@ static void draw(int16_t *out, int64_t image)
     const redux_random_key key = {.seed = 1, .sample = (uint64_t)image};
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
-            const double u = (x - SIDE / 2) / (0.42 * SIDE), v = (y - SIDE / 2) / (0.34 * SIDE);
+            const double u = (x - 0.5 * SIDE) / (0.42 * SIDE), v = (y - 0.5 * SIDE) / (0.34 * SIDE);
             const double wave = sin(0.05 * x + 0.3 * (double)image) * cos(0.04 * y);
             const double noise = redux_random_uniform(&key, (uint32_t)(y * SIDE + x)) - 0.5;
             double value = -1000;
