@@ -20,17 +20,19 @@ static const char *golden_archive;
 
 static inline const char *text(const char *format, ...) REDUX_PRINTF(1, 2);
 
-/* A formatted string; the last 64 stay valid. */
+/* A formatted string, valid for many thousand more of them. */
 static inline const char *text(const char *format, ...)
 {
-    static char buffers[64][2048];
-    static int next;
+    static char arena[4 << 20];
+    static size_t used;
     va_list arguments;
-    char *buffer = buffers[next++ % 64];
+    if (sizeof arena - used < 4096)
+        used = 0;
+    char *out = arena + used;
     va_start(arguments, format);
-    vsnprintf(buffer, sizeof buffers[0], format, arguments);
+    used += (size_t)vsnprintf(out, 4096, format, arguments) + 1;
     va_end(arguments);
-    return buffer;
+    return out;
 }
 
 /* The path of a file in the scratch folder. */
