@@ -343,6 +343,8 @@ static uint16_t to_float16(double value)
     int exponent;
     if (isnan(value))
         return sign | 0x7e00;
+    if (magnitude == 0)
+        return sign;
     if (magnitude >= 65520) /* half way from the largest float16 to the next power of two */
         return sign | 0x7c00;
     frexp(magnitude, &exponent);

@@ -122,9 +122,11 @@ static redux_status read_slices(int64_t index, void *user)
 {
     const read_job *job = user;
     const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->info->slices);
+    const rdx_feature feature =
+        job->stream->feature == RDX_FEATURE_IMAGE ? RDX_FEATURE_NONE : job->stream->feature;
     rdx_extractor extractor;
-    redux_status status = rdx_extractor_init(
-        &extractor, job->stream->context, &job->stream->reduction->options, job->stream->feature);
+    redux_status status = rdx_extractor_init(&extractor, job->stream->context,
+                                             &job->stream->reduction->options, feature);
     for (int64_t k = index * SLICES_PER_TASK; k < last && status == REDUX_OK; k++)
         status = read_slice(job, &extractor, k);
     rdx_extractor_clear(&extractor);
