@@ -229,7 +229,7 @@ END_TEST
 static void assert_slices(const char *name, const char *key, int64_t only)
 {
     redux_volume_info info;
-    redux_tensor have, want, all;
+    redux_tensor have = REDUX_TENSOR_INIT, want, all;
     const char *path = place(ARRAYS, name, name);
     golden(&all, key);
     ck_assert_redux_ok(

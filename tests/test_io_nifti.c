@@ -310,7 +310,7 @@ START_TEST(flipped_header)
     const char *path = in_scratch("header.nii");
     golden_bytes(&bytes, damaged_files[_i == 0 ? 0 : 2]);
     uint8_t *data = bytes.data;
-    for (int64_t bit = 0; bit < (_i == 0 ? 352 : 544) * 8; bit += 3) {
+    for (int64_t bit = 0; bit < (_i == 0 ? 352LL : 544LL) * 8; bit += 3) {
         data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         write_bytes(path, data, (size_t)bytes.shape[0]);
         open_status(path);

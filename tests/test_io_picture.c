@@ -94,7 +94,7 @@ START_TEST(cut_short)
     const char *path = in_scratch("cut.png");
     const int64_t signature = strstr(pictures[_i].name, ".png") != NULL ? 8 : 3;
     golden_bytes(&bytes, pictures[_i].name);
-    const int64_t size = bytes.shape[0], step = size > 700 ? size / 350 : 1;
+    const int64_t size = bytes.shape[0], step = size > 300 ? size / 150 : 1;
     for (int64_t length = 0; length<size; length += length + 40> size ? 1 : step) {
         write_bytes(path, bytes.data, (size_t)length);
         const redux_status status = redux_picture_read(&out, NULL, path);
@@ -114,7 +114,7 @@ START_TEST(flipped_bits)
     const bool png = strstr(name, ".png") != NULL;
     golden_bytes(&bytes, name);
     uint8_t *data = bytes.data;
-    const int64_t size = bytes.shape[0], step = size > 500 ? size / 250 : 1;
+    const int64_t size = bytes.shape[0], step = size > 250 ? size / 125 : 1;
     for (int64_t at = 0; at < size; at += step) {
         data[at] ^= (uint8_t)(1 << at % 8);
         write_bytes(path, data, (size_t)size);

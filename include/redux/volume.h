@@ -18,8 +18,10 @@ typedef struct redux_volume redux_volume;
 typedef enum redux_volume_kind {
     REDUX_VOLUME_NIFTI = 0,    /**< .nii, .nii.gz, .hdr with .img (also .img.gz) */
     REDUX_VOLUME_PICTURES = 1, /**< the PNG and JPEG files of one folder, in natural order */
-    REDUX_VOLUME_NPY = 2,      /**< .npy of (H, W), (N, H, W) or (N, H, W, 3|4) */
-    REDUX_VOLUME_NPZ = 3       /**< one such array of an .npz; its source is FILE.npz:KEY */
+    /** .npy of (H, W), (N, H, W) or (N, H, W, 3|4); three axes are always (N, H, W), never one
+     *  colour picture. */
+    REDUX_VOLUME_NPY = 2,
+    REDUX_VOLUME_NPZ = 3 /**< one such array of an .npz; its source is FILE.npz:KEY */
 } redux_volume_kind;
 
 /** How the slices of a NIfTI volume are taken. */
@@ -50,7 +52,7 @@ typedef struct redux_dataset_options {
 /** What is known of a volume without opening it. Strings belong to the dataset. */
 typedef struct redux_volume_info {
     redux_volume_kind kind;
-    redux_dtype dtype;  /**< as stored; for pictures, of the first one */
+    redux_dtype dtype;  /**< as stored (float128: float64); for pictures, of the first one */
     const char *source; /**< the file; FILE.npz:KEY; for pictures the folder */
     int64_t slices;
     int64_t height, width;   /**< of a slice, as redux_volume_slice gives it; first picture's */
@@ -64,7 +66,11 @@ typedef struct redux_volume_info {
  *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
  *  pictures are one volume, at the place of the first of them. Pictures named directly, one after
  *  the other and from the same folder, are one volume too. Other files in folders are ignored;
- *  named directly they are an error. `FILE.npz:KEY` names one array. Headers are read and checked.
+ *  named directly they are an error. Of an .npz each array of a shape that redux_volume_kind lists
+ *  is a volume, in archive order, others (labels) are passed over; two-dimensional arrays count
+ *  only where there is no stack, for beside one they are tables (MedMNIST's labels are (N, 1)).
+ *  `FILE.npz:KEY` names one array, which may then be any of those shapes. A NIfTI pair is listed
+ *  once, by its .hdr. Headers are read and checked.
  *  The caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input),
  *  REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with
  *  skip_errors only REDUX_E_NOT_FOUND when nothing is left, REDUX_E_NO_MEMORY and
@@ -113,10 +119,10 @@ REDUX_API redux_status redux_volume_open(redux_volume **out, redux_context *cont
 /** NULL is allowed. Views taken from it stay valid: they share its memory. Since 0.1. */
 REDUX_API void redux_volume_free(redux_volume *volume, redux_context *context);
 
-/** Slice `index`, [H, W], native byte order, dtype as stored (before slope and intercept); colour
- *  is turned into luma (redux_image_luma). A view where that is possible, else a new tensor; the
- *  caller releases it. May be called on one volume from several threads at once. Errors: as
- *  redux_volume_open. Since 0.1. */
+/** Slice `index`, [H, W], native byte order, dtype as stored (before slope and intercept; float16
+ *  comes as float32, float128 as float64); colour is turned into luma (redux_image_luma). A view
+ *  where that is possible, else a new tensor; the caller releases it. May be called on one volume
+ *  from several threads at once. Errors: as redux_volume_open. Since 0.1. */
 REDUX_API redux_status redux_volume_slice(redux_tensor *out, redux_context *context,
                                           const redux_volume *volume, int64_t index);
 

@@ -15,7 +15,8 @@ typedef struct pixels {
     int64_t start, column, channel;
 } pixels;
 
-/* One row; the sums of 16-bit samples fit in 64 bits, and >> rounds negative ones down. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): TYPE is a type.
+ * One row; the sums of 16-bit samples fit in 64 bits, and >> rounds negative ones down. */
 #define INTEGER_ROW(NAME, TYPE)                                                                    \
     static void NAME(TYPE *out, int64_t width, const pixels *in)                                   \
     {                                                                                              \
@@ -25,6 +26,8 @@ typedef struct pixels {
                              BLUE * (int64_t)p[2 * in->channel] + 0x8000) >>                       \
                             16);                                                                   \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 INTEGER_ROW(row_u8, uint8_t)
 INTEGER_ROW(row_i8, int8_t)
@@ -72,7 +75,7 @@ static redux_status rows(const redux_tensor *out, const redux_tensor *in, double
 redux_status redux_image_luma(const redux_tensor *out, redux_context *context,
                               const redux_tensor *in)
 {
-    void *buffer = NULL;
+    void *buffer;
     RDX_TRY(rdx_tensor_check(in, 3, 0, "in"));
     if (in->shape[2] != 3 && in->shape[2] != 4)
         return rdx_fail(REDUX_E_INVALID, "luma: a picture has 3 or 4 channels, not %lld",
@@ -86,9 +89,7 @@ redux_status redux_image_luma(const redux_tensor *out, redux_context *context,
                         (long long)in->shape[0], (long long)in->shape[1]);
     if (redux_tensor_elements(out) == 0)
         return REDUX_OK;
-    if (redux_dtype_size(in->dtype) > 2 || in->dtype == REDUX_FLOAT16 ||
-        in->dtype == REDUX_BFLOAT16)
-        RDX_TRY(rdx_alloc(context, &buffer, (uint64_t)in->shape[1], sizeof(double)));
+    RDX_TRY(rdx_alloc(context, &buffer, (uint64_t)in->shape[1], sizeof(double)));
     const redux_status status = rows(out, in, buffer);
     rdx_free(context, buffer);
     return status;

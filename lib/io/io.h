@@ -104,6 +104,8 @@ redux_status rdx_npy_header_size(uint64_t *out, const unsigned char *prelude, si
 /* Reads a whole header (prelude included). `name` is for messages. */
 redux_status rdx_npy_parse(rdx_npy *out, const unsigned char *header, size_t size,
                            const char *name);
+/* Whether two headers say the same: a file may change between two readings. */
+bool rdx_npy_same(const rdx_npy *a, const rdx_npy *b);
 redux_status rdx_npy_probe(rdx_npy *out, uint64_t *bytes, const char *path);
 /* The tensor of data that were read from a file as they lie there. Swaps in place. */
 redux_status rdx_npy_adopt(redux_tensor *out, redux_context *context, const rdx_npy *npy,
@@ -156,6 +158,8 @@ typedef struct rdx_nifti {
 /* Reads and checks a header; `image` is the path of the voxels' file, NULL if it is `path`. */
 redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char *path,
                              const char *image);
+/* Whether two headers, and the sizes of their files, are the same. */
+bool rdx_nifti_same(const rdx_nifti *a, const rdx_nifti *b);
 /* Reads the voxels of one frame as [k][j][i]. */
 redux_status rdx_nifti_load(redux_tensor *out, redux_context *context, const rdx_nifti *nifti,
                             const char *path, int64_t frame);

@@ -418,13 +418,24 @@ redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char 
 {
     packed file;
     rdx_nifti nifti;
-    memset(&nifti, 0, sizeof nifti); /* padding too: headers are compared byte by byte */
+    memset(&nifti, 0, sizeof nifti);
     RDX_TRY(packed_open(&file, path));
     const redux_status status = probe(&nifti, context, &file, image);
     packed_close(&file);
     if (status == REDUX_OK)
-        memcpy(out, &nifti, sizeof nifti);
+        *out = nifti;
     return status;
+}
+
+bool rdx_nifti_same(const rdx_nifti *a, const rdx_nifti *b)
+{
+    bool same = a->frames == b->frames && a->datatype == b->datatype && a->swap == b->swap &&
+                a->slope == b->slope && a->intercept == b->intercept && a->offset == b->offset &&
+                a->header_size == b->header_size && a->image_size == b->image_size;
+    for (int i = 0; i < 3; i++)
+        same = same && a->dim[i] == b->dim[i] && a->spacing[i] == b->spacing[i] &&
+               a->axis[i] == b->axis[i] && a->reversed[i] == b->reversed[i];
+    return same;
 }
 
 /* ---- loading ---- */
@@ -460,7 +471,7 @@ static double from_float128(uint64_t high, uint64_t low)
 static redux_status load_float128(double *out, packed *file, uint64_t count, bool swap)
 {
     enum { PIECE = 4096 };
-    uint64_t *piece = malloc(PIECE * 16);
+    uint64_t *piece = calloc(PIECE, 16);
     redux_status status = REDUX_OK;
     if (piece == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);

@@ -187,7 +187,7 @@ redux_status rdx_npy_parse(rdx_npy *out, const unsigned char *header, size_t siz
 {
     rdx_npy npy;
     uint64_t whole, bytes;
-    memset(&npy, 0, sizeof npy); /* padding too: headers are compared byte by byte */
+    memset(&npy, 0, sizeof npy);
     RDX_TRY(rdx_npy_header_size(&whole, header, size, name));
     if (whole > size)
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", name);
@@ -201,8 +201,15 @@ redux_status rdx_npy_parse(rdx_npy *out, const unsigned char *header, size_t siz
             return rdx_fail(REDUX_E_FORMAT, "%s: its axes multiply to an absurd size", name);
     npy.bytes = bytes;
     npy.offset = whole;
-    memcpy(out, &npy, sizeof npy);
+    *out = npy;
     return REDUX_OK;
+}
+
+bool rdx_npy_same(const rdx_npy *a, const rdx_npy *b)
+{
+    return a->dtype == b->dtype && a->swap == b->swap && a->fortran == b->fortran &&
+           a->ndim == b->ndim && a->bytes == b->bytes && a->offset == b->offset &&
+           memcmp(a->shape, b->shape, sizeof a->shape) == 0;
 }
 
 /* ---- reading ---- */

@@ -319,7 +319,7 @@ static redux_status read_elements(archive *a, void *block, const rdx_npy *expect
     rdx_npy npy;
     RDX_TRY(open_member(a));
     redux_status status = read_npy_header(a, &npy);
-    if (status == REDUX_OK && memcmp(&npy, expected, sizeof npy) != 0)
+    if (status == REDUX_OK && !rdx_npy_same(&npy, expected))
         status = rdx_fail(REDUX_E_FORMAT, "%s: has changed since it was found", a->label);
     if (status == REDUX_OK)
         status = read_bytes(a, block, npy.bytes);

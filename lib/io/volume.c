@@ -27,7 +27,7 @@ static redux_status open_nifti(redux_volume *volume, redux_context *context)
     const int64_t frame = RDX_MAX(volume->dataset->options.frame, 0);
     rdx_nifti now;
     RDX_TRY(rdx_nifti_probe(&now, context, source->source, source->image));
-    if (memcmp(&now, &source->nifti, sizeof now) != 0)
+    if (!rdx_nifti_same(&now, &source->nifti))
         return changed(source->source);
     redux_tensor *stored = &volume->view[REDUX_ORIENTATION_STORED];
     RDX_TRY(rdx_nifti_load(stored, context, &now,
@@ -59,7 +59,7 @@ static redux_status open_array(redux_volume *volume, redux_context *context)
         rdx_npy now;
         uint64_t bytes;
         RDX_TRY(rdx_npy_probe(&now, &bytes, source->source));
-        if (memcmp(&now, &source->array.npy, sizeof now) != 0)
+        if (!rdx_npy_same(&now, &source->array.npy))
             return changed(source->source);
         RDX_TRY(redux_npy_read(array, context, source->source));
         /* Once more, for it may have been replaced between the two. */
