@@ -148,7 +148,8 @@ static int compare_pairs(const void *a, const void *b)
 static redux_status emit(finds *found, int64_t tiles, redux_pair_fn callback, void *user)
 {
     for (int64_t t = 0; t < tiles; t++) {
-        qsort(found[t].pairs, (size_t)found[t].count, sizeof(redux_pair), compare_pairs);
+        if (found[t].count > 1)
+            qsort(found[t].pairs, (size_t)found[t].count, sizeof(redux_pair), compare_pairs);
         for (int64_t i = 0; i < found[t].count; i++)
             if (callback(&found[t].pairs[i], user) != 0)
                 return rdx_fail(REDUX_E_CANCELLED, "the receiver of pairs has cancelled");
