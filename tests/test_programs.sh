@@ -31,7 +31,7 @@ exits() {
     shift 2
     "$@" >"$work/out" 2>"$work/err"
     local status=$?
-    if [ $status -ne "$code" ] || ! grep -qF -e "$words" "$work/err" ||
+    if [ $status -ne "$code" ] || { [ -n "$words" ] && ! grep -qF -e "$words" "$work/err"; } ||
         { [ "$code" -ne 0 ] && [ -s "$work/out" ]; }; then
         echo "  exit $status, expected $code and '$words': $*"
         sed 's/^/    /' "$work/err"

@@ -134,15 +134,19 @@ redux_status redux_reduce_check(const redux_reduce_options *options)
 
 static redux_status check_embeddings(const redux_tensor *embeddings, int64_t slices)
 {
-    RDX_TRY(rdx_tensor_check(embeddings, 2, 0, "embeddings"));
-    if (embeddings->dtype != REDUX_FLOAT32 && embeddings->dtype != REDUX_FLOAT64 &&
-        embeddings->dtype != REDUX_FLOAT16 && embeddings->dtype != REDUX_BFLOAT16)
-        return rdx_fail(REDUX_E_INVALID, "embeddings are %s, not floating-point",
-                        redux_dtype_name(embeddings->dtype));
+    RDX_TRY(rdx_tensor_check(embeddings, -1, 0, "embeddings"));
+    if (embeddings->ndim != 2)
+        return rdx_fail(REDUX_E_INVALID,
+                        "embeddings have %d axes, not one row for each of %lld slices",
+                        (int)embeddings->ndim, (long long)slices);
     if (embeddings->shape[0] != slices || embeddings->shape[1] < 1)
         return rdx_fail(
             REDUX_E_INVALID, "embeddings are %lld x %lld, and the input has %lld slices",
             (long long)embeddings->shape[0], (long long)embeddings->shape[1], (long long)slices);
+    if (embeddings->dtype != REDUX_FLOAT32 && embeddings->dtype != REDUX_FLOAT64 &&
+        embeddings->dtype != REDUX_FLOAT16 && embeddings->dtype != REDUX_BFLOAT16)
+        return rdx_fail(REDUX_E_INVALID, "embeddings are %s, not floating-point",
+                        redux_dtype_name(embeddings->dtype));
     return REDUX_OK;
 }
 
