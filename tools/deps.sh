@@ -12,7 +12,7 @@ build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev
 [ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
 # For lint, docs, valgrind, coverage, check-abi, and for making goldens anew.
 dev="clang clang-format clang-tidy llvm cppcheck shellcheck valgrind abigail-tools doxygen lcov
-    python3-numpy python3-pil python3-skimage python3-sklearn python3-nibabel"
+    python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel"
 
 wanted=
 for group in "$@"; do
