@@ -18,8 +18,8 @@ typedef enum redux_ssim_window {
 typedef struct redux_ssim_options {
     size_t struct_size;
     redux_ssim_window window;
-    double
-        data_range; /**< the span of possible values; 0 (default): 255 for uint8, 1 for float32 */
+    /** The span of possible values, 1e-8 to 1e8; 0 (default): 255 for uint8, 1 for float32. */
+    double data_range;
 } redux_ssim_options;
 
 #define REDUX_SSIM_OPTIONS_INIT                                                                    \
@@ -29,10 +29,13 @@ typedef struct redux_ssim_options {
 
 /** Mean SSIM of two images over the pixels whose window lies inside, K1 = 0.01, K2 = 0.03 (Wang et
  *  al. 2004, IEEE TIP 13(4), eq. 13). Both [H, W], same shape, uint8 or float32, at least one
- * pixel. A side shorter than the window shrinks the window on that side to the largest odd length
- * that fits. Computed in float32 on mean-shifted values; the error against double is below 2e-6 on
- *  8-bit CT. 1 exactly for identical images; NaN in the input gives NaN. `options` may be NULL.
- *  Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+ *  pixel. A side shorter than the window shrinks the window on that side to the largest odd length
+ *  that fits (a window of one pixel has variance 0). Computed in float32 on shifted values: the
+ *  error against double is below 4e-6 on 8-bit CT, 1e-5 on float32 CT (seen over 20 volumes under
+ *  three intensity windows: 3.0e-6 and 8.6e-6; soft-tissue window 1.3e-7) and 1e-4 at worst,
+ * between two all but flat images. Symmetric to the bit; 1 exactly for identical images; NaN or
+ * infinity gives NaN. `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT,
+ * REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_ssim(double *out, redux_context *context, const redux_tensor *a,
                                   const redux_tensor *b, const redux_ssim_options *options);
 

@@ -18,13 +18,15 @@
 typedef struct rdx_ssim_window {
     float across[RDX_SSIM_TAPS], down[RDX_SSIM_TAPS]; /* weights along x and y, symmetric */
     int32_t columns, rows;                            /* how many: odd */
-    float scale;                                      /* of the weighted sums */
-    float unbias;                                     /* n / (n - 1) for sample covariances */
+    float total;                                      /* of all weights */
+    float scale;                                      /* 1 / total */
+    float unbias;                                     /* makes total * sum(ab) - sum(a) * sum(b) */
+                                                      /* a covariance */
     float c1, c2;                                     /* of the index */
     float shift;                                      /* what was subtracted from the pixels */
 } rdx_ssim_window;
 
-/* One row of the means and variances of an image. */
+/* One row of an image's means, times the window's total, and variances. */
 typedef struct rdx_ssim_moments {
     const float *mean, *variance;
 } rdx_ssim_moments;

@@ -4,7 +4,8 @@
  *
  * `rows` are as many rows of floats as the window is high, of `count` + SSIM_PAD floats each, where
  * `count` is a multiple of SSIM_PAD; so the loops have no ends. The filters are symmetric: the two
- * pixels of one weight are added first, which halves the multiplications. The moments of one image
+ * pixels of one weight are added first, which halves the multiplications; small weights come first,
+ * which rounds less. The moments of one image
  * and the covariance of two go through the same operations in the same order, so that an image
  * compared with itself gives 1 exactly; a product may be taken here or beforehand. */
 
@@ -77,9 +78,7 @@ SSIM_INLINE void ssim_down_strip(float *out, const float *const *rows, int64_t x
                                  const float *weights, int32_t taps, int vectors)
 {
     const int32_t half = taps / 2;
-    ssim_vector sum[SSIM_STRIP];
-    for (int v = 0; v < vectors; v++)
-        sum[v] = ssim_load(rows[half] + x + v * SSIM_WIDTH) * weights[half];
+    ssim_vector sum[SSIM_STRIP] = {0};
     for (int32_t k = 0; k < half; k++) {
         const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
         const ssim_vector weight = SSIM_SET(weights[k]);
@@ -89,7 +88,8 @@ SSIM_INLINE void ssim_down_strip(float *out, const float *const *rows, int64_t x
                           weight, sum[v]);
     }
     for (int v = 0; v < vectors; v++)
-        ssim_store(out + x + v * SSIM_WIDTH, sum[v]);
+        ssim_store(out + x + v * SSIM_WIDTH, SSIM_MADD(ssim_load(rows[half] + x + v * SSIM_WIDTH),
+                                                       SSIM_SET(weights[half]), sum[v]));
 }
 
 /* Of the values and of their squares. */
@@ -97,12 +97,7 @@ SSIM_INLINE void ssim_down_squares_strip(float *out, float *squares, const float
                                          int64_t x, const float *weights, int32_t taps, int vectors)
 {
     const int32_t half = taps / 2;
-    ssim_vector sum[SSIM_STRIP], square[SSIM_STRIP];
-    for (int v = 0; v < vectors; v++) {
-        const ssim_vector value = ssim_load(rows[half] + x + v * SSIM_WIDTH);
-        sum[v] = value * weights[half];
-        square[v] = value * value * weights[half];
-    }
+    ssim_vector sum[SSIM_STRIP] = {0}, square[SSIM_STRIP] = {0};
     for (int32_t k = 0; k < half; k++) {
         const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
         const ssim_vector weight = SSIM_SET(weights[k]);
@@ -114,8 +109,10 @@ SSIM_INLINE void ssim_down_squares_strip(float *out, float *squares, const float
         }
     }
     for (int v = 0; v < vectors; v++) {
-        ssim_store(out + x + v * SSIM_WIDTH, sum[v]);
-        ssim_store(squares + x + v * SSIM_WIDTH, square[v]);
+        const ssim_vector a = ssim_load(rows[half] + x + v * SSIM_WIDTH);
+        const ssim_vector weight = SSIM_SET(weights[half]);
+        ssim_store(out + x + v * SSIM_WIDTH, SSIM_MADD(a, weight, sum[v]));
+        ssim_store(squares + x + v * SSIM_WIDTH, SSIM_MADD(a * a, weight, square[v]));
     }
 }
 
@@ -148,23 +145,21 @@ SSIM_INLINE void ssim_down_squares_row(float *out, float *squares, const float *
 SSIM_INLINE ssim_vector ssim_across_usual(const float *in, const float *weights, int32_t taps)
 {
     const __m512i low = _mm512_loadu_si512(in), high = _mm512_loadu_si512(in + SSIM_WIDTH);
-    ssim_vector sum;
+    ssim_vector sum = SSIM_SET(0);
 #define SSIM_CUT(k) _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, k))
 #define SSIM_PAIR(k, a, b) sum = SSIM_MADD((a) + (b), SSIM_SET(weights[k]), sum)
     if (taps == 7) {
-        sum = ssim_load(in + 3) * weights[3];
         SSIM_PAIR(0, SSIM_CUT(0), SSIM_CUT(6));
         SSIM_PAIR(1, SSIM_CUT(1), ssim_load(in + 5));
         SSIM_PAIR(2, SSIM_CUT(2), ssim_load(in + 4));
     } else {
-        sum = ssim_load(in + 5) * weights[5];
         SSIM_PAIR(0, SSIM_CUT(0), ssim_load(in + 10));
         SSIM_PAIR(1, SSIM_CUT(1), ssim_load(in + 9));
         SSIM_PAIR(2, SSIM_CUT(2), ssim_load(in + 8));
         SSIM_PAIR(3, SSIM_CUT(3), ssim_load(in + 7));
         SSIM_PAIR(4, SSIM_CUT(4), ssim_load(in + 6));
     }
-    return sum;
+    return SSIM_MADD(ssim_load(in + taps / 2), SSIM_SET(weights[taps / 2]), sum);
 #undef SSIM_PAIR
 #undef SSIM_CUT
 }
@@ -177,25 +172,42 @@ SSIM_INLINE ssim_vector ssim_across(const float *in, const float *weights, int32
         return ssim_across_usual(in, weights, taps);
 #endif
     const int32_t half = taps / 2;
-    ssim_vector sum = ssim_load(in + half) * weights[half];
+    ssim_vector sum = SSIM_SET(0);
     for (int32_t k = 0; k < half; k++)
         sum =
             SSIM_MADD(ssim_load(in + k) + ssim_load(in + taps - 1 - k), SSIM_SET(weights[k]), sum);
-    return sum;
+    return SSIM_MADD(ssim_load(in + half), SSIM_SET(weights[half]), sum);
+}
+
+/* total * product - a * b with one rounding, of a difference that all but cancels. */
+SSIM_INLINE ssim_vector ssim_difference(ssim_vector product, ssim_vector a, ssim_vector b,
+                                        float total, int32_t taps)
+{
+#if defined(RDX_TIER_AVX512) || defined(RDX_TIER_AVX2)
+    if (taps == RDX_SSIM_TAPS) /* a Gaussian, whose total is 1 */
+        return -SSIM_MADD(a, b, -product);
+    const ssim_vector rounded = a * b, lost = SSIM_MADD(a, b, -rounded);
+    return SSIM_MADD(product, SSIM_SET(total), -rounded) - lost;
+#else
+    (void)taps;
+    typedef double wide_vector __attribute__((vector_size(32)));
+    const wide_vector exact =
+        __builtin_convertvector(product, wide_vector) * (double)total -
+        __builtin_convertvector(a, wide_vector) * __builtin_convertvector(b, wide_vector);
+    return __builtin_convertvector(exact, ssim_vector);
+#endif
 }
 
 SSIM_INLINE void ssim_moments_row(float *mean, float *variance, const float *values,
                                   const float *squares, int64_t count,
                                   const rdx_ssim_window *window, int32_t taps)
 {
-    const float scale = window->scale, unbias = window->unbias;
-    float weights[RDX_SSIM_TAPS];
-    memcpy(weights, window->across, sizeof weights);
+    const rdx_ssim_window own = *window; /* stores cannot alias it */
     for (int64_t x = 0; x < count; x += SSIM_WIDTH) {
-        const ssim_vector m = ssim_across(values + x, weights, taps) * scale;
-        const ssim_vector s = ssim_across(squares + x, weights, taps) * scale;
+        const ssim_vector m = ssim_across(values + x, own.across, taps);
+        const ssim_vector s = ssim_across(squares + x, own.across, taps);
         ssim_store(mean + x, m);
-        ssim_store(variance + x, (s - m * m) * unbias);
+        ssim_store(variance + x, ssim_difference(s, m, m, own.total, taps) * own.unbias);
     }
 }
 
@@ -222,10 +234,13 @@ static void ssim_moments(float *mean, float *variance, const float *const *rows,
 
 /* Wang et al. 2004, eq. 13. */
 SSIM_INLINE ssim_vector ssim_index_at(ssim_vector product, ssim_vector mean_a, ssim_vector mean_b,
-                                      ssim_vector variances, const rdx_ssim_window *window)
+                                      ssim_vector variances, const rdx_ssim_window *window,
+                                      int32_t taps)
 {
-    const ssim_vector covariance = (product * window->scale - mean_a * mean_b) * window->unbias;
-    const ssim_vector a = mean_a + window->shift, b = mean_b + window->shift;
+    const ssim_vector covariance =
+        ssim_difference(product, mean_a, mean_b, window->total, taps) * window->unbias;
+    const ssim_vector a = mean_a * window->scale + window->shift;
+    const ssim_vector b = mean_b * window->scale + window->shift;
     return (a * b * 2 + window->c1) * (covariance * 2 + window->c2) /
            ((a * a + b * b + window->c1) * (variances + window->c2));
 }
@@ -244,7 +259,7 @@ SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const 
             ssim_vector index =
                 ssim_index_at(ssim_across(products + x, own.across, taps), ssim_load(a->mean + x),
                               ssim_load(b->mean + x),
-                              ssim_load(a->variance + x) + ssim_load(b->variance + x), &own);
+                              ssim_load(a->variance + x) + ssim_load(b->variance + x), &own, taps);
             if (__builtin_expect(x + SSIM_WIDTH > valid, 0)) {
                 ssim_store(one, index);
                 for (int k = 0; k < SSIM_WIDTH; k++)

@@ -37,19 +37,26 @@ static redux_status check_dtype(redux_dtype dtype)
 
 /* ---- the window ---- */
 
-/* Weights of one side; returns their number: the window, or what of it fits into `length`. */
+/* Weights of one side; returns their number: the window, or what of it fits into `length`. Those of
+ * the Gaussian are rounded to 24 binary places and add up to 1 exactly: else the mean of squares
+ * and the square of the mean of a flat region would differ. */
 static int32_t window_side(float *weights, redux_ssim_window kind, int64_t length)
 {
     const int32_t usual = kind == REDUX_SSIM_GAUSSIAN ? 11 : 7;
     const int32_t taps = length >= usual ? usual : (int32_t)(length - 1 + length % 2);
-    double exact[RDX_SSIM_TAPS], sum = 0;
+    double exact[RDX_SSIM_TAPS], sum = 0, rest = 1;
     for (int32_t k = 0; k < taps; k++) {
         const double d = k - taps / 2;
-        exact[k] = exp(-d * d / (2 * 1.5 * 1.5));
+        exact[k] = kind == REDUX_SSIM_GAUSSIAN ? exp(-d * d / (2 * 1.5 * 1.5)) : 1;
         sum += exact[k];
     }
-    for (int32_t k = 0; k < taps; k++)
-        weights[k] = kind == REDUX_SSIM_GAUSSIAN ? (float)(exact[k] / sum) : 1.0F;
+    for (int32_t k = 0; k < taps; k++) {
+        exact[k] = nearbyint(exact[k] / sum * 0x1p24) * 0x1p-24;
+        rest -= k == taps / 2 ? 0 : exact[k];
+        weights[k] = kind == REDUX_SSIM_GAUSSIAN ? (float)exact[k] : 1.0F;
+    }
+    if (kind == REDUX_SSIM_GAUSSIAN)
+        weights[taps / 2] = (float)rest;
     return taps;
 }
 
@@ -57,13 +64,14 @@ static rdx_ssim_window window_of(const redux_ssim_options *options, const rdx_la
 {
     const double range =
         options->data_range > 0 ? options->data_range : (layout->dtype == REDUX_UINT8 ? 255 : 1);
-    rdx_ssim_window window = {.scale = 1, .unbias = 1};
+    rdx_ssim_window window = {.total = 1, .scale = 1, .unbias = 1};
     window.columns = window_side(window.across, options->window, layout->width);
     window.rows = window_side(window.down, options->window, layout->height);
     if (options->window == REDUX_SSIM_UNIFORM) { /* plain sums, which are exact for 8-bit pixels */
-        const float pixels = (float)(window.columns * window.rows);
-        window.scale = 1 / pixels;
-        window.unbias = pixels > 1 ? pixels / (pixels - 1) : 1;
+        const float n = (float)(window.columns * window.rows);
+        window.total = n;
+        window.scale = 1 / n;
+        window.unbias = n > 1 ? 1 / (n * (n - 1)) : 1; /* of n * sum(ab) - sum(a) * sum(b) */
     }
     window.c1 = (float)(0.01 * range * 0.01 * range);
     window.c2 = (float)(0.03 * range * 0.03 * range);
