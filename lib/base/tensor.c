@@ -287,6 +287,8 @@ redux_status redux_tensor_reshape(redux_tensor *out, const redux_tensor *in, int
 {
     uint64_t elements = 0;
     redux_tensor shaped;
+    if (out == in)
+        return rdx_fail(REDUX_E_INVALID, "a view needs an output of its own");
     RDX_TRY(rdx_tensor_check(in, -1, 0, "in"));
     RDX_TRY(check_shape(ndim, shape, in->dtype, &elements));
     if (elements != (uint64_t)redux_tensor_elements(in) || !redux_tensor_is_contiguous(in))
@@ -461,6 +463,29 @@ static void store(void *data, int64_t index, redux_dtype dtype, double value)
     }
 }
 
+static bool is_64_bit_integer(redux_dtype dtype)
+{
+    return dtype == REDUX_INT64 || dtype == REDUX_UINT64;
+}
+
+/* 64-bit integers do not all fit into a double: those that become the other kind, or float32 (which
+ * would be rounded twice), are converted directly. */
+static void convert(void *to, int64_t to_index, redux_dtype to_dtype, const void *from,
+                    int64_t from_index, redux_dtype from_dtype)
+{
+    const int64_t number = from_dtype == REDUX_INT64 ? ((const int64_t *)from)[from_index] : 0;
+    const uint64_t natural = from_dtype == REDUX_UINT64 ? ((const uint64_t *)from)[from_index] : 0;
+    if (!is_64_bit_integer(from_dtype) ||
+        (!is_64_bit_integer(to_dtype) && to_dtype != REDUX_FLOAT32))
+        store(to, to_index, to_dtype, rdx_load(from, from_index, from_dtype));
+    else if (to_dtype == REDUX_FLOAT32)
+        ((float *)to)[to_index] = from_dtype == REDUX_INT64 ? (float)number : (float)natural;
+    else if (to_dtype == REDUX_UINT64)
+        ((uint64_t *)to)[to_index] = (uint64_t)RDX_MAX(number, 0);
+    else
+        ((int64_t *)to)[to_index] = (int64_t)RDX_MIN(natural, (uint64_t)INT64_MAX);
+}
+
 /* The same dtype: bytes are moved, so that 64-bit integers stay exact. */
 static void move_row(void *to, int64_t to_stride, const void *from, int64_t from_stride,
                      int64_t count, size_t size)
@@ -491,7 +516,7 @@ static void copy_axis(const redux_tensor *out, char *to, const redux_tensor *in,
         move_row(to, to_stride, from, from_stride, count, to_size);
     } else {
         for (int64_t i = 0; i < count; i++)
-            store(to, i * to_stride, out->dtype, rdx_load(from, i * from_stride, in->dtype));
+            convert(to, i * to_stride, out->dtype, from, i * from_stride, in->dtype);
     }
 }
 
@@ -512,6 +537,8 @@ redux_status redux_tensor_contiguous(redux_tensor *out, redux_context *context,
                                      const redux_tensor *in, redux_dtype dtype)
 {
     redux_tensor copy;
+    if (out == NULL || out == in)
+        return rdx_fail(REDUX_E_INVALID, "a copy needs an output of its own");
     RDX_TRY(rdx_tensor_check(in, -1, 0, "in"));
     if (in->dtype == dtype && redux_tensor_is_contiguous(in))
         return redux_tensor_view(out, in);
