@@ -180,7 +180,7 @@ check-tests: $(TESTS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
-TIER_TESTS ?= $(filter-out %/test_base %/test_status,$(TESTS))
+TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS)
 	@for tier in portable avx2; do REDUX_TIER=$$tier tests/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
@@ -216,10 +216,11 @@ tsan:
 	$(call SANITIZE,-fsanitize=thread) check-tests
 
 # valgrind 3.19 knows no AVX-512, neither in our kernels nor in OpenBLAS's.
+VALGRIND := valgrind -q --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp --error-exitcode=99
 valgrind: $(TESTS)
-	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='valgrind -q \
-	--leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
-	--suppressions=tests/valgrind.supp --error-exitcode=99' tests/run.sh "$@" $(TESTS)
+	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='$(VALGRIND)' \
+	tests/run.sh "$@" $(TESTS)
 
 coverage:
 	$(SUB) BUILD=build-coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' \

@@ -1,20 +1,29 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs Check programs one after the other: tests/run.sh LABEL PROGRAM...
-# Prints each one's summary line and what failed, then "LABEL: N passed, N failed" over all checks.
-# WRAPPER (valgrind ...) is put before each program.
+# Runs Check programs: tests/run.sh LABEL PROGRAM...
+# Prints each one's summary line, the whole output of those that fail, and at the end
+# "LABEL: N passed, N failed" over all checks. JOBS programs run at a time (all processors);
+# WRAPPER (valgrind ...) is put before each.
 label=$1
 shift
 export OPENBLAS_NUM_THREADS=1
 export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-5}"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+export WRAPPER logs
+
+# shellcheck disable=SC2016 # expanded by the inner shell
+printf '%s\n' "$@" | xargs -P "${JOBS:-$(nproc)}" -I PROGRAM sh -c '
+    name=$(basename PROGRAM)
+    $WRAPPER PROGRAM >"$logs/$name.log" 2>&1
+    echo $? >"$logs/$name.status"'
+
 passed=0
 failed=0
 for program in "$@"; do
-    # shellcheck disable=SC2086 # WRAPPER is a command with arguments
-    $WRAPPER "$program" >"$log" 2>&1
-    status=$?
+    name=$(basename "$program")
+    log=$logs/$name.log
+    status=$(cat "$logs/$name.status" 2>/dev/null || echo 127)
     summary=$(grep -E '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+' "$log" | tail -n 1)
     checks=$(echo "$summary" | sed -n 's/.*Checks: \([0-9]*\),.*/\1/p')
     bad=$(echo "$summary" | sed -n 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 + \2/p')
@@ -25,7 +34,7 @@ for program in "$@"; do
         [ "$checks" -gt 0 ] || checks=1
     fi
     [ "$status" -eq 0 ] || cat "$log"
-    printf '  %-28s %s\n' "$(basename "$program")" "${summary:-no summary, exit status $status}"
+    printf '  %-28s %s\n' "$name" "${summary:-no summary, exit status $status}"
     passed=$((passed + checks - bad))
     failed=$((failed + bad))
 done
