@@ -189,13 +189,17 @@ static void plain_bins(int32_t *bins, const redux_tensor *image, const redux_his
                 plain_bin(value_at(image, y, x), image->dtype, o, low, high);
 }
 
+/* Terms of many sizes: their roundings are summed up too (Kahan). */
 static double plain_entropy(const uint32_t *counts, int64_t cells, double total)
 {
-    long double sum = 0;
+    double sum = 0, lost = 0;
     for (int64_t i = 0; i < cells; i++)
-        if (counts[i] > 0)
-            sum -= counts[i] / (long double)total * log2l(counts[i] / (long double)total);
-    return (double)sum;
+        if (counts[i] > 0) {
+            const double term = counts[i] * log2(total / counts[i]) - lost, next = sum + term;
+            lost = next - sum - term;
+            sum = next;
+        }
+    return sum / total;
 }
 
 static void plain_information(double *out, const redux_tensor *a, const redux_tensor *b,
