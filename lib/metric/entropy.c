@@ -50,27 +50,18 @@ static value_range range_u8(const uint8_t *pixels, int64_t count)
     return (value_range){low, high};
 }
 
-/* Of the finite values; none: 0. */
+/* Of the finite values; none: 0. New extremes are rare, so these branches cost next to nothing. */
 static value_range range_f32(const float *pixels, int64_t count)
 {
-    float low[16], high[16];
-    for (int k = 0; k < 16; k++) {
-        low[k] = FLT_MAX;
-        high[k] = -FLT_MAX;
-    }
+    float low = FLT_MAX, high = -FLT_MAX;
     for (int64_t i = 0; i < count; i++) {
         const float value = pixels[i];
-        const int k = (int)(i % 16);
-        low[k] = value < low[k] && value >= -FLT_MAX ? value : low[k];
-        high[k] = value > high[k] && value <= FLT_MAX ? value : high[k];
+        if (value < low && value >= -FLT_MAX)
+            low = value;
+        if (value > high && value <= FLT_MAX)
+            high = value;
     }
-    for (int k = 1; k < 16; k++) {
-        low[0] = RDX_MIN(low[0], low[k]);
-        high[0] = RDX_MAX(high[0], high[k]);
-    }
-    if (low[0] > high[0])
-        return (value_range){0, 0};
-    return (value_range){low[0], high[0]};
+    return low > high ? (value_range){0, 0} : (value_range){low, high};
 }
 
 /* Bins between the edges that numpy.linspace(low, high, bins + 1) gives, in its arithmetic: a value
