@@ -206,18 +206,18 @@ static void plain_information(double *out, const redux_tensor *a, const redux_te
                               const redux_histogram_options *o)
 {
     const int64_t n = a->shape[0] * a->shape[1];
-    int32_t *one = malloc((size_t)n * sizeof *one), *other = malloc((size_t)n * sizeof *other);
-    uint32_t *joint = calloc(256 * 256, sizeof *joint), rows[256] = {0}, columns[256] = {0};
+    int32_t *one = calloc((size_t)n, sizeof *one), *other = calloc((size_t)n, sizeof *other);
+    uint32_t *joint = calloc(65536, sizeof *joint), rows[256] = {0}, columns[256] = {0};
     plain_bins(one, a, o);
     plain_bins(other, b, o);
     for (int64_t i = 0; i < n; i++) {
         rows[one[i]]++;
         columns[other[i]]++;
-        joint[one[i] * 256 + other[i]]++;
+        joint[(size_t)one[i] * 256 + (size_t)other[i]]++;
     }
     const double h_a = plain_entropy(rows, 256, (double)n);
     const double h_b = plain_entropy(columns, 256, (double)n);
-    const double h = plain_entropy(joint, 256 * 256, (double)n), i = h_a + h_b - h;
+    const double h = plain_entropy(joint, 65536, (double)n), i = h_a + h_b - h;
     const bool constant = h_a < 1e-13 && h_b < 1e-13;
     const double all[] = {h_a,
                           h_b,
@@ -465,41 +465,43 @@ START_TEST(tiers_agree)
 #endif
     };
     const redux_random_key key = {.seed = 5};
-    enum { PIXELS = 65000, CELLS = 65536 };
-    uint8_t *a = malloc(2 * PIXELS), *b = a + PIXELS, bins[2][PIXELS];
-    float *values = malloc(PIXELS * sizeof *values);
-    uint16_t *halves = aligned_alloc(64, 4 * CELLS * sizeof *halves);
-    uint32_t *wide = aligned_alloc(64, 2 * CELLS * sizeof *wide);
+    const size_t pixels = 65000, cells = 65536;
+    uint8_t *a = malloc(4 * pixels), *b = a + pixels, *bins = b + pixels;
+    float *values = malloc(pixels * sizeof *values);
+    uint16_t *halves = aligned_alloc(64, 4 * cells * sizeof *halves);
+    uint32_t *wide = aligned_alloc(64, 2 * cells * sizeof *wide);
     int64_t table[RDX_XLOG2X_ENTRIES], sums[2][3];
     double edges[101];
     rdx_xlog2x_fill(table);
     for (int k = 0; k < 101; k++)
         edges[k] = k < 100 ? k / 100.0 - 0.2 : (double)INFINITY;
-    for (int64_t i = 0; i < PIXELS; i++) {
+    for (size_t i = 0; i < pixels; i++) {
         const uint32_t random = redux_random_u32(&key, (uint32_t)i);
         a[i] = (uint8_t)(i / 700 % 2 == 0 ? 0 : random);
         b[i] = (uint8_t)(i / 900 % 2 == 0 ? 255 : random >> 9 & 15);
         values[i] = (float)(random >> 16) * 0x1p-15F - 0.5F;
     }
     for (int t = 0; t <= (int)rdx_cpu_tier(); t++) {
-        const int slot = t > 0;
-        uint16_t *half = halves + slot * 2 * CELLS;
-        memset(half, 0, 2 * CELLS * sizeof *half);
-        memset(wide + slot * CELLS, 0, CELLS * sizeof *wide);
-        tiers[t]->histogram_joint(half, half + CELLS, a, b, PIXELS, 256);
-        sums[slot][0] = tiers[t]->histogram_terms(NULL, half, NULL, CELLS, table, 40);
-        sums[slot][1] = tiers[t]->histogram_terms(NULL, half, half + CELLS, CELLS, table, 40);
-        tiers[t]->histogram_fold(wide + slot * CELLS, half, half + CELLS, CELLS);
-        tiers[t]->histogram_joint(half, half + CELLS, b, a, PIXELS, 256);
-        sums[slot][2] =
-            tiers[t]->histogram_terms(wide + slot * CELLS, half, half + CELLS, CELLS, table, 40);
-        tiers[t]->histogram_bins_f32(bins[slot], values, PIXELS, edges, 100, 100);
+        const size_t slot = t > 0;
+        uint16_t *half = halves + slot * 2 * cells;
+        memset(half, 0, 2 * cells * sizeof *half);
+        memset(wide + slot * cells, 0, cells * sizeof *wide);
+        tiers[t]->histogram_joint(half, half + cells, a, b, (int64_t)pixels, 256);
+        sums[slot][0] = tiers[t]->histogram_terms(NULL, half, NULL, (int64_t)cells, table, 40);
+        sums[slot][1] =
+            tiers[t]->histogram_terms(NULL, half, half + cells, (int64_t)cells, table, 40);
+        tiers[t]->histogram_fold(wide + slot * cells, half, half + cells, (int64_t)cells);
+        tiers[t]->histogram_joint(half, half + cells, b, a, (int64_t)pixels, 256);
+        sums[slot][2] = tiers[t]->histogram_terms(wide + slot * cells, half, half + cells,
+                                                  (int64_t)cells, table, 40);
+        tiers[t]->histogram_bins_f32(bins + slot * pixels, values, (int64_t)pixels, edges, 100,
+                                     100);
         if (t == 0)
             continue;
         /* which of the two halves a pixel is in may differ: their sum may not */
         ck_assert(sums[0][1] == sums[1][1] && sums[0][2] == sums[1][2]);
-        ck_assert_mem_eq(wide, wide + CELLS, CELLS * sizeof *wide);
-        ck_assert_mem_eq(bins[0], bins[1], PIXELS);
+        ck_assert_mem_eq(wide, wide + cells, cells * sizeof *wide);
+        ck_assert_mem_eq(bins, bins + pixels, pixels);
     }
     ck_assert_int_lt(0, sums[0][0]);
     free(a);

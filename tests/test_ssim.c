@@ -136,8 +136,8 @@ static int weights_of(double *weights, redux_ssim_window window, int64_t length)
     while (taps > length)
         taps -= 2;
     for (int k = 0; k < taps; k++) {
-        const double d = k - taps / 2;
-        weights[k] = window == REDUX_SSIM_GAUSSIAN ? exp(-d * d / 4.5) : 1;
+        const int d = k - taps / 2;
+        weights[k] = window == REDUX_SSIM_GAUSSIAN ? exp(-(d * d) / 4.5) : 1;
         sum += weights[k];
     }
     for (int k = 0; k < taps; k++)

@@ -13,24 +13,24 @@
 #define SSIM_INLINE static inline __attribute__((always_inline))
 
 #if defined(RDX_TIER_AVX512)
-#define SSIM_WIDTH 16
+#define SSIM_WIDTH INT64_C(16)
 typedef __m512 ssim_vector;
 #define SSIM_MADD(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define SSIM_SET(x) _mm512_set1_ps(x)
 #elif defined(RDX_TIER_AVX2)
-#define SSIM_WIDTH 8
+#define SSIM_WIDTH INT64_C(8)
 typedef __m256 ssim_vector;
 #define SSIM_MADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define SSIM_SET(x) _mm256_set1_ps(x)
 #else
-#define SSIM_WIDTH 4
+#define SSIM_WIDTH INT64_C(4)
 typedef float ssim_vector __attribute__((vector_size(16)));
 #define SSIM_MADD(a, b, c) ((a) * (b) + (c))
 #define SSIM_SET(x) ((ssim_vector){x, x, x, x})
 #endif
 
 /* Vectors that are worked on together, so that pointers and weights are fetched less often. */
-#define SSIM_STRIP 4
+#define SSIM_STRIP INT64_C(4)
 
 SSIM_INLINE ssim_vector ssim_load(const float *in)
 {
@@ -75,40 +75,41 @@ static void ssim_product_f32(float *restrict out, const float *a, const float *b
 
 /* `taps` and `vectors` are constants wherever these are expanded for the usual windows. */
 SSIM_INLINE void ssim_down_strip(float *out, const float *const *rows, int64_t x,
-                                 const float *weights, int32_t taps, int vectors)
+                                 const float *weights, int32_t taps, int64_t vectors)
 {
     const int32_t half = taps / 2;
     ssim_vector sum[SSIM_STRIP] = {0};
     for (int32_t k = 0; k < half; k++) {
         const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
         const ssim_vector weight = SSIM_SET(weights[k]);
-        for (int v = 0; v < vectors; v++)
+        for (int64_t v = 0; v < vectors; v++)
             sum[v] =
                 SSIM_MADD(ssim_load(upper + v * SSIM_WIDTH) + ssim_load(lower + v * SSIM_WIDTH),
                           weight, sum[v]);
     }
-    for (int v = 0; v < vectors; v++)
+    for (int64_t v = 0; v < vectors; v++)
         ssim_store(out + x + v * SSIM_WIDTH, SSIM_MADD(ssim_load(rows[half] + x + v * SSIM_WIDTH),
                                                        SSIM_SET(weights[half]), sum[v]));
 }
 
 /* Of the values and of their squares. */
 SSIM_INLINE void ssim_down_squares_strip(float *out, float *squares, const float *const *rows,
-                                         int64_t x, const float *weights, int32_t taps, int vectors)
+                                         int64_t x, const float *weights, int32_t taps,
+                                         int64_t vectors)
 {
     const int32_t half = taps / 2;
     ssim_vector sum[SSIM_STRIP] = {0}, square[SSIM_STRIP] = {0};
     for (int32_t k = 0; k < half; k++) {
         const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
         const ssim_vector weight = SSIM_SET(weights[k]);
-        for (int v = 0; v < vectors; v++) {
+        for (int64_t v = 0; v < vectors; v++) {
             const ssim_vector a = ssim_load(upper + v * SSIM_WIDTH);
             const ssim_vector b = ssim_load(lower + v * SSIM_WIDTH);
             sum[v] = SSIM_MADD(a + b, weight, sum[v]);
             square[v] = SSIM_MADD(a * a + b * b, weight, square[v]);
         }
     }
-    for (int v = 0; v < vectors; v++) {
+    for (int64_t v = 0; v < vectors; v++) {
         const ssim_vector a = ssim_load(rows[half] + x + v * SSIM_WIDTH);
         const ssim_vector weight = SSIM_SET(weights[half]);
         ssim_store(out + x + v * SSIM_WIDTH, SSIM_MADD(a, weight, sum[v]));
@@ -254,7 +255,7 @@ SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const 
     ssim_vector sum[SSIM_PAD / SSIM_WIDTH] = {0};
     float one[SSIM_PAD];
     for (int64_t start = 0; start < count; start += SSIM_PAD)
-        for (int v = 0; v < SSIM_PAD / SSIM_WIDTH; v++) {
+        for (int64_t v = 0; v < SSIM_PAD / SSIM_WIDTH; v++) {
             const int64_t x = start + v * SSIM_WIDTH;
             ssim_vector index =
                 ssim_index_at(ssim_across(products + x, own.across, taps), ssim_load(a->mean + x),
@@ -268,7 +269,7 @@ SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const 
             }
             sum[v] += index;
         }
-    for (int v = 0; v < SSIM_PAD / SSIM_WIDTH; v++)
+    for (int64_t v = 0; v < SSIM_PAD / SSIM_WIDTH; v++)
         ssim_store(one + v * SSIM_WIDTH, sum[v]);
     for (int k = 0; k < SSIM_PAD; k++)
         lanes[k] += (double)one[k];

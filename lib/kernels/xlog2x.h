@@ -17,8 +17,10 @@
 /* floor(c * log2(c) * 2^bits). */
 static inline int64_t rdx_xlog2x_fixed(int64_t count, int32_t bits)
 {
+    if (count < 2)
+        return 0;
     const double c = (double)count;
-    return count < 2 ? 0 : (int64_t)(c * log2(c) * (double)((int64_t)1 << bits));
+    return (int64_t)(c * log2(c) * (double)((int64_t)1 << bits));
 }
 
 /* The same, by table where it reaches: floors of floors are the same number. */

@@ -46,8 +46,8 @@ static int32_t window_side(float *weights, redux_ssim_window kind, int64_t lengt
     const int32_t taps = length >= usual ? usual : (int32_t)(length - 1 + length % 2);
     double exact[RDX_SSIM_TAPS], sum = 0, rest = 1;
     for (int32_t k = 0; k < taps; k++) {
-        const double d = k - taps / 2;
-        exact[k] = kind == REDUX_SSIM_GAUSSIAN ? exp(-d * d / (2 * 1.5 * 1.5)) : 1;
+        const int32_t d = k - taps / 2;
+        exact[k] = kind == REDUX_SSIM_GAUSSIAN ? exp(-(d * d) / (2 * 1.5 * 1.5)) : 1;
         sum += exact[k];
     }
     for (int32_t k = 0; k < taps; k++) {
