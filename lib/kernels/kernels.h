@@ -31,6 +31,10 @@ typedef struct rdx_ssim_moments {
     const float *mean, *variance;
 } rdx_ssim_moments;
 
+/* resize_row_u8 reads taps in whole runs of so many: `taps` is a multiple of it, and the line has
+ * room for as many more elements. */
+#define RDX_RESIZE_LANES 32
+
 typedef struct rdx_kernels {
     /* hamming_template.h */
     uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
@@ -51,8 +55,9 @@ typedef struct rdx_kernels {
     void (*histogram_bins_f32)(uint8_t *out, const float *in, int64_t count, const double *edges,
                                double scale, int32_t bins);
     /* resize_template.h */
-    void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t width, const int32_t *first,
-                          const int32_t *count, const int32_t *weight, int64_t taps);
+    void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t in_width, int16_t *line,
+                          int64_t width, const int32_t *first, const int32_t *count,
+                          const int16_t *parts, int64_t taps);
     void (*resize_column_u8)(uint8_t *out, const uint8_t *in, int64_t stride, int64_t width,
                              int32_t count, const int32_t *weight);
     void (*resize_row_f32)(float *out, const float *in, int64_t width, const int32_t *first,

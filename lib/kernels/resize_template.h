@@ -11,16 +11,24 @@ static inline uint8_t resize_clip(int32_t sum)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-static void resize_row_u8(uint8_t *out, const uint8_t *in, int64_t width, const int32_t *first,
-                          const int32_t *count, const int32_t *weight, int64_t taps)
+/* `parts` holds each weight as high * 256 + low, so that products are of 16 bits (pmaddwd). Taps
+ * are padded with zeros to whole vectors, and the line behind its end, so that no loop has a
+ * remainder. */
+static void resize_row_u8(uint8_t *out, const uint8_t *in, int64_t in_width, int16_t *line,
+                          int64_t width, const int32_t *first, const int32_t *count,
+                          const int16_t *parts, int64_t taps)
 {
+    for (int64_t x = 0; x < in_width; x++)
+        line[x] = in[x];
     for (int64_t x = 0; x < width; x++) {
-        const uint8_t *pixel = in + first[x];
-        const int32_t *w = weight + x * taps, n = count[x];
-        int32_t sum = 1 << (RESIZE_BITS - 1);
-        for (int32_t k = 0; k < n; k++)
-            sum += pixel[k] * w[k];
-        out[x] = resize_clip(sum);
+        const int16_t *pixel = line + first[x], *high = parts + 2 * x * taps, *low = high + taps;
+        const int32_t n = (count[x] + RDX_RESIZE_LANES - 1) / RDX_RESIZE_LANES;
+        int32_t high_sum = 0, low_sum = 1 << (RESIZE_BITS - 1);
+        for (int32_t k = 0; k < n * RDX_RESIZE_LANES; k++) {
+            high_sum += pixel[k] * high[k];
+            low_sum += pixel[k] * low[k];
+        }
+        out[x] = resize_clip(high_sum * 256 + low_sum);
     }
 }
 
