@@ -253,7 +253,7 @@ SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const 
 {
     const rdx_ssim_window own = *window; /* stores cannot alias it */
     ssim_vector sum[SSIM_PAD / SSIM_WIDTH] = {0};
-    float one[SSIM_PAD];
+    float one[SSIM_PAD] = {0};
     for (int64_t start = 0; start < count; start += SSIM_PAD)
         for (int64_t v = 0; v < SSIM_PAD / SSIM_WIDTH; v++) {
             const int64_t x = start + v * SSIM_WIDTH;
