@@ -207,7 +207,7 @@ abi-baseline: $(SHARED)
 # ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
 .PHONY: asan ubsan tsan valgrind coverage
 SUB = +@$(MAKE) --no-print-directory
-SANITIZE = $(SUB) BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=20
+SANITIZE = $(SUB) BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
 asan:
 	$(call SANITIZE,-fsanitize=address) check-tests check-programs
 ubsan:
@@ -223,8 +223,8 @@ valgrind: $(TESTS)
 	tests/run.sh "$@" $(TESTS)
 
 coverage:
-	$(SUB) BUILD=build-coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' \
-	check-tests check-tiers check-programs
+	$(SUB) BUILD=build-coverage CFLAGS='-Og -g --coverage -fprofile-update=atomic' \
+	CK_TIMEOUT_MULTIPLIER=50 check-tests check-tiers check-programs
 	@tools/coverage.sh build-coverage
 
 # ---- demo, bench, lint, docs -------------------------------------------------------------------

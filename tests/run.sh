@@ -7,7 +7,7 @@
 label=$1
 shift
 export OPENBLAS_NUM_THREADS=1
-export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-5}"
+export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-15}"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 export WRAPPER logs
