@@ -411,6 +411,7 @@ static int reduce(settings *s, redux_context *context, const redux_dataset *data
     }
     redux_reduction_free(reduction, context);
     redux_tensor_release(&embeddings);
+    s->reduce.embeddings = NULL;
     return code;
 }
 

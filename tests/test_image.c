@@ -49,7 +49,7 @@ static void check_window(redux_dtype dtype, double slope, double intercept, doub
     ck_assert_redux_ok(redux_window_apply(&out, NULL, &stored, slope, intercept, slice));
     ck_assert_redux_ok(redux_window_apply(&range, NULL, &stored, slope, intercept, lung));
     for (int i = 0; i < H * W; i++) {
-        ck_assert_int_eq(((uint8_t *)out.data)[i], slice_window(values, H * W, i));
+        ck_assert_int_eq(((uint8_t *)out.data)[i], slice_window(values, (int64_t)H * W, i));
         const double expected = fmin(fmax((values[i] + 1350) / 1500, 0), 1);
         ck_assert_float_eq(((float *)range.data)[i], (float)expected);
     }
@@ -63,7 +63,7 @@ static void check_window(redux_dtype dtype, double slope, double intercept, doub
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
             ck_assert_int_eq(((uint8_t *)out.data)[x * H + H - 1 - y],
-                             slice_window(values, H * W, y * W + x));
+                             slice_window(values, (int64_t)H * W, (int64_t)y * W + x));
     redux_tensor_release(&out);
     redux_tensor_release(&range);
     redux_tensor_release(&wide);
@@ -250,19 +250,18 @@ END_TEST
 static int64_t check_hashes(const char *file, const redux_tensor *codes, const char *profile,
                             const char *hash)
 {
-    char line[256], name[128], line_profile[32], line_hash[32], hex[32], text[32];
-    int64_t slice, lines = 0;
+    char line[256], name[128], line_profile[32], line_hash[32], number[32], hex[32], text[32];
+    int64_t lines = 0;
     FILE *golden = fopen(HASH_GOLDEN, "r");
     ck_assert_ptr_nonnull(golden);
     while (fgets(line, sizeof line, golden) != NULL) {
-        long long number;
         ck_assert_int_eq(
-            sscanf(line, "%127s %31s %31s %lld %31s", name, line_profile, line_hash, &number, hex),
+            sscanf(line, "%127s %31s %31s %31s %31s", name, line_profile, line_hash, number, hex),
             5);
         if (strcmp(name, file) != 0 || strcmp(line_profile, profile) != 0 ||
             strcmp(line_hash, hash) != 0)
             continue;
-        slice = number;
+        const int64_t slice = strtoll(number, NULL, 10);
         ck_assert_int_lt(slice, codes->shape[0]);
         redux_hash_to_hex(text, (uint8_t *)codes->data + slice * 8, 8);
         ck_assert_str_eq(text, hex);
@@ -323,7 +322,7 @@ START_TEST(flat_images)
     ck_assert_redux_ok(redux_tensor_new(&image, NULL, REDUX_UINT8, 2, shape));
     ck_assert_redux_ok(redux_tensor_new(&wide, NULL, REDUX_FLOAT32, 2, shape));
     for (int grey = 0; grey < 256; grey += 15) {
-        memset(image.data, grey, 61 * 43);
+        memset(image.data, grey, (size_t)61 * 43);
         ck_assert_redux_ok(redux_tensor_copy(&wide, &image));
         for (redux_hash hash = REDUX_HASH_AVERAGE; hash <= REDUX_HASH_DCT; hash++) {
             hash_one(code, &image, hash);

@@ -256,7 +256,8 @@ static void random_images(redux_tensor *out, int64_t count, int64_t height, int6
         for (int64_t k = 0; k < height * width; k++) {
             key.sample = (uint64_t)(i * height * width + k);
             const double noise = redux_random_normal(&key, 0) * (double)(i % 4 * 3);
-            const double base = 128 + 90 * sin((double)(k + i / 4 * 31) / 9.0);
+            const int64_t phase = k + 31 * (i / 4);
+            const double base = 128 + 90 * sin((double)phase / 9.0);
             pixel[i * height * width + k] = (uint8_t)fmin(fmax(base + noise, 0), 255);
         }
 }
@@ -345,7 +346,7 @@ START_TEST(few_neighbours)
     ck_assert_redux_ok(redux_metric_new_hamming(&metric, NULL));
     ck_assert_redux_ok(redux_metric_nearest(index, scores, NULL, metric, &codes, &codes, 5));
     for (int q = 0; q < 3; q++) {
-        ck_assert_int_eq(index[q * 5], q);
+        ck_assert_int_eq(index[(size_t)q * 5], q);
         ck_assert(index[q * 5 + 2] >= 0 && index[q * 5 + 3] == -1 && index[q * 5 + 4] == -1);
         ck_assert(isnan(scores[q * 5 + 3]) && isnan(scores[q * 5 + 4]));
     }

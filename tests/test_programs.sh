@@ -103,6 +103,7 @@ for strategy in every-n hash ssim mi cosine entropy; do
 done
 check "header" test "$(head -n 1 "$work/hash.csv")" = \
     "source,slice,kept,witness_source,witness_slice,score"
+# shellcheck disable=SC2016 # $ is awk's
 # Every dropped slice has a kept witness within 6 bits, in the same volume.
 check "witnesses" awk -F, '
     NR > 1 { kept[$1 "," $2] = $3; row[NR] = $0 }

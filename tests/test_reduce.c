@@ -26,7 +26,7 @@ static void write_volumes(void)
                 for (int64_t x = 0; x < 33; x++) {
                     const redux_random_key key = {.seed = (uint64_t)v, .sample = (uint64_t)k};
                     const double wave = sin((double)x / 4 + (double)k / 3 + v) *
-                                        cos((double)y / 5 - (double)(k / 4) / 2);
+                                        cos((double)y / 5 - floor((double)k / 4) / 2);
                     *voxel++ = (int16_t)(400 * wave +
                                          20 * redux_random_normal(&key, (uint32_t)(y * 33 + x)));
                 }
@@ -223,7 +223,7 @@ START_TEST(greedy_is_the_papers_rule)
         {2, 6, 20}, {0.8, 0.6, 0.3}, {0.3, 0.25, 0.2}, {0.98, 0.9, 0.5}};
     static plain p;
     redux_dataset *dataset = open_volumes();
-    int64_t witness[MOST];
+    int64_t witness[MOST] = {0};
     for (int s = 0; s < 4; s++)
         for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++)
             for (redux_order order = REDUX_ORDER_ANATOMICAL; order <= REDUX_ORDER_LEXICOGRAPHIC;
@@ -255,7 +255,7 @@ static int descending(const void *a, const void *b)
 static double plain_budget(const plain *p, int64_t budget)
 {
     static double candidates[MOST * MOST];
-    int64_t count = 0, witness[MOST];
+    int64_t count = 0, witness[MOST] = {0};
     if (p->n <= budget)
         return (double)NAN;
     for (int64_t i = 0; i < p->n; i++)
@@ -275,7 +275,7 @@ static double plain_budget(const plain *p, int64_t budget)
 static void check_refill(const redux_reduction *reduction, const plain *p, const int64_t *witness,
                          int64_t budget)
 {
-    int64_t kept = 0, position[MOST];
+    int64_t kept = 0, position[MOST] = {0};
     redux_row rows[MOST];
     for (int64_t a = 0; a < p->n; a++) {
         position[p->order[a]] = a;
@@ -301,7 +301,7 @@ START_TEST(budgets_are_exact)
 {
     static plain p;
     redux_dataset *dataset = open_volumes();
-    int64_t witness[MOST];
+    int64_t witness[MOST] = {0};
     for (int s = 0; s < 4; s++)
         for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
             plain_setup(&p, dataset, greedy[s], scope, REDUX_ORDER_LEXICOGRAPHIC);
@@ -335,7 +335,7 @@ START_TEST(sweep_is_every_threshold)
 {
     enum { N = 40 };
     static plain p;
-    int64_t rises = 0, witness[MOST];
+    int64_t rises = 0, witness[MOST] = {0};
     for (uint64_t seed = 0; seed < 40; seed++) {
         const redux_random_key key = {.seed = seed};
         double keys[N * (N - 1) / 2];
@@ -379,7 +379,7 @@ START_TEST(budgets_of_many)
     const char *path = in_scratch("many/a.npy");
     ck_assert_int_eq(mkdir(in_scratch("many"), 0777), 0);
     ck_assert_redux_ok(redux_tensor_new(&arrays, NULL, REDUX_UINT8, 3, shape));
-    for (int64_t i = 0; i < N * 72; i++) {
+    for (int64_t i = 0; i < (int64_t)N * 72; i++) {
         const redux_random_key key = {.sample = (uint64_t)(i / 72 / 3)};
         const redux_random_key noise = {.seed = 1, .sample = (uint64_t)(i / 72)};
         ((uint8_t *)arrays.data)[i] = (uint8_t)(redux_random_below(&key, (uint32_t)(i % 72), 200) +
@@ -729,7 +729,8 @@ START_TEST(exports)
                 redux_volume_free(volume, NULL);
             }
             ck_assert_int_eq(read.dtype, expected.dtype);
-            ck_assert_mem_eq(read.data, expected.data, 40 * 33 * redux_dtype_size(read.dtype));
+            ck_assert_mem_eq(read.data, expected.data,
+                             (size_t)40 * 33 * redux_dtype_size(read.dtype));
             redux_tensor_release(&read);
             redux_tensor_release(&expected);
         }

@@ -48,7 +48,8 @@ static uint64_t random_u64(const redux_random_key *key, uint32_t index)
 {
     uint32_t block[4];
     stream_block(block, key, 0x80000000U | index / 2);
-    return (uint64_t)block[index % 2 * 2] | (uint64_t)block[index % 2 * 2 + 1] << 32;
+    const uint32_t *pair = index % 2 == 0 ? block : block + 2;
+    return (uint64_t)pair[0] | (uint64_t)pair[1] << 32;
 }
 
 double redux_random_uniform(const redux_random_key *key, uint32_t index)

@@ -6,7 +6,7 @@
 #include <redux/version.h>
 #include "base.h"
 
-static _Thread_local char message[1024];
+static _Thread_local char last_message[1024];
 
 const char *redux_status_string(redux_status status)
 {
@@ -35,21 +35,21 @@ const char *redux_status_string(redux_status status)
 
 const char *redux_error_message(void)
 {
-    return message;
+    return last_message;
 }
 
 void rdx_set_message(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    vsnprintf(last_message, sizeof last_message, format, arguments);
     va_end(arguments);
 }
 
-redux_status rdx_fail_again(redux_status status, const char *text)
+redux_status rdx_fail_again(redux_status status, const char *message)
 {
-    if (text != message)
-        snprintf(message, sizeof message, "%s", text);
+    if (message != last_message)
+        snprintf(last_message, sizeof last_message, "%s", message);
     return status;
 }
 

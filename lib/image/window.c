@@ -63,7 +63,6 @@ redux_dtype redux_window_dtype(redux_window window)
 
 /* What maps a value x to a grey value. */
 typedef struct mapping {
-    redux_window_kind kind;
     double slope, intercept;
     double low, span; /* SLICE: minimum and (max - min + 1e-5); RANGE: low and high - low */
 } mapping;
@@ -206,7 +205,7 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
                                 const redux_tensor *in, double slope, double intercept,
                                 redux_window window)
 {
-    mapping map = {window.kind, slope, intercept, window.low, window.high - window.low};
+    mapping map = {slope, intercept, window.low, window.high - window.low};
     double low, high;
     RDX_TRY(rdx_tensor_check(in, 2, 0, "in"));
     RDX_TRY(rdx_tensor_check(out, 2, redux_window_dtype(window), "out"));

@@ -8,6 +8,7 @@
 
 #define SIDE 8 /* hash_size: 64 bits */
 #define DCT_SIDE RDX_DCT_SIDE
+#define BITS 64.0
 
 static const struct {
     const char *name;
@@ -85,7 +86,7 @@ static void average_bits(uint8_t *code, const void *image, redux_dtype dtype)
     for (int i = 0; i < SIDE * SIDE; i++)
         sum += pixel(image, i, dtype);
     for (int i = 0; i < SIDE * SIDE; i++)
-        if (pixel(image, i, dtype) > sum / (SIDE * SIDE))
+        if (pixel(image, i, dtype) > sum / BITS)
             set_bit(code, i);
 }
 
@@ -128,8 +129,9 @@ static void make_cosines(rdx_hasher *hasher)
     static const double pi = 3.14159265358979323846;
     for (int k = 1; k < SIDE; k++) {
         const int step = k & -k, half = DCT_SIDE / 2 / step; /* folded log2(step) times */
+        const int odd = k / step;
         for (int n = 0; n < half; n++)
-            hasher->cosines[k][n] = cos(pi * (k / step) * (2 * n + 1) / (4 * half));
+            hasher->cosines[k][n] = cos(pi * odd * (2 * n + 1) / (4 * half));
     }
 }
 
@@ -151,9 +153,9 @@ static void dct_bits(const rdx_hasher *hasher, uint8_t *code, const void *image,
             columns[k * DCT_SIDE + x] = line[k];
     }
     for (int k = 0; k < SIDE; k++)
-        dct_line(hasher, low + k * SIDE, columns + k * DCT_SIDE, 1);
+        dct_line(hasher, &low[k * SIDE], &columns[k * DCT_SIDE], 1);
     memcpy(sorted, low, sizeof low);
-    qsort(sorted, SIDE * SIDE, sizeof *sorted, compare_doubles);
+    qsort(sorted, (size_t)SIDE * SIDE, sizeof *sorted, compare_doubles);
     const double median = (sorted[SIDE * SIDE / 2 - 1] + sorted[SIDE * SIDE / 2]) / 2;
     for (int i = 0; i < SIDE * SIDE; i++)
         if (low[i] > median)
@@ -261,8 +263,10 @@ static redux_status hash_task(int64_t index, void *user)
 redux_status redux_hash_compute(const redux_tensor *out, redux_context *context,
                                 const redux_tensor *images, const redux_hash_options *options)
 {
-    const bool one = images != NULL && images->ndim == 2;
     redux_tensor batch;
+    if (images == NULL || out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_compute: an argument is NULL");
+    const bool one = images->ndim == 2;
     RDX_TRY(rdx_tensor_check(images, one ? 2 : 3, 0, "images"));
     RDX_TRY(rdx_tensor_check(out, one ? 1 : 2, REDUX_UINT8, "out"));
     if (out->shape[out->ndim - 1] != SIDE * SIDE / 8 || !redux_tensor_is_contiguous(out) ||
@@ -319,6 +323,7 @@ redux_status redux_hash_from_hex(uint8_t *code, int64_t bytes, const char *text)
             return rdx_fail(REDUX_E_FORMAT, "'%s' holds '%c', which is no hex digit", text,
                             text[i]);
     for (int64_t i = 0; i < bytes; i++)
-        code[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        code[i] =
+            (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
     return REDUX_OK;
 }

@@ -214,6 +214,7 @@ static redux_status as_row(redux_tensor *row, const redux_tensor *item)
     return REDUX_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): tasks write through the job */
 redux_status redux_metric_one_to_many(double *scores, redux_context *context,
                                       const redux_metric *metric, const redux_tensor *one,
                                       const redux_tensor *many)
@@ -226,7 +227,7 @@ redux_status redux_metric_one_to_many(double *scores, redux_context *context,
     RDX_TRY(as_row(&row, one));
     RDX_TRY(rdx_metric_layout(metric, &row, &layout));
     RDX_TRY(rdx_metric_layout(metric, many, &other));
-    if (layout.dtype != other.dtype || layout.height != other.height || layout.width != other.width)
+    if (!rdx_same_layout(&layout, &other))
         return rdx_fail(REDUX_E_INVALID, "%s: items of %lld x %lld %s and of %lld x %lld %s",
                         metric->ops->name, (long long)layout.height, (long long)layout.width,
                         redux_dtype_name(layout.dtype), (long long)other.height,

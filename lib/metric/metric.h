@@ -72,6 +72,10 @@ redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_option
 redux_status rdx_mutual_information_table(redux_context *context, int64_t **out);
 
 /* metric.c */
+static inline bool rdx_same_layout(const rdx_layout *a, const rdx_layout *b)
+{
+    return a->dtype == b->dtype && a->height == b->height && a->width == b->width;
+}
 redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops);
 /* The layout of items: `items` with its first axis ([N, ...]); checks rank and dtype. */
 redux_status rdx_metric_layout(const redux_metric *metric, const redux_tensor *items,

@@ -274,7 +274,7 @@ redux_status redux_metric_nearest(int64_t *indices, double *scores, redux_contex
         return rdx_fail(REDUX_E_INVALID, "redux_metric_nearest: NULL, or k is %lld", (long long)k);
     RDX_TRY(rdx_metric_layout(metric, queries, &layout));
     RDX_TRY(rdx_metric_layout(metric, items, &other));
-    if (memcmp(&layout, &other, sizeof layout) != 0)
+    if (!rdx_same_layout(&layout, &other))
         return rdx_fail(REDUX_E_INVALID, "%s: queries and items differ in shape or dtype",
                         metric->ops->name);
     for (int64_t i = 0; i < queries->shape[0] * k; i++) {

@@ -92,7 +92,7 @@ redux_status redux_contact_sheet(const char *path, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_contact_sheet: %d columns, %d volumes",
                         (int)columns, (int)volumes);
     const int64_t most = RDX_MIN(reduction->summary.volumes, volumes);
-    const int64_t shape[3] = {most * CELL, columns * CELL, 3};
+    const int64_t shape[3] = {most * CELL, (int64_t)columns * CELL, 3};
     RDX_TRY(redux_tensor_new(&sheet, context, REDUX_UINT8, 3, shape));
     fill(&sheet, 0, 0, shape[0], shape[1], paper);
     redux_status status = REDUX_OK;

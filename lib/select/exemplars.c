@@ -68,8 +68,8 @@ int64_t redux_exemplars_count(const redux_exemplars *exemplars)
 static redux_status new_chunk(redux_exemplars *set, redux_context *context)
 {
     const int64_t most = RDX_MAX((int64_t)(CHUNK_BYTES / set->layout.item_bytes), 1);
-    const int64_t wanted =
-        set->chunk_count == 0 ? CHUNK_ITEMS : 2 * set->chunks[set->chunk_count - 1].capacity;
+    const chunk *last = set->chunk_count == 0 ? NULL : &set->chunks[set->chunk_count - 1];
+    const int64_t wanted = last == NULL ? CHUNK_ITEMS : 2 * last->capacity;
     void *block = set->chunks;
     redux_status status = rdx_grow(context, &block, &set->chunk_capacity, set->chunk_count,
                                    set->chunk_count + 1, sizeof *set->chunks);
@@ -233,7 +233,7 @@ static redux_status settle_layout(redux_exemplars *set, redux_context *context,
     void *block;
     RDX_TRY(rdx_metric_layout(set->metric, items, &layout));
     if (set->has_layout) {
-        if (memcmp(&layout, &set->layout, sizeof layout) != 0)
+        if (!rdx_same_layout(&layout, &set->layout))
             return rdx_fail(REDUX_E_INVALID, "items of %lld x %lld %s after %lld x %lld %s",
                             (long long)layout.height, (long long)layout.width,
                             redux_dtype_name(layout.dtype), (long long)set->layout.height,

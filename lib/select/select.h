@@ -18,7 +18,7 @@
 #include "metric/hash.h"
 #include "metric/metric.h"
 
-#define RDX_DESCRIPTOR_LENGTH (REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)
+#define RDX_DESCRIPTOR_LENGTH ((int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)
 
 typedef struct rdx_skip {
     char *source, *reason;
