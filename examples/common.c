@@ -66,6 +66,43 @@ int data_error(void)
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 
+int parse_options(int count, char **arguments, const struct option *options, const char *help,
+                  set_option_fn set, void *settings, bool *done)
+{
+    int option, code = EXIT_OK;
+    opterr = 0;
+    while (code == EXIT_OK && (option = getopt_long(count, arguments, ":", options, NULL)) != -1) {
+        if (option == ':')
+            return usage_error("%s needs a value", arguments[optind - 1]);
+        if (option == '?')
+            return usage_error("unknown option %s", arguments[optind - 1]);
+        if (option == 'h' || option == 'V') {
+            if (option == 'h')
+                fputs(help, stdout);
+            else
+                printf("%s %s\n", program_name, redux_version_string());
+            *done = true;
+            return EXIT_OK;
+        }
+        code = set(settings, option, optarg);
+    }
+    return code;
+}
+
+int set_window(redux_window *window, const char *text)
+{
+    if (redux_window_parse(window, text) != REDUX_OK)
+        return usage_error("--window: %s", redux_error_message());
+    return EXIT_OK;
+}
+
+int set_threads(int64_t *threads, const char *text)
+{
+    if (!parse_integer(threads, text, 0, 4096))
+        return usage_error("--threads '%s': a whole number, 0 to 4096", text);
+    return EXIT_OK;
+}
+
 bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high)
 {
     char *end;

@@ -3,6 +3,7 @@
 #ifndef REDUX_EXAMPLES_COMMON_H
 #define REDUX_EXAMPLES_COMMON_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <redux.h>
@@ -21,6 +22,16 @@ void program_start(const char *name, char **arguments);
 int usage_error(const char *format, ...) REDUX_PRINTF(1, 2);
 /* "NAME: " and libredux's message on stderr; EXIT_DATA, or EXIT_INTERRUPTED after Ctrl-C. */
 int data_error(void);
+
+/* All long options: `set` takes each (its `val`) with its value and returns an exit code. --help
+ * ('h') and --version ('V') are answered here, and *done is set. Afterwards optind is the first
+ * input. */
+typedef int (*set_option_fn)(void *settings, int option, const char *text);
+int parse_options(int count, char **arguments, const struct option *options, const char *help,
+                  set_option_fn set, void *settings, bool *done);
+/* What two programs and more have in common: --window, --threads. */
+int set_window(redux_window *window, const char *text);
+int set_threads(int64_t *threads, const char *text);
 
 /* Whole text as a number; false (and no message) if it is none or out of range. */
 bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high);

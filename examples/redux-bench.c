@@ -4,7 +4,6 @@
  * Each path is repeated until a sample takes long enough to be timed; the median of several samples
  * is shown, with the fastest and slowest. Images are synthetic: a disc of tissue with structure and
  * noise on a dark ground, like a CT slice. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -467,52 +466,48 @@ static redux_status run_all(bench *b, char **files, int count, bool json)
     return REDUX_OK;
 }
 
+typedef struct settings {
+    int64_t threads;
+    bool json;
+} settings;
+
+static int set_option(void *user, int option, const char *text)
+{
+    settings *s = user;
+    if (option == 't')
+        return set_threads(&s->threads, text);
+    s->json =
+        s->json || option == 'j'; /* without a progress bar there is nothing to be quiet about */
+    return EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
-    enum { THREADS = 256, JSON, QUIET, HELP, VERSION };
     static const struct option options[] = {
-        {"threads", required_argument, NULL, THREADS}, {"json", no_argument, NULL, JSON},
-        {"quiet", no_argument, NULL, QUIET},           {"help", no_argument, NULL, HELP},
-        {"version", no_argument, NULL, VERSION},       {NULL, 0, NULL, 0}};
+        {"threads", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
+    settings s = {0, false};
     bench b = {.context = NULL};
-    bool json = false;
-    int64_t threads = 0;
+    bool done = false;
     char cpu[128];
-    int option;
 
     program_start("redux-bench", argv);
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-        switch (option) {
-        case THREADS:
-            if (!parse_integer(&threads, optarg, 0, 4096))
-                return usage_error("--threads: '%s' is no number from 0 to 4096", optarg);
-            break;
-        case JSON:
-            json = true;
-            break;
-        case QUIET:
-            break;
-        case HELP:
-            fputs(help, stdout);
-            return EXIT_OK;
-        case VERSION:
-            printf("redux-bench %s\n", redux_version_string());
-            return EXIT_OK;
-        default:
-            return EXIT_USAGE;
-        }
-
-    if (new_context(&b.context, threads, true) != REDUX_OK)
+    const int wrong = parse_options(argc, argv, options, help, set_option, &s, &done);
+    if (wrong != EXIT_OK || done)
+        return wrong;
+    if (new_context(&b.context, s.threads, true) != REDUX_OK)
         return data_error();
     cpu_name(cpu, sizeof cpu);
     printf(
-        json ? "{\n  \"version\": \"%s\",\n  \"cpu\": \"%s\",\n  \"tier\": \"%s\",\n  \"threads\": "
-               "%d,\n  \"rates\": ["
-             : "libredux %s on %s, tier %s, threads %d\nmedian of 7; slowest and fastest against "
-               "it\n\n",
+        s.json
+            ? "{\n  \"version\": \"%s\",\n  \"cpu\": \"%s\",\n  \"tier\": \"%s\",\n  \"threads\": "
+              "%d,\n  \"rates\": ["
+            : "libredux %s on %s, tier %s, threads %d\nmedian of 7; slowest and fastest against "
+              "it\n\n",
         redux_version_string(), cpu, redux_cpu_tier(), redux_context_threads(b.context));
-    const redux_status status = run_all(&b, argv + optind, argc - optind, json);
-    if (json && status == REDUX_OK)
+    const redux_status status = run_all(&b, argv + optind, argc - optind, s.json);
+    if (s.json && status == REDUX_OK)
         printf("\n  ]\n}\n");
     const int code = status == REDUX_OK ? EXIT_OK : data_error();
     free_data(&b);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * redux-compare: every metric between two slices. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,26 +195,23 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
 };
 
-static int set_option(settings *s, int option, const char *text)
+static int set_option(void *user, int option, const char *text)
 {
+    settings *s = user;
     int64_t bins;
     switch (option) {
     case 'm':
         s->metrics = text;
         return check_metrics(text);
     case 'w':
-        if (redux_window_parse(&s->window, text) != REDUX_OK)
-            return usage_error("--window: %s", redux_error_message());
-        return EXIT_OK;
+        return set_window(&s->window, text);
     case 'b':
         if (!parse_integer(&bins, text, 2, 256))
             return usage_error("--bins '%s': a whole number, 2 to 256", text);
         s->histogram.bins = (int32_t)bins;
         return EXIT_OK;
     case 't':
-        if (!parse_integer(&s->threads, text, 0, 4096))
-            return usage_error("--threads '%s': a whole number, 0 to 4096", text);
-        return EXIT_OK;
+        return set_threads(&s->threads, text);
     default:
         s->quiet = true;
         return EXIT_OK;
@@ -224,25 +220,10 @@ static int set_option(settings *s, int option, const char *text)
 
 static int parse_arguments(settings *s, int count, char **arguments, bool *done)
 {
-    int option, code = EXIT_OK;
-    opterr = 0;
-    while (code == EXIT_OK &&
-           (option = getopt_long(count, arguments, ":", long_options, NULL)) != -1) {
-        if (option == ':')
-            return usage_error("%s needs a value", arguments[optind - 1]);
-        if (option == '?')
-            return usage_error("unknown option %s", arguments[optind - 1]);
-        if (option == 'h' || option == 'V') {
-            if (option == 'h')
-                fputs(help, stdout);
-            else
-                printf("redux-compare %s\n", redux_version_string());
-            *done = true;
-            return EXIT_OK;
-        }
-        code = set_option(s, option, optarg);
-    }
-    if (code == EXIT_OK && count - optind != 2)
+    const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
+    if (code != EXIT_OK || *done)
+        return code;
+    if (count - optind != 2)
         return usage_error("two inputs are compared, not %d", count - optind);
     return code;
 }

@@ -2,7 +2,6 @@
  * redux-demo: all strategies on one folder of volumes, as a table, with manifests and a contact
  * sheet. Also a worked example of the library: each step is one call. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +61,24 @@ static redux_status reduce(redux_context *context, char **inputs, int count,
     return status;
 }
 
+typedef struct settings {
+    const char *folder;
+    int64_t threads;
+    bool quiet;
+} settings;
+
+static int set_option(void *user, int option, const char *text)
+{
+    settings *s = user;
+    if (option == 't')
+        return set_threads(&s->threads, text);
+    if (option == 'o')
+        s->folder = text;
+    else
+        s->quiet = true;
+    return EXIT_OK;
+}
+
 int main(int count, char **arguments)
 {
     static const struct option long_options[] = {
@@ -69,49 +86,30 @@ int main(int count, char **arguments)
         {"quiet", no_argument, NULL, 'q'},     {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},   {NULL, 0, NULL, 0},
     };
-    const char *folder = "demo";
+    settings s = {.folder = "demo"};
     redux_context *context = NULL;
-    int64_t threads = 0;
-    bool quiet = false;
-    int option;
+    bool done = false;
     program_start("redux-demo", arguments);
-    opterr = 0;
-    while ((option = getopt_long(count, arguments, ":", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        if (option == 'V') {
-            printf("redux-demo %s\n", redux_version_string());
-            return EXIT_OK;
-        }
-        if (option == ':' || option == '?')
-            return usage_error("%s: unknown, or needs a value", arguments[optind - 1]);
-        if (option == 'o')
-            folder = optarg;
-        if (option == 'q')
-            quiet = true;
-        if (option == 't' && !parse_integer(&threads, optarg, 0, 4096))
-            return usage_error("--threads '%s': a whole number, 0 to 4096", optarg);
-    }
+    int code = parse_options(count, arguments, long_options, help, set_option, &s, &done);
+    if (code != EXIT_OK || done)
+        return code;
     if (optind == count)
         return usage_error("no input");
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "%s: %s: %s\n", program_name, folder, strerror(errno));
+    if (mkdir(s.folder, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "%s: %s: %s\n", program_name, s.folder, strerror(errno));
         return EXIT_DATA;
     }
-    if (new_context(&context, threads, quiet) != REDUX_OK)
+    if (new_context(&context, s.threads, s.quiet) != REDUX_OK)
         return data_error();
     printf("%-10s %6s              %5s      %s\n", "strategy", "kept", "", "time");
-    int code = EXIT_OK;
-    for (int s = REDUX_STRATEGY_ALL; s <= REDUX_STRATEGY_ENTROPY && code == EXIT_OK; s++)
-        if (reduce(context, arguments + optind, count - optind, (redux_strategy)s, folder) !=
+    for (int i = REDUX_STRATEGY_ALL; i <= REDUX_STRATEGY_ENTROPY && code == EXIT_OK; i++)
+        if (reduce(context, arguments + optind, count - optind, (redux_strategy)i, s.folder) !=
             REDUX_OK)
             code = data_error();
     redux_context_free(context);
     if (code == EXIT_OK)
         printf("\nManifests:     %s/*.csv (with .json: parameters, inputs, counts)\n"
                "Contact sheet: %s/kept-and-dropped.png (hash: kept slices framed green)\n",
-               folder, folder);
+               s.folder, s.folder);
     return code;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * redux-hash: perceptual hashes of slices and pictures, one line each. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include "common.h"
@@ -40,8 +39,9 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
 };
 
-static int set_option(settings *s, int option, const char *text)
+static int set_option(void *user, int option, const char *text)
 {
+    settings *s = user;
     switch (option) {
     case 'a':
         if (redux_hash_parse(&s->hash.hash, text) != REDUX_OK)
@@ -52,13 +52,9 @@ static int set_option(settings *s, int option, const char *text)
             return usage_error("--profile: %s", redux_error_message());
         return EXIT_OK;
     case 'w':
-        if (redux_window_parse(&s->window, text) != REDUX_OK)
-            return usage_error("--window: %s", redux_error_message());
-        return EXIT_OK;
+        return set_window(&s->window, text);
     case 't':
-        if (!parse_integer(&s->threads, text, 0, 4096))
-            return usage_error("--threads '%s': a whole number, 0 to 4096", text);
-        return EXIT_OK;
+        return set_threads(&s->threads, text);
     default:
         s->quiet = true;
         return EXIT_OK;
@@ -67,28 +63,12 @@ static int set_option(settings *s, int option, const char *text)
 
 static int parse_arguments(settings *s, int count, char **arguments, bool *done)
 {
-    int option, code = EXIT_OK;
-    opterr = 0;
-    while (code == EXIT_OK &&
-           (option = getopt_long(count, arguments, ":", long_options, NULL)) != -1) {
-        if (option == ':')
-            return usage_error("%s needs a value", arguments[optind - 1]);
-        if (option == '?')
-            return usage_error("unknown option %s", arguments[optind - 1]);
-        if (option == 'h' || option == 'V') {
-            if (option == 'h')
-                fputs(help, stdout);
-            else
-                printf("redux-hash %s\n", redux_version_string());
-            *done = true;
-            return EXIT_OK;
-        }
-        code = set_option(s, option, optarg);
-    }
-    if (code == EXIT_OK && optind == count)
+    const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
+    if (code != EXIT_OK || *done)
+        return code;
+    if (optind == count)
         return usage_error("no input");
-    if (code == EXIT_OK && s->hash.profile == REDUX_PROFILE_PAPER_HASH &&
-        s->window.kind == REDUX_WINDOW_RANGE)
+    if (s->hash.profile == REDUX_PROFILE_PAPER_HASH && s->window.kind == REDUX_WINDOW_RANGE)
         return usage_error("profile paper-hash windows by slice: use --profile imagehash");
     return code;
 }

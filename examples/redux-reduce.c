@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * redux-reduce: which slices to keep, and why each other one goes. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,9 +79,7 @@ enum {
     OPTION_JSON,
     OPTION_ON_ERROR,
     OPTION_THREADS,
-    OPTION_QUIET,
-    OPTION_HELP,
-    OPTION_VERSION
+    OPTION_QUIET
 };
 
 static const struct option long_options[] = {
@@ -106,8 +103,8 @@ static const struct option long_options[] = {
     {"on-error", required_argument, NULL, OPTION_ON_ERROR},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
 };
 
@@ -147,9 +144,7 @@ static int set_metric_option(settings *s, int option, const char *text)
     int64_t number;
     switch (option) {
     case OPTION_WINDOW:
-        if (redux_window_parse(&s->reduce.window, text) != REDUX_OK)
-            return usage_error("--window: %s", redux_error_message());
-        return EXIT_OK;
+        return set_window(&s->reduce.window, text);
     case OPTION_HASH:
         if (redux_hash_parse(&s->reduce.hash, text) != REDUX_OK)
             return usage_error("--hash: %s", redux_error_message());
@@ -245,9 +240,7 @@ static int set_output_option(settings *s, int option, const char *text)
         s->quiet = true;
         return EXIT_OK;
     default:
-        if (!parse_integer(&s->threads, text, 0, 4096))
-            return wrong_value("threads", text, "a whole number, 0 to 4096");
-        return EXIT_OK;
+        return set_threads(&s->threads, text);
     }
 }
 
@@ -278,36 +271,24 @@ static int check_settings(settings *s)
     return s->manifest == NULL ? EXIT_OK : settle_json_path(s);
 }
 
+static int set_option(void *user, int option, const char *text)
+{
+    settings *s = user;
+    if (option <= OPTION_ORDER)
+        return set_choice_option(s, option, text);
+    if (option <= OPTION_FRAME)
+        return set_metric_option(s, option, text);
+    return set_output_option(s, option, text);
+}
+
 /* Sets *done when there is nothing more to do (--help, --version). */
 static int parse_arguments(settings *s, int count, char **arguments, bool *done)
 {
-    int option, code = EXIT_OK;
-    opterr = 0;
-    while (code == EXIT_OK &&
-           (option = getopt_long(count, arguments, ":", long_options, NULL)) != -1) {
-        if (option == OPTION_HELP) {
-            printf(help, REDUX_DEFAULT_SSIM, REDUX_DEFAULT_MI, REDUX_DEFAULT_COSINE,
-                   REDUX_DEFAULT_EVERY_N, REDUX_DEFAULT_ENTROPY);
-            *done = true;
-            return EXIT_OK;
-        }
-        if (option == OPTION_VERSION) {
-            printf("redux-reduce %s\n", redux_version_string());
-            *done = true;
-            return EXIT_OK;
-        }
-        if (option == ':')
-            return usage_error("%s needs a value", arguments[optind - 1]);
-        if (option == '?')
-            return usage_error("unknown option %s", arguments[optind - 1]);
-        if (option <= OPTION_ORDER)
-            code = set_choice_option(s, option, optarg);
-        else if (option <= OPTION_FRAME)
-            code = set_metric_option(s, option, optarg);
-        else
-            code = set_output_option(s, option, optarg);
-    }
-    if (code != EXIT_OK)
+    char help_text[sizeof help + 100];
+    snprintf(help_text, sizeof help_text, help, REDUX_DEFAULT_SSIM, REDUX_DEFAULT_MI,
+             REDUX_DEFAULT_COSINE, REDUX_DEFAULT_EVERY_N, REDUX_DEFAULT_ENTROPY);
+    const int code = parse_options(count, arguments, long_options, help_text, set_option, s, done);
+    if (code != EXIT_OK || *done)
         return code;
     if (optind == count)
         return usage_error("no input");
