@@ -24,7 +24,7 @@ static redux_status reduce(redux_context *context, char **inputs, int count,
     redux_reduce_summary summary = {.struct_size = sizeof summary};
     redux_dataset *dataset = NULL;
     redux_reduction *reduction = NULL;
-    char path[4200];
+    char path[4200], json[4200];
 
     progress_label(redux_strategy_name(strategy));
     options.strategy = strategy;
@@ -45,12 +45,9 @@ static redux_status reduce(redux_context *context, char **inputs, int count,
                100 * (double)summary.kept / (double)summary.slices, seconds,
                (double)summary.slices / seconds);
         fflush(stdout);
-        snprintf(path, sizeof path, "%s/%s.json", folder, redux_strategy_name(strategy));
-        status = redux_summary_save(path, context, reduction, seconds);
-    }
-    if (status == REDUX_OK) {
         snprintf(path, sizeof path, "%s/%s.csv", folder, redux_strategy_name(strategy));
-        status = redux_manifest_save(path, context, reduction);
+        snprintf(json, sizeof json, "%s/%s.json", folder, redux_strategy_name(strategy));
+        status = redux_results_save(path, json, context, reduction, seconds);
     }
     if (status == REDUX_OK && strategy == REDUX_STRATEGY_HASH) {
         snprintf(path, sizeof path, "%s/kept-and-dropped.png", folder);

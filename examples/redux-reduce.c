@@ -339,8 +339,7 @@ static int write_results(const settings *s, redux_context *context,
         return data_error();
     progress_label(NULL);
     if (s->manifest != NULL &&
-        (redux_summary_save(s->json_path, context, reduction, seconds) != REDUX_OK ||
-         redux_manifest_save(s->manifest, context, reduction) != REDUX_OK))
+        redux_results_save(s->manifest, s->json_path, context, reduction, seconds) != REDUX_OK)
         return data_error();
     if (s->json)
         return finish_stdout(redux_summary_write(context, reduction, seconds, write_stdout, NULL));

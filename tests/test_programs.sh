@@ -180,6 +180,9 @@ check "skip with nothing left" exits 1 "" "$reduce" --on-error skip "$work/bad"
 check "skip and a budget" keeps 5 "$reduce" --quiet --on-error skip --keep 5 $scan "$work/bad"
 
 check "manifest in no folder" exits 1 "nowhere" "$reduce" --manifest "$work/nowhere/m.csv" $scan
+mkdir "$work/m.json.d" && ln -s "$work/m.json.d" "$work/pair.json"
+check "no summary, no manifest" exits 1 "pair.json" "$reduce" --manifest "$work/pair.csv" $scan
+check "no manifest without its summary" test ! -e "$work/pair.csv"
 check "export over a file" exits 1 "words.txt" "$reduce" --export "$work/none/words.txt" $scan
 if [ -e /dev/full ]; then
     check "full standard output" bash -c "! '$reduce' --quiet $scan >/dev/full 2>/dev/null"

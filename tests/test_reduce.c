@@ -754,6 +754,13 @@ START_TEST(exports)
     redux_tensor_release(&sheet);
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_save("/nonexistent/a.csv", NULL, reduction));
     ck_assert_redux_ok(redux_summary_save(in_scratch("m.json"), NULL, reduction, 1.5));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_results_save(in_scratch("pair.csv"), "/nonexistent/a",
+                                                          NULL, reduction, 1.5));
+    ck_assert_int_eq(access(in_scratch("pair.csv"), F_OK), -1);
+    ck_assert_redux_ok(
+        redux_results_save(in_scratch("pair.csv"), in_scratch("pair.json"), NULL, reduction, 1.5));
+    ck_assert_int_eq(access(in_scratch("pair.csv"), F_OK), 0);
+    ck_assert_int_eq(access(in_scratch("pair.json"), F_OK), 0);
     redux_reduction_free(reduction, NULL);
     redux_dataset_free(dataset);
 }

@@ -189,6 +189,13 @@ REDUX_API redux_status redux_summary_write(redux_context *context, const redux_r
 REDUX_API redux_status redux_summary_save(const char *path, redux_context *context,
                                           const redux_reduction *reduction, double seconds);
 
+/** redux_manifest_save and redux_summary_save together: both files, or (where writing one of them
+ *  fails) neither. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such folder), REDUX_E_INVALID,
+ *  REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_results_save(const char *manifest, const char *summary,
+                                          redux_context *context, const redux_reduction *reduction,
+                                          double seconds);
+
 /** Form of exported slices. */
 typedef enum redux_export_format {
     REDUX_EXPORT_PNG = 0, /**< one 8-bit picture a slice, windowed */

@@ -118,3 +118,34 @@ redux_status redux_manifest_save(const char *path, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_manifest_save: an argument is NULL");
     return rdx_save(path, context, produce, reduction);
 }
+
+/* A file whose text was produced; what it could not hold is seen now, not when it is committed. */
+static redux_status begin_and_produce(rdx_file *file, const char *path, redux_context *context,
+                                      rdx_produce_fn produce_text, const void *user)
+{
+    RDX_TRY(rdx_file_begin(file, context, path));
+    const rdx_writer writer = {write_to_stream, file->stream};
+    redux_status status = produce_text(context, &writer, user);
+    if (status == REDUX_OK && (fflush(file->stream) != 0 || ferror(file->stream)))
+        status = rdx_file_commit(file); /* fails, and says why */
+    if (status != REDUX_OK)
+        rdx_file_abort(file);
+    return status;
+}
+
+redux_status redux_results_save(const char *manifest, const char *summary, redux_context *context,
+                                const redux_reduction *reduction, double seconds)
+{
+    const rdx_summary_request request = {reduction, seconds};
+    rdx_file csv, json;
+    if (manifest == NULL || summary == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_results_save: an argument is NULL");
+    RDX_TRY(begin_and_produce(&csv, manifest, context, produce, reduction));
+    redux_status status = begin_and_produce(&json, summary, context, rdx_produce_summary, &request);
+    if (status == REDUX_OK)
+        status = rdx_file_commit(&json);
+    if (status == REDUX_OK)
+        status = rdx_file_commit(&csv);
+    rdx_file_abort(&csv);
+    return status;
+}

@@ -140,6 +140,13 @@ void rdx_format_double(char *text, double value);
 /* Runs `produce` into a file, whole or not at all. */
 typedef redux_status (*rdx_produce_fn)(redux_context *context, const rdx_writer *writer,
                                        const void *user);
+/* summary.c: `user` is a rdx_summary_request. */
+typedef struct rdx_summary_request {
+    const redux_reduction *reduction;
+    double seconds;
+} rdx_summary_request;
+redux_status rdx_produce_summary(redux_context *context, const rdx_writer *writer,
+                                 const void *user);
 redux_status rdx_save(const char *path, redux_context *context, rdx_produce_fn produce,
                       const void *user);
 

@@ -155,20 +155,15 @@ static json_t *counts_json(const redux_reduction *reduction)
     return json;
 }
 
-typedef struct summary_request {
-    const redux_reduction *reduction;
-    double seconds;
-} summary_request;
-
 static int dump(const char *buffer, size_t size, void *user)
 {
     const rdx_writer *writer = user;
     return writer->write(buffer, size, writer->user);
 }
 
-static redux_status produce(redux_context *context, const rdx_writer *writer, const void *user)
+redux_status rdx_produce_summary(redux_context *context, const rdx_writer *writer, const void *user)
 {
-    const summary_request *request = user;
+    const rdx_summary_request *request = user;
     const redux_reduction *reduction = request->reduction;
     json_t *inputs = json_array();
     redux_status status = inputs_json(inputs, context, reduction);
@@ -199,17 +194,17 @@ redux_status redux_summary_write(redux_context *context, const redux_reduction *
                                  double seconds, redux_write_fn write, void *user)
 {
     const rdx_writer writer = {write, user};
-    const summary_request request = {reduction, seconds};
+    const rdx_summary_request request = {reduction, seconds};
     if (reduction == NULL || write == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_summary_write: an argument is NULL");
-    return produce(context, &writer, &request);
+    return rdx_produce_summary(context, &writer, &request);
 }
 
 redux_status redux_summary_save(const char *path, redux_context *context,
                                 const redux_reduction *reduction, double seconds)
 {
-    const summary_request request = {reduction, seconds};
+    const rdx_summary_request request = {reduction, seconds};
     if (path == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_summary_save: an argument is NULL");
-    return rdx_save(path, context, produce, &request);
+    return rdx_save(path, context, rdx_produce_summary, &request);
 }
