@@ -200,6 +200,7 @@ static redux_reduction *run(const redux_dataset *dataset, const redux_reduce_opt
     redux_context *context;
     redux_reduction *reduction;
     context_options.threads = threads;
+    context_options.flags = REDUX_CONTEXT_OWNS_BLAS; /* its threads and ours would fight */
     ck_assert_redux_ok(redux_context_new(&context, &context_options));
     ck_assert_redux_ok(redux_reduce(&reduction, context, dataset, options));
     redux_context_free(context);
