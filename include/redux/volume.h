@@ -73,8 +73,7 @@ typedef struct redux_volume_info {
  *  once, by its .hdr. Headers are read and checked.
  *  The caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input),
  *  REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with
- *  skip_errors only REDUX_E_NOT_FOUND when nothing is left, REDUX_E_NO_MEMORY and
- *  REDUX_E_CANCELLED. Since 0.1. */
+ *  skip_errors only REDUX_E_NOT_FOUND when nothing is left and REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);
