@@ -258,10 +258,10 @@ static int settle_json_path(settings *s)
 
 static int check_settings(settings *s)
 {
-    const redux_tensor placeholder = REDUX_TENSOR_INIT;
+    const redux_tensor not_read_yet = REDUX_TENSOR_INIT;
     redux_reduce_options probe = s->reduce;
     if (s->embeddings != NULL)
-        probe.embeddings = &placeholder;
+        probe.embeddings = &not_read_yet;
     if (redux_reduce_check(&probe) != REDUX_OK)
         return usage_error("%s", redux_error_message());
     if (s->has_format && s->export_folder == NULL)

@@ -23,7 +23,7 @@ static redux_status settle(finder *f, const char *path, redux_status status)
         status == REDUX_E_CANCELLED)
         return status;
     snprintf(reason, sizeof reason, "%s", redux_error_message());
-    rdx_log(f->context, REDUX_LOG_WARNING, "left out: %s", reason);
+    rdx_log(f->context, REDUX_LOG_INFO, "left out: %s", reason);
     return rdx_dataset_skip(f->dataset, f->context, path, reason);
 }
 
