@@ -4,11 +4,13 @@
 #define REDUX_H
 
 #include <redux/array.h>
+#include <redux/calibrate.h>
 #include <redux/context.h>
 #include <redux/entropy.h>
 #include <redux/exemplars.h>
 #include <redux/export.h>
 #include <redux/hash.h>
+#include <redux/manifest.h>
 #include <redux/metric.h>
 #include <redux/picture.h>
 #include <redux/random.h>

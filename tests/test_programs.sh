@@ -211,5 +211,11 @@ check "Ctrl-C leaves nothing" test -z "$(find "$work" -name '*redux-tmp*')"
 check "demo" test -s "$work/demo/kept-and-dropped.png" -a -s "$work/demo/entropy.json"
 check "demo's table" test "$(grep -c ' slices/s' "$work/out")" = 7
 
+# One part a subject: each uses the functions and variables above.
+for part in tests/programs_*.sh; do
+    # shellcheck source=/dev/null
+    [ ! -f "$part" ] || . "./$part"
+done
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -580,7 +580,7 @@ START_TEST(options_that_make_no_sense)
     REFUSED(o.threshold = 6.5);
     REFUSED(o.threshold = 65);
     REFUSED(o.threshold = -1);
-    REFUSED(o.strategy = (redux_strategy)7);
+    REFUSED(o.strategy = (redux_strategy)99);
     REFUSED(o.strategy = REDUX_STRATEGY_ALL; o.threshold = 1);
     REFUSED(o.strategy = REDUX_STRATEGY_ALL; o.keep_count = 3);
     REFUSED(o.strategy = REDUX_STRATEGY_SSIM; o.threshold = 1.5);

@@ -35,6 +35,36 @@ REDUX_API redux_status redux_metric_new_ssim(redux_metric **out, redux_context *
  *  itself included. */
 REDUX_API redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context);
 
+/** A metric of the caller's own. Items are the rows of a tensor; `one` and the items of a pair lack
+ *  its first axis. The functions are called on several threads at once and get C-contiguous tensors
+ *  (`many`: rows may lie further apart than they are long) of the items' own shape and dtype, which
+ *  they must not keep. A score of NaN means: not redundant with each other. Set it up with
+ *  REDUX_CUSTOM_METRIC_INIT. */
+typedef struct redux_custom_metric {
+    size_t struct_size;
+    const char *name;    /**< for messages; must outlive the metric */
+    int32_t is_distance; /**< 1: smaller scores mean more alike */
+    int32_t item_axes;   /**< 2 (default): slices, [H, W]; 1: vectors or codes, [D] */
+    /** The score of two items; in a reduction `a` is the kept or earlier one. Not symmetric: what
+     *  depends on the order of a pair says which one comes first. */
+    double (*pair)(const redux_tensor *a, const redux_tensor *b, void *user);
+    /** The scores of `one` with every row of `many`, `one` in the place of `b`; the same bits as
+     *  `pair`. NULL: by `pair`. */
+    void (*one_to_many)(double *scores, const redux_tensor *one, const redux_tensor *many,
+                        void *user);
+    void *user; /**< handed to both; must outlive the metric */
+} redux_custom_metric;
+
+#define REDUX_CUSTOM_METRIC_INIT                                                                   \
+    {                                                                                              \
+        sizeof(redux_custom_metric), "custom", 0, 2, NULL, NULL, NULL                              \
+    }
+
+/** Makes it a metric like any other: for pairs, nearest, exemplars and redux_reduce. Errors:
+ *  REDUX_E_INVALID (no `pair`, item_axes), REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_metric_new_custom(redux_metric **out, redux_context *context,
+                                               const redux_custom_metric *definition);
+
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_metric_free(redux_metric *metric, redux_context *context);
 

@@ -3,14 +3,16 @@
 #ifndef REDUX_REDUCE_H
 #define REDUX_REDUCE_H
 
+#include <redux/calibrate.h>
 #include <redux/hash.h>
+#include <redux/manifest.h>
 #include <redux/metric.h>
 #include <redux/volume.h>
 #include <redux/window.h>
 
 REDUX_BEGIN_DECLS
 
-/** The paper's strategies (section 3.2), and entropy. Values are pinned. */
+/** The paper's strategies (section 3.2) and others. Values are pinned. */
 typedef enum redux_strategy {
     REDUX_STRATEGY_ALL = 0,     /**< keeps every slice */
     REDUX_STRATEGY_EVERY_N = 1, /**< every n-th slice, from the first */
@@ -19,8 +21,39 @@ typedef enum redux_strategy {
     REDUX_STRATEGY_MI = 4,      /**< greedy, scikit-learn's arithmetic NMI */
     REDUX_STRATEGY_COSINE = 5,  /**< greedy, cosine of embeddings (without any: of `pixels`, the
                                      slice area-averaged to 16 x 16 with its mean removed) */
-    REDUX_STRATEGY_ENTROPY = 6  /**< drops slices of low Shannon entropy */
+    REDUX_STRATEGY_ENTROPY = 6, /**< drops slices of low Shannon entropy */
+    REDUX_STRATEGY_MS_SSIM = 7, /**< greedy, multi-scale SSIM */
+    REDUX_STRATEGY_MATTES = 8,  /**< greedy, Mattes mutual information (nats; the kept one fixed) */
+    REDUX_STRATEGY_PHASE_CORRELATION = 9, /**< greedy, height of the phase correlation's peak: a
+                                               shifted slice is still redundant */
+    /** Keeps the slice that adds most to what is kept, again and again: the one whose smallest
+     *  conditional entropy H(slice | kept slice) in bits is the largest; the first is the one of
+     *  the largest entropy. Stops when none adds more than the threshold. Rule k-centre only. */
+    REDUX_STRATEGY_INFORMATION_GAIN = 10,
+    /** SemDeDup (Abbas et al. 2023, arXiv 2303.09540): k-means over unit-length embeddings (without
+     *  any: `pixels`), then in each cluster, from the item least like the centroid on, every item
+     *  goes that is like any earlier one of the cluster, kept or not. So a witness is reached
+     *  through a chain, and the score to it may be below the threshold. Rule first only. */
+    REDUX_STRATEGY_SEMDEDUP = 11,
+    REDUX_STRATEGY_METRIC = 12 /**< greedy, a metric of the caller's (options.metric) */
 } redux_strategy;
+
+/** Which slices stand for the others, for strategies with a metric. Values are pinned. */
+typedef enum redux_rule {
+    REDUX_RULE_FIRST = 0, /**< redux_exemplars: the first slice of the walk, then the first that
+                               none of the kept ones stands for (the paper) */
+    /** Takes the first slice left and all that it would stand for, and keeps the medoid of them
+     *  (the most alike to the others in sum; the first of equals). What the medoid does not stand
+     *  for goes back to those left; again until none is left. */
+    REDUX_RULE_MEDOID = 1,
+    /** Farthest point (Gonzalez 1985): the first slice, then always the one that is least like any
+     *  kept one, until each is within the threshold of one. The witness is the kept slice most
+     *  alike. A budget is met exactly. */
+    REDUX_RULE_K_CENTRE = 2,
+    /** Groups in which every pair is redundant: a slice joins the first group all of whose members
+     *  it is redundant with, else it begins one and is kept; the witness is the group's first. */
+    REDUX_RULE_COMPLETE_LINK = 3
+} redux_rule;
 
 /** What is compared with what. */
 typedef enum redux_scope {
@@ -43,6 +76,10 @@ typedef enum redux_order {
 #define REDUX_DEFAULT_COSINE 0.985
 #define REDUX_DEFAULT_EVERY_N 10.0
 #define REDUX_DEFAULT_ENTROPY 4.5
+#define REDUX_DEFAULT_MS_SSIM 0.75
+#define REDUX_DEFAULT_MATTES 1.0
+#define REDUX_DEFAULT_PHASE_CORRELATION 0.2
+#define REDUX_DEFAULT_INFORMATION_GAIN 4.0
 
 /** Options of redux_reduce. Set them up with REDUX_REDUCE_OPTIONS_INIT. */
 typedef struct redux_reduce_options {
@@ -67,13 +104,44 @@ typedef struct redux_reduce_options {
     const redux_tensor *embeddings; /**< cosine: [slices, D], one row a slice in dataset order, any
                                          float dtype; NULL: the `pixels` descriptor */
     int32_t skip_errors;            /**< 1: volumes and pictures that fail to decode are left out */
+    redux_rule rule;                /**< default: first */
+    /** Two stages: a pair is redundant when the strategy's metric says so at `threshold`, and then
+     *  this one's (hash, ssim, mi, cosine, ms-ssim, mattes, phase-correlation) at `then_threshold`
+     *  too. The score is the second one's. REDUX_STRATEGY_ALL (default): one stage. */
+    redux_strategy then;
+    double then_threshold; /**< NaN: the default of `then` */
+    /** Cross-set: slices of another dataset that stand before all others, whatever the scope; they
+     *  are no rows of the result, but may be witnesses. `against_kept`: for each slice of it
+     * whether it counts (NULL: all do). Images are then compared at `size` in both scopes. Must
+     * outlive the reduction. NULL: none. */
+    const redux_dataset *against;
+    const uint8_t *against_kept;
+    const redux_tensor *against_embeddings; /**< as `embeddings`, for the slices of `against` */
+    /** Incremental: an earlier result that this one goes on from: its volumes are left out of the
+     *  dataset (redux_dataset_options.exclude), its rows come first in the manifest. Rule first,
+     *  with a threshold, and the parameters of the earlier result (redux_manifest_options). Must
+     *  outlive the reduction. NULL: none. */
+    const redux_manifest *update;
+    /** 1: keeps the features of exemplars for redux_results_save to write, so that a result over
+     *  the dataset (rule first, with a threshold) can be updated later. */
+    int32_t keep_exemplars;
+    const redux_metric *metric; /**< strategy `metric`; must outlive the call. One of vectors takes
+                                     `embeddings` of float32 */
+    int32_t clusters;           /**< semdedup; 0: one for every 1,000 slices compared */
+    uint64_t seed;              /**< semdedup's k-means; calibration's sample */
+    /** Calibration (redux_calibration): 1 asks for it; false_drops (0 to 1, NaN: none) also takes
+     *  the loosest threshold whose estimated rate of false drops does not exceed it. */
+    int32_t calibrate;
+    double false_drops;
+    int32_t hash_size; /**< redux_hash_options.size; 0: the profile's own */
 } redux_reduce_options;
 
 #define REDUX_REDUCE_OPTIONS_INIT                                                                  \
     {                                                                                              \
         sizeof(redux_reduce_options), REDUX_STRATEGY_HASH, REDUX_SCOPE_VOLUME,                     \
             REDUX_ORDER_ANATOMICAL, REDUX_NAN, 0, REDUX_NAN, {REDUX_WINDOW_AUTO, 0, 0},            \
-            REDUX_HASH_DIFFERENCE, REDUX_PROFILE_PAPER_HASH, 0, 0, NULL, 0                         \
+            REDUX_HASH_DIFFERENCE, REDUX_PROFILE_PAPER_HASH, 0, 0, NULL, 0, REDUX_RULE_FIRST,      \
+            REDUX_STRATEGY_ALL, REDUX_NAN, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, REDUX_NAN, 0  \
     }
 
 /** Hashes every slice of a dataset: *out is [slices, bytes] uint8, rows in dataset order. For
@@ -88,8 +156,10 @@ typedef struct redux_row {
     int64_t volume, slice; /**< of the dataset */
     int32_t kept;          /**< 1 or 0 */
     int32_t skipped;       /**< 1: could not be read; no row of the manifest, kept is 0 */
-    int64_t witness;       /**< row number of the kept slice that speaks for a dropped one, or -1 */
-    double score;          /**< to the witness; entropy: its entropy; NaN for a kept slice */
+    /** Row number of the kept slice that speaks for a dropped one, or -1; from the number of rows
+     * on it is one outside the dataset (redux_reduction_name). */
+    int64_t witness;
+    double score; /**< to the witness; entropy: its entropy; NaN for a kept slice */
 } redux_row;
 
 /** How a reduction came out. */
@@ -103,16 +173,29 @@ typedef struct redux_reduce_summary {
     int64_t refilled; /**< kept again to fill the budget */
     int32_t threshold_is_exact; /**< 1; 0: found by bisection, see redux_reduce */
     int64_t compared_size;      /**< side that slices were resized to; 0: native size */
+    int64_t updated;            /**< of `slices`: taken over from an earlier result (update) */
+    int64_t against;            /**< slices of another set that stood before all others */
+    int64_t leaked;             /**< dropped for one of those */
+    int64_t largest;       /**< the most slices that one kept slice speaks for, itself included */
+    int32_t then_is_exact; /**< two stages: 1 where the first one passes all that the second accepts
+                                (the same metric, more loosely) */
+    double false_drops;    /**< estimated rate at the threshold in force; NaN without calibration */
 } redux_reduce_summary;
 
 /** Opaque. Read-only once made: any thread. */
 typedef struct redux_reduction redux_reduction;
 
-/** "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy". Errors: REDUX_E_NOT_FOUND. Any
+/** "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy", "ms-ssim", "mattes",
+ *  "phase-correlation", "information-gain", "semdedup", "metric". Errors: REDUX_E_NOT_FOUND. Any
  *  thread. Since 0.1. */
 REDUX_API redux_status redux_strategy_parse(redux_strategy *out, const char *name);
 /** Static storage; "unknown" for anything else. Since 0.1. */
 REDUX_API const char *redux_strategy_name(redux_strategy strategy);
+/** "first", "medoid", "k-centre", "complete-link". As above. Since 0.1. */
+REDUX_API redux_status redux_rule_parse(redux_rule *out, const char *name);
+REDUX_API const char *redux_rule_name(redux_rule rule);
+/** The threshold that a strategy has where none is given; NaN: none. Since 0.1. */
+REDUX_API double redux_strategy_threshold(redux_strategy strategy);
 
 /** Reduces a dataset. Rows are in dataset order (volumes as given, slices by number), whatever the
  *  order of the walk. Every slice is read once or, with a budget for ssim and mi, several times;
@@ -133,6 +216,10 @@ REDUX_API const char *redux_strategy_name(redux_strategy strategy);
  * dataset) and, for hash, always; beyond that by bisection to 1e-6, which finds a threshold with at
  * most N kept next to one with more. In volume scope N must not be less than the number of volumes.
  *
+ *  Rules other than first, and budgets, hold what is prepared of one group (a volume, or the
+ *  dataset) in memory: for images some times their pixels. medoid and complete-link have no budget;
+ *  neither have two stages.
+ *
  *  Errors: REDUX_E_INVALID (options that make no sense together, fewer than one slice a volume,
  *  embeddings that do not match), those of redux_volume_open, REDUX_E_UNSUPPORTED (window),
  *  REDUX_E_NOT_FOUND (nothing could be read), REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. The dataset
@@ -145,6 +232,17 @@ REDUX_API redux_status redux_reduce(redux_reduction **out, redux_context *contex
  *  Errors: REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_reduce_check(const redux_reduce_options *options);
 
+/** Only the calibration of a strategy with a metric: no slice is judged. The caller owns *out.
+ *  Errors: as redux_reduce; REDUX_E_INVALID with fewer than two volumes. Since 0.1. */
+REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *context,
+                                       const redux_dataset *dataset,
+                                       const redux_reduce_options *options);
+
+/** The parameters that an earlier result was made with, from its JSON: what an update of it needs.
+ *  Errors: REDUX_E_NOT_FOUND (no JSON beside the manifest), REDUX_E_FORMAT. Since 0.1. */
+REDUX_API redux_status redux_manifest_options(redux_reduce_options *out,
+                                              const redux_manifest *manifest);
+
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_reduction_free(redux_reduction *reduction, redux_context *context);
 
@@ -155,6 +253,15 @@ REDUX_API redux_status redux_reduction_summary(redux_reduce_summary *out,
 REDUX_API int64_t redux_reduction_rows(const redux_reduction *reduction);
 REDUX_API redux_status redux_reduction_row(redux_row *out, const redux_reduction *reduction,
                                            int64_t index);
+
+/** The name of a row, or of a witness outside the dataset, as in the manifest. Strings belong to
+ *  the dataset, or to whatever the witness is from. Errors: REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_reduction_name(const char **source, int64_t *slice,
+                                            const redux_reduction *reduction, int64_t row);
+
+/** What was found of scores between different volumes, or NULL without calibration; belongs to the
+ *  reduction. Since 0.1. */
+REDUX_API const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction);
 
 /** What could not be read while reducing (skip_errors), beside redux_dataset_skipped: how many, and
  *  for each the source and the reason; NULL out of range. Since 0.1. */
@@ -190,8 +297,9 @@ REDUX_API redux_status redux_summary_save(const char *path, redux_context *conte
                                           const redux_reduction *reduction, double seconds);
 
 /** redux_manifest_save and redux_summary_save together: both files, or (where writing one of them
- *  fails) neither. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such folder), REDUX_E_INVALID,
- *  REDUX_E_NO_MEMORY. Since 0.1. */
+ *  fails) neither. With keep_exemplars also their features, as NAME.exemplars beside the
+ *  manifest NAME.csv, which a later update needs. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
+ * folder), REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_results_save(const char *manifest, const char *summary,
                                           redux_context *context, const redux_reduction *reduction,
                                           double seconds);

@@ -42,11 +42,16 @@ typedef struct redux_dataset_options {
     int32_t frame; /**< which frame of a 4-D NIfTI; -1: a file with more than one is an error */
     int32_t
         skip_errors; /**< 1: unusable inputs are left out and listed, 0: the first one ends it */
+    /** Sources that are passed over unread: volumes as info.source names them, pictures by their
+     * own paths, byte for byte. NULL: none. Looked at by redux_dataset_open only. A dataset of
+     * which everything was passed over has no volumes, which is no error. */
+    const char *const *exclude;
+    int64_t exclude_count;
 } redux_dataset_options;
 
 #define REDUX_DATASET_OPTIONS_INIT                                                                 \
     {                                                                                              \
-        sizeof(redux_dataset_options), REDUX_ORIENTATION_AXIAL, -1, 0                              \
+        sizeof(redux_dataset_options), REDUX_ORIENTATION_AXIAL, -1, 0, NULL, 0                     \
     }
 
 /** What is known of a volume without opening it. Strings belong to the dataset. */

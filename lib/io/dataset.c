@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The dataset: the list of volumes, and what may be asked of it. find.c fills it. */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -73,6 +74,37 @@ redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *cont
     return REDUX_OK;
 }
 
+/* ---- what is passed over ---- */
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static redux_status sort_excluded(redux_dataset *dataset, redux_context *context)
+{
+    const redux_dataset_options *options = &dataset->options;
+    const size_t count = (size_t)options->exclude_count;
+    void *block;
+    if (count == 0)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc(context, &block, count, sizeof(char *)));
+    dataset->excluded = block;
+    memcpy(dataset->excluded, options->exclude, count * sizeof(char *));
+    qsort(dataset->excluded, count, sizeof(char *), compare_paths);
+    return REDUX_OK;
+}
+
+bool rdx_dataset_excludes(redux_dataset *dataset, const char *source)
+{
+    if (dataset->excluded == NULL ||
+        bsearch(&source, dataset->excluded, (size_t)dataset->options.exclude_count, sizeof(char *),
+                compare_paths) == NULL)
+        return false;
+    dataset->passed_over++;
+    return true;
+}
+
 /* ---- opening and freeing ---- */
 
 static redux_status check_options(redux_dataset_options *out, const char *const *paths,
@@ -88,6 +120,12 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
             return rdx_fail(REDUX_E_INVALID, "path %lld of the dataset is empty", (long long)i + 1);
     if (out->orientation != REDUX_ORIENTATION_AXIAL && out->orientation != REDUX_ORIENTATION_STORED)
         return rdx_fail(REDUX_E_INVALID, "unknown orientation %d", (int)out->orientation);
+    if (out->exclude_count < 0 || (out->exclude_count > 0 && out->exclude == NULL))
+        return rdx_fail(REDUX_E_INVALID, "%lld sources to exclude, and no list of them",
+                        (long long)out->exclude_count);
+    for (int64_t i = 0; i < out->exclude_count; i++)
+        if (out->exclude[i] == NULL)
+            return rdx_fail(REDUX_E_INVALID, "excluded source %lld is NULL", (long long)i + 1);
     if (out->frame < -1)
         return rdx_fail(REDUX_E_INVALID, "there is no frame %d", (int)out->frame);
     return REDUX_OK;
@@ -106,8 +144,13 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     redux_dataset *dataset = block;
     dataset->allocator = rdx_allocator_of(context);
     dataset->options = known;
-    redux_status status = rdx_dataset_find(dataset, context, paths, path_count);
-    if (status == REDUX_OK && dataset->count == 0)
+    redux_status status = sort_excluded(dataset, context);
+    if (status == REDUX_OK)
+        status = rdx_dataset_find(dataset, context, paths, path_count);
+    rdx_free(context, dataset->excluded);
+    dataset->excluded = NULL;
+    dataset->options.exclude = NULL; /* the caller's */
+    if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
         status = rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld left out; the first: %s",
                           (long long)dataset->skipped_count,
                           dataset->skipped_count > 0 ? dataset->skipped[1] : "none");

@@ -81,6 +81,8 @@ static redux_status add_nifti(finder *f, const char *path)
 {
     rdx_source source = {0};
     redux_status status = REDUX_OK;
+    if (rdx_dataset_excludes(f->dataset, path))
+        return REDUX_OK;
     if (rdx_kind_of(path) == RDX_KIND_HEADER)
         status = rdx_nifti_partner(&source.image, f->context, path);
     if (status == REDUX_OK)
@@ -142,6 +144,8 @@ static redux_status describe_array(finder *f, rdx_source *source, redux_volume_k
 static redux_status add_npy(finder *f, const char *path)
 {
     rdx_source source = {0};
+    if (rdx_dataset_excludes(f->dataset, path))
+        return REDUX_OK;
     redux_status status = rdx_strdup(f->context, &source.source, path);
     if (status == REDUX_OK)
         status = rdx_npy_probe(&source.array.npy, &source.info.bytes, path);
@@ -161,6 +165,10 @@ static redux_status add_member(finder *f, const char *path, const char *key,
     source.source = block;
     if (status == REDUX_OK) {
         snprintf(source.source, size, "%s:%s", path, key);
+        if (rdx_dataset_excludes(f->dataset, source.source)) {
+            release(f, &source);
+            return REDUX_OK;
+        }
         status = rdx_strdup(f->context, &source.file, path);
     }
     if (status == REDUX_OK)
@@ -233,6 +241,8 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
 {
     rdx_picture_info picture;
     uint64_t bytes;
+    if (rdx_dataset_excludes(f->dataset, path))
+        return REDUX_OK;
     RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
     RDX_TRY(rdx_dataset_add_picture(f->dataset, f->context, path));
     if (f->run < 0) {

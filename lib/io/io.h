@@ -211,6 +211,8 @@ struct redux_dataset {
     struct rdx_text_block *text; /* where the paths of pictures are packed */
     char **skipped;              /* path, reason, path, reason ... */
     int64_t skipped_count, skipped_capacity;
+    const char **excluded; /* sorted; NULL once it is open */
+    int64_t passed_over;   /* how many of them were met */
 };
 
 /* Notes something that is left out. */
@@ -219,6 +221,8 @@ redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, co
 /* Takes over what `source` owns, on success. */
 redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
                              const rdx_source *source);
+/* Whether a source is to be passed over. */
+bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
 /* Appends a picture's path to the list of them. */
 redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *context,
                                      const char *path);

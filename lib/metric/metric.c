@@ -88,6 +88,7 @@ typedef struct prepare_job {
     const redux_tensor *items;
     int64_t first, count, per_task;
     char *prepared;
+    size_t stride;
 } prepare_job;
 
 static redux_status prepare_one(const prepare_job *job, int64_t index, void *scratch)
@@ -99,7 +100,7 @@ static redux_status prepare_one(const prepare_job *job, int64_t index, void *scr
     if (status != REDUX_OK)
         return status;
     job->metric->ops->prepare(job->metric, job->layout, rows.data,
-                              job->prepared + (size_t)index * job->layout->item_bytes, scratch);
+                              job->prepared + (size_t)index * job->stride, scratch);
     redux_tensor_release(&rows);
     return REDUX_OK;
 }
@@ -121,9 +122,17 @@ redux_status rdx_metric_prepare(redux_context *context, const redux_metric *metr
                                 const rdx_layout *layout, const redux_tensor *items, int64_t first,
                                 int64_t count, void *prepared)
 {
+    return rdx_metric_prepare_apart(context, metric, layout, items, first, count, prepared,
+                                    layout->item_bytes);
+}
+
+redux_status rdx_metric_prepare_apart(redux_context *context, const redux_metric *metric,
+                                      const rdx_layout *layout, const redux_tensor *items,
+                                      int64_t first, int64_t count, void *prepared, size_t stride)
+{
     /* A task writes about a quarter of a megabyte. */
     const int64_t per_task = RDX_MAX((int64_t)(((size_t)1 << 18) / layout->item_bytes), 1);
-    prepare_job job = {context, metric, layout, items, first, count, per_task, prepared};
+    prepare_job job = {context, metric, layout, items, first, count, per_task, prepared, stride};
     return rdx_parallel(context, (count + per_task - 1) / per_task, prepare_task, &job);
 }
 
@@ -170,6 +179,41 @@ int64_t rdx_hits(const redux_metric *metric, const rdx_layout *layout, const voi
                 hits[found++] = (rdx_hit){(int32_t)q, (int32_t)i, score};
         }
     return found;
+}
+
+typedef struct score_job {
+    redux_context *context;
+    const redux_metric *metric;
+    const rdx_layout *layout;
+    const void *one;
+    const char *many;
+    int64_t count, per_task;
+    const uint8_t *open;
+    double *scores;
+} score_job;
+
+static redux_status score_task(int64_t index, void *user)
+{
+    const score_job *job = user;
+    const size_t item_bytes = job->layout->item_bytes;
+    const int64_t last = RDX_MIN((index + 1) * job->per_task, job->count);
+    void *scratch;
+    RDX_TRY(rdx_alloc(job->context, &scratch, 1, job->layout->scratch_bytes));
+    for (int64_t i = index * job->per_task; i < last; i++)
+        if (job->open == NULL || job->open[i])
+            job->scores[i] = job->metric->ops->score(job->metric, job->layout, job->one,
+                                                     job->many + (size_t)i * item_bytes, scratch);
+    rdx_free(job->context, scratch);
+    return REDUX_OK;
+}
+
+redux_status rdx_score_many(redux_context *context, const redux_metric *metric,
+                            const rdx_layout *layout, const void *one, const void *many,
+                            int64_t count, const uint8_t *open, double *scores)
+{
+    const int64_t per_task = metric->ops->tile > 1 ? 4096 : 8;
+    score_job job = {context, metric, layout, one, many, count, per_task, open, scores};
+    return rdx_parallel(context, (count + per_task - 1) / per_task, score_task, &job);
 }
 
 typedef struct compare_job {
@@ -236,8 +280,9 @@ redux_status redux_metric_one_to_many(double *scores, redux_context *context,
     redux_status status = rdx_metric_prepare(context, metric, &layout, &row, 0, 1, block);
     if (status == REDUX_OK) {
         const int64_t per_task = RDX_MAX((int64_t)(((size_t)1 << 18) / layout.item_bytes), 1);
-        compare_job job = {{context, metric, &layout, many, 0, many->shape[0], per_task, block},
-                           scores};
+        compare_job job = {
+            {context, metric, &layout, many, 0, many->shape[0], per_task, block, layout.item_bytes},
+            scores};
         status =
             rdx_parallel(context, (many->shape[0] + per_task - 1) / per_task, compare_task, &job);
     }

@@ -19,6 +19,7 @@ typedef struct rdx_layout {
     int64_t height, width; /* of an image; codes and vectors: 1 x elements */
     size_t item_bytes;     /* of one prepared item; a multiple of 8, of 64 for images and vectors */
     size_t scratch_bytes;  /* working memory of `prepare` and `score`, aligned to 64 bytes */
+    const struct rdx_layout *parts; /* of two stages, one after the other; NULL: one */
 } rdx_layout;
 
 typedef struct rdx_hit {
@@ -35,7 +36,8 @@ typedef struct rdx_metric_ops {
     /* item: C-contiguous pixels or elements, of the layout's shape and dtype. */
     void (*prepare)(const redux_metric *metric, const rdx_layout *layout, const void *item,
                     void *prepared, void *scratch);
-    /* The score of two prepared items; symmetric to the bit. */
+    /* The score of two prepared items; symmetric to the bit, but where the metric's constructor
+     * says that it is not: then `a` is the kept or earlier one. */
     double (*score)(const redux_metric *metric, const rdx_layout *layout, const void *a,
                     const void *b, void *scratch);
     /* For each of `count` candidates the first of the `kept` prepared items that is redundant with
@@ -58,7 +60,11 @@ struct redux_metric {
     const rdx_metric_ops *ops;
     redux_histogram_options histogram;
     redux_ssim_options ssim;
-    int64_t *xlog2x; /* mutual information: terms of small counts (kernels/xlog2x.h) */
+    int64_t *xlog2x;            /* mutual information: terms of small counts (kernels/xlog2x.h) */
+    rdx_metric_ops own_ops;     /* custom.c, two_stage.c: what `ops` points to */
+    redux_custom_metric custom; /* custom.c */
+    const redux_metric *stages[2]; /* two_stage.c; not owned */
+    double proposal;               /* two_stage.c: threshold of the first stage */
 };
 
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
@@ -80,14 +86,44 @@ redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rd
 /* The layout of items: `items` with its first axis ([N, ...]); checks rank and dtype. */
 redux_status rdx_metric_layout(const redux_metric *metric, const redux_tensor *items,
                                rdx_layout *layout);
-/* Prepares rows first ... first + count - 1 of `items`, in parallel, into `prepared`. */
+/* Prepares rows first ... first + count - 1 of `items`, in parallel, into `prepared`, one after the
+ * other or `stride` bytes apart. */
 redux_status rdx_metric_prepare(redux_context *context, const redux_metric *metric,
                                 const rdx_layout *layout, const redux_tensor *items, int64_t first,
                                 int64_t count, void *prepared);
+redux_status rdx_metric_prepare_apart(redux_context *context, const redux_metric *metric,
+                                      const rdx_layout *layout, const redux_tensor *items,
+                                      int64_t first, int64_t count, void *prepared, size_t stride);
 static inline bool rdx_is_redundant(const redux_metric *metric, double score, double threshold)
 {
     return metric->ops->is_distance ? score <= threshold : score >= threshold;
 }
+
+/* two_stage.c: a pair is redundant when a cheap metric proposes it and another one agrees. */
+
+/* The metric of both: the score of a pair that `first` proposes at `proposal` is that of `second`,
+ * any other's is the worst there is. Neither is owned. Items come as one tensor a stage, so only
+ * rdx_stages_* and what is built on them take it. */
+redux_status rdx_two_stage_new(redux_metric **out, redux_context *context,
+                               const redux_metric *first, double proposal,
+                               const redux_metric *second);
+/* 1, or 2 for a metric of two stages. */
+int rdx_stage_count(const redux_metric *metric);
+/* The layout of items given as one tensor a stage; `parts` has room for two and must stay where it
+ * is as long as the layout is used. */
+redux_status rdx_stages_layout(const redux_metric *metric, const redux_tensor *items,
+                               rdx_layout *layout, rdx_layout *parts);
+bool rdx_stages_same(const rdx_layout *a, const rdx_layout *b);
+redux_status rdx_stages_prepare(redux_context *context, const redux_metric *metric,
+                                const rdx_layout *layout, const redux_tensor *items, int64_t first,
+                                int64_t count, void *prepared);
+
+/* One prepared item against `count` others, `stride` bytes apart, in parallel. Where `open` is not
+ * NULL only those with open[i] are scored. The one is the first argument of `score`. */
+redux_status rdx_score_many(redux_context *context, const redux_metric *metric,
+                            const rdx_layout *layout, const void *one, const void *many,
+                            int64_t count, const uint8_t *open, double *scores);
+
 /* first_redundant and hits, or their defaults. */
 void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, const void *kept,
                          int64_t kept_count, const void *candidates, int64_t count,

@@ -119,93 +119,68 @@ typedef struct budget_job {
 } budget_job;
 
 typedef struct group_scores {
-    const redux_metric *metric;
-    redux_context *context;
-    rdx_layout layout;
-    char *prepared;
-    int64_t count, capacity;
+    rdx_group items;
     double *keys;
 } group_scores;
-
-static redux_status collect(void *user, redux_context *context, const redux_tensor *items,
-                            const int64_t *rows)
-{
-    group_scores *group = user;
-    const int64_t count = items->shape[0];
-    void *block = group->prepared;
-    (void)rows;
-    RDX_TRY(rdx_metric_layout(group->metric, items, &group->layout));
-    redux_status status = rdx_grow(context, &block, &group->capacity, group->count,
-                                   group->count + count, group->layout.item_bytes);
-    group->prepared = block;
-    if (status != REDUX_OK)
-        return status;
-    RDX_TRY(rdx_metric_prepare(context, group->metric, &group->layout, items, 0, count,
-                               group->prepared + (size_t)group->count * group->layout.item_bytes));
-    group->count += count;
-    return REDUX_OK;
-}
 
 static redux_status score_task(int64_t j, void *user)
 {
     const group_scores *group = user;
-    const rdx_metric_ops *ops = group->metric->ops;
-    const size_t item = group->layout.item_bytes;
+    const redux_metric *metric = group->items.metric;
+    redux_context *context = group->items.context;
     void *scratch;
-    RDX_TRY(rdx_alloc(group->context, &scratch, 1, group->layout.scratch_bytes));
+    RDX_TRY(rdx_alloc(context, &scratch, 1, group->items.layout.scratch_bytes));
     for (int64_t i = 0; i < j; i++) {
         const double score =
-            ops->score(group->metric, &group->layout, group->prepared + (size_t)i * item,
-                       group->prepared + (size_t)j * item, scratch);
-        group->keys[pair_index(i, j)] = ops->is_distance ? -score : score;
+            metric->ops->score(metric, &group->items.layout, rdx_group_item(&group->items, i),
+                               rdx_group_item(&group->items, j), scratch);
+        const double key = metric->ops->is_distance ? -score : score;
+        group->keys[pair_index(i, j)] = isnan(key) ? -(double)INFINITY : key;
     }
-    rdx_free(group->context, scratch);
-    return rdx_progress_add(group->context, j);
+    rdx_free(context, scratch);
+    return rdx_progress_add(context, j);
 }
 
-static redux_status sweep_group(budget_job *job, int64_t index, bool resize, bool *ragged)
+/* Adds the steps of one group to those of all. */
+static redux_status add_steps(budget_job *job, const rdx_step *steps, int64_t count)
 {
-    redux_context *context = job->stream->context;
-    group_scores group = {.metric = job->metric, .context = context};
-    void *block = NULL;
-    redux_status status = rdx_stream_group(job->stream, index, resize, ragged, collect, &group);
-    if (status == REDUX_OK && !*ragged && group.count > 1) {
-        status = rdx_alloc(context, &block, pair_index(0, group.count), sizeof(double));
-        group.keys = block;
-        if (status == REDUX_OK)
-            status = rdx_parallel(context, group.count, score_task, &group);
-        rdx_free(context, group.prepared);
-        group.prepared = NULL;
-        if (status == REDUX_OK) {
-            rdx_step *steps = NULL;
-            int64_t count = 0, capacity = 0;
-            status = rdx_sweep(context, group.keys, group.count, &steps, &count, &capacity);
-            pthread_mutex_lock(&job->mutex);
-            void *all = job->steps;
-            if (status == REDUX_OK)
-                status = rdx_grow(context, &all, &job->step_capacity, job->step_count,
-                                  job->step_count + count, sizeof(rdx_step));
-            job->steps = all;
-            if (status == REDUX_OK && count > 0) {
-                memcpy(job->steps + job->step_count, steps, (size_t)count * sizeof *steps);
-                job->step_count += count;
-            }
-            pthread_mutex_unlock(&job->mutex);
-            rdx_free(context, steps);
-        }
-        rdx_free(context, block);
+    redux_status status = REDUX_OK;
+    pthread_mutex_lock(&job->mutex);
+    void *all = job->steps;
+    if (count > 0)
+        status = rdx_grow(job->stream->context, &all, &job->step_capacity, job->step_count,
+                          job->step_count + count, sizeof(rdx_step));
+    job->steps = all;
+    if (status == REDUX_OK && count > 0) {
+        memcpy(job->steps + job->step_count, steps, (size_t)count * sizeof *steps);
+        job->step_count += count;
     }
-    rdx_free(context, group.prepared);
+    pthread_mutex_unlock(&job->mutex);
     return status;
 }
 
 static redux_status sweep_task(int64_t index, void *user)
 {
     budget_job *job = user;
-    bool ragged = false;
-    RDX_TRY(sweep_group(job, index, job->stream->reduction->options.scope == REDUX_SCOPE_DATASET,
-                        &ragged));
-    return ragged ? sweep_group(job, index, true, &ragged) : REDUX_OK;
+    redux_context *context = job->stream->context;
+    group_scores group;
+    rdx_step *steps = NULL;
+    int64_t count = 0, capacity = 0;
+    void *block = NULL;
+    RDX_TRY(rdx_group_collect(&group.items, job->stream, job->metric, index));
+    const int64_t n = group.items.count;
+    redux_status status = rdx_alloc(context, &block, pair_index(0, RDX_MAX(n, 1)), sizeof(double));
+    group.keys = block;
+    if (status == REDUX_OK)
+        status = rdx_parallel(context, n, score_task, &group);
+    rdx_group_clear(&group.items);
+    if (status == REDUX_OK && n > 1)
+        status = rdx_sweep(context, group.keys, n, &steps, &count, &capacity);
+    if (status == REDUX_OK)
+        status = add_steps(job, steps, count);
+    rdx_free(context, steps);
+    rdx_free(context, block);
+    return status;
 }
 
 /* ---- the threshold ---- */
@@ -229,7 +204,7 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
 {
     budget_job job = {.stream = stream, .metric = metric};
     pthread_mutex_init(&job.mutex, NULL);
-    int64_t pairs = 0;
+    int64_t pairs = stream->reduction->row_count; /* items are collected first */
     for (int64_t g = 0; g < stream->walk->groups; g++) {
         const int64_t n = stream->walk->start[g + 1] - stream->walk->start[g];
         pairs += n * (n - 1) / 2;
@@ -256,10 +231,11 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
 static redux_status threshold_by_trial(double *threshold, rdx_stream *stream,
                                        const redux_metric *metric, int64_t budget)
 {
-    for (int distance = 0; distance <= 64; distance++) {
+    const int64_t bits = 8 * stream->stages[0].cache.shape[1];
+    for (int64_t distance = 0; distance <= bits; distance++) {
         int64_t kept;
-        RDX_TRY(rdx_greedy(&kept, stream, metric, distance));
-        *threshold = distance;
+        RDX_TRY(rdx_greedy(&kept, stream, metric, (double)distance));
+        *threshold = (double)distance;
         if (kept <= budget)
             break;
     }
@@ -269,7 +245,8 @@ static redux_status threshold_by_trial(double *threshold, rdx_stream *stream,
 static redux_status threshold_by_bisection(double *threshold, rdx_stream *stream,
                                            const redux_metric *metric, int64_t budget)
 {
-    double low = -1, high = 1; /* at -1 everything is redundant: one exemplar a group */
+    const rdx_strategy *strategy = rdx_strategy_of(stream->reduction->options.strategy);
+    double low = strategy->low, high = strategy->high; /* at `low` everything is redundant */
     int64_t kept;
     RDX_TRY(rdx_greedy(&kept, stream, metric, high));
     if (kept <= budget)
@@ -299,7 +276,11 @@ redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, rdx_stre
         largest = RDX_MAX(largest, walk->start[g + 1] - walk->start[g]);
     if (largest <= SWEEP_MAX)
         return threshold_by_sweep(threshold, stream, metric, budget);
-    if (metric->ops->is_distance)
+    if (stream->reduction->options.strategy == REDUX_STRATEGY_METRIC)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "a budget with a metric of one's own takes up to %d slices in a %s",
+                        SWEEP_MAX, walk->groups == 1 ? "dataset" : "volume");
+    if (metric->ops == &rdx_hamming_ops)
         return threshold_by_trial(threshold, stream, metric, budget);
     *is_exact = 0;
     return threshold_by_bisection(threshold, stream, metric, budget);

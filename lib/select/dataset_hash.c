@@ -20,11 +20,11 @@ redux_status redux_dataset_hash(redux_tensor *out, redux_context *context,
     RDX_TRY(redux_reduce_check(&reduce));
     reduction.options = reduce;
     RDX_TRY(rdx_fill_rows(context, &reduction));
-    redux_status status = rdx_stream_open(&stream, context, &reduction, NULL, RDX_FEATURE_HASH);
+    redux_status status = rdx_stream_open(&stream, context, &reduction, NULL);
     if (status == REDUX_OK) {
         status = rdx_stream_read(&stream);
         if (status == REDUX_OK)
-            status = redux_tensor_view(out, &stream.cache);
+            status = redux_tensor_view(out, &stream.stages[0].cache);
         rdx_stream_close(&stream);
     }
     rdx_free(context, reduction.rows);

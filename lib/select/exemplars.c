@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 #include <redux/exemplars.h>
-#include "metric/metric.h"
+#include "select.h"
 
 #define BLOCK_BYTES ((size_t)64 << 20)
 #define BLOCK_ITEMS 4096
@@ -23,13 +23,14 @@ typedef struct chunk {
 
 struct redux_exemplars {
     const redux_metric *metric;
+    const redux_exemplars *base; /* searched first, its numbers come first; or NULL */
     double threshold;
     bool has_layout;
-    rdx_layout layout;
+    rdx_layout layout, parts[2];
     chunk *chunks;
     int64_t chunk_count, chunk_capacity;
-    int64_t count;
-    char *block; /* prepared items of the block at hand */
+    int64_t count; /* with the base's */
+    char *block;   /* prepared items of the block at hand */
     int64_t block_capacity;
 };
 
@@ -61,6 +62,12 @@ void redux_exemplars_free(redux_exemplars *exemplars, redux_context *context)
 int64_t redux_exemplars_count(const redux_exemplars *exemplars)
 {
     return exemplars->count;
+}
+
+void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *base)
+{
+    exemplars->base = base;
+    exemplars->count = base->count;
 }
 
 /* ---- the exemplars ---- */
@@ -96,6 +103,18 @@ static redux_status append(redux_exemplars *set, redux_context *context, const v
     return REDUX_OK;
 }
 
+/* Chunks in the order of the numbers in them: the base's, then the set's own. */
+static int64_t chunks_of(const redux_exemplars *set)
+{
+    return set->chunk_count + (set->base == NULL ? 0 : set->base->chunk_count);
+}
+
+static const chunk *chunk_at(const redux_exemplars *set, int64_t index)
+{
+    const int64_t before = set->base == NULL ? 0 : set->base->chunk_count;
+    return index < before ? &set->base->chunks[index] : &set->chunks[index - before];
+}
+
 /* ---- a block ---- */
 
 typedef struct block_job {
@@ -122,8 +141,8 @@ static void search_tile(const block_job *job, int64_t first, int64_t count, int6
     const redux_exemplars *set = job->set;
     int64_t number = 0, found[64];
     double scores[64];
-    for (int64_t c = 0; c < set->chunk_count; number += set->chunks[c++].count) {
-        const chunk *here = &set->chunks[c];
+    for (int64_t c = 0; c < chunks_of(set); number += chunk_at(set, c++)->count) {
+        const chunk *here = chunk_at(set, c);
         const int64_t skip = RDX_MAX(from - number, 0);
         int64_t open = 0;
         if (skip >= here->count)
@@ -154,21 +173,25 @@ static redux_status against_exemplars(int64_t index, void *user)
     return REDUX_OK;
 }
 
-/* Images: one pair is work enough for a task of its own. */
+#define PAIRS_PER_TASK 4 /* of images: a pair is some 100 us */
+
 static redux_status against_last(int64_t index, void *user)
 {
     const block_job *job = user;
     const redux_exemplars *set = job->set;
-    const int64_t item = job->exemplar + 1 + index;
+    const int64_t first = job->exemplar + 1 + index * PAIRS_PER_TASK;
+    const int64_t last = RDX_MIN(first + PAIRS_PER_TASK, job->count);
     void *scratch;
-    if (job->witness[item] >= 0)
-        return REDUX_OK;
     RDX_TRY(rdx_alloc(job->context, &scratch, 1, set->layout.scratch_bytes));
-    const double score = set->metric->ops->score(
-        set->metric, &set->layout, item_at(job, job->exemplar), item_at(job, item), scratch);
-    if (rdx_is_redundant(set->metric, score, set->threshold)) {
-        job->witness[item] = job->number;
-        job->scores[item] = score;
+    for (int64_t i = first; i < last; i++) {
+        if (job->witness[i] >= 0)
+            continue;
+        const double score = set->metric->ops->score(
+            set->metric, &set->layout, item_at(job, job->exemplar), item_at(job, i), scratch);
+        if (rdx_is_redundant(set->metric, score, set->threshold)) {
+            job->witness[i] = job->number;
+            job->scores[i] = score;
+        }
     }
     rdx_free(job->context, scratch);
     return REDUX_OK;
@@ -182,7 +205,9 @@ static redux_status resolve_images(redux_exemplars *set, block_job *job)
         job->exemplar = i;
         job->number = set->count;
         RDX_TRY(append(set, job->context, item_at(job, i)));
-        RDX_TRY(rdx_parallel(job->context, job->count - i - 1, against_last, job));
+        RDX_TRY(rdx_parallel(job->context,
+                             (job->count - i - 1 + PAIRS_PER_TASK - 1) / PAIRS_PER_TASK,
+                             against_last, job));
     }
     return REDUX_OK;
 }
@@ -209,43 +234,49 @@ static redux_status resolve_tiles(redux_exemplars *set, block_job *job)
     return status;
 }
 
-static redux_status add_block(redux_exemplars *set, redux_context *context,
-                              const redux_tensor *items, int64_t first, int64_t count,
-                              int64_t *witness, double *scores)
+/* Prepares rows of `items` and holds them against the exemplars there are. */
+static redux_status search_block(redux_exemplars *set, block_job *job, const redux_tensor *items,
+                                 int64_t first)
 {
     const int64_t tile = set->metric->ops->tile;
-    block_job job = {context, set, set->block, count, witness, scores, 0, 0};
-    RDX_TRY(
-        rdx_metric_prepare(context, set->metric, &set->layout, items, first, count, set->block));
-    for (int64_t i = 0; i < count; i++) {
-        witness[i] = -1;
-        scores[i] = (double)NAN;
+    RDX_TRY(rdx_stages_prepare(job->context, set->metric, &set->layout, items, first, job->count,
+                               set->block));
+    for (int64_t i = 0; i < job->count; i++) {
+        job->witness[i] = -1;
+        job->scores[i] = (double)NAN;
     }
-    if (set->count > 0)
-        RDX_TRY(rdx_parallel(context, (count + tile - 1) / tile, against_exemplars, &job));
-    return tile == 1 ? resolve_images(set, &job) : resolve_tiles(set, &job);
+    if (set->count == 0)
+        return REDUX_OK;
+    return rdx_parallel(job->context, (job->count + tile - 1) / tile, against_exemplars, job);
+}
+
+/* What the set was last given; a base and what stands on it take items of one shape and dtype. */
+static redux_status check_layout(const rdx_layout *layout, const rdx_layout *before)
+{
+    if (rdx_stages_same(layout, before))
+        return REDUX_OK;
+    return rdx_fail(REDUX_E_INVALID, "items of %lld x %lld %s after %lld x %lld %s",
+                    (long long)layout->height, (long long)layout->width,
+                    redux_dtype_name(layout->dtype), (long long)before->height,
+                    (long long)before->width, redux_dtype_name(before->dtype));
 }
 
 static redux_status settle_layout(redux_exemplars *set, redux_context *context,
                                   const redux_tensor *items)
 {
-    rdx_layout layout;
+    rdx_layout layout, parts[2];
     void *block;
-    RDX_TRY(rdx_metric_layout(set->metric, items, &layout));
-    if (set->has_layout) {
-        if (!rdx_same_layout(&layout, &set->layout))
-            return rdx_fail(REDUX_E_INVALID, "items of %lld x %lld %s after %lld x %lld %s",
-                            (long long)layout.height, (long long)layout.width,
-                            redux_dtype_name(layout.dtype), (long long)set->layout.height,
-                            (long long)set->layout.width, redux_dtype_name(set->layout.dtype));
-        return REDUX_OK;
-    }
+    RDX_TRY(rdx_stages_layout(set->metric, items, &layout, parts));
+    if (set->has_layout)
+        return check_layout(&layout, &set->layout);
+    if (set->base != NULL && set->base->has_layout)
+        RDX_TRY(check_layout(&layout, &set->base->layout));
     const int64_t fit = RDX_MAX((int64_t)(BLOCK_BYTES / layout.item_bytes), 1);
     const int64_t capacity = RDX_MIN(fit, BLOCK_ITEMS);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)capacity, layout.item_bytes));
     set->block = block;
     set->block_capacity = capacity;
-    set->layout = layout;
+    RDX_TRY(rdx_stages_layout(set->metric, items, &set->layout, set->parts));
     set->has_layout = true;
     return REDUX_OK;
 }
@@ -258,8 +289,41 @@ redux_status redux_exemplars_add(int64_t *witness, double *scores, redux_context
     RDX_TRY(settle_layout(exemplars, context, items));
     for (int64_t first = 0; first < items->shape[0]; first += exemplars->block_capacity) {
         const int64_t count = RDX_MIN(exemplars->block_capacity, items->shape[0] - first);
-        RDX_TRY(
-            add_block(exemplars, context, items, first, count, witness + first, scores + first));
+        block_job job = {
+            context, exemplars, exemplars->block, count, witness + first, scores + first, 0, 0};
+        RDX_TRY(search_block(exemplars, &job, items, first));
+        RDX_TRY(exemplars->metric->ops->tile == 1 ? resolve_images(exemplars, &job)
+                                                  : resolve_tiles(exemplars, &job));
     }
     return REDUX_OK;
+}
+
+redux_status rdx_exemplars_append(redux_context *context, redux_exemplars *exemplars,
+                                  const redux_tensor *items)
+{
+    RDX_TRY(settle_layout(exemplars, context, items));
+    for (int64_t first = 0; first < items->shape[0]; first += exemplars->block_capacity) {
+        const int64_t count = RDX_MIN(exemplars->block_capacity, items->shape[0] - first);
+        RDX_TRY(rdx_stages_prepare(context, exemplars->metric, &exemplars->layout, items, first,
+                                   count, exemplars->block));
+        for (int64_t i = 0; i < count; i++)
+            RDX_TRY(append(exemplars, context,
+                           exemplars->block + (size_t)i * exemplars->layout.item_bytes));
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context *context,
+                                const redux_exemplars *exemplars, const void *prepared,
+                                int64_t count)
+{
+    const int64_t tile = exemplars->metric->ops->tile;
+    block_job job = {context, exemplars, prepared, count, witness, scores, 0, 0};
+    for (int64_t i = 0; i < count; i++) {
+        witness[i] = -1;
+        scores[i] = (double)NAN;
+    }
+    if (exemplars->count == 0 || count == 0)
+        return REDUX_OK;
+    return rdx_parallel(context, (count + tile - 1) / tile, against_exemplars, &job);
 }

@@ -4,16 +4,22 @@
 #include <redux/entropy.h>
 #include "select.h"
 
+redux_hash_options rdx_hash_options_of(const redux_reduce_options *options)
+{
+    redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
+    hash.hash = options->hash;
+    hash.profile = options->profile;
+    return hash;
+}
+
 redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context,
                                 const redux_reduce_options *options, rdx_feature feature)
 {
-    redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
+    const redux_hash_options hash = rdx_hash_options_of(options);
     memset(extractor, 0, sizeof *extractor);
     extractor->context = context;
     extractor->options = options;
     extractor->feature = feature;
-    hash.hash = options->hash;
-    hash.profile = options->profile;
     if (feature == RDX_FEATURE_HASH)
         return rdx_hasher_init(&extractor->hasher, context, &hash);
     return REDUX_OK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The greedy rule over a dataset: one set of exemplars a group. */
+ * Judging a dataset at one threshold, group by group, by the rule of the options. The greedy rule
+ * takes items as they come; the others need a whole group at once (group.c). */
 #include <math.h>
+#include <string.h>
 #include "select.h"
 
 typedef struct greedy_job {
@@ -15,7 +17,50 @@ typedef struct group_state {
     redux_exemplars *exemplars;
     int64_t *exemplar_rows;
     int64_t count, capacity;
+    int stages;
 } group_state;
+
+/* Keeps the features of the items among `items` that have become exemplars. */
+static redux_status capture(rdx_captured *captured, redux_context *context,
+                            const redux_tensor *items, const int64_t *witness)
+{
+    const size_t size = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
+    for (int64_t i = 0; i < items->shape[0]; i++) {
+        void *block = captured->bytes;
+        if (witness[i] >= 0)
+            continue;
+        redux_status status = rdx_grow(context, &block, &captured->capacity, captured->count,
+                                       captured->count + 1, size);
+        captured->bytes = block;
+        if (status != REDUX_OK)
+            return status;
+        memcpy(captured->bytes + (size_t)captured->count++ * size,
+               (const char *)items->data + (size_t)i * size, size);
+    }
+    captured->like = *items; /* what is borrowed is cleared */
+    captured->like.data = NULL;
+    return REDUX_OK;
+}
+
+static void note_rows(group_state *group, const int64_t *rows, const int64_t *witness,
+                      const double *scores, int64_t count)
+{
+    const redux_reduction *reduction = group->reduction;
+    const int64_t before = reduction->base.count;
+    for (int64_t i = 0; i < count; i++) {
+        redux_row *row = &reduction->rows[rows[i]];
+        row->kept = witness[i] < 0;
+        row->score = scores[i];
+        if (row->kept) {
+            row->witness = -1;
+            group->exemplar_rows[group->count++] = rows[i];
+        } else if (witness[i] < before) {
+            row->witness = reduction->row_count + witness[i];
+        } else {
+            row->witness = group->exemplar_rows[witness[i] - before];
+        }
+    }
+}
 
 static redux_status judge(void *user, redux_context *context, const redux_tensor *items,
                           const int64_t *rows)
@@ -33,37 +78,57 @@ static redux_status judge(void *user, redux_context *context, const redux_tensor
                           sizeof(int64_t));
         group->exemplar_rows = numbers;
     }
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
-        redux_row *row = &group->reduction->rows[rows[i]];
-        row->kept = witness[i] < 0;
-        row->witness = witness[i] < 0 ? -1 : group->exemplar_rows[witness[i]];
-        row->score = scores[i];
-        if (row->kept)
-            group->exemplar_rows[group->count++] = rows[i];
-    }
+    for (int i = 0; i < group->stages && status == REDUX_OK; i++)
+        if (group->reduction->options.keep_exemplars)
+            status = capture(&group->reduction->captured[i], context, &items[i], witness);
+    if (status == REDUX_OK)
+        note_rows(group, rows, witness, scores, count);
     rdx_free(context, block);
     return status != REDUX_OK ? status : rdx_progress_add(context, count);
 }
 
-static redux_status judge_group(const greedy_job *job, int64_t index, bool resize, bool *ragged)
+static redux_status judge_first(const greedy_job *job, int64_t index, bool resize, bool *ragged)
 {
     redux_context *context = job->stream->context;
-    group_state group = {job->stream->reduction, NULL, NULL, 0, 0};
+    redux_reduction *reduction = job->stream->reduction;
+    group_state group = {.reduction = reduction, .stages = job->stream->stage_count};
     RDX_TRY(redux_exemplars_new(&group.exemplars, context, job->metric, job->threshold));
+    if (reduction->base.exemplars != NULL)
+        rdx_exemplars_stand_on(group.exemplars, reduction->base.exemplars);
     redux_status status = rdx_stream_group(job->stream, index, resize, ragged, judge, &group);
     redux_exemplars_free(group.exemplars, context);
     rdx_free(context, group.exemplar_rows);
     return status;
 }
 
+static redux_status judge_group(const greedy_job *job, int64_t index)
+{
+    const redux_reduce_options *options = &job->stream->reduction->options;
+    rdx_group group;
+    RDX_TRY(rdx_group_collect(&group, job->stream, job->metric, index));
+    redux_status status = REDUX_OK;
+    if (options->strategy == REDUX_STRATEGY_SEMDEDUP)
+        status = rdx_semdedup(&group, job->threshold);
+    else if (options->rule == REDUX_RULE_MEDOID)
+        status = rdx_medoid(&group, job->threshold);
+    else if (options->rule == REDUX_RULE_K_CENTRE)
+        status = rdx_k_centre(&group, job->threshold, group.count, NULL);
+    else
+        status = rdx_complete_link(&group, job->threshold);
+    rdx_group_clear(&group);
+    return status;
+}
+
 static redux_status greedy_task(int64_t index, void *user)
 {
     const greedy_job *job = user;
-    const bool dataset = job->stream->reduction->options.scope == REDUX_SCOPE_DATASET;
+    const redux_reduce_options *options = &job->stream->reduction->options;
     bool ragged = false;
-    RDX_TRY(judge_group(job, index, dataset, &ragged));
+    if (options->rule != REDUX_RULE_FIRST || options->strategy == REDUX_STRATEGY_SEMDEDUP)
+        return judge_group(job, index);
+    RDX_TRY(judge_first(job, index, rdx_stream_resizes(job->stream), &ragged));
     if (ragged) /* a folder of pictures of several sizes: over again, resized */
-        RDX_TRY(judge_group(job, index, true, &ragged));
+        RDX_TRY(judge_first(job, index, true, &ragged));
     return REDUX_OK;
 }
 

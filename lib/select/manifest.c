@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <redux/array.h>
 #include "io/io.h"
 #include "select.h"
 
@@ -39,43 +40,53 @@ void rdx_format_double(char *text, double value)
             *c = '.';
 }
 
-static redux_status write_name(const rdx_writer *writer, const redux_reduction *reduction,
-                               const redux_row *row)
+/* The columns of one row, whatever it is a row of. */
+static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row)
 {
-    char number[32];
-    const char *source = NULL;
-    int64_t slice = 0;
-    RDX_TRY(redux_dataset_slice_name(&source, &slice, reduction->dataset, row->volume, row->slice));
-    RDX_TRY(rdx_write_csv_field(writer, source));
-    snprintf(number, sizeof number, ",%lld", (long long)slice);
-    return rdx_write(writer, number);
-}
-
-static redux_status write_row(const rdx_writer *writer, const redux_reduction *reduction,
-                              const redux_row *row)
-{
-    char score[32] = "";
-    RDX_TRY(write_name(writer, reduction, row));
-    RDX_TRY(rdx_write(writer, row->kept ? ",1," : ",0,"));
-    if (row->witness >= 0)
-        RDX_TRY(write_name(writer, reduction, &reduction->rows[row->witness]));
-    else
-        RDX_TRY(rdx_write(writer, ","));
-    RDX_TRY(rdx_write(writer, ","));
+    char number[32], score[32] = "";
+    RDX_TRY(rdx_write_csv_field(writer, row->source));
+    snprintf(number, sizeof number, ",%lld,%d,", (long long)row->slice, (int)row->kept);
+    RDX_TRY(rdx_write(writer, number));
+    number[0] = ',';
+    number[1] = '\0';
+    if (row->witness_source != NULL) {
+        RDX_TRY(rdx_write_csv_field(writer, row->witness_source));
+        snprintf(number, sizeof number, ",%lld", (long long)row->witness_slice);
+    }
+    RDX_TRY(rdx_write(writer, number));
     if (!isnan(row->score))
         rdx_format_double(score, row->score);
+    RDX_TRY(rdx_write(writer, ","));
     RDX_TRY(rdx_write(writer, score));
     return rdx_write(writer, "\n");
+}
+
+static redux_status write_own_row(const rdx_writer *writer, const redux_reduction *reduction,
+                                  int64_t index)
+{
+    const redux_row *row = &reduction->rows[index];
+    redux_manifest_row out = {.kept = row->kept, .score = row->score};
+    RDX_TRY(redux_reduction_name(&out.source, &out.slice, reduction, index));
+    if (row->witness >= 0)
+        RDX_TRY(
+            redux_reduction_name(&out.witness_source, &out.witness_slice, reduction, row->witness));
+    return write_row(writer, &out);
 }
 
 static redux_status produce(redux_context *context, const rdx_writer *writer, const void *user)
 {
     const redux_reduction *reduction = user;
+    const redux_manifest *before = reduction->options.update;
     (void)context;
     RDX_TRY(rdx_write(writer, "source,slice,kept,witness_source,witness_slice,score\n"));
+    for (int64_t i = 0; before != NULL && i < redux_manifest_rows(before); i++) {
+        redux_manifest_row row;
+        RDX_TRY(redux_manifest_row_get(&row, before, i));
+        RDX_TRY(write_row(writer, &row));
+    }
     for (int64_t i = 0; i < reduction->row_count; i++)
         if (!reduction->rows[i].skipped)
-            RDX_TRY(write_row(writer, reduction, &reduction->rows[i]));
+            RDX_TRY(write_own_row(writer, reduction, i));
     return REDUX_OK;
 }
 
@@ -133,6 +144,22 @@ static redux_status begin_and_produce(rdx_file *file, const char *path, redux_co
     return status;
 }
 
+/* Features of the exemplars of each stage, for a later update. */
+static redux_status save_exemplars(const char *path, redux_context *context,
+                                   const redux_reduction *reduction)
+{
+    static const char *const keys[] = {"first", "then"};
+    redux_tensor arrays[2];
+    int count = 0;
+    for (; count < 2 && reduction->captured[count].like.ndim > 0; count++) {
+        const rdx_captured *captured = &reduction->captured[count];
+        arrays[count] = captured->like;
+        arrays[count].shape[0] = captured->count;
+        arrays[count].data = captured->bytes;
+    }
+    return count == 0 ? REDUX_OK : redux_npz_write(path, context, keys, arrays, count);
+}
+
 redux_status redux_results_save(const char *manifest, const char *summary, redux_context *context,
                                 const redux_reduction *reduction, double seconds)
 {
@@ -142,8 +169,21 @@ redux_status redux_results_save(const char *manifest, const char *summary, redux
         return rdx_fail(REDUX_E_INVALID, "redux_results_save: an argument is NULL");
     RDX_TRY(begin_and_produce(&csv, manifest, context, produce, reduction));
     redux_status status = begin_and_produce(&json, summary, context, rdx_produce_summary, &request);
+    if (status != REDUX_OK) {
+        rdx_file_abort(&csv);
+        return status;
+    }
+    if (reduction->options.keep_exemplars) {
+        char *path = NULL;
+        status = rdx_exemplars_path(&path, context, manifest);
+        if (status == REDUX_OK)
+            status = save_exemplars(path, context, reduction);
+        rdx_free(context, path);
+    }
     if (status == REDUX_OK)
         status = rdx_file_commit(&json);
+    else
+        rdx_file_abort(&json);
     if (status == REDUX_OK)
         status = rdx_file_commit(&csv);
     rdx_file_abort(&csv);

@@ -5,152 +5,26 @@
 #include <string.h>
 #include "select.h"
 
-static const char *const strategy_names[] = {"all", "every-n", "hash",   "ssim",
-                                             "mi",  "cosine",  "entropy"};
-
-redux_status redux_strategy_parse(redux_strategy *out, const char *name)
-{
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(strategy_names); i++)
-        if (strcmp(name, strategy_names[i]) == 0) {
-            *out = (redux_strategy)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND,
-                    "strategy '%s' is none of all, every-n, hash, ssim, mi, cosine, entropy",
-                    name == NULL ? "" : name);
-}
-
-const char *redux_strategy_name(redux_strategy strategy)
-{
-    return strategy >= REDUX_STRATEGY_ALL && strategy <= REDUX_STRATEGY_ENTROPY
-               ? strategy_names[strategy]
-               : "unknown";
-}
-
-/* ---- options ---- */
-
-static redux_status check_threshold(const redux_reduce_options *options)
-{
-    const double t = options->threshold;
-    const char *name = redux_strategy_name(options->strategy);
-    if (isnan(t))
-        return REDUX_OK;
-    switch (options->strategy) {
-    case REDUX_STRATEGY_ALL:
-        return rdx_fail(REDUX_E_INVALID, "strategy all has no threshold");
-    case REDUX_STRATEGY_EVERY_N:
-        if (!(t >= 1) || t != floor(t) || t > 1e15)
-            return rdx_fail(REDUX_E_INVALID, "%s: n is %g, not a whole number from 1 on", name, t);
-        break;
-    case REDUX_STRATEGY_HASH:
-        if (!(t >= 0 && t <= 64) || t != floor(t))
-            return rdx_fail(REDUX_E_INVALID,
-                            "%s: threshold %g is not a whole number of bits, 0 to 64", name, t);
-        break;
-    case REDUX_STRATEGY_SSIM:
-    case REDUX_STRATEGY_COSINE:
-        if (!(t >= -1 && t <= 1))
-            return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not within -1 ... 1", name, t);
-        break;
-    case REDUX_STRATEGY_MI:
-        if (!(t >= 0 && t <= 1))
-            return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not within 0 ... 1", name, t);
-        break;
-    case REDUX_STRATEGY_ENTROPY:
-        if (!(t >= 0) || isinf(t))
-            return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is no number of bits", name, t);
-        break;
-    }
-    return REDUX_OK;
-}
-
-static redux_status check_budget(const redux_reduce_options *options)
-{
-    const bool has_percent = !isnan(options->keep_percent);
-    if (options->keep_count < 0)
-        return rdx_fail(REDUX_E_INVALID, "keep %lld slices", (long long)options->keep_count);
-    if (has_percent && !(options->keep_percent > 0 && options->keep_percent <= 100))
-        return rdx_fail(REDUX_E_INVALID, "keep %g%% is not within 0 ... 100%%",
-                        options->keep_percent);
-    if (!has_percent && options->keep_count == 0)
-        return REDUX_OK;
-    if (has_percent && options->keep_count > 0)
-        return rdx_fail(REDUX_E_INVALID, "keep is given as a number and as a percentage");
-    if (!isnan(options->threshold))
-        return rdx_fail(REDUX_E_INVALID, "threshold and keep exclude each other");
-    if (options->strategy == REDUX_STRATEGY_ALL)
-        return rdx_fail(REDUX_E_INVALID, "strategy all keeps everything: keep makes no sense");
-    return REDUX_OK;
-}
-
-static redux_status check_hash(const redux_reduce_options *options)
-{
-    const redux_hash_options hash = {sizeof hash, options->hash, options->profile};
-    rdx_hasher hasher;
-    RDX_TRY(rdx_hasher_init(&hasher, NULL, &hash));
-    if (options->strategy == REDUX_STRATEGY_HASH && options->profile == REDUX_PROFILE_PAPER_HASH &&
-        options->window.kind == REDUX_WINDOW_RANGE)
-        return rdx_fail(REDUX_E_INVALID, "profile paper-hash windows by slice: use profile "
-                                         "imagehash with other windows");
-    return REDUX_OK;
-}
-
-/* Reads, checks, and fills in what does not depend on the dataset. */
-static redux_status read_options(redux_reduce_options *known, const redux_reduce_options *given)
-{
-    static const double defaults[] = {
-        (double)NAN,      REDUX_DEFAULT_EVERY_N, REDUX_DEFAULT_HASH_DISTANCE, REDUX_DEFAULT_SSIM,
-        REDUX_DEFAULT_MI, REDUX_DEFAULT_COSINE,  REDUX_DEFAULT_ENTROPY};
-    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_reduce_options"));
-    if (strcmp(redux_strategy_name(known->strategy), "unknown") == 0)
-        return rdx_fail(REDUX_E_INVALID, "unknown strategy %d", (int)known->strategy);
-    if (known->scope != REDUX_SCOPE_VOLUME && known->scope != REDUX_SCOPE_DATASET)
-        return rdx_fail(REDUX_E_INVALID, "unknown scope %d", (int)known->scope);
-    if (known->order != REDUX_ORDER_ANATOMICAL && known->order != REDUX_ORDER_LEXICOGRAPHIC)
-        return rdx_fail(REDUX_E_INVALID, "unknown order %d", (int)known->order);
-    RDX_TRY(check_threshold(known));
-    RDX_TRY(check_budget(known));
-    RDX_TRY(check_hash(known));
-    if (known->bins == 0)
-        known->bins = 256;
-    if (known->bins < 2 || known->bins > 256)
-        return rdx_fail(REDUX_E_INVALID, "%d bins are not within 2 ... 256", (int)known->bins);
-    if (known->size == 0)
-        known->size = 128;
-    if (known->size < 1 || known->size > 4096)
-        return rdx_fail(REDUX_E_INVALID, "size %d is not within 1 ... 4096", (int)known->size);
-    if (known->embeddings != NULL && known->strategy != REDUX_STRATEGY_COSINE)
-        return rdx_fail(REDUX_E_INVALID, "embeddings go with strategy cosine");
-    if (isnan(known->threshold) && known->keep_count == 0 && isnan(known->keep_percent))
-        known->threshold = defaults[known->strategy];
-    return REDUX_OK;
-}
-
-redux_status redux_reduce_check(const redux_reduce_options *options)
-{
-    redux_reduce_options known = REDUX_REDUCE_OPTIONS_INIT;
-    return read_options(&known, options);
-}
-
-static redux_status check_embeddings(const redux_tensor *embeddings, int64_t slices)
-{
-    RDX_TRY(rdx_tensor_check(embeddings, -1, 0, "embeddings"));
-    if (embeddings->ndim != 2)
-        return rdx_fail(REDUX_E_INVALID,
-                        "embeddings have %d axes, not one row for each of %lld slices",
-                        (int)embeddings->ndim, (long long)slices);
-    if (embeddings->shape[0] != slices || embeddings->shape[1] < 1)
-        return rdx_fail(
-            REDUX_E_INVALID, "embeddings are %lld x %lld, and the input has %lld slices",
-            (long long)embeddings->shape[0], (long long)embeddings->shape[1], (long long)slices);
-    if (embeddings->dtype != REDUX_FLOAT32 && embeddings->dtype != REDUX_FLOAT64 &&
-        embeddings->dtype != REDUX_FLOAT16 && embeddings->dtype != REDUX_BFLOAT16)
-        return rdx_fail(REDUX_E_INVALID, "embeddings are %s, not floating-point",
-                        redux_dtype_name(embeddings->dtype));
-    return REDUX_OK;
-}
-
 /* ---- the budget in slices ---- */
+
+redux_status rdx_reduction_skip(redux_context *context, redux_reduction *reduction,
+                                const char *source, const char *reason)
+{
+    rdx_skip skip = {NULL, NULL};
+    void *block = reduction->skips;
+    redux_status status = rdx_grow(context, &block, &reduction->skip_capacity,
+                                   reduction->skip_count, reduction->skip_count + 1, sizeof skip);
+    reduction->skips = block;
+    if (status == REDUX_OK)
+        status = rdx_strdup(context, &skip.source, source);
+    if (status == REDUX_OK)
+        status = rdx_strdup(context, &skip.reason, reason);
+    if (status == REDUX_OK)
+        reduction->skips[reduction->skip_count++] = skip;
+    else
+        rdx_free(context, skip.source);
+    return status;
+}
 
 static void count_readable(redux_reduction *reduction)
 {
@@ -171,11 +45,13 @@ static redux_status settle_budget(redux_reduction *reduction)
     const redux_reduce_options *options = &reduction->options;
     redux_reduce_summary *summary = &reduction->summary;
     count_readable(reduction);
+    summary->budget = -1;
+    if (summary->slices == 0 && options->update != NULL)
+        return REDUX_OK; /* nothing is new */
     if (summary->slices == 0)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
                         reduction->skip_count > 0 ? reduction->skips[0].reason : "no input");
-    summary->budget = -1;
     if (options->keep_count > 0)
         summary->budget = options->keep_count;
     else if (!isnan(options->keep_percent))
@@ -314,7 +190,7 @@ static redux_status by_entropy(rdx_stream *stream)
 {
     redux_reduction *reduction = stream->reduction;
     redux_reduce_summary *summary = &reduction->summary;
-    const double *entropies = stream->cache.data;
+    const double *entropies = stream->stages[0].cache.data;
     double bound = reduction->options.threshold;
     if (summary->budget >= 0)
         RDX_TRY(entropy_bound(&bound, stream->context, reduction, entropies, summary->budget));
@@ -329,78 +205,100 @@ static redux_status by_entropy(rdx_stream *stream)
     return REDUX_OK;
 }
 
-/* ---- greedy ---- */
+/* ---- strategies with a metric ---- */
 
-static redux_status make_metric(redux_metric **out, redux_context *context,
-                                const redux_reduce_options *options)
+/* The metric of one stage or of both; metrics[i] are those to be freed. */
+static redux_status make_metric(const redux_metric **out, redux_metric *metrics[3],
+                                redux_context *context, const redux_reduce_options *options)
 {
-    redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
-    histogram.bins = options->bins;
-    switch (options->strategy) {
-    case REDUX_STRATEGY_SSIM:
-        return redux_metric_new_ssim(out, context, NULL);
-    case REDUX_STRATEGY_MI:
-        return redux_metric_new_mutual_information(out, context, &histogram);
-    case REDUX_STRATEGY_COSINE:
-        return redux_metric_new_cosine(out, context);
-    default:
-        return redux_metric_new_hamming(out, context);
+    if (options->strategy == REDUX_STRATEGY_METRIC)
+        *out = options->metric;
+    else {
+        RDX_TRY(rdx_strategy_metric(&metrics[0], context, options, options->strategy));
+        *out = metrics[0];
     }
+    if (options->then == REDUX_STRATEGY_ALL)
+        return REDUX_OK;
+    RDX_TRY(rdx_strategy_metric(&metrics[1], context, options, options->then));
+    RDX_TRY(rdx_two_stage_new(&metrics[2], context, *out, options->threshold, metrics[1]));
+    *out = metrics[2];
+    return REDUX_OK;
+}
+
+/* The threshold in force, of the last stage: given, of the budget, or of the calibration. */
+static redux_status settle_threshold(double *threshold, rdx_stream *stream,
+                                     const redux_metric *metric)
+{
+    redux_reduction *reduction = stream->reduction;
+    const redux_reduce_options *options = &reduction->options;
+    redux_reduce_summary *summary = &reduction->summary;
+    *threshold = options->then == REDUX_STRATEGY_ALL ? options->threshold : options->then_threshold;
+    if (options->calibrate || !isnan(options->false_drops))
+        RDX_TRY(rdx_calibrate(&reduction->calibration, stream, metric));
+    if (!isnan(options->false_drops))
+        *threshold = redux_calibration_threshold(reduction->calibration, options->false_drops);
+    if (summary->budget >= 0 && options->rule == REDUX_RULE_FIRST) {
+        RDX_TRY(rdx_budget_threshold(threshold, &summary->threshold_is_exact, stream, metric,
+                                     summary->budget));
+        /* Images that turn out unreadable only while they are scored make the input smaller. */
+        return settle_budget(reduction);
+    }
+    return REDUX_OK;
+}
+
+static redux_status judge_rows(rdx_stream *stream, const redux_metric *metric, double threshold)
+{
+    redux_reduction *reduction = stream->reduction;
+    redux_reduce_summary *summary = &reduction->summary;
+    int64_t kept = 0;
+    if (summary->budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
+        return rdx_k_centre_budget(&summary->threshold, stream, metric, summary->budget);
+    summary->threshold = threshold;
+    if (isnan(threshold)) {
+        keep_all(reduction);
+        return REDUX_OK;
+    }
+    RDX_TRY(rdx_base_open(reduction, stream->context, metric, threshold));
+    RDX_TRY(rdx_greedy(&kept, stream, metric, threshold));
+    if (summary->budget >= 0)
+        return rdx_refill(stream->context, reduction, stream->walk, summary->budget,
+                          !redux_metric_is_distance(metric));
+    return REDUX_OK;
 }
 
 static redux_status by_metric(rdx_stream *stream)
 {
     redux_reduction *reduction = stream->reduction;
-    redux_reduce_summary *summary = &reduction->summary;
-    double threshold = reduction->options.threshold;
-    redux_metric *metric;
-    int64_t kept = 0;
-    RDX_TRY(make_metric(&metric, stream->context, &reduction->options));
-    redux_status status = REDUX_OK;
-    if (summary->budget >= 0)
-        status = rdx_budget_threshold(&threshold, &summary->threshold_is_exact, stream, metric,
-                                      summary->budget);
-    /* Images that turn out unreadable only while they are scored make the input smaller. */
-    if (status == REDUX_OK && summary->budget >= 0)
-        status = settle_budget(reduction);
-    summary->threshold = threshold;
-    if (status == REDUX_OK && isnan(threshold))
-        keep_all(reduction);
-    else if (status == REDUX_OK)
-        status = rdx_greedy(&kept, stream, metric, threshold);
-    if (status == REDUX_OK && summary->budget >= 0)
-        status = rdx_refill(stream->context, reduction, stream->walk, summary->budget,
-                            !redux_metric_is_distance(metric));
-    redux_metric_free(metric, stream->context);
+    const redux_metric *metric = NULL;
+    redux_metric *metrics[3] = {NULL, NULL, NULL};
+    double threshold = (double)NAN;
+    redux_status status = make_metric(&metric, metrics, stream->context, &reduction->options);
+    if (status == REDUX_OK)
+        status = settle_threshold(&threshold, stream, metric);
+    if (status == REDUX_OK)
+        status = judge_rows(stream, metric, threshold);
+    if (reduction->calibration != NULL)
+        reduction->summary.false_drops =
+            redux_calibration_rate(reduction->calibration, reduction->summary.threshold);
+    if (reduction->base.exemplars != NULL) { /* its metric goes; names are still asked for */
+        redux_exemplars_free(reduction->base.exemplars, stream->context);
+        reduction->base.exemplars = NULL;
+    }
+    for (int i = 2; i >= 0; i--)
+        redux_metric_free(metrics[i], stream->context);
     return status;
 }
 
 /* ---- the whole ---- */
 
-static rdx_feature feature_of(const redux_reduction *reduction)
-{
-    switch (reduction->options.strategy) {
-    case REDUX_STRATEGY_HASH:
-        return RDX_FEATURE_HASH;
-    case REDUX_STRATEGY_SSIM:
-    case REDUX_STRATEGY_MI:
-        return RDX_FEATURE_IMAGE;
-    case REDUX_STRATEGY_COSINE:
-        return reduction->has_embeddings ? RDX_FEATURE_NONE : RDX_FEATURE_DESCRIPTOR;
-    case REDUX_STRATEGY_ENTROPY:
-        return RDX_FEATURE_ENTROPY;
-    default:
-        return RDX_FEATURE_NONE;
-    }
-}
-
 static redux_status run_strategy(redux_context *context, redux_reduction *reduction,
                                  const rdx_walk *walk, rdx_stream *stream)
 {
+    const redux_reduce_options *options = &reduction->options;
+    const bool has_budget = options->keep_count > 0 || !isnan(options->keep_percent);
     /* Images are read when they are compared, unless a budget must know beforehand how many of
      * them can be read. */
-    if (stream->feature != RDX_FEATURE_IMAGE ||
-        (reduction->options.skip_errors && isnan(reduction->options.threshold)))
+    if (!stream->has_images || (options->skip_errors && has_budget))
         RDX_TRY(rdx_stream_read(stream));
     RDX_TRY(settle_budget(reduction));
     switch (reduction->options.strategy) {
@@ -436,21 +334,75 @@ redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction)
     return REDUX_OK;
 }
 
+/* Rows of an earlier result count with the new ones. */
+static redux_status count_update(redux_reduction *reduction)
+{
+    redux_reduce_summary *summary = &reduction->summary;
+    const redux_manifest *manifest = reduction->options.update;
+    const int64_t rows = manifest == NULL ? 0 : redux_manifest_rows(manifest);
+    for (int64_t i = 0; i < rows; i++) {
+        redux_manifest_row row;
+        RDX_TRY(redux_manifest_row_get(&row, manifest, i));
+        summary->kept += row.kept;
+    }
+    summary->updated = rows;
+    summary->slices += rows;
+    if (manifest != NULL)
+        summary->volumes += rdx_manifest_inputs(manifest);
+    return REDUX_OK;
+}
+
+static redux_status count_result(redux_context *context, redux_reduction *reduction)
+{
+    redux_reduce_summary *summary = &reduction->summary;
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t)));
+    int64_t *stands_for = block;
+    for (int64_t i = 0; i < reduction->row_count; i++) {
+        const redux_row *row = &reduction->rows[i];
+        summary->kept += row->kept;
+        summary->leaked +=
+            row->witness >= reduction->row_count && reduction->options.against != NULL;
+        if (row->kept || (row->witness >= 0 && row->witness < reduction->row_count))
+            stands_for[row->kept ? i : row->witness]++;
+    }
+    for (int64_t i = 0; i < reduction->row_count; i++)
+        summary->largest = RDX_MAX(summary->largest, stands_for[i]);
+    rdx_free(context, block);
+    if (reduction->options.against != NULL)
+        summary->against = reduction->base.count;
+    return count_update(reduction);
+}
+
+static redux_status check_dataset(const redux_reduction *reduction)
+{
+    const redux_reduce_options *options = &reduction->options;
+    if (reduction->has_embeddings)
+        RDX_TRY(
+            rdx_embeddings_check(options->embeddings, redux_dataset_slices(reduction->dataset)));
+    if (options->against_embeddings != NULL)
+        RDX_TRY(rdx_embeddings_check(options->against_embeddings,
+                                     redux_dataset_slices(options->against)));
+    if (options->update != NULL)
+        return rdx_update_check_volumes(options, reduction->dataset);
+    return REDUX_OK;
+}
+
 static redux_status reduce(redux_context *context, redux_reduction *reduction)
 {
     rdx_walk walk;
     rdx_stream stream;
-    if (reduction->has_embeddings)
-        RDX_TRY(check_embeddings(reduction->options.embeddings,
-                                 redux_dataset_slices(reduction->dataset)));
+    RDX_TRY(check_dataset(reduction));
     RDX_TRY(rdx_fill_rows(context, reduction));
     reduction->summary.threshold = (double)NAN;
+    reduction->summary.false_drops = (double)NAN;
     reduction->summary.threshold_is_exact = 1;
     RDX_TRY(rdx_walk_init(&walk, context, reduction));
-    redux_status status =
-        rdx_stream_open(&stream, context, reduction, &walk, feature_of(reduction));
+    redux_status status = rdx_stream_open(&stream, context, reduction, &walk);
     if (status == REDUX_OK) {
         status = run_strategy(context, reduction, &walk, &stream);
+        if (stream.has_images && rdx_stream_resizes(&stream))
+            reduction->summary.compared_size = reduction->options.size;
         rdx_stream_close(&stream);
     }
     rdx_walk_clear(&walk, context);
@@ -458,13 +410,14 @@ static redux_status reduce(redux_context *context, redux_reduction *reduction)
         return status;
     count_readable(reduction);
     if (reduction->summary.slices == 0)
-        return settle_budget(reduction);
-    for (int64_t i = 0; i < reduction->row_count; i++)
-        reduction->summary.kept += reduction->rows[i].kept;
-    if (feature_of(reduction) == RDX_FEATURE_IMAGE &&
-        reduction->options.scope == REDUX_SCOPE_DATASET)
-        reduction->summary.compared_size = reduction->options.size;
-    return REDUX_OK;
+        RDX_TRY(settle_budget(reduction));
+    return count_result(context, reduction);
+}
+
+static void free_captured(redux_reduction *reduction, redux_context *context)
+{
+    for (int i = 0; i < 2; i++)
+        rdx_free(context, reduction->captured[i].bytes);
 }
 
 redux_status redux_reduce(redux_reduction **out, redux_context *context,
@@ -474,14 +427,17 @@ redux_status redux_reduce(redux_reduction **out, redux_context *context,
     void *block;
     if (out == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_reduce: an argument is NULL");
-    RDX_TRY(read_options(&known, options));
+    RDX_TRY(rdx_options_read(&known, options));
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_reduction)));
     redux_reduction *reduction = block;
     reduction->dataset = dataset;
     reduction->options = known;
     reduction->has_embeddings = known.embeddings != NULL;
     redux_status status = reduce(context, reduction);
-    reduction->options.embeddings = NULL; /* the caller's: not looked at again */
+    /* The caller's: not looked at again. */
+    reduction->options.embeddings = reduction->options.against_embeddings = NULL;
+    reduction->options.metric = NULL;
+    reduction->options.against_kept = NULL;
     if (status != REDUX_OK) {
         redux_reduction_free(reduction, context);
         return status;
@@ -500,7 +456,43 @@ void redux_reduction_free(redux_reduction *reduction, redux_context *context)
     }
     rdx_free(context, reduction->skips);
     rdx_free(context, reduction->rows);
+    rdx_base_close(&reduction->base, context);
+    free_captured(reduction, context);
+    redux_calibration_free(reduction->calibration, context);
     rdx_free(context, reduction);
+}
+
+redux_status redux_calibrate(redux_calibration **out, redux_context *context,
+                             const redux_dataset *dataset, const redux_reduce_options *options)
+{
+    redux_reduction reduction = {.dataset = dataset};
+    redux_reduce_options known = REDUX_REDUCE_OPTIONS_INIT;
+    const redux_metric *metric = NULL;
+    redux_metric *metrics[3] = {NULL, NULL, NULL};
+    rdx_stream stream;
+    if (out == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_calibrate: an argument is NULL");
+    RDX_TRY(rdx_options_read(&known, options));
+    known.calibrate = 1;
+    RDX_TRY(rdx_options_check(&known));
+    reduction.options = known;
+    reduction.has_embeddings = known.embeddings != NULL;
+    RDX_TRY(check_dataset(&reduction));
+    RDX_TRY(rdx_fill_rows(context, &reduction));
+    redux_status status = rdx_stream_open(&stream, context, &reduction, NULL);
+    if (status == REDUX_OK) {
+        if (!stream.has_images)
+            status = rdx_stream_read(&stream);
+        if (status == REDUX_OK)
+            status = make_metric(&metric, metrics, context, &known);
+        if (status == REDUX_OK)
+            status = rdx_calibrate(out, &stream, metric);
+        rdx_stream_close(&stream);
+    }
+    for (int i = 2; i >= 0; i--)
+        redux_metric_free(metrics[i], context);
+    rdx_free(context, reduction.rows);
+    return status;
 }
 
 /* ---- asking the result ---- */
@@ -527,6 +519,27 @@ redux_status redux_reduction_row(redux_row *out, const redux_reduction *reductio
                         (long long)reduction->row_count);
     *out = reduction->rows[index];
     return REDUX_OK;
+}
+
+redux_status redux_reduction_name(const char **source, int64_t *slice,
+                                  const redux_reduction *reduction, int64_t row)
+{
+    const int64_t other = row - reduction->row_count;
+    if (row < 0 || other >= reduction->base.count)
+        return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)row,
+                        (long long)reduction->row_count);
+    if (other >= 0) {
+        *source = reduction->base.names[other].source;
+        *slice = reduction->base.names[other].slice;
+        return REDUX_OK;
+    }
+    return redux_dataset_slice_name(source, slice, reduction->dataset, reduction->rows[row].volume,
+                                    reduction->rows[row].slice);
+}
+
+const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction)
+{
+    return reduction->calibration;
 }
 
 int64_t redux_reduction_skipped(const redux_reduction *reduction)

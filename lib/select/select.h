@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT
  * What the files of the reduction share. Internal.
  *
- *   walk.c       the order in which slices are visited, by group (volume or dataset)
- *   extract.c    one slice -> the item that a metric compares (hash, descriptor, image)
- *   stream.c     items of a group, in order, in bounded memory
- *   greedy.c     every slice held against the exemplars, at one threshold
- *   budget.c     the threshold that keeps at most N, and the refill
- *   reduce.c     options, strategies, the result
- *   manifest.c   the result as CSV;  summary.c as JSON;  export.c, contact_sheet.c as pictures */
+ *   options.c        what the options of a reduction may say
+ *   strategies.c     the table of strategies: feature, metric, thresholds
+ *   walk.c           the order in which slices are visited, by group (volume or dataset)
+ *   extract.c        one slice -> the item that a metric compares (hash, descriptor, image)
+ *   stream.c         items of a group, in order, in bounded memory
+ *   exemplars.c      the greedy first-exemplar rule over items
+ *   greedy.c         that rule over a dataset, at one threshold
+ *   group.c          all items of one group, prepared, for the rules that need them at once:
+ *   medoid.c, k_centre.c, complete_link.c, semdedup.c
+ *   budget.c         the threshold that keeps at most N, and the refill
+ *   against.c        exemplars of another set, or of an earlier result, that stand first
+ *   calibrate.c      scores between different volumes, and what they say of a threshold
+ *   reduce.c         options in, a row for every slice out
+ *   manifest.c       the result as CSV;  summary.c as JSON;  export.c, contact_sheet.c as pictures
+ *   manifest_read.c  an earlier result, read back */
 #ifndef RDX_SELECT_H
 #define RDX_SELECT_H
 
@@ -24,19 +32,46 @@ typedef struct rdx_skip {
     char *source, *reason;
 } rdx_skip;
 
+/* The name of a slice outside the dataset. */
+typedef struct rdx_name {
+    const char *source;
+    int64_t slice;
+} rdx_name;
+
+/* Exemplars that stand before all others (against.c). */
+typedef struct rdx_base {
+    redux_exemplars *exemplars; /* NULL: none */
+    rdx_name *names; /* by their numbers; strings are the other dataset's or manifest's */
+    int64_t count, capacity;
+} rdx_base;
+
+/* Features of the kept slices, in the order in which they were kept (keep_exemplars). */
+typedef struct rdx_captured {
+    redux_tensor like; /* no data: dtype and shape of one item */
+    char *bytes;
+    int64_t count, capacity; /* items */
+} rdx_captured;
+
 struct redux_reduction {
     const redux_dataset *dataset;
-    redux_reduce_options options; /* in force: defaults filled in; embeddings not owned */
+    redux_reduce_options options; /* in force: defaults filled in; what it points to is not owned */
     bool has_embeddings;
     redux_reduce_summary summary;
     int64_t row_count;
     redux_row *rows;
     rdx_skip *skips;
     int64_t skip_count, skip_capacity;
+    rdx_base base;
+    rdx_captured captured[2];       /* one a stage */
+    redux_calibration *calibration; /* or NULL */
 };
 
 /* One row a slice, in dataset order, undecided (reduce.c). */
 redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction);
+
+/* Notes an unreadable row (stream.c) or one of another set (against.c). */
+redux_status rdx_reduction_skip(redux_context *context, redux_reduction *reduction,
+                                const char *source, const char *reason);
 
 /* ---- walk.c ---- */
 
@@ -54,7 +89,7 @@ void rdx_walk_clear(rdx_walk *walk, redux_context *context);
 
 typedef enum rdx_feature {
     RDX_FEATURE_NONE,       /* only that the slice can be read */
-    RDX_FEATURE_HASH,       /* 8 bytes */
+    RDX_FEATURE_HASH,       /* a code */
     RDX_FEATURE_DESCRIPTOR, /* `pixels`: 256 floats */
     RDX_FEATURE_ENTROPY,    /* one double, bits */
     RDX_FEATURE_IMAGE       /* the windowed slice */
@@ -70,6 +105,9 @@ typedef struct rdx_extractor {
     redux_tensor windowed;
 } rdx_extractor;
 
+/* The hash that the options of a reduction ask for. */
+redux_hash_options rdx_hash_options_of(const redux_reduce_options *options);
+
 redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context,
                                 const redux_reduce_options *options, rdx_feature feature);
 void rdx_extractor_clear(rdx_extractor *extractor);
@@ -80,34 +118,146 @@ redux_status rdx_extract(rdx_extractor *extractor, void *item, const redux_volum
                          const redux_volume_info *info, int64_t slice, int64_t height,
                          int64_t width, bool resize, bool *ragged);
 
+/* ---- strategies.c ---- */
+
+/* What a strategy compares, and how its threshold is read. */
+typedef struct rdx_strategy {
+    const char *name;
+    rdx_feature feature;
+    bool has_metric;             /* so that it can be the second of two stages */
+    double threshold, low, high; /* default; the range of what may be given */
+} rdx_strategy;
+
+const rdx_strategy *rdx_strategy_of(redux_strategy strategy);
+/* The metric of a strategy that has one; REDUX_STRATEGY_METRIC: the caller's, not to be freed. */
+redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
+                                 const redux_reduce_options *options, redux_strategy strategy);
+
 /* ---- stream.c ---- */
+
+/* What is compared in one stage. */
+typedef struct rdx_stage {
+    rdx_feature feature;
+    const redux_tensor *embeddings; /* in place of a feature: one row a slice; or NULL */
+    redux_tensor cache;             /* [rows, ...] of a small feature */
+} rdx_stage;
 
 typedef struct rdx_stream {
     redux_context *context;
     redux_reduction *reduction;
     const rdx_walk *walk;
-    rdx_feature feature;
-    redux_tensor cache; /* [rows, ...] of small features, once rdx_stream_read has filled it */
+    rdx_stage stages[2];
+    int stage_count;
+    bool has_images; /* some stage compares them: they are streamed, small features on the side */
+    bool read;       /* rdx_stream_read has filled the caches */
     pthread_mutex_t skip_mutex;
 } rdx_stream;
 
-/* Reads every slice once: caches small features, or only checks (images are not cached). */
+/* Sets up the stages that the options name. */
 redux_status rdx_stream_open(rdx_stream *stream, redux_context *context, redux_reduction *reduction,
-                             const rdx_walk *walk, rdx_feature feature);
+                             const rdx_walk *walk);
 void rdx_stream_close(rdx_stream *stream);
+/* Reads every slice once: caches small features, and only checks where there are none. */
 redux_status rdx_stream_read(rdx_stream *stream);
-/* Items of a group in the order of the walk, some at a time: rows[i] is the row of items[i]. May be
- * called for several groups at once. *ragged: slices differ in size and `resize` is false. */
+/* Items of a group in the order of the walk, some at a time: one tensor a stage; rows[i] is the row
+ * of item i. May be called for several groups at once. *ragged: slices differ in size and `resize`
+ * is false. */
 typedef redux_status (*rdx_consume_fn)(void *user, redux_context *context,
                                        const redux_tensor *items, const int64_t *rows);
 redux_status rdx_stream_group(rdx_stream *stream, int64_t group, bool resize, bool *ragged,
                               rdx_consume_fn consume, void *user);
+/* Whether images of every group are resized to options.size from the start. */
+bool rdx_stream_resizes(const rdx_stream *stream);
+
+/* ---- exemplars.c, beyond the public part. `items`: one tensor a stage. ---- */
+
+/* The set goes on from another one, which it does not own or change. Before anything is added. */
+void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *base);
+/* Adds all items as exemplars, without a look at what they are like. */
+redux_status rdx_exemplars_append(redux_context *context, redux_exemplars *exemplars,
+                                  const redux_tensor *items);
+/* The first exemplar that each prepared item is redundant with (-1: none), and the score. */
+redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context *context,
+                                const redux_exemplars *exemplars, const void *prepared,
+                                int64_t count);
 
 /* ---- greedy.c ---- */
 
-/* Judges all rows at one threshold; returns how many are kept. */
+/* Judges all rows at one threshold by the rule of the options; returns how many are kept. */
 redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *metric,
                         double threshold);
+
+/* ---- group.c ---- */
+
+/* All items of a group, prepared, without those that the base stands for. */
+typedef struct rdx_group {
+    redux_context *context;
+    redux_reduction *reduction;
+    const redux_metric *metric;
+    rdx_layout layout, parts[2];
+    char *prepared;
+    int64_t *rows; /* the row of each item */
+    int64_t count, capacity, row_capacity;
+} rdx_group;
+
+redux_status rdx_group_collect(rdx_group *group, rdx_stream *stream, const redux_metric *metric,
+                               int64_t index);
+void rdx_group_clear(rdx_group *group);
+static inline const void *rdx_group_item(const rdx_group *group, int64_t index)
+{
+    return group->prepared + (size_t)index * group->layout.item_bytes;
+}
+/* What became of item `index`: kept (witness -1), or dropped for the item `witness`. */
+void rdx_group_keep(const rdx_group *group, int64_t index);
+void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score);
+
+/* The rules: decide every item of a group at a threshold. */
+redux_status rdx_medoid(const rdx_group *group, double threshold);
+redux_status rdx_complete_link(const rdx_group *group, double threshold);
+redux_status rdx_semdedup(const rdx_group *group, double threshold);
+/* Farthest point: until all are within the threshold of a kept one, or `most` are kept; radii
+ * (NULL, or room for one an item): how far each was, when its turn came, from those kept before. */
+redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most, double *radii);
+/* k-centre over all groups, `budget` kept altogether; *threshold: how far the farthest dropped one
+ * is from what is kept. */
+redux_status rdx_k_centre_budget(double *threshold, rdx_stream *stream, const redux_metric *metric,
+                                 int64_t budget);
+
+/* ---- against.c ---- */
+
+/* Makes the base that the options ask for (against, update). */
+redux_status rdx_base_open(redux_reduction *reduction, redux_context *context,
+                           const redux_metric *metric, double threshold);
+void rdx_base_close(rdx_base *base, redux_context *context);
+
+/* ---- manifest_read.c, manifest_options.c ---- */
+
+/* NAME.csv -> NAME.exemplars; the caller frees *out. */
+redux_status rdx_exemplars_path(char **out, redux_context *context, const char *manifest);
+/* The exemplars' features of a stage, [kept, ...]. */
+redux_status rdx_manifest_exemplars(redux_tensor *out, redux_context *context,
+                                    const redux_manifest *manifest, int stage);
+/* Whether a result can be gone on from with these options (defaults filled in). */
+redux_status rdx_update_check(const redux_reduce_options *options);
+/* And with this dataset, which should hold nothing of it. */
+redux_status rdx_update_check_volumes(const redux_reduce_options *options,
+                                      const redux_dataset *dataset);
+
+/* How many volumes went into it. */
+int64_t rdx_manifest_inputs(const redux_manifest *manifest);
+
+/* ---- options.c ---- */
+
+/* Reads, checks, and fills in what has a default and does not depend on the dataset. */
+redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_options *given);
+redux_status rdx_options_check(const redux_reduce_options *options);
+void rdx_options_settle(redux_reduce_options *options);
+redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices);
+
+/* ---- calibrate.c ---- */
+
+/* The null distribution for the metric and stages of a stream. */
+redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const redux_metric *metric);
 
 /* ---- budget.c ---- */
 

@@ -14,30 +14,68 @@
 
 /* ---- opening, skipping ---- */
 
-redux_status rdx_stream_open(rdx_stream *stream, redux_context *context, redux_reduction *reduction,
-                             const rdx_walk *walk, rdx_feature feature)
+/* The cache of a small feature, one row a slice. */
+static redux_status make_cache(rdx_stage *stage, const rdx_stream *stream)
 {
-    int64_t shape[2] = {reduction->row_count, 8};
+    const redux_reduce_options *options = &stream->reduction->options;
+    const redux_hash_options hash = rdx_hash_options_of(options);
+    int64_t shape[2] = {stream->reduction->row_count, RDX_DESCRIPTOR_LENGTH};
+    switch (stage->feature) {
+    case RDX_FEATURE_HASH:
+        shape[1] = redux_hash_bytes(&hash);
+        return redux_tensor_new(&stage->cache, stream->context, REDUX_UINT8, 2, shape);
+    case RDX_FEATURE_DESCRIPTOR:
+        return redux_tensor_new(&stage->cache, stream->context, REDUX_FLOAT32, 2, shape);
+    case RDX_FEATURE_ENTROPY:
+        return redux_tensor_new(&stage->cache, stream->context, REDUX_FLOAT64, 1, shape);
+    default:
+        return REDUX_OK;
+    }
+}
+
+static redux_status add_stage(rdx_stream *stream, redux_strategy strategy)
+{
+    const redux_reduction *reduction = stream->reduction;
+    const redux_reduce_options *options = &reduction->options;
+    rdx_stage *stage = &stream->stages[stream->stage_count++];
+    stage->feature = rdx_strategy_of(strategy)->feature;
+    if (reduction->has_embeddings &&
+        (stage->feature == RDX_FEATURE_DESCRIPTOR || options->strategy == REDUX_STRATEGY_METRIC)) {
+        stage->feature = RDX_FEATURE_NONE;
+        stage->embeddings = options->embeddings;
+    }
+    stream->has_images = stream->has_images || stage->feature == RDX_FEATURE_IMAGE;
+    return make_cache(stage, stream);
+}
+
+redux_status rdx_stream_open(rdx_stream *stream, redux_context *context, redux_reduction *reduction,
+                             const rdx_walk *walk)
+{
+    const redux_strategy then = reduction->options.then;
     memset(stream, 0, sizeof *stream);
     stream->context = context;
     stream->reduction = reduction;
     stream->walk = walk;
-    stream->feature = feature;
-    if (feature == RDX_FEATURE_HASH)
-        RDX_TRY(redux_tensor_new(&stream->cache, context, REDUX_UINT8, 2, shape));
-    shape[1] = RDX_DESCRIPTOR_LENGTH;
-    if (feature == RDX_FEATURE_DESCRIPTOR)
-        RDX_TRY(redux_tensor_new(&stream->cache, context, REDUX_FLOAT32, 2, shape));
-    if (feature == RDX_FEATURE_ENTROPY)
-        RDX_TRY(redux_tensor_new(&stream->cache, context, REDUX_FLOAT64, 1, shape));
+    redux_status status = add_stage(stream, reduction->options.strategy);
+    if (status == REDUX_OK && then != REDUX_STRATEGY_ALL)
+        status = add_stage(stream, then);
     pthread_mutex_init(&stream->skip_mutex, NULL);
-    return REDUX_OK;
+    if (status != REDUX_OK)
+        rdx_stream_close(stream);
+    return status;
 }
 
 void rdx_stream_close(rdx_stream *stream)
 {
-    redux_tensor_release(&stream->cache);
+    redux_tensor_release(&stream->stages[0].cache);
+    redux_tensor_release(&stream->stages[1].cache);
     pthread_mutex_destroy(&stream->skip_mutex);
+}
+
+bool rdx_stream_resizes(const rdx_stream *stream)
+{
+    const redux_reduce_options *options = &stream->reduction->options;
+    return options->scope == REDUX_SCOPE_DATASET || options->against != NULL;
 }
 
 static bool is_input_failure(redux_status status)
@@ -58,19 +96,7 @@ static redux_status skip_rows(rdx_stream *stream, redux_status status, int64_t f
     pthread_mutex_lock(&stream->skip_mutex);
     status = REDUX_OK;
     if (!reduction->rows[first].skipped) {
-        rdx_skip skip = {NULL, NULL};
-        void *block = reduction->skips;
-        status = rdx_grow(stream->context, &block, &reduction->skip_capacity, reduction->skip_count,
-                          reduction->skip_count + 1, sizeof skip);
-        reduction->skips = block;
-        if (status == REDUX_OK)
-            status = rdx_strdup(stream->context, &skip.source, source);
-        if (status == REDUX_OK)
-            status = rdx_strdup(stream->context, &skip.reason, reason);
-        if (status == REDUX_OK)
-            reduction->skips[reduction->skip_count++] = skip;
-        else
-            rdx_free(stream->context, skip.source);
+        status = rdx_reduction_skip(stream->context, reduction, source, reason);
         for (int64_t i = first; status == REDUX_OK && i < first + count; i++)
             reduction->rows[i].skipped = 1;
     }
@@ -90,6 +116,55 @@ static redux_status open_volume(rdx_stream *stream, redux_volume **volume, int64
     return skip_rows(stream, status, first_row, info->slices, info->source);
 }
 
+/* ---- small features ---- */
+
+/* One extractor a small feature, with its cache. */
+typedef struct side {
+    rdx_extractor extractors[2];
+    const rdx_stage *stages[2];
+    int count;
+} side;
+
+static void side_clear(side *s)
+{
+    for (int i = 0; i < s->count; i++)
+        rdx_extractor_clear(&s->extractors[i]);
+    s->count = 0;
+}
+
+/* `reads`: where no stage has a small feature, slices are at least read. */
+static redux_status side_init(side *s, const rdx_stream *stream, bool reads)
+{
+    redux_status status = REDUX_OK;
+    memset(s, 0, sizeof *s);
+    for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++) {
+        const rdx_stage *stage = &stream->stages[i];
+        if (stage->cache.data == NULL && !(reads && i == stream->stage_count - 1 && s->count == 0))
+            continue;
+        s->stages[s->count] = stage;
+        status = rdx_extractor_init(&s->extractors[s->count++], stream->context,
+                                    &stream->reduction->options,
+                                    stage->cache.data == NULL ? RDX_FEATURE_NONE : stage->feature);
+    }
+    if (status != REDUX_OK)
+        side_clear(s);
+    return status;
+}
+
+static redux_status side_extract(side *s, const redux_volume *volume, const redux_volume_info *info,
+                                 int64_t slice, int64_t row)
+{
+    redux_status status = REDUX_OK;
+    for (int i = 0; i < s->count && status == REDUX_OK; i++) {
+        const redux_tensor *cache = &s->stages[i]->cache;
+        char *item = cache->data;
+        if (item != NULL)
+            item += (size_t)(row * cache->strides[0]) * redux_dtype_size(cache->dtype);
+        status = rdx_extract(&s->extractors[i], item, volume, info, slice, 0, 0, false, NULL);
+    }
+    return status;
+}
+
 /* ---- reading everything once ---- */
 
 typedef struct read_job {
@@ -99,18 +174,15 @@ typedef struct read_job {
     int64_t index, first_row;
 } read_job;
 
-static redux_status read_slice(const read_job *job, rdx_extractor *extractor, int64_t slice)
+static redux_status read_slice(const read_job *job, side *features, int64_t slice)
 {
     rdx_stream *stream = job->stream;
     const int64_t row = job->first_row + slice;
-    const redux_tensor *cache = &stream->cache;
     const char *source = NULL;
     int64_t number = 0;
-    char *item = cache->data == NULL ? NULL
-                                     : (char *)cache->data + (size_t)(row * cache->strides[0]) *
-                                                                 redux_dtype_size(cache->dtype);
-    redux_status status =
-        rdx_extract(extractor, item, job->volume, job->info, slice, 0, 0, false, NULL);
+    redux_status status = REDUX_OK;
+    if (!stream->reduction->rows[row].skipped)
+        status = side_extract(features, job->volume, job->info, slice, row);
     if (status != REDUX_OK) {
         redux_dataset_slice_name(&source, &number, stream->reduction->dataset, job->index, slice);
         status = skip_rows(stream, status, row, 1, source);
@@ -122,14 +194,12 @@ static redux_status read_slices(int64_t index, void *user)
 {
     const read_job *job = user;
     const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->info->slices);
-    const rdx_feature feature =
-        job->stream->feature == RDX_FEATURE_IMAGE ? RDX_FEATURE_NONE : job->stream->feature;
-    rdx_extractor extractor;
-    redux_status status = rdx_extractor_init(&extractor, job->stream->context,
-                                             &job->stream->reduction->options, feature);
+    redux_status status = REDUX_OK;
+    side features;
+    RDX_TRY(side_init(&features, job->stream, true));
     for (int64_t k = index * SLICES_PER_TASK; k < last && status == REDUX_OK; k++)
-        status = read_slice(job, &extractor, k);
-    rdx_extractor_clear(&extractor);
+        status = read_slice(job, &features, k);
+    side_clear(&features);
     return status;
 }
 
@@ -172,6 +242,7 @@ redux_status rdx_stream_read(rdx_stream *stream)
     RDX_TRY(rdx_parallel(stream->context, redux_dataset_volumes(stream->reduction->dataset),
                          read_volume, stream));
     rdx_progress_begin(stream->context, 0);
+    stream->read = true;
     return REDUX_OK;
 }
 
@@ -194,35 +265,53 @@ static redux_status gather(const redux_tensor *source, const redux_tensor *items
     return REDUX_OK;
 }
 
+/* Room for `count` items of a stage's small feature. */
+static redux_status new_items(redux_tensor *items, const rdx_stream *stream, const rdx_stage *stage,
+                              int64_t count)
+{
+    const redux_tensor *source = stage->embeddings != NULL ? stage->embeddings : &stage->cache;
+    const int64_t shape[2] = {count, source->shape[1]};
+    return redux_tensor_new(items, stream->context,
+                            stage->feature == RDX_FEATURE_HASH ? REDUX_UINT8 : REDUX_FLOAT32, 2,
+                            shape);
+}
+
+/* `part`: the first `count` of `items`, borrowed, filled with the small feature of these rows. */
+static redux_status gather_stage(redux_tensor *part, const redux_tensor *items,
+                                 const rdx_stage *stage, const int64_t *rows, int64_t count)
+{
+    const redux_tensor *source = stage->embeddings != NULL ? stage->embeddings : &stage->cache;
+    *part = *items;
+    part->shape[0] = count;
+    return gather(source, items, rows, count);
+}
+
 static redux_status stream_cached(rdx_stream *stream, int64_t group, rdx_consume_fn consume,
                                   void *user)
 {
     const redux_reduction *reduction = stream->reduction;
-    const redux_tensor *source =
-        reduction->has_embeddings ? reduction->options.embeddings : &stream->cache;
     const int64_t end = stream->walk->start[group + 1];
-    const int64_t group_rows = end - stream->walk->start[group];
-    const int64_t shape[2] = {RDX_MIN(GATHER_ROWS, group_rows), source->shape[1]};
+    const int64_t most = RDX_MIN(GATHER_ROWS, end - stream->walk->start[group]);
+    redux_tensor items[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
     redux_status status = REDUX_OK;
-    redux_tensor items;
     void *block;
     RDX_TRY(rdx_alloc(stream->context, &block, GATHER_ROWS, sizeof(int64_t)));
     int64_t *rows = block;
-    status = redux_tensor_new(&items, stream->context,
-                              stream->feature == RDX_FEATURE_HASH ? REDUX_UINT8 : REDUX_FLOAT32, 2,
-                              shape);
+    for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
+        status = new_items(&items[i], stream, &stream->stages[i], most);
     for (int64_t at = stream->walk->start[group]; at < end && status == REDUX_OK;) {
+        redux_tensor parts[2];
         int64_t count = 0;
         for (; at < end && count < GATHER_ROWS; at++)
             if (!reduction->rows[stream->walk->rows[at]].skipped)
                 rows[count++] = stream->walk->rows[at];
-        redux_tensor part = items; /* borrows: the first `count` of them */
-        part.shape[0] = count;
-        status = gather(source, &items, rows, count);
+        for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
+            status = gather_stage(&parts[i], &items[i], &stream->stages[i], rows, count);
         if (status == REDUX_OK && count > 0)
-            status = consume(user, stream->context, &part, rows);
+            status = consume(user, stream->context, parts, rows);
     }
-    redux_tensor_release(&items);
+    redux_tensor_release(&items[0]);
+    redux_tensor_release(&items[1]);
     rdx_free(stream->context, block);
     return status;
 }
@@ -238,27 +327,43 @@ typedef struct image_job {
     int64_t index; /* of the volume */
     const int64_t *rows;
     int64_t count;
-    redux_tensor *items; /* [batch, height, width] */
+    redux_tensor *items;   /* [batch, height, width] */
+    redux_tensor small[2]; /* items of the stages that have no images */
     bool resize;
     fate *fates; /* one a row */
 } image_job;
+
+static redux_status extract_image(const image_job *job, rdx_extractor *extractor, side *features,
+                                  int64_t i, bool *ragged)
+{
+    const redux_tensor *items = job->items;
+    const size_t item_bytes = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
+    const int64_t slice = job->stream->reduction->rows[job->rows[i]].slice;
+    RDX_TRY(rdx_extract(extractor, (char *)items->data + (size_t)i * item_bytes, job->volume,
+                        job->info, slice, items->shape[1], items->shape[2], job->resize, ragged));
+    if (job->stream->read)
+        return REDUX_OK;
+    return side_extract(features, job->volume, job->info, slice, job->rows[i]);
+}
 
 static redux_status extract_images(int64_t index, void *user)
 {
     const image_job *job = user;
     rdx_stream *stream = job->stream;
-    const redux_tensor *items = job->items;
-    const size_t item_bytes = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
     const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->count);
     rdx_extractor extractor;
+    side features;
+    RDX_TRY(side_init(&features, stream, false));
     redux_status status = rdx_extractor_init(&extractor, stream->context,
                                              &stream->reduction->options, RDX_FEATURE_IMAGE);
     for (int64_t i = index * SLICES_PER_TASK; i < last && status == REDUX_OK; i++) {
         const redux_row *row = &stream->reduction->rows[job->rows[i]];
         bool ragged = false;
-        status = rdx_extract(&extractor, (char *)items->data + (size_t)i * item_bytes, job->volume,
-                             job->info, row->slice, items->shape[1], items->shape[2], job->resize,
-                             &ragged);
+        if (row->skipped) {
+            job->fates[i] = FAILED;
+            continue;
+        }
+        status = extract_image(job, &extractor, &features, i, &ragged);
         if (ragged)
             job->fates[i] = RAGGED;
         if (status != REDUX_OK) {
@@ -271,6 +376,7 @@ static redux_status extract_images(int64_t index, void *user)
         }
     }
     rdx_extractor_clear(&extractor);
+    side_clear(&features);
     return status;
 }
 
@@ -290,6 +396,23 @@ static int64_t compact(redux_tensor *items, int64_t *rows, const fate *fates, in
     return good;
 }
 
+/* Hands a batch on: images, and the small features gathered by row. */
+static redux_status hand_on(const image_job *job, const int64_t *rows, int64_t count,
+                            rdx_consume_fn consume, void *user)
+{
+    const rdx_stream *stream = job->stream;
+    redux_tensor parts[2];
+    for (int i = 0; i < stream->stage_count; i++) {
+        if (stream->stages[i].feature != RDX_FEATURE_IMAGE) {
+            RDX_TRY(gather_stage(&parts[i], &job->small[i], &stream->stages[i], rows, count));
+            continue;
+        }
+        parts[i] = *job->items;
+        parts[i].shape[0] = count;
+    }
+    return consume(user, stream->context, parts, rows);
+}
+
 /* One batch of slices of one open volume. */
 static redux_status stream_batch(image_job *job, bool *ragged, rdx_consume_fn consume, void *user)
 {
@@ -303,9 +426,8 @@ static redux_status stream_batch(image_job *job, bool *ragged, rdx_consume_fn co
         *ragged = *ragged || fates[i] == RAGGED;
     if (*ragged)
         return REDUX_OK;
-    redux_tensor part = *job->items;
-    part.shape[0] = compact(job->items, rows, fates, job->count);
-    return part.shape[0] == 0 ? REDUX_OK : consume(user, job->stream->context, &part, rows);
+    const int64_t count = compact(job->items, rows, fates, job->count);
+    return count == 0 ? REDUX_OK : hand_on(job, rows, count, consume, user);
 }
 
 /* Rows `at` ... `end` - 1 of the walk, all of one open volume. */
@@ -325,13 +447,23 @@ static redux_status stream_run(rdx_stream *stream, const redux_volume *volume, i
     const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);
     shape[0] = RDX_MIN(RDX_MAX((int64_t)(BATCH_BYTES / RDX_MAX(bytes, 1)), 1), BATCH_ITEMS);
     RDX_TRY(redux_tensor_new(&items, stream->context, dtype, 3, shape));
-    image_job job = {stream, volume, &info, index, NULL, 0, &items, resize, NULL};
+    image_job job = {.stream = stream,
+                     .volume = volume,
+                     .info = &info,
+                     .index = index,
+                     .items = &items,
+                     .resize = resize};
     redux_status status = REDUX_OK;
+    for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
+        if (stream->stages[i].feature != RDX_FEATURE_IMAGE)
+            status = new_items(&job.small[i], stream, &stream->stages[i], shape[0]);
     for (; at < end && status == REDUX_OK && !*ragged; at += shape[0]) {
         job.rows = stream->walk->rows + at;
         job.count = RDX_MIN(shape[0], end - at);
         status = stream_batch(&job, ragged, consume, user);
     }
+    redux_tensor_release(&job.small[0]);
+    redux_tensor_release(&job.small[1]);
     redux_tensor_release(&items);
     return status;
 }
@@ -396,7 +528,7 @@ redux_status rdx_stream_group(rdx_stream *stream, int64_t group, bool resize, bo
                               rdx_consume_fn consume, void *user)
 {
     *ragged = false;
-    if (stream->feature == RDX_FEATURE_IMAGE)
+    if (stream->has_images)
         return stream_images(stream, group, resize, ragged, consume, user);
     return stream_cached(stream, group, consume, user);
 }

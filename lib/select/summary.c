@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <redux/version.h>
-#include "select.h"
+#include "manifest_read.h"
 
 /* Paths are bytes, JSON is UTF-8: what is no UTF-8 becomes "?", byte by byte. */
 static json_t *text(const char *bytes)
@@ -30,11 +30,19 @@ static json_t *number(double value)
     return json_real(value);
 }
 
+static const char *const window_kinds[] = {"auto", "slice", "full", "range"};
+
+static json_t *one_window_json(redux_window window)
+{
+    if (window.kind != REDUX_WINDOW_RANGE)
+        return json_string(window_kinds[window.kind]);
+    return json_pack("{s:o, s:o}", "low", number(window.low), "high", number(window.high));
+}
+
 /* The window in force; where `auto` stands for `slice` on some inputs and `full` on others, "auto".
  */
 static json_t *window_json(const redux_reduction *reduction)
 {
-    static const char *const kinds[] = {"auto", "slice", "full", "range"};
     redux_window window = reduction->options.window;
     for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
         redux_volume_info info;
@@ -47,9 +55,49 @@ static json_t *window_json(const redux_reduction *reduction)
         else if (own.kind != window.kind)
             window.kind = REDUX_WINDOW_AUTO;
     }
-    if (window.kind != REDUX_WINDOW_RANGE)
-        return json_string(kinds[window.kind]);
-    return json_pack("{s:o, s:o}", "low", number(window.low), "high", number(window.high));
+    return one_window_json(window);
+}
+
+static void add_hash(json_t *json, const redux_reduce_options *options)
+{
+    const redux_hash_options hash = rdx_hash_options_of(options);
+    json_object_set_new(json, "hash", json_string(redux_hash_name(options->hash)));
+    json_object_set_new(json, "profile", json_string(redux_hash_profile_name(options->profile)));
+    json_object_set_new(json, "bits", json_integer(8 * redux_hash_bytes(&hash)));
+    if (options->hash_size > 0)
+        json_object_set_new(json, "hash_size", json_integer(options->hash_size));
+}
+
+/* What the metric of a stage was made with. */
+static void add_metric(json_t *json, const redux_reduction *reduction, redux_strategy strategy)
+{
+    const redux_reduce_options *options = &reduction->options;
+    switch (strategy) {
+    case REDUX_STRATEGY_HASH:
+        add_hash(json, options);
+        return;
+    case REDUX_STRATEGY_SSIM:
+        json_object_set_new(json, "ssim", json_string("gaussian"));
+        return;
+    case REDUX_STRATEGY_MI:
+        json_object_set_new(json, "normalisation", json_string("arithmetic"));
+        json_object_set_new(json, "bins", json_integer(options->bins));
+        return;
+    case REDUX_STRATEGY_INFORMATION_GAIN:
+    case REDUX_STRATEGY_ENTROPY:
+        json_object_set_new(json, "bins", json_integer(options->bins));
+        return;
+    case REDUX_STRATEGY_SEMDEDUP:
+        json_object_set_new(json, "clusters", json_integer(options->clusters));
+        json_object_set_new(json, "seed", json_integer((json_int_t)options->seed));
+        /* fallthrough */
+    case REDUX_STRATEGY_COSINE:
+        json_object_set_new(json, "descriptor",
+                            json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
+        return;
+    default:
+        return;
+    }
 }
 
 static json_t *parameters_json(const redux_reduction *reduction)
@@ -59,28 +107,18 @@ static json_t *parameters_json(const redux_reduction *reduction)
     json_t *json = json_pack(
         "{s:s, s:s}", "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
         options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic");
-    switch (options->strategy) {
-    case REDUX_STRATEGY_HASH:
-        json_object_set_new(json, "hash", json_string(redux_hash_name(options->hash)));
-        json_object_set_new(json, "profile",
-                            json_string(redux_hash_profile_name(options->profile)));
-        break;
-    case REDUX_STRATEGY_SSIM:
-        json_object_set_new(json, "ssim", json_string("gaussian"));
-        break;
-    case REDUX_STRATEGY_MI:
-        json_object_set_new(json, "normalisation", json_string("arithmetic"));
-        json_object_set_new(json, "bins", json_integer(options->bins));
-        break;
-    case REDUX_STRATEGY_COSINE:
-        json_object_set_new(json, "descriptor",
-                            json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
-        break;
-    case REDUX_STRATEGY_ENTROPY:
-        json_object_set_new(json, "bins", json_integer(options->bins));
-        break;
-    default:
-        break;
+    json_object_set_new(json, "window", one_window_json(options->window));
+    if (rdx_strategy_of(options->strategy)->feature != RDX_FEATURE_NONE &&
+        options->strategy != REDUX_STRATEGY_ENTROPY)
+        json_object_set_new(json, "rule", json_string(redux_rule_name(options->rule)));
+    add_metric(json, reduction, options->strategy);
+    if (options->then != REDUX_STRATEGY_ALL) {
+        add_metric(json, reduction, options->then);
+        json_object_set_new(json, "then",
+                            json_pack("{s:s, s:o, s:b}", "strategy",
+                                      redux_strategy_name(options->then), "threshold",
+                                      number(options->then_threshold), "exact",
+                                      summary->then_is_exact));
     }
     if (summary->compared_size > 0)
         json_object_set_new(json, "size", json_integer(summary->compared_size));
@@ -113,6 +151,8 @@ static redux_status inputs_json(json_t *array, redux_context *context,
                                 const redux_reduction *reduction)
 {
     int64_t row = 0;
+    if (reduction->options.update != NULL)
+        json_array_extend(array, json_object_get(reduction->options.update->summary, "inputs"));
     for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
         json_t *input = NULL;
         if (all_skipped(reduction, v, &row))
@@ -152,7 +192,35 @@ static json_t *counts_json(const redux_reduction *reduction)
         json_object_set_new(json, "budget", json_integer(summary->budget));
         json_object_set_new(json, "refilled", json_integer(summary->refilled));
     }
+    if (reduction->options.update != NULL)
+        json_object_set_new(json, "updated", json_integer(summary->updated));
+    json_object_set_new(json, "largest_group", json_integer(summary->largest));
     return json;
+}
+
+static json_t *against_json(const redux_reduce_summary *summary)
+{
+    return json_pack("{s:I, s:I}", "slices", (json_int_t)summary->against, "leaked",
+                     (json_int_t)summary->leaked);
+}
+
+/* The null distribution by its quantiles, and what it says of the threshold. */
+static json_t *calibration_json(const redux_reduction *reduction)
+{
+    static const double rates[] = {0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5};
+    const redux_calibration *calibration = reduction->calibration;
+    json_t *curve = json_array();
+    for (int64_t i = 0; i < RDX_COUNT(rates); i++) {
+        const double threshold = redux_calibration_threshold(calibration, rates[i]);
+        json_array_append_new(curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold",
+                                               number(threshold), "rate",
+                                               redux_calibration_rate(calibration, threshold)));
+    }
+    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "pairs",
+                     (json_int_t)redux_calibration_pairs(calibration), "slices",
+                     (json_int_t)redux_calibration_slices(calibration), "volumes",
+                     (json_int_t)redux_calibration_volumes(calibration), "false_drops",
+                     number(reduction->summary.false_drops), "curve", curve);
 }
 
 static int dump(const char *buffer, size_t size, void *user)
@@ -179,6 +247,10 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
         json_object_set_new(
             json, "threshold_search",
             json_string(reduction->summary.threshold_is_exact ? "exact" : "bisection"));
+    if (status == REDUX_OK && reduction->options.against != NULL)
+        json_object_set_new(json, "against", against_json(&reduction->summary));
+    if (status == REDUX_OK && reduction->calibration != NULL)
+        json_object_set_new(json, "calibration", calibration_json(reduction));
     if (status == REDUX_OK)
         json_object_set_new(json, "seconds", json_real(request->seconds));
     if (status == REDUX_OK &&

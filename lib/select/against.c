@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * Exemplars that stand before all others: the slices of another set, or the kept ones of an earlier
+ * result. */
+#include <math.h>
+#include <string.h>
+#include "select.h"
+
+static redux_status add_name(rdx_base *base, redux_context *context, const char *source,
+                             int64_t slice)
+{
+    void *block = base->names;
+    redux_status status = rdx_grow(context, &block, &base->capacity, base->count, base->count + 1,
+                                   sizeof *base->names);
+    base->names = block;
+    if (status == REDUX_OK)
+        base->names[base->count++] = (rdx_name){source, slice};
+    return status;
+}
+
+/* ---- another set ---- */
+
+typedef struct other_set {
+    redux_reduction reduction; /* of the other dataset: its rows, without a result */
+    rdx_base *base;
+} other_set;
+
+static redux_status append(void *user, redux_context *context, const redux_tensor *items,
+                           const int64_t *rows)
+{
+    other_set *other = user;
+    for (int64_t i = 0; i < items->shape[0]; i++) {
+        const redux_row *row = &other->reduction.rows[rows[i]];
+        const char *source = NULL;
+        int64_t slice = 0;
+        RDX_TRY(redux_dataset_slice_name(&source, &slice, other->reduction.dataset, row->volume,
+                                         row->slice));
+        RDX_TRY(add_name(other->base, context, source, slice));
+    }
+    RDX_TRY(rdx_exemplars_append(context, other->base->exemplars, items));
+    return rdx_progress_add(context, items->shape[0]);
+}
+
+static redux_status stream_other(other_set *other, redux_context *context)
+{
+    rdx_walk walk;
+    rdx_stream stream;
+    bool ragged = false;
+    RDX_TRY(rdx_walk_init(&walk, context, &other->reduction));
+    redux_status status = rdx_stream_open(&stream, context, &other->reduction, &walk);
+    if (status == REDUX_OK) {
+        if (!stream.has_images)
+            status = rdx_stream_read(&stream);
+        rdx_progress_begin(context, other->reduction.row_count);
+        if (status == REDUX_OK)
+            status = rdx_stream_group(&stream, 0, true, &ragged, append, other);
+        rdx_progress_begin(context, 0);
+        rdx_stream_close(&stream);
+    }
+    rdx_walk_clear(&walk, context);
+    return status;
+}
+
+/* What could not be read of the other set is told with the rest. */
+static redux_status hand_over_skips(redux_reduction *reduction, redux_context *context,
+                                    redux_reduction *other)
+{
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < other->skip_count; i++) {
+        if (status == REDUX_OK)
+            status = rdx_reduction_skip(context, reduction, other->skips[i].source,
+                                        other->skips[i].reason);
+        rdx_free(context, other->skips[i].source);
+        rdx_free(context, other->skips[i].reason);
+    }
+    rdx_free(context, other->skips);
+    return status;
+}
+
+static redux_status open_against(redux_reduction *reduction, redux_context *context)
+{
+    const redux_reduce_options *options = &reduction->options;
+    other_set other = {.base = &reduction->base};
+    other.reduction.dataset = options->against;
+    other.reduction.options = *options;
+    other.reduction.options.scope = REDUX_SCOPE_DATASET;
+    other.reduction.options.order = REDUX_ORDER_ANATOMICAL;
+    other.reduction.options.embeddings = options->against_embeddings;
+    other.reduction.has_embeddings = options->against_embeddings != NULL;
+    RDX_TRY(rdx_fill_rows(context, &other.reduction));
+    for (int64_t i = 0; options->against_kept != NULL && i < other.reduction.row_count; i++)
+        other.reduction.rows[i].skipped = options->against_kept[i] == 0;
+    redux_status status = stream_other(&other, context);
+    rdx_free(context, other.reduction.rows);
+    const redux_status handed = hand_over_skips(reduction, context, &other.reduction);
+    return status != REDUX_OK ? status : handed;
+}
+
+/* ---- an earlier result ---- */
+
+/* Names of the kept rows, in the manifest's order: that of the exemplars. */
+static redux_status name_kept(rdx_base *base, redux_context *context,
+                              const redux_manifest *manifest)
+{
+    for (int64_t i = 0; i < redux_manifest_rows(manifest); i++) {
+        redux_manifest_row row;
+        RDX_TRY(redux_manifest_row_get(&row, manifest, i));
+        if (row.kept)
+            RDX_TRY(add_name(base, context, row.source, row.slice));
+    }
+    return REDUX_OK;
+}
+
+static redux_status capture_whole(rdx_captured *captured, redux_context *context,
+                                  const redux_tensor *items)
+{
+    const size_t bytes =
+        (size_t)(items->shape[0] * items->strides[0]) * redux_dtype_size(items->dtype);
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, 1, bytes));
+    memcpy(block, items->data, bytes);
+    captured->bytes = block;
+    captured->count = captured->capacity = items->shape[0];
+    captured->like = *items;
+    captured->like.data = NULL;
+    captured->like.storage = NULL;
+    return REDUX_OK;
+}
+
+static redux_status open_update(redux_reduction *reduction, redux_context *context)
+{
+    const redux_manifest *manifest = reduction->options.update;
+    redux_tensor items[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
+    const int stages = reduction->options.then == REDUX_STRATEGY_ALL ? 1 : 2;
+    redux_status status = name_kept(&reduction->base, context, manifest);
+    for (int i = 0; i < stages && status == REDUX_OK; i++) {
+        status = rdx_manifest_exemplars(&items[i], context, manifest, i);
+        if (status == REDUX_OK && items[i].shape[0] != reduction->base.count)
+            status = rdx_fail(REDUX_E_FORMAT,
+                              "update: %lld exemplars beside a manifest that keeps %lld slices",
+                              (long long)items[i].shape[0], (long long)reduction->base.count);
+        if (status == REDUX_OK && reduction->options.keep_exemplars)
+            status = capture_whole(&reduction->captured[i], context, &items[i]);
+    }
+    if (status == REDUX_OK && reduction->base.count > 0)
+        status = rdx_exemplars_append(context, reduction->base.exemplars, items);
+    redux_tensor_release(&items[0]);
+    redux_tensor_release(&items[1]);
+    return status;
+}
+
+/* ---- either ---- */
+
+redux_status rdx_base_open(redux_reduction *reduction, redux_context *context,
+                           const redux_metric *metric, double threshold)
+{
+    const redux_reduce_options *options = &reduction->options;
+    const bool goes_on = options->update != NULL && options->scope == REDUX_SCOPE_DATASET;
+    if (options->against == NULL && !goes_on)
+        return REDUX_OK;
+    RDX_TRY(redux_exemplars_new(&reduction->base.exemplars, context, metric, threshold));
+    if (goes_on)
+        RDX_TRY(open_update(reduction, context));
+    if (options->against != NULL)
+        RDX_TRY(open_against(reduction, context));
+    return REDUX_OK;
+}
+
+void rdx_base_close(rdx_base *base, redux_context *context)
+{
+    redux_exemplars_free(base->exemplars, context);
+    rdx_free(context, base->names);
+    memset(base, 0, sizeof *base);
+}

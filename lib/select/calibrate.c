@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ * The null distribution of scores: slices of different volumes are no copies of each other. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <redux/random.h>
+#include "select.h"
+
+#define MOST_SMALL 4096 /* slices of the sample: hashes, vectors */
+#define MOST_IMAGES 512
+#define OPERATION_SAMPLE 0x63616c69u /* keys the draw */
+
+struct redux_calibration {
+    double *keys; /* of all pairs, most alike first: a distance, or a similarity with its sign
+                     turned; ascending */
+    int64_t pairs, volumes, slices;
+    bool is_distance, whole; /* whole: hashes; scores are numbers of bits */
+};
+
+/* ---- the sample ---- */
+
+typedef struct sample {
+    rdx_stream *stream;
+    const redux_metric *metric;
+    uint8_t *drawn; /* of the rows */
+    rdx_layout layout, parts[2];
+    char *prepared;
+    int64_t *volumes; /* of the items */
+    int64_t count, most;
+    redux_calibration *calibration;
+} sample;
+
+/* The same number of each volume; of a larger volume as many as that, spread by a draw. */
+static void draw(const sample *s, int64_t per_volume)
+{
+    const redux_reduction *reduction = s->stream->reduction;
+    const redux_random_key seed = {reduction->options.seed, 0, OPERATION_SAMPLE, 0};
+    memset(s->drawn, 0, (size_t)reduction->row_count);
+    for (int64_t first = 0; first < reduction->row_count;) {
+        redux_random_key key = seed;
+        int64_t end = first;
+        key.sample = (uint64_t)reduction->rows[first].volume;
+        while (end < reduction->row_count &&
+               reduction->rows[end].volume == reduction->rows[first].volume)
+            end++;
+        /* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S). */
+        int64_t wanted = RDX_MIN(per_volume, end - first);
+        for (int64_t i = first; i < end && wanted > 0; i++)
+            if (redux_random_uniform(&key, (uint32_t)(i - first)) * (double)(end - i) <
+                (double)wanted) {
+                s->drawn[i] = 1;
+                wanted--;
+            }
+        first = end;
+    }
+}
+
+static int64_t drawn_with(const redux_reduction *reduction, int64_t per_volume)
+{
+    int64_t total = 0, here = 0;
+    for (int64_t i = 0; i < reduction->row_count; i++) {
+        here = i > 0 && reduction->rows[i].volume == reduction->rows[i - 1].volume ? here + 1 : 1;
+        total += here <= per_volume;
+    }
+    return total;
+}
+
+static redux_status collect(void *user, redux_context *context, const redux_tensor *items,
+                            const int64_t *rows)
+{
+    sample *s = user;
+    void *block;
+    RDX_TRY(rdx_stages_layout(s->metric, items, &s->layout, s->parts));
+    if (s->prepared == NULL) {
+        RDX_TRY(rdx_alloc(context, &block, (uint64_t)s->most, s->layout.item_bytes));
+        s->prepared = block;
+    }
+    for (int64_t i = 0; i < items->shape[0]; i++) {
+        if (!s->drawn[rows[i]])
+            continue;
+        RDX_TRY(rdx_stages_prepare(context, s->metric, &s->layout, items, i, 1,
+                                   s->prepared + (size_t)s->count * s->layout.item_bytes));
+        s->volumes[s->count++] = s->stream->reduction->rows[rows[i]].volume;
+    }
+    return rdx_progress_add(context, items->shape[0]);
+}
+
+/* ---- the scores ---- */
+
+/* Items are ordered by volume, so those of other volumes before item j are the first ones. */
+static int64_t others_before(const sample *s, int64_t j)
+{
+    int64_t i = j;
+    while (i > 0 && s->volumes[i - 1] == s->volumes[j])
+        i--;
+    return i;
+}
+
+typedef struct score_job {
+    const sample *sample;
+    int64_t *starts; /* where the scores of item j begin */
+} score_job;
+
+static redux_status score_task(int64_t j, void *user)
+{
+    const score_job *job = user;
+    const sample *s = job->sample;
+    const int64_t count = job->starts[j + 1] - job->starts[j];
+    double *keys = s->calibration->keys + job->starts[j];
+    void *scratch;
+    RDX_TRY(rdx_alloc(s->stream->context, &scratch, 1, s->layout.scratch_bytes));
+    for (int64_t i = 0; i < count; i++) {
+        const double score = s->metric->ops->score(
+            s->metric, &s->layout, s->prepared + (size_t)i * s->layout.item_bytes,
+            s->prepared + (size_t)j * s->layout.item_bytes, scratch);
+        keys[i] = isnan(score) ? (double)INFINITY : s->calibration->is_distance ? score : -score;
+    }
+    rdx_free(s->stream->context, scratch);
+    return rdx_progress_add(s->stream->context, count);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static redux_status score_pairs(sample *s, redux_context *context)
+{
+    redux_calibration *calibration = s->calibration;
+    score_job job = {.sample = s};
+    void *block, *keys;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)s->count + 1, sizeof(int64_t)));
+    job.starts = block;
+    job.starts[0] = 0;
+    for (int64_t j = 0; j < s->count; j++)
+        job.starts[j + 1] = job.starts[j] + others_before(s, j);
+    calibration->pairs = job.starts[s->count];
+    calibration->slices = s->count;
+    for (int64_t j = 0; j < s->count; j++)
+        calibration->volumes += j == 0 || s->volumes[j] != s->volumes[j - 1];
+    redux_status status = REDUX_OK;
+    if (calibration->pairs == 0)
+        status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of two volumes at least");
+    if (status == REDUX_OK)
+        status = rdx_alloc(context, &keys, (uint64_t)calibration->pairs, sizeof(double));
+    if (status == REDUX_OK) {
+        calibration->keys = keys;
+        rdx_progress_begin(context, calibration->pairs);
+        status = rdx_parallel(context, s->count, score_task, &job);
+        rdx_progress_begin(context, 0);
+    }
+    if (status == REDUX_OK)
+        qsort(calibration->keys, (size_t)calibration->pairs, sizeof *calibration->keys,
+              compare_keys);
+    rdx_free(context, block);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+/* The walk of a calibration: all rows, as one group in dataset order, without those not drawn. */
+static redux_status read_sample(sample *s, redux_context *context)
+{
+    const redux_reduction *reduction = s->stream->reduction;
+    const redux_scope scope = reduction->options.scope;
+    rdx_walk walk;
+    bool ragged = false;
+    s->stream->reduction->options.scope = REDUX_SCOPE_DATASET;
+    redux_status status = rdx_walk_init(&walk, context, reduction);
+    s->stream->reduction->options.scope = scope;
+    if (status != REDUX_OK)
+        return status;
+    for (int64_t i = 0; i < reduction->row_count; i++)
+        walk.rows[i] = i; /* whatever the order of the reduction */
+    int64_t drawn = 0;
+    for (int64_t i = 0; i < reduction->row_count; i++)
+        if (s->drawn[i] && !reduction->rows[i].skipped)
+            walk.rows[drawn++] = i;
+    walk.start[1] = drawn;
+    const rdx_walk *before = s->stream->walk;
+    s->stream->walk = &walk;
+    rdx_progress_begin(context, drawn);
+    status = rdx_stream_group(s->stream, 0, true, &ragged, collect, s);
+    rdx_progress_begin(context, 0);
+    s->stream->walk = before;
+    rdx_walk_clear(&walk, context);
+    return status;
+}
+
+redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const redux_metric *metric)
+{
+    redux_context *context = stream->context;
+    const int64_t rows = stream->reduction->row_count;
+    const int64_t limit = stream->has_images ? MOST_IMAGES : MOST_SMALL;
+    sample s = {.stream = stream, .metric = metric};
+    int64_t low = 1, high = rows;
+    void *block;
+    while (low < high) { /* the most of each volume that the limit allows; one at least */
+        const int64_t middle = low + (high - low + 1) / 2;
+        if (drawn_with(stream->reduction, middle) <= limit)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    s.most = drawn_with(stream->reduction, low);
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *s.calibration));
+    s.calibration = block;
+    s.calibration->is_distance = metric->ops->is_distance;
+    s.calibration->whole = metric->ops == &rdx_hamming_ops;
+    redux_status status = rdx_alloc(context, &block, (uint64_t)(rows + s.most + 1), 8);
+    if (status == REDUX_OK) {
+        s.volumes = block;
+        s.drawn = (void *)(s.volumes + s.most + 1);
+        draw(&s, low);
+        status = read_sample(&s, context);
+        if (status == REDUX_OK)
+            status = score_pairs(&s, context);
+        rdx_free(context, block);
+    }
+    rdx_free(context, s.prepared);
+    if (status != REDUX_OK) {
+        redux_calibration_free(s.calibration, context);
+        return status;
+    }
+    *out = s.calibration;
+    return REDUX_OK;
+}
+
+void redux_calibration_free(redux_calibration *calibration, redux_context *context)
+{
+    if (calibration == NULL)
+        return;
+    rdx_free(context, calibration->keys);
+    rdx_free(context, calibration);
+}
+
+/* ---- asking it ---- */
+
+int64_t redux_calibration_pairs(const redux_calibration *calibration)
+{
+    return calibration->pairs;
+}
+
+int64_t redux_calibration_volumes(const redux_calibration *calibration)
+{
+    return calibration->volumes;
+}
+
+int64_t redux_calibration_slices(const redux_calibration *calibration)
+{
+    return calibration->slices;
+}
+
+/* How many pairs have a key of at most `key`. */
+static int64_t count_within(const redux_calibration *calibration, double key)
+{
+    int64_t low = 0, high = calibration->pairs;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (calibration->keys[middle] <= key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+double redux_calibration_rate(const redux_calibration *calibration, double threshold)
+{
+    const double key = calibration->is_distance ? threshold : -threshold;
+    if (isnan(threshold))
+        return (double)NAN;
+    return (double)count_within(calibration, key) / (double)calibration->pairs;
+}
+
+double redux_calibration_threshold(const redux_calibration *calibration, double rate)
+{
+    const double allowed = rate * (double)calibration->pairs;
+    const int64_t pairs = calibration->pairs;
+    int64_t most = allowed >= (double)pairs ? pairs : allowed > 0 ? (int64_t)allowed : 0;
+    /* The key of the first pair that may not pass bounds the threshold; equals go with it. */
+    if (most == pairs)
+        return calibration->is_distance ? calibration->keys[pairs - 1]
+                                        : -calibration->keys[pairs - 1];
+    const double over = calibration->keys[most];
+    if (calibration->whole)
+        return over - 1; /* below 0: not even equal hashes may pass */
+    while (most > 0 && calibration->keys[most - 1] == over)
+        most--;
+    const double key = most > 0 ? calibration->keys[most - 1] : nextafter(over, -(double)INFINITY);
+    return calibration->is_distance ? key : -key;
+}

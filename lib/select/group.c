@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * All items of one group, prepared: what rules need that look at more than the kept ones. */
+#include <math.h>
+#include <string.h>
+#include "select.h"
+
+static redux_status collect(void *user, redux_context *context, const redux_tensor *items,
+                            const int64_t *rows)
+{
+    rdx_group *group = user;
+    const int64_t count = items->shape[0];
+    void *block = group->rows;
+    redux_status status = rdx_grow(context, &block, &group->row_capacity, group->count,
+                                   group->count + count, sizeof *group->rows);
+    group->rows = block;
+    if (status != REDUX_OK)
+        return status;
+    memcpy(group->rows + group->count, rows, (size_t)count * sizeof *rows);
+    RDX_TRY(rdx_stages_layout(group->metric, items, &group->layout, group->parts));
+    block = group->prepared;
+    status = rdx_grow(context, &block, &group->capacity, group->count, group->count + count,
+                      group->layout.item_bytes);
+    group->prepared = block;
+    if (status != REDUX_OK)
+        return status;
+    RDX_TRY(rdx_stages_prepare(context, group->metric, &group->layout, items, 0, count,
+                               group->prepared + (size_t)group->count * group->layout.item_bytes));
+    group->count += count;
+    return rdx_progress_add(context, count);
+}
+
+/* Drops what the base stands for, and closes up. */
+static redux_status drop_for_base(rdx_group *group)
+{
+    const redux_reduction *reduction = group->reduction;
+    const size_t size = group->layout.item_bytes;
+    int64_t open = 0;
+    void *block;
+    RDX_TRY(rdx_alloc(group->context, &block, (uint64_t)group->count,
+                      sizeof(int64_t) + sizeof(double)));
+    int64_t *witness = block;
+    double *scores = (void *)(witness + group->count);
+    redux_status status = rdx_exemplars_find(
+        witness, scores, group->context, reduction->base.exemplars, group->prepared, group->count);
+    for (int64_t i = 0; i < group->count && status == REDUX_OK; i++) {
+        redux_row *row = &reduction->rows[group->rows[i]];
+        if (witness[i] >= 0) {
+            row->kept = 0;
+            row->witness = reduction->row_count + witness[i];
+            row->score = scores[i];
+            continue;
+        }
+        if (open < i)
+            memcpy(group->prepared + (size_t)open * size, group->prepared + (size_t)i * size, size);
+        group->rows[open++] = group->rows[i];
+    }
+    group->count = open;
+    rdx_free(group->context, block);
+    return status;
+}
+
+redux_status rdx_group_collect(rdx_group *group, rdx_stream *stream, const redux_metric *metric,
+                               int64_t index)
+{
+    bool ragged = false;
+    memset(group, 0, sizeof *group);
+    group->context = stream->context;
+    group->reduction = stream->reduction;
+    group->metric = metric;
+    redux_status status =
+        rdx_stream_group(stream, index, rdx_stream_resizes(stream), &ragged, collect, group);
+    if (status == REDUX_OK && ragged) { /* pictures of several sizes: over again, resized */
+        group->count = 0;
+        group->capacity = 0; /* items are of another size now */
+        rdx_free(group->context, group->prepared);
+        group->prepared = NULL;
+        status = rdx_stream_group(stream, index, true, &ragged, collect, group);
+    }
+    if (status == REDUX_OK && stream->reduction->base.exemplars != NULL && group->count > 0)
+        status = drop_for_base(group);
+    if (status != REDUX_OK)
+        rdx_group_clear(group);
+    return status;
+}
+
+void rdx_group_clear(rdx_group *group)
+{
+    rdx_free(group->context, group->prepared);
+    rdx_free(group->context, group->rows);
+    memset(group, 0, sizeof *group);
+}
+
+void rdx_group_keep(const rdx_group *group, int64_t index)
+{
+    redux_row *row = &group->reduction->rows[group->rows[index]];
+    row->kept = 1;
+    row->witness = -1;
+    row->score = (double)NAN;
+}
+
+void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score)
+{
+    redux_row *row = &group->reduction->rows[group->rows[index]];
+    row->kept = 0;
+    row->witness = group->rows[witness];
+    row->score = score;
+}

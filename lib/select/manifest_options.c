@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ * The parameters of an earlier result, from its JSON, and whether others are the same. */
+#include <math.h>
+#include <string.h>
+#include "manifest_read.h"
+
+static double real(const json_t *json, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(json, key);
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+static const char *word(const json_t *json, const char *key)
+{
+    const char *value = json_string_value(json_object_get(json, key));
+    return value == NULL ? "" : value;
+}
+
+static redux_status read_window(redux_window *out, const json_t *json, const char *path)
+{
+    if (json_is_string(json))
+        return redux_window_parse(out, json_string_value(json));
+    if (!json_is_object(json))
+        return rdx_fail(REDUX_E_FORMAT, "%s: no window among the parameters", path);
+    out->kind = REDUX_WINDOW_RANGE;
+    out->low = real(json, "low", 0);
+    out->high = real(json, "high", 0);
+    return REDUX_OK;
+}
+
+/* What is there only for some strategies is left at its default where it is missing. */
+static redux_status read_parameters(redux_reduce_options *out, const json_t *parameters,
+                                    const char *path)
+{
+    const json_t *then = json_object_get(parameters, "then");
+    const char *scope = word(parameters, "scope"), *order = word(parameters, "order");
+    if (strcmp(scope, "volume") != 0 && strcmp(scope, "dataset") != 0)
+        return rdx_fail(REDUX_E_FORMAT, "%s: scope is '%s'", path, scope);
+    out->scope = scope[0] == 'v' ? REDUX_SCOPE_VOLUME : REDUX_SCOPE_DATASET;
+    if (strcmp(order, "anatomical") != 0 && strcmp(order, "lexicographic") != 0)
+        return rdx_fail(REDUX_E_FORMAT, "%s: order is '%s'", path, order);
+    out->order = order[0] == 'a' ? REDUX_ORDER_ANATOMICAL : REDUX_ORDER_LEXICOGRAPHIC;
+    RDX_TRY(read_window(&out->window, json_object_get(parameters, "window"), path));
+    if (json_object_get(parameters, "rule") != NULL)
+        RDX_TRY(redux_rule_parse(&out->rule, word(parameters, "rule")));
+    if (json_object_get(parameters, "hash") != NULL) {
+        RDX_TRY(redux_hash_parse(&out->hash, word(parameters, "hash")));
+        RDX_TRY(redux_hash_profile_parse(&out->profile, word(parameters, "profile")));
+    }
+    if (then != NULL) {
+        RDX_TRY(redux_strategy_parse(&out->then, word(then, "strategy")));
+        out->then_threshold = real(then, "threshold", (double)NAN);
+    }
+    out->hash_size = (int32_t)real(parameters, "hash_size", 0);
+    out->bins = (int32_t)real(parameters, "bins", 0);
+    out->size = (int32_t)real(parameters, "size", 0);
+    out->clusters = (int32_t)real(parameters, "clusters", 0);
+    return REDUX_OK;
+}
+
+redux_status redux_manifest_options(redux_reduce_options *out, const redux_manifest *manifest)
+{
+    const redux_reduce_options defaults = REDUX_REDUCE_OPTIONS_INIT;
+    redux_reduce_options options = defaults;
+    if (out == NULL || manifest == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_options: an argument is NULL");
+    const char *path = manifest->summary_path;
+    if (manifest->summary == NULL)
+        return rdx_fail(REDUX_E_NOT_FOUND, "%s: there is none, and it tells how %s was made", path,
+                        manifest->path);
+    RDX_TRY(redux_strategy_parse(&options.strategy, word(manifest->summary, "strategy")));
+    RDX_TRY(read_parameters(&options, json_object_get(manifest->summary, "parameters"), path));
+    options.threshold = real(manifest->summary, "threshold", (double)NAN);
+    if (json_object_get(json_object_get(manifest->summary, "counts"), "budget") != NULL) {
+        options.keep_count =
+            (int64_t)real(json_object_get(manifest->summary, "counts"), "budget", 0);
+        options.threshold = (double)NAN;
+    }
+    *out = options;
+    return REDUX_OK;
+}
+
+int64_t rdx_manifest_inputs(const redux_manifest *manifest)
+{
+    return (int64_t)json_array_size(json_object_get(manifest->summary, "inputs"));
+}
+
+/* ---- may it be updated? ---- */
+
+static bool same_window(redux_window a, redux_window b)
+{
+    return a.kind == b.kind &&
+           (a.kind != REDUX_WINDOW_RANGE || (a.low == b.low && a.high == b.high));
+}
+
+static bool same_hash(const redux_reduce_options *a, const redux_reduce_options *b)
+{
+    if (a->strategy != REDUX_STRATEGY_HASH && a->then != REDUX_STRATEGY_HASH)
+        return true;
+    return a->hash == b->hash && a->profile == b->profile && a->hash_size == b->hash_size;
+}
+
+/* Both with defaults filled in. */
+static const char *difference(const redux_reduce_options *a, const redux_reduce_options *b)
+{
+    if (a->strategy != b->strategy)
+        return "strategy";
+    if (a->threshold != b->threshold)
+        return "threshold";
+    if (a->rule != b->rule)
+        return "rule";
+    if (a->scope != b->scope)
+        return "scope";
+    if (a->order != b->order)
+        return "order";
+    if (!same_window(a->window, b->window))
+        return "window";
+    if (!same_hash(a, b))
+        return "hash";
+    if (a->then != b->then ||
+        (a->then != REDUX_STRATEGY_ALL && a->then_threshold != b->then_threshold))
+        return "then";
+    if (a->bins != b->bins)
+        return "bins";
+    if (a->size != b->size)
+        return "size";
+    return NULL;
+}
+
+redux_status rdx_update_check(const redux_reduce_options *options)
+{
+    const redux_manifest *manifest = options->update;
+    redux_reduce_options before;
+    RDX_TRY(redux_manifest_options(&before, manifest));
+    if (options->rule != REDUX_RULE_FIRST || isnan(options->threshold) || isnan(before.threshold) ||
+        before.rule != REDUX_RULE_FIRST)
+        return rdx_fail(REDUX_E_INVALID,
+                        "update: only a result of rule first with a threshold can be gone on from");
+    if (rdx_strategy_of(options->strategy)->has_metric == false)
+        return rdx_fail(REDUX_E_INVALID, "update: strategy %s cannot be gone on from",
+                        redux_strategy_name(options->strategy));
+    if (json_object_get(manifest->summary, "against") != NULL || options->against != NULL)
+        return rdx_fail(REDUX_E_INVALID, "update and against exclude each other");
+    if (options->order == REDUX_ORDER_LEXICOGRAPHIC && options->scope == REDUX_SCOPE_DATASET)
+        return rdx_fail(REDUX_E_INVALID, "update: a walk over the dataset in lexicographic order "
+                                         "would put new volumes between old ones");
+    rdx_options_settle(&before);
+    const char *name = difference(&before, options);
+    if (name != NULL)
+        return rdx_fail(REDUX_E_INVALID, "update: %s is not what %s was made with", name,
+                        manifest->path);
+    return REDUX_OK;
+}
+
+/* Pictures of one folder were held against each other: a folder that has grown is not two. */
+redux_status rdx_update_check_volumes(const redux_reduce_options *options,
+                                      const redux_dataset *dataset)
+{
+    const json_t *inputs = json_object_get(options->update->summary, "inputs");
+    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+        redux_volume_info info;
+        const json_t *input;
+        size_t i;
+        RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
+        json_array_foreach(inputs, i, input)
+        {
+            if (strcmp(word(input, "source"), info.source) != 0)
+                continue;
+            if (info.kind != REDUX_VOLUME_PICTURES)
+                return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
+                                info.source, options->update->path);
+            if (options->scope == REDUX_SCOPE_VOLUME)
+                return rdx_fail(REDUX_E_INVALID,
+                                "update: folder %s has more pictures than in %s, and its pictures "
+                                "are held against each other: reduce it anew",
+                                info.source, options->update->path);
+        }
+    }
+    return REDUX_OK;
+}
