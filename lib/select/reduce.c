@@ -225,6 +225,15 @@ static redux_status make_metric(const redux_metric **out, redux_metric *metrics[
     return REDUX_OK;
 }
 
+/* Whether the first of two stages passes all that the second accepts: the same metric, no stricter.
+ */
+static bool proposes_all(const redux_reduce_options *options, const redux_metric *metric)
+{
+    if (options->then != options->strategy)
+        return false;
+    return rdx_is_redundant(metric, options->then_threshold, options->threshold);
+}
+
 /* The threshold in force, of the last stage: given, of the budget, or of the calibration. */
 static redux_status settle_threshold(double *threshold, rdx_stream *stream,
                                      const redux_metric *metric)
@@ -233,6 +242,7 @@ static redux_status settle_threshold(double *threshold, rdx_stream *stream,
     const redux_reduce_options *options = &reduction->options;
     redux_reduce_summary *summary = &reduction->summary;
     *threshold = options->then == REDUX_STRATEGY_ALL ? options->threshold : options->then_threshold;
+    summary->then_is_exact = proposes_all(options, metric);
     if (options->calibrate || !isnan(options->false_drops))
         RDX_TRY(rdx_calibrate(&reduction->calibration, stream, metric));
     if (!isnan(options->false_drops))

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT
+ * What redux-reduce is asked to do: its options. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "reduce_settings.h"
+
+/* Two texts: no compiler need take longer ones. */
+static const char help_choices[] =
+    "Usage: redux-reduce [options] INPUT...\n"
+    "Cut redundant slices from image datasets; write a manifest that says what became of each.\n"
+    "\n"
+    "INPUT: NIfTI volumes (.nii .nii.gz .hdr/.img), folders (searched recursively), pictures\n"
+    "(PNG, JPEG; those of one folder are a volume), arrays (.npy, .npz, FILE.npz:KEY).\n"
+    "\n"
+    "What to keep\n"
+    "  --strategy NAME      hash (default), ssim, mi, cosine, ms-ssim, mattes, phase-correlation,\n"
+    "                       information-gain, semdedup, entropy, every-n, all\n"
+    "  --threshold X        hash: a slice goes at this Hamming distance or less (default 6 of 64\n"
+    "                       bits); ssim, mi, cosine, ms-ssim, mattes, phase-correlation, "
+    "semdedup:\n"
+    "                       at this likeness or more (default %g, %g, %g, %g, %g, %g, %g);\n"
+    "                       information-gain: where it adds X bits or less (default %g);\n"
+    "                       entropy: a slice under X bits goes (default %g);\n"
+    "                       every-n: keep every X-th (default %g)\n"
+    "  --keep N | P%%        a budget instead: exactly N slices, or P percent, of the whole input\n"
+    "  --false-drops P%%     a calibrated threshold instead: the loosest one at which at most P\n"
+    "                       percent of pairs from different volumes would be called redundant\n"
+    "  --calibrate          tell how many such pairs the threshold would call redundant\n"
+    "  --rule NAME          which slice stands for the others: first (default), medoid, k-centre,\n"
+    "                       complete-link (every two of a group are redundant)\n"
+    "  --then NAME[:X]      two stages: what --strategy proposes, hash, ssim, mi, cosine, "
+    "ms-ssim,\n"
+    "                       mattes or phase-correlation decides, at threshold X\n"
+    "  --against PATH       what is in PATH already goes: the kept slices of a manifest (.csv), "
+    "or\n"
+    "                       all slices of a folder or file\n"
+    "  --update FILE.csv    go on from an earlier result: its rows come first, its volumes are "
+    "not\n"
+    "                       read again; its parameters hold\n"
+    "  --scope NAME         compare within each volume (default) or over the whole dataset\n"
+    "  --order NAME         walk slices in anatomical (default) or lexicographic order\n";
+
+static const char help_rest[] =
+    "How to compare\n"
+    "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
+    "                       default: slice, and full for 8-bit pictures and arrays\n"
+    "  --hash NAME          difference (default), or any that redux-hash --help names\n"
+    "  --profile NAME       paper-hash (default), imagehash, or any other of redux-hash\n"
+    "  --hash-size N        side of the hash, where its profile leaves that open\n"
+    "  --bins N             histogram bins of mi and entropies, 2 to 256 (default 256)\n"
+    "  --size N             side to which images are resized over a dataset, with --against and\n"
+    "                       for calibration (default 128)\n"
+    "  --embeddings FILE    .npy with one row a slice for cosine and semdedup; default: 16 x 16\n"
+    "                       pixels; --against-embeddings FILE: the same of the other set\n"
+    "  --clusters N         semdedup's clusters (default: one for every 1,000 slices compared)\n"
+    "  --seed N             of semdedup's clusters and the calibration's sample (default 0)\n"
+    "  --frame N            which frame of 4-D volumes\n"
+    "What to write\n"
+    "  --manifest FILE.csv  the manifest, and FILE.json beside it; over a dataset also\n"
+    "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
+    "  --export DIR         the kept slices; --format png (default), npy or npz\n"
+    "  --sheet FILE.png     a contact sheet: kept slices bright, dropped ones dimmed\n"
+    "  --json               the summary as JSON on stdout, in place of the CSV\n"
+    "  --on-error NAME      stop (default) at unusable input, or skip it\n"
+    "  --threads N          0 (default): all processors\n"
+    "  --quiet              errors only\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 unusable data or failure to write, 2 wrong usage, 130 interrupted.\n"
+    "\n"
+    "Examples:\n"
+    "  redux-reduce --manifest kept.csv scans/\n"
+    "  redux-reduce --strategy ssim --keep 10% --manifest kept.csv --export kept/ scans/\n"
+    "  redux-reduce --order lexicographic --strategy hash --threshold 6 scans/ > paper.csv\n"
+    "  redux-reduce --strategy cosine --embeddings features.npy --scope dataset scans/*.nii.gz\n"
+    "  redux-reduce --threshold 10 --then ssim:0.8 --manifest kept.csv scans/\n"
+    "  redux-reduce --against train.csv --false-drops 0.1% --manifest test.csv test-scans/\n"
+    "  redux-reduce --update kept.csv --manifest kept.csv new-scans/\n";
+
+enum {
+    OPTION_STRATEGY = 256,
+    OPTION_THRESHOLD,
+    OPTION_KEEP,
+    OPTION_FALSE_DROPS,
+    OPTION_RULE,
+    OPTION_THEN,
+    OPTION_SCOPE,
+    OPTION_ORDER,
+    OPTION_WINDOW,
+    OPTION_HASH,
+    OPTION_PROFILE,
+    OPTION_HASH_SIZE,
+    OPTION_BINS,
+    OPTION_SIZE,
+    OPTION_CLUSTERS,
+    OPTION_SEED,
+    OPTION_FRAME,
+    OPTION_EMBEDDINGS,
+    OPTION_AGAINST_EMBEDDINGS,
+    OPTION_AGAINST,
+    OPTION_UPDATE,
+    OPTION_CALIBRATE,
+    OPTION_MANIFEST,
+    OPTION_EXPORT,
+    OPTION_FORMAT,
+    OPTION_SHEET,
+    OPTION_JSON,
+    OPTION_ON_ERROR,
+    OPTION_THREADS,
+    OPTION_QUIET
+};
+
+static const struct option long_options[] = {
+    {"strategy", required_argument, NULL, OPTION_STRATEGY},
+    {"threshold", required_argument, NULL, OPTION_THRESHOLD},
+    {"keep", required_argument, NULL, OPTION_KEEP},
+    {"false-drops", required_argument, NULL, OPTION_FALSE_DROPS},
+    {"rule", required_argument, NULL, OPTION_RULE},
+    {"then", required_argument, NULL, OPTION_THEN},
+    {"scope", required_argument, NULL, OPTION_SCOPE},
+    {"order", required_argument, NULL, OPTION_ORDER},
+    {"window", required_argument, NULL, OPTION_WINDOW},
+    {"hash", required_argument, NULL, OPTION_HASH},
+    {"profile", required_argument, NULL, OPTION_PROFILE},
+    {"hash-size", required_argument, NULL, OPTION_HASH_SIZE},
+    {"bins", required_argument, NULL, OPTION_BINS},
+    {"size", required_argument, NULL, OPTION_SIZE},
+    {"clusters", required_argument, NULL, OPTION_CLUSTERS},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"frame", required_argument, NULL, OPTION_FRAME},
+    {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
+    {"against-embeddings", required_argument, NULL, OPTION_AGAINST_EMBEDDINGS},
+    {"against", required_argument, NULL, OPTION_AGAINST},
+    {"update", required_argument, NULL, OPTION_UPDATE},
+    {"calibrate", no_argument, NULL, OPTION_CALIBRATE},
+    {"manifest", required_argument, NULL, OPTION_MANIFEST},
+    {"export", required_argument, NULL, OPTION_EXPORT},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"sheet", required_argument, NULL, OPTION_SHEET},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"on-error", required_argument, NULL, OPTION_ON_ERROR},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+/* The index of `text` among `names` (ended by NULL), or -1. */
+static int choose(const char *text, const char *const *names)
+{
+    for (int i = 0; names[i] != NULL; i++)
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    return -1;
+}
+
+/* "500" or "10%". */
+static bool parse_keep(redux_reduce_options *options, const char *text)
+{
+    char number[64];
+    const size_t length = strlen(text);
+    options->keep_count = 0;
+    options->keep_percent = (double)NAN;
+    if (length > 0 && length < sizeof number && text[length - 1] == '%') {
+        memcpy(number, text, length - 1);
+        number[length - 1] = '\0';
+        return parse_number(&options->keep_percent, number) && options->keep_percent > 0 &&
+               options->keep_percent <= 100;
+    }
+    return parse_integer(&options->keep_count, text, 1, INT64_MAX);
+}
+
+/* "1%" or "0.01": a share, 0 to 1. */
+static bool parse_share(double *share, const char *text)
+{
+    char number[64];
+    const size_t length = strlen(text);
+    const bool percent = length > 0 && length < sizeof number && text[length - 1] == '%';
+    snprintf(number, sizeof number, "%.*s", (int)(length - percent), text);
+    if (length >= sizeof number || !parse_number(share, number))
+        return false;
+    *share /= percent ? 100 : 1;
+    return *share >= 0 && *share <= 1;
+}
+
+/* NAME or NAME:X. */
+static int set_then(redux_reduce_options *options, const char *text)
+{
+    char name[64];
+    const char *colon = strchr(text, ':');
+    const size_t length = colon == NULL ? strlen(text) : (size_t)(colon - text);
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
+             text);
+    options->then_threshold = (double)NAN;
+    if (redux_strategy_parse(&options->then, name) != REDUX_OK)
+        return usage_error("--then: %s", redux_error_message());
+    if (options->then == REDUX_STRATEGY_ALL)
+        return usage_error("--then '%s': all decides nothing", text);
+    if (colon != NULL && !parse_number(&options->then_threshold, colon + 1))
+        return usage_error("--then '%s': not a number after the colon", text);
+    return EXIT_OK;
+}
+
+static int wrong_value(const char *option, const char *text, const char *wanted)
+{
+    return usage_error("--%s '%s': %s", option, text, wanted);
+}
+
+/* How slices are compared. */
+static int set_metric_option(settings *s, int option, const char *text)
+{
+    int64_t number;
+    switch (option) {
+    case OPTION_WINDOW:
+        return set_window(&s->reduce.window, text);
+    case OPTION_HASH:
+        if (redux_hash_parse(&s->reduce.hash, text) != REDUX_OK)
+            return usage_error("--hash: %s", redux_error_message());
+        return EXIT_OK;
+    case OPTION_PROFILE:
+        if (redux_hash_profile_parse(&s->reduce.profile, text) != REDUX_OK)
+            return usage_error("--profile: %s", redux_error_message());
+        s->has_profile = true;
+        return EXIT_OK;
+    case OPTION_HASH_SIZE:
+        if (!parse_integer(&number, text, 1, 1024))
+            return wrong_value("hash-size", text, "a whole number, 1 to 1024");
+        s->reduce.hash_size = (int32_t)number;
+        return EXIT_OK;
+    case OPTION_BINS:
+        if (!parse_integer(&number, text, 2, 256))
+            return wrong_value("bins", text, "a whole number, 2 to 256");
+        s->reduce.bins = (int32_t)number;
+        return EXIT_OK;
+    case OPTION_SIZE:
+        if (!parse_integer(&number, text, 1, 4096))
+            return wrong_value("size", text, "a whole number, 1 to 4096");
+        s->reduce.size = (int32_t)number;
+        return EXIT_OK;
+    case OPTION_CLUSTERS:
+        if (!parse_integer(&number, text, 1, INT32_MAX))
+            return wrong_value("clusters", text, "a whole number from 1 on");
+        s->reduce.clusters = (int32_t)number;
+        return EXIT_OK;
+    case OPTION_SEED:
+        if (!parse_integer(&number, text, 0, INT64_MAX))
+            return wrong_value("seed", text, "a whole number from 0 on");
+        s->reduce.seed = (uint64_t)number;
+        return EXIT_OK;
+    default:
+        if (!parse_integer(&number, text, 0, INT32_MAX))
+            return wrong_value("frame", text, "a whole number from 0 on");
+        s->dataset.frame = (int32_t)number;
+        return EXIT_OK;
+    }
+}
+
+/* What else is read, beside the input. */
+static int set_input_option(settings *s, int option, const char *text)
+{
+    switch (option) {
+    case OPTION_EMBEDDINGS:
+        s->embeddings = text;
+        return EXIT_OK;
+    case OPTION_AGAINST_EMBEDDINGS:
+        s->against_embeddings = text;
+        return EXIT_OK;
+    case OPTION_AGAINST:
+        s->against = text;
+        return EXIT_OK;
+    case OPTION_UPDATE:
+        s->update = text;
+        return EXIT_OK;
+    default:
+        s->reduce.calibrate = 1;
+        return EXIT_OK;
+    }
+}
+
+/* Which slices are kept. */
+static int set_choice_option(settings *s, int option, const char *text)
+{
+    static const char *const scopes[] = {"volume", "dataset", NULL};
+    static const char *const orders[] = {"anatomical", "lexicographic", NULL};
+    int choice;
+    switch (option) {
+    case OPTION_STRATEGY:
+        if (redux_strategy_parse(&s->reduce.strategy, text) != REDUX_OK)
+            return usage_error("--strategy: %s", redux_error_message());
+        return EXIT_OK;
+    case OPTION_THRESHOLD:
+        if (!parse_number(&s->reduce.threshold, text))
+            return wrong_value("threshold", text, "not a number");
+        return EXIT_OK;
+    case OPTION_KEEP:
+        if (!parse_keep(&s->reduce, text))
+            return wrong_value("keep", text, "a number of slices from 1 on, or a percentage");
+        return EXIT_OK;
+    case OPTION_FALSE_DROPS:
+        if (!parse_share(&s->reduce.false_drops, text))
+            return wrong_value("false-drops", text, "a percentage, 0% to 100%");
+        return EXIT_OK;
+    case OPTION_RULE:
+        if (redux_rule_parse(&s->reduce.rule, text) != REDUX_OK)
+            return usage_error("--rule: %s", redux_error_message());
+        return EXIT_OK;
+    case OPTION_THEN:
+        return set_then(&s->reduce, text);
+    case OPTION_SCOPE:
+        if ((choice = choose(text, scopes)) < 0)
+            return wrong_value("scope", text, "volume or dataset");
+        s->reduce.scope = (redux_scope)choice;
+        return EXIT_OK;
+    default:
+        if ((choice = choose(text, orders)) < 0)
+            return wrong_value("order", text, "anatomical or lexicographic");
+        s->reduce.order = (redux_order)choice;
+        return EXIT_OK;
+    }
+}
+
+/* What is written, and how the program runs. */
+static int set_output_option(settings *s, int option, const char *text)
+{
+    static const char *const formats[] = {"png", "npy", "npz", NULL};
+    static const char *const reactions[] = {"stop", "skip", NULL};
+    int choice;
+    switch (option) {
+    case OPTION_MANIFEST:
+        s->manifest = text;
+        return EXIT_OK;
+    case OPTION_EXPORT:
+        s->export_folder = text;
+        return EXIT_OK;
+    case OPTION_SHEET:
+        s->sheet = text;
+        return EXIT_OK;
+    case OPTION_FORMAT:
+        if ((choice = choose(text, formats)) < 0)
+            return wrong_value("format", text, "png, npy or npz");
+        s->format = (redux_export_format)choice;
+        s->has_format = true;
+        return EXIT_OK;
+    case OPTION_ON_ERROR:
+        if ((choice = choose(text, reactions)) < 0)
+            return wrong_value("on-error", text, "stop or skip");
+        s->dataset.skip_errors = s->reduce.skip_errors = choice;
+        return EXIT_OK;
+    case OPTION_JSON:
+        s->json = true;
+        return EXIT_OK;
+    case OPTION_QUIET:
+        s->quiet = true;
+        return EXIT_OK;
+    default:
+        return set_threads(&s->threads, text);
+    }
+}
+
+/* FILE.csv -> FILE.json; a name without ".csv" gets ".json" added. */
+static int settle_json_path(settings *s)
+{
+    size_t length = strlen(s->manifest);
+    if (length == 0 || length + 6 > sizeof s->json_path)
+        return wrong_value("manifest", s->manifest, "no usable file name");
+    if (length > 4 && strcmp(s->manifest + length - 4, ".csv") == 0)
+        length -= 4;
+    snprintf(s->json_path, sizeof s->json_path, "%.*s.json", (int)length, s->manifest);
+    return EXIT_OK;
+}
+
+static int check_settings(settings *s)
+{
+    const redux_tensor not_read_yet = REDUX_TENSOR_INIT;
+    redux_reduce_options probe = s->reduce;
+    if (s->embeddings != NULL)
+        probe.embeddings = &not_read_yet;
+    if (s->against != NULL) /* only whether there is one is looked at */
+        probe.against = (const void *)&not_read_yet;
+    if (s->against_embeddings != NULL)
+        probe.against_embeddings = &not_read_yet;
+    if (redux_reduce_check(&probe) != REDUX_OK)
+        return usage_error("%s", redux_error_message());
+    if (s->has_format && s->export_folder == NULL)
+        return usage_error("--format goes with --export");
+    s->reduce.keep_exemplars = s->manifest != NULL;
+    if ((s->reduce.strategy == REDUX_STRATEGY_HASH || s->reduce.then == REDUX_STRATEGY_HASH) &&
+        s->reduce.profile == REDUX_PROFILE_PAPER_HASH)
+        s->dataset.orientation = REDUX_ORIENTATION_STORED;
+    return s->manifest == NULL ? EXIT_OK : settle_json_path(s);
+}
+
+static int set_option(void *user, int option, const char *text)
+{
+    settings *s = user;
+    if (option <= OPTION_ORDER)
+        return set_choice_option(s, option, text);
+    if (option <= OPTION_FRAME)
+        return set_metric_option(s, option, text);
+    if (option <= OPTION_CALIBRATE)
+        return set_input_option(s, option, text);
+    return set_output_option(s, option, text);
+}
+
+/* The parameters of the earlier result, and again what was given beside them: what differs from
+ * them is found by redux_reduce_check. */
+static int settle_update(settings *s, int count, char **arguments)
+{
+    bool done = false;
+    if (redux_manifest_load(&s->earlier, NULL, s->update) != REDUX_OK)
+        return data_error();
+    if (redux_manifest_options(&s->reduce, s->earlier) != REDUX_OK)
+        return data_error();
+    optind = 0; /* glibc: from the beginning */
+    s->reduce.update = s->earlier;
+    s->dataset.exclude = redux_manifest_sources(s->earlier, &s->dataset.exclude_count);
+    return parse_options(count, arguments, long_options, "", set_option, s, &done);
+}
+
+int parse_settings(settings *s, int count, char **arguments, bool *done)
+{
+    char help_text[sizeof help_choices + sizeof help_rest + 100];
+    const int length =
+        snprintf(help_text, sizeof help_text, help_choices, REDUX_DEFAULT_SSIM, REDUX_DEFAULT_MI,
+                 REDUX_DEFAULT_COSINE, REDUX_DEFAULT_MS_SSIM, REDUX_DEFAULT_MATTES,
+                 REDUX_DEFAULT_PHASE_CORRELATION, REDUX_DEFAULT_COSINE,
+                 REDUX_DEFAULT_INFORMATION_GAIN, REDUX_DEFAULT_ENTROPY, REDUX_DEFAULT_EVERY_N);
+    snprintf(help_text + length, sizeof help_text - (size_t)length, "%s", help_rest);
+    int code = parse_options(count, arguments, long_options, help_text, set_option, s, done);
+    if (code != EXIT_OK || *done)
+        return code;
+    if (optind == count)
+        return usage_error("no input");
+    if (s->update != NULL)
+        code = settle_update(s, count, arguments);
+    return code != EXIT_OK ? code : check_settings(s);
+}
