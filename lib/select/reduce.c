@@ -263,7 +263,9 @@ static redux_status judge_rows(rdx_stream *stream, const redux_metric *metric, d
     int64_t kept = 0;
     if (summary->budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
         return rdx_k_centre_budget(&summary->threshold, stream, metric, summary->budget);
-    summary->threshold = threshold;
+    /* Of two stages the first one's: the second one's stands beside it. */
+    summary->threshold =
+        reduction->options.then == REDUX_STRATEGY_ALL ? threshold : reduction->options.threshold;
     if (isnan(threshold)) {
         keep_all(reduction);
         return REDUX_OK;
@@ -288,8 +290,8 @@ static redux_status by_metric(rdx_stream *stream)
     if (status == REDUX_OK)
         status = judge_rows(stream, metric, threshold);
     if (reduction->calibration != NULL)
-        reduction->summary.false_drops =
-            redux_calibration_rate(reduction->calibration, reduction->summary.threshold);
+        reduction->summary.false_drops = redux_calibration_rate(
+            reduction->calibration, metrics[2] == NULL ? reduction->summary.threshold : threshold);
     if (reduction->base.exemplars != NULL) { /* its metric goes; names are still asked for */
         redux_exemplars_free(reduction->base.exemplars, stream->context);
         reduction->base.exemplars = NULL;
