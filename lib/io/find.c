@@ -505,6 +505,8 @@ static redux_status add_argument(finder *f, const char *path)
         rdx_free(f->context, file);
         return added;
     }
+    if (error != 0 && rdx_dataset_excludes(f->dataset, path)) /* need not be there any more */
+        return REDUX_OK;
     if (error != 0)
         return rdx_fail_errno(path, "cannot be read", error);
     return S_ISDIR(status.st_mode) ? add_root(f, path) : add_file(f, path, false);

@@ -122,7 +122,7 @@ static const char *difference(const redux_reduce_options *a, const redux_reduce_
         return "then";
     if (a->bins != b->bins)
         return "bins";
-    if (a->size != b->size)
+    if (rdx_options_have_images(a) && a->size != b->size)
         return "size";
     return NULL;
 }

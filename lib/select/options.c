@@ -234,6 +234,12 @@ redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices
 
 /* ---- the whole ---- */
 
+bool rdx_options_have_images(const redux_reduce_options *options)
+{
+    return rdx_strategy_of(options->strategy)->feature == RDX_FEATURE_IMAGE ||
+           rdx_strategy_of(options->then)->feature == RDX_FEATURE_IMAGE;
+}
+
 redux_status rdx_options_check(const redux_reduce_options *options)
 {
     RDX_TRY(check_choices(options));

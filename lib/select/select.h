@@ -252,6 +252,8 @@ int64_t rdx_manifest_inputs(const redux_manifest *manifest);
 redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_options *given);
 redux_status rdx_options_check(const redux_reduce_options *options);
 void rdx_options_settle(redux_reduce_options *options);
+/* Whether some stage compares images. */
+bool rdx_options_have_images(const redux_reduce_options *options);
 redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices);
 
 /* ---- calibrate.c ---- */

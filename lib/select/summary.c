@@ -120,8 +120,10 @@ static json_t *parameters_json(const redux_reduction *reduction)
                                       number(options->then_threshold), "exact",
                                       summary->then_is_exact));
     }
-    if (summary->compared_size > 0)
-        json_object_set_new(json, "size", json_integer(summary->compared_size));
+    if (rdx_options_have_images(options)) {
+        json_object_set_new(json, "size", json_integer(options->size));
+        json_object_set_new(json, "resized", json_boolean(summary->compared_size > 0));
+    }
     return json;
 }
 

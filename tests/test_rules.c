@@ -1,0 +1,1005 @@
+/* SPDX-License-Identifier: MIT
+ * Reduction beyond the first-exemplar rule: other rules, two stages, other sets, updates,
+ * calibration, metrics of one's own; each against a plain re-implementation. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "plain.h"
+
+static const redux_strategy metrics[] = {REDUX_STRATEGY_HASH, REDUX_STRATEGY_SSIM,
+                                         REDUX_STRATEGY_MI, REDUX_STRATEGY_COSINE};
+static const double thresholds[4][3] = {
+    {2, 6, 20}, {0.8, 0.6, 0.3}, {0.3, 0.25, 0.2}, {0.98, 0.9, 0.5}};
+
+static bool is_redundant(const plain *p, int64_t i, int64_t j, double threshold)
+{
+    return p->distance ? p->score[i][j] <= threshold : p->score[i][j] >= threshold;
+}
+
+/* Positions of a group in the order of the walk. */
+static int64_t members_of(const plain *p, int64_t group, int64_t items[MOST])
+{
+    int64_t count = 0;
+    for (int64_t a = 0; a < p->n; a++)
+        if (p->group[p->order[a]] == group)
+            items[count++] = p->order[a];
+    return count;
+}
+
+/* ---- rules ---- */
+
+static void plain_medoid(const plain *p, double threshold, int64_t witness[MOST])
+{
+    int64_t items[MOST];
+    for (int64_t g = 0; g < VOLUMES; g++) {
+        bool gone[MOST] = {false};
+        const int64_t n = members_of(p, g, items);
+        for (int64_t left = n; left > 0;) {
+            int64_t like[MOST], count = 0, medoid = -1;
+            double best = 0;
+            for (int64_t a = 0; a < n; a++)
+                if (!gone[items[a]] &&
+                    (count == 0 || is_redundant(p, like[0], items[a], threshold)))
+                    like[count++] = items[a];
+            for (int64_t a = 0; a < count; a++) {
+                double sum = 0;
+                for (int64_t b = 0; b < count; b++)
+                    sum += a == b ? 0 : p->score[like[a]][like[b]];
+                if (medoid < 0 || (p->distance ? sum < best : sum > best)) {
+                    medoid = like[a];
+                    best = sum;
+                }
+            }
+            for (int64_t a = 0; a < count; a++)
+                if (like[a] == medoid || is_redundant(p, medoid, like[a], threshold)) {
+                    gone[like[a]] = true;
+                    witness[like[a]] = like[a] == medoid ? -1 : medoid;
+                    left--;
+                }
+        }
+    }
+}
+
+static void plain_complete_link(const plain *p, double threshold, int64_t witness[MOST])
+{
+    for (int64_t a = 0; a < p->n; a++) {
+        const int64_t i = p->order[a];
+        witness[i] = -1;
+        for (int64_t b = 0; b < a && witness[i] < 0; b++) {
+            const int64_t first = p->order[b];
+            bool fits = witness[first] < 0 && p->group[first] == p->group[i];
+            for (int64_t c = b; c < a && fits; c++) {
+                const int64_t member = p->order[c];
+                if (member == first || witness[member] == first)
+                    fits = is_redundant(p, member, i, threshold);
+            }
+            if (fits)
+                witness[i] = first;
+        }
+    }
+}
+
+/* Farthest point of one group; at most `most` are kept. radii: of each in turn. */
+static int64_t plain_farthest(const plain *p, const int64_t *items, int64_t n, double threshold,
+                              int64_t most, int64_t witness[MOST], double radii[MOST])
+{
+    const double sign = p->distance ? 1 : -1;
+    int64_t kept = 0, next = 0;
+    bool is_kept[MOST] = {false};
+    while (next >= 0 && kept < most) {
+        is_kept[next] = true;
+        witness[items[next]] = -1;
+        if (kept++ == 0)
+            radii[0] = INFINITY;
+        next = -1;
+        double farthest = -INFINITY;
+        for (int64_t i = 0; i < n; i++) {
+            double nearest = INFINITY;
+            if (is_kept[i])
+                continue;
+            /* The first kept one of equals, in the order of being kept: found by the caller's
+             * check of scores, not of who it is. */
+            for (int64_t k = 0; k < n; k++)
+                if (is_kept[k] && sign * p->score[items[k]][items[i]] < nearest) {
+                    nearest = sign * p->score[items[k]][items[i]];
+                    witness[items[i]] = items[k];
+                }
+            if (nearest > farthest) {
+                farthest = nearest;
+                next = i;
+            }
+        }
+        if (next >= 0 && farthest <= sign * threshold)
+            next = -1;
+        else if (next >= 0)
+            radii[kept] = farthest;
+    }
+    return kept;
+}
+
+static void check_nearest(const redux_reduction *reduction, const plain *p, const int64_t *witness)
+{
+    for (int64_t i = 0; i < p->n; i++) {
+        redux_row row;
+        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_int_eq(row.kept, witness[i] < 0);
+        if (!row.kept) {
+            ck_assert_double_eq(row.score, p->score[witness[i]][i]);
+            ck_assert_double_eq(row.score, p->score[row.witness][i]);
+            ck_assert_int_lt(witness[row.witness], 0);
+        }
+    }
+}
+
+static void each_rule(plain *p, const redux_dataset *dataset, redux_reduce_options *options)
+{
+    int64_t witness[MOST] = {0}, items[MOST];
+    double radii[MOST];
+    for (redux_rule rule = REDUX_RULE_MEDOID; rule <= REDUX_RULE_COMPLETE_LINK; rule++) {
+        options->rule = rule;
+        redux_reduction *reduction = run(dataset, options, 1 + (int)rule % 2);
+        if (rule == REDUX_RULE_MEDOID)
+            plain_medoid(p, options->threshold, witness);
+        else if (rule == REDUX_RULE_COMPLETE_LINK)
+            plain_complete_link(p, options->threshold, witness);
+        for (int64_t g = 0; rule == REDUX_RULE_K_CENTRE && g < VOLUMES; g++) {
+            const int64_t n = members_of(p, g, items);
+            if (n > 0)
+                plain_farthest(p, items, n, options->threshold, n, witness, radii);
+        }
+        if (rule == REDUX_RULE_K_CENTRE)
+            check_nearest(reduction, p, witness);
+        else
+            check_rows(reduction, p, witness);
+        redux_reduction_free(reduction, NULL);
+    }
+}
+
+START_TEST(rules_are_what_they_say)
+{
+    static plain p;
+    redux_dataset *dataset = open_volumes();
+    for (int s = 0; s < 4; s++)
+        for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
+            plain_scores(&p, dataset, metrics[s], scope);
+            for (int t = 0; t < 3; t++) {
+                redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+                options.strategy = metrics[s];
+                options.scope = scope;
+                options.size = SIDE;
+                options.threshold = thresholds[s][t];
+                options.order = t % 2 == 0 ? REDUX_ORDER_ANATOMICAL : REDUX_ORDER_LEXICOGRAPHIC;
+                plain_order(&p, dataset, scope, options.order);
+                each_rule(&p, dataset, &options);
+            }
+        }
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+typedef struct turn {
+    double radius;
+    int64_t group;
+} turn;
+
+static int by_radius(const void *a, const void *b)
+{
+    const turn *x = a, *y = b;
+    if (x->radius != y->radius)
+        return x->radius > y->radius ? -1 : 1;
+    return (x->group > y->group) - (x->group < y->group);
+}
+
+/* The turns of all groups, farthest first; equals by the order of the walk. */
+static void plain_share(const plain *p, int64_t budget, int64_t most[VOLUMES])
+{
+    int64_t items[MOST], witness[MOST], count = 0;
+    double radii[MOST];
+    turn turns[MOST];
+    for (int64_t g = 0; g < VOLUMES; g++) {
+        const int64_t n = members_of(p, g, items);
+        most[g] = 0;
+        if (n > 0)
+            plain_farthest(p, items, n, p->distance ? -INFINITY : INFINITY, n, witness, radii);
+        for (int64_t i = 0; i < n; i++)
+            turns[count++] = (turn){radii[i], g};
+    }
+    qsort(turns, (size_t)count, sizeof *turns, by_radius);
+    for (int64_t i = 0; i < budget && i < count; i++)
+        most[turns[i].group]++;
+}
+
+START_TEST(k_centre_meets_a_budget)
+{
+    static plain p;
+    redux_dataset *dataset = open_volumes();
+    int64_t items[MOST], most[VOLUMES], witness[MOST] = {0};
+    double radii[MOST];
+    for (int s = 0; s < 4; s++)
+        for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++)
+            for (int64_t budget = 3; budget <= 38; budget += 7) {
+                redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+                redux_reduce_summary summary = {.struct_size = sizeof summary};
+                options.strategy = metrics[s];
+                options.rule = REDUX_RULE_K_CENTRE;
+                options.scope = scope;
+                options.size = SIDE;
+                options.keep_count = budget;
+                redux_reduction *reduction = run(dataset, &options, 1 + (int)budget % 2);
+                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+                ck_assert_int_eq(summary.kept, budget);
+                ck_assert_int_eq(summary.refilled, 0);
+                plain_scores(&p, dataset, metrics[s], scope);
+                plain_order(&p, dataset, scope, REDUX_ORDER_ANATOMICAL);
+                plain_share(&p, budget, most);
+                double covered = NAN;
+                for (int64_t g = 0; g < VOLUMES; g++) {
+                    const int64_t n = members_of(&p, g, items);
+                    if (n > 0)
+                        plain_farthest(&p, items, n, p.distance ? -INFINITY : INFINITY, most[g],
+                                       witness, radii);
+                }
+                check_nearest(reduction, &p, witness);
+                for (int64_t i = 0; i < p.n; i++)
+                    if (witness[i] >= 0) {
+                        const double score = p.score[witness[i]][i];
+                        if (isnan(covered) || (p.distance ? score > covered : score < covered))
+                            covered = score;
+                    }
+                if (isnan(covered))
+                    ck_assert(isnan(summary.threshold));
+                else
+                    ck_assert_double_eq(summary.threshold, covered);
+                redux_reduction_free(reduction, NULL);
+            }
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* ---- SemDeDup ---- */
+
+enum { WIDTH = 12 };
+
+/* Random unit-free vectors in clumps, with near-copies. */
+static void clumps(redux_tensor *out, int64_t n)
+{
+    const int64_t shape[] = {n, WIDTH};
+    ck_assert_redux_ok(redux_tensor_new(out, NULL, REDUX_FLOAT32, 2, shape));
+    float *x = out->data;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t d = 0; d < WIDTH; d++) {
+            const redux_random_key clump = {.seed = 1, .sample = (uint64_t)(i % 5)};
+            const redux_random_key own = {.seed = 2, .sample = (uint64_t)(i % 10)};
+            const redux_random_key noise = {.seed = 3, .sample = (uint64_t)i};
+            x[i * WIDTH + d] = (float)(3 * redux_random_normal(&clump, (uint32_t)d) +
+                                       0.7 * redux_random_normal(&own, (uint32_t)d) +
+                                       0.1 * redux_random_normal(&noise, (uint32_t)d));
+        }
+}
+
+/* Unit vectors as the library keeps them: rounded to float after scaling in double. */
+static void unit_vectors(double unit[MOST][WIDTH], const redux_tensor *vectors)
+{
+    const float *x = vectors->data;
+    for (int64_t i = 0; i < vectors->shape[0]; i++) {
+        double norm = 0;
+        for (int d = 0; d < WIDTH; d++)
+            norm += (double)x[i * WIDTH + d] * (double)x[i * WIDTH + d];
+        for (int d = 0; d < WIDTH; d++)
+            unit[i][d] = (double)(float)((double)x[i * WIDTH + d] / sqrt(norm));
+    }
+}
+
+static double dot(const double *a, const double *b)
+{
+    double sum = 0;
+    for (int d = 0; d < WIDTH; d++)
+        sum += a[d] * b[d];
+    return sum;
+}
+
+/* Lloyd's algorithm from the given first centroids until nothing changes. */
+static void plain_kmeans(double unit[MOST][WIDTH], int64_t n, const int64_t *first, int64_t k,
+                         int64_t *cluster, double centroid[MOST][WIDTH])
+{
+    bool changed = true;
+    for (int64_t c = 0; c < k; c++)
+        memcpy(centroid[c], unit[first[c]], sizeof centroid[c]);
+    for (int64_t i = 0; i < n; i++)
+        cluster[i] = -1;
+    for (int round = 0; round < 25 && changed; round++) {
+        double sum[MOST][WIDTH] = {{0}};
+        int64_t count[MOST] = {0};
+        changed = false;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t best = -1;
+            double nearest = INFINITY;
+            for (int64_t c = 0; c < k; c++) {
+                double distance = 0;
+                for (int d = 0; d < WIDTH; d++)
+                    distance += (unit[i][d] - centroid[c][d]) * (unit[i][d] - centroid[c][d]);
+                if (distance < nearest - 1e-12) {
+                    nearest = distance;
+                    best = c;
+                }
+            }
+            changed = changed || cluster[i] != best;
+            cluster[i] = best;
+            count[best]++;
+            for (int d = 0; d < WIDTH; d++)
+                sum[best][d] += unit[i][d];
+        }
+        for (int64_t c = 0; c < k && changed; c++)
+            for (int d = 0; d < WIDTH && count[c] > 0; d++)
+                centroid[c][d] = (double)(float)(sum[c][d] / (double)count[c]);
+    }
+}
+
+/* Kept or not, as the paper's appendix tells it: within a cluster, farthest from the centroid
+ * first, whatever is like any item before it goes. */
+static void plain_semdedup(double unit[MOST][WIDTH], int64_t n, int64_t k, const int64_t *cluster,
+                           double centroid[MOST][WIDTH], double threshold, bool kept[MOST])
+{
+    for (int64_t c = 0; c < k; c++) {
+        int64_t items[MOST], count = 0;
+        for (int64_t i = 0; i < n; i++)
+            if (cluster[i] == c)
+                items[count++] = i;
+        for (int64_t a = 0; a < count; a++) /* sorted by insertion */
+            for (int64_t b = a;
+                 b > 0 && dot(unit[items[b]], centroid[c]) < dot(unit[items[b - 1]], centroid[c]);
+                 b--) {
+                const int64_t swap = items[b];
+                items[b] = items[b - 1];
+                items[b - 1] = swap;
+            }
+        for (int64_t a = 0; a < count; a++) {
+            kept[items[a]] = true;
+            for (int64_t b = 0; b < a; b++) {
+                const double length =
+                    sqrt(dot(unit[items[a]], unit[items[a]]) * dot(unit[items[b]], unit[items[b]]));
+                if (dot(unit[items[a]], unit[items[b]]) / length >= threshold)
+                    kept[items[a]] = false;
+            }
+        }
+    }
+}
+
+START_TEST(semdedup_is_its_papers)
+{
+    enum { N = 38 };
+    static double unit[MOST][WIDTH], centroid[MOST][WIDTH];
+    redux_dataset *dataset = open_volumes();
+    redux_tensor vectors;
+    clumps(&vectors, N);
+    unit_vectors(unit, &vectors);
+    for (int32_t k = 1; k <= 5; k += 2)
+        for (int t = 0; t < 3; t++) {
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+            const redux_random_key key = {.seed = 7, .operation = 0x73656d64u};
+            int64_t pool[N], cluster[MOST];
+            bool kept[MOST];
+            options.strategy = REDUX_STRATEGY_SEMDEDUP;
+            options.scope = REDUX_SCOPE_DATASET;
+            options.embeddings = &vectors;
+            options.clusters = k;
+            options.seed = 7;
+            options.threshold = 0.97 + 0.01 * t;
+            redux_reduction *reduction = run(dataset, &options, 1 + t % 2);
+            for (int64_t i = 0; i < N; i++)
+                pool[i] = i;
+            for (int64_t c = 0; c < k; c++) { /* a partial shuffle */
+                const int64_t other =
+                    c + (int64_t)redux_random_below(&key, (uint32_t)c, (uint64_t)(N - c));
+                const int64_t item = pool[other];
+                pool[other] = pool[c];
+                pool[c] = item;
+            }
+            plain_kmeans(unit, N, pool, k, cluster, centroid);
+            plain_semdedup(unit, N, k, cluster, centroid, options.threshold, kept);
+            int64_t count = 0;
+            for (int64_t i = 0; i < N; i++) {
+                redux_row row, other;
+                ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+                ck_assert_int_eq(row.kept, kept[i]);
+                count += row.kept;
+                if (row.kept)
+                    continue;
+                ck_assert_redux_ok(redux_reduction_row(&other, reduction, row.witness));
+                ck_assert(other.kept && cluster[i] == cluster[row.witness]);
+                ck_assert_double_eq_tol(
+                    row.score,
+                    dot(unit[i], unit[row.witness]) /
+                        sqrt(dot(unit[i], unit[i]) * dot(unit[row.witness], unit[row.witness])),
+                    1e-12);
+            }
+            ck_assert(count > k && count < N);
+            redux_reduction_free(reduction, NULL);
+        }
+    redux_tensor_release(&vectors);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* ---- two stages ---- */
+
+START_TEST(two_stages_need_both)
+{
+    static const struct {
+        redux_strategy first, then;
+        double threshold, then_threshold;
+        int exact;
+    } cases[] = {{REDUX_STRATEGY_HASH, REDUX_STRATEGY_SSIM, 20, 0.5, 0},
+                 {REDUX_STRATEGY_HASH, REDUX_STRATEGY_COSINE, 16, 0.9, 0},
+                 {REDUX_STRATEGY_COSINE, REDUX_STRATEGY_HASH, 0.8, 12, 0},
+                 {REDUX_STRATEGY_SSIM, REDUX_STRATEGY_MI, 0.3, 0.22, 0},
+                 {REDUX_STRATEGY_MI, REDUX_STRATEGY_HASH, 0.2, 20, 0},
+                 {REDUX_STRATEGY_SSIM, REDUX_STRATEGY_SSIM, 0.3, 0.6, 1},
+                 {REDUX_STRATEGY_SSIM, REDUX_STRATEGY_SSIM, 0.7, 0.6, 0}};
+    static plain first, then, both;
+    int64_t witness[MOST] = {0};
+    redux_dataset *dataset = open_volumes();
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+            redux_reduce_summary summary = {.struct_size = sizeof summary};
+            options.strategy = cases[c].first;
+            options.threshold = cases[c].threshold;
+            options.then = cases[c].then;
+            options.then_threshold = cases[c].then_threshold;
+            options.scope = scope;
+            options.size = SIDE;
+            plain_scores(&first, dataset, cases[c].first, scope);
+            plain_scores(&then, dataset, cases[c].then, scope);
+            both = then;
+            for (int64_t i = 0; i < both.n; i++)
+                for (int64_t j = 0; j < both.n; j++)
+                    if (!is_redundant(&first, i, j, cases[c].threshold))
+                        both.score[i][j] = both.distance ? INFINITY : -INFINITY;
+            plain_order(&both, dataset, scope, REDUX_ORDER_ANATOMICAL);
+            plain_greedy(&both, cases[c].then_threshold, witness);
+            redux_reduction *reduction = run(dataset, &options, 1 + (int)c % 2);
+            check_rows(reduction, &both, witness);
+            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_int_eq(summary.then_is_exact, cases[c].exact);
+            ck_assert_double_eq(summary.threshold, cases[c].threshold);
+            redux_reduction_free(reduction, NULL);
+            options.rule = REDUX_RULE_COMPLETE_LINK;
+            plain_complete_link(&both, cases[c].then_threshold, witness);
+            reduction = run(dataset, &options, 2);
+            check_rows(reduction, &both, witness);
+            redux_reduction_free(reduction, NULL);
+        }
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* ---- a metric of one's own ---- */
+
+static double own_pair(const redux_tensor *a, const redux_tensor *b, void *user)
+{
+    double score = NAN;
+    __atomic_fetch_add((int *)user, 1, __ATOMIC_RELAXED);
+    ck_assert_redux_ok(redux_ssim(&score, NULL, a, b, NULL));
+    return score;
+}
+
+static void own_one_to_many(double *scores, const redux_tensor *one, const redux_tensor *many,
+                            void *user)
+{
+    for (int64_t i = 0; i < many->shape[0]; i++) {
+        redux_tensor item;
+        ck_assert_redux_ok(redux_tensor_select(&item, many, 0, i));
+        scores[i] = own_pair(&item, one, user);
+        redux_tensor_release(&item);
+    }
+}
+
+static double negative_distance(const redux_tensor *a, const redux_tensor *b, void *user)
+{
+    const float *x = a->data, *y = b->data;
+    double sum = 0;
+    (void)user;
+    ck_assert_int_eq(a->ndim, 1);
+    for (int64_t i = 0; i < a->shape[0]; i++)
+        sum += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+    return sqrt(sum);
+}
+
+START_TEST(own_metrics_plug_in)
+{
+    static plain p;
+    int64_t witness[MOST] = {0};
+    redux_dataset *dataset = open_volumes();
+    int calls = 0;
+    for (int many = 0; many < 2; many++)
+        for (redux_rule rule = REDUX_RULE_FIRST; rule <= REDUX_RULE_COMPLETE_LINK; rule++) {
+            redux_custom_metric own = REDUX_CUSTOM_METRIC_INIT;
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+            redux_metric *metric;
+            own.pair = own_pair;
+            own.one_to_many = many ? own_one_to_many : NULL;
+            own.user = &calls;
+            ck_assert_redux_ok(redux_metric_new_custom(&metric, NULL, &own));
+            options.rule = rule;
+            options.strategy = REDUX_STRATEGY_METRIC;
+            options.metric = metric;
+            options.threshold = 0.6;
+            redux_reduction *reduction = run(dataset, &options, 2);
+            options.strategy = REDUX_STRATEGY_SSIM;
+            options.metric = NULL;
+            redux_reduction *same = run(dataset, &options, 1);
+            for (int64_t i = 0; i < redux_reduction_rows(same); i++) {
+                redux_row a, b;
+                ck_assert_redux_ok(redux_reduction_row(&a, reduction, i));
+                ck_assert_redux_ok(redux_reduction_row(&b, same, i));
+                ck_assert(a.kept == b.kept && a.witness == b.witness);
+                ck_assert(a.kept || a.score == b.score);
+            }
+            redux_reduction_free(same, NULL);
+            redux_reduction_free(reduction, NULL);
+            redux_metric_free(metric, NULL);
+        }
+    ck_assert_int_gt(calls, 38);
+    /* Vectors, a distance; also through a budget. */
+    redux_custom_metric own = REDUX_CUSTOM_METRIC_INIT;
+    redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+    redux_metric *metric;
+    redux_tensor vectors;
+    const float *x;
+    clumps(&vectors, 38);
+    x = vectors.data;
+    own.pair = negative_distance;
+    own.item_axes = 1;
+    own.is_distance = 1;
+    ck_assert_redux_ok(redux_metric_new_custom(&metric, NULL, &own));
+    p.n = 38;
+    p.distance = true;
+    for (int64_t i = 0; i < p.n; i++)
+        for (int64_t j = 0; j < p.n; j++) {
+            double sum = 0;
+            for (int d = 0; d < WIDTH; d++) {
+                const double gap = (double)x[i * WIDTH + d] - (double)x[j * WIDTH + d];
+                sum += gap * gap;
+            }
+            p.score[i][j] = sqrt(sum);
+        }
+    plain_order(&p, dataset, REDUX_SCOPE_DATASET, REDUX_ORDER_ANATOMICAL);
+    options.strategy = REDUX_STRATEGY_METRIC;
+    options.metric = metric;
+    options.scope = REDUX_SCOPE_DATASET;
+    ck_assert_redux(REDUX_E_INVALID, redux_reduce_check(&options)); /* no threshold */
+    options.threshold = 2;
+    ck_assert_redux(REDUX_E_INVALID, redux_reduce_check(&options)); /* no embeddings */
+    options.embeddings = &vectors;
+    const int64_t kept = plain_greedy(&p, 2, witness);
+    ck_assert(kept > 5 && kept < 38);
+    redux_reduction *reduction = run(dataset, &options, 2);
+    check_rows(reduction, &p, witness);
+    redux_reduction_free(reduction, NULL);
+    options.threshold = NAN;
+    options.keep_count = kept;
+    reduction = run(dataset, &options, 2);
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_int_eq(summary.kept, kept);
+    redux_reduction_free(reduction, NULL);
+    redux_metric_free(metric, NULL);
+    own.pair = NULL;
+    ck_assert_redux(REDUX_E_INVALID, redux_metric_new_custom(&metric, NULL, &own));
+    own.pair = negative_distance;
+    own.item_axes = 3;
+    ck_assert_redux(REDUX_E_INVALID, redux_metric_new_custom(&metric, NULL, &own));
+    redux_tensor_release(&vectors);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* ---- calibration ---- */
+
+START_TEST(calibration_counts_strangers)
+{
+    static plain p;
+    redux_dataset *dataset = open_volumes();
+    for (int s = 0; s < 4; s++) {
+        redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+        redux_calibration *calibration;
+        options.strategy = metrics[s];
+        options.size = SIDE;
+        plain_scores(&p, dataset, metrics[s], REDUX_SCOPE_DATASET);
+        plain_order(&p, dataset, REDUX_SCOPE_VOLUME, REDUX_ORDER_ANATOMICAL);
+        ck_assert_redux_ok(redux_calibrate(&calibration, NULL, dataset, &options));
+        ck_assert_int_eq(redux_calibration_pairs(calibration), 23 * 1 + 23 * 14 + 1 * 14);
+        ck_assert_int_eq(redux_calibration_volumes(calibration), VOLUMES);
+        ck_assert_int_eq(redux_calibration_slices(calibration), 38);
+        const double pairs = (double)redux_calibration_pairs(calibration);
+        for (int t = 0; t < 3; t++) {
+            int64_t within = 0;
+            for (int64_t i = 0; i < p.n; i++)
+                for (int64_t j = 0; j < i; j++)
+                    within += p.group[i] != p.group[j] && is_redundant(&p, i, j, thresholds[s][t]);
+            ck_assert_double_eq(redux_calibration_rate(calibration, thresholds[s][t]),
+                                (double)within / pairs);
+        }
+        for (double rate = 0; rate <= 1; rate += 0.0625) {
+            const double t = redux_calibration_threshold(calibration, rate);
+            ck_assert_double_le(redux_calibration_rate(calibration, t), rate);
+            /* The next looser score would let too many pass. */
+            double looser = NAN;
+            for (int64_t i = 0; i < p.n; i++)
+                for (int64_t j = 0; j < i; j++) {
+                    const double score = p.score[i][j];
+                    if (p.group[i] == p.group[j] || is_redundant(&p, i, j, t))
+                        continue;
+                    if (isnan(looser) || (p.distance ? score < looser : score > looser))
+                        looser = score;
+                }
+            if (!isnan(looser))
+                ck_assert_double_gt(redux_calibration_rate(calibration, looser), rate);
+            options.false_drops = rate;
+            redux_reduce_summary summary = {.struct_size = sizeof summary};
+            redux_reduction *reduction = run(dataset, &options, 2);
+            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_double_eq(summary.threshold, t);
+            ck_assert_double_eq(summary.false_drops, redux_calibration_rate(calibration, t));
+            ck_assert_ptr_nonnull(redux_reduction_calibration(reduction));
+            redux_reduction_free(reduction, NULL);
+        }
+        redux_calibration_free(calibration, NULL);
+    }
+    const char *one = in_scratch(names[0]);
+    redux_dataset *alone;
+    redux_calibration *none;
+    ck_assert_redux_ok(redux_dataset_open(&alone, NULL, &one, 1, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_calibrate(&none, NULL, alone, NULL));
+    redux_dataset_free(alone);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* ---- another set, an earlier result ---- */
+
+static redux_dataset *open_some(const char *const *list, int64_t count)
+{
+    const char *paths[VOLUMES];
+    redux_dataset *dataset;
+    for (int64_t i = 0; i < count; i++)
+        paths[i] = in_scratch(list[i]);
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, count, NULL));
+    return dataset;
+}
+
+/* A is volumes 0 and 1, B is volume 2: in p, rows of B come after those of A. */
+START_TEST(another_set_stands_first)
+{
+    static plain p;
+    static const int64_t in_a = 24;
+    redux_dataset *all = open_volumes();
+    redux_dataset *a = open_some(names, 2), *b = open_some(names + 2, 1);
+    uint8_t mask[24];
+    for (int64_t i = 0; i < in_a; i++)
+        mask[i] = i % 3 != 1;
+    for (int s = 0; s < 4; s++)
+        for (int t = 0; t < 3; t++)
+            for (int masked = 0; masked < 2; masked++) {
+                redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+                redux_reduce_summary summary = {.struct_size = sizeof summary};
+                int64_t leaked = 0;
+                options.strategy = metrics[s];
+                options.threshold = thresholds[s][t];
+                options.size = SIDE;
+                options.against = a;
+                options.against_kept = masked ? mask : NULL;
+                plain_scores(&p, all, metrics[s], REDUX_SCOPE_DATASET);
+                redux_reduction *reduction = run(b, &options, 1 + t % 2);
+                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+                for (int64_t i = 0; i < 14; i++) {
+                    const char *source;
+                    int64_t slice, first = -1;
+                    redux_row row, before;
+                    ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+                    for (int64_t j = 0; j < in_a && first < 0; j++)
+                        if ((!masked || mask[j]) && is_redundant(&p, j, in_a + i, thresholds[s][t]))
+                            first = j;
+                    for (int64_t j = 0; j < i && first < 0; j++) {
+                        ck_assert_redux_ok(redux_reduction_row(&before, reduction, j));
+                        if (before.kept && is_redundant(&p, in_a + j, in_a + i, thresholds[s][t]))
+                            first = in_a + j;
+                    }
+                    ck_assert_int_eq(row.kept, first < 0);
+                    if (first < 0)
+                        continue;
+                    leaked += first < in_a;
+                    ck_assert_double_eq(row.score, p.score[first][in_a + i]);
+                    ck_assert_redux_ok(
+                        redux_reduction_name(&source, &slice, reduction, row.witness));
+                    ck_assert_int_eq(slice, first < 23 ? first : first < 24 ? 0 : first - 24);
+                    ck_assert_str_eq(source, in_scratch(names[first < 23   ? 0
+                                                              : first < 24 ? 1
+                                                                           : 2]));
+                }
+                ck_assert_int_eq(summary.leaked, leaked);
+                ck_assert_int_eq(summary.against, masked ? 16 : 24);
+                ck_assert_int_eq(summary.slices, 14);
+                redux_reduction_free(reduction, NULL);
+                options.rule = REDUX_RULE_MEDOID; /* the same ones are in A */
+                reduction = run(b, &options, 2);
+                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+                ck_assert_int_eq(summary.leaked, leaked);
+                redux_reduction_free(reduction, NULL);
+            }
+    redux_dataset_free(all);
+    redux_dataset_free(a);
+    redux_dataset_free(b);
+}
+END_TEST
+
+static void save(const redux_dataset *dataset, const redux_reduce_options *options,
+                 const char *name)
+{
+    redux_reduction *reduction = run(dataset, options, 2);
+    ck_assert_redux_ok(redux_results_save(text("%s/%s.csv", scratch, name),
+                                          text("%s/%s.json", scratch, name), NULL, reduction, 1));
+    redux_reduction_free(reduction, NULL);
+}
+
+static void same_file(const char *a, const char *b)
+{
+    size_t a_size, b_size;
+    unsigned char *x = read_bytes(in_scratch(a), &a_size), *y = read_bytes(in_scratch(b), &b_size);
+    ck_assert_msg(a_size == b_size && memcmp(x, y, a_size) == 0, "%s is not %s", a, b);
+    free(x);
+    free(y);
+}
+
+START_TEST(an_update_equals_a_fresh_start)
+{
+    const char *paths[VOLUMES];
+    for (int v = 0; v < VOLUMES; v++)
+        paths[v] = in_scratch(names[v]);
+    for (int s = 0; s < 6; s++)
+        for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT, earlier;
+            redux_dataset_options rest = REDUX_DATASET_OPTIONS_INIT;
+            redux_dataset *all, *old = open_some(names, 2), *fresh;
+            redux_manifest *manifest;
+            ck_assert_redux_ok(redux_dataset_open(&all, NULL, paths, VOLUMES, NULL));
+            options.strategy = metrics[s % 4];
+            options.threshold = thresholds[s % 4][1];
+            options.then = s == 4   ? REDUX_STRATEGY_SSIM
+                           : s == 5 ? REDUX_STRATEGY_COSINE
+                                    : REDUX_STRATEGY_ALL;
+            options.then_threshold = s >= 4 ? 0.5 : NAN;
+            options.scope = scope;
+            options.size = SIDE;
+            options.keep_exemplars = 1;
+            save(old, &options, "old");
+            save(all, &options, "all");
+            ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("old.csv")));
+            ck_assert_redux_ok(redux_manifest_options(&earlier, manifest));
+            ck_assert_double_eq(earlier.threshold, options.threshold);
+            rest.exclude = redux_manifest_sources(manifest, &rest.exclude_count);
+            ck_assert_int_eq(rest.exclude_count, 2);
+            unlink(paths[0]); /* the old ones are not so much as looked at */
+            ck_assert_redux_ok(redux_dataset_open(&fresh, NULL, paths, VOLUMES, &rest));
+            ck_assert_int_eq(redux_dataset_volumes(fresh), 1);
+            earlier.update = manifest;
+            earlier.keep_exemplars = 1;
+            save(fresh, &earlier, "new");
+            same_file("new.csv", "all.csv");
+            if (scope == REDUX_SCOPE_DATASET)
+                same_file("new.exemplars", "all.exemplars");
+            else
+                ck_assert_int_ne(access(in_scratch("new.exemplars"), F_OK), 0);
+            earlier.threshold /= 2;
+            ck_assert_redux(REDUX_E_INVALID, redux_reduce_check(&earlier));
+            earlier.threshold *= 2;
+            earlier.rule = REDUX_RULE_MEDOID;
+            ck_assert_redux(REDUX_E_INVALID, redux_reduce_check(&earlier));
+            earlier.rule = REDUX_RULE_FIRST;
+            redux_reduction *twice;
+            ck_assert_redux(REDUX_E_INVALID, redux_reduce(&twice, NULL, old, &earlier));
+            redux_manifest_free(manifest, NULL);
+            redux_dataset_free(fresh);
+            redux_dataset_free(old);
+            redux_dataset_free(all);
+            write_volumes();
+            unlink(in_scratch("old.exemplars"));
+            unlink(in_scratch("new.exemplars"));
+            unlink(in_scratch("all.exemplars"));
+        }
+    for (int i = 0; i < 3; i++) {
+        static const char *const left[] = {"old", "new", "all"};
+        unlink(in_scratch(text("%s.csv", left[i])));
+        unlink(in_scratch(text("%s.json", left[i])));
+    }
+}
+END_TEST
+
+/* ---- manifests read back ---- */
+
+START_TEST(manifests_are_read_back)
+{
+    static const char good[] = "source,slice,kept,witness_source,witness_slice,score\r\n"
+                               "\"a \"\"b\"\", c.nii\",0,1,,,\r\n"
+                               "\"a \"\"b\"\", c.nii\",12,0,\"a \"\"b\"\", c.nii\",0,0.5\n"
+                               "d.png,0,0,e.png,0,-1.5e-3\n"
+                               "e.png,0,1,,,";
+    redux_manifest *manifest;
+    redux_manifest_row row;
+    redux_reduce_options options;
+    int64_t count;
+    write_bytes(in_scratch("m.csv"), good, sizeof good - 1);
+    ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    ck_assert_int_eq(redux_manifest_rows(manifest), 4);
+    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 1));
+    ck_assert_str_eq(row.source, "a \"b\", c.nii");
+    ck_assert_str_eq(row.witness_source, "a \"b\", c.nii");
+    ck_assert_int_eq(row.slice, 12);
+    ck_assert_int_eq(row.kept, 0);
+    ck_assert_double_eq(row.score, 0.5);
+    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 2));
+    ck_assert_double_eq(row.score, -1.5e-3);
+    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 3));
+    ck_assert(row.kept && row.witness_source == NULL && isnan(row.score));
+    const char *const *sources = redux_manifest_sources(manifest, &count);
+    ck_assert_int_eq(count, 3);
+    ck_assert_str_eq(sources[0], "a \"b\", c.nii");
+    ck_assert_str_eq(sources[1], "d.png");
+    ck_assert_str_eq(sources[2], "e.png");
+    ck_assert_redux(REDUX_E_INVALID, redux_manifest_row_get(&row, manifest, 4));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_options(&options, manifest));
+    redux_manifest_free(manifest, NULL);
+    unlink(in_scratch("m.csv"));
+}
+END_TEST
+
+START_TEST(bad_manifests_are_refused)
+{
+#define HEADER "source,slice,kept,witness_source,witness_slice,score\n"
+    static const char *const bad[] = {
+        "",
+        "source,slice\n",
+        "source,slice,kept,witness_source,witness_slice,scores\n",
+        HEADER "a,0,1,,\n",
+        HEADER "a,0,1,,,,\n",
+        HEADER ",0,1,,,\n",
+        HEADER "a,-1,1,,,\n",
+        HEADER "a,x,1,,,\n",
+        HEADER "a,0,2,,,\n",
+        HEADER "a,0,,,,\n",
+        HEADER "a,0,0,b,,1\n",
+        HEADER "a,0,0,b,0,1x\n",
+        HEADER "\"a,0,1,,,\n",
+        HEADER "\"a\"b,0,1,,,\n",
+        HEADER "a,99999999999999999999,1,,,\n",
+        HEADER "a\n",
+    };
+    redux_manifest *manifest = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_bytes(in_scratch("m.csv"), bad[i], strlen(bad[i]));
+        ck_assert_redux(REDUX_E_FORMAT, redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+        ck_assert_ptr_null(manifest);
+    }
+    write_bytes(in_scratch("m.csv"), HEADER "a,0,\0,,,\n", sizeof HEADER + 8);
+    ck_assert_redux(REDUX_E_FORMAT, redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    write_bytes(in_scratch("m.csv"), HEADER, sizeof HEADER - 1);
+    write_bytes(in_scratch("m.json"), "{", 1);
+    ck_assert_redux(REDUX_E_FORMAT, redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    unlink(in_scratch("m.json"));
+    unlink(in_scratch("m.csv"));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+}
+END_TEST
+
+START_TEST(a_manifest_opens_what_it_keeps)
+{
+    redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+    redux_dataset *dataset = open_volumes(), *kept;
+    redux_manifest *manifest;
+    redux_tensor mask;
+    options.threshold = 12;
+    redux_reduction *reduction = run(dataset, &options, 1);
+    ck_assert_redux_ok(redux_manifest_save(in_scratch("m.csv"), NULL, reduction));
+    ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    ck_assert_redux_ok(redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
+    ck_assert_int_eq(redux_dataset_slices(kept), mask.shape[0]);
+    ck_assert_int_eq(mask.shape[0], 38);
+    int64_t row_number = 0;
+    for (int64_t i = 0; i < 38; i++, row_number++) {
+        redux_row row;
+        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_int_eq(((const uint8_t *)mask.data)[i], row.kept);
+    }
+    redux_tensor_release(&mask);
+    redux_dataset_free(kept);
+    redux_manifest_free(manifest, NULL);
+    /* A slice that is not there. */
+    const char *lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,14,1,,,\n",
+                             in_scratch(names[2]));
+    write_bytes(in_scratch("m.csv"), lines, strlen(lines));
+    ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    ck_assert_redux(REDUX_E_FORMAT, redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
+    redux_manifest_free(manifest, NULL);
+    /* Named without its folder: found beside the manifest. */
+    lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,13,1,,,\n", names[2]);
+    write_bytes(in_scratch("m.csv"), lines, strlen(lines));
+    ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    ck_assert_redux_ok(redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
+    ck_assert_int_eq(((const uint8_t *)mask.data)[13], 1);
+    ck_assert_int_eq(((const uint8_t *)mask.data)[12], 0);
+    redux_tensor_release(&mask);
+    redux_dataset_free(kept);
+    redux_manifest_free(manifest, NULL);
+    unlink(in_scratch("m.csv"));
+    redux_reduction_free(reduction, NULL);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(options_that_make_no_sense)
+{
+    redux_reduce_options o = REDUX_REDUCE_OPTIONS_INIT;
+    const redux_reduce_options good = o;
+    redux_dataset *dataset = open_volumes();
+#define REFUSED(change)                                                                            \
+    do {                                                                                           \
+        o = good;                                                                                  \
+        change;                                                                                    \
+        ck_assert_redux(REDUX_E_INVALID, redux_reduce_check(&o));                                  \
+    } while (0)
+    REFUSED(o.rule = (redux_rule)9);
+    REFUSED(o.rule = REDUX_RULE_MEDOID; o.strategy = REDUX_STRATEGY_ENTROPY);
+    REFUSED(o.rule = REDUX_RULE_MEDOID; o.strategy = REDUX_STRATEGY_SEMDEDUP);
+    REFUSED(o.rule = REDUX_RULE_MEDOID; o.strategy = REDUX_STRATEGY_INFORMATION_GAIN);
+    REFUSED(o.rule = REDUX_RULE_MEDOID; o.keep_count = 9);
+    REFUSED(o.rule = REDUX_RULE_COMPLETE_LINK; o.keep_percent = 9);
+    REFUSED(o.then_threshold = 0.5);
+    REFUSED(o.then = REDUX_STRATEGY_ENTROPY);
+    REFUSED(o.then = REDUX_STRATEGY_SSIM; o.then_threshold = 2);
+    REFUSED(o.then = REDUX_STRATEGY_SSIM; o.keep_count = 9);
+    REFUSED(o.then = REDUX_STRATEGY_SSIM; o.strategy = REDUX_STRATEGY_ALL);
+    REFUSED(o.then = REDUX_STRATEGY_SSIM; o.strategy = REDUX_STRATEGY_SEMDEDUP);
+    REFUSED(o.then = REDUX_STRATEGY_SSIM; o.false_drops = 0.01);
+    REFUSED(o.against = dataset; o.strategy = REDUX_STRATEGY_EVERY_N);
+    REFUSED(o.against = dataset; o.keep_count = 9);
+    REFUSED(o.against_kept = (const uint8_t *)""; o.keep_count = 9);
+    REFUSED(o.false_drops = 1.5);
+    REFUSED(o.false_drops = 0.01; o.threshold = 6);
+    REFUSED(o.false_drops = 0.01; o.keep_count = 6);
+    REFUSED(o.calibrate = 1; o.strategy = REDUX_STRATEGY_ENTROPY);
+    REFUSED(o.clusters = -1);
+    REFUSED(o.strategy = REDUX_STRATEGY_METRIC);
+    REFUSED(o.strategy = REDUX_STRATEGY_SEMDEDUP; o.keep_count = 5);
+#undef REFUSED
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+static void setup(void)
+{
+    scratch_make();
+    write_volumes();
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("rules");
+    TCase *tests = tcase_create("rules");
+    tcase_add_checked_fixture(tests, setup, scratch_remove);
+    tcase_add_test(tests, rules_are_what_they_say);
+    tcase_add_test(tests, k_centre_meets_a_budget);
+    tcase_add_test(tests, semdedup_is_its_papers);
+    tcase_add_test(tests, two_stages_need_both);
+    tcase_add_test(tests, own_metrics_plug_in);
+    tcase_add_test(tests, calibration_counts_strangers);
+    tcase_add_test(tests, another_set_stands_first);
+    tcase_add_test(tests, an_update_equals_a_fresh_start);
+    tcase_add_test(tests, manifests_are_read_back);
+    tcase_add_test(tests, bad_manifests_are_refused);
+    tcase_add_test(tests, a_manifest_opens_what_it_keeps);
+    tcase_add_test(tests, options_that_make_no_sense);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
