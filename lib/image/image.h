@@ -39,4 +39,18 @@ void rdx_resizer_clear(rdx_resizer *resizer);
 /* `stride`: elements from one row of `in` to the next; rows themselves are contiguous. */
 void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int64_t stride);
 
+/* ---- filter_8bit.c: OpenCV's arithmetic on 8-bit pixels ---- */
+
+/* One channel of interleaved ones, bilinear without antialiasing. */
+void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,
+                         int64_t height, int64_t width, int channels, int channel);
+/* Bicubic without antialiasing; out_width a multiple of 16. between: [height, out_width]. */
+void rdx_resize_cubic_u8(uint8_t *out, int32_t *between, int64_t out_height, int64_t out_width,
+                         const uint8_t *in, int64_t height, int64_t width);
+#define RDX_BLUR_TAPS 7
+/* Both axes; weights add up to 256. between: [height, width]; out may be in. */
+void rdx_blur_u8(uint8_t *out, uint16_t *between, const uint8_t *in, int64_t height, int64_t width,
+                 const uint16_t weights[RDX_BLUR_TAPS]);
+void rdx_equalise_u8(uint8_t *pixels, int64_t count);
+
 #endif

@@ -1,234 +1,263 @@
 /* SPDX-License-Identifier: MIT
- * Perceptual hashes. imagehash: J. Buchner's Python package, version 4.3; its DCT hash follows
- * Zauner, "Implementation and benchmarking of perceptual image hash functions" (2010). */
-#include <math.h>
-#include <stdlib.h>
+ * Perceptual hashes: what each profile has and allows, and images in batches. */
+#include <stdio.h>
 #include <string.h>
 #include "hash.h"
 
-#define SIDE 8 /* hash_size: 64 bits */
-#define DCT_SIDE RDX_DCT_SIDE
-#define BITS 64.0
+#define OF(profile) (1U << (profile))
+#define IMAGEHASHES (OF(REDUX_PROFILE_PAPER_HASH) | OF(REDUX_PROFILE_IMAGEHASH))
+#define HU OF(REDUX_PROFILE_HU)
+#define DEDUP OF(REDUX_PROFILE_IMAGEDEDUP)
+#define OPENCV OF(REDUX_PROFILE_OPENCV)
+#define SIZES .size = 8, .low = 2, .high = RDX_HASH_MOST_SIZE, .step = 1
+#define POWERS .size = 8, .low = 2, .high = RDX_HASH_MOST_SIZE, .step = 0
+#define FIXED(n) .size = (n), .low = (n), .high = (n), .step = 1
+#define AS_IMAGEDEDUP .profiles = DEDUP, .colour = true, .eight_bit = true
+#define AS_OPENCV .profiles = OPENCV, .colour = true, .eight_bit = true
 
-static const struct {
-    const char *name;
-    redux_hash hash;
-    int64_t height, width; /* what the image is resized to */
-} hashes[] = {
-    {"average", REDUX_HASH_AVERAGE, SIDE, SIDE},
-    {"difference", REDUX_HASH_DIFFERENCE, SIDE, SIDE + 1},
-    {"dct", REDUX_HASH_DCT, DCT_SIDE, DCT_SIDE},
+static const rdx_hash_method methods[] = {
+    {REDUX_HASH_AVERAGE, IMAGEHASHES | HU, rdx_hash_average, SIZES},
+    {REDUX_HASH_DIFFERENCE, IMAGEHASHES | HU, rdx_hash_difference, SIZES},
+    {REDUX_HASH_DIFFERENCE_VERTICAL, IMAGEHASHES | HU, rdx_hash_difference_vertical, SIZES},
+    {REDUX_HASH_DCT, IMAGEHASHES | HU, rdx_hash_dct, SIZES},
+    {REDUX_HASH_DCT_SIMPLE, IMAGEHASHES | HU, rdx_hash_dct_simple, SIZES},
+    {REDUX_HASH_WAVELET, IMAGEHASHES | HU, rdx_hash_wavelet, POWERS},
+    {REDUX_HASH_COLOUR, OF(REDUX_PROFILE_IMAGEHASH), rdx_hash_colour, .size = 3, .low = 1,
+     .high = 8, .step = 1, .per_size = 14, .colour = true, .eight_bit = true},
+    {.hash = REDUX_HASH_AVERAGE, .run = rdx_hash_average, FIXED(8), AS_IMAGEDEDUP},
+    {.hash = REDUX_HASH_DIFFERENCE, .run = rdx_hash_difference, FIXED(8), AS_IMAGEDEDUP},
+    {.hash = REDUX_HASH_DCT, .run = rdx_hash_dct, FIXED(8), AS_IMAGEDEDUP},
+    {.hash = REDUX_HASH_WAVELET, .run = rdx_hash_wavelet, FIXED(8), AS_IMAGEDEDUP},
+    {REDUX_HASH_PDQ, OF(REDUX_PROFILE_PDQ) | HU, rdx_hash_pdq, FIXED(16), .colour = true,
+     .has_info = true},
+    {REDUX_HASH_BLOCKHASH, OF(REDUX_PROFILE_BLOCKHASH), rdx_hash_blockhash, .size = 16, .low = 2,
+     .high = RDX_HASH_MOST_SIZE, .step = 2, .colour = true, .eight_bit = true},
+    {.hash = REDUX_HASH_AVERAGE, .run = rdx_hash_opencv_average, FIXED(8), AS_OPENCV},
+    {.hash = REDUX_HASH_DCT, .run = rdx_hash_opencv_dct, FIXED(8), AS_OPENCV},
+    {.hash = REDUX_HASH_BLOCK_MEAN_0, .run = rdx_hash_opencv_block_mean, FIXED(16), AS_OPENCV},
+    {.hash = REDUX_HASH_BLOCK_MEAN_1, .run = rdx_hash_opencv_block_mean, FIXED(31), AS_OPENCV},
+    {.hash = REDUX_HASH_MARR_HILDRETH, .run = rdx_hash_marr_hildreth, FIXED(24), AS_OPENCV},
+    {.hash = REDUX_HASH_RADIAL_VARIANCE,
+     .run = rdx_hash_radial_variance,
+     FIXED(40),
+     AS_OPENCV,
+     .per_size = 8},
+    {REDUX_HASH_BLOCK_MEAN_0, HU, rdx_hash_block_mean, .size = 16, .low = 2,
+     .high = RDX_HASH_MOST_SIZE, .step = 1},
 };
 
-static const struct {
-    const char *name;
-    redux_hash_profile profile;
-} profiles[] = {
-    {"paper-hash", REDUX_PROFILE_PAPER_HASH},
-    {"imagehash", REDUX_PROFILE_IMAGEHASH},
+static const char *const hash_names[] = {
+    [REDUX_HASH_AVERAGE] = "average",
+    [REDUX_HASH_DIFFERENCE] = "difference",
+    [REDUX_HASH_DCT] = "dct",
+    [REDUX_HASH_DIFFERENCE_VERTICAL] = "difference-vertical",
+    [REDUX_HASH_DCT_SIMPLE] = "dct-simple",
+    [REDUX_HASH_WAVELET] = "wavelet",
+    [REDUX_HASH_COLOUR] = "colour",
+    [REDUX_HASH_PDQ] = "pdq",
+    [REDUX_HASH_BLOCKHASH] = "blockhash",
+    [REDUX_HASH_BLOCK_MEAN_0] = "block-mean-0",
+    [REDUX_HASH_BLOCK_MEAN_1] = "block-mean-1",
+    [REDUX_HASH_MARR_HILDRETH] = "marr-hildreth",
+    [REDUX_HASH_RADIAL_VARIANCE] = "radial-variance",
 };
+
+static const char *const profile_names[] = {
+    [REDUX_PROFILE_PAPER_HASH] = "paper-hash",
+    [REDUX_PROFILE_IMAGEHASH] = "imagehash",
+    [REDUX_PROFILE_IMAGEDEDUP] = "imagededup",
+    [REDUX_PROFILE_PDQ] = "pdq",
+    [REDUX_PROFILE_BLOCKHASH] = "blockhash",
+    [REDUX_PROFILE_OPENCV] = "opencv",
+    [REDUX_PROFILE_HU] = "hu",
+};
+
+/* ---- names ---- */
+
+/* The index of a name; else the message lists them all. */
+static redux_status parse_name(int64_t *out, const char *what, const char *name,
+                               const char *const *names, int64_t count)
+{
+    char all[256] = "";
+    size_t used = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (name != NULL && strcmp(name, names[i]) == 0) {
+            *out = i;
+            return REDUX_OK;
+        }
+        used +=
+            (size_t)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : ", ", names[i]);
+    }
+    return rdx_fail(REDUX_E_NOT_FOUND, "%s '%s' is none of %s", what, name == NULL ? "" : name,
+                    all);
+}
 
 redux_status redux_hash_parse(redux_hash *out, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(hashes); i++)
-        if (strcmp(name, hashes[i].name) == 0) {
-            *out = hashes[i].hash;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "hash '%s' is none of average, difference, dct",
-                    name == NULL ? "" : name);
+    int64_t index;
+    RDX_TRY(parse_name(&index, "hash", name, hash_names, RDX_COUNT(hash_names)));
+    *out = (redux_hash)index;
+    return REDUX_OK;
 }
 
 redux_status redux_hash_profile_parse(redux_hash_profile *out, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(profiles); i++)
-        if (strcmp(name, profiles[i].name) == 0) {
-            *out = profiles[i].profile;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "profile '%s' is none of paper-hash, imagehash",
-                    name == NULL ? "" : name);
+    int64_t index;
+    RDX_TRY(parse_name(&index, "profile", name, profile_names, RDX_COUNT(profile_names)));
+    *out = (redux_hash_profile)index;
+    return REDUX_OK;
+}
+
+/* A caller's enum may hold any number. */
+static bool known_value(int64_t value, int64_t count)
+{
+    return value >= 0 && value < count;
 }
 
 const char *redux_hash_name(redux_hash hash)
 {
-    for (int64_t i = 0; i < RDX_COUNT(hashes); i++)
-        if (hashes[i].hash == hash)
-            return hashes[i].name;
-    return "unknown";
+    return known_value(hash, RDX_COUNT(hash_names)) ? hash_names[hash] : "unknown";
 }
 
 const char *redux_hash_profile_name(redux_hash_profile profile)
 {
-    for (int64_t i = 0; i < RDX_COUNT(profiles); i++)
-        if (profiles[i].profile == profile)
-            return profiles[i].name;
-    return "unknown";
+    return known_value(profile, RDX_COUNT(profile_names)) ? profile_names[profile] : "unknown";
 }
 
-/* ---- bits from the resized image ---- */
-
-static double pixel(const void *image, int64_t index, redux_dtype dtype)
+redux_hash_profile redux_hash_profile_for(redux_hash hash)
 {
-    return dtype == REDUX_UINT8 ? (double)((const uint8_t *)image)[index]
-                                : (double)((const float *)image)[index];
-}
-
-/* Row-major, most significant bit first. */
-static void set_bit(uint8_t *code, int index)
-{
-    code[index / 8] = (uint8_t)(code[index / 8] | 128 >> index % 8);
-}
-
-static void average_bits(uint8_t *code, const void *image, redux_dtype dtype)
-{
-    double sum = 0;
-    for (int i = 0; i < SIDE * SIDE; i++)
-        sum += pixel(image, i, dtype);
-    for (int i = 0; i < SIDE * SIDE; i++)
-        if (pixel(image, i, dtype) > sum / BITS)
-            set_bit(code, i);
-}
-
-static void difference_bits(uint8_t *code, const void *image, redux_dtype dtype)
-{
-    for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++)
-            if (pixel(image, y * (SIDE + 1) + x + 1, dtype) >
-                pixel(image, y * (SIDE + 1) + x, dtype))
-                set_bit(code, y * SIDE + x);
-}
-
-/* The first 8 coefficients of the unnormalised 32-point DCT-II, 2 sum x[n] cos(pi k (2n + 1) / 64).
- * Folding the input about its middle serves odd k with the differences and leaves even k to the
- * sums, of half the length; so every coefficient but the first of a constant line is exactly 0,
- * whatever the rounding of the cosines: a flat image has no bits made of round-off. */
-static void dct_line(const rdx_hasher *hasher, double *out, const double *in, int64_t stride)
-{
-    double line[DCT_SIDE];
-    for (int n = 0; n < DCT_SIDE; n++)
-        line[n] = in[n * stride];
-    for (int half = DCT_SIDE / 2, step = 1; half >= DCT_SIDE / SIDE; half /= 2, step *= 2) {
-        double difference[DCT_SIDE / 2];
-        for (int n = 0; n < half; n++) {
-            difference[n] = line[n] - line[2 * half - 1 - n];
-            line[n] += line[2 * half - 1 - n];
-        }
-        for (int k = step; k < SIDE; k += 2 * step) {
-            double sum = 0;
-            for (int n = 0; n < half; n++)
-                sum += difference[n] * hasher->cosines[k][n];
-            out[k] = 2 * sum;
-        }
-    }
-    out[0] = 2 * (line[0] + line[1] + line[2] + line[3]);
-}
-
-static void make_cosines(rdx_hasher *hasher)
-{
-    static const double pi = 3.14159265358979323846;
-    for (int k = 1; k < SIDE; k++) {
-        const int step = k & -k, half = DCT_SIDE / 2 / step; /* folded log2(step) times */
-        const int odd = k / step;
-        for (int n = 0; n < half; n++)
-            hasher->cosines[k][n] = cos(pi * odd * (2 * n + 1) / (4 * half));
+    switch (hash) {
+    case REDUX_HASH_DIFFERENCE_VERTICAL:
+    case REDUX_HASH_DCT_SIMPLE:
+    case REDUX_HASH_WAVELET:
+    case REDUX_HASH_COLOUR:
+        return REDUX_PROFILE_IMAGEHASH;
+    case REDUX_HASH_PDQ:
+        return REDUX_PROFILE_PDQ;
+    case REDUX_HASH_BLOCKHASH:
+        return REDUX_PROFILE_BLOCKHASH;
+    case REDUX_HASH_BLOCK_MEAN_0:
+    case REDUX_HASH_BLOCK_MEAN_1:
+    case REDUX_HASH_MARR_HILDRETH:
+    case REDUX_HASH_RADIAL_VARIANCE:
+        return REDUX_PROFILE_OPENCV;
+    default:
+        return REDUX_PROFILE_PAPER_HASH;
     }
 }
 
-static int compare_doubles(const void *a, const void *b)
+redux_hash redux_hash_for_profile(redux_hash_profile profile)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void dct_bits(const rdx_hasher *hasher, uint8_t *code, const void *image, redux_dtype dtype)
-{
-    double pixels[DCT_SIDE * DCT_SIDE], columns[SIDE * DCT_SIDE], low[SIDE * SIDE], line[SIDE];
-    double sorted[SIDE * SIDE];
-    for (int i = 0; i < DCT_SIDE * DCT_SIDE; i++)
-        pixels[i] = pixel(image, i, dtype);
-    for (int x = 0; x < DCT_SIDE; x++) {
-        dct_line(hasher, line, pixels + x, DCT_SIDE);
-        for (int k = 0; k < SIDE; k++)
-            columns[k * DCT_SIDE + x] = line[k];
+    switch (profile) {
+    case REDUX_PROFILE_PDQ:
+        return REDUX_HASH_PDQ;
+    case REDUX_PROFILE_BLOCKHASH:
+        return REDUX_HASH_BLOCKHASH;
+    case REDUX_PROFILE_OPENCV:
+        return REDUX_HASH_DCT;
+    default:
+        return REDUX_HASH_DIFFERENCE;
     }
-    for (int k = 0; k < SIDE; k++)
-        dct_line(hasher, &low[k * SIDE], &columns[k * DCT_SIDE], 1);
-    memcpy(sorted, low, sizeof low);
-    qsort(sorted, (size_t)SIDE * SIDE, sizeof *sorted, compare_doubles);
-    const double median = (sorted[SIDE * SIDE / 2 - 1] + sorted[SIDE * SIDE / 2]) / 2;
-    for (int i = 0; i < SIDE * SIDE; i++)
-        if (low[i] > median)
-            set_bit(code, i);
 }
 
-/* ---- images ---- */
+/* ---- what is allowed ---- */
 
-redux_status rdx_hasher_init(rdx_hasher *hasher, redux_context *context,
-                             const redux_hash_options *options)
+static redux_status fail_pair(const redux_hash_options *options)
 {
-    redux_hash_options known = REDUX_HASH_OPTIONS_INIT;
-    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_hash_options"));
-    if (known.hash < REDUX_HASH_AVERAGE || known.hash > REDUX_HASH_DCT)
-        return rdx_fail(REDUX_E_INVALID, "unknown hash %d", (int)known.hash);
-    if (known.profile < REDUX_PROFILE_PAPER_HASH || known.profile > REDUX_PROFILE_IMAGEHASH)
-        return rdx_fail(REDUX_E_INVALID, "unknown hash profile %d", (int)known.profile);
-    memset(hasher, 0, sizeof *hasher);
-    hasher->context = context;
-    hasher->hash = known.hash;
-    if (known.hash == REDUX_HASH_DCT)
-        make_cosines(hasher);
-    return REDUX_OK;
+    char all[256] = "";
+    size_t used = 0;
+    for (int64_t i = 0; i < RDX_COUNT(methods); i++)
+        if ((methods[i].profiles & OF(options->profile)) != 0)
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? "" : ", ",
+                                     redux_hash_name(methods[i].hash));
+    return rdx_fail(REDUX_E_INVALID, "profile %s has no hash %s: it has %s",
+                    redux_hash_profile_name(options->profile), redux_hash_name(options->hash), all);
 }
 
-void rdx_hasher_clear(rdx_hasher *hasher)
+static bool has_size(const rdx_hash_method *method, int32_t size)
 {
-    if (hasher->resizer.buffer != NULL)
-        rdx_resizer_clear(&hasher->resizer);
+    if (size < method->low || size > method->high)
+        return false;
+    return method->step == 0 ? (size & (size - 1)) == 0 : size % method->step == 0;
 }
 
-static redux_status fit_resizer(rdx_hasher *hasher, const redux_tensor *image)
+static redux_status fail_size(const redux_hash_options *options, const rdx_hash_method *method)
 {
-    const int64_t height = hashes[hasher->hash].height, width = hashes[hasher->hash].width;
-    if (rdx_resizer_fits(&hasher->resizer, image->dtype, image->shape[0], image->shape[1], height,
-                         width, REDUX_FILTER_LANCZOS))
-        return REDUX_OK;
-    rdx_hasher_clear(hasher);
-    return rdx_resizer_init(&hasher->resizer, hasher->context, image->dtype, image->shape[0],
-                            image->shape[1], height, width, REDUX_FILTER_LANCZOS);
+    const char *kind = method->step == 0 ? ", a power of two" : method->step == 2 ? ", even" : "";
+    if (method->low == method->high)
+        return rdx_fail(REDUX_E_INVALID, "hash %s of profile %s has one size only (0 or %d)",
+                        redux_hash_name(options->hash), redux_hash_profile_name(options->profile),
+                        (int)method->low);
+    return rdx_fail(REDUX_E_INVALID, "size %d: hash %s takes %d to %d%s", (int)options->size,
+                    redux_hash_name(options->hash), (int)method->low, (int)method->high, kind);
 }
 
-redux_status rdx_hasher_run(rdx_hasher *hasher, uint8_t *code, const redux_tensor *image)
+redux_status rdx_hash_resolve(redux_hash_options *options, const rdx_hash_method **method)
 {
-    float resized[DCT_SIDE * DCT_SIDE];
-    redux_tensor rows;
-    if (image->dtype != REDUX_UINT8 && image->dtype != REDUX_FLOAT32)
-        return rdx_fail(REDUX_E_INVALID, "hash: the image is %s, not uint8 or float32",
-                        redux_dtype_name(image->dtype));
-    RDX_TRY(fit_resizer(hasher, image));
-    RDX_TRY(redux_tensor_contiguous(&rows, hasher->context, image, image->dtype));
-    rdx_resizer_run(&hasher->resizer, resized, rows.data, rows.shape[1]);
-    redux_tensor_release(&rows);
-    memset(code, 0, SIDE * SIDE / 8);
-    switch (hasher->hash) {
-    case REDUX_HASH_AVERAGE:
-        average_bits(code, resized, image->dtype);
-        break;
-    case REDUX_HASH_DIFFERENCE:
-        difference_bits(code, resized, image->dtype);
-        break;
-    case REDUX_HASH_DCT:
-        dct_bits(hasher, code, resized, image->dtype);
-        break;
+    if (!known_value(options->hash, RDX_COUNT(hash_names)))
+        return rdx_fail(REDUX_E_INVALID, "unknown hash %d", (int)options->hash);
+    if (!known_value(options->profile, RDX_COUNT(profile_names)))
+        return rdx_fail(REDUX_E_INVALID, "unknown hash profile %d", (int)options->profile);
+    for (int64_t i = 0; i < RDX_COUNT(methods); i++) {
+        if (methods[i].hash != options->hash || (methods[i].profiles & OF(options->profile)) == 0)
+            continue;
+        *method = &methods[i];
+        if (options->size == 0)
+            options->size = methods[i].size;
+        return has_size(&methods[i], options->size) ? REDUX_OK : fail_size(options, &methods[i]);
     }
-    return REDUX_OK;
+    return fail_pair(options);
+}
+
+int64_t rdx_hash_bits(const rdx_hash_method *method, int32_t size)
+{
+    return method->per_size != 0 ? (int64_t)method->per_size * size : (int64_t)size * size;
+}
+
+static redux_status resolve(redux_hash_options *known, const rdx_hash_method **method,
+                            const redux_hash_options *options)
+{
+    *known = (redux_hash_options)REDUX_HASH_OPTIONS_INIT;
+    RDX_TRY(rdx_read_options(known, sizeof *known, options, "redux_hash_options"));
+    return rdx_hash_resolve(known, method);
+}
+
+redux_status redux_hash_check(const redux_hash_options *options)
+{
+    redux_hash_options known;
+    const rdx_hash_method *method;
+    return resolve(&known, &method, options);
+}
+
+int64_t redux_hash_bits(const redux_hash_options *options)
+{
+    redux_hash_options known;
+    const rdx_hash_method *method;
+    return resolve(&known, &method, options) == REDUX_OK ? rdx_hash_bits(method, known.size) : 0;
 }
 
 int64_t redux_hash_bytes(const redux_hash_options *options)
 {
-    rdx_hasher hasher;
-    return rdx_hasher_init(&hasher, NULL, options) == REDUX_OK ? SIDE * SIDE / 8 : 0;
+    return (redux_hash_bits(options) + 7) / 8;
 }
+
+int redux_hash_is_binary(const redux_hash_options *options)
+{
+    redux_hash_options known;
+    const rdx_hash_method *method;
+    return resolve(&known, &method, options) == REDUX_OK &&
+           known.hash != REDUX_HASH_RADIAL_VARIANCE;
+}
+
+int redux_hash_uses_colour(const redux_hash_options *options)
+{
+    redux_hash_options known;
+    const rdx_hash_method *method;
+    return resolve(&known, &method, options) == REDUX_OK && method->colour &&
+           known.profile != REDUX_PROFILE_HU;
+}
+
+/* ---- images in batches ---- */
 
 /* A task hashes a run of images with one plan. */
 #define IMAGES_PER_TASK 16
@@ -238,7 +267,25 @@ typedef struct hash_job {
     const redux_hash_options *options;
     const redux_tensor *images; /* [N, H, W] */
     uint8_t *codes;
+    redux_hash_info *infos;
+    int64_t bytes;
 } hash_job;
+
+/* Profile hu windows what is not windowed yet. */
+static redux_status hash_image(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                               const redux_tensor *image)
+{
+    const redux_window window = hasher->options.window;
+    redux_tensor windowed;
+    if (hasher->options.profile != REDUX_PROFILE_HU || window.kind != REDUX_WINDOW_RANGE)
+        return rdx_hasher_run_info(hasher, code, info, image);
+    RDX_TRY(redux_tensor_new(&windowed, hasher->context, REDUX_FLOAT32, 2, image->shape));
+    redux_status status = redux_window_apply(&windowed, hasher->context, image, 1, 0, window);
+    if (status == REDUX_OK)
+        status = rdx_hasher_run_info(hasher, code, info, &windowed);
+    redux_tensor_release(&windowed);
+    return status;
+}
 
 static redux_status hash_task(int64_t index, void *user)
 {
@@ -252,7 +299,8 @@ static redux_status hash_task(int64_t index, void *user)
         redux_tensor image;
         status = redux_tensor_select(&image, job->images, 0, i);
         if (status == REDUX_OK) {
-            status = rdx_hasher_run(&hasher, job->codes + i * (SIDE * SIDE / 8), &image);
+            status = hash_image(&hasher, job->codes + i * job->bytes,
+                                job->infos == NULL ? NULL : job->infos + i, &image);
             redux_tensor_release(&image);
         }
     }
@@ -260,8 +308,26 @@ static redux_status hash_task(int64_t index, void *user)
     return status;
 }
 
-redux_status redux_hash_compute(const redux_tensor *out, redux_context *context,
-                                const redux_tensor *images, const redux_hash_options *options)
+static redux_status check_pixels(const redux_tensor *images, const redux_hash_options *options)
+{
+    redux_hash_options known;
+    const rdx_hash_method *method;
+    RDX_TRY(resolve(&known, &method, options));
+    if (images->dtype == REDUX_FLOAT32)
+        return REDUX_OK;
+    if (known.profile == REDUX_PROFILE_HU && known.window.kind != REDUX_WINDOW_RANGE)
+        return rdx_fail(REDUX_E_INVALID,
+                        "hash: profile hu needs a window, a named one or LO:HI, for %s values",
+                        redux_dtype_name(images->dtype));
+    if (known.profile != REDUX_PROFILE_HU && images->dtype != REDUX_UINT8)
+        return rdx_fail(REDUX_E_INVALID, "hash: images are %s, not uint8 or float32",
+                        redux_dtype_name(images->dtype));
+    return REDUX_OK;
+}
+
+redux_status redux_hash_compute_info(const redux_tensor *out, redux_hash_info *infos,
+                                     redux_context *context, const redux_tensor *images,
+                                     const redux_hash_options *options)
 {
     redux_tensor batch;
     if (images == NULL || out == NULL)
@@ -269,13 +335,12 @@ redux_status redux_hash_compute(const redux_tensor *out, redux_context *context,
     const bool one = images->ndim == 2;
     RDX_TRY(rdx_tensor_check(images, one ? 2 : 3, 0, "images"));
     RDX_TRY(rdx_tensor_check(out, one ? 1 : 2, REDUX_UINT8, "out"));
-    if (out->shape[out->ndim - 1] != SIDE * SIDE / 8 || !redux_tensor_is_contiguous(out) ||
+    RDX_TRY(check_pixels(images, options));
+    const int64_t bytes = redux_hash_bytes(options);
+    if (out->shape[out->ndim - 1] != bytes || !redux_tensor_is_contiguous(out) ||
         (!one && out->shape[0] != images->shape[0]))
-        return rdx_fail(REDUX_E_INVALID, "hash: out is not a contiguous [%lld, %d]",
-                        (long long)(one ? 1 : images->shape[0]), SIDE * SIDE / 8);
-    if (images->dtype != REDUX_UINT8 && images->dtype != REDUX_FLOAT32)
-        return rdx_fail(REDUX_E_INVALID, "hash: images are %s, not uint8 or float32",
-                        redux_dtype_name(images->dtype));
+        return rdx_fail(REDUX_E_INVALID, "hash: out is not a contiguous [%lld, %lld]",
+                        (long long)(one ? 1 : images->shape[0]), (long long)bytes);
     batch = *images; /* borrowed for the time of the call */
     if (one) {
         batch.ndim = 3;
@@ -285,45 +350,26 @@ redux_status redux_hash_compute(const redux_tensor *out, redux_context *context,
         }
         batch.shape[0] = 1;
     }
-    hash_job job = {context, options, &batch, out->data};
+    hash_job job = {context, options, &batch, out->data, infos, bytes};
     return rdx_parallel(context, (batch.shape[0] + IMAGES_PER_TASK - 1) / IMAGES_PER_TASK,
                         hash_task, &job);
 }
 
-/* ---- text ---- */
-
-void redux_hash_to_hex(char *text, const uint8_t *code, int64_t bytes)
+redux_status redux_hash_compute(const redux_tensor *out, redux_context *context,
+                                const redux_tensor *images, const redux_hash_options *options)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (int64_t i = 0; i < bytes; i++) {
-        text[2 * i] = digits[code[i] >> 4];
-        text[2 * i + 1] = digits[code[i] & 15];
-    }
-    text[2 * bytes] = '\0';
+    return redux_hash_compute_info(out, NULL, context, images, options);
 }
 
-static int hex_value(char digit)
+redux_status redux_hash_picture(uint8_t *code, redux_hash_info *info, redux_context *context,
+                                const redux_tensor *picture, const redux_hash_options *options)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
-
-redux_status redux_hash_from_hex(uint8_t *code, int64_t bytes, const char *text)
-{
-    if (code == NULL || text == NULL || strlen(text) != (size_t)(2 * bytes))
-        return rdx_fail(REDUX_E_FORMAT, "'%s' is not %lld hex digits", text == NULL ? "" : text,
-                        (long long)(2 * bytes));
-    for (int64_t i = 0; i < 2 * bytes; i++)
-        if (hex_value(text[i]) < 0)
-            return rdx_fail(REDUX_E_FORMAT, "'%s' holds '%c', which is no hex digit", text,
-                            text[i]);
-    for (int64_t i = 0; i < bytes; i++)
-        code[i] =
-            (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
-    return REDUX_OK;
+    rdx_hasher hasher;
+    if (code == NULL || picture == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_picture: an argument is NULL");
+    RDX_TRY(rdx_tensor_check(picture, picture->ndim == 2 ? 2 : 3, REDUX_UINT8, "picture"));
+    RDX_TRY(rdx_hasher_init(&hasher, context, options));
+    const redux_status status = rdx_hasher_run_info(&hasher, code, info, picture);
+    rdx_hasher_clear(&hasher);
+    return status;
 }

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ * Filters of 8-bit pixels in OpenCV's arithmetic, for hashes that must be equal to its own. */
+#include <math.h>
+#include <string.h>
+#include "image.h"
+
+static uint8_t clip(int64_t value)
+{
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+/* ---- bilinear, INTER_LINEAR_EXACT: 8-bit weights, no antialiasing ---- */
+
+typedef struct linear_tap {
+    int64_t first, second;
+    int32_t weight[2]; /* of 256 */
+} linear_tap;
+
+static linear_tap linear_tap_of(int64_t in, int64_t out, int64_t i)
+{
+    const double scale = 1 / ((double)out / (double)in);
+    const double at = scale * ((double)i + 0.5) - 0.5;
+    const int64_t whole = (int64_t)floor(at);
+    linear_tap tap = {0, 0, {256, 0}};
+    if (whole >= in - 1) {
+        tap.first = tap.second = in - 1;
+    } else if (whole >= 0) {
+        tap.first = whole;
+        tap.second = whole + 1;
+        tap.weight[1] = (int32_t)rint((at - (double)whole) * 256);
+        tap.weight[0] = 256 - tap.weight[1];
+    }
+    return tap;
+}
+
+void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,
+                         int64_t height, int64_t width, int channels, int channel)
+{
+    for (int64_t x = 0; x < out_width; x++) {
+        const linear_tap column = linear_tap_of(width, out_width, x);
+        const int64_t left = column.first * channels + channel;
+        const int64_t right = column.second * channels + channel;
+        for (int64_t y = 0; y < out_height; y++) {
+            const linear_tap row = linear_tap_of(height, out_height, y);
+            const uint8_t *upper = in + row.first * width * channels;
+            const uint8_t *lower = in + row.second * width * channels;
+            const int32_t top = upper[left] * column.weight[0] + upper[right] * column.weight[1];
+            const int32_t bottom = lower[left] * column.weight[0] + lower[right] * column.weight[1];
+            out[y * out_width + x] =
+                (uint8_t)((top * row.weight[0] + bottom * row.weight[1] + (1 << 15)) >> 16);
+        }
+    }
+}
+
+/* ---- 7-tap blur: weights of 256, borders mirrored about their pixel ---- */
+
+static int64_t mirrored(int64_t i, int64_t length)
+{
+    if (length == 1)
+        return 0;
+    while (i < 0 || i >= length)
+        i = i < 0 ? -i : 2 * length - 2 - i;
+    return i;
+}
+
+void rdx_blur_u8(uint8_t *out, uint16_t *between, const uint8_t *in, int64_t height, int64_t width,
+                 const uint16_t weights[RDX_BLUR_TAPS])
+{
+    const int64_t reach = RDX_BLUR_TAPS / 2;
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < width; x++) {
+            uint32_t sum = 0;
+            for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
+                sum += (uint32_t)weights[k] * in[y * width + mirrored(x + k - reach, width)];
+            between[y * width + x] = (uint16_t)sum;
+        }
+    for (int64_t y = 0; y < height; y++) {
+        const uint16_t *row[RDX_BLUR_TAPS];
+        for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
+            row[k] = between + mirrored(y + k - reach, height) * width;
+        for (int64_t x = 0; x < width; x++) {
+            uint32_t sum = 1 << 15;
+            for (int k = 0; k < RDX_BLUR_TAPS; k++)
+                sum += (uint32_t)weights[k] * row[k][x];
+            out[y * width + x] = (uint8_t)(sum >> 16);
+        }
+    }
+}
+
+/* ---- bicubic, INTER_CUBIC (a = -0.75): 11-bit weights along rows; down columns in float, as the
+ * vectorised loop has it, which all columns go through when there are a multiple of 16 ---- */
+
+#define CUBIC_TAPS 4
+#define CUBIC_ONE 2048
+
+typedef struct cubic_tap {
+    int64_t at[CUBIC_TAPS];
+    int32_t weight[CUBIC_TAPS];
+} cubic_tap;
+
+static cubic_tap cubic_tap_of(int64_t in, int64_t out, int64_t i)
+{
+    const double scale = 1 / ((double)out / (double)in);
+    float x = (float)(((double)i + 0.5) * scale - 0.5), weight[CUBIC_TAPS];
+    const float a = -0.75F, whole = floorf(x);
+    cubic_tap tap;
+    x -= whole;
+    const float far = x + 1, rest = 1 - x;
+    weight[0] = ((a * far - 5 * a) * far + 8 * a) * far - 4 * a;
+    weight[1] = ((a + 2) * x - (a + 3)) * x * x + 1;
+    weight[2] = ((a + 2) * rest - (a + 3)) * rest * rest + 1;
+    weight[3] = 1 - weight[0] - weight[1] - weight[2];
+    for (int k = 0; k < CUBIC_TAPS; k++) {
+        const int64_t at = (int64_t)whole + k - 1;
+        tap.at[k] = at < 0 ? 0 : RDX_MIN(at, in - 1);
+        tap.weight[k] = (int32_t)rintf(weight[k] * CUBIC_ONE);
+    }
+    return tap;
+}
+
+void rdx_resize_cubic_u8(uint8_t *out, int32_t *between, int64_t out_height, int64_t out_width,
+                         const uint8_t *in, int64_t height, int64_t width)
+{
+    for (int64_t x = 0; x < out_width; x++) {
+        const cubic_tap tap = cubic_tap_of(width, out_width, x);
+        for (int64_t y = 0; y < height; y++) {
+            int32_t sum = 0;
+            for (int k = 0; k < CUBIC_TAPS; k++)
+                sum += in[y * width + tap.at[k]] * tap.weight[k];
+            between[y * out_width + x] = sum;
+        }
+    }
+    for (int64_t y = 0; y < out_height; y++) {
+        const cubic_tap tap = cubic_tap_of(height, out_height, y);
+        const int32_t *row[CUBIC_TAPS];
+        float weight[CUBIC_TAPS];
+        for (int k = 0; k < CUBIC_TAPS; k++) {
+            row[k] = between + tap.at[k] * out_width;
+            weight[k] = (float)tap.weight[k] * (1.0F / CUBIC_ONE / CUBIC_ONE);
+        }
+        for (int64_t x = 0; x < out_width; x++) {
+            float sum = (float)row[2][x] * weight[2] + (float)row[3][x] * weight[3];
+            sum = (float)row[1][x] * weight[1] + sum;
+            sum = (float)row[0][x] * weight[0] + sum;
+            out[y * out_width + x] = clip((int64_t)rintf(sum));
+        }
+    }
+}
+
+/* ---- histogram equalisation ---- */
+
+void rdx_equalise_u8(uint8_t *pixels, int64_t count)
+{
+    int64_t histogram[256] = {0};
+    uint8_t table[256] = {0};
+    int64_t sum = 0;
+    int first = 0;
+    for (int64_t i = 0; i < count; i++)
+        histogram[pixels[i]]++;
+    while (first < 255 && histogram[first] == 0)
+        first++;
+    if (histogram[first] == count)
+        return;
+    const float scale = 255.0F / (float)(count - histogram[first]);
+    for (int i = first + 1; i < 256; i++) {
+        sum += histogram[i];
+        table[i] = clip((int64_t)rintf((float)sum * scale));
+    }
+    for (int64_t i = 0; i < count; i++)
+        pixels[i] = table[pixels[i]];
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * PDQ: "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", Facebook 2019.
+ * In float32 and in the order of its C++ reference, so that codes are equal and not only near. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hash.h"
+
+#define SIDE RDX_PDQ_SIDE
+#define KEPT 16 /* coefficients 1 ... 16 of each axis */
+#define LEAST_SIDE 5
+#define PASSES 2
+
+/* ---- luma ---- */
+
+static void luma_of(float *luma, const rdx_pixels *in)
+{
+    const int64_t count = in->height * in->width;
+    const uint8_t *pixel = in->data;
+    if (in->dtype == REDUX_FLOAT32) {
+        for (int64_t i = 0; i < count; i++)
+            luma[i] = ((const float *)in->data)[i] * 255;
+    } else if (in->channels <= 2) {
+        for (int64_t i = 0; i < count; i++)
+            luma[i] = pixel[i * in->channels];
+    } else {
+        for (int64_t i = 0; i < count; i++, pixel += in->channels)
+            luma[i] = 0.299F * pixel[0] + 0.587F * pixel[1] + 0.114F * pixel[2];
+    }
+}
+
+/* ---- the box filter: running sums over a window that is cut off at both ends ---- */
+
+typedef struct box {
+    int64_t length, window, before, grow, slide; /* before: values ahead of the first output */
+} box;
+
+static box box_of(int64_t length)
+{
+    box b = {.length = length};
+    b.window = (length + 2 * SIDE - 1) / (2 * SIDE);
+    b.before = (b.window + 2) / 2 - 1;
+    b.grow = b.window - b.before;
+    b.slide = length - b.window;
+    return b;
+}
+
+static void box_row(float *out, const float *in, const box *b)
+{
+    const float *add = in, *drop = in;
+    float sum = 0;
+    int size = 0;
+    for (int64_t i = 0; i < b->before; i++, size++)
+        sum += *add++;
+    for (int64_t i = 0; i < b->grow; i++) {
+        sum += *add++;
+        *out++ = sum / (float)++size;
+    }
+    for (int64_t i = 0; i < b->slide; i++) {
+        sum += *add++;
+        sum -= *drop++;
+        *out++ = sum / (float)size;
+    }
+    for (int64_t i = 0; i < b->before; i++) {
+        sum -= *drop++;
+        *out++ = sum / (float)--size;
+    }
+}
+
+/* Down all columns at once, each with its own running sum. `add`, `drop`, `out` may be NULL. */
+static void column_step(float *out, float *sum, const float *add, const float *drop, int64_t width,
+                        int size)
+{
+    if (add != NULL)
+        for (int64_t x = 0; x < width; x++)
+            sum[x] += add[x];
+    if (drop != NULL)
+        for (int64_t x = 0; x < width; x++)
+            sum[x] -= drop[x];
+    if (out != NULL)
+        for (int64_t x = 0; x < width; x++)
+            out[x] = sum[x] / (float)size;
+}
+
+static void box_columns(float *out, const float *in, float *sum, int64_t width, const box *b)
+{
+    const float *add = in, *drop = in;
+    int size = 0;
+    memset(sum, 0, (size_t)width * sizeof *sum);
+    for (int64_t i = 0; i < b->before; i++, size++, add += width)
+        column_step(NULL, sum, add, NULL, width, 0);
+    for (int64_t i = 0; i < b->grow; i++, add += width, out += width)
+        column_step(out, sum, add, NULL, width, ++size);
+    for (int64_t i = 0; i < b->slide; i++, add += width, drop += width, out += width)
+        column_step(out, sum, add, drop, width, size);
+    for (int64_t i = 0; i < b->before; i++, drop += width, out += width)
+        column_step(out, sum, NULL, drop, width, --size);
+}
+
+/* Blurs `luma` (overwritten) and takes the pixels under the centres of a 64 x 64 grid. */
+static void reduce(float *small, float *luma, float *other, float *sum, int64_t height,
+                   int64_t width)
+{
+    const box along_rows = box_of(width), along_columns = box_of(height);
+    for (int pass = 0; pass < PASSES; pass++) {
+        for (int64_t y = 0; y < height; y++)
+            box_row(other + y * width, luma + y * width, &along_rows);
+        box_columns(luma, other, sum, width, &along_columns);
+    }
+    for (int y = 0; y < SIDE; y++) {
+        const int64_t v = (int64_t)((y + 0.5) * (double)height / SIDE);
+        for (int x = 0; x < SIDE; x++)
+            small[y * SIDE + x] = luma[v * width + (int64_t)((x + 0.5) * (double)width / SIDE)];
+    }
+}
+
+/* ---- coefficients ---- */
+
+static void make_cosines(float matrix[KEPT][SIDE])
+{
+    static const double pi = 3.14159265358979323846;
+    const float scale = (float)sqrt(2.0 / SIDE);
+    for (int i = 0; i < KEPT; i++)
+        for (int j = 0; j < SIDE; j++)
+            matrix[i][j] = (float)((double)scale * cos(pi / 2.0 / SIDE * (i + 1) * (2 * j + 1)));
+}
+
+/* D A D', every sum in the order of its index. */
+static void coefficients(float out[KEPT][KEPT], const float *small)
+{
+    float matrix[KEPT][SIDE], half[KEPT][SIDE];
+    make_cosines(matrix);
+    memset(half, 0, sizeof half);
+    memset(out, 0, KEPT * sizeof *out);
+    for (int i = 0; i < KEPT; i++)
+        for (int k = 0; k < SIDE; k++)
+            for (int j = 0; j < SIDE; j++)
+                half[i][j] += matrix[i][k] * small[k * SIDE + j];
+    for (int i = 0; i < KEPT; i++)
+        for (int k = 0; k < SIDE; k++)
+            for (int j = 0; j < KEPT; j++)
+                out[i][j] += half[i][k] * matrix[j][k];
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Above the lower median. Bit i of 256 is bit i % 8 of byte 31 - i / 8: the peer writes 16-bit
+ * words from the last to the first. */
+static void bits_of(uint8_t *code, const float *coefficient)
+{
+    float sorted[KEPT * KEPT];
+    memcpy(sorted, coefficient, sizeof sorted);
+    qsort(sorted, (size_t)KEPT * KEPT, sizeof *sorted, compare_floats);
+    const float median = sorted[KEPT * KEPT / 2 - 1];
+    memset(code, 0, REDUX_PDQ_BYTES);
+    for (int i = 0; i < KEPT * KEPT; i++)
+        if (coefficient[i] > median)
+            rdx_set_bit_low(code + REDUX_PDQ_BYTES - 1 - i / 8, i % 8);
+}
+
+/* Turning a picture turns its coefficients: signs change, axes are exchanged. Index i counts from
+ * coefficient 1, so that an even i is odd about the middle. */
+static void turned(float *out, float in[KEPT][KEPT], redux_dihedral variant)
+{
+    for (int i = 0; i < KEPT; i++)
+        for (int j = 0; j < KEPT; j++) {
+            const bool odd_row = i % 2 == 0, odd_column = j % 2 == 0;
+            const bool exchanged =
+                variant == REDUX_DIHEDRAL_ROTATE_90 || variant == REDUX_DIHEDRAL_ROTATE_270 ||
+                variant == REDUX_DIHEDRAL_TRANSPOSE || variant == REDUX_DIHEDRAL_ANTITRANSPOSE;
+            bool negative = false;
+            if (variant == REDUX_DIHEDRAL_ROTATE_90 || variant == REDUX_DIHEDRAL_FLIP_Y)
+                negative = odd_column;
+            else if (variant == REDUX_DIHEDRAL_ROTATE_270 || variant == REDUX_DIHEDRAL_FLIP_X)
+                negative = odd_row;
+            else if (variant == REDUX_DIHEDRAL_ROTATE_180 ||
+                     variant == REDUX_DIHEDRAL_ANTITRANSPOSE)
+                negative = odd_row != odd_column;
+            out[exchanged ? j * KEPT + i : i * KEPT + j] = negative ? -in[i][j] : in[i][j];
+        }
+}
+
+/* ---- codes ---- */
+
+/* `luma` is overwritten; `other`: as large; `sum`: a row. */
+static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *luma, float *other,
+                float *sum, int64_t height, int64_t width)
+{
+    float small[SIDE * SIDE], low[KEPT][KEPT], turn[KEPT * KEPT];
+    if (RDX_MIN(height, width) < LEAST_SIDE) {
+        memset(codes, 0, (size_t)variants * REDUX_PDQ_BYTES);
+        if (info != NULL)
+            *info = (redux_hash_info){0, REDUX_HASH_TOO_SMALL};
+        return;
+    }
+    if (height == SIDE && width == SIDE)
+        memcpy(small, luma, sizeof small);
+    else
+        reduce(small, luma, other, sum, height, width);
+    if (info != NULL)
+        rdx_hash_judge(info, small);
+    coefficients(low, small);
+    for (int32_t i = 0; i < variants; i++) {
+        turned(turn, low, (redux_dihedral)i);
+        bits_of(codes + (size_t)i * REDUX_PDQ_BYTES, turn);
+    }
+}
+
+static redux_status run(rdx_hasher *hasher, uint8_t *codes, int32_t variants, redux_hash_info *info,
+                        const rdx_pixels *in)
+{
+    const uint64_t count = (uint64_t)(in->height * in->width);
+    void *block;
+    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, 2 * count + (uint64_t)in->width,
+                              sizeof(float)));
+    float *luma = block;
+    luma_of(luma, in);
+    pdq(codes, variants, info, luma, luma + count, luma + 2 * count, in->height, in->width);
+    return REDUX_OK;
+}
+
+redux_status rdx_hash_pdq(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                          const rdx_pixels *in)
+{
+    return run(hasher, code, 1, info, in);
+}
+
+redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_info *info,
+                                 redux_context *context, const redux_tensor *luma)
+{
+    redux_tensor rows;
+    void *block;
+    if (codes == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: codes is NULL");
+    if (variants != 1 && variants != REDUX_DIHEDRAL_COUNT)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: %d variants: there are 1 or 8",
+                        (int)variants);
+    RDX_TRY(rdx_tensor_check(luma, 2, REDUX_FLOAT32, "luma"));
+    const int64_t height = luma->shape[0], width = luma->shape[1];
+    const uint64_t count = (uint64_t)(height * width);
+    RDX_TRY(rdx_alloc(context, &block, 2 * count + (uint64_t)width, sizeof(float)));
+    float *work = block;
+    redux_status status = redux_tensor_borrow(&rows, work, REDUX_FLOAT32, 2, luma->shape, NULL);
+    if (status == REDUX_OK)
+        status = redux_tensor_copy(&rows, luma);
+    if (info != NULL)
+        *info = (redux_hash_info){0, 0};
+    if (status == REDUX_OK)
+        pdq(codes, variants, info, work, work + count, work + 2 * count, height, width);
+    rdx_free(context, block);
+    return status;
+}
+
+redux_status redux_hash_pdq_dihedral(uint8_t *codes, redux_hash_info *info, redux_context *context,
+                                     const redux_tensor *picture)
+{
+    redux_tensor rows;
+    if (codes == NULL || picture == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_dihedral: an argument is NULL");
+    RDX_TRY(rdx_tensor_check(picture, picture->ndim == 2 ? 2 : 3, REDUX_UINT8, "picture"));
+    const int channels = picture->ndim == 2 ? 1 : (int)picture->shape[2];
+    if (channels < 1 || channels > 4)
+        return rdx_fail(REDUX_E_INVALID, "hash: a picture is [H, W] or [H, W, 1 ... 4]");
+    rdx_hasher hasher = {.context = context};
+    RDX_TRY(redux_tensor_contiguous(&rows, context, picture, REDUX_UINT8));
+    const rdx_pixels in = {rows.data, REDUX_UINT8, rows.shape[0], rows.shape[1], channels};
+    if (info != NULL)
+        *info = (redux_hash_info){0, 0};
+    const redux_status status = run(&hasher, codes, REDUX_DIHEDRAL_COUNT, info, &in);
+    redux_tensor_release(&rows);
+    rdx_hasher_clear(&hasher);
+    return status;
+}

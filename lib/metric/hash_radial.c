@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * OpenCV's radial variance hash, after Standaert, Lefebvre et al. and Zauner's pHash: the variances
+ * of pixels along 180 lines through the centre, their 40 first DCT coefficients stretched over
+ * 0 ... 255. Codes are compared by the peak of their circular cross-correlation. */
+#include <math.h>
+#include <string.h>
+#include "hash.h"
+
+#define LINES 180
+#define KEPT REDUX_RADIAL_BYTES
+
+static const uint16_t blur[RDX_BLUR_TAPS] = {1, 14, 62, 102, 62, 14, 1}; /* sigma 1 */
+
+/* What is needed of the pixels along a line. */
+typedef struct line {
+    int64_t sum, squares, count;
+} line;
+
+typedef struct plane {
+    const uint8_t *pixels;
+    int64_t height, width;
+} plane;
+
+/* Counts the pixel if there is one. */
+static void add(line *l, const plane *p, int64_t y, int64_t x)
+{
+    if (y < 0 || y >= p->height || x < 0 || x >= p->width)
+        return;
+    const int64_t value = p->pixels[y * p->width + x];
+    l->sum += value;
+    l->squares += value * value;
+    l->count++;
+}
+
+/* A line of slope tan(theta) at x, from the centre on, rounded away from 0 in float32. */
+static int64_t height_at(float slope, int64_t x)
+{
+    const float y = slope * (float)x;
+    return (int64_t)floorf(y + (y >= 0 ? 0.5F : -0.5F));
+}
+
+/* Lines 0 ... 45 are followed along x, and with x and y exchanged they are 90 ... 45; likewise
+ * 135 ... 179 and 134 ... 91. The peer's bounds are kept, also where they mix up the two sides. */
+static void project(line *lines, const plane *p)
+{
+    const int64_t centre_x = p->width / 2, centre_y = p->height / 2;
+    const int64_t most = RDX_MAX(p->width, p->height);
+    memset(lines, 0, LINES * sizeof *lines);
+    for (int k = 0; k < LINES; k++) {
+        if (k > LINES / 4 && k < 3 * LINES / 4)
+            continue;
+        const float theta = (float)k * 3.14159F / LINES, slope = (float)tan((double)theta);
+        for (int64_t x = 0; x < most; x++) {
+            const int64_t y = height_at(slope, x - centre_x);
+            add(&lines[k], p, y + centre_y, x);
+            if (k < LINES / 4)
+                add(&lines[LINES / 2 - k], p, x, y + centre_x);
+            else if (k > 3 * LINES / 4)
+                add(&lines[3 * LINES / 2 - k], p, 2 * centre_y - x, centre_y - y);
+        }
+    }
+}
+
+/* Variances, to mean 0 and variance 1. */
+static void features_of(double *feature, const line *lines)
+{
+    double sum = 0, squares = 0;
+    for (int k = 0; k < LINES; k++) {
+        const double count = (double)lines[k].count + 0.00001;
+        const double total = (double)lines[k].sum;
+        feature[k] = (double)lines[k].squares / count - total * total / (count * count);
+        sum += feature[k];
+        squares += feature[k] * feature[k];
+    }
+    const double mean = sum / LINES;
+    const double deviation = sqrt(squares / LINES - sum * sum / ((double)LINES * LINES));
+    for (int k = 0; k < LINES; k++)
+        feature[k] = (feature[k] - mean) / deviation;
+}
+
+static redux_status make_cosines(double **out, redux_context *context)
+{
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)KEPT * LINES, sizeof(double)));
+    *out = block;
+    for (int k = 0; k < KEPT; k++)
+        for (int n = 0; n < LINES; n++)
+            (*out)[k * LINES + n] = cos(3.14159 * (2 * n + 1) * k / (2 * LINES));
+    return REDUX_OK;
+}
+
+/* A picture without variance has no features: its code is 0. */
+static void code_of(uint8_t *code, const double *feature, const double *cosines)
+{
+    double value[KEPT], most = 0, least = 0;
+    for (int k = 0; k < KEPT; k++) {
+        double sum = 0;
+        for (int n = 0; n < LINES; n++)
+            sum += feature[n] * cosines[k * LINES + n];
+        value[k] = k == 0 ? sum / sqrt(LINES) : sum * 1.4142135623730950488 / sqrt(LINES);
+        if (value[k] > most)
+            most = value[k];
+        else if (value[k] < least)
+            least = value[k];
+    }
+    const double range = most - least;
+    if (!isfinite(range) || range == 0)
+        return;
+    for (int k = 0; k < KEPT; k++)
+        code[k] = (uint8_t)(255 * (value[k] - least) / range);
+}
+
+redux_status rdx_hash_radial_variance(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                                      const rdx_pixels *in)
+{
+    const uint64_t count = (uint64_t)(in->height * in->width);
+    double feature[LINES];
+    line lines[LINES];
+    const uint8_t *grey;
+    void *blurred, *between;
+    (void)info;
+    if (hasher->table == NULL)
+        RDX_TRY(make_cosines(&hasher->table, hasher->context));
+    RDX_TRY(rdx_opencv_grey(hasher, &grey, in));
+    RDX_TRY(rdx_hasher_buffer(hasher, &blurred, RDX_PLANE, count, 1));
+    RDX_TRY(rdx_hasher_buffer(hasher, &between, RDX_WORK, count, sizeof(uint16_t)));
+    rdx_blur_u8(blurred, between, grey, in->height, in->width, blur);
+    const plane p = {blurred, in->height, in->width};
+    project(lines, &p);
+    features_of(feature, lines);
+    code_of(code, feature, hasher->table);
+    return REDUX_OK;
+}
+
+redux_status redux_hash_radial_correlation(double *out, const uint8_t *a, const uint8_t *b)
+{
+    double x[KEPT], y[KEPT], mean_x = 0, mean_y = 0, square_x = 0, square_y = 0, peak = 0;
+    if (out == NULL || a == NULL || b == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_radial_correlation: an argument is NULL");
+    for (int i = 0; i < KEPT; i++) {
+        mean_x += (double)a[i] / KEPT;
+        mean_y += (double)b[i] / KEPT;
+    }
+    for (int i = 0; i < KEPT; i++) {
+        x[i] = a[i] - mean_x;
+        y[i] = b[i] - mean_y;
+        square_x += x[i] * x[i];
+        square_y += y[i] * y[i];
+    }
+    for (int shift = 0; shift < KEPT; shift++) {
+        double sum = 0;
+        for (int i = 0; i < KEPT; i++)
+            sum += x[i] * y[(i + shift) % KEPT];
+        peak = fmax(peak, sum);
+    }
+    *out = square_x > 0 && square_y > 0 ? fmin(1, peak / sqrt(square_x * square_y)) : 0;
+    return REDUX_OK;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ * One image after the other: its pixels as a method wants them, its code, its quality. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hash.h"
+
+#define QUALITY_SCALE 90 /* PDQ's divisor */
+#define FLAT_SPAN 2.55F  /* 1/100 of the grey range */
+#define PDQ_SIDE RDX_PDQ_SIDE
+
+redux_status rdx_hasher_init(rdx_hasher *hasher, redux_context *context,
+                             const redux_hash_options *options)
+{
+    memset(hasher, 0, sizeof *hasher);
+    hasher->options = (redux_hash_options)REDUX_HASH_OPTIONS_INIT;
+    hasher->context = context;
+    RDX_TRY(
+        rdx_read_options(&hasher->options, sizeof hasher->options, options, "redux_hash_options"));
+    RDX_TRY(rdx_hash_resolve(&hasher->options, &hasher->method));
+    hasher->bits = rdx_hash_bits(hasher->method, hasher->options.size);
+    hasher->bytes = (hasher->bits + 7) / 8;
+    return REDUX_OK;
+}
+
+void rdx_hasher_clear(rdx_hasher *hasher)
+{
+    if (hasher->resizer.buffer != NULL)
+        rdx_resizer_clear(&hasher->resizer);
+    if (hasher->small_resizer.buffer != NULL)
+        rdx_resizer_clear(&hasher->small_resizer);
+    for (int i = 0; i < RDX_BUFFERS; i++) {
+        rdx_free(hasher->context, hasher->buffer[i]);
+        hasher->buffer[i] = NULL;
+        hasher->buffer_bytes[i] = 0;
+    }
+    rdx_free(hasher->context, hasher->table);
+    hasher->table = NULL;
+}
+
+redux_status rdx_hasher_buffer(rdx_hasher *hasher, void **out, int which, uint64_t count,
+                               uint64_t size)
+{
+    if (hasher->buffer[which] == NULL || count > hasher->buffer_bytes[which] / size) {
+        rdx_free(hasher->context, hasher->buffer[which]);
+        hasher->buffer_bytes[which] = 0;
+        RDX_TRY(rdx_alloc(hasher->context, &hasher->buffer[which], count, size));
+        hasher->buffer_bytes[which] = count * size;
+    }
+    *out = hasher->buffer[which];
+    return REDUX_OK;
+}
+
+/* ---- resizing ---- */
+
+static redux_status resize(rdx_hasher *hasher, rdx_resizer *resizer, void *out,
+                           const rdx_pixels *in, int64_t height, int64_t width, redux_filter filter)
+{
+    if (!rdx_resizer_fits(resizer, in->dtype, in->height, in->width, height, width, filter)) {
+        if (resizer->buffer != NULL)
+            rdx_resizer_clear(resizer);
+        RDX_TRY(rdx_resizer_init(resizer, hasher->context, in->dtype, in->height, in->width, height,
+                                 width, filter));
+    }
+    rdx_resizer_run(resizer, out, in->data, in->width);
+    return REDUX_OK;
+}
+
+/* One channel of 8-bit pixels, by itself. */
+static redux_status plane_of(rdx_hasher *hasher, rdx_pixels *plane, const rdx_pixels *in,
+                             int channel)
+{
+    const int64_t count = in->height * in->width;
+    const uint8_t *from = in->data;
+    void *block;
+    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_PLANE, (uint64_t)count, 1));
+    uint8_t *to = block;
+    for (int64_t i = 0; i < count; i++)
+        to[i] = from[i * in->channels + channel];
+    *plane = *in;
+    plane->data = to;
+    plane->channels = 1;
+    return REDUX_OK;
+}
+
+/* The channels resized each, then luma, in place of the first of the three planes. */
+static redux_status resize_colours(rdx_hasher *hasher, uint8_t *out, const rdx_pixels *in,
+                                   int64_t height, int64_t width, redux_filter filter)
+{
+    const int64_t shape[3] = {height, width, 3}, strides[3] = {width, 1, height * width};
+    redux_tensor colours, luma;
+    for (int channel = 0; channel < 3; channel++) {
+        rdx_pixels plane;
+        RDX_TRY(plane_of(hasher, &plane, in, channel));
+        RDX_TRY(resize(hasher, &hasher->resizer, out + channel * height * width, &plane, height,
+                       width, filter));
+    }
+    RDX_TRY(redux_tensor_borrow(&colours, out, REDUX_UINT8, 3, shape, strides));
+    RDX_TRY(redux_tensor_borrow(&luma, out, REDUX_UINT8, 2, shape, NULL));
+    return redux_image_luma(&luma, hasher->context, &colours);
+}
+
+redux_status rdx_hasher_resize(rdx_hasher *hasher, const void **out, const rdx_pixels *in,
+                               int64_t height, int64_t width, redux_filter filter)
+{
+    const uint64_t planes = in->channels >= 3 ? 3 : 1;
+    rdx_pixels grey = *in;
+    void *block;
+    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_RESIZED, planes * (uint64_t)(height * width),
+                              redux_dtype_size(in->dtype)));
+    *out = block;
+    if (planes == 3)
+        return resize_colours(hasher, block, in, height, width, filter);
+    if (in->channels == 2)
+        RDX_TRY(plane_of(hasher, &grey, in, 0));
+    return resize(hasher, &hasher->resizer, block, &grey, height, width, filter);
+}
+
+redux_status rdx_hasher_values(rdx_hasher *hasher, double **out, const rdx_pixels *in,
+                               int64_t height, int64_t width, redux_filter filter)
+{
+    const int64_t count = height * width;
+    const void *small;
+    void *block;
+    RDX_TRY(rdx_hasher_resize(hasher, &small, in, height, width, filter));
+    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_VALUES, (uint64_t)count, sizeof(double)));
+    double *value = block;
+    if (in->dtype == REDUX_UINT8)
+        for (int64_t i = 0; i < count; i++)
+            value[i] = ((const uint8_t *)small)[i];
+    else
+        for (int64_t i = 0; i < count; i++)
+            value[i] = (double)((const float *)small)[i];
+    *out = value;
+    return REDUX_OK;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double rdx_hash_median(double *values, int64_t count)
+{
+    qsort(values, (size_t)count, sizeof *values, compare_doubles);
+    if (count % 2 != 0)
+        return values[count / 2];
+    return (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* ---- quality ---- */
+
+void rdx_hash_judge(redux_hash_info *info, const float *luma)
+{
+    float low = luma[0], high = luma[0];
+    int32_t sum = 0;
+    for (int y = 0; y < PDQ_SIDE; y++)
+        for (int x = 0; x < PDQ_SIDE; x++) {
+            const float u = luma[y * PDQ_SIDE + x];
+            if (y + 1 < PDQ_SIDE)
+                sum += abs((int)((u - luma[(y + 1) * PDQ_SIDE + x]) * 100 / 255));
+            if (x + 1 < PDQ_SIDE)
+                sum += abs((int)((u - luma[y * PDQ_SIDE + x + 1]) * 100 / 255));
+            low = RDX_MIN(low, u);
+            high = RDX_MAX(high, u);
+        }
+    info->quality = RDX_MIN(100, sum / QUALITY_SCALE);
+    if (high - low < FLAT_SPAN)
+        info->flags |= REDUX_HASH_FLAT;
+}
+
+static redux_status judge(rdx_hasher *hasher, redux_hash_info *info, const rdx_pixels *grey)
+{
+    const uint64_t count = (uint64_t)PDQ_SIDE * PDQ_SIDE;
+    void *small, *wide;
+    RDX_TRY(rdx_hasher_buffer(hasher, &small, RDX_RESIZED, count, sizeof(float)));
+    RDX_TRY(rdx_hasher_buffer(hasher, &wide, RDX_VALUES, count, sizeof(float)));
+    RDX_TRY(
+        resize(hasher, &hasher->small_resizer, small, grey, PDQ_SIDE, PDQ_SIDE, REDUX_FILTER_AREA));
+    float *luma = wide;
+    for (uint64_t i = 0; i < count; i++)
+        luma[i] = grey->dtype == REDUX_UINT8 ? (float)((const uint8_t *)small)[i]
+                                             : ((const float *)small)[i] * 255;
+    rdx_hash_judge(info, luma);
+    return REDUX_OK;
+}
+
+/* ---- pixels ---- */
+
+/* Grey of any picture: luma, or the first channel. A view where it is that already. */
+static redux_status grey_of(redux_tensor *out, redux_context *context, const redux_tensor *image)
+{
+    redux_tensor channel;
+    if (image->ndim == 2)
+        return redux_tensor_contiguous(out, context, image, image->dtype);
+    if (image->shape[2] <= 2) {
+        RDX_TRY(redux_tensor_select(&channel, image, 2, 0));
+        const redux_status status = redux_tensor_contiguous(out, context, &channel, image->dtype);
+        redux_tensor_release(&channel);
+        return status;
+    }
+    RDX_TRY(redux_tensor_new(out, context, image->dtype, 2, image->shape));
+    const redux_status status = redux_image_luma(out, context, image);
+    if (status != REDUX_OK)
+        redux_tensor_release(out);
+    return status;
+}
+
+/* Floats in 0 ... 1 to the nearest of 256 greys, half to even. */
+static redux_status to_bytes(redux_tensor *tensor, redux_context *context)
+{
+    redux_tensor bytes;
+    RDX_TRY(redux_tensor_new(&bytes, context, REDUX_UINT8, tensor->ndim, tensor->shape));
+    const int64_t count = redux_tensor_elements(tensor);
+    for (int64_t i = 0; i < count; i++) {
+        const double value = (double)((const float *)tensor->data)[i] * 255;
+        ((uint8_t *)bytes.data)[i] = !(value > 0)  ? 0
+                                     : value > 255 ? 255
+                                                   : (uint8_t)((value + 0x1p52) - 0x1p52);
+    }
+    redux_tensor_release(tensor);
+    *tensor = bytes;
+    return REDUX_OK;
+}
+
+/* What the method is given, and grey for the quality (the same where it is grey). */
+static redux_status prepare(const rdx_hasher *hasher, redux_tensor *out, const redux_tensor *image)
+{
+    redux_status status;
+    if (hasher->method->colour)
+        status = redux_tensor_contiguous(out, hasher->context, image, image->dtype);
+    else
+        status = grey_of(out, hasher->context, image);
+    if (status == REDUX_OK && hasher->method->eight_bit && out->dtype == REDUX_FLOAT32) {
+        status = to_bytes(out, hasher->context);
+        if (status != REDUX_OK)
+            redux_tensor_release(out);
+    }
+    return status;
+}
+
+static redux_status check_image(const rdx_hasher *hasher, const redux_tensor *image)
+{
+    if (image->ndim != 2 && (image->ndim != 3 || image->shape[2] < 1 || image->shape[2] > 4))
+        return rdx_fail(REDUX_E_INVALID, "hash: a picture is [H, W] or [H, W, 1 ... 4]");
+    if (image->shape[0] < 1 || image->shape[1] < 1)
+        return rdx_fail(REDUX_E_INVALID, "hash: the picture is empty");
+    if (image->dtype != REDUX_FLOAT32 && hasher->options.profile == REDUX_PROFILE_HU)
+        return rdx_fail(REDUX_E_INVALID,
+                        "hash: profile hu needs a window of HU, a named one or LO:HI");
+    if (image->dtype != REDUX_UINT8 && (image->dtype != REDUX_FLOAT32 || image->ndim != 2))
+        return rdx_fail(REDUX_E_INVALID, "hash: the image is %s, not uint8 or float32",
+                        redux_dtype_name(image->dtype));
+    return REDUX_OK;
+}
+
+static rdx_pixels pixels_of(const redux_tensor *tensor)
+{
+    const rdx_pixels pixels = {tensor->data, tensor->dtype, tensor->shape[0], tensor->shape[1],
+                               tensor->ndim == 2 ? 1 : (int)tensor->shape[2]};
+    return pixels;
+}
+
+static redux_status judge_image(rdx_hasher *hasher, redux_hash_info *info,
+                                const redux_tensor *image)
+{
+    redux_tensor grey;
+    RDX_TRY(grey_of(&grey, hasher->context, image));
+    const rdx_pixels pixels = pixels_of(&grey);
+    const redux_status status = judge(hasher, info, &pixels);
+    redux_tensor_release(&grey);
+    return status;
+}
+
+redux_status rdx_hasher_run_info(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                                 const redux_tensor *image)
+{
+    redux_tensor rows;
+    RDX_TRY(check_image(hasher, image));
+    RDX_TRY(prepare(hasher, &rows, image));
+    const rdx_pixels pixels = pixels_of(&rows);
+    memset(code, 0, (size_t)hasher->bytes);
+    if (info != NULL)
+        *info = (redux_hash_info){0, 0};
+    redux_status status = hasher->method->run(hasher, code, info, &pixels);
+    redux_tensor_release(&rows);
+    if (status == REDUX_OK && info != NULL && !hasher->method->has_info)
+        status = judge_image(hasher, info, image);
+    return status;
+}
+
+redux_status rdx_hasher_run(rdx_hasher *hasher, uint8_t *code, const redux_tensor *image)
+{
+    return rdx_hasher_run_info(hasher, code, NULL, image);
+}
