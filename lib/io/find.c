@@ -472,9 +472,10 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
 
 static redux_status add_root(finder *f, const char *folder)
 {
-    const int64_t before = f->dataset->count + f->dataset->skipped_count;
+    const redux_dataset *dataset = f->dataset;
+    const int64_t before = dataset->count + dataset->skipped_count + dataset->passed_over;
     RDX_TRY(add_folder(f, folder, NULL));
-    if (f->dataset->count + f->dataset->skipped_count == before)
+    if (dataset->count + dataset->skipped_count + dataset->passed_over == before)
         return rdx_fail(REDUX_E_NOT_FOUND,
                         "%s: the folder holds no NIfTI files, pictures or arrays", folder);
     return REDUX_OK;
