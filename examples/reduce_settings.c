@@ -218,6 +218,7 @@ static int set_metric_option(settings *s, int option, const char *text)
     case OPTION_HASH:
         if (redux_hash_parse(&s->reduce.hash, text) != REDUX_OK)
             return usage_error("--hash: %s", redux_error_message());
+        s->has_hash = true;
         return EXIT_OK;
     case OPTION_PROFILE:
         if (redux_hash_profile_parse(&s->reduce.profile, text) != REDUX_OK)
@@ -374,6 +375,10 @@ static int settle_json_path(settings *s)
 static int check_settings(settings *s)
 {
     const redux_tensor not_read_yet = REDUX_TENSOR_INIT;
+    if (!s->has_profile && s->has_hash)
+        s->reduce.profile = redux_hash_profile_for(s->reduce.hash);
+    else if (!s->has_hash && s->has_profile)
+        s->reduce.hash = redux_hash_for_profile(s->reduce.profile);
     redux_reduce_options probe = s->reduce;
     if (s->embeddings != NULL)
         probe.embeddings = &not_read_yet;

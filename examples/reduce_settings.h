@@ -12,7 +12,7 @@ typedef struct settings {
     const char *against, *against_embeddings, *update;
     redux_manifest *earlier; /* of --update; to be freed */
     redux_export_format format;
-    bool has_format, has_profile, json, quiet;
+    bool has_format, has_hash, has_profile, json, quiet;
     int64_t threads;
     char json_path[4200];
 } settings;

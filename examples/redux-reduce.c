@@ -75,6 +75,9 @@ static void report(const settings *s, const redux_dataset *dataset,
             (long long)summary.slices,
             100 * (double)summary.kept / (double)(summary.slices > 0 ? summary.slices : 1),
             (long long)summary.volumes, seconds);
+    if (summary.flat > 0)
+        fprintf(stderr, "%lld slices are flat: their hashes say nothing\n",
+                (long long)summary.flat);
     if (s->update != NULL)
         fprintf(stderr, "%lld slices taken over from %s\n", (long long)summary.updated, s->update);
     if (s->against != NULL)

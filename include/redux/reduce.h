@@ -98,7 +98,8 @@ typedef struct redux_reduce_options {
     redux_window window;            /**< default: auto */
     redux_hash hash;                /**< default: difference */
     redux_hash_profile profile;     /**< default: paper-hash: open the dataset with
-                                         REDUX_ORIENTATION_STORED, the window is auto, slice or full */
+                                         REDUX_ORIENTATION_STORED, the window is auto, slice or full;
+                                         hu: the window is a range of HU */
     int32_t bins;                   /**< mi and entropy: 2 to 256; 0: 256 */
     int32_t size;                   /**< side that mi and ssim resize to in dataset scope; 0: 128 */
     const redux_tensor *embeddings; /**< cosine: [slices, D], one row a slice in dataset order, any
@@ -160,6 +161,9 @@ typedef struct redux_row {
      * on it is one outside the dataset (redux_reduction_name). */
     int64_t witness;
     double score; /**< to the witness; entropy: its entropy; NaN for a kept slice */
+    /** Hashes: 1 for a (nearly) flat slice (REDUX_HASH_FLAT): equal hashes of two such slices do
+     *  not make them alike. */
+    int32_t flat;
 } redux_row;
 
 /** How a reduction came out. */
@@ -179,6 +183,7 @@ typedef struct redux_reduce_summary {
     int64_t largest;       /**< the most slices that one kept slice speaks for, itself included */
     int32_t then_is_exact; /**< two stages: 1 where the first one passes all that the second accepts
                                 (the same metric, more loosely) */
+    int64_t flat;          /**< slices that are (nearly) flat, where hashes were taken */
     double false_drops;    /**< estimated rate at the threshold in force; NaN without calibration */
 } redux_reduce_summary;
 

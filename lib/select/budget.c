@@ -231,7 +231,7 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
 static redux_status threshold_by_trial(double *threshold, rdx_stream *stream,
                                        const redux_metric *metric, int64_t budget)
 {
-    const int64_t bits = 8 * stream->stages[0].cache.shape[1];
+    const int64_t bits = 8 * stream->stages[0].cache.shape[1]; /* or up to 7 more */
     for (int64_t distance = 0; distance <= bits; distance++) {
         int64_t kept;
         RDX_TRY(rdx_greedy(&kept, stream, metric, (double)distance));

@@ -16,6 +16,7 @@ redux_status redux_dataset_hash(redux_tensor *out, redux_context *context,
     RDX_TRY(rdx_read_options(&hash, sizeof hash, options, "redux_hash_options"));
     reduce.hash = hash.hash;
     reduce.profile = hash.profile;
+    reduce.hash_size = hash.size;
     reduce.window = window;
     RDX_TRY(redux_reduce_check(&reduce));
     reduction.options = reduce;

@@ -9,6 +9,7 @@ redux_hash_options rdx_hash_options_of(const redux_reduce_options *options)
     redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
     hash.hash = options->hash;
     hash.profile = options->profile;
+    hash.size = options->hash_size;
     return hash;
 }
 
@@ -72,7 +73,7 @@ static redux_status finish(rdx_extractor *extractor, void *item, int64_t height,
     case RDX_FEATURE_NONE:
         return REDUX_OK;
     case RDX_FEATURE_HASH:
-        return rdx_hasher_run(&extractor->hasher, item, image);
+        return rdx_hasher_run_info(&extractor->hasher, item, &extractor->info, image);
     case RDX_FEATURE_DESCRIPTOR:
         RDX_TRY(redux_tensor_borrow(&vector, item, REDUX_FLOAT32, 1, length, NULL));
         return redux_image_descriptor(&vector, extractor->context, image);

@@ -9,7 +9,7 @@
 static double hash_bits(const redux_reduce_options *options)
 {
     const redux_hash_options hash = rdx_hash_options_of(options);
-    return 8 * (double)redux_hash_bytes(&hash);
+    return (double)redux_hash_bits(&hash);
 }
 
 static redux_status check_threshold(const redux_reduce_options *options, redux_strategy strategy,
@@ -143,15 +143,20 @@ static redux_status check_then(const redux_reduce_options *options)
 static redux_status check_hash(const redux_reduce_options *options)
 {
     const redux_hash_options hash = rdx_hash_options_of(options);
-    rdx_hasher hasher;
     const bool hashes =
         options->strategy == REDUX_STRATEGY_HASH || options->then == REDUX_STRATEGY_HASH;
-    RDX_TRY(rdx_hasher_init(&hasher, NULL, &hash));
-    rdx_hasher_clear(&hasher);
-    if (hashes && options->profile == REDUX_PROFILE_PAPER_HASH &&
-        options->window.kind == REDUX_WINDOW_RANGE)
+    RDX_TRY(redux_hash_check(&hash));
+    if (!hashes)
+        return REDUX_OK;
+    if (!redux_hash_is_binary(&hash))
+        return rdx_fail(REDUX_E_INVALID, "hash %s is not compared by Hamming distance",
+                        redux_hash_name(options->hash));
+    if (options->profile == REDUX_PROFILE_PAPER_HASH && options->window.kind == REDUX_WINDOW_RANGE)
         return rdx_fail(REDUX_E_INVALID, "profile paper-hash windows by slice: use profile "
                                          "imagehash with other windows");
+    if (options->profile == REDUX_PROFILE_HU && options->window.kind != REDUX_WINDOW_RANGE)
+        return rdx_fail(REDUX_E_INVALID,
+                        "profile hu needs a window in HU: lung, LO:HI, or another that is named");
     return REDUX_OK;
 }
 

@@ -373,6 +373,7 @@ static redux_status count_result(redux_context *context, redux_reduction *reduct
     for (int64_t i = 0; i < reduction->row_count; i++) {
         const redux_row *row = &reduction->rows[i];
         summary->kept += row->kept;
+        summary->flat += row->flat != 0;
         summary->leaked +=
             row->witness >= reduction->row_count && reduction->options.against != NULL;
         if (row->kept || (row->witness >= 0 && row->witness < reduction->row_count))

@@ -101,6 +101,7 @@ typedef struct rdx_extractor {
     const redux_reduce_options *options;
     rdx_feature feature;
     rdx_hasher hasher;
+    redux_hash_info info; /* of the last code */
     rdx_resizer resizer;
     redux_tensor windowed;
 } rdx_extractor;

@@ -151,8 +151,8 @@ static redux_status side_init(side *s, const rdx_stream *stream, bool reads)
     return status;
 }
 
-static redux_status side_extract(side *s, const redux_volume *volume, const redux_volume_info *info,
-                                 int64_t slice, int64_t row)
+static redux_status side_extract(side *s, redux_row *rows, const redux_volume *volume,
+                                 const redux_volume_info *info, int64_t slice, int64_t row)
 {
     redux_status status = REDUX_OK;
     for (int i = 0; i < s->count && status == REDUX_OK; i++) {
@@ -161,6 +161,8 @@ static redux_status side_extract(side *s, const redux_volume *volume, const redu
         if (item != NULL)
             item += (size_t)(row * cache->strides[0]) * redux_dtype_size(cache->dtype);
         status = rdx_extract(&s->extractors[i], item, volume, info, slice, 0, 0, false, NULL);
+        if (s->extractors[i].feature == RDX_FEATURE_HASH)
+            rows[row].flat = (s->extractors[i].info.flags & REDUX_HASH_FLAT) != 0;
     }
     return status;
 }
@@ -182,7 +184,8 @@ static redux_status read_slice(const read_job *job, side *features, int64_t slic
     int64_t number = 0;
     redux_status status = REDUX_OK;
     if (!stream->reduction->rows[row].skipped)
-        status = side_extract(features, job->volume, job->info, slice, row);
+        status =
+            side_extract(features, stream->reduction->rows, job->volume, job->info, slice, row);
     if (status != REDUX_OK) {
         redux_dataset_slice_name(&source, &number, stream->reduction->dataset, job->index, slice);
         status = skip_rows(stream, status, row, 1, source);
@@ -343,7 +346,8 @@ static redux_status extract_image(const image_job *job, rdx_extractor *extractor
                         job->info, slice, items->shape[1], items->shape[2], job->resize, ragged));
     if (job->stream->read)
         return REDUX_OK;
-    return side_extract(features, job->volume, job->info, slice, job->rows[i]);
+    return side_extract(features, job->stream->reduction->rows, job->volume, job->info, slice,
+                        job->rows[i]);
 }
 
 static redux_status extract_images(int64_t index, void *user)

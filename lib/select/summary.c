@@ -63,7 +63,7 @@ static void add_hash(json_t *json, const redux_reduce_options *options)
     const redux_hash_options hash = rdx_hash_options_of(options);
     json_object_set_new(json, "hash", json_string(redux_hash_name(options->hash)));
     json_object_set_new(json, "profile", json_string(redux_hash_profile_name(options->profile)));
-    json_object_set_new(json, "bits", json_integer(8 * redux_hash_bytes(&hash)));
+    json_object_set_new(json, "bits", json_integer(redux_hash_bits(&hash)));
     if (options->hash_size > 0)
         json_object_set_new(json, "hash_size", json_integer(options->hash_size));
 }
@@ -196,6 +196,9 @@ static json_t *counts_json(const redux_reduction *reduction)
     }
     if (reduction->options.update != NULL)
         json_object_set_new(json, "updated", json_integer(summary->updated));
+    if (reduction->options.strategy == REDUX_STRATEGY_HASH ||
+        reduction->options.then == REDUX_STRATEGY_HASH)
+        json_object_set_new(json, "flat", json_integer(summary->flat));
     json_object_set_new(json, "largest_group", json_integer(summary->largest));
     return json;
 }
