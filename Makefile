@@ -56,9 +56,8 @@ REALNAME := libredux.so.$(ABI).$(call version_part,MINOR).$(call version_part,PA
 # ---- dependencies (docs/dependencies.md) -------------------------------------------------------
 FFTW ?= $(shell $(PKG_CONFIG) --exists fftw3f 2>/dev/null && echo 1 || echo 0)
 USE_FFTW := $(filter 1,$(FFTW))
-# FFTW is linked --as-needed and nothing calls it yet, so libredux.pc does not ask for it.
-PC_PACKAGES := zlib libpng libjpeg jansson minizip
-PACKAGES := openblas $(PC_PACKAGES) $(if $(USE_FFTW),fftw3f)
+PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f)
+PACKAGES := openblas $(PC_PACKAGES)
 DEP_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
 BLAS_LIBS := $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null)
 NIFTI_CFLAGS ?= -isystem /usr/include/nifti

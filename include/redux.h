@@ -9,6 +9,7 @@
 #include <redux/entropy.h>
 #include <redux/exemplars.h>
 #include <redux/export.h>
+#include <redux/fftw.h>
 #include <redux/hash.h>
 #include <redux/manifest.h>
 #include <redux/metric.h>

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 #include "base.h"
+#include "fftw.h"
 #include "storage.h"
 
 struct redux_context {
     redux_context_options options;
     pthread_mutex_t log_mutex;
     rdx_pool *pool;
+    rdx_fft_plans plans;
     _Atomic int64_t done; /* progress of the work at hand */
     int64_t total;
 };
@@ -76,6 +78,7 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
         return rdx_fail(REDUX_E_NO_MEMORY, "no memory for a context");
     context->options = known;
     context->pool = NULL;
+    atomic_init(&context->plans.first, NULL);
     atomic_init(&context->done, 0);
     context->total = 0;
     pthread_mutex_init(&context->log_mutex, NULL);
@@ -97,6 +100,7 @@ void redux_context_free(redux_context *context)
     if (context == NULL)
         return;
     rdx_pool_free(context->pool, context);
+    rdx_fft_clear(&context->plans);
     pthread_mutex_destroy(&context->log_mutex);
     context->options.deallocate(context, context->options.allocator_user);
 }
@@ -109,6 +113,11 @@ int redux_context_threads(const redux_context *context)
 rdx_pool *rdx_context_pool(const redux_context *context)
 {
     return context == NULL ? NULL : context->pool;
+}
+
+rdx_fft_plans *rdx_context_plans(redux_context *context)
+{
+    return context == NULL ? NULL : &context->plans;
 }
 
 static uint64_t max_bytes(const redux_context *context)
