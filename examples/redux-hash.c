@@ -6,15 +6,28 @@
 
 static const char help[] =
     "Usage: redux-hash [options] INPUT...\n"
+    "       redux-hash --decode FILE [--format F] [--quality] [--out FILE]\n"
     "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice.\n"
     "\n"
     "INPUT: NIfTI volumes, folders, pictures, .npy, .npz, as for redux-reduce.\n"
     "\n"
-    "  --hash NAME      average, difference (default), dct\n"
-    "  --profile NAME   paper-hash (default): slices as stored, as the paper's script takes them;\n"
+    "  --hash NAME      average, difference (default), difference-vertical, dct, dct-simple,\n"
+    "                   wavelet, colour, pdq, blockhash, block-mean-0, block-mean-1,\n"
+    "                   marr-hildreth, radial-variance\n"
+    "  --profile NAME   whose arithmetic, bit for bit; default: what the hash implies, else\n"
+    "                   paper-hash: slices as stored, as the paper's script takes them\n"
     "                   imagehash: axial slices, hashed as Python's imagehash hashes a picture\n"
+    "                   imagededup, pdq, blockhash, opencv: as those do, pictures in colour\n"
+    "                   hu: from HU under --window, without a step to 8 bits\n"
+    "  --size N         size of the hash where the profile has a choice: imagehash, hu 2 to 64\n"
+    "                   (N x N bits; colour: bits a share, 1 to 8), blockhash 2 to 64\n"
     "  --window NAME    slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                   default: slice, and full for 8-bit pictures and arrays\n"
+    "  --quality        two more columns: quality, 0 to 100 (PDQ's measure), and flags: flat,\n"
+    "                   small, or -\n"
+    "  --format NAME    text (default), csv, json, binary (read back by --decode)\n"
+    "  --out FILE       write there, whole or not at all; binary needs it\n"
+    "  --decode FILE    print a binary file instead of hashing\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -23,36 +36,89 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  redux-hash scan.nii.gz\n"
-    "  redux-hash --profile imagehash --hash dct pictures/ | sort -k3\n";
+    "  redux-hash --profile hu --window lung --hash dct scan.nii.gz\n"
+    "  redux-hash --hash pdq --quality pictures/ | sort -k3\n";
 
 typedef struct settings {
     redux_hash_options hash;
+    bool has_hash, has_profile, has_window, has_size;
     redux_window window;
+    redux_hash_list_format format;
+    const char *out, *decode;
     int64_t threads;
-    bool quiet;
+    bool quality, quiet;
 } settings;
 
 static const struct option long_options[] = {
-    {"hash", required_argument, NULL, 'a'},   {"profile", required_argument, NULL, 'p'},
-    {"window", required_argument, NULL, 'w'}, {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+    {"hash", required_argument, NULL, 'a'},
+    {"profile", required_argument, NULL, 'p'},
+    {"size", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, 'w'},
+    {"quality", no_argument, NULL, 'Q'},
+    {"format", required_argument, NULL, 'f'},
+    {"out", required_argument, NULL, 'o'},
+    {"decode", required_argument, NULL, 'd'},
+    {"threads", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
+
+/* ---- options ---- */
+
+static int set_hash(settings *s, const char *text)
+{
+    s->has_hash = true;
+    return redux_hash_parse(&s->hash.hash, text) == REDUX_OK
+               ? EXIT_OK
+               : usage_error("--hash: %s", redux_error_message());
+}
+
+static int set_profile(settings *s, const char *text)
+{
+    s->has_profile = true;
+    return redux_hash_profile_parse(&s->hash.profile, text) == REDUX_OK
+               ? EXIT_OK
+               : usage_error("--profile: %s", redux_error_message());
+}
+
+static int set_size(settings *s, const char *text)
+{
+    int64_t size;
+    if (!parse_integer(&size, text, 1, 64))
+        return usage_error("--size '%s': a whole number, 1 to 64", text);
+    s->has_size = true;
+    s->hash.size = (int32_t)size;
+    return EXIT_OK;
+}
 
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
     switch (option) {
     case 'a':
-        if (redux_hash_parse(&s->hash.hash, text) != REDUX_OK)
-            return usage_error("--hash: %s", redux_error_message());
-        return EXIT_OK;
+        return set_hash(s, text);
     case 'p':
-        if (redux_hash_profile_parse(&s->hash.profile, text) != REDUX_OK)
-            return usage_error("--profile: %s", redux_error_message());
-        return EXIT_OK;
+        return set_profile(s, text);
+    case 's':
+        return set_size(s, text);
     case 'w':
+        s->has_window = true;
         return set_window(&s->window, text);
+    case 'Q':
+        s->quality = true;
+        return EXIT_OK;
+    case 'f':
+        if (redux_hash_list_format_parse(&s->format, text) != REDUX_OK)
+            return usage_error("--format: %s", redux_error_message());
+        return EXIT_OK;
+    case 'o':
+        s->out = text;
+        return EXIT_OK;
+    case 'd':
+        s->decode = text;
+        return EXIT_OK;
     case 't':
         return set_threads(&s->threads, text);
     default:
@@ -61,70 +127,112 @@ static int set_option(void *user, int option, const char *text)
     }
 }
 
-static int parse_arguments(settings *s, int count, char **arguments, bool *done)
+/* What the options mean together. */
+static int check_settings(settings *s, int inputs)
 {
-    const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
-    if (code != EXIT_OK || *done)
-        return code;
-    if (optind == count)
+    if (s->format == REDUX_HASH_LIST_BINARY && s->out == NULL)
+        return usage_error("--format binary needs --out FILE");
+    if (s->decode != NULL) {
+        if (inputs > 0 || s->has_hash || s->has_profile || s->has_window || s->has_size)
+            return usage_error("--decode takes no input and nothing that says how to hash");
+        return EXIT_OK;
+    }
+    if (inputs == 0)
         return usage_error("no input");
+    if (s->has_hash && !s->has_profile)
+        s->hash.profile = redux_hash_profile_for(s->hash.hash);
+    if (s->has_profile && !s->has_hash)
+        s->hash.hash = redux_hash_for_profile(s->hash.profile);
+    if (redux_hash_check(&s->hash) != REDUX_OK)
+        return usage_error("%s", redux_error_message());
     if (s->hash.profile == REDUX_PROFILE_PAPER_HASH && s->window.kind == REDUX_WINDOW_RANGE)
         return usage_error("profile paper-hash windows by slice: use --profile imagehash");
+    if (s->hash.profile == REDUX_PROFILE_HU && s->window.kind != REDUX_WINDOW_RANGE)
+        return usage_error("profile hu needs --window: lung, mediastinum, abdomen, bone, brain or "
+                           "LO:HI");
+    return EXIT_OK;
+}
+
+/* ---- output ---- */
+
+static int write_to_stdout(const char *bytes, size_t length, void *user)
+{
+    (void)user;
+    return fwrite(bytes, 1, length, stdout) == length ? 0 : 1;
+}
+
+static int output_error(void)
+{
+    perror("redux-hash: standard output");
+    return EXIT_DATA;
+}
+
+static int print_list(const settings *s, redux_context *context, const redux_hash_list *list)
+{
+    if (s->out != NULL)
+        return redux_hash_list_save(s->out, context, list, s->format, s->quality) == REDUX_OK
+                   ? EXIT_OK
+                   : data_error();
+    const redux_status status =
+        redux_hash_list_write(list, context, s->format, s->quality, write_to_stdout, NULL);
+    if (status == REDUX_E_IO || fflush(stdout) != 0 || ferror(stdout))
+        return output_error();
+    return status == REDUX_OK ? EXIT_OK : data_error();
+}
+
+/* ---- modes: each prints what it was asked for ---- */
+
+static int run_decode(const settings *s, redux_context *context)
+{
+    redux_hash_list *list;
+    if (redux_hash_list_load(&list, context, s->decode) != REDUX_OK)
+        return data_error();
+    const int code = print_list(s, context, list);
+    redux_hash_list_free(list, context);
     return code;
 }
 
-static int print_hashes(const redux_dataset *dataset, const redux_tensor *codes)
+static int run_hash(const settings *s, redux_context *context, const char *const *inputs, int count)
 {
-    char hex[65];
-    int64_t row = 0;
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
-        if (redux_dataset_volume_info(&info, dataset, v) != REDUX_OK)
-            return data_error();
-        for (int64_t k = 0; k < info.slices; k++, row++) {
-            const char *source = NULL;
-            int64_t slice = 0;
-            if (redux_dataset_slice_name(&source, &slice, dataset, v, k) != REDUX_OK)
-                return data_error();
-            redux_hash_to_hex(hex, (const uint8_t *)codes->data + row * codes->shape[1],
-                              codes->shape[1]);
-            printf("%s\t%lld\t%s\n", source, (long long)slice, hex);
-        }
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_dataset *dataset = NULL;
+    redux_hash_list *list = NULL;
+    int code = EXIT_OK;
+    const bool info = s->quality || s->format == REDUX_HASH_LIST_BINARY;
+    if (s->hash.profile == REDUX_PROFILE_PAPER_HASH)
+        options.orientation = REDUX_ORIENTATION_STORED;
+    progress_label("hashing");
+    if (redux_dataset_open(&dataset, context, inputs, count, &options) != REDUX_OK ||
+        redux_hash_list_new(&list, context, &s->hash) != REDUX_OK ||
+        redux_hash_list_add_dataset(list, context, dataset, s->window, info) != REDUX_OK) {
+        code = data_error();
+    } else {
+        progress_label(NULL);
+        code = print_list(s, context, list);
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("redux-hash: standard output");
-        return EXIT_DATA;
-    }
-    return EXIT_OK;
+    redux_hash_list_free(list, context);
+    redux_dataset_free(dataset);
+    return code;
 }
 
 int main(int count, char **arguments)
 {
     settings s = {.hash = REDUX_HASH_OPTIONS_INIT};
-    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     redux_context *context = NULL;
-    redux_dataset *dataset = NULL;
-    redux_tensor codes = REDUX_TENSOR_INIT;
     bool done = false;
     program_start("redux-hash", arguments);
-    int code = parse_arguments(&s, count, arguments, &done);
+    int code = parse_options(count, arguments, long_options, help, set_option, &s, &done);
     if (code != EXIT_OK || done)
         return code;
-    if (s.hash.profile == REDUX_PROFILE_PAPER_HASH)
-        options.orientation = REDUX_ORIENTATION_STORED;
+    code = check_settings(&s, count - optind);
+    if (code != EXIT_OK)
+        return code;
     if (new_context(&context, s.threads, s.quiet) != REDUX_OK)
         return data_error();
-    progress_label("hashing");
-    if (redux_dataset_open(&dataset, context, (const char *const *)(arguments + optind),
-                           count - optind, &options) != REDUX_OK ||
-        redux_dataset_hash(&codes, context, dataset, s.window, &s.hash) != REDUX_OK) {
-        code = data_error();
-    } else {
-        progress_label(NULL);
-        code = print_hashes(dataset, &codes);
-    }
-    redux_tensor_release(&codes);
-    redux_dataset_free(dataset);
+    if (s.decode != NULL)
+        code = run_decode(&s, context);
+    else
+        code = run_hash(&s, context, (const char *const *)(arguments + optind), count - optind);
     redux_context_free(context);
     return code;
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * Lists of hash codes with the slices they belong to: made from datasets, printed, kept in a
+ * versioned binary form. */
+#ifndef REDUX_HASH_LIST_H
+#define REDUX_HASH_LIST_H
+
+#include <redux/hash.h>
+#include <redux/volume.h>
+
+REDUX_BEGIN_DECLS
+
+/** Opaque: codes of one hash, profile and size. Changed by one thread at a time; any threads may
+ *  read one that is not being changed. */
+typedef struct redux_hash_list redux_hash_list;
+
+/** One entry. Pointers belong to the list and hold until it is changed. */
+typedef struct redux_hash_item {
+    const char *source;   /**< as redux_dataset_slice_name gives it */
+    int64_t slice;        /**< >= 0 */
+    const uint8_t *code;  /**< redux_hash_bytes(options) bytes */
+    redux_hash_info info; /**< quality -1: not computed */
+} redux_hash_item;
+
+/** An empty list; `options` may be NULL. The caller owns *out. Errors: REDUX_E_INVALID,
+ *  REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_hash_list_new(redux_hash_list **out, redux_context *context,
+                                           const redux_hash_options *options);
+
+/** With the context it was made and grown with; NULL is allowed. Since 0.1. */
+REDUX_API void redux_hash_list_free(redux_hash_list *list, redux_context *context);
+
+/** Copies one entry in. Errors: REDUX_E_INVALID (no source, negative slice, quality over 100),
+ *  REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_hash_list_add(redux_hash_list *list, redux_context *context,
+                                           const redux_hash_item *item);
+
+/** Adds the hash of every slice of a dataset, in dataset order. `window` as for redux_reduce: it is
+ *  resolved for each slice and becomes the list's; profile hu needs a REDUX_WINDOW_RANGE, profile
+ *  paper-hash refuses one and takes slices as stored. Where the hash looks at colours
+ *  (redux_hash_uses_colour) and the window is `auto` or `full`, 8-bit pictures are read in colour;
+ *  slices of arrays come as luma. with_info 1: quality and flags too. Slices are reported as
+ *  progress. On failure the list is as it was. Errors: REDUX_E_INVALID, those of
+ *  redux_volume_open, REDUX_E_CANCELLED. Since 0.1. */
+REDUX_API redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *context,
+                                                   const redux_dataset *dataset,
+                                                   redux_window window, int32_t with_info);
+
+/** The number of entries; 0 for NULL. Since 0.1. */
+REDUX_API int64_t redux_hash_list_count(const redux_hash_list *list);
+
+/** Errors: REDUX_E_INVALID (index). Since 0.1. */
+REDUX_API redux_status redux_hash_list_get(redux_hash_item *out, const redux_hash_list *list,
+                                           int64_t index);
+
+/** How the codes were made, with the size and window in force. Since 0.1. */
+REDUX_API redux_status redux_hash_list_options(redux_hash_options *out,
+                                               const redux_hash_list *list);
+
+/** All codes, [N, bytes] uint8, C-contiguous, in the list's memory: a view that holds until it is
+ *  changed or freed. Since 0.1. */
+REDUX_API redux_status redux_hash_list_codes(redux_tensor *out, const redux_hash_list *list);
+
+/* ---- text and bytes ---- */
+
+typedef enum redux_hash_list_format {
+    REDUX_HASH_LIST_TEXT = 0, /**< SOURCE<TAB>SLICE<TAB>HEX, one line an entry */
+    REDUX_HASH_LIST_CSV = 1,  /**< the same with a header, RFC 4180 */
+    REDUX_HASH_LIST_JSON = 2, /**< an object: hash, profile, bits, size, window, codes */
+    /** Version 1, little-endian, in this order: the 8 bytes 89 52 44 58 48 53 48 0a; uint32
+     * version, hash, profile, size, bits, window kind; float64 window low and high; uint64 entries,
+     * sources and bytes of their names; the names, each closed by a 0; the codes; for each entry an
+     * uint32 number of its source, an int64 slice, an uint8 quality (255: not computed), an uint8
+     * of flags; the CRC-32 (zlib's) of all that. */
+    REDUX_HASH_LIST_BINARY = 3
+} redux_hash_list_format;
+
+/** "text", "csv", "json", "binary". Errors: REDUX_E_NOT_FOUND. Since 0.1. */
+REDUX_API redux_status redux_hash_list_format_parse(redux_hash_list_format *out, const char *name);
+
+/** Takes `length` bytes; anything but 0 ends it with REDUX_E_IO. */
+typedef int (*redux_hash_write_fn)(const char *bytes, size_t length, void *user);
+
+/** Hands a list to `write`, piece by piece. with_info 1: text and CSV have two more columns,
+ *  quality (empty or "-" if not computed) and flags ("flat", "small", both joined by "+", or "-";
+ *  in CSV empty for none), JSON two more members. Same list, same bytes. Errors: REDUX_E_INVALID,
+ *  REDUX_E_IO, REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_hash_list_write(const redux_hash_list *list, redux_context *context,
+                                             redux_hash_list_format format, int32_t with_info,
+                                             redux_hash_write_fn write, void *user);
+
+/** The same into a file, whole or not at all. Since 0.1. */
+REDUX_API redux_status redux_hash_list_save(const char *path, redux_context *context,
+                                            const redux_hash_list *list,
+                                            redux_hash_list_format format, int32_t with_info);
+
+/** Reads the binary form. The caller owns *out. Errors: REDUX_E_FORMAT (foreign, cut short, altered
+ *  or inconsistent bytes, with what is wrong), REDUX_E_UNSUPPORTED (a later version),
+ *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_hash_list_decode(redux_hash_list **out, redux_context *context,
+                                              const void *bytes, size_t size);
+
+/** The same of a file. Errors: also REDUX_E_NOT_FOUND, REDUX_E_IO. Since 0.1. */
+REDUX_API redux_status redux_hash_list_load(redux_hash_list **out, redux_context *context,
+                                            const char *path);
+
+REDUX_END_DECLS
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * Codes of all slices of a dataset: volumes in parallel, and slices within one. */
+#include <string.h>
+#include <redux/picture.h>
+#include "hash_list.h"
+
+#define SLICES_PER_TASK 8
+
+typedef struct dataset_job {
+    redux_hash_list *list;
+    redux_context *context;
+    const redux_dataset *dataset;
+    const int64_t *first; /* entry of slice 0 of each volume */
+    redux_window window;
+    bool with_info, colour;
+} dataset_job;
+
+typedef struct volume_job {
+    const dataset_job *all;
+    const redux_volume *volume;
+    redux_volume_info info;
+    int64_t index;
+} volume_job;
+
+/* *done: it was an 8-bit picture, and hashed in colour. */
+static redux_status hash_colours(bool *done, rdx_hasher *hasher, uint8_t *code,
+                                 redux_hash_info *info, const volume_job *job, int64_t slice)
+{
+    const char *source;
+    int64_t index;
+    redux_tensor picture;
+    *done = false;
+    if (!job->all->colour || job->info.kind != REDUX_VOLUME_PICTURES)
+        return REDUX_OK;
+    RDX_TRY(redux_dataset_slice_name(&source, &index, job->all->dataset, job->index, slice));
+    RDX_TRY(redux_picture_read_colour(&picture, job->all->context, source));
+    redux_status status = REDUX_OK;
+    if (picture.dtype == REDUX_UINT8) {
+        *done = true;
+        status = rdx_hasher_run_info(hasher, code, info, &picture);
+    }
+    redux_tensor_release(&picture);
+    return status;
+}
+
+static redux_status hash_grey(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                              const volume_job *job, int64_t slice)
+{
+    redux_context *context = job->all->context;
+    redux_tensor pixels, windowed;
+    if (hasher->options.profile == REDUX_PROFILE_PAPER_HASH)
+        RDX_TRY(redux_volume_slice_oriented(&pixels, context, job->volume, slice,
+                                            REDUX_ORIENTATION_STORED));
+    else
+        RDX_TRY(redux_volume_slice(&pixels, context, job->volume, slice));
+    const redux_window window =
+        redux_window_resolve(job->all->window, pixels.dtype, job->info.kind == REDUX_VOLUME_NIFTI);
+    redux_status status =
+        redux_tensor_new(&windowed, context, redux_window_dtype(window), 2, pixels.shape);
+    if (status == REDUX_OK) {
+        status = redux_window_apply(&windowed, context, &pixels, job->info.slope,
+                                    job->info.intercept, window);
+        if (status == REDUX_OK)
+            status = rdx_hasher_run_info(hasher, code, info, &windowed);
+        redux_tensor_release(&windowed);
+    }
+    redux_tensor_release(&pixels);
+    return status;
+}
+
+static redux_status hash_slice(rdx_hasher *hasher, const volume_job *job, int64_t slice)
+{
+    redux_hash_list *list = job->all->list;
+    const int64_t row = job->all->first[job->index] + slice;
+    redux_hash_info *info = job->all->with_info ? &list->entries[row].info : NULL;
+    uint8_t *code = list->codes + row * list->bytes;
+    bool done;
+    RDX_TRY(hash_colours(&done, hasher, code, info, job, slice));
+    if (!done)
+        RDX_TRY(hash_grey(hasher, code, info, job, slice));
+    return rdx_progress_add(job->all->context, 1);
+}
+
+static redux_status hash_slices(int64_t index, void *user)
+{
+    const volume_job *job = user;
+    const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->info.slices);
+    redux_status status = REDUX_OK;
+    rdx_hasher hasher;
+    RDX_TRY(rdx_hasher_init(&hasher, job->all->context, &job->all->list->options));
+    for (int64_t k = index * SLICES_PER_TASK; k < last && status == REDUX_OK; k++)
+        status = hash_slice(&hasher, job, k);
+    rdx_hasher_clear(&hasher);
+    return status;
+}
+
+static redux_status hash_volume(int64_t index, void *user)
+{
+    dataset_job *all = user;
+    volume_job job = {.all = all, .index = index};
+    redux_volume *volume;
+    RDX_TRY(redux_dataset_volume_info(&job.info, all->dataset, index));
+    RDX_TRY(redux_volume_open(&volume, all->context, all->dataset, index));
+    job.volume = volume;
+    const redux_status status = rdx_parallel(
+        all->context, (job.info.slices + SLICES_PER_TASK - 1) / SLICES_PER_TASK, hash_slices, &job);
+    redux_volume_free(volume, all->context);
+    return status;
+}
+
+/* Entries without codes; `first`: where each volume begins. */
+static redux_status name_slices(redux_hash_list *list, redux_context *context,
+                                const redux_dataset *dataset, int64_t *first)
+{
+    RDX_TRY(rdx_hash_list_reserve(list, context, redux_dataset_slices(dataset)));
+    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+        redux_volume_info info;
+        RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
+        first[v] = list->count;
+        for (int64_t k = 0; k < info.slices; k++) {
+            const char *source;
+            rdx_hash_entry entry = {.info = {RDX_NO_QUALITY, 0}};
+            RDX_TRY(redux_dataset_slice_name(&source, &entry.slice, dataset, v, k));
+            RDX_TRY(rdx_hash_list_source(&entry.source, list, context, source));
+            list->entries[list->count++] = entry;
+        }
+    }
+    return REDUX_OK;
+}
+
+static redux_status check_window(const redux_hash_list *list, redux_window window)
+{
+    const bool range = window.kind == REDUX_WINDOW_RANGE;
+    const redux_window before = list->options.window;
+    if (list->options.profile == REDUX_PROFILE_PAPER_HASH && range)
+        return rdx_fail(REDUX_E_INVALID,
+                        "profile paper-hash windows by slice: use profile imagehash");
+    if (list->options.profile == REDUX_PROFILE_HU && !range)
+        return rdx_fail(REDUX_E_INVALID,
+                        "profile hu needs a window of HU: lung, mediastinum, abdomen, bone, brain "
+                        "or LO:HI");
+    if (list->count > 0 && (window.kind != before.kind ||
+                            (range && (window.low < before.low || window.low > before.low ||
+                                       window.high < before.high || window.high > before.high))))
+        return rdx_fail(REDUX_E_INVALID, "hash list: its codes were made under another window");
+    return REDUX_OK;
+}
+
+redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *context,
+                                         const redux_dataset *dataset, redux_window window,
+                                         int32_t with_info)
+{
+    void *first;
+    if (list == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_add_dataset: an argument is NULL");
+    RDX_TRY(check_window(list, window));
+    const int64_t volumes = redux_dataset_volumes(dataset), count = list->count;
+    const int64_t source_count = list->source_count;
+    RDX_TRY(rdx_alloc(context, &first, (uint64_t)volumes, sizeof(int64_t)));
+    dataset_job job = {list, context, dataset, first, window, with_info != 0, false};
+    job.colour = redux_hash_uses_colour(&list->options) &&
+                 (window.kind == REDUX_WINDOW_AUTO || window.kind == REDUX_WINDOW_FULL);
+    redux_status status = name_slices(list, context, dataset, first);
+    if (status == REDUX_OK) {
+        rdx_progress_begin(context, list->count - count);
+        status = rdx_parallel(context, volumes, hash_volume, &job);
+        rdx_progress_begin(context, 0);
+    }
+    rdx_free(context, first);
+    if (status != REDUX_OK)
+        rdx_hash_list_cut(list, context, count, source_count);
+    else
+        list->options.window = window;
+    return status;
+}

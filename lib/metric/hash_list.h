@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * A list of codes from the inside: hash_list.c, hash_dataset.c, hash_print.c, hash_binary.c. */
+#ifndef RDX_HASH_LIST_H
+#define RDX_HASH_LIST_H
+
+#include <redux/hash_list.h>
+#include "hash.h"
+
+#define RDX_NO_QUALITY (-1)
+
+/* What belongs to an entry beside its code. */
+typedef struct rdx_hash_entry {
+    int64_t slice, source; /* source: its number */
+    redux_hash_info info;
+} rdx_hash_entry;
+
+struct redux_hash_list {
+    redux_hash_options options; /* in force */
+    int64_t bits, bytes;
+    int64_t count, entry_capacity, code_capacity;
+    rdx_hash_entry *entries;
+    uint8_t *codes;
+    char **sources; /* names that follow one another are one */
+    int64_t source_count, source_capacity;
+};
+
+/* A window that could have been given. */
+bool rdx_hash_is_window(redux_window window);
+/* Room for `more` entries. */
+redux_status rdx_hash_list_reserve(redux_hash_list *list, redux_context *context, int64_t more);
+/* The number of a name: of the last one if that is it, else a new one. */
+redux_status rdx_hash_list_source(int64_t *out, redux_hash_list *list, redux_context *context,
+                                  const char *name);
+/* Leaves the first `count` entries. */
+void rdx_hash_list_cut(redux_hash_list *list, redux_context *context, int64_t count,
+                       int64_t source_count);
+
+/* Bytes to a callback. */
+typedef struct rdx_hash_writer {
+    redux_hash_write_fn write;
+    void *user;
+} rdx_hash_writer;
+
+/* hash_binary.c */
+redux_status rdx_hash_list_encode(const rdx_hash_writer *writer, const redux_hash_list *list);
+
+#endif
