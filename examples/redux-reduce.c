@@ -58,6 +58,21 @@ static int write_results(const settings *s, redux_context *context,
     return EXIT_OK;
 }
 
+static void report_calibration(const redux_reduction *reduction,
+                               const redux_reduce_summary *summary)
+{
+    const redux_calibration *calibration = redux_reduction_calibration(reduction);
+    if (calibration == NULL)
+        return;
+    fprintf(
+        stderr,
+        "false drops %.3g%%, standard error %.2g%%, estimated from %lld pairs of slices of %lld "
+        "volumes; threshold %g\n",
+        100 * summary->false_drops, 100 * summary->false_drops_error,
+        (long long)redux_calibration_pairs(calibration),
+        (long long)redux_calibration_volumes(calibration), summary->threshold);
+}
+
 static void report(const settings *s, const redux_dataset *dataset,
                    const redux_reduction *reduction, double seconds)
 {
@@ -86,13 +101,7 @@ static void report(const settings *s, const redux_dataset *dataset,
     if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)
         fprintf(stderr, "what %s does not propose, %s has not seen\n",
                 redux_strategy_name(s->reduce.strategy), redux_strategy_name(s->reduce.then));
-    if (redux_reduction_calibration(reduction) != NULL)
-        fprintf(stderr,
-                "threshold %g: false drops %.3g%%, estimated from %lld pairs of slices of %lld "
-                "volumes\n",
-                summary.threshold, 100 * summary.false_drops,
-                (long long)redux_calibration_pairs(redux_reduction_calibration(reduction)),
-                (long long)redux_calibration_volumes(redux_reduction_calibration(reduction)));
+    report_calibration(reduction, &summary);
 }
 
 /* ---- what is read beside the input ---- */

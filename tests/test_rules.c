@@ -622,6 +622,22 @@ START_TEST(calibration_counts_strangers)
             ck_assert_double_eq(redux_calibration_rate(calibration, thresholds[s][t]),
                                 (double)within / pairs);
         }
+        double without[VOLUMES], mean = 0, error, variance = 0; /* the jackknife, as it is told */
+        for (int64_t v = 0; v < VOLUMES; v++) {
+            double within = 0, all = 0;
+            for (int64_t i = 0; i < p.n; i++)
+                for (int64_t j = 0; j < i; j++)
+                    if (p.group[i] != p.group[j] && p.group[i] != v && p.group[j] != v) {
+                        all++;
+                        within += is_redundant(&p, i, j, thresholds[s][1]);
+                    }
+            without[v] = within / all;
+            mean += without[v] / VOLUMES;
+        }
+        for (int64_t v = 0; v < VOLUMES; v++)
+            variance += (without[v] - mean) * (without[v] - mean) * (VOLUMES - 1) / VOLUMES;
+        ck_assert_redux_ok(redux_calibration_error(&error, NULL, calibration, thresholds[s][1]));
+        ck_assert_double_eq_tol(error, sqrt(variance), 1e-12);
         for (double rate = 0; rate <= 1; rate += 0.0625) {
             const double t = redux_calibration_threshold(calibration, rate);
             ck_assert_double_le(redux_calibration_rate(calibration, t), rate);

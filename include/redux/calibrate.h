@@ -7,7 +7,7 @@
  * that are strangers to it drops it wrongly with a probability of at most k times that.
  *
  * Pairs are taken from a sample of slices, the same number from each volume as far as there are so
- * many: up to 4,096 slices for hashes and vectors, 512 for images (compared at options.size in
+ * many: up to 2,048 slices for hashes and vectors, 512 for images (compared at options.size in
  * both scopes, since volumes differ in size), drawn by `seed`. */
 #ifndef REDUX_CALIBRATE_H
 #define REDUX_CALIBRATE_H
@@ -30,6 +30,13 @@ REDUX_API int64_t redux_calibration_slices(const redux_calibration *calibration)
 
 /** The estimated rate of false drops, 0 to 1, at a threshold. Since 0.1. */
 REDUX_API double redux_calibration_rate(const redux_calibration *calibration, double threshold);
+
+/** The standard error of that rate, by the jackknife over volumes: pairs of one volume are not
+ *  independent, so few volumes say little, however many pairs there are. NaN with fewer than three
+ *  volumes. Errors: REDUX_E_NO_MEMORY. Source: Efron and Stein 1981. Since 0.1. */
+REDUX_API redux_status redux_calibration_error(double *out, redux_context *context,
+                                               const redux_calibration *calibration,
+                                               double threshold);
 
 /** The loosest threshold whose rate is at most `rate`: a whole number of bits for hashes, else a
  *  score that was seen (or the number next to the most alike pair's, where no pair may pass). Since

@@ -185,6 +185,7 @@ typedef struct redux_reduce_summary {
                                 (the same metric, more loosely) */
     int64_t flat;          /**< slices that are (nearly) flat, where hashes were taken */
     double false_drops;    /**< estimated rate at the threshold in force; NaN without calibration */
+    double false_drops_error; /**< its standard error (redux_calibration_error) */
 } redux_reduce_summary;
 
 /** Opaque. Read-only once made: any thread. */

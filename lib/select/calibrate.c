@@ -6,13 +6,18 @@
 #include <redux/random.h>
 #include "select.h"
 
-#define MOST_SMALL 4096 /* slices of the sample: hashes, vectors */
+#define MOST_SMALL 2048 /* slices of the sample: hashes, vectors */
 #define MOST_IMAGES 512
 #define OPERATION_SAMPLE 0x63616c69u /* keys the draw */
 
+/* key: a distance, or a similarity with its sign turned. */
+typedef struct scored {
+    double key;
+    int32_t volumes[2]; /* numbered by the sample */
+} scored;
+
 struct redux_calibration {
-    double *keys; /* of all pairs, most alike first: a distance, or a similarity with its sign
-                     turned; ascending */
+    scored *scores; /* of all pairs, most alike first */
     int64_t pairs, volumes, slices;
     bool is_distance, whole; /* whole: hashes; scores are numbers of bits */
 };
@@ -98,7 +103,8 @@ static int64_t others_before(const sample *s, int64_t j)
 
 typedef struct score_job {
     const sample *sample;
-    int64_t *starts; /* where the scores of item j begin */
+    int64_t *starts;  /* where the scores of item j begin */
+    int32_t *numbers; /* of the items' volumes, from 0 on */
 } score_job;
 
 static redux_status score_task(int64_t j, void *user)
@@ -106,53 +112,59 @@ static redux_status score_task(int64_t j, void *user)
     const score_job *job = user;
     const sample *s = job->sample;
     const int64_t count = job->starts[j + 1] - job->starts[j];
-    double *keys = s->calibration->keys + job->starts[j];
+    scored *scores = s->calibration->scores + job->starts[j];
     void *scratch;
     RDX_TRY(rdx_alloc(s->stream->context, &scratch, 1, s->layout.scratch_bytes));
     for (int64_t i = 0; i < count; i++) {
         const double score = s->metric->ops->score(
             s->metric, &s->layout, s->prepared + (size_t)i * s->layout.item_bytes,
             s->prepared + (size_t)j * s->layout.item_bytes, scratch);
-        keys[i] = isnan(score) ? (double)INFINITY : s->calibration->is_distance ? score : -score;
+        scores[i].key = isnan(score)                  ? (double)INFINITY
+                        : s->calibration->is_distance ? score
+                                                      : -score;
+        scores[i].volumes[0] = job->numbers[i];
+        scores[i].volumes[1] = job->numbers[j];
     }
     rdx_free(s->stream->context, scratch);
     return rdx_progress_add(s->stream->context, count);
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_scores(const void *a, const void *b)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const scored *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
 }
 
 static redux_status score_pairs(sample *s, redux_context *context)
 {
     redux_calibration *calibration = s->calibration;
     score_job job = {.sample = s};
-    void *block, *keys;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)s->count + 1, sizeof(int64_t)));
+    void *block, *scores;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)s->count + 1, sizeof(int64_t) + sizeof(int32_t)));
     job.starts = block;
+    job.numbers = (void *)(job.starts + s->count + 1);
     job.starts[0] = 0;
-    for (int64_t j = 0; j < s->count; j++)
+    for (int64_t j = 0; j < s->count; j++) {
         job.starts[j + 1] = job.starts[j] + others_before(s, j);
+        calibration->volumes += j == 0 || s->volumes[j] != s->volumes[j - 1];
+        job.numbers[j] = (int32_t)calibration->volumes - 1;
+    }
     calibration->pairs = job.starts[s->count];
     calibration->slices = s->count;
-    for (int64_t j = 0; j < s->count; j++)
-        calibration->volumes += j == 0 || s->volumes[j] != s->volumes[j - 1];
     redux_status status = REDUX_OK;
     if (calibration->pairs == 0)
         status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of two volumes at least");
     if (status == REDUX_OK)
-        status = rdx_alloc(context, &keys, (uint64_t)calibration->pairs, sizeof(double));
+        status = rdx_alloc(context, &scores, (uint64_t)calibration->pairs, sizeof(scored));
     if (status == REDUX_OK) {
-        calibration->keys = keys;
+        calibration->scores = scores;
         rdx_progress_begin(context, calibration->pairs);
         status = rdx_parallel(context, s->count, score_task, &job);
         rdx_progress_begin(context, 0);
     }
     if (status == REDUX_OK)
-        qsort(calibration->keys, (size_t)calibration->pairs, sizeof *calibration->keys,
-              compare_keys);
+        qsort(calibration->scores, (size_t)calibration->pairs, sizeof *calibration->scores,
+              compare_scores);
     rdx_free(context, block);
     return status;
 }
@@ -231,7 +243,7 @@ void redux_calibration_free(redux_calibration *calibration, redux_context *conte
 {
     if (calibration == NULL)
         return;
-    rdx_free(context, calibration->keys);
+    rdx_free(context, calibration->scores);
     rdx_free(context, calibration);
 }
 
@@ -258,7 +270,7 @@ static int64_t count_within(const redux_calibration *calibration, double key)
     int64_t low = 0, high = calibration->pairs;
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
-        if (calibration->keys[middle] <= key)
+        if (calibration->scores[middle].key <= key)
             low = middle + 1;
         else
             high = middle;
@@ -274,6 +286,43 @@ double redux_calibration_rate(const redux_calibration *calibration, double thres
     return (double)count_within(calibration, key) / (double)calibration->pairs;
 }
 
+/* Pairs within `key`, and all pairs, that each volume is in. */
+static void count_by_volume(const redux_calibration *calibration, int64_t within, int64_t *inside,
+                            int64_t *all)
+{
+    for (int64_t i = 0; i < calibration->pairs; i++)
+        for (int side = 0; side < 2; side++) {
+            all[calibration->scores[i].volumes[side]]++;
+            inside[calibration->scores[i].volumes[side]] += i < within;
+        }
+}
+
+redux_status redux_calibration_error(double *out, redux_context *context,
+                                     const redux_calibration *calibration, double threshold)
+{
+    const int64_t n = calibration->volumes;
+    double mean = 0, sum = 0;
+    void *block;
+    *out = (double)NAN;
+    if (n < 3 || isnan(threshold)) /* without one of two volumes there is no pair */
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)n, 3 * sizeof(int64_t)));
+    int64_t *inside = block, *all = inside + n;
+    double *without = (void *)(all + n);
+    const int64_t within =
+        count_within(calibration, calibration->is_distance ? threshold : -threshold);
+    count_by_volume(calibration, within, inside, all);
+    for (int64_t v = 0; v < n; v++) {
+        without[v] = (double)(within - inside[v]) / (double)(calibration->pairs - all[v]);
+        mean += without[v] / (double)n;
+    }
+    for (int64_t v = 0; v < n; v++)
+        sum += (without[v] - mean) * (without[v] - mean);
+    *out = sqrt(sum * (double)(n - 1) / (double)n);
+    rdx_free(context, block);
+    return REDUX_OK;
+}
+
 double redux_calibration_threshold(const redux_calibration *calibration, double rate)
 {
     const double allowed = rate * (double)calibration->pairs;
@@ -281,13 +330,14 @@ double redux_calibration_threshold(const redux_calibration *calibration, double 
     int64_t most = allowed >= (double)pairs ? pairs : allowed > 0 ? (int64_t)allowed : 0;
     /* The key of the first pair that may not pass bounds the threshold; equals go with it. */
     if (most == pairs)
-        return calibration->is_distance ? calibration->keys[pairs - 1]
-                                        : -calibration->keys[pairs - 1];
-    const double over = calibration->keys[most];
+        return calibration->is_distance ? calibration->scores[pairs - 1].key
+                                        : -calibration->scores[pairs - 1].key;
+    const double over = calibration->scores[most].key;
     if (calibration->whole)
         return over - 1; /* below 0: not even equal hashes may pass */
-    while (most > 0 && calibration->keys[most - 1] == over)
+    while (most > 0 && calibration->scores[most - 1].key == over)
         most--;
-    const double key = most > 0 ? calibration->keys[most - 1] : nextafter(over, -(double)INFINITY);
+    const double key =
+        most > 0 ? calibration->scores[most - 1].key : nextafter(over, -(double)INFINITY);
     return calibration->is_distance ? key : -key;
 }

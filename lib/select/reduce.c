@@ -278,6 +278,14 @@ static redux_status judge_rows(rdx_stream *stream, const redux_metric *metric, d
     return REDUX_OK;
 }
 
+static redux_status rate_threshold(redux_reduction *reduction, redux_context *context,
+                                   double threshold)
+{
+    reduction->summary.false_drops = redux_calibration_rate(reduction->calibration, threshold);
+    return redux_calibration_error(&reduction->summary.false_drops_error, context,
+                                   reduction->calibration, threshold);
+}
+
 static redux_status by_metric(rdx_stream *stream)
 {
     redux_reduction *reduction = stream->reduction;
@@ -289,9 +297,9 @@ static redux_status by_metric(rdx_stream *stream)
         status = settle_threshold(&threshold, stream, metric);
     if (status == REDUX_OK)
         status = judge_rows(stream, metric, threshold);
-    if (reduction->calibration != NULL)
-        reduction->summary.false_drops = redux_calibration_rate(
-            reduction->calibration, metrics[2] == NULL ? reduction->summary.threshold : threshold);
+    if (status == REDUX_OK && reduction->calibration != NULL)
+        status = rate_threshold(reduction, stream->context,
+                                metrics[2] == NULL ? reduction->summary.threshold : threshold);
     if (reduction->base.exemplars != NULL) { /* its metric goes; names are still asked for */
         redux_exemplars_free(reduction->base.exemplars, stream->context);
         reduction->base.exemplars = NULL;
@@ -408,7 +416,7 @@ static redux_status reduce(redux_context *context, redux_reduction *reduction)
     RDX_TRY(check_dataset(reduction));
     RDX_TRY(rdx_fill_rows(context, reduction));
     reduction->summary.threshold = (double)NAN;
-    reduction->summary.false_drops = (double)NAN;
+    reduction->summary.false_drops = reduction->summary.false_drops_error = (double)NAN;
     reduction->summary.threshold_is_exact = 1;
     RDX_TRY(rdx_walk_init(&walk, context, reduction));
     redux_status status = rdx_stream_open(&stream, context, reduction, &walk);

@@ -221,11 +221,12 @@ static json_t *calibration_json(const redux_reduction *reduction)
                                                number(threshold), "rate",
                                                redux_calibration_rate(calibration, threshold)));
     }
-    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "pairs",
+    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
                      (json_int_t)redux_calibration_pairs(calibration), "slices",
                      (json_int_t)redux_calibration_slices(calibration), "volumes",
                      (json_int_t)redux_calibration_volumes(calibration), "false_drops",
-                     number(reduction->summary.false_drops), "curve", curve);
+                     number(reduction->summary.false_drops), "standard_error",
+                     number(reduction->summary.false_drops_error), "curve", curve);
 }
 
 static int dump(const char *buffer, size_t size, void *user)
