@@ -8,6 +8,18 @@
 
 REDUX_BEGIN_DECLS
 
+/** Mutual information over what. All but the last are in bits over bits. Two constant images have 1
+ *  in each of them (they are alike), and where I is 0 otherwise they are 0, Studholme's 1. */
+typedef enum redux_normalisation {
+    REDUX_NMI_ARITHMETIC = 0,         /**< I / mean(H(A), H(B)), 0 to 1: scikit-learn's default */
+    REDUX_NMI_STUDHOLME = 1,          /**< (H(A) + H(B)) / H(A, B), 1 to 2: scikit-image */
+    REDUX_NMI_GEOMETRIC = 2,          /**< I / sqrt(H(A) H(B)), 0 to 1 */
+    REDUX_NMI_MIN = 3,                /**< I / min(H(A), H(B)), 0 to 1 */
+    REDUX_NMI_MAX = 4,                /**< I / max(H(A), H(B)), 0 to 1 */
+    REDUX_NMI_JOINT = 5,              /**< I / H(A, B), 0 to 1; 1 minus it is a metric distance */
+    REDUX_MUTUAL_INFORMATION_BITS = 6 /**< I itself, bits, not normalised */
+} redux_normalisation;
+
 /** How values become histogram bins. Set it up with REDUX_HISTOGRAM_OPTIONS_INIT. */
 typedef struct redux_histogram_options {
     size_t struct_size;
@@ -17,13 +29,20 @@ typedef struct redux_histogram_options {
      *  is 0): bin = min(floor(value * bins), bins - 1).
      *  1: equal bins over each image's own minimum ... maximum, the last closed, as
      *  numpy.histogramdd and scikit-image do; a constant image fills one bin. Of float32 the finite
-     *  values make the range; NaN and what lies below it are in bin 0, infinity in the last. */
+     *  values make the range; NaN and what lies below it are in bin 0, infinity in the last.
+     *  2: equal bins over low ... high, the last closed, as numpy.histogram(range=) has them, but
+     *  for values outside, which are clipped into the first and the last bin; NaN is in bin 0. */
     int32_t own_range;
+    double low, high; /**< own_range 2: finite, low < high; otherwise ignored */
+    /** What a mutual information metric scores with: of redux_normalisation. Nothing else reads
+     *  it. */
+    int32_t normalisation;
+    int32_t reserved; /**< 0 */
 } redux_histogram_options;
 
 #define REDUX_HISTOGRAM_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(redux_histogram_options), 0, 0                                                      \
+        sizeof(redux_histogram_options), 0, 0, 0, 0, REDUX_NMI_ARITHMETIC, 0                       \
     }
 
 /** All that the joint histogram of two images tells. */
@@ -39,6 +58,9 @@ typedef struct redux_information {
     /** (H(A) + H(B)) / H(A, B), 1 to 2, scikit-image's (Studholme); two constant images: 1 (where
      *  scikit-image gives NaN). */
     double nmi_studholme;
+    /** The other normalisations (redux_normalisation): I over sqrt(H(A) H(B)), over the smaller and
+     *  the larger entropy, over H(A, B). */
+    double nmi_geometric, nmi_min, nmi_max, nmi_joint;
 } redux_information;
 
 /** Shannon entropy of one image in bits: [H, W] uint8 or float32, at least one pixel (an empty
@@ -55,6 +77,31 @@ REDUX_API redux_status redux_entropy(double *out, redux_context *context, const 
 REDUX_API redux_status redux_information_compute(redux_information *out, redux_context *context,
                                                  const redux_tensor *a, const redux_tensor *b,
                                                  const redux_histogram_options *options);
+
+/** The normalisation `kind` of what redux_information_compute found: one of its fields. `out` in
+ * the units of redux_normalisation. Errors: REDUX_E_INVALID (no such kind). Any thread. Since 0.1.
+ */
+REDUX_API redux_status redux_information_normalise(double *out,
+                                                   const redux_information *information,
+                                                   redux_normalisation kind);
+
+/** "arithmetic", "studholme", "geometric", "min", "max", "joint" or "bits"; NULL for none of them.
+ *  Static storage. Since 0.1. */
+REDUX_API const char *redux_normalisation_name(redux_normalisation kind);
+
+/** The normalisation of that name. Errors: REDUX_E_INVALID (the message lists the names). Since
+ *  0.1. */
+REDUX_API redux_status redux_normalisation_parse(redux_normalisation *out, const char *name);
+
+/** What each slice of a volume adds to the one before it: out[0] = H(slice 0), out[i] =
+ *  H(slice i | slice i - 1), bits, from the joint histogram of the two; the same bits as b_given_a
+ *  of redux_information_compute(slice i - 1, slice i). `volume` is [N, H, W] uint8 or float32 with
+ *  at least one pixel a slice, `out` has room for N. Two neighbours are held at a time and thread.
+ *  `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT (2^32 pixels), REDUX_E_NO_MEMORY.
+ *  Since 0.1. */
+REDUX_API redux_status redux_conditional_entropy_sequence(double *out, redux_context *context,
+                                                          const redux_tensor *volume,
+                                                          const redux_histogram_options *options);
 
 REDUX_END_DECLS
 #endif

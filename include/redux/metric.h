@@ -23,10 +23,17 @@ typedef struct redux_metric redux_metric;
 
 /** Number of differing bits. */
 REDUX_API redux_status redux_metric_new_hamming(redux_metric **out, redux_context *context);
-/** nmi_arithmetic of redux_information. `options` may be NULL. */
+/** nmi_arithmetic of redux_information, or what options.normalisation says. `options` may be NULL.
+ */
 REDUX_API redux_status redux_metric_new_mutual_information(redux_metric **out,
                                                            redux_context *context,
                                                            const redux_histogram_options *options);
+/** H(b | a) in bits, what b adds to a: a distance, not symmetric. The first item of a pair is the
+ *  condition: `a` of redux_metric_pair, the kept or earlier one of a reduction. The same bits as
+ *  b_given_a of redux_information. [N, H, W] uint8 or float32. `options` may be NULL. Since 0.1. */
+REDUX_API redux_status redux_metric_new_conditional_entropy(redux_metric **out,
+                                                            redux_context *context,
+                                                            const redux_histogram_options *options);
 /** redux_ssim. `options` may be NULL. */
 REDUX_API redux_status redux_metric_new_ssim(redux_metric **out, redux_context *context,
                                              const redux_ssim_options *options);
@@ -34,6 +41,12 @@ REDUX_API redux_status redux_metric_new_ssim(redux_metric **out, redux_context *
  *  [-1, 1]. A vector of zeros, or with a NaN or infinity in it, is like nothing: 0 to every vector,
  *  itself included. */
 REDUX_API redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context);
+
+/** A metric of images ([N, H, W] uint8 or float32) by its name, with default options: "ssim", "mi",
+ *  "conditional-entropy". Errors: REDUX_E_NOT_FOUND (the message lists the names), and those of the
+ *  constructor. Since 0.1. */
+REDUX_API redux_status redux_metric_new_named(redux_metric **out, redux_context *context,
+                                              const char *name);
 
 /** A metric of the caller's own. Items are the rows of a tensor; `one` and the items of a pair lack
  *  its first axis. The functions are called on several threads at once and get C-contiguous tensors

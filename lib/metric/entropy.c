@@ -19,9 +19,15 @@ redux_status rdx_histogram_options(redux_histogram_options *known,
     if (read.bins < 2 || read.bins > RDX_MAX_BINS)
         return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: bins is %d, not 2 to %d",
                         (int)read.bins, RDX_MAX_BINS);
-    if (read.own_range != 0 && read.own_range != 1)
-        return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: own_range is %d, not 0 or 1",
+    if (read.own_range < 0 || read.own_range > 2)
+        return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: own_range is %d, not 0 to 2",
                         (int)read.own_range);
+    if (read.own_range == 2 && !(isfinite(read.high - read.low) && read.low < read.high))
+        return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: the range %g to %g", read.low,
+                        read.high);
+    if (redux_normalisation_name((redux_normalisation)read.normalisation) == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: normalisation is %d",
+                        (int)read.normalisation);
     *known = read;
     return REDUX_OK;
 }
@@ -94,7 +100,10 @@ static void bins_u8(uint8_t *bins, const redux_histogram_options *options, const
     float values[256];
     for (int k = 0; k < 256; k++)
         values[k] = (float)k;
-    bins_of_range(bin_of, values, 256, range_u8(pixels, count), options->bins);
+    bins_of_range(bin_of, values, 256,
+                  options->own_range == 2 ? (value_range){options->low, options->high}
+                                          : range_u8(pixels, count),
+                  options->bins);
     for (int64_t i = 0; i < count; i++)
         bins[i] = bin_of[pixels[i]];
 }
@@ -104,7 +113,10 @@ static void bins_f32(uint8_t *bins, const redux_histogram_options *options, cons
 {
     const double scale = options->bins, most = options->bins - 1;
     if (options->own_range != 0) {
-        bins_of_range(bins, pixels, count, range_f32(pixels, count), options->bins);
+        bins_of_range(bins, pixels, count,
+                      options->own_range == 2 ? (value_range){options->low, options->high}
+                                              : range_f32(pixels, count),
+                      options->bins);
         return;
     }
     for (int64_t i = 0; i < count; i++) {

@@ -7,6 +7,7 @@
 #include <redux/entropy.h>
 #include "base/base.h"
 #include "kernels/xlog2x.h"
+#include "metric/metric.h"
 
 #define RDX_MAX_BINS 256
 
@@ -23,5 +24,23 @@ void rdx_xlog2x_fill(int64_t *table);
 int64_t rdx_histogram_sum(const uint32_t *counts, const int64_t *table, int32_t bits);
 /* n * H in fixed point as H. */
 double rdx_entropy_bits(int64_t fixed, int64_t count, int32_t bits);
+
+/* mutual_information.c, which conditional_entropy.c shares: items prepared as histograms. */
+
+/* n * H and n * I in fixed point. */
+typedef struct rdx_entropies {
+    int64_t a, b, mutual;
+} rdx_entropies;
+
+redux_status rdx_information_layout(const redux_metric *metric, rdx_layout *layout);
+void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
+                             void *prepared, void *scratch);
+/* Of two prepared items. */
+rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout *layout,
+                                   const void *a, const void *b, void *scratch);
+/* A metric with these operations over histograms. */
+redux_status rdx_information_metric_new(redux_metric **out, redux_context *context,
+                                        const rdx_metric_ops *ops,
+                                        const redux_histogram_options *options);
 
 #endif

@@ -34,23 +34,6 @@ redux_status redux_metric_new_ssim(redux_metric **out, redux_context *context,
     return REDUX_OK;
 }
 
-redux_status redux_metric_new_mutual_information(redux_metric **out, redux_context *context,
-                                                 const redux_histogram_options *options)
-{
-    redux_histogram_options known = REDUX_HISTOGRAM_OPTIONS_INIT;
-    redux_metric *metric;
-    RDX_TRY(rdx_histogram_options(&known, options));
-    RDX_TRY(rdx_metric_new(&metric, context, &rdx_mutual_information_ops));
-    metric->histogram = known;
-    redux_status status = rdx_mutual_information_table(context, &metric->xlog2x);
-    if (status != REDUX_OK) {
-        redux_metric_free(metric, context);
-        return status;
-    }
-    *out = metric;
-    return REDUX_OK;
-}
-
 void redux_metric_free(redux_metric *metric, redux_context *context)
 {
     if (metric == NULL)

@@ -68,7 +68,7 @@ struct redux_metric {
 };
 
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
-    rdx_mutual_information_ops;
+    rdx_mutual_information_ops, rdx_conditional_entropy_ops;
 
 /* Checks options against the metric's rules and fills in defaults (NULL: all of them). */
 redux_status rdx_histogram_options(redux_histogram_options *known,

@@ -109,19 +109,14 @@ static int64_t joint_sum(joint_histogram *joint, const uint8_t *a, const uint8_t
 
 /* ---- from sums to numbers ---- */
 
-/* n * H in fixed point. */
-typedef struct entropies {
-    int64_t a, b, mutual;
-} entropies;
-
 /* From the sums of terms. Rounding could leave I a hair off its bounds: it is put back, and what
  * is within rounding of 0 (each of at most 2^16 + 512 terms is off by less than a unit) is 0. */
-static entropies entropies_of(int64_t count, int32_t bits, int64_t sum_a, int64_t sum_b,
-                              int64_t joint)
+static rdx_entropies entropies_of(int64_t count, int32_t bits, int64_t sum_a, int64_t sum_b,
+                                  int64_t joint)
 {
     const int64_t whole = rdx_xlog2x_fixed(count, bits);
     const int64_t units = RDX_MIN(3 * count, 66048) + 1;
-    entropies h = {RDX_MAX(whole - sum_a, 0), RDX_MAX(whole - sum_b, 0), 0};
+    rdx_entropies h = {RDX_MAX(whole - sum_a, 0), RDX_MAX(whole - sum_b, 0), 0};
     h.mutual = (whole - sum_a) - (sum_b - joint);
     if (h.mutual <= units)
         h.mutual = 0;
@@ -129,14 +124,58 @@ static entropies entropies_of(int64_t count, int32_t bits, int64_t sum_a, int64_
     return h;
 }
 
-static double nmi_arithmetic(const entropies *h)
+static const char *const normalisation_names[] = {"arithmetic", "studholme", "geometric", "min",
+                                                  "max",        "joint",     "bits"};
+
+const char *redux_normalisation_name(redux_normalisation kind)
 {
-    if (h->a == 0 && h->b == 0)
-        return 1;
-    return h->mutual == 0 ? 0 : 2 * (double)h->mutual / ((double)h->a + (double)h->b);
+    return (int)kind >= 0 && (int)kind < RDX_COUNT(normalisation_names)
+               ? normalisation_names[(int)kind]
+               : NULL;
 }
 
-static void describe(redux_information *out, const entropies *h, int64_t count, int32_t bits)
+redux_status redux_normalisation_parse(redux_normalisation *out, const char *name)
+{
+    if (out == NULL || name == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_normalisation_parse: an argument is NULL");
+    for (int64_t i = 0; i < RDX_COUNT(normalisation_names); i++)
+        if (strcmp(name, normalisation_names[i]) == 0) {
+            *out = (redux_normalisation)i;
+            return REDUX_OK;
+        }
+    return rdx_fail(REDUX_E_INVALID,
+                    "'%s' is not arithmetic, studholme, geometric, min, max, joint or bits", name);
+}
+
+/* I over what `kind` says, of entropies of which not both are 0. */
+static double normalised(const rdx_entropies *h, redux_normalisation kind)
+{
+    const double a = (double)h->a, b = (double)h->b, mutual = (double)h->mutual;
+    switch (kind) {
+    case REDUX_NMI_GEOMETRIC:
+        return mutual / sqrt(a * b);
+    case REDUX_NMI_MIN:
+        return mutual / RDX_MIN(a, b);
+    case REDUX_NMI_MAX:
+        return mutual / RDX_MAX(a, b);
+    case REDUX_NMI_JOINT:
+        return mutual / (double)(h->a + (h->b - h->mutual));
+    default:
+        return 2 * mutual / (a + b);
+    }
+}
+
+static double nmi(const rdx_entropies *h, redux_normalisation kind)
+{
+    const int64_t joint = h->a + (h->b - h->mutual);
+    if (kind == REDUX_NMI_STUDHOLME)
+        return joint > 0 ? ((double)h->a + (double)h->b) / (double)joint : 1;
+    if (h->a == 0 && h->b == 0)
+        return 1;
+    return h->mutual == 0 ? 0 : normalised(h, kind);
+}
+
+static void describe(redux_information *out, const rdx_entropies *h, int64_t count, int32_t bits)
 {
     const int64_t joint = h->a + (h->b - h->mutual);
     out->entropy_a = rdx_entropy_bits(h->a, count, bits);
@@ -146,13 +185,30 @@ static void describe(redux_information *out, const entropies *h, int64_t count, 
     out->a_given_b = rdx_entropy_bits(h->a - h->mutual, count, bits);
     out->b_given_a = rdx_entropy_bits(h->b - h->mutual, count, bits);
     out->variation = out->a_given_b + out->b_given_a;
-    out->nmi_arithmetic = nmi_arithmetic(h);
-    out->nmi_studholme = joint > 0 ? ((double)h->a + (double)h->b) / (double)joint : 1;
+    out->nmi_arithmetic = nmi(h, REDUX_NMI_ARITHMETIC);
+    out->nmi_studholme = nmi(h, REDUX_NMI_STUDHOLME);
+    out->nmi_geometric = nmi(h, REDUX_NMI_GEOMETRIC);
+    out->nmi_min = nmi(h, REDUX_NMI_MIN);
+    out->nmi_max = nmi(h, REDUX_NMI_MAX);
+    out->nmi_joint = nmi(h, REDUX_NMI_JOINT);
+}
+
+redux_status redux_information_normalise(double *out, const redux_information *information,
+                                         redux_normalisation kind)
+{
+    if (out == NULL || information == NULL || redux_normalisation_name(kind) == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_information_normalise: an argument is wrong");
+    const double values[] = {information->nmi_arithmetic, information->nmi_studholme,
+                             information->nmi_geometric,  information->nmi_min,
+                             information->nmi_max,        information->nmi_joint,
+                             information->mutual};
+    *out = values[(int)kind];
+    return REDUX_OK;
 }
 
 /* ---- as a metric ---- */
 
-static redux_status information_layout(const redux_metric *metric, rdx_layout *layout)
+redux_status rdx_information_layout(const redux_metric *metric, rdx_layout *layout)
 {
     int64_t count;
     RDX_TRY(rdx_histogram_dtype(layout->dtype));
@@ -164,8 +220,8 @@ static redux_status information_layout(const redux_metric *metric, rdx_layout *l
     return REDUX_OK;
 }
 
-static void information_prepare(const redux_metric *metric, const rdx_layout *layout,
-                                const void *item, void *prepared, void *scratch)
+void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
+                             void *prepared, void *scratch)
 {
     const int64_t count = layout->height * layout->width;
     information_header *header = prepared;
@@ -184,8 +240,8 @@ static void information_prepare(const redux_metric *metric, const rdx_layout *la
         header->most = RDX_MAX(header->most, counts[k]);
 }
 
-static double information_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
-                                const void *b, void *scratch)
+rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout *layout,
+                                   const void *a, const void *b, void *scratch)
 {
     const int64_t count = layout->height * layout->width;
     const int32_t bits = rdx_xlog2x_bits(count);
@@ -193,18 +249,54 @@ static double information_score(const redux_metric *metric, const rdx_layout *la
     joint_histogram joint = joint_in(scratch, metric->histogram.bins);
     const int64_t sum = joint_sum(&joint, (const uint8_t *)(one + 1), (const uint8_t *)(other + 1),
                                   count, RDX_MIN(one->most, other->most), metric->xlog2x, bits);
-    const entropies h = entropies_of(count, bits, one->sum, other->sum, sum);
-    return nmi_arithmetic(&h);
+    return entropies_of(count, bits, one->sum, other->sum, sum);
+}
+
+static double information_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                                const void *b, void *scratch)
+{
+    const int64_t count = layout->height * layout->width;
+    const redux_normalisation kind = (redux_normalisation)metric->histogram.normalisation;
+    const rdx_entropies h = rdx_information_pair(metric, layout, a, b, scratch);
+    return kind == REDUX_MUTUAL_INFORMATION_BITS
+               ? rdx_entropy_bits(h.mutual, count, rdx_xlog2x_bits(count))
+               : nmi(&h, kind);
 }
 
 const rdx_metric_ops rdx_mutual_information_ops = {
     .name = "mutual information",
     .item_axes = 2,
-    .layout = information_layout,
-    .prepare = information_prepare,
+    .layout = rdx_information_layout,
+    .prepare = rdx_information_prepare,
     .score = information_score,
     .tile = 1,
 };
+
+redux_status rdx_information_metric_new(redux_metric **out, redux_context *context,
+                                        const rdx_metric_ops *ops,
+                                        const redux_histogram_options *options)
+{
+    redux_histogram_options known = REDUX_HISTOGRAM_OPTIONS_INIT;
+    redux_metric *metric;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_metric_new: out is NULL");
+    RDX_TRY(rdx_histogram_options(&known, options));
+    RDX_TRY(rdx_metric_new(&metric, context, ops));
+    metric->histogram = known;
+    redux_status status = rdx_mutual_information_table(context, &metric->xlog2x);
+    if (status != REDUX_OK) {
+        redux_metric_free(metric, context);
+        return status;
+    }
+    *out = metric;
+    return REDUX_OK;
+}
+
+redux_status redux_metric_new_mutual_information(redux_metric **out, redux_context *context,
+                                                 const redux_histogram_options *options)
+{
+    return rdx_information_metric_new(out, context, &rdx_mutual_information_ops, options);
+}
 
 /* ---- one pair ---- */
 
@@ -236,8 +328,8 @@ static void compute_bins(redux_information *out, const uint8_t *a, const uint8_t
     marginals(&joint, rows, columns);
     const int64_t sum =
         kernels->histogram_terms(joint.wide, joint.even, joint.odd, joint.cells, table, bits);
-    const entropies h = entropies_of(count, bits, rdx_histogram_sum(rows, table, bits),
-                                     rdx_histogram_sum(columns, table, bits), sum);
+    const rdx_entropies h = entropies_of(count, bits, rdx_histogram_sum(rows, table, bits),
+                                         rdx_histogram_sum(columns, table, bits), sum);
     describe(out, &h, count, bits);
 }
 

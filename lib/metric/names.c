@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Metrics of images by name, as programs and --then call them. */
+#include <string.h>
+#include "metric/metric.h"
+
+static redux_status new_ssim(redux_metric **out, redux_context *context)
+{
+    return redux_metric_new_ssim(out, context, NULL);
+}
+
+static redux_status new_mi(redux_metric **out, redux_context *context)
+{
+    return redux_metric_new_mutual_information(out, context, NULL);
+}
+
+static redux_status new_conditional_entropy(redux_metric **out, redux_context *context)
+{
+    return redux_metric_new_conditional_entropy(out, context, NULL);
+}
+
+static const struct named_metric {
+    const char *name;
+    redux_status (*make)(redux_metric **out, redux_context *context);
+} named[] = {
+    {"ssim", new_ssim},
+    {"mi", new_mi},
+    {"conditional-entropy", new_conditional_entropy},
+};
+
+redux_status redux_metric_new_named(redux_metric **out, redux_context *context, const char *name)
+{
+    char names[256] = "";
+    if (out == NULL || name == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_metric_new_named: an argument is NULL");
+    for (int64_t i = 0; i < RDX_COUNT(named); i++) {
+        if (strcmp(named[i].name, name) == 0)
+            return named[i].make(out, context);
+        (void)strncat(names, i == 0 ? "" : ", ", sizeof names - strlen(names) - 1);
+        (void)strncat(names, named[i].name, sizeof names - strlen(names) - 1);
+    }
+    return rdx_fail(REDUX_E_NOT_FOUND, "'%s' is no image metric: %s", name, names);
+}
