@@ -176,8 +176,8 @@ static redux_status check_sizes(const redux_reduce_options *options)
 static bool takes_embeddings(const redux_reduce_options *options)
 {
     return options->strategy == REDUX_STRATEGY_COSINE ||
-           options->strategy == REDUX_STRATEGY_SEMDEDUP ||
-           options->strategy == REDUX_STRATEGY_METRIC || options->then == REDUX_STRATEGY_COSINE;
+           options->strategy == REDUX_STRATEGY_SEMDEDUP || options->then == REDUX_STRATEGY_COSINE ||
+           (options->strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1);
 }
 
 static redux_status check_others(const redux_reduce_options *options)

@@ -39,8 +39,10 @@ static redux_status add_stage(rdx_stream *stream, redux_strategy strategy)
     const redux_reduce_options *options = &reduction->options;
     rdx_stage *stage = &stream->stages[stream->stage_count++];
     stage->feature = rdx_strategy_of(strategy)->feature;
-    if (reduction->has_embeddings &&
-        (stage->feature == RDX_FEATURE_DESCRIPTOR || options->strategy == REDUX_STRATEGY_METRIC)) {
+    const bool of_vectors =
+        stage->feature == RDX_FEATURE_DESCRIPTOR ||
+        (strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1);
+    if (reduction->has_embeddings && of_vectors) {
         stage->feature = RDX_FEATURE_NONE;
         stage->embeddings = options->embeddings;
     }
