@@ -104,3 +104,11 @@ check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.
         --threshold 6 $all4
     check "--false-drops 200%" exits 2 "a percentage" "$reduce" --false-drops 200% $all4
 }
+
+# Information gain: a budget is met exactly; the first one kept is the slice of the largest entropy.
+# shellcheck disable=SC2086
+{
+    check "information-gain" keeps 12 "$reduce" --strategy information-gain --keep 12 $two
+    check "information-gain has its rule" exits 2 "has no rule" "$reduce" --rule medoid \
+        --strategy information-gain $two
+}

@@ -80,12 +80,13 @@ static void plain_complete_link(const plain *p, double threshold, int64_t witnes
     }
 }
 
-/* Farthest point of one group; at most `most` are kept. radii: of each in turn. */
-static int64_t plain_farthest(const plain *p, const int64_t *items, int64_t n, double threshold,
-                              int64_t most, int64_t witness[MOST], double radii[MOST])
+/* Farthest point of one group, from item `next` on; at most `most` are kept. radii: of each in
+ * turn. */
+static int64_t plain_traverse(const plain *p, const int64_t *items, int64_t n, double threshold,
+                              int64_t next, int64_t most, int64_t witness[MOST], double radii[MOST])
 {
     const double sign = p->distance ? 1 : -1;
-    int64_t kept = 0, next = 0;
+    int64_t kept = 0;
     bool is_kept[MOST] = {false};
     while (next >= 0 && kept < most) {
         is_kept[next] = true;
@@ -116,6 +117,12 @@ static int64_t plain_farthest(const plain *p, const int64_t *items, int64_t n, d
             radii[kept] = farthest;
     }
     return kept;
+}
+
+static int64_t plain_farthest(const plain *p, const int64_t *items, int64_t n, double threshold,
+                              int64_t most, int64_t witness[MOST], double radii[MOST])
+{
+    return plain_traverse(p, items, n, threshold, 0, most, witness, radii);
 }
 
 static void check_nearest(const redux_reduction *reduction, const plain *p, const int64_t *witness)
@@ -253,6 +260,67 @@ START_TEST(k_centre_meets_a_budget)
                     ck_assert_double_eq(summary.threshold, covered);
                 redux_reduction_free(reduction, NULL);
             }
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* ---- information gain ---- */
+
+/* score[i][j]: H(j | i); *entropies: H(i). */
+static void plain_gain(plain *p, double entropies[MOST], const redux_dataset *dataset, int side)
+{
+    redux_tensor items[MOST];
+    p->n = redux_dataset_slices(dataset);
+    p->distance = true;
+    for (int64_t i = 0; i < p->n; i++)
+        slice_image(&items[i], dataset, i, side);
+    for (int64_t i = 0; i < p->n; i++) {
+        ck_assert_redux_ok(redux_entropy(&entropies[i], NULL, &items[i], NULL));
+        for (int64_t j = 0; j < p->n; j++) {
+            redux_information known;
+            ck_assert_redux_ok(redux_information_compute(&known, NULL, &items[i], &items[j], NULL));
+            p->score[i][j] = known.b_given_a;
+        }
+    }
+    for (int64_t i = 0; i < p->n; i++)
+        redux_tensor_release(&items[i]);
+}
+
+START_TEST(information_gain_takes_what_adds_most)
+{
+    static plain p;
+    int64_t witness[MOST] = {0}, items[MOST];
+    double entropies[MOST], radii[MOST];
+    redux_dataset *dataset = open_volumes();
+    plain_gain(&p, entropies, dataset, SIDE);
+    plain_order(&p, dataset, REDUX_SCOPE_DATASET, REDUX_ORDER_ANATOMICAL);
+    const int64_t n = members_of(&p, 0, items);
+    int64_t start = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (entropies[items[i]] > entropies[items[start]])
+            start = i;
+    for (int t = 0; t < 3; t++)
+        for (int budget = 0; budget < 2; budget++) {
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+            options.strategy = REDUX_STRATEGY_INFORMATION_GAIN;
+            options.scope = REDUX_SCOPE_DATASET;
+            options.size = SIDE;
+            options.threshold = budget ? NAN : 3.2 + 0.05 * t;
+            options.keep_count = budget ? 5 + 7 * t : 0;
+            const int64_t kept =
+                plain_traverse(&p, items, n, budget ? -INFINITY : options.threshold, start,
+                               budget ? options.keep_count : n, witness, radii);
+            redux_reduction *reduction = run(dataset, &options, 1 + t % 2);
+            for (int64_t i = 0; i < p.n; i++) {
+                redux_row row;
+                ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+                ck_assert_int_eq(row.kept, witness[i] < 0);
+                if (!row.kept)
+                    ck_assert_double_eq_tol(row.score, p.score[witness[i]][i], 1e-12);
+            }
+            ck_assert(kept > 1 && kept < n);
+            redux_reduction_free(reduction, NULL);
+        }
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -1006,6 +1074,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, scratch_remove);
     tcase_add_test(tests, rules_are_what_they_say);
     tcase_add_test(tests, k_centre_meets_a_budget);
+    tcase_add_test(tests, information_gain_takes_what_adds_most);
     tcase_add_test(tests, semdedup_is_its_papers);
     tcase_add_test(tests, two_stages_need_both);
     tcase_add_test(tests, own_metrics_plug_in);

@@ -79,7 +79,7 @@ typedef enum redux_order {
 #define REDUX_DEFAULT_MS_SSIM 0.75
 #define REDUX_DEFAULT_MATTES 1.0
 #define REDUX_DEFAULT_PHASE_CORRELATION 0.2
-#define REDUX_DEFAULT_INFORMATION_GAIN 4.0
+#define REDUX_DEFAULT_INFORMATION_GAIN 3.863
 
 /** Options of redux_reduce. Set them up with REDUX_REDUCE_OPTIONS_INIT. */
 typedef struct redux_reduce_options {

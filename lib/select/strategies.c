@@ -90,6 +90,8 @@ redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
         return redux_metric_new_ssim(out, context, NULL);
     case REDUX_STRATEGY_MI:
         return redux_metric_new_mutual_information(out, context, &histogram);
+    case REDUX_STRATEGY_INFORMATION_GAIN:
+        return redux_metric_new_conditional_entropy(out, context, &histogram);
     case REDUX_STRATEGY_COSINE:
     case REDUX_STRATEGY_SEMDEDUP:
         return redux_metric_new_cosine(out, context);
