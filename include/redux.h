@@ -11,6 +11,7 @@
 #include <redux/export.h>
 #include <redux/fftw.h>
 #include <redux/hash.h>
+#include <redux/index.h>
 #include <redux/hash_list.h>
 #include <redux/manifest.h>
 #include <redux/metric.h>

@@ -99,3 +99,17 @@ static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_
             rows[found++] = (int32_t)i;
     return found;
 }
+
+/* The places in the list of those rows whose distance to the query is at most `radius`; returns how
+ * many. Rows may lie anywhere: the caller has fetched them into the cache. */
+static int64_t hamming_listed(const uint64_t *codes, const uint32_t *rows, int64_t count,
+                              const uint64_t *query, int64_t words, uint32_t radius,
+                              int32_t *places)
+{
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        places[found] = (int32_t)i;
+        found += hamming_distance(codes + (int64_t)rows[i] * words, query, words) <= radius;
+    }
+    return found;
+}

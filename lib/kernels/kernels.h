@@ -40,6 +40,9 @@ typedef struct rdx_kernels {
     uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
     int64_t (*hamming_within)(const uint64_t *many, int64_t count, const uint64_t *query,
                               int64_t words, uint32_t radius, int32_t *rows);
+    int64_t (*hamming_listed)(const uint64_t *codes, const uint32_t *rows, int64_t count,
+                              const uint64_t *query, int64_t words, uint32_t radius,
+                              int32_t *places);
     void (*hamming_first)(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
                           int64_t count, int64_t words, uint32_t radius, int64_t *first);
     /* dot_template.h */

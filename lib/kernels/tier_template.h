@@ -14,13 +14,13 @@
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
         .hamming_distance = hamming_distance, .hamming_within = hamming_within,                    \
-        .dot_f32 = dot_f32, .at_least_f32 = at_least_f32, .hamming_first = hamming_first,          \
-        .histogram_counts = histogram_counts, .histogram_joint = histogram_joint,                  \
-        .histogram_fold = histogram_fold, .histogram_terms = histogram_terms,                      \
-        .histogram_bins_f32 = histogram_bins_f32, .resize_row_u8 = resize_row_u8,                  \
-        .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
-        .resize_column_f32 = resize_column_f32, .ssim_load_u8 = ssim_load_u8,                      \
-        .ssim_load_f32 = ssim_load_f32, .ssim_product_u8 = ssim_product_u8,                        \
-        .ssim_product_f32 = ssim_product_f32, .ssim_moments = ssim_moments,                        \
-        .ssim_index = ssim_index,                                                                  \
+        .hamming_listed = hamming_listed, .dot_f32 = dot_f32, .at_least_f32 = at_least_f32,        \
+        .hamming_first = hamming_first, .histogram_counts = histogram_counts,                      \
+        .histogram_joint = histogram_joint, .histogram_fold = histogram_fold,                      \
+        .histogram_terms = histogram_terms, .histogram_bins_f32 = histogram_bins_f32,              \
+        .resize_row_u8 = resize_row_u8, .resize_column_u8 = resize_column_u8,                      \
+        .resize_row_f32 = resize_row_f32, .resize_column_f32 = resize_column_f32,                  \
+        .ssim_load_u8 = ssim_load_u8, .ssim_load_f32 = ssim_load_f32,                              \
+        .ssim_product_u8 = ssim_product_u8, .ssim_product_f32 = ssim_product_f32,                  \
+        .ssim_moments = ssim_moments, .ssim_index = ssim_index,                                    \
     }
