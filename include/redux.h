@@ -14,6 +14,7 @@
 #include <redux/index.h>
 #include <redux/hash_list.h>
 #include <redux/manifest.h>
+#include <redux/mattes.h>
 #include <redux/metric.h>
 #include <redux/picture.h>
 #include <redux/random.h>

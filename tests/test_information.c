@@ -3,6 +3,7 @@
  * scikit-learn and SciPy (tests/golden/information.py), Mattes mutual information against ITK
  * (tests/golden/mattes.py), metrics by name. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/base.h"
@@ -302,6 +303,202 @@ START_TEST(sequence_of_a_long_volume)
 }
 END_TEST
 
+/* ---- Mattes ---- */
+
+#define MATTES "tests/golden/data/mattes.npz"
+
+/* All nine pairs of a run's slices against ITK; returns the largest difference. */
+static double check_mattes(const char *run, const char *kind, int32_t bins)
+{
+    redux_mattes_options options = REDUX_MATTES_OPTIONS_INIT;
+    redux_tensor images, rows, want;
+    char key[40];
+    double worst = 0;
+    redux_metric *metric;
+    const bool crop = strcmp(kind, "crop") == 0;
+    slices_of(&images, run, strcmp(kind, "f32") == 0 ? REDUX_FLOAT32 : REDUX_UINT8);
+    if (crop) {
+        ck_assert_redux_ok(redux_tensor_slice(&rows, &images, 1, 20, 37, 1));
+        redux_tensor_release(&images);
+        ck_assert_redux_ok(redux_tensor_slice(&images, &rows, 2, 40, 21, 1));
+        redux_tensor_release(&rows);
+    }
+    (void)snprintf(key, sizeof key, "/%s/%d", kind, (int)bins);
+    read_array(&want, MATTES, run, key);
+    options.bins = bins;
+    ck_assert_redux_ok(redux_metric_new_mattes(&metric, NULL, &options));
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            redux_tensor a, b;
+            double value;
+            ck_assert_redux_ok(redux_tensor_select(&a, &images, 0, i));
+            ck_assert_redux_ok(redux_tensor_select(&b, &images, 0, j));
+            ck_assert_redux_ok(redux_mattes(&value, NULL, &a, &b, &options));
+            ck_assert_double_eq(score(metric, &a, &b), value);
+            worst = fmax(worst, fabs(value - ((const double *)want.data)[3 * i + j]));
+            redux_tensor_release(&a);
+            redux_tensor_release(&b);
+        }
+    redux_metric_free(metric, NULL);
+    redux_tensor_release(&want);
+    redux_tensor_release(&images);
+    return worst;
+}
+
+START_TEST(mattes_is_itk)
+{
+    const char *const runs[] = {"STS_002", "STS_019"};
+    const int32_t bins[] = {50, 8, 128};
+    for (int r = 0; r < 2; r++) {
+        for (int i = 0; i < 3; i++) {
+            ck_assert_double_le(check_mattes(runs[r], "u8", bins[i]), 1e-12);
+            ck_assert_double_le(check_mattes(runs[r], "f32", bins[i]), 1e-12);
+        }
+        ck_assert_double_le(check_mattes(runs[r], "crop", 50), 1e-12);
+    }
+}
+END_TEST
+
+/* 8-bit images and the same values as floats go different ways. */
+START_TEST(mattes_of_bytes_is_mattes_of_floats)
+{
+    redux_tensor bytes, floats;
+    redux_metric *metric;
+    read_array(&bytes, SLICES, "STS_002", "");
+    ck_assert_redux_ok(redux_tensor_new(&floats, NULL, REDUX_FLOAT32, 3, bytes.shape));
+    for (int64_t i = 0; i < redux_tensor_elements(&bytes); i++)
+        ((float *)floats.data)[i] = 0.25F * (float)((const uint8_t *)bytes.data)[i] - 17;
+    ck_assert_redux_ok(redux_metric_new_mattes(&metric, NULL, NULL));
+    for (int p = 0; p < 4; p++) {
+        redux_tensor a[2], b[2];
+        for (int k = 0; k < 2; k++) {
+            const redux_tensor *images = k == 0 ? &bytes : &floats;
+            ck_assert_redux_ok(redux_tensor_select(&a[k], images, 0, pairs[p][0]));
+            ck_assert_redux_ok(redux_tensor_select(&b[k], images, 0, pairs[p][1]));
+        }
+        ck_assert_double_le(fabs(score(metric, &a[0], &b[0]) - score(metric, &a[1], &b[1])), 1e-12);
+        for (int k = 0; k < 2; k++) {
+            redux_tensor_release(&a[k]);
+            redux_tensor_release(&b[k]);
+        }
+    }
+    redux_metric_free(metric, NULL);
+    redux_tensor_release(&floats);
+    redux_tensor_release(&bytes);
+}
+END_TEST
+
+/* More pixels than the 16-bit counts hold: an image several times over has the same histogram. */
+START_TEST(mattes_of_many_pixels)
+{
+    enum { SIDE = 400, BLOCK = 40 };
+    uint8_t *one = malloc(SIDE * SIDE), *other = malloc(SIDE * SIDE);
+    uint8_t small[2][BLOCK * BLOCK];
+    double want, value;
+    ck_assert(one != NULL && other != NULL);
+    for (int i = 0; i < BLOCK * BLOCK; i++) {
+        small[0][i] = (uint8_t)(i % BLOCK < BLOCK / 2 ? 0 : i * 7 % 200);
+        small[1][i] = (uint8_t)(i % BLOCK < BLOCK / 2 ? 3 : i * 7 % 200 + i % 50);
+    }
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            one[y * SIDE + x] = small[0][y % BLOCK * BLOCK + x % BLOCK];
+            other[y * SIDE + x] = small[1][y % BLOCK * BLOCK + x % BLOCK];
+        }
+    const redux_tensor a = borrowed(one, REDUX_UINT8, SIDE, SIDE);
+    const redux_tensor b = borrowed(other, REDUX_UINT8, SIDE, SIDE);
+    const redux_tensor c = borrowed(small[0], REDUX_UINT8, BLOCK, BLOCK);
+    const redux_tensor d = borrowed(small[1], REDUX_UINT8, BLOCK, BLOCK);
+    ck_assert_redux_ok(redux_mattes(&value, NULL, &a, &b, NULL));
+    ck_assert_redux_ok(redux_mattes(&want, NULL, &c, &d, NULL));
+    ck_assert_double_gt(want, 0.3);
+    ck_assert_double_le(fabs(value - want), 1e-12);
+    free(one);
+    free(other);
+}
+END_TEST
+
+START_TEST(mattes_normalised)
+{
+    redux_mattes_options options = REDUX_MATTES_OPTIONS_INIT;
+    redux_tensor images, a, b;
+    redux_metric *metric;
+    double aa, bb, ab;
+    read_array(&images, SLICES, "STS_019", "");
+    ck_assert_redux_ok(redux_tensor_select(&a, &images, 0, 0));
+    ck_assert_redux_ok(redux_tensor_select(&b, &images, 0, 1));
+    ck_assert_redux_ok(redux_mattes(&aa, NULL, &a, &a, &options));
+    ck_assert_redux_ok(redux_mattes(&bb, NULL, &b, &b, &options));
+    ck_assert_redux_ok(redux_mattes(&ab, NULL, &a, &b, &options));
+    options.normalised = 1;
+    ck_assert_redux_ok(redux_metric_new_mattes(&metric, NULL, &options));
+    ck_assert_double_eq(score(metric, &a, &a), 1);
+    ck_assert_double_eq(score(metric, &b, &b), 1);
+    ck_assert_double_le(fabs(score(metric, &a, &b) - ab / sqrt(aa * bb)), 1e-15);
+    ck_assert_double_lt(score(metric, &a, &b), 1);
+    redux_metric_free(metric, NULL);
+    redux_tensor_release(&b);
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+
+START_TEST(mattes_where_itk_has_no_answer)
+{
+    float flat[6] = {3, 3, 3, 3, 3, 3}, ramp[6] = {0, 1, 2, 3, 4, 5};
+    float odd[6] = {NAN, -INFINITY, 2, 3, 4, INFINITY}, even[6] = {2, 2, 2, 3, 4, 4};
+    const float nothing[6] = {NAN, NAN, INFINITY, NAN, NAN, -INFINITY};
+    redux_mattes_options options = REDUX_MATTES_OPTIONS_INIT;
+    const redux_tensor a = borrowed(flat, REDUX_FLOAT32, 2, 3);
+    const redux_tensor b = borrowed(ramp, REDUX_FLOAT32, 2, 3);
+    const redux_tensor c = borrowed(odd, REDUX_FLOAT32, 2, 3);
+    const redux_tensor d = borrowed(even, REDUX_FLOAT32, 2, 3);
+    double value, other;
+    for (int normalised = 0; normalised < 2; normalised++) {
+        options.normalised = normalised;
+        ck_assert_redux_ok(redux_mattes(&value, NULL, &a, &b, &options));
+        ck_assert_double_eq(value, 0);
+        ck_assert_redux_ok(redux_mattes(&value, NULL, &b, &a, &options));
+        ck_assert_double_eq(value, 0);
+        ck_assert_redux_ok(redux_mattes(&value, NULL, &a, &a, &options));
+        ck_assert_double_eq(value, normalised);
+    }
+    ck_assert_redux_ok(redux_mattes(&value, NULL, &b, &c, NULL));
+    ck_assert_redux_ok(redux_mattes(&other, NULL, &b, &d, NULL));
+    ck_assert_double_eq(value, other);
+    ck_assert_redux_ok(redux_mattes(&value, NULL, &c, &b, NULL));
+    ck_assert_redux_ok(redux_mattes(&other, NULL, &d, &b, NULL));
+    ck_assert_double_eq(value, other);
+    memcpy(flat, nothing, sizeof flat);
+    ck_assert_redux_ok(redux_mattes(&value, NULL, &a, &b, NULL));
+    ck_assert_double_eq(value, 0);
+}
+END_TEST
+
+START_TEST(mattes_refuses)
+{
+    redux_mattes_options options = REDUX_MATTES_OPTIONS_INIT;
+    float pixels[6] = {0};
+    int16_t whole[6] = {0};
+    const redux_tensor a = borrowed(pixels, REDUX_FLOAT32, 2, 3);
+    const redux_tensor b = borrowed(pixels, REDUX_FLOAT32, 3, 2);
+    const redux_tensor c = borrowed(whole, REDUX_INT16, 2, 3);
+    double value;
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(&value, NULL, &a, &b, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(&value, NULL, &c, &c, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(&value, NULL, &a, NULL, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(NULL, NULL, &a, &a, NULL));
+    options.bins = 4;
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(&value, NULL, &a, &a, &options));
+    options.bins = 257;
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(&value, NULL, &a, &a, &options));
+    options.bins = 256;
+    ck_assert_redux_ok(redux_mattes(&value, NULL, &a, &a, &options));
+    options.normalised = 2;
+    ck_assert_redux(REDUX_E_INVALID, redux_mattes(&value, NULL, &a, &a, &options));
+}
+END_TEST
+
 /* ---- names ---- */
 
 START_TEST(metrics_by_name)
@@ -315,14 +512,17 @@ START_TEST(metrics_by_name)
     const redux_tensor b = borrowed(other, REDUX_UINT8, 32, 32);
     redux_metric *metric;
     redux_information all;
-    double ssim;
+    double ssim, mattes;
     ck_assert_redux_ok(redux_information_compute(&all, NULL, &a, &b, NULL));
     ck_assert_redux_ok(redux_ssim(&ssim, NULL, &a, &b, NULL));
+    ck_assert_redux_ok(redux_mattes(&mattes, NULL, &a, &b, NULL));
     const struct {
         const char *name;
         double want;
-    } named[] = {
-        {"ssim", ssim}, {"mi", all.nmi_arithmetic}, {"conditional-entropy", all.b_given_a}};
+    } named[] = {{"ssim", ssim},
+                 {"mi", all.nmi_arithmetic},
+                 {"mattes", mattes},
+                 {"conditional-entropy", all.b_given_a}};
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         ck_assert_redux_ok(redux_metric_new_named(&metric, NULL, named[i].name));
         ck_assert_double_eq(score(metric, &a, &b), named[i].want);
@@ -348,6 +548,15 @@ int main(void)
     tcase_add_test(histograms, an_older_struct_gets_defaults);
     tcase_add_test(histograms, sequence_of_a_long_volume);
     suite_add_tcase(suite, histograms);
+    TCase *mattes = tcase_create("mattes");
+    tcase_set_timeout(mattes, 60);
+    tcase_add_test(mattes, mattes_is_itk);
+    tcase_add_test(mattes, mattes_of_bytes_is_mattes_of_floats);
+    tcase_add_test(mattes, mattes_of_many_pixels);
+    tcase_add_test(mattes, mattes_normalised);
+    tcase_add_test(mattes, mattes_where_itk_has_no_answer);
+    tcase_add_test(mattes, mattes_refuses);
+    suite_add_tcase(suite, mattes);
     TCase *names = tcase_create("names");
     tcase_add_test(names, metrics_by_name);
     suite_add_tcase(suite, names);

@@ -13,6 +13,7 @@
 #define REDUX_METRIC_H
 
 #include <redux/entropy.h>
+#include <redux/mattes.h>
 #include <redux/ssim.h>
 #include <redux/tensor.h>
 
@@ -42,9 +43,13 @@ REDUX_API redux_status redux_metric_new_ssim(redux_metric **out, redux_context *
  *  itself included. */
 REDUX_API redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context);
 
+/** redux_mattes, `a` of a pair (the kept or earlier one) being the fixed image: a similarity, not
+ *  symmetric. [N, H, W] uint8 or float32. `options` may be NULL. Since 0.1. */
+REDUX_API redux_status redux_metric_new_mattes(redux_metric **out, redux_context *context,
+                                               const redux_mattes_options *options);
 /** A metric of images ([N, H, W] uint8 or float32) by its name, with default options: "ssim", "mi",
- *  "conditional-entropy". Errors: REDUX_E_NOT_FOUND (the message lists the names), and those of the
- *  constructor. Since 0.1. */
+ *  "mattes", "conditional-entropy". Errors: REDUX_E_NOT_FOUND (the message lists the names), and
+ * those of the constructor. Since 0.1. */
 REDUX_API redux_status redux_metric_new_named(redux_metric **out, redux_context *context,
                                               const char *name);
 

@@ -13,6 +13,11 @@ static redux_status new_mi(redux_metric **out, redux_context *context)
     return redux_metric_new_mutual_information(out, context, NULL);
 }
 
+static redux_status new_mattes(redux_metric **out, redux_context *context)
+{
+    return redux_metric_new_mattes(out, context, NULL);
+}
+
 static redux_status new_conditional_entropy(redux_metric **out, redux_context *context)
 {
     return redux_metric_new_conditional_entropy(out, context, NULL);
@@ -24,6 +29,7 @@ static const struct named_metric {
 } named[] = {
     {"ssim", new_ssim},
     {"mi", new_mi},
+    {"mattes", new_mattes},
     {"conditional-entropy", new_conditional_entropy},
 };
 
