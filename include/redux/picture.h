@@ -20,6 +20,13 @@ REDUX_API redux_status redux_picture_read(redux_tensor *out, redux_context *cont
 REDUX_API redux_status redux_picture_read_colour(redux_tensor *out, redux_context *context,
                                                  const char *path);
 
+/** The same with the alpha channel of a PNG that has one: [H, W, 4], or [H, W, 2] where it is grey;
+ *  else as redux_picture_read_colour. Transparent colours of a palette count for nothing. Since
+ * 0.1.
+ */
+REDUX_API redux_status redux_picture_read_alpha(redux_tensor *out, redux_context *context,
+                                                const char *path);
+
 /** Writes a PNG, whole or not at all: [H, W] uint8 or uint16 as grey, [H, W, 3] uint8 as RGB. Same
  *  input, same bytes. Errors: REDUX_E_INVALID, REDUX_E_IO, REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_picture_write_png(const char *path, redux_context *context,

@@ -76,9 +76,10 @@ redux_status rdx_png_header(rdx_picture_info *out, const unsigned char *bytes, s
 /* `*need`: how many bytes of the file must be at hand to go on; 0 when `*out` was filled in. */
 redux_status rdx_jpeg_header(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
                              size_t size, const char *path);
-/* Decodes a file held in memory: [H, W, 3], or [H, W] where it is grey. */
+/* Decodes a file held in memory: [H, W, 3], or [H, W] where it is grey; with `alpha` one channel
+ * more where the file has one. */
 redux_status rdx_png_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
-                            size_t size, const char *path);
+                            size_t size, bool alpha, const char *path);
 redux_status rdx_jpeg_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
                              size_t size, const char *path);
 redux_status rdx_png_encode(FILE *stream, redux_context *context, const redux_tensor *picture,

@@ -67,7 +67,7 @@ redux_status rdx_picture_probe(rdx_picture_info *out, uint64_t *bytes, const cha
 
 /* ---- pixels ---- */
 
-static redux_status decode(redux_tensor *out, redux_context *context, const char *path)
+static redux_status decode(redux_tensor *out, redux_context *context, const char *path, bool alpha)
 {
     unsigned char *bytes;
     size_t size;
@@ -76,7 +76,7 @@ static redux_status decode(redux_tensor *out, redux_context *context, const char
         return rdx_fail(REDUX_E_INVALID, "reading a picture: an argument is NULL");
     RDX_TRY(rdx_read_whole(&bytes, &size, context, path));
     if (rdx_png_signature(bytes, size))
-        status = rdx_png_decode(out, context, bytes, size, path);
+        status = rdx_png_decode(out, context, bytes, size, alpha, path);
     else if (rdx_jpeg_signature(bytes, size))
         status = rdx_jpeg_decode(out, context, bytes, size, path);
     else
@@ -88,7 +88,15 @@ static redux_status decode(redux_tensor *out, redux_context *context, const char
 redux_status redux_picture_read_colour(redux_tensor *out, redux_context *context, const char *path)
 {
     redux_tensor picture;
-    RDX_TRY(decode(out == NULL ? NULL : &picture, context, path));
+    RDX_TRY(decode(out == NULL ? NULL : &picture, context, path, false));
+    *out = picture;
+    return REDUX_OK;
+}
+
+redux_status redux_picture_read_alpha(redux_tensor *out, redux_context *context, const char *path)
+{
+    redux_tensor picture;
+    RDX_TRY(decode(out == NULL ? NULL : &picture, context, path, true));
     *out = picture;
     return REDUX_OK;
 }
@@ -96,7 +104,7 @@ redux_status redux_picture_read_colour(redux_tensor *out, redux_context *context
 redux_status redux_picture_read(redux_tensor *out, redux_context *context, const char *path)
 {
     redux_tensor picture, grey;
-    RDX_TRY(decode(out == NULL ? NULL : &picture, context, path));
+    RDX_TRY(decode(out == NULL ? NULL : &picture, context, path, false));
     if (picture.ndim == 2) {
         *out = picture;
         return REDUX_OK;

@@ -36,6 +36,7 @@ typedef struct codec {
     void *row;
     png_colorp palette;
     int colours;
+    bool alpha; /* kept where the file has an alpha channel */
 } codec;
 
 static void on_error(png_structp png, png_const_charp text)
@@ -129,15 +130,15 @@ redux_status rdx_png_header(rdx_picture_info *out, const unsigned char *bytes, s
 
 /* ---- decoding ---- */
 
-/* Has libpng hand out samples of 8 or 16 bits in native order without alpha. Palettes are left as
- * indices (see resolve_palette). */
+/* Has libpng hand out samples of 8 or 16 bits in native order, alpha only if wanted. Palettes are
+ * left as indices (see resolve_palette). */
 static void set_transformations(const codec *c, int type, int depth)
 {
     if (type == PNG_COLOR_TYPE_PALETTE)
         png_set_packing(c->png);
     else if (type == PNG_COLOR_TYPE_GRAY && depth < 8)
         png_set_expand_gray_1_2_4_to_8(c->png);
-    if ((type & PNG_COLOR_MASK_ALPHA) != 0)
+    if ((type & PNG_COLOR_MASK_ALPHA) != 0 && !c->alpha)
         png_set_strip_alpha(c->png);
     if (depth == 16 && !RDX_BIG_ENDIAN)
         png_set_swap(c->png);
@@ -166,7 +167,7 @@ static void resolve_palette(codec *c)
 /* Memory for the pixels, if the file can hold them and we may. */
 static redux_status make_pixels(codec *c, const rdx_picture_info *info, uint64_t row_bytes)
 {
-    const int64_t shape[3] = {info->height, info->width, 3};
+    const int64_t shape[3] = {info->height, info->width, info->channels};
     const uint64_t raw = row_bytes * (uint64_t)info->height;
     if (raw / RATIO > c->size + SLACK)
         return rdx_fail(REDUX_E_FORMAT, "%s: is damaged: %zu bytes cannot hold %lld x %lld pixels",
@@ -191,6 +192,8 @@ static void read_pixels(codec *c)
     info.height = png_get_image_height(c->png, c->info);
     info.width = png_get_image_width(c->png, c->info);
     info.channels = (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
+    if (c->alpha && (type & PNG_COLOR_MASK_ALPHA) != 0)
+        info.channels++;
     info.dtype = depth == 16 ? REDUX_UINT16 : REDUX_UINT8;
     set_transformations(c, type, depth);
     const int passes = png_set_interlace_handling(c->png);
@@ -224,7 +227,7 @@ static bool start(codec *c, bool writing)
 }
 
 redux_status rdx_png_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
-                            size_t size, const char *path)
+                            size_t size, bool alpha, const char *path)
 {
     codec c = {0};
     rdx_picture_info info;
@@ -233,6 +236,7 @@ redux_status rdx_png_decode(redux_tensor *out, redux_context *context, const uns
     c.path = path;
     c.bytes = bytes;
     c.size = size;
+    c.alpha = alpha;
     if (start(&c, false) && setjmp(png_jmpbuf(c.png)) == 0)
         read_pixels(&c);
     png_destroy_read_struct(&c.png, &c.info, NULL);

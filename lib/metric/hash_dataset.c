@@ -33,7 +33,7 @@ static redux_status hash_colours(bool *done, rdx_hasher *hasher, uint8_t *code,
     if (!job->all->colour || job->info.kind != REDUX_VOLUME_PICTURES)
         return REDUX_OK;
     RDX_TRY(redux_dataset_slice_name(&source, &index, job->all->dataset, job->index, slice));
-    RDX_TRY(redux_picture_read_colour(&picture, job->all->context, source));
+    RDX_TRY(redux_picture_read_alpha(&picture, job->all->context, source));
     redux_status status = REDUX_OK;
     if (picture.dtype == REDUX_UINT8) {
         *done = true;
