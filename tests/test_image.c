@@ -287,16 +287,20 @@ START_TEST(hashes_are_pillows)
             redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
             redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
             redux_dataset *dataset;
+            redux_hash_list *list;
             redux_tensor codes;
             snprintf(path, sizeof path, VOLUMES "%s", files[f]);
             options.orientation = k == 0 ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
             ck_assert_redux_ok(redux_hash_profile_parse(&hash.profile, kinds[k][0]));
             ck_assert_redux_ok(redux_hash_parse(&hash.hash, kinds[k][1]));
             ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 1, &options));
-            ck_assert_redux_ok(redux_dataset_hash(&codes, NULL, dataset, automatic, &hash));
+            ck_assert_redux_ok(redux_hash_list_new(&list, NULL, &hash));
+            ck_assert_redux_ok(redux_hash_list_add_dataset(list, NULL, dataset, automatic, 0));
+            ck_assert_redux_ok(redux_hash_list_codes(&codes, list));
             ck_assert_int_eq(check_hashes(files[f], &codes, kinds[k][0], kinds[k][1]),
                              redux_dataset_slices(dataset));
             redux_tensor_release(&codes);
+            redux_hash_list_free(list, NULL);
             redux_dataset_free(dataset);
         }
 }

@@ -145,13 +145,6 @@ typedef struct redux_reduce_options {
             REDUX_STRATEGY_ALL, REDUX_NAN, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, REDUX_NAN, 0  \
     }
 
-/** Hashes every slice of a dataset: *out is [slices, bytes] uint8, rows in dataset order. For
- * profile paper-hash open the dataset with REDUX_ORIENTATION_STORED. Reports slices as progress.
- * The caller releases *out. `options` may be NULL. Errors: as redux_reduce. Since 0.1. */
-REDUX_API redux_status redux_dataset_hash(redux_tensor *out, redux_context *context,
-                                          const redux_dataset *dataset, redux_window window,
-                                          const redux_hash_options *options);
-
 /** What became of one slice. */
 typedef struct redux_row {
     int64_t volume, slice; /**< of the dataset */

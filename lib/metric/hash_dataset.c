@@ -3,8 +3,91 @@
 #include <string.h>
 #include <redux/picture.h>
 #include "hash_list.h"
+#include "hash_slice.h"
 
 #define SLICES_PER_TASK 8
+
+/* ---- one slice ---- */
+
+redux_status rdx_slice_hasher_init(rdx_slice_hasher *slices, redux_context *context,
+                                   const redux_hash_options *options, redux_window window)
+{
+    memset(slices, 0, sizeof *slices);
+    slices->context = context;
+    slices->window = window;
+    slices->colour = redux_hash_uses_colour(options) &&
+                     (window.kind == REDUX_WINDOW_AUTO || window.kind == REDUX_WINDOW_FULL);
+    return rdx_hasher_init(&slices->hasher, context, options);
+}
+
+void rdx_slice_hasher_clear(rdx_slice_hasher *slices)
+{
+    rdx_hasher_clear(&slices->hasher);
+    redux_tensor_release(&slices->windowed);
+}
+
+/* *done: it was an 8-bit picture, and hashed in colour. */
+static redux_status hash_colours(bool *done, rdx_slice_hasher *slices, uint8_t *code,
+                                 redux_hash_info *info, const rdx_slice_place *place)
+{
+    const char *source;
+    int64_t index;
+    redux_tensor picture;
+    *done = false;
+    if (!slices->colour || place->info->kind != REDUX_VOLUME_PICTURES)
+        return REDUX_OK;
+    RDX_TRY(redux_dataset_slice_name(&source, &index, place->dataset, place->index, place->slice));
+    RDX_TRY(redux_picture_read_alpha(&picture, slices->context, source));
+    redux_status status = REDUX_OK;
+    if (picture.dtype == REDUX_UINT8) {
+        *done = true;
+        status = rdx_hasher_run_info(&slices->hasher, code, info, &picture);
+    }
+    redux_tensor_release(&picture);
+    return status;
+}
+
+/* A buffer that is made anew only when the shape changes. */
+static redux_status fit_windowed(rdx_slice_hasher *slices, redux_dtype dtype, const int64_t *shape)
+{
+    redux_tensor *windowed = &slices->windowed;
+    if (windowed->data != NULL && windowed->dtype == dtype && windowed->shape[0] == shape[0] &&
+        windowed->shape[1] == shape[1])
+        return REDUX_OK;
+    redux_tensor_release(windowed);
+    return redux_tensor_new(windowed, slices->context, dtype, 2, shape);
+}
+
+static redux_status hash_grey(rdx_slice_hasher *slices, uint8_t *code, redux_hash_info *info,
+                              const rdx_slice_place *place)
+{
+    redux_tensor pixels;
+    if (slices->hasher.options.profile == REDUX_PROFILE_PAPER_HASH)
+        RDX_TRY(redux_volume_slice_oriented(&pixels, slices->context, place->volume, place->slice,
+                                            REDUX_ORIENTATION_STORED));
+    else
+        RDX_TRY(redux_volume_slice(&pixels, slices->context, place->volume, place->slice));
+    const redux_window window =
+        redux_window_resolve(slices->window, pixels.dtype, place->info->kind == REDUX_VOLUME_NIFTI);
+    redux_status status = fit_windowed(slices, redux_window_dtype(window), pixels.shape);
+    if (status == REDUX_OK)
+        status = redux_window_apply(&slices->windowed, slices->context, &pixels, place->info->slope,
+                                    place->info->intercept, window);
+    redux_tensor_release(&pixels);
+    if (status != REDUX_OK)
+        return status;
+    return rdx_hasher_run_info(&slices->hasher, code, info, &slices->windowed);
+}
+
+redux_status rdx_slice_hasher_run(rdx_slice_hasher *slices, uint8_t *code, redux_hash_info *info,
+                                  const rdx_slice_place *place)
+{
+    bool done;
+    RDX_TRY(hash_colours(&done, slices, code, info, place));
+    return done ? REDUX_OK : hash_grey(slices, code, info, place);
+}
+
+/* ---- all of them ---- */
 
 typedef struct dataset_job {
     redux_hash_list *list;
@@ -12,7 +95,7 @@ typedef struct dataset_job {
     const redux_dataset *dataset;
     const int64_t *first; /* entry of slice 0 of each volume */
     redux_window window;
-    bool with_info, colour;
+    bool with_info;
 } dataset_job;
 
 typedef struct volume_job {
@@ -22,62 +105,13 @@ typedef struct volume_job {
     int64_t index;
 } volume_job;
 
-/* *done: it was an 8-bit picture, and hashed in colour. */
-static redux_status hash_colours(bool *done, rdx_hasher *hasher, uint8_t *code,
-                                 redux_hash_info *info, const volume_job *job, int64_t slice)
-{
-    const char *source;
-    int64_t index;
-    redux_tensor picture;
-    *done = false;
-    if (!job->all->colour || job->info.kind != REDUX_VOLUME_PICTURES)
-        return REDUX_OK;
-    RDX_TRY(redux_dataset_slice_name(&source, &index, job->all->dataset, job->index, slice));
-    RDX_TRY(redux_picture_read_alpha(&picture, job->all->context, source));
-    redux_status status = REDUX_OK;
-    if (picture.dtype == REDUX_UINT8) {
-        *done = true;
-        status = rdx_hasher_run_info(hasher, code, info, &picture);
-    }
-    redux_tensor_release(&picture);
-    return status;
-}
-
-static redux_status hash_grey(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
-                              const volume_job *job, int64_t slice)
-{
-    redux_context *context = job->all->context;
-    redux_tensor pixels, windowed;
-    if (hasher->options.profile == REDUX_PROFILE_PAPER_HASH)
-        RDX_TRY(redux_volume_slice_oriented(&pixels, context, job->volume, slice,
-                                            REDUX_ORIENTATION_STORED));
-    else
-        RDX_TRY(redux_volume_slice(&pixels, context, job->volume, slice));
-    const redux_window window =
-        redux_window_resolve(job->all->window, pixels.dtype, job->info.kind == REDUX_VOLUME_NIFTI);
-    redux_status status =
-        redux_tensor_new(&windowed, context, redux_window_dtype(window), 2, pixels.shape);
-    if (status == REDUX_OK) {
-        status = redux_window_apply(&windowed, context, &pixels, job->info.slope,
-                                    job->info.intercept, window);
-        if (status == REDUX_OK)
-            status = rdx_hasher_run_info(hasher, code, info, &windowed);
-        redux_tensor_release(&windowed);
-    }
-    redux_tensor_release(&pixels);
-    return status;
-}
-
-static redux_status hash_slice(rdx_hasher *hasher, const volume_job *job, int64_t slice)
+static redux_status hash_slice(rdx_slice_hasher *slices, const volume_job *job, int64_t slice)
 {
     redux_hash_list *list = job->all->list;
     const int64_t row = job->all->first[job->index] + slice;
+    const rdx_slice_place place = {job->all->dataset, job->index, job->volume, &job->info, slice};
     redux_hash_info *info = job->all->with_info ? &list->entries[row].info : NULL;
-    uint8_t *code = list->codes + row * list->bytes;
-    bool done;
-    RDX_TRY(hash_colours(&done, hasher, code, info, job, slice));
-    if (!done)
-        RDX_TRY(hash_grey(hasher, code, info, job, slice));
+    RDX_TRY(rdx_slice_hasher_run(slices, list->codes + row * list->bytes, info, &place));
     return rdx_progress_add(job->all->context, 1);
 }
 
@@ -85,12 +119,12 @@ static redux_status hash_slices(int64_t index, void *user)
 {
     const volume_job *job = user;
     const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->info.slices);
-    redux_status status = REDUX_OK;
-    rdx_hasher hasher;
-    RDX_TRY(rdx_hasher_init(&hasher, job->all->context, &job->all->list->options));
+    rdx_slice_hasher slices;
+    redux_status status = rdx_slice_hasher_init(&slices, job->all->context,
+                                                &job->all->list->options, job->all->window);
     for (int64_t k = index * SLICES_PER_TASK; k < last && status == REDUX_OK; k++)
-        status = hash_slice(&hasher, job, k);
-    rdx_hasher_clear(&hasher);
+        status = hash_slice(&slices, job, k);
+    rdx_slice_hasher_clear(&slices);
     return status;
 }
 
@@ -157,9 +191,7 @@ redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *c
     const int64_t volumes = redux_dataset_volumes(dataset), count = list->count;
     const int64_t source_count = list->source_count;
     RDX_TRY(rdx_alloc(context, &first, (uint64_t)volumes, sizeof(int64_t)));
-    dataset_job job = {list, context, dataset, first, window, with_info != 0, false};
-    job.colour = redux_hash_uses_colour(&list->options) &&
-                 (window.kind == REDUX_WINDOW_AUTO || window.kind == REDUX_WINDOW_FULL);
+    dataset_job job = {list, context, dataset, first, window, with_info != 0};
     redux_status status = name_slices(list, context, dataset, first);
     if (status == REDUX_OK) {
         rdx_progress_begin(context, list->count - count);

@@ -22,14 +22,14 @@ redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context
     extractor->options = options;
     extractor->feature = feature;
     if (feature == RDX_FEATURE_HASH)
-        return rdx_hasher_init(&extractor->hasher, context, &hash);
+        return rdx_slice_hasher_init(&extractor->hasher, context, &hash, options->window);
     return REDUX_OK;
 }
 
 void rdx_extractor_clear(rdx_extractor *extractor)
 {
     if (extractor->feature == RDX_FEATURE_HASH)
-        rdx_hasher_clear(&extractor->hasher);
+        rdx_slice_hasher_clear(&extractor->hasher);
     if (extractor->resizer.buffer != NULL)
         rdx_resizer_clear(&extractor->resizer);
     redux_tensor_release(&extractor->windowed);
@@ -71,9 +71,8 @@ static redux_status finish(rdx_extractor *extractor, void *item, int64_t height,
     redux_tensor vector;
     switch (extractor->feature) {
     case RDX_FEATURE_NONE:
-        return REDUX_OK;
     case RDX_FEATURE_HASH:
-        return rdx_hasher_run_info(&extractor->hasher, item, &extractor->info, image);
+        return REDUX_OK;
     case RDX_FEATURE_DESCRIPTOR:
         RDX_TRY(redux_tensor_borrow(&vector, item, REDUX_FLOAT32, 1, length, NULL));
         return redux_image_descriptor(&vector, extractor->context, image);
@@ -93,17 +92,15 @@ static redux_status finish(rdx_extractor *extractor, void *item, int64_t height,
     return REDUX_OK;
 }
 
-redux_status rdx_extract(rdx_extractor *extractor, void *item, const redux_volume *volume,
-                         const redux_volume_info *info, int64_t slice, int64_t height,
-                         int64_t width, bool may_resize, bool *ragged)
+redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_slice_place *place,
+                         int64_t height, int64_t width, bool may_resize, bool *ragged)
 {
     redux_context *context = extractor->context;
-    const bool as_stored = extractor->feature == RDX_FEATURE_HASH &&
-                           extractor->options->profile == REDUX_PROFILE_PAPER_HASH;
+    const redux_volume_info *info = place->info;
     redux_tensor pixels;
-    redux_status status = as_stored ? redux_volume_slice_oriented(&pixels, context, volume, slice,
-                                                                  REDUX_ORIENTATION_STORED)
-                                    : redux_volume_slice(&pixels, context, volume, slice);
+    if (extractor->feature == RDX_FEATURE_HASH)
+        return rdx_slice_hasher_run(&extractor->hasher, item, &extractor->info, place);
+    redux_status status = redux_volume_slice(&pixels, context, place->volume, place->slice);
     if (status != REDUX_OK || extractor->feature == RDX_FEATURE_NONE) {
         if (status == REDUX_OK)
             redux_tensor_release(&pixels);

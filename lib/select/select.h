@@ -23,7 +23,7 @@
 #include <redux/exemplars.h>
 #include <redux/reduce.h>
 #include "image/image.h"
-#include "metric/hash.h"
+#include "metric/hash_slice.h"
 #include "metric/metric.h"
 
 #define RDX_DESCRIPTOR_LENGTH ((int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)
@@ -100,7 +100,7 @@ typedef struct rdx_extractor {
     redux_context *context;
     const redux_reduce_options *options;
     rdx_feature feature;
-    rdx_hasher hasher;
+    rdx_slice_hasher hasher;
     redux_hash_info info; /* of the last code */
     rdx_resizer resizer;
     redux_tensor windowed;
@@ -112,12 +112,10 @@ redux_hash_options rdx_hash_options_of(const redux_reduce_options *options);
 redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context,
                                 const redux_reduce_options *options, rdx_feature feature);
 void rdx_extractor_clear(rdx_extractor *extractor);
-/* Slice `slice` of an open volume into `item`. RDX_FEATURE_IMAGE: [height, width] of the window's
- * dtype: the slice itself if it has that shape, resized to it if `resize`; else *ragged is set and
- * nothing written. */
-redux_status rdx_extract(rdx_extractor *extractor, void *item, const redux_volume *volume,
-                         const redux_volume_info *info, int64_t slice, int64_t height,
-                         int64_t width, bool resize, bool *ragged);
+/* A slice into `item`. RDX_FEATURE_IMAGE: [height, width] of the window's dtype: the slice itself
+ * if it has that shape, resized to it if `resize`; else *ragged is set and nothing written. */
+redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_slice_place *place,
+                         int64_t height, int64_t width, bool resize, bool *ragged);
 
 /* ---- strategies.c ---- */
 

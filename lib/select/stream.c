@@ -153,18 +153,18 @@ static redux_status side_init(side *s, const rdx_stream *stream, bool reads)
     return status;
 }
 
-static redux_status side_extract(side *s, redux_row *rows, const redux_volume *volume,
-                                 const redux_volume_info *info, int64_t slice, int64_t row)
+static redux_status side_extract(side *s, redux_row *row, int64_t number,
+                                 const rdx_slice_place *place)
 {
     redux_status status = REDUX_OK;
     for (int i = 0; i < s->count && status == REDUX_OK; i++) {
         const redux_tensor *cache = &s->stages[i]->cache;
         char *item = cache->data;
         if (item != NULL)
-            item += (size_t)(row * cache->strides[0]) * redux_dtype_size(cache->dtype);
-        status = rdx_extract(&s->extractors[i], item, volume, info, slice, 0, 0, false, NULL);
+            item += (size_t)(number * cache->strides[0]) * redux_dtype_size(cache->dtype);
+        status = rdx_extract(&s->extractors[i], item, place, 0, 0, false, NULL);
         if (s->extractors[i].feature == RDX_FEATURE_HASH)
-            rows[row].flat = (s->extractors[i].info.flags & REDUX_HASH_FLAT) != 0;
+            row->flat = (s->extractors[i].info.flags & REDUX_HASH_FLAT) != 0;
     }
     return status;
 }
@@ -185,9 +185,10 @@ static redux_status read_slice(const read_job *job, side *features, int64_t slic
     const char *source = NULL;
     int64_t number = 0;
     redux_status status = REDUX_OK;
+    const rdx_slice_place place = {stream->reduction->dataset, job->index, job->volume, job->info,
+                                   slice};
     if (!stream->reduction->rows[row].skipped)
-        status =
-            side_extract(features, stream->reduction->rows, job->volume, job->info, slice, row);
+        status = side_extract(features, &stream->reduction->rows[row], row, &place);
     if (status != REDUX_OK) {
         redux_dataset_slice_name(&source, &number, stream->reduction->dataset, job->index, slice);
         status = skip_rows(stream, status, row, 1, source);
@@ -341,15 +342,17 @@ typedef struct image_job {
 static redux_status extract_image(const image_job *job, rdx_extractor *extractor, side *features,
                                   int64_t i, bool *ragged)
 {
+    const redux_reduction *reduction = job->stream->reduction;
     const redux_tensor *items = job->items;
     const size_t item_bytes = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
-    const int64_t slice = job->stream->reduction->rows[job->rows[i]].slice;
-    RDX_TRY(rdx_extract(extractor, (char *)items->data + (size_t)i * item_bytes, job->volume,
-                        job->info, slice, items->shape[1], items->shape[2], job->resize, ragged));
+    redux_row *row = &reduction->rows[job->rows[i]];
+    const rdx_slice_place place = {reduction->dataset, job->index, job->volume, job->info,
+                                   row->slice};
+    RDX_TRY(rdx_extract(extractor, (char *)items->data + (size_t)i * item_bytes, &place,
+                        items->shape[1], items->shape[2], job->resize, ragged));
     if (job->stream->read)
         return REDUX_OK;
-    return side_extract(features, job->stream->reduction->rows, job->volume, job->info, slice,
-                        job->rows[i]);
+    return side_extract(features, row, job->rows[i], &place);
 }
 
 static redux_status extract_images(int64_t index, void *user)
