@@ -90,6 +90,12 @@ redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
         return redux_metric_new_ssim(out, context, NULL);
     case REDUX_STRATEGY_MI:
         return redux_metric_new_mutual_information(out, context, &histogram);
+    case REDUX_STRATEGY_MATTES:
+        return redux_metric_new_named(out, context, "mattes");
+    case REDUX_STRATEGY_MS_SSIM:
+        return redux_metric_new_named(out, context, "ms-ssim");
+    case REDUX_STRATEGY_PHASE_CORRELATION:
+        return redux_metric_new_named(out, context, "phase-correlation");
     case REDUX_STRATEGY_INFORMATION_GAIN:
         return redux_metric_new_conditional_entropy(out, context, &histogram);
     case REDUX_STRATEGY_COSINE:
