@@ -96,8 +96,8 @@ typedef enum redux_hash_flag {
 /** What is known of one code. */
 typedef struct redux_hash_info {
     /** 0 ... 100: PDQ's measure, sum |int((u - v) * 100 / 255)| / 90 over neighbours of a 64 x 64
-     *  reduction: PDQ's own for PDQ, the area average for all others. PDQ's users discard 49 and
-     *  below. */
+     *  reduction: PDQ's own for PDQ, means of whole pixels for all others. PDQ's users discard 49
+     *  and below. */
     int32_t quality;
     uint32_t flags; /**< of redux_hash_flag */
 } redux_hash_info;

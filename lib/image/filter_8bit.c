@@ -63,17 +63,35 @@ static int64_t mirrored(int64_t i, int64_t length)
     return i;
 }
 
+static uint16_t blurred_at(const uint8_t *in, int64_t x, int64_t width, const uint16_t *weights)
+{
+    uint32_t sum = 0;
+    for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
+        sum += (uint32_t)weights[k] * in[mirrored(x + k - RDX_BLUR_TAPS / 2, width)];
+    return (uint16_t)sum;
+}
+
+static void blur_row(uint16_t *out, const uint8_t *in, int64_t width, const uint16_t *weights)
+{
+    const int64_t reach = RDX_BLUR_TAPS / 2, inner = RDX_MAX(width - reach, reach);
+    for (int64_t x = 0; x < RDX_MIN(reach, width); x++)
+        out[x] = blurred_at(in, x, width, weights);
+    for (int64_t x = reach; x < inner; x++) {
+        uint32_t sum = 0;
+        for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
+            sum += (uint32_t)weights[k] * in[x + k - reach];
+        out[x] = (uint16_t)sum;
+    }
+    for (int64_t x = inner; x < width; x++)
+        out[x] = blurred_at(in, x, width, weights);
+}
+
 void rdx_blur_u8(uint8_t *out, uint16_t *between, const uint8_t *in, int64_t height, int64_t width,
                  const uint16_t weights[RDX_BLUR_TAPS])
 {
     const int64_t reach = RDX_BLUR_TAPS / 2;
     for (int64_t y = 0; y < height; y++)
-        for (int64_t x = 0; x < width; x++) {
-            uint32_t sum = 0;
-            for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
-                sum += (uint32_t)weights[k] * in[y * width + mirrored(x + k - reach, width)];
-            between[y * width + x] = (uint16_t)sum;
-        }
+        blur_row(between + y * width, in + y * width, width, weights);
     for (int64_t y = 0; y < height; y++) {
         const uint16_t *row[RDX_BLUR_TAPS];
         for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)

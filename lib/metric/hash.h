@@ -55,8 +55,8 @@ struct rdx_hasher {
     redux_hash_options options; /* in force: the size is filled in */
     const rdx_hash_method *method;
     int64_t bits, bytes;
-    rdx_resizer resizer, small_resizer; /* of the hash, of its quality */
-    double *table;                      /* the method's: cosines, a kernel */
+    rdx_resizer resizer;
+    double *table; /* the method's: cosines, a kernel */
     void *buffer[RDX_BUFFERS];
     uint64_t buffer_bytes[RDX_BUFFERS];
 };

@@ -75,6 +75,21 @@ redux_status rdx_hash_block_mean(rdx_hasher *hasher, uint8_t *code, redux_hash_i
 
 /* ---- wavelet ---- */
 
+/* The sum of `count` neighbours in a row. */
+static double row_sum(const void *pixels, redux_dtype dtype, int64_t start, int64_t count)
+{
+    double sum = 0;
+    if (dtype == REDUX_UINT8) {
+        uint32_t bytes = 0;
+        for (int64_t i = start; i < start + count; i++)
+            bytes += ((const uint8_t *)pixels)[i];
+        return bytes;
+    }
+    for (int64_t i = start; i < start + count; i++)
+        sum += (double)((const float *)pixels)[i];
+    return sum;
+}
+
 /* Sums of `block` x `block` pixels. */
 static void block_sums(double *sum, const void *pixels, redux_dtype dtype, int64_t size,
                        int64_t block)
@@ -82,10 +97,8 @@ static void block_sums(double *sum, const void *pixels, redux_dtype dtype, int64
     const int64_t width = size * block;
     memset(sum, 0, (size_t)(size * size) * sizeof *sum);
     for (int64_t y = 0; y < width; y++)
-        for (int64_t x = 0; x < width; x++)
-            sum[y / block * size + x / block] +=
-                dtype == REDUX_UINT8 ? (double)((const uint8_t *)pixels)[y * width + x]
-                                     : (double)((const float *)pixels)[y * width + x];
+        for (int64_t x = 0; x < size; x++)
+            sum[y / block * size + x] += row_sum(pixels, dtype, y * width + x * block, block);
 }
 
 /* imagehash: the greatest power of two that fits the shorter side; imagededup: 256. */

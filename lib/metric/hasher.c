@@ -27,8 +27,6 @@ void rdx_hasher_clear(rdx_hasher *hasher)
 {
     if (hasher->resizer.buffer != NULL)
         rdx_resizer_clear(&hasher->resizer);
-    if (hasher->small_resizer.buffer != NULL)
-        rdx_resizer_clear(&hasher->small_resizer);
     for (int i = 0; i < RDX_BUFFERS; i++) {
         rdx_free(hasher->context, hasher->buffer[i]);
         hasher->buffer[i] = NULL;
@@ -53,9 +51,10 @@ redux_status rdx_hasher_buffer(rdx_hasher *hasher, void **out, int which, uint64
 
 /* ---- resizing ---- */
 
-static redux_status resize(rdx_hasher *hasher, rdx_resizer *resizer, void *out,
-                           const rdx_pixels *in, int64_t height, int64_t width, redux_filter filter)
+static redux_status resize(rdx_hasher *hasher, void *out, const rdx_pixels *in, int64_t height,
+                           int64_t width, redux_filter filter)
 {
+    rdx_resizer *resizer = &hasher->resizer;
     if (!rdx_resizer_fits(resizer, in->dtype, in->height, in->width, height, width, filter)) {
         if (resizer->buffer != NULL)
             rdx_resizer_clear(resizer);
@@ -92,8 +91,7 @@ static redux_status resize_colours(rdx_hasher *hasher, uint8_t *out, const rdx_p
     for (int channel = 0; channel < 3; channel++) {
         rdx_pixels plane;
         RDX_TRY(plane_of(hasher, &plane, in, channel));
-        RDX_TRY(resize(hasher, &hasher->resizer, out + channel * height * width, &plane, height,
-                       width, filter));
+        RDX_TRY(resize(hasher, out + channel * height * width, &plane, height, width, filter));
     }
     RDX_TRY(redux_tensor_borrow(&colours, out, REDUX_UINT8, 3, shape, strides));
     RDX_TRY(redux_tensor_borrow(&luma, out, REDUX_UINT8, 2, shape, NULL));
@@ -113,7 +111,7 @@ redux_status rdx_hasher_resize(rdx_hasher *hasher, const void **out, const rdx_p
         return resize_colours(hasher, block, in, height, width, filter);
     if (in->channels == 2)
         RDX_TRY(plane_of(hasher, &grey, in, 0));
-    return resize(hasher, &hasher->resizer, block, &grey, height, width, filter);
+    return resize(hasher, block, &grey, height, width, filter);
 }
 
 redux_status rdx_hasher_values(rdx_hasher *hasher, double **out, const rdx_pixels *in,
@@ -170,18 +168,75 @@ void rdx_hash_judge(redux_hash_info *info, const float *luma)
         info->flags |= REDUX_HASH_FLAT;
 }
 
+/* Cell i of 64 covers these whole pixels of `length`: at least one. */
+static int64_t cell_start(int64_t i, int64_t length)
+{
+    return i * length / PDQ_SIDE;
+}
+
+static int64_t cell_end(int64_t i, int64_t length)
+{
+    return RDX_MAX(cell_start(i + 1, length), cell_start(i, length) + 1);
+}
+
+/* Rows first ... last - 1, added up column by column: 16-bit sums, which hold 257 rows of bytes. */
+#define MOST_ROWS 257
+
+static void add_bytes(uint64_t *cell, uint16_t *sum, const rdx_pixels *in, int64_t first,
+                      int64_t last)
+{
+    memset(sum, 0, (size_t)in->width * sizeof *sum);
+    for (int64_t y = first; y < last; y++) {
+        const uint8_t *row = (const uint8_t *)in->data + y * in->width;
+        for (int64_t x = 0; x < in->width; x++)
+            sum[x] = (uint16_t)(sum[x] + row[x]);
+    }
+    for (int64_t i = 0; i < PDQ_SIDE; i++)
+        for (int64_t x = cell_start(i, in->width); x < cell_end(i, in->width); x++)
+            cell[i] += sum[x];
+}
+
+static void mean_bytes(float *out, uint16_t *sum, const rdx_pixels *in, int64_t first, int64_t last)
+{
+    uint64_t cell[PDQ_SIDE] = {0};
+    for (int64_t y = first; y < last; y += MOST_ROWS)
+        add_bytes(cell, sum, in, y, RDX_MIN(last, y + MOST_ROWS));
+    for (int64_t i = 0; i < PDQ_SIDE; i++) {
+        const int64_t columns = cell_end(i, in->width) - cell_start(i, in->width);
+        out[i] = (float)((double)cell[i] / (double)(columns * (last - first)));
+    }
+}
+
+static void mean_floats(float *out, float *sum, const rdx_pixels *in, int64_t first, int64_t last)
+{
+    memset(sum, 0, (size_t)in->width * sizeof *sum);
+    for (int64_t y = first; y < last; y++) {
+        const float *row = (const float *)in->data + y * in->width;
+        for (int64_t x = 0; x < in->width; x++)
+            sum[x] += row[x];
+    }
+    for (int64_t i = 0; i < PDQ_SIDE; i++) {
+        const int64_t start = cell_start(i, in->width), end = cell_end(i, in->width);
+        double cell = 0;
+        for (int64_t x = start; x < end; x++)
+            cell += (double)sum[x];
+        out[i] = (float)(cell * 255 / (double)((end - start) * (last - first)));
+    }
+}
+
+/* On the way of every slice that is reduced: a pass over the pixels, and little more. */
 static redux_status judge(rdx_hasher *hasher, redux_hash_info *info, const rdx_pixels *grey)
 {
-    const uint64_t count = (uint64_t)PDQ_SIDE * PDQ_SIDE;
-    void *small, *wide;
-    RDX_TRY(rdx_hasher_buffer(hasher, &small, RDX_RESIZED, count, sizeof(float)));
-    RDX_TRY(rdx_hasher_buffer(hasher, &wide, RDX_VALUES, count, sizeof(float)));
-    RDX_TRY(
-        resize(hasher, &hasher->small_resizer, small, grey, PDQ_SIDE, PDQ_SIDE, REDUX_FILTER_AREA));
-    float *luma = wide;
-    for (uint64_t i = 0; i < count; i++)
-        luma[i] = grey->dtype == REDUX_UINT8 ? (float)((const uint8_t *)small)[i]
-                                             : ((const float *)small)[i] * 255;
+    float luma[PDQ_SIDE * PDQ_SIDE];
+    void *sum;
+    RDX_TRY(rdx_hasher_buffer(hasher, &sum, RDX_WORK, (uint64_t)grey->width, sizeof(float)));
+    for (int64_t i = 0; i < PDQ_SIDE; i++) {
+        const int64_t first = cell_start(i, grey->height), last = cell_end(i, grey->height);
+        if (grey->dtype == REDUX_UINT8)
+            mean_bytes(luma + i * PDQ_SIDE, sum, grey, first, last);
+        else
+            mean_floats(luma + i * PDQ_SIDE, sum, grey, first, last);
+    }
     rdx_hash_judge(info, luma);
     return REDUX_OK;
 }
