@@ -11,8 +11,8 @@
 #include <redux/export.h>
 #include <redux/fftw.h>
 #include <redux/hash.h>
-#include <redux/index.h>
 #include <redux/hash_list.h>
+#include <redux/index.h>
 #include <redux/manifest.h>
 #include <redux/mattes.h>
 #include <redux/metric.h>

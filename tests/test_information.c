@@ -512,16 +512,18 @@ START_TEST(metrics_by_name)
     const redux_tensor b = borrowed(other, REDUX_UINT8, 32, 32);
     redux_metric *metric;
     redux_information all;
-    double ssim, mattes;
+    double ssim, mattes, ms_ssim;
     ck_assert_redux_ok(redux_information_compute(&all, NULL, &a, &b, NULL));
     ck_assert_redux_ok(redux_ssim(&ssim, NULL, &a, &b, NULL));
     ck_assert_redux_ok(redux_mattes(&mattes, NULL, &a, &b, NULL));
+    ck_assert_redux_ok(redux_ms_ssim(&ms_ssim, NULL, &a, &b, NULL));
     const struct {
         const char *name;
         double want;
     } named[] = {{"ssim", ssim},
                  {"mi", all.nmi_arithmetic},
                  {"mattes", mattes},
+                 {"ms-ssim", ms_ssim},
                  {"conditional-entropy", all.b_given_a}};
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         ck_assert_redux_ok(redux_metric_new_named(&metric, NULL, named[i].name));

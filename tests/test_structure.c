@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Transforms, phase correlation, multi-scale SSIM and the SSIM map. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/base.h"
 #include "base/fftw.h"
@@ -165,6 +166,338 @@ START_TEST(fourier_is_unsupported)
 END_TEST
 #endif
 
+/* ---- structural similarity ---- */
+
+#define SLICES "tests/golden/data/slices.npz"
+#define GOLDEN "tests/golden/data/structure.npz"
+
+static const char *const runs[] = {"STS_002", "STS_019"};
+static const char *const dtypes[] = {"u8", "f32"};
+
+static void read_golden(redux_tensor *out, const char *run, const char *dtype, const char *name)
+{
+    char key[100];
+    (void)snprintf(key, sizeof key, "%s/%s/%s", run, dtype, name);
+    ck_assert_redux_ok(redux_npz_read(out, NULL, GOLDEN, key));
+}
+
+/* The slices of a run; floats are sqrt(v / 255) in float32, as slices.as_float. */
+static void slices_of(redux_tensor *out, const char *run, const char *dtype)
+{
+    redux_tensor bytes;
+    ck_assert_redux_ok(redux_npz_read(&bytes, NULL, SLICES, run));
+    if (strcmp(dtype, "u8") == 0) {
+        *out = bytes;
+        return;
+    }
+    ck_assert_redux_ok(redux_tensor_new(out, NULL, REDUX_FLOAT32, 3, bytes.shape));
+    for (int64_t i = 0; i < redux_tensor_elements(&bytes); i++)
+        ((float *)out->data)[i] = sqrtf((float)((const uint8_t *)bytes.data)[i] / 255.0F);
+    redux_tensor_release(&bytes);
+}
+
+static redux_tensor slice_of(const redux_tensor *images, int64_t index)
+{
+    redux_tensor slice;
+    ck_assert_redux_ok(redux_tensor_select(&slice, images, 0, index));
+    return slice;
+}
+
+/* [20:75, 40:101], a view. */
+static redux_tensor crop_of(const redux_tensor *images, int64_t index)
+{
+    redux_tensor rows, crop, slice = slice_of(images, index);
+    ck_assert_redux_ok(redux_tensor_slice(&rows, &slice, 0, 20, 55, 1));
+    ck_assert_redux_ok(redux_tensor_slice(&crop, &rows, 1, 40, 61, 1));
+    redux_tensor_release(&rows);
+    redux_tensor_release(&slice);
+    return crop;
+}
+
+/* The slice turned round by (dy, dx), `times` of it along each side. */
+static redux_tensor turned_of(const redux_tensor *images, int64_t index, int64_t dy, int64_t dx,
+                              int64_t times)
+{
+    redux_tensor out, slice = slice_of(images, index);
+    const int64_t h = slice.shape[0], w = slice.shape[1], shape[] = {h * times, w * times};
+    const size_t size = redux_dtype_size(slice.dtype);
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, slice.dtype, 2, shape));
+    for (int64_t y = 0; y < shape[0]; y++)
+        for (int64_t x = 0; x < shape[1]; x++) {
+            const int64_t from_y = (y - dy + 2 * h) % h, from_x = (x - dx + 2 * w) % w;
+            memcpy((char *)out.data + (size_t)(y * shape[1] + x) * size,
+                   (const char *)slice.data +
+                       (size_t)(from_y * slice.strides[0] + from_x * slice.strides[1]) * size,
+                   size);
+        }
+    redux_tensor_release(&slice);
+    return out;
+}
+
+static redux_tensor map_for(const redux_tensor *image)
+{
+    redux_tensor map;
+    ck_assert_redux_ok(redux_tensor_new(&map, NULL, REDUX_FLOAT32, 2, image->shape));
+    return map;
+}
+
+START_TEST(map_is_scikit_images)
+{
+    for (int d = 0; d < 2; d++) {
+        redux_tensor images, want;
+        double worst = 0;
+        slices_of(&images, "STS_002", dtypes[d]);
+        read_golden(&want, "STS_002", dtypes[d], "map");
+        redux_tensor a = crop_of(&images, 0), b = crop_of(&images, 1), map = map_for(&a);
+        for (int window = 0; window < 2; window++) {
+            redux_ssim_options options = REDUX_SSIM_OPTIONS_INIT;
+            options.window = (redux_ssim_window)window;
+            ck_assert_redux_ok(redux_ssim_map(&map, NULL, &a, &b, &options));
+            for (int64_t i = 0; i < 55 * 61; i++)
+                worst = fmax(worst, fabs((double)((const float *)map.data)[i] -
+                                         (double)((const float *)want.data)[window * 55 * 61 + i]));
+        }
+        ck_assert_double_le(worst, 5e-5); /* seen: 1.3e-5 */
+        redux_tensor_release(&map);
+        redux_tensor_release(&b);
+        redux_tensor_release(&a);
+        redux_tensor_release(&want);
+        redux_tensor_release(&images);
+    }
+}
+END_TEST
+
+/* redux_ssim is the mean of the map's inside; into a transposed map the same. */
+START_TEST(map_and_mean)
+{
+    redux_tensor images;
+    slices_of(&images, "STS_019", "u8");
+    redux_tensor a = slice_of(&images, 0), b = slice_of(&images, 1), map = map_for(&a);
+    redux_tensor same = map_for(&a), across, turned;
+    const int64_t h = a.shape[0], w = a.shape[1], shape[] = {w, h};
+    const int32_t axes[] = {1, 0};
+    ck_assert_redux_ok(redux_tensor_new(&across, NULL, REDUX_FLOAT32, 2, shape));
+    ck_assert_redux_ok(redux_tensor_permute(&turned, &across, axes));
+    ck_assert_redux_ok(redux_ssim_map(&same, NULL, &a, &a, NULL));
+    for (int window = 0; window < 2; window++) {
+        redux_ssim_options options = REDUX_SSIM_OPTIONS_INIT;
+        const int64_t margin = window == 0 ? 5 : 3;
+        double sum = 0, mean;
+        options.window = (redux_ssim_window)window;
+        ck_assert_redux_ok(redux_ssim_map(&map, NULL, &a, &b, &options));
+        ck_assert_redux_ok(redux_ssim_map(&turned, NULL, &a, &b, &options));
+        ck_assert_redux_ok(redux_ssim(&mean, NULL, &a, &b, &options));
+        for (int64_t y = 0; y < h; y++)
+            for (int64_t x = 0; x < w; x++) {
+                const float value = ((const float *)map.data)[y * w + x];
+                ck_assert_float_eq(value, ((const float *)across.data)[x * h + y]);
+                ck_assert_float_eq(((const float *)same.data)[y * w + x], 1);
+                if (y >= margin && y < h - margin && x >= margin && x < w - margin)
+                    sum += (double)value;
+            }
+        sum /= (double)((h - 2 * margin) * (w - 2 * margin));
+        ck_assert_double_le(fabs(sum - mean), 1e-6);
+        ck_assert_double_lt(mean, 0.99);
+    }
+    redux_tensor_release(&turned);
+    redux_tensor_release(&across);
+    redux_tensor_release(&same);
+    redux_tensor_release(&map);
+    redux_tensor_release(&b);
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+
+/* One pixel: mirrored, a constant image; wide ones go through several bands. */
+START_TEST(map_of_any_size)
+{
+    const int64_t sizes[][2] = {{1, 1}, {1, 9}, {4, 2}, {3, 700}, {300, 5}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int64_t h = sizes[s][0], w = sizes[s][1];
+        const int64_t shape[] = {h, w}, wide[] = {h + 10, w + 10};
+        redux_tensor a, b, big[2], map, inside;
+        ck_assert_redux_ok(redux_tensor_new(&a, NULL, REDUX_UINT8, 2, shape));
+        ck_assert_redux_ok(redux_tensor_new(&b, NULL, REDUX_UINT8, 2, shape));
+        for (int64_t i = 0; i < h * w; i++) {
+            ((uint8_t *)a.data)[i] = (uint8_t)(i * 31 % 200);
+            ((uint8_t *)b.data)[i] = (uint8_t)(i * 17 % 256);
+        }
+        map = map_for(&a);
+        ck_assert_redux_ok(redux_ssim_map(&map, NULL, &a, &b, NULL));
+        /* continued by hand, the map's inside is the map of the original */
+        for (int k = 0; k < 2; k++) {
+            const redux_tensor *from = k == 0 ? &a : &b;
+            ck_assert_redux_ok(redux_tensor_new(&big[k], NULL, REDUX_UINT8, 2, wide));
+            for (int64_t y = -5; y < h + 5; y++)
+                for (int64_t x = -5; x < w + 5; x++) {
+                    int64_t fy = y, fx = x;
+                    while (fy < 0 || fy >= h)
+                        fy = fy < 0 ? -1 - fy : 2 * h - 1 - fy;
+                    while (fx < 0 || fx >= w)
+                        fx = fx < 0 ? -1 - fx : 2 * w - 1 - fx;
+                    ((uint8_t *)big[k].data)[(y + 5) * (w + 10) + x + 5] =
+                        ((const uint8_t *)from->data)[fy * w + fx];
+                }
+        }
+        inside = map_for(&big[0]);
+        ck_assert_redux_ok(redux_ssim_map(&inside, NULL, &big[0], &big[1], NULL));
+        for (int64_t y = 0; y < h; y++)
+            for (int64_t x = 0; x < w; x++)
+                ck_assert_float_eq_tol(((const float *)map.data)[y * w + x],
+                                       ((const float *)inside.data)[(y + 5) * (w + 10) + x + 5],
+                                       1e-5F);
+        redux_tensor_release(&inside);
+        redux_tensor_release(&big[1]);
+        redux_tensor_release(&big[0]);
+        redux_tensor_release(&map);
+        redux_tensor_release(&b);
+        redux_tensor_release(&a);
+    }
+}
+END_TEST
+
+START_TEST(map_refuses)
+{
+    redux_tensor images, wrong;
+    const int64_t shape[] = {5, 5};
+    slices_of(&images, "STS_019", "u8");
+    redux_tensor a = slice_of(&images, 0), crop = crop_of(&images, 0), map = map_for(&a);
+    ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(&map, NULL, &a, &crop, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(&map, NULL, &crop, &crop, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(NULL, NULL, &a, &a, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(&map, NULL, NULL, &a, NULL));
+    ck_assert_redux_ok(redux_tensor_new(&wrong, NULL, REDUX_UINT8, 2, a.shape));
+    ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(&wrong, NULL, &a, &a, NULL));
+    redux_tensor_release(&wrong);
+    ck_assert_redux_ok(redux_tensor_new(&wrong, NULL, REDUX_FLOAT32, 2, shape));
+    ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(&wrong, NULL, &a, &a, NULL));
+    redux_tensor_release(&wrong);
+    redux_tensor_release(&map);
+    redux_tensor_release(&crop);
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+
+/* ---- multi-scale ---- */
+
+static double ms_ssim(const redux_tensor *a, const redux_tensor *b, int32_t scales)
+{
+    redux_ms_ssim_options options = REDUX_MS_SSIM_OPTIONS_INIT;
+    redux_metric *metric;
+    double value = NAN, other = NAN;
+    options.scales = scales;
+    ck_assert_redux_ok(redux_ms_ssim(&value, NULL, a, b, &options));
+    ck_assert_redux_ok(redux_metric_new_ms_ssim(&metric, NULL, &options));
+    ck_assert_int_eq(redux_metric_is_distance(metric), 0);
+    ck_assert_redux_ok(redux_metric_pair(&other, NULL, metric, b, a));
+    ck_assert_double_eq(value, other);
+    redux_metric_free(metric, NULL);
+    return value;
+}
+
+START_TEST(ms_ssim_is_the_reference)
+{
+    const int pairs[4][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 2}};
+    for (int r = 0; r < 2; r++)
+        for (int d = 0; d < 2; d++) {
+            redux_tensor images, want;
+            slices_of(&images, runs[r], dtypes[d]);
+            read_golden(&want, runs[r], dtypes[d], "ms");
+            for (int p = 0; p < 4; p++) {
+                const double *row = (const double *)want.data + p * (int64_t)6;
+                redux_tensor a[3], b[3];
+                a[0] = slice_of(&images, pairs[p][0]);
+                b[0] = slice_of(&images, pairs[p][1]);
+                a[1] = turned_of(&images, pairs[p][0], 0, 0, 2);
+                b[1] = turned_of(&images, pairs[p][1], 0, 0, 2);
+                a[2] = crop_of(&images, pairs[p][0]);
+                b[2] = crop_of(&images, pairs[p][1]);
+                for (int k = 0; k < 3; k++) {
+                    const double value = ms_ssim(&a[k], &b[k], 0);
+                    ck_assert_double_le(fabs(value - row[k]), 5e-6); /* seen: 2e-6 */
+                    if (p == 0)
+                        ck_assert_double_eq(value, 1);
+                }
+                for (int32_t scales = 1; scales < 4; scales++)
+                    ck_assert_double_le(fabs(ms_ssim(&a[0], &b[0], scales) - row[2 + scales]),
+                                        5e-6);
+                for (int k = 0; k < 3; k++) {
+                    redux_tensor_release(&a[k]);
+                    redux_tensor_release(&b[k]);
+                }
+            }
+            redux_tensor_release(&want);
+            redux_tensor_release(&images);
+        }
+}
+END_TEST
+
+/* How many scales an image holds; one scale is SSIM itself. */
+START_TEST(ms_ssim_of_small_images)
+{
+    const struct {
+        int64_t height, width;
+        int32_t scales;
+    } sizes[] = {{1, 1, 1},    {11, 20, 1}, {20, 300, 1},  {21, 21, 2},   {41, 41, 3},
+                 {80, 500, 3}, {81, 81, 4}, {160, 161, 4}, {161, 161, 5}, {400, 161, 5}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        redux_ms_ssim_options options = REDUX_MS_SSIM_OPTIONS_INIT;
+        redux_tensor a, b;
+        const int64_t shape[] = {sizes[s].height, sizes[s].width};
+        double value, exact, one, ssim;
+        ck_assert_redux_ok(redux_tensor_new(&a, NULL, REDUX_UINT8, 2, shape));
+        ck_assert_redux_ok(redux_tensor_new(&b, NULL, REDUX_UINT8, 2, shape));
+        for (int64_t i = 0; i < shape[0] * shape[1]; i++) {
+            ((uint8_t *)a.data)[i] = (uint8_t)(i % shape[1] * 3 % 256);
+            ((uint8_t *)b.data)[i] = (uint8_t)((i % shape[1] * 3 + i % 29) % 256);
+        }
+        ck_assert_redux_ok(redux_ms_ssim(&value, NULL, &a, &b, &options));
+        options.scales = sizes[s].scales;
+        ck_assert_redux_ok(redux_ms_ssim(&exact, NULL, &a, &b, &options));
+        ck_assert_double_eq(value, exact);
+        options.scales = sizes[s].scales + 1;
+        ck_assert_redux(REDUX_E_INVALID, redux_ms_ssim(&exact, NULL, &a, &b, &options));
+        options.scales = 1;
+        ck_assert_redux_ok(redux_ms_ssim(&one, NULL, &a, &b, &options));
+        ck_assert_redux_ok(redux_ssim(&ssim, NULL, &a, &b, NULL));
+        ck_assert_double_eq(one, ssim < 0 ? 0 : ssim);
+        redux_tensor_release(&a);
+        redux_tensor_release(&b);
+    }
+}
+END_TEST
+
+START_TEST(ms_ssim_refuses)
+{
+    redux_ms_ssim_options options = REDUX_MS_SSIM_OPTIONS_INIT;
+    redux_tensor images;
+    double value;
+    slices_of(&images, "STS_019", "f32");
+    redux_tensor a = slice_of(&images, 0), crop = crop_of(&images, 0);
+    ck_assert_redux(REDUX_E_INVALID, redux_ms_ssim(&value, NULL, &a, &crop, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_ms_ssim(NULL, NULL, &a, &a, NULL));
+    const int32_t scales[] = {-1, 6};
+    for (int i = 0; i < 2; i++) {
+        options.scales = scales[i];
+        ck_assert_redux(REDUX_E_INVALID, redux_ms_ssim(&value, NULL, &a, &a, &options));
+    }
+    options.scales = 0;
+    const double ranges[] = {-1, NAN, 1e9, 1e-9};
+    for (int i = 0; i < 4; i++) {
+        options.data_range = ranges[i];
+        ck_assert_redux(REDUX_E_INVALID, redux_ms_ssim(&value, NULL, &a, &a, &options));
+    }
+    ((float *)images.data)[300] = NAN;
+    ck_assert_redux_ok(redux_ms_ssim(&value, NULL, &a, &a, NULL));
+    ck_assert(isnan(value));
+    redux_tensor_release(&crop);
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("structure");
@@ -179,5 +512,15 @@ int main(void)
     tcase_add_test(transforms, fourier_is_unsupported);
 #endif
     suite_add_tcase(suite, transforms);
+    TCase *similarity = tcase_create("similarity");
+    tcase_set_timeout(similarity, 60);
+    tcase_add_test(similarity, map_is_scikit_images);
+    tcase_add_test(similarity, map_and_mean);
+    tcase_add_test(similarity, map_of_any_size);
+    tcase_add_test(similarity, map_refuses);
+    tcase_add_test(similarity, ms_ssim_is_the_reference);
+    tcase_add_test(similarity, ms_ssim_of_small_images);
+    tcase_add_test(similarity, ms_ssim_refuses);
+    suite_add_tcase(suite, similarity);
     return run_suite(suite);
 }

@@ -43,11 +43,15 @@ REDUX_API redux_status redux_metric_new_ssim(redux_metric **out, redux_context *
  *  itself included. */
 REDUX_API redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context);
 
+/** redux_ms_ssim. `options` may be NULL. Since 0.1. */
+REDUX_API redux_status redux_metric_new_ms_ssim(redux_metric **out, redux_context *context,
+                                                const redux_ms_ssim_options *options);
 /** redux_mattes, `a` of a pair (the kept or earlier one) being the fixed image: a similarity, not
  *  symmetric. [N, H, W] uint8 or float32. `options` may be NULL. Since 0.1. */
 REDUX_API redux_status redux_metric_new_mattes(redux_metric **out, redux_context *context,
                                                const redux_mattes_options *options);
-/** A metric of images ([N, H, W] uint8 or float32) by its name, with default options: "ssim", "mi",
+/** A metric of images ([N, H, W] uint8 or float32) by its name, with default options: "ssim",
+ *  "ms-ssim", "mi",
  *  "mattes", "conditional-entropy". Errors: REDUX_E_NOT_FOUND (the message lists the names), and
  * those of the constructor. Since 0.1. */
 REDUX_API redux_status redux_metric_new_named(redux_metric **out, redux_context *context,

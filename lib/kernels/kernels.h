@@ -24,6 +24,7 @@ typedef struct rdx_ssim_window {
                                                       /* a covariance */
     float c1, c2;                                     /* of the index */
     float shift;                                      /* what was subtracted from the pixels */
+    int32_t contrast;                                 /* not 0: the index without its luminance */
 } rdx_ssim_window;
 
 /* One row of an image's means, times the window's total, and variances. */
@@ -79,6 +80,9 @@ typedef struct rdx_kernels {
     void (*ssim_index)(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                        const float *const *rows, int64_t count, int64_t valid,
                        const rdx_ssim_window *window, float *scratch);
+    void (*ssim_map)(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
+                     const float *const *rows, int64_t count, const rdx_ssim_window *window,
+                     float *scratch);
 } rdx_kernels;
 
 extern const rdx_kernels rdx_kernels_portable;

@@ -240,6 +240,8 @@ SSIM_INLINE ssim_vector ssim_index_at(ssim_vector product, ssim_vector mean_a, s
 {
     const ssim_vector covariance =
         ssim_difference(product, mean_a, mean_b, window->total, taps) * window->unbias;
+    if (window->contrast != 0)
+        return (covariance * 2 + window->c2) / (variances + window->c2);
     const ssim_vector a = mean_a * window->scale + window->shift;
     const ssim_vector b = mean_b * window->scale + window->shift;
     return (a * b * 2 + window->c1) * (covariance * 2 + window->c2) /
@@ -293,4 +295,18 @@ static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_
         ssim_index_row(lanes, a, b, scratch, count, valid, window, 7);
     else
         ssim_index_row(lanes, a, b, scratch, count, valid, window, window->columns);
+}
+
+/* The index of each of `count` pixels. `scratch` as ssim_index wants it. */
+static void ssim_map(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
+                     const float *const *rows, int64_t count, const rdx_ssim_window *window,
+                     float *scratch)
+{
+    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    ssim_down_row(scratch, rows, count + SSIM_PAD, own.down, own.rows);
+    for (int64_t x = 0; x < count; x += SSIM_WIDTH)
+        ssim_store(out + x, ssim_index_at(ssim_across(scratch + x, own.across, own.columns),
+                                          ssim_load(a->mean + x), ssim_load(b->mean + x),
+                                          ssim_load(a->variance + x) + ssim_load(b->variance + x),
+                                          &own, own.columns));
 }

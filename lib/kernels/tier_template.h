@@ -22,5 +22,5 @@
         .resize_row_f32 = resize_row_f32, .resize_column_f32 = resize_column_f32,                  \
         .ssim_load_u8 = ssim_load_u8, .ssim_load_f32 = ssim_load_f32,                              \
         .ssim_product_u8 = ssim_product_u8, .ssim_product_f32 = ssim_product_f32,                  \
-        .ssim_moments = ssim_moments, .ssim_index = ssim_index,                                    \
+        .ssim_moments = ssim_moments, .ssim_index = ssim_index, .ssim_map = ssim_map,              \
     }

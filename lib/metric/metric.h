@@ -60,6 +60,7 @@ struct redux_metric {
     const rdx_metric_ops *ops;
     redux_histogram_options histogram;
     redux_ssim_options ssim;
+    redux_ms_ssim_options ms_ssim;
     redux_mattes_options mattes;
     int64_t *xlog2x;            /* mutual information: terms of small counts (kernels/xlog2x.h) */
     rdx_metric_ops own_ops;     /* custom.c, two_stage.c: what `ops` points to */
@@ -69,7 +70,7 @@ struct redux_metric {
 };
 
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
-    rdx_mutual_information_ops, rdx_conditional_entropy_ops, rdx_mattes_ops;
+    rdx_mutual_information_ops, rdx_conditional_entropy_ops, rdx_mattes_ops, rdx_ms_ssim_ops;
 
 /* Checks options against the metric's rules and fills in defaults (NULL: all of them). */
 redux_status rdx_histogram_options(redux_histogram_options *known,

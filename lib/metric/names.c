@@ -8,6 +8,11 @@ static redux_status new_ssim(redux_metric **out, redux_context *context)
     return redux_metric_new_ssim(out, context, NULL);
 }
 
+static redux_status new_ms_ssim(redux_metric **out, redux_context *context)
+{
+    return redux_metric_new_ms_ssim(out, context, NULL);
+}
+
 static redux_status new_mi(redux_metric **out, redux_context *context)
 {
     return redux_metric_new_mutual_information(out, context, NULL);
@@ -28,6 +33,7 @@ static const struct named_metric {
     redux_status (*make)(redux_metric **out, redux_context *context);
 } named[] = {
     {"ssim", new_ssim},
+    {"ms-ssim", new_ms_ssim},
     {"mi", new_mi},
     {"mattes", new_mattes},
     {"conditional-entropy", new_conditional_entropy},

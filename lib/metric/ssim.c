@@ -7,8 +7,7 @@
  * goes through the same kernels row by row and so gets the same bits. */
 #include <math.h>
 #include <string.h>
-#include "kernels/kernels.h"
-#include "metric/metric.h"
+#include "metric/ssim.h"
 
 #define LANES RDX_SSIM_LANES
 #define BAND 256 /* columns */
@@ -27,7 +26,7 @@ redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_option
     return REDUX_OK;
 }
 
-static redux_status check_dtype(redux_dtype dtype)
+redux_status rdx_ssim_check_dtype(redux_dtype dtype)
 {
     if (dtype != REDUX_UINT8 && dtype != REDUX_FLOAT32)
         return rdx_fail(REDUX_E_INVALID, "ssim: the image is %s, not uint8 or float32",
@@ -86,20 +85,9 @@ static int64_t padded(int64_t count)
     return (count + LANES - 1) / LANES * LANES;
 }
 
-/* Sizes, in floats, of rows and planes. */
-typedef struct ssim_plan {
-    rdx_ssim_window window;
-    redux_dtype dtype;
-    int64_t width, height;             /* of the image */
-    int64_t valid_width, valid_height; /* of the pixels whose window lies inside */
-    int64_t moments;                   /* means and variances of an item */
-    int64_t band_row;                  /* a row of a band, with what its windows reach beyond */
-    int64_t ring;                      /* as many of them as the window is high */
-} ssim_plan;
-
-static ssim_plan plan_of(const redux_ssim_options *options, const rdx_layout *layout)
+rdx_ssim_plan rdx_ssim_plan_of(const redux_ssim_options *options, const rdx_layout *layout)
 {
-    ssim_plan plan = {.window = window_of(options, layout)};
+    rdx_ssim_plan plan = {.window = window_of(options, layout)};
     plan.dtype = layout->dtype;
     plan.width = layout->width;
     plan.height = layout->height;
@@ -122,7 +110,7 @@ typedef struct ssim_band {
     int64_t pixels;       /* columns of the image that they need, and more where there are */
 } ssim_band;
 
-static ssim_band band_at(const ssim_plan *plan, int64_t first)
+static ssim_band band_at(const rdx_ssim_plan *plan, int64_t first)
 {
     const int64_t valid = RDX_MIN(plan->valid_width - first, BAND);
     const int64_t count = padded(valid);
@@ -130,8 +118,8 @@ static ssim_band band_at(const ssim_plan *plan, int64_t first)
 }
 
 /* The band's part of row y as floats about 0; the padding of `out` is left alone. */
-static void load_row(const ssim_plan *plan, const ssim_band *band, const void *pixels, int64_t y,
-                     float *out)
+static void load_row(const rdx_ssim_plan *plan, const ssim_band *band, const void *pixels,
+                     int64_t y, float *out)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     const int64_t start = y * plan->width + band->first;
@@ -144,8 +132,8 @@ static void load_row(const ssim_plan *plan, const ssim_band *band, const void *p
 }
 
 /* The band's part of row y of the product. */
-static void load_product(const ssim_plan *plan, const ssim_band *band, const void *a, const void *b,
-                         int64_t y, float *out)
+static void load_product(const rdx_ssim_plan *plan, const ssim_band *band, const void *a,
+                         const void *b, int64_t y, float *out)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     const int64_t start = y * plan->width + band->first;
@@ -158,7 +146,7 @@ static void load_product(const ssim_plan *plan, const ssim_band *band, const voi
 }
 
 /* The mean of the index, of which the lanes hold the sum. */
-static double mean_of(const ssim_plan *plan, const double *lanes)
+static double mean_of(const rdx_ssim_plan *plan, const double *lanes)
 {
     double sum = 0;
     for (int k = 0; k < LANES; k++)
@@ -173,14 +161,14 @@ typedef struct ssim_ring {
 } ssim_ring;
 
 /* An empty ring at `floats`: the padding of its rows is 0. */
-static ssim_ring ring_open(const ssim_plan *plan, float *floats)
+static ssim_ring ring_open(const rdx_ssim_plan *plan, float *floats)
 {
     memset(floats, 0, (size_t)plan->ring * sizeof *floats);
     return (ssim_ring){.rows = floats};
 }
 
 /* Where row y goes. */
-static float *ring_next(ssim_ring *ring, const ssim_plan *plan, int64_t y)
+static float *ring_next(ssim_ring *ring, const rdx_ssim_plan *plan, int64_t y)
 {
     const int32_t rows = plan->window.rows;
     const int32_t slot = (int32_t)(y % rows);
@@ -195,17 +183,17 @@ static float *ring_next(ssim_ring *ring, const ssim_plan *plan, int64_t y)
 
 /* Prepared form: for each band, for each row, means and variances; then the pixels. */
 
-static int64_t moments_at(const ssim_plan *plan, const ssim_band *band, int64_t row)
+static int64_t moments_at(const rdx_ssim_plan *plan, const ssim_band *band, int64_t row)
 {
     return 2 * (band->first * plan->valid_height + row * band->count);
 }
 
-static size_t pixel_bytes(const ssim_plan *plan)
+static size_t pixel_bytes(const rdx_ssim_plan *plan)
 {
     return (size_t)(plan->width * plan->height) * redux_dtype_size(plan->dtype);
 }
 
-static redux_status check_size(const rdx_layout *layout)
+redux_status rdx_ssim_check_size(const rdx_layout *layout)
 {
     /* Three planes and their padding stay far below 2^63 bytes. */
     if (layout->height > INT32_MAX || layout->width > INT32_MAX ||
@@ -215,19 +203,28 @@ static redux_status check_size(const rdx_layout *layout)
     return REDUX_OK;
 }
 
+size_t rdx_ssim_item_bytes(const rdx_ssim_plan *plan)
+{
+    return (size_t)plan->moments * sizeof(float) + (pixel_bytes(plan) + 63) / 64 * 64;
+}
+
+/* A ring, two rows for the kernels. */
+size_t rdx_ssim_scratch_bytes(const rdx_ssim_plan *plan)
+{
+    return (size_t)(2 * plan->band_row + plan->ring) * sizeof(float);
+}
+
 static redux_status ssim_layout(const redux_metric *metric, rdx_layout *layout)
 {
-    ssim_plan plan;
-    RDX_TRY(check_dtype(layout->dtype));
-    RDX_TRY(check_size(layout));
-    plan = plan_of(&metric->ssim, layout);
-    layout->item_bytes = (size_t)plan.moments * sizeof(float) + (pixel_bytes(&plan) + 63) / 64 * 64;
-    /* a ring, two rows for the kernels */
-    layout->scratch_bytes = (size_t)(2 * plan.band_row + plan.ring) * sizeof(float);
+    RDX_TRY(rdx_ssim_check_dtype(layout->dtype));
+    RDX_TRY(rdx_ssim_check_size(layout));
+    const rdx_ssim_plan plan = rdx_ssim_plan_of(&metric->ssim, layout);
+    layout->item_bytes = rdx_ssim_item_bytes(&plan);
+    layout->scratch_bytes = rdx_ssim_scratch_bytes(&plan);
     return REDUX_OK;
 }
 
-static void prepare_band(const ssim_plan *plan, const ssim_band *band, const void *item,
+static void prepare_band(const rdx_ssim_plan *plan, const ssim_band *band, const void *item,
                          float *moments, float *scratch)
 {
     ssim_ring ring = ring_open(plan, scratch + 2 * plan->band_row);
@@ -241,19 +238,24 @@ static void prepare_band(const ssim_plan *plan, const ssim_band *band, const voi
     }
 }
 
-static void ssim_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
-                         void *prepared, void *scratch)
+void rdx_ssim_prepare(const rdx_ssim_plan *plan, const void *item, void *prepared, void *scratch)
 {
-    const ssim_plan plan = plan_of(&metric->ssim, layout);
-    const size_t bytes = pixel_bytes(&plan);
+    const size_t bytes = pixel_bytes(plan);
     float *moments = prepared;
-    uint8_t *pixels = (uint8_t *)(moments + plan.moments);
-    for (int64_t x = 0; x < plan.valid_width; x += BAND) {
-        const ssim_band band = band_at(&plan, x);
-        prepare_band(&plan, &band, item, moments, scratch);
+    uint8_t *pixels = (uint8_t *)(moments + plan->moments);
+    for (int64_t x = 0; x < plan->valid_width; x += BAND) {
+        const ssim_band band = band_at(plan, x);
+        prepare_band(plan, &band, item, moments, scratch);
     }
     memcpy(pixels, item, bytes);
     memset(pixels + bytes, 0, (bytes + 63) / 64 * 64 - bytes);
+}
+
+static void ssim_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
+                         void *prepared, void *scratch)
+{
+    const rdx_ssim_plan plan = rdx_ssim_plan_of(&metric->ssim, layout);
+    rdx_ssim_prepare(&plan, item, prepared, scratch);
 }
 
 /* A prepared item. */
@@ -262,13 +264,13 @@ typedef struct ssim_item {
     const void *pixels;
 } ssim_item;
 
-static ssim_item item_at(const ssim_plan *plan, const void *prepared)
+static ssim_item item_at(const rdx_ssim_plan *plan, const void *prepared)
 {
     const float *moments = prepared;
     return (ssim_item){moments, moments + plan->moments};
 }
 
-static void score_band(const ssim_plan *plan, const ssim_band *band, const ssim_item *a,
+static void score_band(const rdx_ssim_plan *plan, const ssim_band *band, const ssim_item *a,
                        const ssim_item *b, double *lanes, float *scratch)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
@@ -286,17 +288,22 @@ static void score_band(const ssim_plan *plan, const ssim_band *band, const ssim_
     }
 }
 
+double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, void *scratch)
+{
+    const ssim_item one = item_at(plan, a), other = item_at(plan, b);
+    double lanes[LANES] = {0};
+    for (int64_t x = 0; x < plan->valid_width; x += BAND) {
+        const ssim_band band = band_at(plan, x);
+        score_band(plan, &band, &one, &other, lanes, scratch);
+    }
+    return mean_of(plan, lanes);
+}
+
 static double ssim_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
                          const void *b, void *scratch)
 {
-    const ssim_plan plan = plan_of(&metric->ssim, layout);
-    const ssim_item one = item_at(&plan, a), other = item_at(&plan, b);
-    double lanes[LANES] = {0};
-    for (int64_t x = 0; x < plan.valid_width; x += BAND) {
-        const ssim_band band = band_at(&plan, x);
-        score_band(&plan, &band, &one, &other, lanes, scratch);
-    }
-    return mean_of(&plan, lanes);
+    const rdx_ssim_plan plan = rdx_ssim_plan_of(&metric->ssim, layout);
+    return rdx_ssim_score(&plan, a, b, scratch);
 }
 
 const rdx_metric_ops rdx_ssim_ops = {
@@ -310,20 +317,22 @@ const rdx_metric_ops rdx_ssim_ops = {
 
 /* ---- one pair ---- */
 
-/* Four rows of moments, two rows for the kernels, three rings. */
-static uint64_t pair_floats(const ssim_plan *plan)
+/* Five rows of moments and indices, two rows for the kernels, three rings. */
+static uint64_t pair_floats(const rdx_ssim_plan *plan)
 {
-    return (uint64_t)(6 * plan->band_row + 3 * plan->ring);
+    return (uint64_t)(7 * plan->band_row + 3 * plan->ring);
 }
 
-/* prepare, prepare, score, in step. */
-static void pair_band(const ssim_plan *plan, const ssim_band *band, const void *pixels_a,
-                      const void *pixels_b, double *lanes, float *scratch)
+/* prepare, prepare, score, in step. The indices are added to `lanes`, or go to `map`
+ * [valid_height, valid_width] where it is not NULL. */
+static void pair_band(const rdx_ssim_plan *plan, const ssim_band *band, const void *pixels_a,
+                      const void *pixels_b, double *lanes, float *map, float *scratch)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     float *mean_a = scratch, *variance_a = mean_a + plan->band_row;
     float *mean_b = variance_a + plan->band_row, *variance_b = mean_b + plan->band_row;
-    float *work = variance_b + plan->band_row, *rings = work + 2 * plan->band_row;
+    float *index = variance_b + plan->band_row, *work = index + plan->band_row;
+    float *rings = work + 2 * plan->band_row;
     ssim_ring a = ring_open(plan, rings), b = ring_open(plan, rings + plan->ring);
     ssim_ring products = ring_open(plan, rings + 2 * plan->ring);
     const rdx_ssim_moments moments_a = {mean_a, variance_a}, moments_b = {mean_b, variance_b};
@@ -335,26 +344,46 @@ static void pair_band(const ssim_plan *plan, const ssim_band *band, const void *
             continue;
         kernels->ssim_moments(mean_a, variance_a, a.window, band->count, &plan->window, work);
         kernels->ssim_moments(mean_b, variance_b, b.window, band->count, &plan->window, work);
-        kernels->ssim_index(lanes, &moments_a, &moments_b, products.window, band->count,
-                            band->valid, &plan->window, work);
+        if (map == NULL) {
+            kernels->ssim_index(lanes, &moments_a, &moments_b, products.window, band->count,
+                                band->valid, &plan->window, work);
+            continue;
+        }
+        kernels->ssim_map(index, &moments_a, &moments_b, products.window, band->count,
+                          &plan->window, work);
+        memcpy(map + (y + 1 - plan->window.rows) * plan->valid_width + band->first, index,
+               (size_t)band->valid * sizeof *map);
     }
 }
 
-static double pair_score(const ssim_plan *plan, const void *pixels_a, const void *pixels_b,
+static double pair_score(const rdx_ssim_plan *plan, const void *pixels_a, const void *pixels_b,
                          float *scratch)
 {
     double lanes[LANES] = {0};
     for (int64_t x = 0; x < plan->valid_width; x += BAND) {
         const ssim_band band = band_at(plan, x);
-        pair_band(plan, &band, pixels_a, pixels_b, lanes, scratch);
+        pair_band(plan, &band, pixels_a, pixels_b, lanes, NULL, scratch);
     }
     return mean_of(plan, lanes);
 }
 
-static redux_status check_images(const redux_tensor *a, const redux_tensor *b, rdx_layout *layout)
+redux_status rdx_ssim_map(redux_context *context, const rdx_ssim_plan *plan, const void *a,
+                          const void *b, float *map)
+{
+    void *scratch;
+    RDX_TRY(rdx_alloc(context, &scratch, pair_floats(plan), sizeof(float)));
+    for (int64_t x = 0; x < plan->valid_width; x += BAND) {
+        const ssim_band band = band_at(plan, x);
+        pair_band(plan, &band, a, b, NULL, map, scratch);
+    }
+    rdx_free(context, scratch);
+    return REDUX_OK;
+}
+
+redux_status rdx_ssim_check_images(const redux_tensor *a, const redux_tensor *b, rdx_layout *layout)
 {
     RDX_TRY(rdx_tensor_check(a, 2, 0, "a"));
-    RDX_TRY(check_dtype(a->dtype));
+    RDX_TRY(rdx_ssim_check_dtype(a->dtype));
     RDX_TRY(rdx_tensor_check(b, 2, a->dtype, "b"));
     if (a->shape[0] != b->shape[0] || a->shape[1] != b->shape[1])
         return rdx_fail(REDUX_E_INVALID, "ssim: images of %lld x %lld and %lld x %lld",
@@ -365,7 +394,7 @@ static redux_status check_images(const redux_tensor *a, const redux_tensor *b, r
     layout->dtype = a->dtype;
     layout->height = a->shape[0];
     layout->width = a->shape[1];
-    return check_size(layout);
+    return rdx_ssim_check_size(layout);
 }
 
 redux_status redux_ssim(double *out, redux_context *context, const redux_tensor *a,
@@ -378,8 +407,8 @@ redux_status redux_ssim(double *out, redux_context *context, const redux_tensor 
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_ssim: out is NULL");
     RDX_TRY(rdx_ssim_options(&known, options));
-    RDX_TRY(check_images(a, b, &layout));
-    const ssim_plan plan = plan_of(&known, &layout);
+    RDX_TRY(rdx_ssim_check_images(a, b, &layout));
+    const rdx_ssim_plan plan = rdx_ssim_plan_of(&known, &layout);
     RDX_TRY(redux_tensor_contiguous(&first, context, a, a->dtype));
     redux_status status = redux_tensor_contiguous(&second, context, b, b->dtype);
     if (status == REDUX_OK) {
