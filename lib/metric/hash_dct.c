@@ -25,9 +25,9 @@ redux_status rdx_dct_plan(double **cosines, redux_context *context, int32_t leng
         int32_t step = 1;
         while (k % (2 * step) == 0 && length / step % 2 == 0)
             step *= 2;
-        const int32_t folded = length / step;
+        const int32_t folded = length / step, odd = k / step;
         for (int32_t n = 0; n < (folded % 2 == 0 ? folded / 2 : folded); n++)
-            (*cosines)[k * row + n] = cos(pi * (k / step) * (2 * n + 1) / (2 * folded));
+            (*cosines)[k * row + n] = cos(pi * odd * (2 * n + 1) / (2 * folded));
     }
     return REDUX_OK;
 }
@@ -43,6 +43,8 @@ void rdx_dct_line(double *out, const double *in, int64_t stride, const double *c
     for (; step < count && length % 2 == 0; step *= 2) {
         const int32_t half = length / 2;
         for (int32_t n = 0; n < half; n++) {
+            /* The analyser does not follow that all `length` values were set above.
+             * NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
             difference[n] = line[n] - line[length - 1 - n];
             line[n] += line[length - 1 - n];
         }

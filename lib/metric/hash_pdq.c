@@ -31,17 +31,17 @@ static void luma_of(float *luma, const rdx_pixels *in)
 
 /* ---- the box filter: running sums over a window that is cut off at both ends ---- */
 
+/* `before` values are added ahead of the first output. */
 typedef struct box {
-    int64_t length, window, before, grow, slide; /* before: values ahead of the first output */
+    int64_t before, grow,
+        slide; /* outputs of a growing, a whole and (before again) a shrinking window */
 } box;
 
 static box box_of(int64_t length)
 {
-    box b = {.length = length};
-    b.window = (length + 2 * SIDE - 1) / (2 * SIDE);
-    b.before = (b.window + 2) / 2 - 1;
-    b.grow = b.window - b.before;
-    b.slide = length - b.window;
+    const int64_t window = (length + 2 * SIDE - 1) / (2 * SIDE);
+    const int64_t before = (window + 2) / 2 - 1;
+    const box b = {before, window - before, length - window};
     return b;
 }
 
