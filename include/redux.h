@@ -20,11 +20,13 @@
 #include <redux/random.h>
 #include <redux/reduce.h>
 #include <redux/resize.h>
+#include <redux/safetensors.h>
 #include <redux/ssim.h>
 #include <redux/status.h>
 #include <redux/tensor.h>
 #include <redux/version.h>
 #include <redux/volume.h>
+#include <redux/volume_hash.h>
 #include <redux/window.h>
 
 #endif
