@@ -192,13 +192,31 @@ static int run_decode(const settings *s, redux_context *context)
     return code;
 }
 
+/* Codes of flat slices are alike without their slices being so: that is said. */
+static void warn_of_flat(const redux_hash_list *list)
+{
+    const int64_t count = redux_hash_list_count(list);
+    int64_t flat = 0;
+    for (int64_t i = 0; i < count; i++) {
+        redux_hash_item item;
+        if (redux_hash_list_get(&item, list, i) == REDUX_OK &&
+            (item.info.flags & REDUX_HASH_FLAT) != 0)
+            flat++;
+    }
+    if (flat > 0)
+        fprintf(stderr,
+                "%s: %lld of %lld slices are flat or nearly so: their hashes say nothing "
+                "(--quality tells which)\n",
+                program_name, (long long)flat, (long long)count);
+}
+
 static int run_hash(const settings *s, redux_context *context, const char *const *inputs, int count)
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     redux_dataset *dataset = NULL;
     redux_hash_list *list = NULL;
     int code = EXIT_OK;
-    const bool info = s->quality || s->format == REDUX_HASH_LIST_BINARY;
+    const bool info = s->quality || s->format == REDUX_HASH_LIST_BINARY || !s->quiet;
     if (s->hash.profile == REDUX_PROFILE_PAPER_HASH)
         options.orientation = REDUX_ORIENTATION_STORED;
     progress_label("hashing");
@@ -208,6 +226,8 @@ static int run_hash(const settings *s, redux_context *context, const char *const
         code = data_error();
     } else {
         progress_label(NULL);
+        if (!s->quiet && !s->quality)
+            warn_of_flat(list);
         code = print_list(s, context, list);
     }
     redux_hash_list_free(list, context);

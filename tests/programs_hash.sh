@@ -70,6 +70,13 @@ check "CSV is the same" test "$(tail -n +2 "$work/q.csv" | sed 's/,$/,-/' | tr ,
 check "JSON has every slice" test "$(grep -c '"hash":"[0-9a-f]\{64\}"' "$work/q.json")" = 47
 check "3 threads, same bytes" same "$work/q.txt" "$hash" --quiet --hash pdq --quality --threads 3 "$scan"
 
+check "flat pictures are flagged" test "$("$hash" --quiet --quality --hash pdq "$pictures:flat" |
+    cut -f4-)" = "$(printf '0\tflat')"
+check "... and told of" exits 0 "1 of 1 slices are flat" "$hash" "$pictures:flat"
+check "... but not when quiet" test -z "$("$hash" --quiet "$pictures:flat" 2>&1 >/dev/null)"
+check "others are not" exits 0 "" "$hash" "$pictures:waves"
+check "... and nothing is said" test ! -s "$work/err"
+
 # ---- the binary form ----
 check "--format binary" exits 0 "" "$hash" --quiet --hash pdq --format binary --out "$work/q.rdx" "$scan"
 check "--decode" same "$work/q.txt" "$hash" --decode "$work/q.rdx" --quality

@@ -388,6 +388,73 @@ START_TEST(batches_and_views)
 }
 END_TEST
 
+/* Memory that runs out at the n-th block: told, nothing leaks, and the next try succeeds. */
+typedef struct scarce {
+    int left, live;
+} scarce;
+
+static void *allocate_some(size_t size, size_t alignment, void *user)
+{
+    scarce *memory = user;
+    if (memory->left-- <= 0)
+        return NULL;
+    void *block = NULL;
+    ck_assert_int_eq(posix_memalign(&block, alignment, size), 0);
+    memory->live++;
+    return block;
+}
+
+static void release_some(void *pointer, void *user)
+{
+    ((scarce *)user)->live--;
+    free(pointer);
+}
+
+START_TEST(memory_may_run_out)
+{
+    static const char *const pairs[][2] = {
+        {"imagehash", "dct"},    {"imagehash", "dct-simple"},  {"imagehash", "wavelet"},
+        {"imagehash", "colour"}, {"imagededup", "average"},    {"pdq", "pdq"},
+        {"opencv", "dct"},       {"blockhash", "blockhash"},   {"opencv", "marr-hildreth"},
+        {"hu", "block-mean-0"},  {"opencv", "radial-variance"}};
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *context;
+    redux_tensor picture, slice;
+    redux_hash_info info;
+    uint8_t code[MOST_BYTES];
+    scarce memory = {1000, 0};
+    options.allocate = allocate_some;
+    options.deallocate = release_some;
+    options.allocator_user = &memory;
+    golden(&picture, "rainbow");
+    golden(&slice, "hu");
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    const int before = memory.live;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        redux_hash_options hash = options_of(pairs[i][0], pairs[i][1], "0");
+        redux_status status = REDUX_E_NO_MEMORY;
+        int tries = 0;
+        ck_assert_redux_ok(redux_window_parse(&hash.window, "lung"));
+        for (; status == REDUX_E_NO_MEMORY; tries++) {
+            const int64_t shape[] = {redux_hash_bytes(&hash)};
+            redux_tensor out;
+            redux_tensor_borrow(&out, code, REDUX_UINT8, 1, shape, NULL);
+            memory.left = tries;
+            status = hash.profile == REDUX_PROFILE_HU
+                         ? redux_hash_compute_info(&out, &info, context, &slice, &hash)
+                         : redux_hash_picture(code, &info, context, &picture, &hash);
+            ck_assert_int_eq(memory.live, before);
+        }
+        ck_assert_redux(REDUX_OK, status);
+        ck_assert_int_gt(tries, 1);
+    }
+    memory.left = 1000;
+    redux_context_free(context);
+    redux_tensor_release(&picture);
+    redux_tensor_release(&slice);
+}
+END_TEST
+
 /* ---- what is allowed ---- */
 
 static const char *const hash_names[] = {
@@ -567,6 +634,7 @@ int main(void)
     tcase_add_test(tests, wavelet_ties_follow_the_rule);
     tcase_add_test(tests, eight_bit_hashes_round_floats);
     tcase_add_test(tests, batches_and_views);
+    tcase_add_test(tests, memory_may_run_out);
     tcase_add_test(tests, profiles_have_their_hashes);
     tcase_add_test(tests, sizes_have_their_ranges);
     tcase_add_test(tests, flat_dct_of_every_size);

@@ -98,7 +98,7 @@ redux_status redux_hash_parse_hex(uint8_t *code, const char *text,
         return rdx_fail(REDUX_E_INVALID, "redux_hash_parse_hex: an argument is NULL");
     RDX_TRY(layout_of(&shape, options));
     RDX_TRY(read_digits(digits, shape.digits, text));
-    const unsigned unused = shape.pad > 0 ? digits[0] >> (8 - shape.pad) : 0;
+    const int unused = shape.pad > 0 ? digits[0] >> (8 - shape.pad) : 0;
     if (unused != 0)
         return rdx_fail(REDUX_E_FORMAT, "'%.1100s' is more than %lld bits", text,
                         (long long)shape.bits);
