@@ -111,10 +111,17 @@ typedef struct others {
     redux_dataset *against;
 } others;
 
-static bool ends_with(const char *text, const char *ending)
+/* Told by how it begins: a manifest may have any name. */
+static bool is_manifest(const char *path)
 {
-    const size_t length = strlen(text), end = strlen(ending);
-    return length >= end && strcmp(text + length - end, ending) == 0;
+    static const char beginning[] = "source,slice,kept,";
+    char text[sizeof beginning] = "";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    const size_t count = fread(text, 1, sizeof beginning - 1, file);
+    fclose(file);
+    return count == sizeof beginning - 1 && strcmp(text, beginning) == 0;
 }
 
 /* A manifest's kept slices, or all of what lies there. */
@@ -124,7 +131,7 @@ static redux_status open_against(others *o, redux_context *context, const settin
     redux_manifest *manifest;
     options.exclude = NULL;
     options.exclude_count = 0;
-    if (!ends_with(s->against, ".csv"))
+    if (!is_manifest(s->against))
         return redux_dataset_open(&o->against, context, &s->against, 1, &options);
     redux_status status = redux_manifest_load(&manifest, context, s->against);
     if (status == REDUX_OK) {

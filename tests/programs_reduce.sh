@@ -57,6 +57,8 @@ against() { # against PATH
 # shellcheck disable=SC2086
 "$reduce" --quiet --manifest "$work/a.csv" $two
 check "--against MANIFEST" against "$work/a.csv"
+cp "$work/a.csv" "$work/a-list"
+check "--against MANIFEST of another name" against "$work/a-list"
 check "--against FILE" against "$ct/STS_002_CT.nii.gz"
 check "--against says how many" exits 0 "are in $work/a.csv already" "$reduce" --against \
     "$work/a.csv" "$ct/STS_002_CT.nii.gz"
