@@ -41,4 +41,21 @@ static inline redux_hash_options options_of(const char *profile, const char *has
     return options;
 }
 
+/* How many lines there are for a name and a hash, and the value of the last one. */
+static inline int64_t golden_code(char *hex, const char *name, const char *profile,
+                                  const char *hash, const char *size)
+{
+    FILE *file = open_lines();
+    golden_line line;
+    int64_t found = 0;
+    while (next_line(file, &line))
+        if (strcmp(line.name, name) == 0 && strcmp(line.profile, profile) == 0 &&
+            strcmp(line.hash, hash) == 0 && strcmp(line.size, size) == 0) {
+            snprintf(hex, 1100, "%s", line.value);
+            found++;
+        }
+    fclose(file);
+    return found;
+}
+
 #endif

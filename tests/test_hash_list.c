@@ -299,22 +299,6 @@ START_TEST(datasets_are_hashed)
 }
 END_TEST
 
-static int64_t golden_code(char *hex, const char *name, const char *profile, const char *hash,
-                           const char *size)
-{
-    FILE *file = open_lines();
-    golden_line line;
-    int64_t found = 0;
-    while (next_line(file, &line))
-        if (strcmp(line.name, name) == 0 && strcmp(line.profile, profile) == 0 &&
-            strcmp(line.hash, hash) == 0 && strcmp(line.size, size) == 0) {
-            snprintf(hex, 1100, "%s", line.value);
-            found++;
-        }
-    fclose(file);
-    return found;
-}
-
 /* Files in colour, with alpha where it counts; a window makes them grey. */
 START_TEST(picture_files_keep_their_colours)
 {

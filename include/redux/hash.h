@@ -159,8 +159,9 @@ REDUX_API redux_status redux_hash_compute_info(const redux_tensor *out, redux_ha
                                                const redux_hash_options *options);
 
 /** Hashes one picture, in colour: [H, W] or [H, W, 1 ... 4] uint8 (grey, grey and alpha, RGB,
- *  RGBA), any strides. Alpha counts for blockhash only. code: redux_hash_bytes(options) bytes;
- *  `info` and `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+ *  RGBA), any strides. Alpha counts for blockhash only; profile hu is REDUX_E_INVALID
+ * (redux_hash_compute takes it). code: redux_hash_bytes(options) bytes; `info` and `options` may be
+ * NULL. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_hash_picture(uint8_t *code, redux_hash_info *info,
                                           redux_context *context, const redux_tensor *picture,
                                           const redux_hash_options *options);

@@ -490,7 +490,11 @@ PUBLISHED = {
         ("wee.jpg", "6227401f601ff4ccafcc9fad4b0d95d371a2eb7265a3285234d228ca94deeb2d"),
         ("bridge-2-rotate-90.jpg", "30a10efd71cc3d429013d48d0ffffc52e34e0e17ada952a9d29685211ea9e5af"),
         ("bridge-3-rotate-180.jpg", "adad5a64b5a142e75b62a09857da895ae63b847fc23794b766b319361bc93188"),
-        ("bridge-4-rotate-270.jpg", "a5f0a457a48995e8c9065c275aaa5498b61ba4bdf8fcf80387c32f8b1bfc4f05"))],
+        ("bridge-4-rotate-270.jpg", "a5f0a457a48995e8c9065c275aaa5498b61ba4bdf8fcf80387c32f8b1bfc4f05"),
+        ("bridge-5-flipx.jpg", "f8f80f31e0f417b20e37f5cd028f980fb36ed02a9662c1e233e64c634e9c64dd"),
+        ("bridge-6-flipy.jpg", "0dad2599b1a1bd1a5362576742da32a5e63b7380c2374b4866b366c91bc9ce77"),
+        ("bridge-7-flip-plus-1.jpg", "f0a5e102f1ccc0bd945308720fff038de34ef1e8ada9a956d2967ade5ea91a50"),
+        ("bridge-8-flip-minus-1.jpg", "a5f05aa8a4896a17c906a2d85aaaab07b61b5b42f8fc07fc87c3d0741bfcb0fa"))],
 }
 
 
@@ -570,6 +574,11 @@ def write(folder, out):
         for window in WINDOWS:
             for (profile, kind, size), expected in hu_values(windowed(arrays["hu"], window)):
                 print(window, profile, kind, size, expected[0], sep="\t", file=text)
+        # Different 16-bit slices, all beyond 255: what imagehash makes of them through Pillow.
+        y, x = np.mgrid[0:64, 0:64]
+        for k, wave in enumerate((x, y, x * y // 64)):
+            deep = Image.fromarray((400 + wave * 3 // 63).astype(np.uint16))
+            print(f"deep-{k}", "pillow-16", "difference", 8, number_hex(ih_difference(deep, 8)), sep="\t", file=text)
         for other in radial:
             value = OPENCV["radial-variance"].compare(radial["ct"], radial[other])
             print(other, "opencv", "correlation", 0, repr(value), sep="\t", file=text)
