@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 #include "common.h"
+#include "hash_volume.h"
 
 static const char help[] =
     "Usage: redux-hash [options] INPUT...\n"
     "       redux-hash --decode FILE [--format F] [--quality] [--out FILE]\n"
+    "       redux-hash --volume [--help | options] INPUT...\n"
     "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice.\n"
     "\n"
     "INPUT: NIfTI volumes, folders, pictures, .npy, .npz, as for redux-reduce.\n"
@@ -28,6 +30,8 @@ static const char help[] =
     "  --format NAME    text (default), csv, json, binary (read back by --decode)\n"
     "  --out FILE       write there, whole or not at all; binary needs it\n"
     "  --decode FILE    print a binary file instead of hashing\n"
+    "  --volume         hash whole volumes instead, or look them up in another set: its options\n"
+    "                   are told by redux-hash --volume --help\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -241,6 +245,8 @@ int main(int count, char **arguments)
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-hash", arguments);
+    if (wants_volumes(count, arguments))
+        return hash_volumes(count, arguments);
     int code = parse_options(count, arguments, long_options, help, set_option, &s, &done);
     if (code != EXIT_OK || done)
         return code;
