@@ -36,12 +36,15 @@ static linear_tap linear_tap_of(int64_t in, int64_t out, int64_t i)
 void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,
                          int64_t height, int64_t width, int channels, int channel)
 {
+    linear_tap rows[RDX_EXACT_HEIGHT];
+    for (int64_t y = 0; y < out_height; y++)
+        rows[y] = linear_tap_of(height, out_height, y);
     for (int64_t x = 0; x < out_width; x++) {
         const linear_tap column = linear_tap_of(width, out_width, x);
         const int64_t left = column.first * channels + channel;
         const int64_t right = column.second * channels + channel;
         for (int64_t y = 0; y < out_height; y++) {
-            const linear_tap row = linear_tap_of(height, out_height, y);
+            const linear_tap row = rows[y];
             const uint8_t *upper = in + row.first * width * channels;
             const uint8_t *lower = in + row.second * width * channels;
             const int32_t top = upper[left] * column.weight[0] + upper[right] * column.weight[1];

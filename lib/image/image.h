@@ -41,7 +41,8 @@ void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int6
 
 /* ---- filter_8bit.c: OpenCV's arithmetic on 8-bit pixels ---- */
 
-/* One channel of interleaved ones, bilinear without antialiasing. */
+#define RDX_EXACT_HEIGHT 256
+/* One channel of interleaved ones, bilinear without antialiasing; out_height at most that. */
 void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,
                          int64_t height, int64_t width, int channels, int channel);
 /* Bicubic without antialiasing; out_width a multiple of 16. between: [height, out_width]. */
