@@ -324,6 +324,11 @@ START_TEST(picture_files_keep_their_colours)
     ck_assert_str_ne(grey.data, full.data);
     free(grey.data);
     free(full.data);
+    /* the same pixels in an array */
+    ck_assert_int_eq(golden_code(hex, "wide", "imagehash", "colour", "3"), 1);
+    bytes array = dataset_codes(PICTURES ":stack", &colour, "auto", 1);
+    ck_assert_int_eq(strncmp(strchr(array.data, '\t') + 3, hex, strlen(hex)), 0);
+    free(array.data);
     ck_assert_redux_ok(redux_picture_read_alpha(&picture, NULL, path));
     golden(&alpha, "alpha");
     assert_same(&picture, &alpha, "alpha.png");

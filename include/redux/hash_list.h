@@ -37,10 +37,10 @@ REDUX_API redux_status redux_hash_list_add(redux_hash_list *list, redux_context 
 /** Adds the hash of every slice of a dataset, in dataset order. `window` as for redux_reduce: it is
  *  resolved for each slice and becomes the list's; profile hu needs a REDUX_WINDOW_RANGE, profile
  *  paper-hash refuses one and takes slices as stored. Where the hash looks at colours
- *  (redux_hash_uses_colour) and the window is `auto` or `full`, 8-bit pictures are read in colour;
- *  slices of arrays come as luma. with_info 1: quality and flags too. Slices are reported as
- *  progress. On failure the list is as it was. Errors: REDUX_E_INVALID, those of
- *  redux_volume_open, REDUX_E_CANCELLED. Since 0.1. */
+ *  (redux_hash_uses_colour) and the window is `auto` or `full`, 8-bit pictures and arrays are taken
+ * in colour. with_info 1: quality and flags too. Slices are reported as progress. On failure the
+ * list is as it was. Errors: REDUX_E_INVALID, those of redux_volume_open, REDUX_E_CANCELLED. Since
+ * 0.1. */
 REDUX_API redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *context,
                                                    const redux_dataset *dataset,
                                                    redux_window window, int32_t with_info);

@@ -130,6 +130,11 @@ REDUX_API void redux_volume_free(redux_volume *volume, redux_context *context);
 REDUX_API redux_status redux_volume_slice(redux_tensor *out, redux_context *context,
                                           const redux_volume *volume, int64_t index);
 
+/** The same with colours kept: [H, W, 3] or [H, W, 4] as stored, pictures as
+ *  redux_picture_read_alpha reads them; [H, W] what is grey. Since 0.1. */
+REDUX_API redux_status redux_volume_slice_colour(redux_tensor *out, redux_context *context,
+                                                 const redux_volume *volume, int64_t index);
+
 /** The same in an orientation other than the dataset's, where info.same_slices is 1; else as
  *  redux_volume_slice. Since 0.1. */
 REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,

@@ -137,9 +137,9 @@ static redux_status to_float32(redux_tensor *slice, redux_context *context)
     return REDUX_OK;
 }
 
-redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
-                                         const redux_volume *volume, int64_t index,
-                                         redux_orientation orientation)
+static redux_status take_slice(redux_tensor *out, redux_context *context,
+                               const redux_volume *volume, int64_t index,
+                               redux_orientation orientation, bool colour)
 {
     redux_tensor slice;
     if (out == NULL || volume == NULL)
@@ -151,15 +151,15 @@ redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *conte
         return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", info->source,
                         (long long)index, (long long)info->slices);
     if (info->kind == REDUX_VOLUME_PICTURES)
-        return redux_picture_read(out, context,
-                                  volume->dataset->pictures[volume->source->first_picture + index]);
+        return (colour ? redux_picture_read_alpha : redux_picture_read)(
+            out, context, volume->dataset->pictures[volume->source->first_picture + index]);
     if (info->same_slices == 0)
         orientation = volume->dataset->options.orientation;
     RDX_TRY(redux_tensor_select(&slice, &volume->view[orientation], 0, index));
     redux_status status = REDUX_OK;
     if (slice.dtype == REDUX_FLOAT16)
         status = to_float32(&slice, context);
-    if (status == REDUX_OK && slice.ndim == 3)
+    if (status == REDUX_OK && slice.ndim == 3 && !colour)
         status = to_luma(&slice, context);
     if (status != REDUX_OK) {
         redux_tensor_release(&slice);
@@ -169,10 +169,26 @@ redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *conte
     return REDUX_OK;
 }
 
+redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
+                                         const redux_volume *volume, int64_t index,
+                                         redux_orientation orientation)
+{
+    return take_slice(out, context, volume, index, orientation, false);
+}
+
+static redux_orientation own_orientation(const redux_volume *volume)
+{
+    return volume == NULL ? REDUX_ORIENTATION_AXIAL : volume->dataset->options.orientation;
+}
+
 redux_status redux_volume_slice(redux_tensor *out, redux_context *context,
                                 const redux_volume *volume, int64_t index)
 {
-    return redux_volume_slice_oriented(out, context, volume, index,
-                                       volume == NULL ? REDUX_ORIENTATION_AXIAL
-                                                      : volume->dataset->options.orientation);
+    return take_slice(out, context, volume, index, own_orientation(volume), false);
+}
+
+redux_status redux_volume_slice_colour(redux_tensor *out, redux_context *context,
+                                       const redux_volume *volume, int64_t index)
+{
+    return take_slice(out, context, volume, index, own_orientation(volume), true);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Codes of all slices of a dataset: volumes in parallel, and slices within one. */
 #include <string.h>
-#include <redux/picture.h>
 #include "hash_list.h"
 #include "hash_slice.h"
 
@@ -26,18 +25,15 @@ void rdx_slice_hasher_clear(rdx_slice_hasher *slices)
     redux_tensor_release(&slices->windowed);
 }
 
-/* *done: it was an 8-bit picture, and hashed in colour. */
+/* *done: it is of 8 bits and in colour, and was hashed so. */
 static redux_status hash_colours(bool *done, rdx_slice_hasher *slices, uint8_t *code,
                                  redux_hash_info *info, const rdx_slice_place *place)
 {
-    const char *source;
-    int64_t index;
     redux_tensor picture;
     *done = false;
-    if (!slices->colour || place->info->kind != REDUX_VOLUME_PICTURES)
+    if (!slices->colour || place->info->kind == REDUX_VOLUME_NIFTI)
         return REDUX_OK;
-    RDX_TRY(redux_dataset_slice_name(&source, &index, place->dataset, place->index, place->slice));
-    RDX_TRY(redux_picture_read_alpha(&picture, slices->context, source));
+    RDX_TRY(redux_volume_slice_colour(&picture, slices->context, place->volume, place->slice));
     redux_status status = REDUX_OK;
     if (picture.dtype == REDUX_UINT8) {
         *done = true;

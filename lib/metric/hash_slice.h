@@ -11,7 +11,7 @@ typedef struct rdx_slice_hasher {
     redux_context *context;
     rdx_hasher hasher;
     redux_window window;
-    bool colour;           /* 8-bit pictures are read in colour */
+    bool colour;           /* 8-bit pictures and arrays are taken in colour */
     redux_tensor windowed; /* a buffer */
 } rdx_slice_hasher;
 

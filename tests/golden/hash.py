@@ -556,6 +556,7 @@ def exact(key, expected):
 def write(folder, out):
     pictures = inputs(folder)
     arrays = dict(pictures)
+    arrays["stack"] = pictures["wide"][None]
     arrays["flat"] = np.full((70, 66), 91, np.uint8)
     arrays["file/alpha.png"] = png(pictures["alpha"])
     stack = np.asarray(nibabel.load(Path(folder) / "STS_019_CT.nii.gz").dataobj)
