@@ -21,6 +21,7 @@
 #include <redux/reduce.h>
 #include <redux/resize.h>
 #include <redux/safetensors.h>
+#include <redux/scores.h>
 #include <redux/ssim.h>
 #include <redux/status.h>
 #include <redux/tensor.h>

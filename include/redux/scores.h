@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * How good predictions are: accuracy, AUC, average precision, F1, confusion; their uncertainty, and
+ * whether one run beats another. Definitions are scikit-learn's. */
+#ifndef REDUX_SCORES_H
+#define REDUX_SCORES_H
+
+#include <redux/tensor.h>
+
+REDUX_BEGIN_DECLS
+
+/** What is scored: n items of k classes. */
+typedef struct redux_predictions {
+    size_t struct_size;
+    /** The true classes, [n], any integer dtype, 0 ... k - 1. */
+    const redux_tensor *labels;
+    /** Scores or probabilities, float32 or float64: [n, k], greater is likelier; or [n] for two
+     *  classes: the probability of class 1. No NaN. The class that is predicted is the one of the
+     *  greatest score, the first of equals; of [n]: 1 if the probability is over 0.5. */
+    const redux_tensor *scores;
+    int32_t positive; /**< of two classes the one that f1, auc and average_precision speak of;
+                           default 1 */
+} redux_predictions;
+
+#define REDUX_PREDICTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(redux_predictions), NULL, NULL, 1                                                   \
+    }
+
+/** The figures. NaN where a figure is not defined: a class that has no items, or all of them. */
+typedef struct redux_scores {
+    size_t struct_size; /**< set by the caller */
+    double accuracy;
+    double balanced_accuracy; /**< mean recall of the classes that there are */
+    /** Area under the ROC curve, ties count half; more than two classes: mean of one against the
+     *  rest (macro). */
+    double auc;
+    /** Sum of (R_i - R_(i-1)) P_i over falling thresholds, without interpolation; more than two
+     *  classes: the mean over classes. */
+    double average_precision;
+    /** 2 TP / (2 TP + FP + FN) of the positive class; 0 where nothing is positive nor predicted so;
+     *  more than two classes: f1_macro. */
+    double f1;
+    double f1_macro; /**< mean over the classes that are true or predicted of some item */
+    double f1_micro; /**< over all items: the accuracy, where each has one class */
+} redux_scores;
+
+#define REDUX_SCORES_INIT                                                                          \
+    {                                                                                              \
+        sizeof(redux_scores), 0, 0, 0, 0, 0, 0, 0                                                  \
+    }
+
+/** Errors: REDUX_E_INVALID (shapes, dtypes, a label or a score out of range, no item),
+ *  REDUX_E_NO_MEMORY. Any thread. Since 0.1. */
+REDUX_API redux_status redux_scores_compute(redux_scores *out, redux_context *context,
+                                            const redux_predictions *predictions);
+
+/** matrix: [k, k] int64, C-contiguous: entry (i, j) counts items of class i that were predicted to
+ *  be of class j. Errors: as above. Since 0.1. */
+REDUX_API redux_status redux_scores_confusion(const redux_tensor *matrix, redux_context *context,
+                                              const redux_predictions *predictions);
+
+/** Percentile bootstrap over items: the (1 - level) / 2 and (1 + level) / 2 quantiles (linear
+ *  interpolation) of each figure over `resamples` draws with replacement. Draws for which a figure
+ *  is not defined are left out of it. level: 0 < level < 1 (0.95). Same seed, same bits, whatever
+ *  the threads. Errors: as above. Source: Efron 1979. Since 0.1. */
+REDUX_API redux_status redux_scores_bootstrap(redux_scores *low, redux_scores *high,
+                                              redux_context *context,
+                                              const redux_predictions *predictions,
+                                              int64_t resamples, double level, uint64_t seed);
+
+/** Mean and standard deviation (n - 1) of values over several seeds; NaN is left out; *deviation is
+ *  NaN with fewer than two. Either may be NULL. Any thread. Since 0.1. */
+REDUX_API void redux_scores_summarise(double *mean, double *deviation, const double *values,
+                                      int64_t count);
+
+/** Paired test between two runs on the same items: for each figure the two-sided p-value of the
+ *  null that the runs are exchangeable item by item: (1 + how many of `permutations` random swaps
+ *  of the items' scores give a difference at least as large) / (1 + permutations). Labels and
+ *  shapes of both must be the same. Errors: as above. Source: Fisher's permutation test; Good,
+ *  Permutation Tests, 3.1. Since 0.1. */
+REDUX_API redux_status redux_scores_compare(redux_scores *p_values, redux_context *context,
+                                            const redux_predictions *a, const redux_predictions *b,
+                                            int64_t permutations, uint64_t seed);
+
+REDUX_END_DECLS
+#endif
