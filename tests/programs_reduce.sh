@@ -114,3 +114,20 @@ check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.
     check "information-gain has its rule" exits 2 "has no rule" "$reduce" --rule medoid \
         --strategy information-gain $two
 }
+
+# Other hashes: their own lengths and defaults.
+hash_default() { # hash_default THRESHOLD BITS OPTIONS...
+    # shellcheck disable=SC2086
+    "$reduce" --quiet --json "${@:3}" $two >"$work/out" && grep -q "\"threshold\": $1,$" "$work/out" &&
+        grep -q "\"bits\": $2,\?$" "$work/out" && grep -q '"flat": 0' "$work/out"
+}
+check "pdq's threshold" hash_default 31 256 --hash pdq
+check "256 bits" hash_default 24 256 --profile imagehash --hash-size 16
+check "hu" hash_default 6 64 --profile hu --window lung
+# shellcheck disable=SC2086
+{
+    check "hu needs HU" exits 2 "needs a window" "$reduce" --profile hu $two
+    check "radial variance is no Hamming" exits 2 "Hamming" "$reduce" --hash radial-variance $two
+    check "no such pair" exits 2 "has no hash" "$reduce" --profile pdq --hash average $two
+    check "a threshold beyond the bits" exits 2 "0 to 256" "$reduce" --hash pdq --threshold 257 $two
+}

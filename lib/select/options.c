@@ -48,6 +48,8 @@ static redux_status check_threshold(const redux_reduce_options *options, redux_s
 /* 6 of 64 bits (the paper), and as much of longer hashes; pdq: what its authors recommend. */
 static double default_threshold(const redux_reduce_options *options, redux_strategy strategy)
 {
+    if (strategy == REDUX_STRATEGY_HASH && options->hash == REDUX_HASH_PDQ)
+        return REDUX_DEFAULT_PDQ_DISTANCE;
     if (strategy == REDUX_STRATEGY_HASH)
         return floor(REDUX_DEFAULT_HASH_DISTANCE * hash_bits(options) / 64 + 0.5);
     return redux_strategy_threshold(strategy);
