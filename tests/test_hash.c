@@ -393,28 +393,6 @@ START_TEST(batches_and_views)
 }
 END_TEST
 
-/* Memory that runs out at the n-th block: told, nothing leaks, and the next try succeeds. */
-typedef struct scarce {
-    int left, live;
-} scarce;
-
-static void *allocate_some(size_t size, size_t alignment, void *user)
-{
-    scarce *memory = user;
-    if (memory->left-- <= 0)
-        return NULL;
-    void *block = NULL;
-    ck_assert_int_eq(posix_memalign(&block, alignment, size), 0);
-    memory->live++;
-    return block;
-}
-
-static void release_some(void *pointer, void *user)
-{
-    ((scarce *)user)->live--;
-    free(pointer);
-}
-
 START_TEST(memory_may_run_out)
 {
     static const char *const pairs[][2] = {
@@ -422,18 +400,13 @@ START_TEST(memory_may_run_out)
         {"imagehash", "colour"}, {"imagededup", "average"},    {"pdq", "pdq"},
         {"opencv", "dct"},       {"blockhash", "blockhash"},   {"opencv", "marr-hildreth"},
         {"hu", "block-mean-0"},  {"opencv", "radial-variance"}};
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
     redux_tensor picture, slice;
     redux_hash_info info;
     uint8_t code[MOST_BYTES];
-    scarce memory = {1000, 0};
-    options.allocate = allocate_some;
-    options.deallocate = release_some;
-    options.allocator_user = &memory;
+    scarce memory;
+    redux_context *context = scarce_context(&memory);
     golden(&picture, "rainbow");
     golden(&slice, "hu");
-    ck_assert_redux_ok(redux_context_new(&context, &options));
     const int before = memory.live;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         redux_hash_options hash = options_of(pairs[i][0], pairs[i][1], "0");

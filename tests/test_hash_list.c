@@ -234,6 +234,50 @@ START_TEST(lists_refuse_wrong_entries)
 }
 END_TEST
 
+/* Decoding and hashing a dataset, which leaves the list as it was. */
+START_TEST(lists_run_out_of_memory)
+{
+    const char *path = "data/ct/STS_002_CT.nii.gz";
+    const redux_window automatic = {REDUX_WINDOW_AUTO, 0, 0};
+    const redux_hash_options pdq = options_of("pdq", "pdq", "0");
+    redux_hash_list *list = small_list(), *back = NULL;
+    redux_dataset *dataset;
+    scarce memory;
+    redux_context *context = scarce_context(&memory);
+    bytes all = written(list, REDUX_HASH_LIST_BINARY, 0);
+    const int before = memory.live;
+    int tries = 0;
+    do {
+        memory.left = tries++;
+        const redux_status status = redux_hash_list_decode(&back, context, all.data, all.size);
+        ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
+        ck_assert(back != NULL || memory.live == before);
+    } while (back == NULL);
+    ck_assert_int_gt(tries, 4);
+    redux_hash_list_free(back, context);
+    ck_assert_int_eq(memory.live, before);
+    memory.left = 1000000;
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
+    ck_assert_redux_ok(redux_hash_list_new(&back, context, &pdq));
+    for (tries = 0; redux_hash_list_count(back) == 0; tries++) {
+        memory.left = tries;
+        const redux_status status =
+            redux_hash_list_add_dataset(back, context, dataset, automatic, 1);
+        ck_assert_msg(status == REDUX_OK || status == REDUX_E_NO_MEMORY, "%s",
+                      redux_error_message());
+        ck_assert_int_eq(status == REDUX_OK, redux_hash_list_count(back) > 0);
+    }
+    ck_assert_int_gt(tries, 8);
+    redux_hash_list_free(back, context);
+    ck_assert_int_eq(memory.live, before);
+    memory.left = 1000000;
+    free(all.data);
+    redux_dataset_free(dataset);
+    redux_hash_list_free(list, NULL);
+    redux_context_free(context);
+}
+END_TEST
+
 /* ---- datasets ---- */
 
 static bytes dataset_codes(const char *path, const redux_hash_options *options, const char *window,
@@ -349,6 +393,7 @@ int main(void)
     tcase_add_test(tests, damaged_lists_are_refused);
     tcase_add_test(tests, inconsistent_lists_are_refused);
     tcase_add_test(tests, lists_refuse_wrong_entries);
+    tcase_add_test(tests, lists_run_out_of_memory);
     tcase_add_test(tests, datasets_are_hashed);
     tcase_add_test(tests, picture_files_keep_their_colours);
     suite_add_tcase(suite, tests);
