@@ -157,8 +157,11 @@ static redux_status open_others(others *o, redux_context *context, settings *s)
     return status;
 }
 
-static void close_others(others *o)
+static void close_others(others *o, settings *s)
 {
+    s->reduce.embeddings = s->reduce.against_embeddings = NULL;
+    s->reduce.against = NULL;
+    s->reduce.against_kept = NULL;
     redux_tensor_release(&o->embeddings);
     redux_tensor_release(&o->against_embeddings);
     redux_tensor_release(&o->against_kept);
@@ -184,7 +187,7 @@ static int reduce(settings *s, redux_context *context, const redux_dataset *data
             report(s, dataset, reduction, seconds);
     }
     redux_reduction_free(reduction, context);
-    close_others(&o);
+    close_others(&o, s);
     return code;
 }
 
