@@ -15,8 +15,8 @@ NumPy, SciPy and PyWavelets, which they stand on; pdq and blockhash over NumPy, 
 the order of their references. hu is restated over Pillow's float32 resizing.
 
 Wavelet: PyWavelets rounds, so that a block whose sum equals the median gets any bit; ours are exact. Bits of
-such blocks (by integer sums) are counted apart, and so are DCT coefficients that equal the median but for
-rounding (within 2^-40 of the largest; symmetric pictures). Marr-Hildreth: OpenCV filters through a float32 Fourier
+such blocks (by integer sums) are counted apart, and so are DCT coefficients that equal the median or
+mean but for rounding (within 2^-40 of the largest; pictures that are symmetric or constant along rows). Marr-Hildreth: OpenCV filters through a float32 Fourier
 transform; a bit whose block lies within that transform's rounding of its neighbours' mean is counted apart,
 with the margin: |block - mean| over the largest sum that the transform handles, in units of 2^-24.
 """
@@ -63,8 +63,9 @@ def ih_dct(p, n):
 
 
 def ih_dct_simple(p, n):
-    low = scipy.fftpack.dct(grey(p, 4 * n, 4 * n))[:n, 1 : n + 1]
-    return low > low.mean()
+    rows = scipy.fftpack.dct(grey(p, 4 * n, 4 * n))
+    low = rows[:n, 1 : n + 1]
+    return low > low.mean(), np.abs(low - low.mean()) < 2.0**-40 * np.abs(rows).max()
 
 
 def sums(g, n):
@@ -348,7 +349,7 @@ def values(p):
         yield ("imagehash", "difference", n), number_hex(ih_difference(p, n))
         yield ("imagehash", "difference-vertical", n), number_hex(ih_difference_vertical(p, n))
         yield ("imagehash", "dct", n), tuple(map(number_hex, ih_dct(p, n)))
-        yield ("imagehash", "dct-simple", n), number_hex(ih_dct_simple(p, n))
+        yield ("imagehash", "dct-simple", n), tuple(map(number_hex, ih_dct_simple(p, n)))
         if n & (n - 1) == 0:
             yield ("imagehash", "wavelet", n), tuple(map(number_hex, ih_wavelet(p, n)))
     for bits in (3, 4):
