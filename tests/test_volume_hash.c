@@ -316,7 +316,7 @@ START_TEST(resampled_copies_are_near)
     ck_assert_redux_ok(redux_volume_hash_compute(a, 1, NULL, NULL, &volume, 1, 0, &options));
     ck_assert_redux_ok(redux_volume_hash_compute(b, 1, NULL, NULL, &copy, 1, 0, &options));
     ck_assert_redux_ok(redux_volume_hash_compute(c, 1, NULL, NULL, &other, 1, 0, &options));
-    const int threshold = redux_volume_hash_threshold(&options, 1);
+    const int threshold = redux_volume_hash_threshold(&options);
     ck_assert_int_le(differing(a, b, BYTES), threshold / 2);
     ck_assert_int_gt(differing(a, c, BYTES), threshold);
     redux_tensor_release(&volume);
@@ -365,8 +365,12 @@ START_TEST(names_and_defaults)
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_volume_hash_parse(&hash, NULL));
     ck_assert_str_eq(redux_volume_hash_name((redux_volume_hash)3), "unknown");
     ck_assert_int_eq(redux_volume_hash_bits(NULL), 512);
-    ck_assert_int_gt(redux_volume_hash_threshold(NULL, 1), 0);
-    ck_assert_int_le(redux_volume_hash_threshold(NULL, 24), 256);
+    ck_assert_int_eq(redux_volume_hash_threshold(NULL), 160);
+    redux_volume_hash_options options = options_of(REDUX_VOLUME_HASH_DIFFERENCE);
+    options.size = 4;
+    ck_assert_int_eq(redux_volume_hash_threshold(&options), 8);
+    options.size = 40;
+    ck_assert_int_eq(redux_volume_hash_threshold(&options), 0);
 }
 END_TEST
 

@@ -63,11 +63,10 @@ REDUX_API redux_status redux_volume_hash_check(const redux_volume_hash_options *
 REDUX_API int64_t redux_volume_hash_bits(const redux_volume_hash_options *options);
 REDUX_API int64_t redux_volume_hash_bytes(const redux_volume_hash_options *options);
 
-/** The distance at or below which two volumes are taken for copies of each other, as a share of
- *  the bits: what the study found for this hash, with `turned` variants (1, 24 or 48). Since 0.1.
- */
-REDUX_API int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options,
-                                              int32_t variants);
+/** The distance in bits at or below which two volumes are taken for copies of each other: 5/16 of
+ *  the bits for dct, 1/8 for difference, 1/16 for block-mean, from a study of 21 CT volumes
+ *  (docs/volume-hash-study.md); 0 for invalid options. Since 0.1. */
+REDUX_API int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options);
 
 /** The rotations of a cube onto itself, and its reflections. */
 #define REDUX_VOLUME_ROTATIONS 24

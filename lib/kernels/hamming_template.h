@@ -79,6 +79,26 @@ static void hamming_first(const uint64_t *kept, int64_t kept_count, const uint64
         first[q] = hamming_first_one(kept, 0, kept_count, queries + q * words, words, radius);
 }
 
+#if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
+/* Which of eight codes of 256 bits are within the limit. A register holds two codes; adding the
+ * halves of four registers crosswise leaves one sum a code, in the order 0 2 1 3 4 6 5 7. */
+static unsigned hamming_near_256(const uint64_t *codes, __m512i query, __m512i limit)
+{
+    __m512i count[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        count[i] = _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_loadu_si512(codes + 8 * i), query));
+    const __m512i low = _mm512_add_epi64(_mm512_unpacklo_epi64(count[0], count[1]),
+                                         _mm512_unpackhi_epi64(count[0], count[1]));
+    const __m512i high = _mm512_add_epi64(_mm512_unpacklo_epi64(count[2], count[3]),
+                                          _mm512_unpackhi_epi64(count[2], count[3]));
+    const __m512i sums = _mm512_add_epi64(_mm512_shuffle_i64x2(low, high, 0x88),
+                                          _mm512_shuffle_i64x2(low, high, 0xdd));
+    const unsigned hits = _mm512_cmple_epu64_mask(sums, limit);
+    return (hits & 0x99U) | (hits & 0x22U) << 1 | (hits & 0x44U) >> 1;
+}
+#endif
+
 /* The rows whose distance to the query is at most `radius`, ascending; returns how many. */
 static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_t *query,
                               int64_t words, uint32_t radius, int32_t *rows)
@@ -92,6 +112,13 @@ static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_
             _mm512_cmple_epu64_mask(_mm512_popcnt_epi64(_mm512_xor_si512(codes, one)), limit);
         for (; hits != 0; hits &= hits - 1)
             rows[found++] = (int32_t)(i + __builtin_ctz(hits));
+    }
+    if (words == 4) {
+        const __m512i four = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)query));
+        for (; i + 8 <= count; i += 8)
+            for (unsigned hits = hamming_near_256(many + 4 * i, four, limit); hits != 0;
+                 hits &= hits - 1)
+                rows[found++] = (int32_t)(i + __builtin_ctz(hits));
     }
 #endif
     for (; i < count; i++)

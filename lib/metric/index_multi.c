@@ -155,18 +155,21 @@ redux_status rdx_index_tables_make(redux_context *context, redux_index *index)
 
 /* ---- what is quicker ---- */
 
-/* Nanoseconds, as measured with AVX-512 (docs/design.md, "Search"): a code of a scan and each of
- * its words; a value looked up; a code met through it; a row put into one table. Only time depends
- * on them. */
-#define SCAN_CODE 0.3
-#define SCAN_WORD 0.4
-#define LOOK_UP 3.0
-#define MEET_CODE 4.0
-#define FILL_ROW 4.0
+/* Nanoseconds, as measured (docs/design.md, "Search"): a code of a scan, by its words; a value
+ * looked up; a code met through it; a row put into one table. Only time depends on them. */
+#define LOOK_UP 8.0
+#define MEET_CODE 6.0
+#define FILL_ROW 8.0
 
 static double scan_cost(const redux_index *index, int64_t rows)
 {
-    return (double)rows * (SCAN_CODE + SCAN_WORD * (double)(index->layout.item_bytes / 8));
+    const int64_t words = (int64_t)(index->layout.item_bytes / 8);
+    double code = 0.3 + 0.4 * (double)words;
+    if (rdx_cpu_tier() == RDX_AVX512 && words == 1)
+        code = 0.08;
+    if (rdx_cpu_tier() == RDX_AVX512 && words == 4)
+        code = 0.45;
+    return 300 + (double)rows * code;
 }
 
 /* n over e, or something large. */
@@ -385,7 +388,7 @@ redux_status rdx_index_multi(bool *done, rdx_finds *finds, redux_index *index,
     const double threshold = finds->threshold;
     const double budget = index->options.method == REDUX_INDEX_MULTI
                               ? (double)INFINITY
-                              : scan_cost(index, index->rows);
+                              : scan_cost(index, index->rows) / (nearest ? 2 : 1);
     walk w = {.finds = finds,
               .index = index,
               .tables = tables,

@@ -93,15 +93,17 @@ redux_window rdx_volume_hash_window(redux_window window, redux_dtype dtype)
     return dtype == REDUX_UINT8 || dtype == REDUX_BOOL ? bytes : hu;
 }
 
-/* In thousandths of the bits, by hash and by 1 or more variants: the study's best for the hardest
- * of its copies (docs/volume-hash-study.md). */
-int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options, int32_t variants)
+/* In 512ths of the bits: at these the study knew (nearly) all different volumes apart, turned or
+ * not (docs/volume-hash-study.md). */
+int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options)
 {
-    static const int32_t share[3][2] = {{250, 250}, {250, 250}, {250, 250}};
+    static const int32_t share[] = {[REDUX_VOLUME_HASH_DIFFERENCE] = 64,
+                                    [REDUX_VOLUME_HASH_DCT] = 160,
+                                    [REDUX_VOLUME_HASH_BLOCK_MEAN] = 32};
     redux_volume_hash_options known;
     if (rdx_volume_hash_options(&known, options) != REDUX_OK)
         return 0;
-    return (int32_t)(redux_volume_hash_bits(&known) * share[known.hash][variants > 1] / 1000);
+    return (int32_t)(redux_volume_hash_bits(&known) * share[known.hash] / 512);
 }
 
 /* ---- turns ---- */
