@@ -16,6 +16,7 @@
 #include <redux/manifest.h>
 #include <redux/mattes.h>
 #include <redux/metric.h>
+#include <redux/phase_correlation.h>
 #include <redux/picture.h>
 #include <redux/random.h>
 #include <redux/reduce.h>

@@ -498,6 +498,277 @@ START_TEST(ms_ssim_refuses)
 }
 END_TEST
 
+/* ---- phase correlation ---- */
+
+#if defined(REDUX_FFTW)
+static redux_shift shift_of(const redux_tensor *a, const redux_tensor *b, int32_t window,
+                            int32_t upsample)
+{
+    redux_phase_options options = REDUX_PHASE_OPTIONS_INIT;
+    redux_shift shift = {NAN, NAN, NAN};
+    options.window = window;
+    options.upsample = upsample;
+    ck_assert_redux_ok(redux_phase_correlation(&shift, NULL, a, b, &options));
+    return shift;
+}
+
+/* Equal but for whole turns. */
+static void check_places(double got, double want, int64_t side, double tolerance)
+{
+    ck_assert_double_le(fabs(remainder(got - want, (double)side)), tolerance);
+}
+
+/* One pair against scikit-image's shifts (`rolled`, when not NULL) and NumPy's height, as a
+ * function both ways round and as a metric. */
+static void check_pair(const redux_tensor *a, const redux_tensor *b, int window,
+                       const double *rolled, double height)
+{
+    redux_phase_options options = REDUX_PHASE_OPTIONS_INIT;
+    redux_metric *metric;
+    double score;
+    const int32_t golden_window = window == 0 ? REDUX_PHASE_PLAIN : REDUX_PHASE_HANN;
+    const redux_shift shift = shift_of(a, b, golden_window, 0);
+    const redux_shift back = shift_of(b, a, golden_window, 1);
+    const redux_shift fine = shift_of(a, b, golden_window, 10);
+    ck_assert_double_le(fabs(shift.height - height), 1e-4); /* seen: 1.1e-5 */
+    ck_assert_double_eq(back.height, shift.height);
+    ck_assert_double_eq(fine.height, shift.height);
+    check_places(back.dy, -shift.dy, a->shape[0], 0);
+    check_places(back.dx, -shift.dx, a->shape[1], 0);
+    if (rolled != NULL && height > 0.12) { /* below it chance peaks are as high as the true one */
+        check_places(shift.dy, rolled[0], a->shape[0], 0);
+        check_places(shift.dx, rolled[1], a->shape[1], 0);
+        /* a step at most: of a low peak the places nearby are about equal */
+        check_places(fine.dy, rolled[2], a->shape[0], 0.1 + 1e-9);
+        check_places(fine.dx, rolled[3], a->shape[1], 0.1 + 1e-9);
+    }
+    options.window = golden_window;
+    ck_assert_redux_ok(redux_metric_new_phase_correlation(&metric, NULL, &options));
+    ck_assert_int_eq(redux_metric_is_distance(metric), 0);
+    ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, a, b));
+    ck_assert_double_eq(score, shift.height);
+    ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, b, a));
+    ck_assert_double_eq(score, shift.height);
+    redux_metric_free(metric, NULL);
+}
+
+START_TEST(phase_correlation_is_the_references)
+{
+    for (int r = 0; r < 2; r++)
+        for (int d = 0; d < 2; d++) {
+            redux_tensor images, shifts, rolled, height;
+            slices_of(&images, runs[r], dtypes[d]);
+            read_golden(&shifts, runs[r], dtypes[d], "shift");
+            read_golden(&rolled, runs[r], dtypes[d], "rolled");
+            read_golden(&height, runs[r], dtypes[d], "height");
+            redux_tensor a = slice_of(&images, 0);
+            for (int64_t s = 0; s < 6; s++) {
+                const int64_t *by = (const int64_t *)shifts.data + 2 * s;
+                redux_tensor same = turned_of(&images, 0, by[0], by[1], 1);
+                redux_tensor other = turned_of(&images, 1, by[0], by[1], 1);
+                for (int64_t window = 0; window < 2; window++) {
+                    const double *heights = (const double *)height.data + (window * 6 + s) * 2;
+                    check_pair(&a, &same, (int)window, NULL, heights[0]);
+                    check_pair(&a, &other, (int)window,
+                               (const double *)rolled.data + (window * 6 + s) * 4, heights[1]);
+                }
+                const redux_shift plain = shift_of(&a, &same, REDUX_PHASE_PLAIN, 0);
+                ck_assert_double_ge(plain.height, 0.9999);
+                ck_assert_double_le(plain.height, 1);
+                check_places(plain.dy, (double)by[0], a.shape[0], 0);
+                check_places(plain.dx, (double)by[1], a.shape[1], 0);
+                redux_tensor_release(&other);
+                redux_tensor_release(&same);
+            }
+            redux_tensor_release(&a);
+            redux_tensor_release(&height);
+            redux_tensor_release(&rolled);
+            redux_tensor_release(&shifts);
+            redux_tensor_release(&images);
+        }
+}
+END_TEST
+
+/* Two views into one slice: nothing is turned round. */
+START_TEST(phase_correlation_of_a_moved_window)
+{
+    redux_tensor images;
+    slices_of(&images, "STS_019", "u8");
+    redux_tensor slice = slice_of(&images, 0), rows, a, b;
+    ck_assert_redux_ok(redux_tensor_slice(&rows, &slice, 0, 20, 90, 1));
+    ck_assert_redux_ok(redux_tensor_slice(&a, &rows, 1, 20, 90, 1));
+    redux_tensor_release(&rows);
+    ck_assert_redux_ok(redux_tensor_slice(&rows, &slice, 0, 15, 90, 1));
+    ck_assert_redux_ok(redux_tensor_slice(&b, &rows, 1, 28, 90, 1));
+    redux_tensor_release(&rows);
+    const redux_shift shift = shift_of(&a, &b, REDUX_PHASE_HANN, 0);
+    ck_assert_double_eq(shift.dy, 5);
+    ck_assert_double_eq(shift.dx, -8);
+    ck_assert_double_gt(shift.height, 0.8);
+    redux_tensor_release(&b);
+    redux_tensor_release(&a);
+    redux_tensor_release(&slice);
+    redux_tensor_release(&images);
+}
+END_TEST
+
+/* A smooth image moved by a fraction of a pixel, which is known. */
+START_TEST(phase_correlation_of_parts_of_a_pixel)
+{
+    enum { SIDE = 64 };
+    const int64_t shape[] = {SIDE, SIDE};
+    const double by[2] = {3.3, -1.25};
+    redux_tensor a, b;
+    ck_assert_redux_ok(redux_tensor_new(&a, NULL, REDUX_FLOAT32, 2, shape));
+    ck_assert_redux_ok(redux_tensor_new(&b, NULL, REDUX_FLOAT32, 2, shape));
+    for (int64_t y = 0; y < SIDE; y++)
+        for (int64_t x = 0; x < SIDE; x++) {
+            double sum[2] = {0};
+            for (int k = 1; k < 25; k++) /* periodic, random phases */
+                for (int i = 0; i < 2; i++) {
+                    const double u = (double)y - (i == 0 ? 0 : by[0]);
+                    const double v = (double)x - (i == 0 ? 0 : by[1]);
+                    sum[i] += cos(2 * M_PI * (k * u + k * k % 23 * v) / SIDE + k * k * 0.37) +
+                              cos(2 * M_PI * (k * 5 % 21 * u - k * v) / SIDE + k * k * 1.19);
+                }
+            ((float *)a.data)[y * SIDE + x] = (float)sum[0];
+            ((float *)b.data)[y * SIDE + x] = (float)sum[1];
+        }
+    const redux_shift whole = shift_of(&a, &b, REDUX_PHASE_PLAIN, 0);
+    const redux_shift fine = shift_of(&a, &b, REDUX_PHASE_PLAIN, 20);
+    const redux_shift back = shift_of(&b, &a, REDUX_PHASE_PLAIN, 100);
+    ck_assert_double_eq(whole.dy, 3);
+    ck_assert_double_eq(whole.dx, -1);
+    ck_assert_double_eq(fine.dy, 3.3);
+    ck_assert_double_eq(fine.dx, -1.25);
+    ck_assert_double_eq(back.dy, -3.3);
+    ck_assert_double_eq(back.dx, 1.25);
+    redux_tensor_release(&a);
+    redux_tensor_release(&b);
+}
+END_TEST
+
+START_TEST(phase_correlation_without_phases)
+{
+    uint8_t flat[20], other[20], ramp[20];
+    float odd[20] = {0, 1, INFINITY};
+    memset(flat, 3, sizeof flat);
+    memset(other, 200, sizeof other);
+    for (int i = 0; i < 20; i++)
+        ramp[i] = (uint8_t)(i * i % 97);
+    const int64_t shape[] = {4, 5}, one[] = {1, 1};
+    redux_tensor a, b, c, d, e;
+    ck_assert_redux_ok(redux_tensor_borrow(&a, flat, REDUX_UINT8, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&b, other, REDUX_UINT8, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&c, ramp, REDUX_UINT8, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&d, odd, REDUX_FLOAT32, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&e, ramp, REDUX_UINT8, 2, one, NULL));
+    for (int32_t upsample = 0; upsample < 5; upsample += 4) {
+        const redux_shift both = shift_of(&a, &b, REDUX_PHASE_HANN, upsample);
+        const redux_shift half = shift_of(&a, &c, REDUX_PHASE_HANN, upsample);
+        const redux_shift none = shift_of(&d, &d, REDUX_PHASE_HANN, upsample);
+        const redux_shift pixel = shift_of(&e, &e, REDUX_PHASE_HANN, upsample);
+        ck_assert(both.dy == 0 && both.dx == 0 && both.height == 1);
+        ck_assert(half.dy == 0 && half.dx == 0 && half.height == 0);
+        ck_assert(isnan(none.dy) && isnan(none.dx) && isnan(none.height));
+        ck_assert(pixel.dy == 0 && pixel.dx == 0 && pixel.height == 1);
+    }
+}
+END_TEST
+
+/* The metric's plans are made while other threads use it. */
+START_TEST(phase_correlation_on_many_threads)
+{
+    enum { COUNT = 40, SIDE = 30 };
+    const int64_t shape[] = {COUNT, SIDE, SIDE + 1};
+    redux_tensor images;
+    redux_metric *metric;
+    double first[COUNT], again[COUNT];
+    ck_assert_redux_ok(redux_tensor_new(&images, NULL, REDUX_UINT8, 3, shape));
+    for (int64_t i = 0; i < redux_tensor_elements(&images); i++)
+        ((uint8_t *)images.data)[i] = (uint8_t)(i * i % 253);
+    redux_tensor one = slice_of(&images, 7);
+    ck_assert_redux_ok(redux_metric_new_phase_correlation(&metric, NULL, NULL));
+    ck_assert_redux_ok(redux_metric_one_to_many(first, NULL, metric, &one, &images));
+    redux_metric_free(metric, NULL);
+    ck_assert_double_ge(first[7], 0.9999);
+    for (int threads = 2; threads < 5; threads++) {
+        redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+        redux_context *context;
+        options.threads = threads;
+        ck_assert_redux_ok(redux_context_new(&context, &options));
+        ck_assert_redux_ok(redux_metric_new_phase_correlation(&metric, context, NULL));
+        ck_assert_redux_ok(redux_metric_one_to_many(again, context, metric, &one, &images));
+        ck_assert_mem_eq(first, again, sizeof first);
+        redux_metric_free(metric, context);
+        redux_context_free(context);
+    }
+    redux_tensor_release(&one);
+    redux_tensor_release(&images);
+}
+END_TEST
+
+START_TEST(phase_correlation_refuses)
+{
+    redux_phase_options options = REDUX_PHASE_OPTIONS_INIT;
+    redux_shift shift;
+    redux_tensor images, wrong;
+    redux_metric *metric;
+    slices_of(&images, "STS_019", "u8");
+    redux_tensor a = slice_of(&images, 0), crop = crop_of(&images, 0);
+    ck_assert_redux(REDUX_E_INVALID, redux_phase_correlation(&shift, NULL, &a, &crop, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_phase_correlation(NULL, NULL, &a, &a, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_phase_correlation(&shift, NULL, NULL, &a, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_metric_new_phase_correlation(NULL, NULL, NULL));
+    ck_assert_redux_ok(redux_tensor_new(&wrong, NULL, REDUX_INT16, 2, a.shape));
+    ck_assert_redux(REDUX_E_INVALID, redux_phase_correlation(&shift, NULL, &wrong, &wrong, NULL));
+    redux_tensor_release(&wrong);
+    options.window = 2;
+    ck_assert_redux(REDUX_E_INVALID, redux_metric_new_phase_correlation(&metric, NULL, &options));
+    options.window = 0;
+    options.upsample = 101;
+    ck_assert_redux(REDUX_E_INVALID, redux_phase_correlation(&shift, NULL, &a, &a, &options));
+    options.upsample = -1;
+    ck_assert_redux(REDUX_E_INVALID, redux_phase_correlation(&shift, NULL, &a, &a, &options));
+    redux_tensor_release(&crop);
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+
+START_TEST(phase_correlation_by_name)
+{
+    redux_tensor images;
+    redux_metric *metric;
+    double score;
+    slices_of(&images, "STS_002", "u8");
+    redux_tensor a = slice_of(&images, 0), b = slice_of(&images, 1);
+    ck_assert_redux_ok(redux_metric_new_named(&metric, NULL, "phase-correlation"));
+    ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, &a, &b));
+    ck_assert_double_eq(score, shift_of(&a, &b, REDUX_PHASE_HANN, 0).height);
+    redux_metric_free(metric, NULL);
+    redux_tensor_release(&b);
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+#else
+START_TEST(phase_correlation_is_unsupported)
+{
+    redux_metric *metric;
+    redux_shift shift;
+    redux_tensor images;
+    slices_of(&images, "STS_002", "u8");
+    redux_tensor a = slice_of(&images, 0);
+    ck_assert_redux(REDUX_E_UNSUPPORTED, redux_phase_correlation(&shift, NULL, &a, &a, NULL));
+    ck_assert_redux(REDUX_E_UNSUPPORTED,
+                    redux_metric_new_named(&metric, NULL, "phase-correlation"));
+    redux_tensor_release(&a);
+    redux_tensor_release(&images);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("structure");
@@ -522,5 +793,19 @@ int main(void)
     tcase_add_test(similarity, ms_ssim_of_small_images);
     tcase_add_test(similarity, ms_ssim_refuses);
     suite_add_tcase(suite, similarity);
+    TCase *phase = tcase_create("phase correlation");
+    tcase_set_timeout(phase, 60);
+#if defined(REDUX_FFTW)
+    tcase_add_test(phase, phase_correlation_is_the_references);
+    tcase_add_test(phase, phase_correlation_of_a_moved_window);
+    tcase_add_test(phase, phase_correlation_of_parts_of_a_pixel);
+    tcase_add_test(phase, phase_correlation_without_phases);
+    tcase_add_test(phase, phase_correlation_on_many_threads);
+    tcase_add_test(phase, phase_correlation_refuses);
+    tcase_add_test(phase, phase_correlation_by_name);
+#else
+    tcase_add_test(phase, phase_correlation_is_unsupported);
+#endif
+    suite_add_tcase(suite, phase);
     return run_suite(suite);
 }

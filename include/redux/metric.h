@@ -14,6 +14,7 @@
 
 #include <redux/entropy.h>
 #include <redux/mattes.h>
+#include <redux/phase_correlation.h>
 #include <redux/ssim.h>
 #include <redux/tensor.h>
 
@@ -50,10 +51,16 @@ REDUX_API redux_status redux_metric_new_ms_ssim(redux_metric **out, redux_contex
  *  symmetric. [N, H, W] uint8 or float32. `options` may be NULL. Since 0.1. */
 REDUX_API redux_status redux_metric_new_mattes(redux_metric **out, redux_context *context,
                                                const redux_mattes_options *options);
+/** The height of redux_phase_correlation, 0 to 1: a similarity that does not mind a shift. [N, H,
+ * W] uint8 or float32. `options` may be NULL. Errors: REDUX_E_UNSUPPORTED (a build without FFTW).
+ *  Since 0.1. */
+REDUX_API redux_status redux_metric_new_phase_correlation(redux_metric **out,
+                                                          redux_context *context,
+                                                          const redux_phase_options *options);
 /** A metric of images ([N, H, W] uint8 or float32) by its name, with default options: "ssim",
  *  "ms-ssim", "mi",
- *  "mattes", "conditional-entropy". Errors: REDUX_E_NOT_FOUND (the message lists the names), and
- * those of the constructor. Since 0.1. */
+ *  "mattes", "phase-correlation", "conditional-entropy". Errors: REDUX_E_NOT_FOUND (the message
+ * lists the names), and those of the constructor. Since 0.1. */
 REDUX_API redux_status redux_metric_new_named(redux_metric **out, redux_context *context,
                                               const char *name);
 

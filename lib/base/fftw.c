@@ -94,6 +94,11 @@ static void plan_free(rdx_fft_plan *plan)
     rdx_free(NULL, plan);
 }
 
+redux_status rdx_fft_available(void)
+{
+    return REDUX_OK;
+}
+
 static rdx_fft_plan *find(rdx_fft_plans *plans, rdx_fft_kind kind, const int *sides)
 {
     rdx_fft_plan *plan = atomic_load_explicit(&plans->first, memory_order_acquire);
@@ -192,6 +197,12 @@ redux_status rdx_ifft_2d(redux_context *context, float *out, float *in, int64_t 
 
 #else /* without FFTW */
 
+redux_status rdx_fft_available(void)
+{
+    return rdx_fail(REDUX_E_UNSUPPORTED,
+                    "Fourier transforms need FFTW, without which this libredux was built (FFTW=0)");
+}
+
 redux_status rdx_fft_get(const rdx_fft_plan **out, rdx_fft_plans *plans, rdx_fft_kind kind,
                          int64_t n0, int64_t n1, int64_t n2)
 {
@@ -199,8 +210,7 @@ redux_status rdx_fft_get(const rdx_fft_plan **out, rdx_fft_plans *plans, rdx_fft
     (void)plans;
     (void)kind;
     RDX_TRY(check_sides(n0, n1, n2));
-    return rdx_fail(REDUX_E_UNSUPPORTED,
-                    "Fourier transforms need FFTW, without which this libredux was built (FFTW=0)");
+    return rdx_fft_available();
 }
 
 void rdx_fft_run(const rdx_fft_plan *plan, float *out, float *in)

@@ -23,6 +23,8 @@ typedef struct rdx_fft_plans {
     _Atomic(rdx_fft_plan *) first;
 } rdx_fft_plans;
 
+/* REDUX_E_UNSUPPORTED in a build without FFTW. */
+redux_status rdx_fft_available(void);
 /* The plan of a kind and size; n2 is 1 for images. It is made at the first call, which may fail:
  * REDUX_E_LIMIT (a side beyond 2^31 - 1), REDUX_E_NO_MEMORY, REDUX_E_UNSUPPORTED (a Fourier
  * transform in a build without FFTW). */

@@ -39,6 +39,9 @@ void redux_metric_free(redux_metric *metric, redux_context *context)
     if (metric == NULL)
         return;
     rdx_free(context, metric->xlog2x);
+    if (metric->plans != NULL)
+        rdx_fft_clear(metric->plans);
+    rdx_free(context, metric->plans);
     rdx_free(context, metric);
 }
 
@@ -190,6 +193,7 @@ static redux_status score_task(int64_t index, void *user)
     return REDUX_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): tasks write through the job */
 redux_status rdx_score_many(redux_context *context, const redux_metric *metric,
                             const rdx_layout *layout, const void *one, const void *many,
                             int64_t count, const uint8_t *open, double *scores)

@@ -9,6 +9,7 @@
 
 #include <redux/metric.h>
 #include "base/base.h"
+#include "base/fftw.h"
 
 /* The most rows that `hits` is given at a time. */
 #define RDX_BLOCK_ROWS 512
@@ -62,6 +63,8 @@ struct redux_metric {
     redux_ssim_options ssim;
     redux_ms_ssim_options ms_ssim;
     redux_mattes_options mattes;
+    redux_phase_options phase;
+    rdx_fft_plans *plans;       /* phase correlation: of the sizes that were laid out */
     int64_t *xlog2x;            /* mutual information: terms of small counts (kernels/xlog2x.h) */
     rdx_metric_ops own_ops;     /* custom.c, two_stage.c: what `ops` points to */
     redux_custom_metric custom; /* custom.c */
@@ -70,7 +73,8 @@ struct redux_metric {
 };
 
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
-    rdx_mutual_information_ops, rdx_conditional_entropy_ops, rdx_mattes_ops, rdx_ms_ssim_ops;
+    rdx_mutual_information_ops, rdx_conditional_entropy_ops, rdx_mattes_ops, rdx_ms_ssim_ops,
+    rdx_phase_correlation_ops;
 
 /* Checks options against the metric's rules and fills in defaults (NULL: all of them). */
 redux_status rdx_histogram_options(redux_histogram_options *known,

@@ -23,6 +23,11 @@ static redux_status new_mattes(redux_metric **out, redux_context *context)
     return redux_metric_new_mattes(out, context, NULL);
 }
 
+static redux_status new_phase_correlation(redux_metric **out, redux_context *context)
+{
+    return redux_metric_new_phase_correlation(out, context, NULL);
+}
+
 static redux_status new_conditional_entropy(redux_metric **out, redux_context *context)
 {
     return redux_metric_new_conditional_entropy(out, context, NULL);
@@ -36,6 +41,7 @@ static const struct named_metric {
     {"ms-ssim", new_ms_ssim},
     {"mi", new_mi},
     {"mattes", new_mattes},
+    {"phase-correlation", new_phase_correlation},
     {"conditional-entropy", new_conditional_entropy},
 };
 

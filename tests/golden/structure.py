@@ -92,12 +92,12 @@ def ms_row(a, b, data_range):
 
 
 def windowed(image, hann):
-    """As libredux does it: the mean removed, then the periodic Hann window."""
+    """As libredux does it: the mean removed, then Hann's window about the middle."""
     image = image.astype(np.float64)
     image = image - image.mean()
     if hann:
         for axis, n in enumerate(image.shape):
-            w = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
+            w = np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
             image = image * (w[:, None] if axis == 0 else w[None, :])
     return image
 
