@@ -5,7 +5,8 @@
  *
  *   cc -O2 -Iinclude -o index_bench tests/golden/index_bench.c build/lib/libredux.so
  *   index_bench [rows]                     prints a table
- *   index_bench FOLDER rows bytes          writes codes.npy, queries.npy for index_faiss.py */
+ *   index_bench FOLDER rows bytes          writes codes.npy, queries.npy and what was found within
+ *                                          12 bits, found.npy, for index_faiss.py */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,30 @@ static void table(int64_t rows, int64_t bytes)
     free(queries);
 }
 
+static int64_t found[1 << 20][3];
+static int keep_hit(int64_t query, int64_t id, double score, void *user)
+{
+    (void)user;
+    found[hits][0] = query;
+    found[hits][1] = id;
+    found[hits++][2] = (int64_t)score;
+    return hits == 1 << 20;
+}
+
+static void write_found(const char *path, const redux_tensor *items, const redux_tensor *queries)
+{
+    redux_index *index;
+    redux_tensor all;
+    redux_index_new(&index, NULL, items->shape[1], NULL);
+    redux_index_add(index, NULL, items, NULL);
+    redux_index_optimise(index, NULL);
+    redux_index_within(NULL, index, queries, 12, keep_hit, NULL);
+    const int64_t shape[2] = {hits, 3};
+    redux_tensor_borrow(&all, found, REDUX_INT64, 2, shape, NULL);
+    redux_npy_write(path, NULL, &all);
+    redux_index_free(index, NULL);
+}
+
 int main(int count, char **arguments)
 {
     if (count == 4) {
@@ -150,6 +175,8 @@ int main(int count, char **arguments)
         redux_npy_write(path, NULL, &all);
         snprintf(path, sizeof path, "%s/queries.npy", arguments[1]);
         redux_npy_write(path, NULL, &some);
+        snprintf(path, sizeof path, "%s/found.npy", arguments[1]);
+        write_found(path, &all, &some);
         free(codes);
         free(queries);
         return 0;
