@@ -8,6 +8,7 @@
 
 static const char help[] =
     "Usage: redux-compare [options] A[:SLICE] B[:SLICE]\n"
+    "       redux-compare --neighbours [options] VOLUME\n"
     "Print metrics between two slices or pictures: NAME<TAB>VALUE, one line a metric.\n"
     "\n"
     "A, B: a NIfTI volume, a picture, .npy, .npz or FILE.npz:KEY, with the slice's number where\n"
@@ -16,16 +17,31 @@ static const char help[] =
     "  --metric M[,M...]  all (default), or some of\n"
     "      average difference dct     Hamming distance of the hashes (profile imagehash)\n"
     "      ssim ssim-uniform          structural similarity: Gaussian (Wang 2004), uniform 7x7\n"
+    "      ms-ssim                    at 5 scales, or as many as the size allows (Wang 2003)\n"
     "      mi                         mutual information, bits\n"
-    "      nmi                        normalised, as scikit-learn (arithmetic), 0 to 1\n"
+    "      nmi                        normalised as --normalisation says\n"
     "      nmi-studholme              normalised, as scikit-image, 1 to 2\n"
+    "      mattes                     Mattes mutual information as ITK, A fixed, B moving, nats\n"
+    "      phase-correlation          height of the peak, 0 to 1\n"
+    "      shift-y shift-x            where it lies: how far B is moved against A, pixels\n"
     "      entropy-a entropy-b        Shannon entropy, bits\n"
     "      entropy-joint entropy-a-given-b entropy-b-given-a    bits\n"
+    "      conditional-entropy        what B adds to A: entropy-b-given-a\n"
     "      vi                         variation of information, bits\n"
     "      cosine                     of 16 x 16 pixels with their mean removed\n"
     "  --window NAME      slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                     default: slice, and full for 8-bit pictures and arrays\n"
-    "  --bins N           histogram bins, 2 to 256 (default 256)\n"
+    "  --bins N           histogram bins, 2 to 256 (default 256; mattes: 5 to 256, default 50)\n"
+    "  --range LO:HI      bins between two values as the window leaves them, 0 to 255 or 0 to 1,\n"
+    "                     or 'own': each slice's minimum to maximum (default: all values)\n"
+    "  --normalisation K  of nmi: arithmetic (default, scikit-learn's), studholme (1 to 2),\n"
+    "                     geometric, min, max, joint, or bits: none\n"
+    "  --upsample N       shifts to 1/N of a pixel, 1 (default) to 100\n"
+    "  --map FILE         writes the SSIM of every pixel: .npy, float32, or .png, black to white\n"
+    "                     for 0 to 1\n"
+    "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then of "
+    "each\n"
+    "                     given the one before it\n"
     "  --threads N        0 (default): all processors\n"
     "  --quiet            errors only\n"
     "  --help, --version\n"
@@ -34,14 +50,17 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  redux-compare scan.nii.gz:30 scan.nii.gz:31\n"
-    "  redux-compare --metric ssim,difference --window lung a.nii.gz:12 b.nii.gz:40\n";
+    "  redux-compare --metric ssim,difference --window lung a.nii.gz:12 b.nii.gz:40\n"
+    "  redux-compare --metric phase-correlation,shift-y,shift-x --upsample 10 a.png b.png\n"
+    "  redux-compare --metric ssim --map ssim.png scan.nii.gz:30 scan.nii.gz:31\n"
+    "  redux-compare --neighbours --window mediastinum --bins 64 scan.nii.gz\n";
 
 typedef struct settings {
     redux_window window;
     redux_histogram_options histogram;
-    int64_t threads;
-    const char *metrics;
-    bool quiet;
+    int64_t threads, upsample;
+    const char *metrics, *map;
+    bool quiet, neighbours;
 } settings;
 
 /* The two slices, windowed, and what several metrics share. */
@@ -51,6 +70,9 @@ typedef struct comparison {
     bool same_shape, has_information;
     redux_histogram_options histogram;
     redux_information information;
+    int64_t upsample;
+    bool has_shift;
+    redux_shift shift;
 } comparison;
 
 /* ---- metrics ---- */
@@ -89,6 +111,36 @@ static redux_status ssim(double *value, comparison *pair, int which)
     return redux_ssim(value, pair->context, &pair->a, &pair->b, &options);
 }
 
+static redux_status ms_ssim(double *value, comparison *pair, int which)
+{
+    (void)which;
+    return redux_ms_ssim(value, pair->context, &pair->a, &pair->b, NULL);
+}
+
+static redux_status mattes(double *value, comparison *pair, int which)
+{
+    redux_mattes_options options = REDUX_MATTES_OPTIONS_INIT;
+    options.bins = pair->histogram.bins;
+    (void)which;
+    return redux_mattes(value, pair->context, &pair->a, &pair->b, &options);
+}
+
+static redux_status phase_correlation(double *value, comparison *pair, int which)
+{
+    redux_phase_options options = REDUX_PHASE_OPTIONS_INIT;
+    options.upsample = (int32_t)pair->upsample;
+    if (!pair->has_shift) {
+        redux_status status =
+            redux_phase_correlation(&pair->shift, pair->context, &pair->a, &pair->b, &options);
+        if (status != REDUX_OK)
+            return status;
+        pair->has_shift = true;
+    }
+    const double values[] = {pair->shift.height, pair->shift.dy, pair->shift.dx};
+    *value = values[which];
+    return REDUX_OK;
+}
+
 static redux_status information(double *value, comparison *pair, int which)
 {
     redux_information *all = &pair->information;
@@ -103,6 +155,15 @@ static redux_status information(double *value, comparison *pair, int which)
                              all->a_given_b, all->b_given_a,      all->variation};
     *value = values[which];
     return REDUX_OK;
+}
+
+static redux_status normalised(double *value, comparison *pair, int which)
+{
+    redux_status status = information(value, pair, which);
+    if (status != REDUX_OK)
+        return status;
+    return redux_information_normalise(value, &pair->information,
+                                       (redux_normalisation)pair->histogram.normalisation);
 }
 
 static redux_status entropy(double *value, comparison *pair, int which)
@@ -145,14 +206,20 @@ static const struct measure {
     {"dct", hash_distance, REDUX_HASH_DCT, false},
     {"ssim", ssim, REDUX_SSIM_GAUSSIAN, true},
     {"ssim-uniform", ssim, REDUX_SSIM_UNIFORM, true},
+    {"ms-ssim", ms_ssim, 0, true},
     {"mi", information, 0, true},
-    {"nmi", information, 1, true},
+    {"nmi", normalised, 0, true},
     {"nmi-studholme", information, 2, true},
+    {"mattes", mattes, 0, true},
+    {"phase-correlation", phase_correlation, 0, true},
+    {"shift-y", phase_correlation, 1, true},
+    {"shift-x", phase_correlation, 2, true},
     {"entropy-a", entropy, 0, false},
     {"entropy-b", entropy, 1, false},
     {"entropy-joint", information, 3, true},
     {"entropy-a-given-b", information, 4, true},
     {"entropy-b-given-a", information, 5, true},
+    {"conditional-entropy", information, 5, true},
     {"vi", information, 6, true},
     {"cosine", cosine, 0, false},
 };
@@ -189,17 +256,75 @@ static int check_metrics(const char *list)
 /* ---- arguments ---- */
 
 static const struct option long_options[] = {
-    {"metric", required_argument, NULL, 'm'}, {"window", required_argument, NULL, 'w'},
-    {"bins", required_argument, NULL, 'b'},   {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+    {"metric", required_argument, NULL, 'm'},
+    {"window", required_argument, NULL, 'w'},
+    {"bins", required_argument, NULL, 'b'},
+    {"threads", required_argument, NULL, 't'},
+    {"range", required_argument, NULL, 'r'},
+    {"normalisation", required_argument, NULL, 'n'},
+    {"map", required_argument, NULL, 'M'},
+    {"upsample", required_argument, NULL, 'u'},
+    {"neighbours", no_argument, NULL, 'N'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
+
+/* "own" or "LO:HI". */
+static int set_range(redux_histogram_options *histogram, const char *text)
+{
+    char low[64];
+    const char *colon = strchr(text, ':');
+    histogram->own_range = strcmp(text, "own") == 0 ? 1 : 2;
+    if (histogram->own_range == 1)
+        return EXIT_OK;
+    if (colon == NULL || (size_t)(colon - text) >= sizeof low)
+        return usage_error("--range '%s': LO:HI or own", text);
+    memcpy(low, text, (size_t)(colon - text));
+    low[colon - text] = '\0';
+    if (!parse_number(&histogram->low, low) || !parse_number(&histogram->high, colon + 1) ||
+        !(histogram->low < histogram->high))
+        return usage_error("--range '%s': LO:HI with LO below HI, or own", text);
+    return EXIT_OK;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
+}
+
+static int set_normalisation(redux_histogram_options *histogram, const char *text)
+{
+    redux_normalisation kind;
+    if (redux_normalisation_parse(&kind, text) != REDUX_OK)
+        return usage_error("--normalisation: %s", redux_error_message());
+    histogram->normalisation = (int32_t)kind;
+    return EXIT_OK;
+}
 
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
     int64_t bins;
     switch (option) {
+    case 'r':
+        return set_range(&s->histogram, text);
+    case 'n':
+        return set_normalisation(&s->histogram, text);
+    case 'u':
+        if (!parse_integer(&s->upsample, text, 1, 100))
+            return usage_error("--upsample '%s': a whole number, 1 to 100", text);
+        return EXIT_OK;
+    case 'M':
+        if (!ends_with(text, ".npy") && !ends_with(text, ".png"))
+            return usage_error("--map '%s': a name that ends in .npy or .png", text);
+        s->map = text;
+        return EXIT_OK;
+    case 'N':
+        s->neighbours = true;
+        return EXIT_OK;
     case 'm':
         s->metrics = text;
         return check_metrics(text);
@@ -223,7 +348,11 @@ static int parse_arguments(settings *s, int count, char **arguments, bool *done)
     const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
     if (code != EXIT_OK || *done)
         return code;
-    if (count - optind != 2)
+    if (s->neighbours && count - optind != 1)
+        return usage_error("--neighbours takes one volume, not %d", count - optind);
+    if (s->neighbours && (s->map != NULL || strcmp(s->metrics, "all") != 0))
+        return usage_error("--neighbours goes with neither --metric nor --map");
+    if (!s->neighbours && count - optind != 2)
         return usage_error("two inputs are compared, not %d", count - optind);
     return code;
 }
@@ -301,7 +430,119 @@ static int load_slice(redux_tensor *out, redux_context *context, char *text, red
     return code;
 }
 
-/* With `all`, what needs equal shapes is left out where they differ; named, it is an error. */
+/* ---- a volume ---- */
+
+/* All slices of the only volume of a dataset as one tensor, windowed. */
+static redux_status load_volume(redux_tensor *out, redux_context *context,
+                                const redux_volume *volume, const redux_volume_info *info,
+                                redux_window window)
+{
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < info->slices && status == REDUX_OK; i++) {
+        redux_tensor slice, plane;
+        status = window_slice(&slice, context, volume, info, i, window);
+        if (status != REDUX_OK)
+            return status;
+        const int64_t shape[3] = {info->slices, slice.shape[0], slice.shape[1]};
+        if (i == 0)
+            status = redux_tensor_new(out, context, slice.dtype, 3, shape);
+        if (status == REDUX_OK)
+            status = redux_tensor_select(&plane, out, 0, i);
+        if (status == REDUX_OK) {
+            status = redux_tensor_copy(&plane, &slice);
+            redux_tensor_release(&plane);
+        }
+        redux_tensor_release(&slice);
+    }
+    return status;
+}
+
+static redux_status print_neighbours(redux_context *context, const redux_tensor *slices,
+                                     const redux_histogram_options *histogram)
+{
+    double *bits = malloc((size_t)slices->shape[0] * sizeof *bits);
+    if (bits == NULL)
+        return REDUX_E_NO_MEMORY;
+    redux_status status = redux_conditional_entropy_sequence(bits, context, slices, histogram);
+    for (int64_t i = 0; i < slices->shape[0] && status == REDUX_OK; i++)
+        printf("%lld\t%.10g\n", (long long)i, bits[i]);
+    free(bits);
+    return status;
+}
+
+static int neighbours(const settings *s, redux_context *context, const char *path)
+{
+    redux_tensor slices = REDUX_TENSOR_INIT;
+    redux_dataset *dataset = NULL;
+    redux_volume *volume = NULL;
+    redux_volume_info info;
+    int code = EXIT_OK;
+    if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
+        return data_error();
+    if (redux_dataset_volumes(dataset) != 1) {
+        fprintf(stderr, "%s: %s holds %lld volumes: name one\n", program_name, path,
+                (long long)redux_dataset_volumes(dataset));
+        code = EXIT_DATA;
+    } else {
+        redux_status status = redux_dataset_volume_info(&info, dataset, 0);
+        if (status == REDUX_OK)
+            status = redux_volume_open(&volume, context, dataset, 0);
+        if (status == REDUX_OK)
+            status = load_volume(&slices, context, volume, &info, s->window);
+        if (status == REDUX_OK)
+            status = print_neighbours(context, &slices, &s->histogram);
+        if (status != REDUX_OK)
+            code = data_error();
+    }
+    redux_tensor_release(&slices);
+    redux_volume_free(volume, context);
+    redux_dataset_free(dataset);
+    return code;
+}
+
+/* ---- the map ---- */
+
+/* 0 ... 1 as 0 ... 255, rounded; what is below 0, or NaN, is black. */
+static redux_status write_grey(const char *path, redux_context *context, const redux_tensor *map)
+{
+    redux_tensor grey;
+    redux_status status = redux_tensor_new(&grey, context, REDUX_UINT8, 2, map->shape);
+    if (status != REDUX_OK)
+        return status;
+    for (int64_t i = 0; i < redux_tensor_elements(map); i++) {
+        const float value = ((const float *)map->data)[i];
+        ((uint8_t *)grey.data)[i] = (uint8_t)(value > 0 ? value * 255 + 0.5F : 0);
+    }
+    status = redux_picture_write_png(path, context, &grey);
+    redux_tensor_release(&grey);
+    return status;
+}
+
+static int write_map(const settings *s, const comparison *pair)
+{
+    redux_tensor map;
+    redux_status status = redux_tensor_new(&map, pair->context, REDUX_FLOAT32, 2, pair->a.shape);
+    if (status != REDUX_OK)
+        return data_error();
+    status = redux_ssim_map(&map, pair->context, &pair->a, &pair->b, NULL);
+    if (status == REDUX_OK)
+        status = ends_with(s->map, ".npy") ? redux_npy_write(s->map, pair->context, &map)
+                                           : write_grey(s->map, pair->context, &map);
+    redux_tensor_release(&map);
+    return status == REDUX_OK ? EXIT_OK : data_error();
+}
+
+static int flush_output(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("redux-compare: standard output");
+        return EXIT_DATA;
+    }
+    return EXIT_OK;
+}
+
+/* With `all`, what needs equal shapes is left out where they differ, and what this build cannot do;
+ * named, it is an error. */
 static int compare(const settings *s, comparison *pair)
 {
     const bool all = listed(s->metrics, "all");
@@ -313,7 +554,10 @@ static int compare(const settings *s, comparison *pair)
         const bool named = listed(s->metrics, measure->name);
         if ((!all && !named) || (!named && measure->same_shape && !pair->same_shape))
             continue;
-        if (measure->function(&value, pair, measure->which) != REDUX_OK)
+        const redux_status status = measure->function(&value, pair, measure->which);
+        if (status == REDUX_E_UNSUPPORTED && !named)
+            continue;
+        if (status != REDUX_OK)
             return data_error();
         printf("%s\t%.10g\n", measure->name, value);
     }
@@ -321,11 +565,7 @@ static int compare(const settings *s, comparison *pair)
         fprintf(stderr, "%s: sizes differ (%lld x %lld, %lld x %lld): pixelwise metrics left out\n",
                 program_name, (long long)pair->a.shape[0], (long long)pair->a.shape[1],
                 (long long)pair->b.shape[0], (long long)pair->b.shape[1]);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("redux-compare: standard output");
-        return EXIT_DATA;
-    }
-    return EXIT_OK;
+    return s->map == NULL ? EXIT_OK : write_map(s, pair);
 }
 
 int main(int count, char **arguments)
@@ -340,6 +580,12 @@ int main(int count, char **arguments)
     if (new_context(&pair.context, s.threads, s.quiet) != REDUX_OK)
         return data_error();
     pair.histogram = s.histogram;
+    pair.upsample = s.upsample;
+    if (s.neighbours) {
+        code = neighbours(&s, pair.context, arguments[optind]);
+        redux_context_free(pair.context);
+        return code == EXIT_OK ? flush_output() : code;
+    }
     code = load_slice(&pair.a, pair.context, arguments[optind], s.window);
     if (code == EXIT_OK)
         code = load_slice(&pair.b, pair.context, arguments[optind + 1], s.window);
@@ -348,5 +594,5 @@ int main(int count, char **arguments)
     redux_tensor_release(&pair.a);
     redux_tensor_release(&pair.b);
     redux_context_free(pair.context);
-    return code;
+    return code == EXIT_OK ? flush_output() : code;
 }
