@@ -43,9 +43,9 @@ typedef struct redux_shift {
  *  transform of the phases' difference is highest, the first place where there are several, and the
  *  height is its value over the number of coefficients that either image has (of modulus above
  *  2^-20 of the image's norm: the rest is round-off). In single precision: the height is within
- *  1e-4 of double precision's on CT slices (seen: 1e-5), brightness and contrast do not matter. The
- *  other way round the shift is the opposite and the height the same bits. Two constant images: no
- *  shift, height 1; one: height 0; NaN or infinity: NaN. `options` may be NULL. Errors:
+ *  1e-4 of double precision's on CT slices (seen: 1e-5 at worst), brightness and contrast do not
+ * matter. The other way round the shift is the opposite and the height the same bits. Two constant
+ * images: no shift, height 1; one: height 0; NaN or infinity: NaN. `options` may be NULL. Errors:
  *  REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY, REDUX_E_UNSUPPORTED (a build without FFTW).
  *  Since 0.1. */
 REDUX_API redux_status redux_phase_correlation(redux_shift *out, redux_context *context,

@@ -43,7 +43,7 @@ REDUX_API redux_status redux_ssim(double *out, redux_context *context, const red
  *  structural_similarity(full=True) map. The images are continued by their mirror image (edge pixel
  *  twice), so that the border, as wide as half a window (5 pixels, uniform: 3), has values like the
  *  inside, of which redux_ssim is the mean; a small image does not shrink the window here. Images
- * and bounds as redux_ssim, the error of one pixel is below 1e-4 on CT (seen: 2e-5). `out` may be
+ * and bounds as redux_ssim, the error of one pixel is below 2e-4 on CT (seen: 7e-5). `out` may be
  * an input. `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY. Since
  *  0.1. */
 REDUX_API redux_status redux_ssim_map(redux_tensor *out, redux_context *context,
