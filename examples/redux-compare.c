@@ -460,7 +460,7 @@ static redux_status load_volume(redux_tensor *out, redux_context *context,
 static redux_status print_neighbours(redux_context *context, const redux_tensor *slices,
                                      const redux_histogram_options *histogram)
 {
-    double *bits = malloc((size_t)slices->shape[0] * sizeof *bits);
+    double *bits = malloc((size_t)(slices->shape[0] + 1) * sizeof *bits);
     if (bits == NULL)
         return REDUX_E_NO_MEMORY;
     redux_status status = redux_conditional_entropy_sequence(bits, context, slices, histogram);

@@ -97,7 +97,7 @@ static mattes_joint joint_in(void *scratch, int32_t bins)
 {
     mattes_joint joint = {.joint = scratch, .cells = (int64_t)bins * VALUES, .bins = bins};
     joint.columns = joint.joint + (size_t)bins * (size_t)bins;
-    joint.wide = (uint32_t *)(joint.columns + bins);
+    joint.wide = (void *)(joint.columns + bins);
     joint.even = (uint16_t *)(joint.wide + joint.cells);
     joint.odd = joint.even + joint.cells;
     return joint;

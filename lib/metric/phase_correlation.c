@@ -37,7 +37,7 @@ _Static_assert(sizeof(phase_header) == 64, "coefficients are aligned as items ar
 
 static float *coefficients_of(const void *prepared)
 {
-    return (float *)((char *)(uintptr_t)prepared + sizeof(phase_header));
+    return (void *)((char *)(uintptr_t)prepared + sizeof(phase_header));
 }
 
 static int64_t half_of(const rdx_layout *layout)
@@ -274,9 +274,8 @@ redux_status redux_metric_new_phase_correlation(redux_metric **out, redux_contex
 
 /* ---- parts of a pixel ---- */
 
-/* The surface near a peak: `size` places along each axis, 1 / upsample apart, from (y, x) on. */
+/* The surface near a peak: places along each axis, 1 / upsample apart, from (y, x) on. */
 typedef struct fine_grid {
-    int64_t size;
     double y, x, step;
 } fine_grid;
 
@@ -324,7 +323,7 @@ static void refine(redux_shift *shift, const rdx_layout *layout, const float *a,
                    int64_t upsample, double *work)
 {
     const int64_t size = (3 * upsample + 1) / 2, before = size / 2, height = layout->height;
-    const fine_grid grid = {size, shift->dy - (double)before / (double)upsample,
+    const fine_grid grid = {shift->dy - (double)before / (double)upsample,
                             shift->dx - (double)before / (double)upsample, 1 / (double)upsample};
     double *down = work, *across = down + 2 * size * height, *rows = across + 2 * layout->width;
     double best = -INFINITY;
