@@ -182,7 +182,6 @@ static int read_list(other_set *set, redux_context *context, const settings *s)
     uint8_t code[512];
     char *line = NULL;
     size_t room = 0;
-    ssize_t length;
     int64_t number = 0;
     int result = EXIT_OK;
     FILE *file = fopen(s->against, "r");
@@ -190,13 +189,13 @@ static int read_list(other_set *set, redux_context *context, const settings *s)
         fprintf(stderr, "%s: %s: cannot be read\n", program_name, s->against);
         return EXIT_DATA;
     }
-    while (result == EXIT_OK && (length = getline(&line, &room, file)) >= 0) {
+    while (result == EXIT_OK && getline(&line, &room, file) >= 0) {
         number++;
         line[strcspn(line, "\r\n")] = '\0';
         char *tab = strrchr(line, '\t');
         if (tab == NULL || redux_hash_from_hex(code, bytes, tab + 1) != REDUX_OK) {
-            fprintf(stderr, "%s: %s: line %lld is not SOURCE<TAB>HEX of %lld digits\n",
-                    program_name, s->against, (long long)number, (long long)(2 * bytes));
+            fprintf(stderr, "%s: %s: line %lld is not SOURCE<TAB>HEX of %d digits\n", program_name,
+                    s->against, (long long)number, (int)(2 * bytes));
             result = EXIT_DATA;
             break;
         }

@@ -2,6 +2,7 @@
  * Search indexes against a plain loop over all items: every method, width and radius, items that
  * were removed, saved, mapped; files that were altered. */
 #include <math.h>
+#include <pthread.h>
 #include "test_io.h"
 
 /* ---- data and the oracle ---- */
@@ -249,7 +250,7 @@ START_TEST(parts_of_any_size)
     const trial t = {codes, NULL, NULL, 300, 8, queries, 5};
     for (int32_t bits = 4; bits <= 24; bits++) {
         redux_index *index = filled(NULL, &t, REDUX_INDEX_MULTI, bits);
-        for (double radius = 0; radius <= 10; radius++)
+        for (int radius = 0; radius <= 10; radius++)
             check_within(index, NULL, &t, radius);
         check_nearest(index, NULL, &t, 2);
         redux_index_free(index, NULL);
@@ -582,6 +583,47 @@ START_TEST(threads_do_not_matter)
 }
 END_TEST
 
+/* Two threads search one index that has no tables yet, each with a context of its own. */
+typedef struct reader {
+    const redux_index *index;
+    const trial *t;
+    bool right;
+} reader;
+
+static void *read_index(void *user)
+{
+    reader *r = user;
+    int64_t ids[64];
+    double scores[64];
+    redux_context *context = threads(2);
+    const redux_tensor queries = codes_of((uint8_t *)r->t->queries, 64, r->t->bytes);
+    r->right = true;
+    for (int round = 0; round < 5; round++) {
+        ck_assert_redux_ok(redux_index_nearest(ids, scores, context, r->index, &queries, 1));
+        for (int q = 0; q < 64; q++)
+            r->right = r->right && ids[q] <= q && scores[q] == 0; /* the item itself, or its twin */
+    }
+    redux_context_free(context);
+    return NULL;
+}
+
+START_TEST(searched_by_two)
+{
+    uint8_t *codes = random_codes(5000, 8, 99);
+    const trial t = {codes, NULL, NULL, 5000, 8, codes, 64};
+    redux_index *index = filled(NULL, &t, methods[_i], 0);
+    reader readers[2] = {{index, &t, false}, {index, &t, false}};
+    pthread_t ids[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&ids[i], NULL, read_index, &readers[i]), 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_join(ids[i], NULL), 0);
+    ck_assert(readers[0].right && readers[1].right);
+    redux_index_free(index, NULL);
+    free(codes);
+}
+END_TEST
+
 /* ---- files ---- */
 
 START_TEST(saved_and_opened)
@@ -807,6 +849,7 @@ int main(void)
     tcase_add_test(hamming, ids_of_its_own);
     tcase_add_test(hamming, wrong_arguments);
     tcase_add_test(hamming, threads_do_not_matter);
+    tcase_add_loop_test(hamming, searched_by_two, 0, 3);
     tcase_add_loop_test(cosine, cosine_is_exact, 0, 3);
     tcase_add_test(files, saved_and_opened);
     tcase_add_test(files, saved_vectors);

@@ -201,7 +201,7 @@ static double multi_cost(const rdx_index_part *part, int32_t parts, double occup
 static double saving(const redux_index *index, const rdx_index_tables *tables, int64_t radius)
 {
     const double scan = scan_cost(index, index->rows);
-    rdx_index_part part[RDX_INDEX_PARTS];
+    rdx_index_part part[RDX_INDEX_PARTS] = {{0, 0, NULL, NULL}};
     if (radius < 0)
         return index->rows < 4096 ? 0 : scan / 2;
     if (tables != NULL) {

@@ -110,8 +110,8 @@ int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options)
 
 redux_status redux_volume_hash_turn(int32_t axis[3], int32_t reversed[3], int32_t turn)
 {
-    static const int8_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
-                                        {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const int32_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     static const int odd[6] = {0, 1, 1, 0, 0, 1};
     if (turn < 0 || turn >= REDUX_VOLUME_TURNS || axis == NULL || reversed == NULL)
         return rdx_fail(REDUX_E_INVALID, "there is no turn %d of a cube", (int)turn);
@@ -249,24 +249,31 @@ static redux_status transform_cells(redux_context *context, rdx_volume_grid *gri
 
 /* ---- quality ---- */
 
+static int64_t step_of(const double *cell, int64_t next, double span)
+{
+    return llabs((long long)(100 * (cell[next] - cell[0]) / span));
+}
+
 /* PDQ's measure carried over: sum |int(100 (u - v))| over neighbouring cells, on the scale that it
  * has for the 2 x 63 x 64 pairs of a 64 x 64 picture. `span` is what counts as 0 ... 1. */
 static int32_t quality_of(const rdx_volume_grid *grid, double span)
 {
     const int64_t *n = grid->side;
-    int64_t sum = 0, pairs = 0;
+    const int64_t pairs =
+        n[0] * n[1] * (n[2] - 1) + n[0] * (n[1] - 1) * n[2] + (n[0] - 1) * n[1] * n[2];
+    int64_t sum = 0;
     for (int64_t z = 0; z < n[0]; z++)
         for (int64_t y = 0; y < n[1]; y++)
             for (int64_t x = 0; x < n[2]; x++) {
                 const double *cell = grid->cells + (z * n[1] + y) * n[2] + x;
                 if (x + 1 < n[2])
-                    sum += llabs((long long)(100 * (cell[1] - cell[0]) / span)), pairs++;
+                    sum += step_of(cell, 1, span);
                 if (y + 1 < n[1])
-                    sum += llabs((long long)(100 * (cell[n[2]] - cell[0]) / span)), pairs++;
+                    sum += step_of(cell, n[2], span);
                 if (z + 1 < n[0])
-                    sum += llabs((long long)(100 * (cell[n[1] * n[2]] - cell[0]) / span)), pairs++;
+                    sum += step_of(cell, n[1] * n[2], span);
             }
-    return (int32_t)RDX_MIN(sum * (int64_t)(2 * 63 * 64) / (90 * pairs), 100);
+    return (int32_t)RDX_MIN(sum * (int64_t)(2 * 63 * 64) / (90 * RDX_MAX(pairs, 1)), 100);
 }
 
 /* Least and greatest cell. A span that is no more than the rounding of sums is none: then all cells
