@@ -774,6 +774,90 @@ START_TEST(phase_correlation_is_unsupported)
 END_TEST
 #endif
 
+/* ---- when memory ends ---- */
+
+static int allocations_left;
+
+static void *few_allocations(size_t size, size_t alignment, void *user)
+{
+    void *block = NULL;
+    (void)user;
+    if (allocations_left-- <= 0 || posix_memalign(&block, alignment, size) != 0)
+        return NULL;
+    return block;
+}
+
+static void give_back(void *block, void *user)
+{
+    (void)user;
+    free(block);
+}
+
+/* Every function of this suite and of test_information, on two slices. */
+static redux_status measure(int which, redux_context *context, const redux_tensor *images,
+                            redux_tensor *map)
+{
+    redux_phase_options fine = REDUX_PHASE_OPTIONS_INIT;
+    redux_tensor a = slice_of(images, 0), b = slice_of(images, 1);
+    double values[3];
+    redux_shift shift;
+    redux_status status;
+    fine.upsample = 3;
+    switch (which) {
+    case 0:
+        status = redux_ssim_map(map, context, &a, &b, NULL);
+        break;
+    case 1:
+        status = redux_ms_ssim(values, context, &a, &b, NULL);
+        break;
+    case 2:
+        status = redux_mattes(values, context, &a, &b, NULL);
+        break;
+    case 3:
+        status = redux_conditional_entropy_sequence(values, context, images, NULL);
+        break;
+    default:
+        status = redux_phase_correlation(&shift, context, &a, &b, &fine);
+        break;
+    }
+    redux_tensor_release(&a);
+    redux_tensor_release(&b);
+    return status;
+}
+
+START_TEST(memory_ends)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *context;
+    redux_tensor images;
+    options.allocate = few_allocations;
+    options.deallocate = give_back;
+    slices_of(&images, "STS_019", "f32");
+    redux_tensor one = slice_of(&images, 0), map = map_for(&one);
+#if defined(REDUX_FFTW)
+    const int functions = 5;
+#else
+    const int functions = 4;
+#endif
+    for (int which = 0; which < functions; which++) {
+        redux_status status = REDUX_E_NO_MEMORY;
+        int failures = 0;
+        for (; status == REDUX_E_NO_MEMORY && failures < 100; failures++) {
+            allocations_left = 1;
+            ck_assert_redux_ok(redux_context_new(&context, &options));
+            allocations_left = failures;
+            status = measure(which, context, &images, &map);
+            redux_context_free(context);
+        }
+        ck_assert_redux_ok(status);
+        ck_assert_int_gt(failures, 2);
+    }
+    redux_tensor_release(&map);
+    redux_tensor_release(&one);
+    redux_tensor_release(&images);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("structure");
@@ -812,5 +896,9 @@ int main(void)
     tcase_add_test(phase, phase_correlation_is_unsupported);
 #endif
     suite_add_tcase(suite, phase);
+    TCase *memory = tcase_create("memory");
+    tcase_set_timeout(memory, 60);
+    tcase_add_test(memory, memory_ends);
+    suite_add_tcase(suite, memory);
     return run_suite(suite);
 }
