@@ -27,7 +27,7 @@ typedef struct redux_mattes_options {
  *  MattesMutualInformationImageToImageMetricv4 with the identity for a transform and every pixel
  *  sampled. Bins span each image's own minimum ... maximum; the joint histogram has a zero-order
  *  window along `fixed` and a cubic B-spline along `moving`, so that it is not symmetric (by about
- *  1 % on neighbouring CT slices). Both [H, W] of the same shape, uint8 or float32, at least one
+ *  0.1 % on neighbouring CT slices). Both [H, W] of the same shape, uint8 or float32, at least one
  *  pixel. In double: within 1e-12 of ITK. Where ITK
  *  has no answer: a constant image gives 0; NaN counts as the smallest finite value and infinities
  *  as the extremes. Never negative. `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT
