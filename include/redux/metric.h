@@ -2,13 +2,20 @@
  * One interface over all redundancy metrics: one pair, one against many, all pairs under a
  * threshold, the k nearest.
  *
- * A metric compares items: the rows of a tensor whose first axis counts them.
- *   hamming             [N, bytes] uint8: hash codes                        distance, 0 ... 8 *
- * bytes mutual information  [N, H, W] uint8 or float32: windowed slices         NMI, 0 ... 1 ssim
- * [N, H, W] uint8 or float32: windowed slices         similarity, <= 1 cosine              [N, D]
- * float32: embeddings, need not be normalised  similarity, -1 ... 1 "Redundant" means: a distance
- * at or below the threshold, a similarity at or above it. Scores are the same bits for a pair
- * whatever function asked for it and whatever the thread count. */
+ * A metric compares items: the rows of a tensor whose first axis counts them. Hash codes are
+ * [N, bytes] uint8, embeddings [N, D] float32 (need not be normalised), windowed slices [N, H, W]
+ * uint8 or float32.
+ * - hamming: codes; a distance, 0 ... 8 * bytes
+ * - cosine: embeddings; a similarity, -1 ... 1
+ * - mutual information: slices; NMI by default, a similarity, 0 ... 1
+ * - mattes: slices; mutual information in nats, a similarity, not symmetric
+ * - conditional entropy: slices; bits, a distance, not symmetric
+ * - ssim, ms-ssim: slices; a similarity, <= 1
+ * - phase correlation: slices; height of the peak, a similarity, 0 ... 1
+ * - one of the caller's own (redux_metric_new_custom)
+ *
+ * "Redundant" means: a distance at or below the threshold, a similarity at or above it. Scores are
+ * the same bits for a pair whatever function asked for it and whatever the thread count. */
 #ifndef REDUX_METRIC_H
 #define REDUX_METRIC_H
 
