@@ -248,19 +248,19 @@ static int fill_set(other_set *set, redux_context *context, const settings *s)
 /* ---- output ---- */
 
 /* A name as a CSV field: quoted where it must be. */
-static void print_field(const char *text)
+static void print_field(FILE *out, const char *text)
 {
     if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, stdout);
+        fputs(text, out);
         return;
     }
-    putchar('"');
+    putc('"', out);
     for (; *text != '\0'; text++) {
         if (*text == '"')
-            putchar('"');
-        putchar(*text);
+            putc('"', out);
+        putc(*text, out);
     }
-    putchar('"');
+    putc('"', out);
 }
 
 /* The least of the codes: the same for a volume and its turned copies. */
@@ -305,8 +305,9 @@ static redux_status find_nearest(int64_t *nearest, int64_t *distance, int32_t *t
     return REDUX_OK;
 }
 
-static redux_status print_volume(const char *source, uint8_t *codes, redux_context *context,
-                                 const other_set *set, const settings *s, int64_t *leaked)
+static redux_status print_volume(FILE *out, const char *source, uint8_t *codes,
+                                 redux_context *context, const other_set *set, const settings *s,
+                                 int64_t *leaked)
 {
     const int64_t bytes = redux_volume_hash_bytes(&s->hash);
     char hex[1025];
@@ -314,7 +315,7 @@ static redux_status print_volume(const char *source, uint8_t *codes, redux_conte
     int32_t turn = 0;
     if (s->against == NULL) {
         redux_hash_to_hex(hex, canonical(codes, s->variants, bytes), bytes);
-        printf("%s\t%s\n", source, hex);
+        fprintf(out, "%s\t%s\n", source, hex);
         return REDUX_OK;
     }
     const redux_status status = find_nearest(&nearest, &distance, &turn, context, set, codes, s);
@@ -322,14 +323,14 @@ static redux_status print_volume(const char *source, uint8_t *codes, redux_conte
         return status;
     const bool kept = nearest < 0 || distance > s->threshold;
     *leaked += kept ? 0 : 1;
-    print_field(source);
+    print_field(out, source);
     if (nearest < 0) {
-        puts(",1,,,");
+        fputs(",1,,,\n", out);
         return REDUX_OK;
     }
-    printf(",%d,", kept ? 1 : 0);
-    print_field(set->names[nearest]);
-    printf(",%lld,%d\n", (long long)distance, (int)turn);
+    fprintf(out, ",%d,", kept ? 1 : 0);
+    print_field(out, set->names[nearest]);
+    fprintf(out, ",%lld,%d\n", (long long)distance, (int)turn);
     return REDUX_OK;
 }
 
@@ -345,16 +346,14 @@ static void warn_flat(const redux_hash_info *info, const char *source, const set
             source);
 }
 
-static int print_all(redux_context *context, const redux_dataset *dataset, const other_set *set,
-                     const settings *s)
+static redux_status print_rows(FILE *out, redux_context *context, const redux_dataset *dataset,
+                               const other_set *set, const settings *s, int64_t *leaked)
 {
     static uint8_t codes[REDUX_VOLUME_TURNS * 512];
     redux_status status = REDUX_OK;
-    int64_t leaked = 0;
-    const int64_t volumes = redux_dataset_volumes(dataset);
     if (s->against != NULL)
-        puts("source,kept,nearest,distance,turn");
-    for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
+        fputs("source,kept,nearest,distance,turn\n", out);
+    for (int64_t v = 0; v < redux_dataset_volumes(dataset) && status == REDUX_OK; v++) {
         redux_volume_info about;
         redux_hash_info info;
         status = redux_dataset_volume_info(&about, dataset, v);
@@ -364,13 +363,36 @@ static int print_all(redux_context *context, const redux_dataset *dataset, const
         if (status != REDUX_OK)
             break;
         warn_flat(&info, about.source, s);
-        progress_label(NULL);
-        status = print_volume(about.source, codes, context, set, s, &leaked);
-        progress_label("hashing");
+        status = print_volume(out, about.source, codes, context, set, s, leaked);
     }
+    return status;
+}
+
+/* All rows or none: they are printed when the last one is known. */
+static int print_all(redux_context *context, const redux_dataset *dataset, const other_set *set,
+                     const settings *s)
+{
+    const int64_t volumes = redux_dataset_volumes(dataset);
+    char *text = NULL;
+    size_t size = 0;
+    int64_t leaked = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        perror("redux-hash");
+        return EXIT_DATA;
+    }
+    const redux_status status = print_rows(out, context, dataset, set, s, &leaked);
+    const bool failed = fclose(out) != 0;
+    progress_label(NULL);
+    if (status == REDUX_OK && !failed)
+        fwrite(text, 1, size, stdout);
+    free(text);
     if (status != REDUX_OK)
         return data_error();
-    progress_label(NULL);
+    if (failed) {
+        perror("redux-hash");
+        return EXIT_DATA;
+    }
     if (s->against != NULL && !s->quiet)
         fprintf(stderr, "%s: %lld of %lld volumes are in %s already (within %lld of %lld bits)\n",
                 program_name, (long long)leaked, (long long)volumes, s->against,

@@ -64,9 +64,9 @@ check "--against says how many" exits 0 "are in $work/a.csv already" "$reduce" -
     "$work/a.csv" "$ct/STS_002_CT.nii.gz"
 check "--against with images" exits 0 "already" "$reduce" --strategy ssim --against "$work/a.csv" \
     "$ct/STS_002_CT.nii.gz"
-check "--against nothing" exits 1 "no-such" "$reduce" --against no-such.csv $scan
+check "--against nothing" exits 1 "no-such" "$reduce" --against no-such.csv "$scan"
 check "--against every-n" exits 2 "compares nothing" "$reduce" --strategy every-n --against \
-    "$work/a.csv" $scan
+    "$work/a.csv" "$scan"
 
 # Updates: the same bytes as a fresh start, over volumes that are gone meanwhile.
 updates() { # updates OPTIONS...
@@ -84,16 +84,16 @@ check "--update over the dataset" updates --scope dataset
 check "--update of ssim over the dataset" updates --scope dataset --strategy ssim
 check "--update of two stages" updates --scope dataset --threshold 10 --then ssim:0.8
 check "--update keeps its parameters" exits 2 "threshold is not what" "$reduce" --update \
-    "$work/new.csv" --threshold 4 $scan
+    "$work/new.csv" --threshold 4 "$scan"
 check "--update of other rules" exits 2 "rule first with a threshold" "$reduce" --update \
-    "$work/new.csv" --rule medoid $scan
-"$reduce" --quiet --keep 9 --manifest "$work/budget.csv" $scan
+    "$work/new.csv" --rule medoid "$scan"
+"$reduce" --quiet --keep 9 --manifest "$work/budget.csv" "$scan"
 check "--update of a budget" exits 2 "rule first with a threshold" "$reduce" --update \
     "$work/budget.csv" "$ct/STS_002_CT.nii.gz"
 rm -f "$work/new.exemplars"
 check "--update without exemplars" exits 1 "new.exemplars" "$reduce" --update "$work/new.csv" \
     "$ct/STS_002_CT.nii.gz"
-check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.csv" $scan
+check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.csv" "$scan"
 
 # Calibration.
 # shellcheck disable=SC2086
@@ -101,7 +101,7 @@ check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.
     check "--calibrate" exits 0 "estimated from" "$reduce" --calibrate $all4
     check "--false-drops" exits 0 "estimated from" "$reduce" --false-drops 1% --json $all4
     check "... is in the JSON" grep -q '"false_drops": 0' "$work/out"
-    check "--calibrate with one volume" exits 1 "two volumes" "$reduce" --calibrate $scan
+    check "--calibrate with one volume" exits 1 "two volumes" "$reduce" --calibrate "$scan"
     check "--false-drops and --threshold" exits 2 "exclude each other" "$reduce" --false-drops 1% \
         --threshold 6 $all4
     check "--false-drops 200%" exits 2 "a percentage" "$reduce" --false-drops 200% $all4

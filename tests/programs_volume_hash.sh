@@ -69,3 +69,8 @@ check "--against a list of another size" exits 1 "16 digits" "$hash" --volume --
     "$work/a.tsv" "$scan"
 head -c 40000 "$ct/STS_002_CT.nii.gz" >"$work/cut.nii.gz"
 check "--volume of a cut file" exits 1 "cut.nii.gz" "$hash" --volume "$work/cut.nii.gz"
+
+# All rows or none: a damaged volume after a good one.
+mkdir -p "$work/halves" && cp "$ct/STS_019_CT.nii.gz" "$work/halves/a.nii.gz"
+head -c 40000 "$ct/STS_002_CT.nii.gz" >"$work/halves/b.nii.gz"
+check "--volume prints all or nothing" exits 1 "b.nii.gz" "$hash" --volume "$work/halves"

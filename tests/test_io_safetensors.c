@@ -12,7 +12,7 @@ static const char *write_file(const char *header, const void *data, size_t size,
     ck_assert_uint_le(8 + length + size, sizeof bytes);
     for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)(((uint64_t)((int64_t)length + more)) >> (8 * i) & 255);
-    memcpy(bytes + 8, header, length);
+    memcpy(bytes + 8, header, length); /* NOLINT(bugprone-not-null-terminated-result) */
     if (size > 0)
         memcpy(bytes + 8 + length, data, size);
     write_bytes(path, bytes, 8 + length + size);

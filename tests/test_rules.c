@@ -29,35 +29,49 @@ static int64_t members_of(const plain *p, int64_t group, int64_t items[MOST])
 
 /* ---- rules ---- */
 
+/* The member that is most like all of them in sum, the first of equals. */
+static int64_t plain_centre(const plain *p, const int64_t *like, int64_t count)
+{
+    int64_t medoid = -1;
+    double best = 0;
+    for (int64_t a = 0; a < count; a++) {
+        double sum = 0;
+        for (int64_t b = 0; b < count; b++)
+            sum += a == b ? 0 : p->score[like[a]][like[b]];
+        if (medoid < 0 || (p->distance ? sum < best : sum > best)) {
+            medoid = like[a];
+            best = sum;
+        }
+    }
+    return medoid;
+}
+
+/* One medoid of what is left of a group; returns how many are gone then. */
+static int64_t plain_medoid_round(const plain *p, const int64_t *items, int64_t n, bool gone[MOST],
+                                  double threshold, int64_t witness[MOST])
+{
+    int64_t like[MOST], count = 0, settled = 0;
+    for (int64_t a = 0; a < n; a++)
+        if (!gone[items[a]] && (count == 0 || is_redundant(p, like[0], items[a], threshold)))
+            like[count++] = items[a];
+    const int64_t medoid = plain_centre(p, like, count);
+    for (int64_t a = 0; a < count; a++)
+        if (like[a] == medoid || is_redundant(p, medoid, like[a], threshold)) {
+            gone[like[a]] = true;
+            witness[like[a]] = like[a] == medoid ? -1 : medoid;
+            settled++;
+        }
+    return settled;
+}
+
 static void plain_medoid(const plain *p, double threshold, int64_t witness[MOST])
 {
     int64_t items[MOST];
     for (int64_t g = 0; g < VOLUMES; g++) {
         bool gone[MOST] = {false};
         const int64_t n = members_of(p, g, items);
-        for (int64_t left = n; left > 0;) {
-            int64_t like[MOST], count = 0, medoid = -1;
-            double best = 0;
-            for (int64_t a = 0; a < n; a++)
-                if (!gone[items[a]] &&
-                    (count == 0 || is_redundant(p, like[0], items[a], threshold)))
-                    like[count++] = items[a];
-            for (int64_t a = 0; a < count; a++) {
-                double sum = 0;
-                for (int64_t b = 0; b < count; b++)
-                    sum += a == b ? 0 : p->score[like[a]][like[b]];
-                if (medoid < 0 || (p->distance ? sum < best : sum > best)) {
-                    medoid = like[a];
-                    best = sum;
-                }
-            }
-            for (int64_t a = 0; a < count; a++)
-                if (like[a] == medoid || is_redundant(p, medoid, like[a], threshold)) {
-                    gone[like[a]] = true;
-                    witness[like[a]] = like[a] == medoid ? -1 : medoid;
-                    left--;
-                }
-        }
+        for (int64_t left = n; left > 0;)
+            left -= plain_medoid_round(p, items, n, gone, threshold, witness);
     }
 }
 
@@ -217,49 +231,61 @@ static void plain_share(const plain *p, int64_t budget, int64_t most[VOLUMES])
         most[turns[i].group]++;
 }
 
-START_TEST(k_centre_meets_a_budget)
+/* How far the farthest dropped one is from its witness; NaN: none was dropped. */
+static double covered(const plain *p, const int64_t *witness)
+{
+    double farthest = NAN;
+    for (int64_t i = 0; i < p->n; i++) {
+        const double score = witness[i] < 0 ? NAN : p->score[witness[i]][i];
+        if (witness[i] >= 0 &&
+            (isnan(farthest) || (p->distance ? score > farthest : score < farthest)))
+            farthest = score;
+    }
+    return farthest;
+}
+
+static void one_budget(const redux_dataset *dataset, redux_strategy strategy, redux_scope scope,
+                       int64_t budget)
 {
     static plain p;
-    redux_dataset *dataset = open_volumes();
     int64_t items[MOST], most[VOLUMES], witness[MOST] = {0};
     double radii[MOST];
+    redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    options.strategy = strategy;
+    options.rule = REDUX_RULE_K_CENTRE;
+    options.scope = scope;
+    options.size = SIDE;
+    options.keep_count = budget;
+    redux_reduction *reduction = run(dataset, &options, 1 + (int)budget % 2);
+    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_int_eq(summary.kept, budget);
+    ck_assert_int_eq(summary.refilled, 0);
+    plain_scores(&p, dataset, strategy, scope);
+    plain_order(&p, dataset, scope, REDUX_ORDER_ANATOMICAL);
+    plain_share(&p, budget, most);
+    for (int64_t g = 0; g < VOLUMES; g++) {
+        const int64_t n = members_of(&p, g, items);
+        if (n > 0)
+            plain_farthest(&p, items, n, p.distance ? -INFINITY : INFINITY, most[g], witness,
+                           radii);
+    }
+    check_nearest(reduction, &p, witness);
+    const double threshold = covered(&p, witness);
+    if (isnan(threshold))
+        ck_assert(isnan(summary.threshold));
+    else
+        ck_assert_double_eq(summary.threshold, threshold);
+    redux_reduction_free(reduction, NULL);
+}
+
+START_TEST(k_centre_meets_a_budget)
+{
+    redux_dataset *dataset = open_volumes();
     for (int s = 0; s < 4; s++)
         for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++)
-            for (int64_t budget = 3; budget <= 38; budget += 7) {
-                redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
-                redux_reduce_summary summary = {.struct_size = sizeof summary};
-                options.strategy = metrics[s];
-                options.rule = REDUX_RULE_K_CENTRE;
-                options.scope = scope;
-                options.size = SIDE;
-                options.keep_count = budget;
-                redux_reduction *reduction = run(dataset, &options, 1 + (int)budget % 2);
-                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
-                ck_assert_int_eq(summary.kept, budget);
-                ck_assert_int_eq(summary.refilled, 0);
-                plain_scores(&p, dataset, metrics[s], scope);
-                plain_order(&p, dataset, scope, REDUX_ORDER_ANATOMICAL);
-                plain_share(&p, budget, most);
-                double covered = NAN;
-                for (int64_t g = 0; g < VOLUMES; g++) {
-                    const int64_t n = members_of(&p, g, items);
-                    if (n > 0)
-                        plain_farthest(&p, items, n, p.distance ? -INFINITY : INFINITY, most[g],
-                                       witness, radii);
-                }
-                check_nearest(reduction, &p, witness);
-                for (int64_t i = 0; i < p.n; i++)
-                    if (witness[i] >= 0) {
-                        const double score = p.score[witness[i]][i];
-                        if (isnan(covered) || (p.distance ? score > covered : score < covered))
-                            covered = score;
-                    }
-                if (isnan(covered))
-                    ck_assert(isnan(summary.threshold));
-                else
-                    ck_assert_double_eq(summary.threshold, covered);
-                redux_reduction_free(reduction, NULL);
-            }
+            for (int64_t budget = 3; budget <= 38; budget += 7)
+                one_budget(dataset, metrics[s], scope, budget);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -666,6 +692,65 @@ END_TEST
 
 /* ---- calibration ---- */
 
+/* The share of pairs of different volumes that are redundant; without those of volume `left_out`.
+ */
+static double plain_rate(const plain *p, double threshold, int64_t left_out)
+{
+    double within = 0, all = 0;
+    for (int64_t i = 0; i < p->n; i++)
+        for (int64_t j = 0; j < i; j++)
+            if (p->group[i] != p->group[j] && p->group[i] != left_out && p->group[j] != left_out) {
+                all++;
+                within += is_redundant(p, i, j, threshold);
+            }
+    return within / all;
+}
+
+/* The jackknife, as it is told. */
+static double plain_error(const plain *p, double threshold)
+{
+    double without[VOLUMES], mean = 0, variance = 0;
+    for (int64_t v = 0; v < VOLUMES; v++) {
+        without[v] = plain_rate(p, threshold, v);
+        mean += without[v] / VOLUMES;
+    }
+    for (int64_t v = 0; v < VOLUMES; v++)
+        variance += (without[v] - mean) * (without[v] - mean) * (VOLUMES - 1) / VOLUMES;
+    return sqrt(variance);
+}
+
+/* The score of strangers that comes next when the threshold is loosened; NaN: there is none. */
+static double next_looser(const plain *p, double threshold)
+{
+    double looser = NAN;
+    for (int64_t i = 0; i < p->n; i++)
+        for (int64_t j = 0; j < i; j++) {
+            const double score = p->score[i][j];
+            if (p->group[i] != p->group[j] && !is_redundant(p, i, j, threshold) &&
+                (isnan(looser) || (p->distance ? score < looser : score > looser)))
+                looser = score;
+        }
+    return looser;
+}
+
+static void check_choice(const redux_calibration *calibration, const plain *p, double rate,
+                         const redux_dataset *dataset, redux_reduce_options options)
+{
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    const double t = redux_calibration_threshold(calibration, rate);
+    const double looser = next_looser(p, t);
+    ck_assert_double_le(redux_calibration_rate(calibration, t), rate);
+    if (!isnan(looser)) /* would let too many pass */
+        ck_assert_double_gt(redux_calibration_rate(calibration, looser), rate);
+    options.false_drops = rate;
+    redux_reduction *reduction = run(dataset, &options, 2);
+    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_double_eq(summary.threshold, t);
+    ck_assert_double_eq(summary.false_drops, redux_calibration_rate(calibration, t));
+    ck_assert_ptr_nonnull(redux_reduction_calibration(reduction));
+    redux_reduction_free(reduction, NULL);
+}
+
 START_TEST(calibration_counts_strangers)
 {
     static plain p;
@@ -673,6 +758,7 @@ START_TEST(calibration_counts_strangers)
     for (int s = 0; s < 4; s++) {
         redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
         redux_calibration *calibration;
+        double error;
         options.strategy = metrics[s];
         options.size = SIDE;
         plain_scores(&p, dataset, metrics[s], REDUX_SCOPE_DATASET);
@@ -681,55 +767,15 @@ START_TEST(calibration_counts_strangers)
         ck_assert_int_eq(redux_calibration_pairs(calibration), 23 * 1 + 23 * 14 + 1 * 14);
         ck_assert_int_eq(redux_calibration_volumes(calibration), VOLUMES);
         ck_assert_int_eq(redux_calibration_slices(calibration), 38);
-        const double pairs = (double)redux_calibration_pairs(calibration);
         for (int t = 0; t < 3; t++) {
-            int64_t within = 0;
-            for (int64_t i = 0; i < p.n; i++)
-                for (int64_t j = 0; j < i; j++)
-                    within += p.group[i] != p.group[j] && is_redundant(&p, i, j, thresholds[s][t]);
-            ck_assert_double_eq(redux_calibration_rate(calibration, thresholds[s][t]),
-                                (double)within / pairs);
+            const double threshold = thresholds[s][t];
+            ck_assert_double_eq(redux_calibration_rate(calibration, threshold),
+                                plain_rate(&p, threshold, -1));
+            ck_assert_redux_ok(redux_calibration_error(&error, NULL, calibration, threshold));
+            ck_assert_double_eq_tol(error, plain_error(&p, threshold), 1e-12);
         }
-        double without[VOLUMES], mean = 0, error, variance = 0; /* the jackknife, as it is told */
-        for (int64_t v = 0; v < VOLUMES; v++) {
-            double within = 0, all = 0;
-            for (int64_t i = 0; i < p.n; i++)
-                for (int64_t j = 0; j < i; j++)
-                    if (p.group[i] != p.group[j] && p.group[i] != v && p.group[j] != v) {
-                        all++;
-                        within += is_redundant(&p, i, j, thresholds[s][1]);
-                    }
-            without[v] = within / all;
-            mean += without[v] / VOLUMES;
-        }
-        for (int64_t v = 0; v < VOLUMES; v++)
-            variance += (without[v] - mean) * (without[v] - mean) * (VOLUMES - 1) / VOLUMES;
-        ck_assert_redux_ok(redux_calibration_error(&error, NULL, calibration, thresholds[s][1]));
-        ck_assert_double_eq_tol(error, sqrt(variance), 1e-12);
-        for (double rate = 0; rate <= 1; rate += 0.0625) {
-            const double t = redux_calibration_threshold(calibration, rate);
-            ck_assert_double_le(redux_calibration_rate(calibration, t), rate);
-            /* The next looser score would let too many pass. */
-            double looser = NAN;
-            for (int64_t i = 0; i < p.n; i++)
-                for (int64_t j = 0; j < i; j++) {
-                    const double score = p.score[i][j];
-                    if (p.group[i] == p.group[j] || is_redundant(&p, i, j, t))
-                        continue;
-                    if (isnan(looser) || (p.distance ? score < looser : score > looser))
-                        looser = score;
-                }
-            if (!isnan(looser))
-                ck_assert_double_gt(redux_calibration_rate(calibration, looser), rate);
-            options.false_drops = rate;
-            redux_reduce_summary summary = {.struct_size = sizeof summary};
-            redux_reduction *reduction = run(dataset, &options, 2);
-            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
-            ck_assert_double_eq(summary.threshold, t);
-            ck_assert_double_eq(summary.false_drops, redux_calibration_rate(calibration, t));
-            ck_assert_ptr_nonnull(redux_reduction_calibration(reduction));
-            redux_reduction_free(reduction, NULL);
-        }
+        for (int sixteenths = 0; sixteenths <= 16; sixteenths++)
+            check_choice(calibration, &p, sixteenths / 16.0, dataset, options);
         redux_calibration_free(calibration, NULL);
     }
     const char *one = in_scratch(names[0]);
@@ -754,65 +800,80 @@ static redux_dataset *open_some(const char *const *list, int64_t count)
     return dataset;
 }
 
-/* A is volumes 0 and 1, B is volume 2: in p, rows of B come after those of A. */
+enum { IN_A = 24 }; /* A is volumes 0 and 1, B is volume 2: in p, rows of B come after those of A */
+
+/* The first exemplar that slice i of B is redundant with, in p: of A, or kept of B; -1: none. */
+static int64_t first_exemplar(const plain *p, const redux_reduction *reduction, const uint8_t *mask,
+                              int64_t i, double threshold)
+{
+    for (int64_t j = 0; j < IN_A; j++)
+        if ((mask == NULL || mask[j]) && is_redundant(p, j, IN_A + i, threshold))
+            return j;
+    for (int64_t j = 0; j < i; j++) {
+        redux_row before;
+        ck_assert_redux_ok(redux_reduction_row(&before, reduction, j));
+        if (before.kept && is_redundant(p, IN_A + j, IN_A + i, threshold))
+            return IN_A + j;
+    }
+    return -1;
+}
+
+/* Checks every row of B; returns how many are in A already. */
+static int64_t check_against(const redux_reduction *reduction, const plain *p, const uint8_t *mask,
+                             double threshold)
+{
+    int64_t leaked = 0;
+    for (int64_t i = 0; i < 14; i++) {
+        const int64_t first = first_exemplar(p, reduction, mask, i, threshold);
+        const int volume = first < 23 ? 0 : first < IN_A ? 1 : 2;
+        const char *source;
+        int64_t slice;
+        redux_row row;
+        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_int_eq(row.kept, first < 0);
+        if (first < 0)
+            continue;
+        leaked += first < IN_A;
+        ck_assert_double_eq(row.score, p->score[first][IN_A + i]);
+        ck_assert_redux_ok(redux_reduction_name(&source, &slice, reduction, row.witness));
+        ck_assert_int_eq(slice, volume == 0 ? first : volume == 1 ? 0 : first - IN_A);
+        ck_assert_str_eq(source, in_scratch(names[volume]));
+    }
+    return leaked;
+}
+
 START_TEST(another_set_stands_first)
 {
     static plain p;
-    static const int64_t in_a = 24;
     redux_dataset *all = open_volumes();
     redux_dataset *a = open_some(names, 2), *b = open_some(names + 2, 1);
-    uint8_t mask[24];
-    for (int64_t i = 0; i < in_a; i++)
+    uint8_t mask[IN_A];
+    for (int64_t i = 0; i < IN_A; i++)
         mask[i] = i % 3 != 1;
     for (int s = 0; s < 4; s++)
-        for (int t = 0; t < 3; t++)
-            for (int masked = 0; masked < 2; masked++) {
-                redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
-                redux_reduce_summary summary = {.struct_size = sizeof summary};
-                int64_t leaked = 0;
-                options.strategy = metrics[s];
-                options.threshold = thresholds[s][t];
-                options.size = SIDE;
-                options.against = a;
-                options.against_kept = masked ? mask : NULL;
-                plain_scores(&p, all, metrics[s], REDUX_SCOPE_DATASET);
-                redux_reduction *reduction = run(b, &options, 1 + t % 2);
-                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
-                for (int64_t i = 0; i < 14; i++) {
-                    const char *source;
-                    int64_t slice, first = -1;
-                    redux_row row, before;
-                    ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
-                    for (int64_t j = 0; j < in_a && first < 0; j++)
-                        if ((!masked || mask[j]) && is_redundant(&p, j, in_a + i, thresholds[s][t]))
-                            first = j;
-                    for (int64_t j = 0; j < i && first < 0; j++) {
-                        ck_assert_redux_ok(redux_reduction_row(&before, reduction, j));
-                        if (before.kept && is_redundant(&p, in_a + j, in_a + i, thresholds[s][t]))
-                            first = in_a + j;
-                    }
-                    ck_assert_int_eq(row.kept, first < 0);
-                    if (first < 0)
-                        continue;
-                    leaked += first < in_a;
-                    ck_assert_double_eq(row.score, p.score[first][in_a + i]);
-                    ck_assert_redux_ok(
-                        redux_reduction_name(&source, &slice, reduction, row.witness));
-                    ck_assert_int_eq(slice, first < 23 ? first : first < 24 ? 0 : first - 24);
-                    ck_assert_str_eq(source, in_scratch(names[first < 23   ? 0
-                                                              : first < 24 ? 1
-                                                                           : 2]));
-                }
-                ck_assert_int_eq(summary.leaked, leaked);
-                ck_assert_int_eq(summary.against, masked ? 16 : 24);
-                ck_assert_int_eq(summary.slices, 14);
-                redux_reduction_free(reduction, NULL);
-                options.rule = REDUX_RULE_MEDOID; /* the same ones are in A */
-                reduction = run(b, &options, 2);
-                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
-                ck_assert_int_eq(summary.leaked, leaked);
-                redux_reduction_free(reduction, NULL);
-            }
+        for (int t = 0; t < 6; t++) {
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+            redux_reduce_summary summary = {.struct_size = sizeof summary};
+            options.strategy = metrics[s];
+            options.threshold = thresholds[s][t / 2];
+            options.size = SIDE;
+            options.against = a;
+            options.against_kept = t % 2 == 1 ? mask : NULL;
+            plain_scores(&p, all, metrics[s], REDUX_SCOPE_DATASET);
+            redux_reduction *reduction = run(b, &options, 1 + t % 2);
+            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            const int64_t leaked =
+                check_against(reduction, &p, options.against_kept, options.threshold);
+            ck_assert_int_eq(summary.leaked, leaked);
+            ck_assert_int_eq(summary.against, t % 2 == 1 ? 16 : IN_A);
+            ck_assert_int_eq(summary.slices, 14);
+            redux_reduction_free(reduction, NULL);
+            options.rule = REDUX_RULE_MEDOID; /* the same ones are in A */
+            reduction = run(b, &options, 2);
+            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_int_eq(summary.leaked, leaked);
+            redux_reduction_free(reduction, NULL);
+        }
     redux_dataset_free(all);
     redux_dataset_free(a);
     redux_dataset_free(b);

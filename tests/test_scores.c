@@ -49,6 +49,7 @@ START_TEST(figures_are_sklearns)
     double f[7];
     int cases = 0;
     ck_assert_ptr_nonnull(file);
+    /* NOLINTNEXTLINE(cert-err34-c): a file of our own */
     while (fscanf(file, "%lld %lld %lld %lf %lf %lf %lf %lf %lf %lf", &n, &k, &kind, &f[0], &f[1],
                   &f[2], &f[3], &f[4], &f[5], &f[6]) == 10) {
         redux_scores s = REDUX_SCORES_INIT;

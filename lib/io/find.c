@@ -470,12 +470,16 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
 
 /* ---- arguments ---- */
 
+static int64_t sources_met(const redux_dataset *dataset)
+{
+    return dataset->count + dataset->skipped_count + dataset->passed_over;
+}
+
 static redux_status add_root(finder *f, const char *folder)
 {
-    const redux_dataset *dataset = f->dataset;
-    const int64_t before = dataset->count + dataset->skipped_count + dataset->passed_over;
+    const int64_t before = sources_met(f->dataset);
     RDX_TRY(add_folder(f, folder, NULL));
-    if (dataset->count + dataset->skipped_count + dataset->passed_over == before)
+    if (sources_met(f->dataset) == before)
         return rdx_fail(REDUX_E_NOT_FOUND,
                         "%s: the folder holds no NIfTI files, pictures or arrays", folder);
     return REDUX_OK;

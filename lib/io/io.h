@@ -151,6 +151,7 @@ typedef struct rdx_nifti {
     double spacing[3];    /* mm; 0 where unknown */
     int8_t axis[3];       /* which storage axis gives slices, rows, columns of the axial view */
     int8_t reversed[3];   /* and whether against its direction */
+    bool falls;           /* slice numbers grow towards the patient's feet */
     uint64_t offset;      /* of the first voxel in the image file */
     uint64_t header_size; /* bytes of the header's file; of the image's, if that is another */
     uint64_t image_size;

@@ -320,9 +320,11 @@ static bool directions(int code[3], nifti_dmat44 matrix)
  * the patient's left; slice numbers stay as stored, so that axis is never reversed. */
 static void set_view(rdx_nifti *out, const int code[3])
 {
+    out->falls = false;
     for (int8_t i = 0; i < 3; i++) {
         const int role = code[i] >= NIFTI_I2S ? 0 : code[i] >= NIFTI_P2A ? 1 : 2;
         out->axis[role] = i;
+        out->falls = out->falls || code[i] == NIFTI_S2I;
         out->reversed[role] = code[i] == NIFTI_P2A || code[i] == NIFTI_L2R;
     }
 }
@@ -429,9 +431,10 @@ redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char 
 
 bool rdx_nifti_same(const rdx_nifti *a, const rdx_nifti *b)
 {
-    bool same = a->frames == b->frames && a->datatype == b->datatype && a->swap == b->swap &&
-                a->slope == b->slope && a->intercept == b->intercept && a->offset == b->offset &&
-                a->header_size == b->header_size && a->image_size == b->image_size;
+    bool same = a->frames == b->frames && a->falls == b->falls && a->datatype == b->datatype &&
+                a->swap == b->swap && a->slope == b->slope && a->intercept == b->intercept &&
+                a->offset == b->offset && a->header_size == b->header_size &&
+                a->image_size == b->image_size;
     for (int i = 0; i < 3; i++)
         same = same && a->dim[i] == b->dim[i] && a->spacing[i] == b->spacing[i] &&
                a->axis[i] == b->axis[i] && a->reversed[i] == b->reversed[i];

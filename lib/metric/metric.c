@@ -193,9 +193,9 @@ static redux_status score_task(int64_t index, void *user)
     return REDUX_OK;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): tasks write through the job */
 redux_status rdx_score_many(redux_context *context, const redux_metric *metric,
                             const rdx_layout *layout, const void *one, const void *many,
+                            /* NOLINTNEXTLINE(readability-non-const-parameter): tasks write */
                             int64_t count, const uint8_t *open, double *scores)
 {
     const int64_t per_task = metric->ops->tile > 1 ? 4096 : 8;

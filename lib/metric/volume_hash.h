@@ -44,9 +44,4 @@ redux_status rdx_volume_hash_options(redux_volume_hash_options *known,
                                      const redux_volume_hash_options *given);
 redux_window rdx_volume_hash_window(redux_window window, redux_dtype dtype);
 
-/* ---- volume_hash_nifti.c ---- */
-
-/* Whether the slices of a NIfTI file run from superior to inferior; its header was checked. */
-redux_status rdx_nifti_falls(bool *out, const char *path);
-
 #endif

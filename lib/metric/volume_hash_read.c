@@ -17,14 +17,11 @@ static redux_status slice_of_volume(redux_tensor *out, int64_t index, void *user
 }
 
 /* Views of NIfTI volumes are turned within slices, but slices keep their numbers. */
-static redux_status direction(bool *falls, const redux_dataset *dataset, int64_t volume)
+static bool falls(const redux_dataset *dataset, int64_t volume)
 {
     const rdx_source *source = &dataset->volumes[volume];
-    *falls = false;
-    if (source->info.kind != REDUX_VOLUME_NIFTI ||
-        dataset->options.orientation != REDUX_ORIENTATION_AXIAL)
-        return REDUX_OK;
-    return rdx_nifti_falls(falls, source->source);
+    return source->info.kind == REDUX_VOLUME_NIFTI &&
+           dataset->options.orientation == REDUX_ORIENTATION_AXIAL && source->nifti.falls;
 }
 
 redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash_info *info,
@@ -42,7 +39,7 @@ redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash
                         (int)variants);
     RDX_TRY(rdx_volume_hash_options(&known, options));
     RDX_TRY(redux_dataset_volume_info(&about, dataset, volume));
-    RDX_TRY(direction(&r.falls, dataset, volume));
+    r.falls = falls(dataset, volume);
     RDX_TRY(redux_volume_open(&opened, context, dataset, volume));
     r.volume = opened;
     r.slices = about.slices;

@@ -281,6 +281,7 @@ static redux_status settle_layout(redux_exemplars *set, redux_context *context,
     return REDUX_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): tasks write through the job */
 redux_status redux_exemplars_add(int64_t *witness, double *scores, redux_context *context,
                                  redux_exemplars *exemplars, const redux_tensor *items)
 {

@@ -279,10 +279,13 @@ static void compute(redux_scores *out, const table *t, bench *b)
 /* The figures of a struct, in its order. */
 static double *figure(redux_scores *scores, int index)
 {
-    double *const all[FIGURES] = {
-        &scores->accuracy, &scores->balanced_accuracy, &scores->auc,     &scores->average_precision,
-        &scores->f1,       &scores->f1_macro,          &scores->f1_micro};
-    return all[index];
+    static const size_t places[FIGURES] = {
+        offsetof(redux_scores, accuracy), offsetof(redux_scores, balanced_accuracy),
+        offsetof(redux_scores, auc),      offsetof(redux_scores, average_precision),
+        offsetof(redux_scores, f1),       offsetof(redux_scores, f1_macro),
+        offsetof(redux_scores, f1_micro),
+    };
+    return (double *)(void *)((char *)scores + places[index]);
 }
 
 /* Into a caller's struct, which may be an older, smaller one. */

@@ -167,7 +167,8 @@ static void write_found(const char *path, const redux_tensor *items, const redux
 int main(int count, char **arguments)
 {
     if (count == 4) {
-        const int64_t rows = atoll(arguments[2]), bytes = atoll(arguments[3]);
+        const int64_t rows = strtoll(arguments[2], NULL, 10),
+                      bytes = strtoll(arguments[3], NULL, 10);
         uint8_t *codes = make(rows, bytes), *queries = ask(codes, rows, bytes, 200);
         const redux_tensor all = rows_of(codes, rows, bytes), some = rows_of(queries, 200, bytes);
         char path[4096];
@@ -182,7 +183,8 @@ int main(int count, char **arguments)
         return 0;
     }
     printf("%s\n", redux_cpu_tier());
-    for (int64_t rows = 10000; rows <= (count == 2 ? atoll(arguments[1]) : 1000000); rows *= 10) {
+    for (int64_t rows = 10000; rows <= (count == 2 ? strtoll(arguments[1], NULL, 10) : 1000000);
+         rows *= 10) {
         table(rows, 8);
         table(rows, 32);
     }
