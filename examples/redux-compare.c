@@ -541,31 +541,37 @@ static int flush_output(void)
     return EXIT_OK;
 }
 
-/* With `all`, what needs equal shapes is left out where they differ, and what this build cannot do;
- * named, it is an error. */
+/* Prints nothing before all is done. With `all`, what needs equal shapes is left out where they
+ * differ, and what this build cannot do; named, it is an error. */
 static int compare(const settings *s, comparison *pair)
 {
     const bool all = listed(s->metrics, "all");
+    double values[MEASURES];
+    bool is_known[MEASURES] = {false};
     pair->same_shape = pair->a.shape[0] == pair->b.shape[0] &&
                        pair->a.shape[1] == pair->b.shape[1] && pair->a.dtype == pair->b.dtype;
     for (int i = 0; i < MEASURES; i++) {
         const struct measure *measure = &measures[i];
-        double value = 0;
         const bool named = listed(s->metrics, measure->name);
         if ((!all && !named) || (!named && measure->same_shape && !pair->same_shape))
             continue;
-        const redux_status status = measure->function(&value, pair, measure->which);
+        const redux_status status = measure->function(&values[i], pair, measure->which);
         if (status == REDUX_E_UNSUPPORTED && !named)
             continue;
         if (status != REDUX_OK)
             return data_error();
-        printf("%s\t%.10g\n", measure->name, value);
+        is_known[i] = true;
     }
+    if (s->map != NULL && write_map(s, pair) != EXIT_OK)
+        return EXIT_DATA;
+    for (int i = 0; i < MEASURES; i++)
+        if (is_known[i])
+            printf("%s\t%.10g\n", measures[i].name, values[i]);
     if (!pair->same_shape && all && !s->quiet)
         fprintf(stderr, "%s: sizes differ (%lld x %lld, %lld x %lld): pixelwise metrics left out\n",
                 program_name, (long long)pair->a.shape[0], (long long)pair->a.shape[1],
                 (long long)pair->b.shape[0], (long long)pair->b.shape[1]);
-    return s->map == NULL ? EXIT_OK : write_map(s, pair);
+    return EXIT_OK;
 }
 
 int main(int count, char **arguments)
