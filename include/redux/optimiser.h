@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * Optimisers over a network's parameters, and learning-rate schedules. */
+#ifndef REDUX_OPTIMISER_H
+#define REDUX_OPTIMISER_H
+
+#include <redux/network.h>
+
+REDUX_BEGIN_DECLS
+
+typedef enum redux_optimiser_kind {
+    REDUX_OPTIMISER_SGD = 0,  /**< momentum m: b = m b + g; w -= lr b (PyTorch's SGD) */
+    REDUX_OPTIMISER_LARS = 1, /**< SGD whose rate is scaled, weight by weight (a tensor), by
+                                   trust |w| / (|g| + decay |w|); You et al. 2017; norms and biases
+                                   as SGD */
+    REDUX_OPTIMISER_ADAM = 2, /**< decay added to the gradient (PyTorch's Adam) */
+    REDUX_OPTIMISER_ADAMW = 3 /**< decoupled decay: Loshchilov, Hutter 2019 (PyTorch's AdamW) */
+} redux_optimiser_kind;
+
+/** Options of redux_optimiser_new. Set them up with REDUX_OPTIMISER_OPTIONS_INIT. Weight decay
+ *  never acts on norms and biases (REDUX_PARAMETER_NO_DECAY). */
+typedef struct redux_optimiser_options {
+    size_t struct_size;
+    redux_optimiser_kind kind;
+    double weight_decay; /**< 1e-4 */
+    double momentum;     /**< SGD, LARS: 0.9 */
+    double beta1, beta2; /**< Adam: 0.9, 0.999 */
+    double epsilon;      /**< Adam: 1e-8 */
+    double trust;        /**< LARS: 0.001 */
+    double clip_norm;    /**< gradients are scaled down to this norm over all of them, as PyTorch's
+                              clip_grad_norm_; 0: never */
+} redux_optimiser_options;
+
+#define REDUX_OPTIMISER_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(redux_optimiser_options), REDUX_OPTIMISER_SGD, 1e-4, 0.9, 0.9, 0.999, 1e-8, 0.001,  \
+            0.0                                                                                    \
+    }
+
+/** Opaque: moments for one list of parameters. */
+typedef struct redux_optimiser redux_optimiser;
+
+/** "sgd", "lars", "adam", "adamw". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+REDUX_API redux_status redux_optimiser_parse(redux_optimiser_kind *out, const char *name);
+REDUX_API const char *redux_optimiser_name(redux_optimiser_kind kind);
+
+/** An optimiser of `count` parameters, which are copied (the tensors' memory must stay). Buffers
+ *  are passed over. Moments are 0, allocated here. The caller owns *out. Errors: REDUX_E_INVALID
+ *  (dtype other than float32, gradient and value of different layout), REDUX_E_NO_MEMORY. Since
+ *  0.1. */
+REDUX_API redux_status redux_optimiser_new(redux_optimiser **out, redux_context *context,
+                                           const redux_parameter *const *parameters, int64_t count,
+                                           const redux_optimiser_options *options);
+/** For all parameters of a network. Since 0.1. */
+REDUX_API redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *context,
+                                                  const redux_network *network,
+                                                  const redux_optimiser_options *options);
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_optimiser_free(redux_optimiser *optimiser, redux_context *context);
+
+/** One step at learning rate `rate`. Gradients are read, not cleared (clipping scales them).
+ *  *gradient_norm (may be NULL): over all gradients, before clipping. A norm that is not finite
+ *  changes no value and no moment; the status is REDUX_OK, the caller sees the norm. Same bits
+ *  whatever the threads. Errors: REDUX_E_INVALID (rate). Since 0.1. */
+REDUX_API redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
+                                            redux_optimiser *optimiser, double rate);
+
+/** Its state, for a checkpoint: moments as tensors like their parameters, names "optimiser.NAME.m"
+ *  and, Adam, "optimiser.NAME.v". They belong to the optimiser and may be written. NULL out of
+ *  range. How many steps were taken (Adam's bias correction) is told and set apart. Since 0.1. */
+REDUX_API int64_t redux_optimiser_tensors(const redux_optimiser *optimiser);
+REDUX_API const redux_parameter *redux_optimiser_tensor(const redux_optimiser *optimiser,
+                                                        int64_t index);
+REDUX_API int64_t redux_optimiser_steps(const redux_optimiser *optimiser);
+REDUX_API void redux_optimiser_set_steps(redux_optimiser *optimiser, int64_t steps);
+
+/** Learning rate of step `step` (from 0) of `steps`: rises linearly over `warm_up` steps to `base`
+ *  (base (step + 1) / warm_up), then falls along half a cosine to `last` (Loshchilov, Hutter 2017,
+ *  without restarts). Any thread. Since 0.1. */
+REDUX_API double redux_schedule_cosine(int64_t step, int64_t steps, int64_t warm_up, double base,
+                                       double last);
+
+REDUX_END_DECLS
+#endif
