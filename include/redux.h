@@ -13,9 +13,12 @@
 #include <redux/hash.h>
 #include <redux/hash_list.h>
 #include <redux/index.h>
+#include <redux/loss.h>
 #include <redux/manifest.h>
 #include <redux/mattes.h>
 #include <redux/metric.h>
+#include <redux/network.h>
+#include <redux/optimiser.h>
 #include <redux/phase_correlation.h>
 #include <redux/picture.h>
 #include <redux/random.h>

@@ -133,7 +133,7 @@ START_TEST(statuses)
 {
     pthread_t thread;
     bool empty = false;
-    for (int i = REDUX_OK; i <= REDUX_E_CANCELLED; i++)
+    for (int i = REDUX_OK; i <= REDUX_E_NOT_FINITE; i++)
         for (int j = REDUX_OK; j < i; j++)
             ck_assert_str_ne(redux_status_string((redux_status)i),
                              redux_status_string((redux_status)j));

@@ -57,7 +57,7 @@ REDUX_API redux_status redux_optimiser_of_network(redux_optimiser **out, redux_c
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_optimiser_free(redux_optimiser *optimiser, redux_context *context);
 
-/** One step at learning rate `rate`. Gradients are read, not cleared (clipping scales them).
+/** One step at learning rate `rate`. Gradients are read, not changed.
  *  *gradient_norm (may be NULL): over all gradients, before clipping. A norm that is not finite
  *  changes no value and no moment; the status is REDUX_OK, the caller sees the norm. Same bits
  *  whatever the threads. Errors: REDUX_E_INVALID (rate). Since 0.1. */

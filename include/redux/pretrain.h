@@ -14,7 +14,8 @@ REDUX_BEGIN_DECLS
 typedef struct redux_objective_step {
     size_t struct_size;
     redux_network *network;    /**< gradients are 0 */
-    const redux_tensor *views; /**< view_count tensors [N, s, s, C] of the same N samples */
+    const redux_tensor *views; /**< view_count tensors [N, s, s, C] of the same N samples; those of
+                                  one size lie one after the other in memory */
     int32_t view_count;
     int64_t part; /**< images that one forward may take: the network is planned for so many */
     uint64_t seed;
@@ -55,7 +56,7 @@ typedef struct redux_nt_xent_options {
  *  part goes in two passes with cached embeddings: every sample's negatives are the whole batch's,
  *  batch norm is by part (Gao et al., "Scaling deep contrastive learning batch size", 2021).
  *  `options` must outlive the objective. Since 0.1. */
-REDUX_API redux_objective redux_objective_nt_xent(const redux_nt_xent_options *options);
+REDUX_API redux_objective redux_objective_nt_xent(redux_nt_xent_options *options);
 
 /** What is told after every step. */
 typedef struct redux_pretrain_step {
@@ -125,7 +126,8 @@ typedef struct redux_pretrain_result {
  *  a step), run.json (settings, counts, seconds). Each is written whole or not at all.
  *
  *  Same seed, data and options: the same weight file, whatever the threads, and however often the
- *  run was stopped, killed or resumed. A loss that is not finite stops it with REDUX_E_NUMERIC...
+ *  run was stopped, killed or resumed. A loss that is not finite stops it
+ *  with REDUX_E_NOT_FINITE; the last checkpoint stays.
  *  Errors: REDUX_E_INVALID (options; the folder holds a run of other settings), those of
  *  redux_volume_open, REDUX_E_FORMAT (a checkpoint that was cut short or altered),
  *  REDUX_E_CANCELLED, REDUX_E_IO, REDUX_E_NO_MEMORY. *out may be NULL. Since 0.1. */

@@ -20,7 +20,8 @@ typedef enum redux_status {
     REDUX_E_FORMAT = 5,      /**< a file is damaged, cut short or not what its name says */
     REDUX_E_UNSUPPORTED = 6, /**< well-formed, but a kind that this build does not read */
     REDUX_E_LIMIT = 7,       /**< larger than redux_context_options.max_bytes, or than a counter */
-    REDUX_E_CANCELLED = 8    /**< the progress callback asked to stop */
+    REDUX_E_CANCELLED = 8,   /**< the progress callback asked to stop */
+    REDUX_E_NOT_FINITE = 9   /**< a computation gave NaN or infinity: a loss that diverged */
 } redux_status;
 
 REDUX_BEGIN_DECLS

@@ -55,6 +55,8 @@ void rdx_log(redux_context *context, redux_log_level level, const char *format, 
  * on pool threads it is only counted (the calling thread polls while it waits). */
 void rdx_progress_begin(redux_context *context, int64_t total);
 redux_status rdx_progress_add(redux_context *context, int64_t units);
+/* While held the callback is not called: for work that must not be cancelled half way. */
+void rdx_progress_hold(redux_context *context, bool hold);
 
 /* Runs task(i, user) for every i in 0 ... count - 1, each once, in any order and on any thread of
  * the pool, the caller's among them; returns when all are done. Tiles must not depend on the number
@@ -76,6 +78,9 @@ rdx_pool *rdx_context_pool(const redux_context *context);
 /* Options structs start with their size: checks it, and copies what the caller has over the
  * defaults in `known`. A larger struct is accepted when its unknown tail is zero. */
 redux_status rdx_read_options(void *known, size_t known_size, const void *given, const char *name);
+
+/* Fewest digits that read back as `value`, with '.' in every locale. text: 32 bytes. */
+void rdx_format_double(char *text, double value);
 
 /* Instruction sets, in order. */
 typedef enum rdx_tier { RDX_PORTABLE = 0, RDX_AVX2 = 1, RDX_AVX512 = 2 } rdx_tier;

@@ -19,6 +19,7 @@ struct redux_context {
     rdx_fft_plans plans;
     _Atomic int64_t done; /* progress of the work at hand */
     int64_t total;
+    bool held;
 };
 
 static void *default_allocate(size_t size, size_t alignment, void *user)
@@ -235,7 +236,7 @@ void rdx_progress_begin(redux_context *context, int64_t total)
 redux_status rdx_progress_add(redux_context *context, int64_t units)
 {
     int64_t done;
-    if (context == NULL || context->options.progress == NULL)
+    if (context == NULL || context->options.progress == NULL || context->held)
         return REDUX_OK;
     done = atomic_fetch_add(&context->done, units) + units;
     if (rdx_on_worker() || context->total == 0)
@@ -244,4 +245,10 @@ redux_status rdx_progress_add(redux_context *context, int64_t units)
         return rdx_fail(REDUX_E_CANCELLED, "cancelled after %lld of %lld", (long long)done,
                         (long long)context->total);
     return REDUX_OK;
+}
+
+void rdx_progress_hold(redux_context *context, bool hold)
+{
+    if (context != NULL)
+        context->held = hold;
 }

@@ -2,6 +2,7 @@
  * Statuses, the per-thread message, the version, and the check of options structs. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <redux/version.h>
 #include "base.h"
@@ -29,6 +30,8 @@ const char *redux_status_string(redux_status status)
         return "limit exceeded";
     case REDUX_E_CANCELLED:
         return "cancelled";
+    case REDUX_E_NOT_FINITE:
+        return "not finite";
     }
     return "unknown status";
 }
@@ -70,6 +73,18 @@ redux_status rdx_read_options(void *known, size_t known_size, const void *given,
     memcpy(known, given, RDX_MIN(size, known_size));
     memcpy(known, &known_size, sizeof known_size);
     return REDUX_OK;
+}
+
+void rdx_format_double(char *text, double value)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, 32, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    for (char *c = text; *c != '\0'; c++)
+        if (strchr("+-.0123456789einfa", *c) == NULL) /* a decimal sign of the host's locale */
+            *c = '.';
 }
 
 int redux_version_number(void)

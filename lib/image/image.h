@@ -39,6 +39,12 @@ void rdx_resizer_clear(rdx_resizer *resizer);
 /* `stride`: elements from one row of `in` to the next; rows themselves are contiguous. */
 void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int64_t stride);
 
+/* ---- window.c ---- */
+
+#define RDX_WINDOW_TEXT 72
+/* A text that redux_window_parse reads back as the same window. */
+void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window);
+
 /* ---- filter_8bit.c: OpenCV's arithmetic on 8-bit pixels ---- */
 
 #define RDX_EXACT_HEIGHT 256

@@ -2,6 +2,7 @@
  * Intensity windows. Integer voxels of a small range go through a table: one entry per value that
  * occurs between minimum and maximum, computed once by the definition. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "image.h"
@@ -247,4 +248,17 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
         return apply_small(out, context, in, &map, low, high);
     apply_direct(out, in, &map);
     return REDUX_OK;
+}
+
+void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window)
+{
+    static const char *const kinds[] = {"auto", "slice", "full"};
+    char low[32], high[32];
+    if (window.kind != REDUX_WINDOW_RANGE) {
+        snprintf(text, RDX_WINDOW_TEXT, "%s", kinds[window.kind]);
+        return;
+    }
+    rdx_format_double(low, window.low);
+    rdx_format_double(high, window.high);
+    snprintf(text, RDX_WINDOW_TEXT, "%s:%s", low, high);
 }

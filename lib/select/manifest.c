@@ -28,18 +28,6 @@ redux_status rdx_write_csv_field(const rdx_writer *writer, const char *text)
     return rdx_write(writer, "\"");
 }
 
-void rdx_format_double(char *text, double value)
-{
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, 32, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    for (char *c = text; *c != '\0'; c++)
-        if (strchr("+-.0123456789einfa", *c) == NULL) /* a decimal sign of the host's locale */
-            *c = '.';
-}
-
 /* The columns of one row, whatever it is a row of. */
 static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row)
 {

@@ -286,8 +286,6 @@ typedef struct rdx_writer {
 } rdx_writer;
 redux_status rdx_write(const rdx_writer *writer, const char *text);
 redux_status rdx_write_csv_field(const rdx_writer *writer, const char *text);
-/* Fewest digits that read back as `value`, with '.' in every locale. text: 32 bytes. */
-void rdx_format_double(char *text, double value);
 /* Runs `produce` into a file, whole or not at all. */
 typedef redux_status (*rdx_produce_fn)(redux_context *context, const rdx_writer *writer,
                                        const void *user);

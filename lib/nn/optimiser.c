@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT
+ * SGD with momentum, LARS, Adam and AdamW over a list of parameters.
+ *
+ * Parameters are cut into tiles, fixed when the optimiser is made: one pass over them adds up the
+ * squares of gradients (and weights, for LARS) tile by tile, in order, a second one updates. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <redux/optimiser.h>
+#include "base/base.h"
+
+#define TILE ((int64_t)1 << 16) /* elements: 256 KiB each of value, gradient and moment */
+
+typedef struct tile {
+    int32_t parameter;
+    int64_t first, count;
+    double gradient_squares, value_squares;
+} tile;
+
+/* A parameter, its moments, and what this step does to it. */
+typedef struct slot {
+    redux_parameter parameter;
+    redux_parameter moments[2]; /* first, second; no data where there is none */
+    float decay;
+    float rate;
+} slot;
+
+struct redux_optimiser {
+    redux_optimiser_options options;
+    slot *slots;
+    int64_t count;
+    int moments; /* a parameter */
+    tile *tiles;
+    int64_t tile_count;
+    int64_t steps;
+    float clip;       /* of this step */
+    float correction; /* Adam: 1 / sqrt(1 - beta2^t) */
+};
+
+static const char *const names[] = {"sgd", "lars", "adam", "adamw"};
+
+redux_status redux_optimiser_parse(redux_optimiser_kind *out, const char *name)
+{
+    for (int i = 0; name != NULL && out != NULL && i < RDX_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (redux_optimiser_kind)i;
+            return REDUX_OK;
+        }
+    return rdx_fail(REDUX_E_NOT_FOUND, "no optimiser %s: sgd, lars, adam or adamw",
+                    name == NULL ? "(null)" : name);
+}
+
+const char *redux_optimiser_name(redux_optimiser_kind kind)
+{
+    return (unsigned)kind < RDX_COUNT(names) ? names[kind] : "unknown";
+}
+
+/* ---- making one ---- */
+
+static bool is_share(double x) /* of a moving average */
+{
+    return x >= 0 && x < 1;
+}
+
+static redux_status check_options(const redux_optimiser_options *o)
+{
+    if ((unsigned)o->kind >= RDX_COUNT(names))
+        return rdx_fail(REDUX_E_INVALID, "optimiser %d", (int)o->kind);
+    if (!(o->weight_decay >= 0) || !isfinite(o->weight_decay))
+        return rdx_fail(REDUX_E_INVALID, "weight decay %g", o->weight_decay);
+    if (!is_share(o->momentum) || !is_share(o->beta1) || !is_share(o->beta2))
+        return rdx_fail(REDUX_E_INVALID, "momentum %g, betas %g and %g: each in [0, 1)",
+                        o->momentum, o->beta1, o->beta2);
+    if (!(o->epsilon > 0) || !(o->trust > 0) || !(o->clip_norm >= 0))
+        return rdx_fail(REDUX_E_INVALID, "epsilon %g, trust %g, norm to clip at %g", o->epsilon,
+                        o->trust, o->clip_norm);
+    return REDUX_OK;
+}
+
+static bool same_layout(const redux_tensor *a, const redux_tensor *b)
+{
+    if (a->ndim != b->ndim || a->dtype != b->dtype)
+        return false;
+    for (int32_t i = 0; i < a->ndim; i++)
+        if (a->shape[i] != b->shape[i] || a->strides[i] != b->strides[i])
+            return false;
+    return true;
+}
+
+/* Whether the elements fill one line of memory, in any order of axes. */
+static bool is_dense(const redux_tensor *t)
+{
+    bool taken[REDUX_MAX_DIMS] = {false};
+    int64_t stride = 1;
+    for (int32_t i = 0; i < t->ndim; i++) {
+        int32_t next = -1;
+        for (int32_t k = 0; k < t->ndim && next < 0; k++)
+            if (!taken[k] && (t->shape[k] == 1 || t->strides[k] == stride))
+                next = k;
+        if (next < 0)
+            return false;
+        taken[next] = true;
+        stride *= t->shape[next];
+    }
+    return true;
+}
+
+static redux_status check_parameter(const redux_parameter *p)
+{
+    if (p == NULL || p->name == NULL)
+        return rdx_fail(REDUX_E_INVALID, "a parameter without a name");
+    if (p->kind == REDUX_PARAMETER_BUFFER)
+        return REDUX_OK;
+    if (p->value.dtype != REDUX_FLOAT32 || p->value.data == NULL || p->gradient.data == NULL ||
+        !same_layout(&p->value, &p->gradient) || !is_dense(&p->value))
+        return rdx_fail(REDUX_E_INVALID,
+                        "%s: value and gradient are not dense float32 of one layout", p->name);
+    return REDUX_OK;
+}
+
+/* "optimiser.NAME.m": a moment as large as the parameter, of the same strides. */
+static redux_status new_moment(redux_parameter *out, redux_context *context,
+                               const redux_parameter *parameter, const char *suffix)
+{
+    const int64_t elements = redux_tensor_elements(&parameter->value);
+    const size_t length = strlen(parameter->name) + 32;
+    void *name;
+    RDX_TRY(rdx_alloc(context, &name, length, 1));
+    snprintf(name, length, "optimiser.%s.%s", parameter->name, suffix);
+    out->name = name;
+    out->kind = REDUX_PARAMETER_BUFFER;
+    RDX_TRY(redux_tensor_new(&out->value, context, REDUX_FLOAT32, 1, &elements));
+    out->value.ndim = parameter->value.ndim;
+    memcpy(out->value.shape, parameter->value.shape, sizeof out->value.shape);
+    memcpy(out->value.strides, parameter->value.strides, sizeof out->value.strides);
+    return REDUX_OK;
+}
+
+static redux_status add_slots(redux_optimiser *optimiser, redux_context *context,
+                              const redux_parameter *const *parameters, int64_t count)
+{
+    static const char *const suffixes[] = {"m", "v"};
+    for (int64_t i = 0; i < count; i++) {
+        slot *s = &optimiser->slots[optimiser->count];
+        if (parameters[i]->kind == REDUX_PARAMETER_BUFFER)
+            continue;
+        optimiser->count++;
+        s->parameter = *parameters[i];
+        s->decay = parameters[i]->kind == REDUX_PARAMETER_WEIGHT
+                       ? (float)optimiser->options.weight_decay
+                       : 0;
+        for (int k = 0; k < optimiser->moments; k++)
+            RDX_TRY(new_moment(&s->moments[k], context, parameters[i], suffixes[k]));
+    }
+    return REDUX_OK;
+}
+
+static redux_status add_tiles(redux_optimiser *optimiser, redux_context *context)
+{
+    void *block;
+    int64_t count = 0;
+    for (int64_t i = 0; i < optimiser->count; i++)
+        count += (redux_tensor_elements(&optimiser->slots[i].parameter.value) + TILE - 1) / TILE;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)count, sizeof *optimiser->tiles));
+    optimiser->tiles = block;
+    for (int64_t i = 0; i < optimiser->count; i++) {
+        const int64_t elements = redux_tensor_elements(&optimiser->slots[i].parameter.value);
+        for (int64_t first = 0; first < elements; first += TILE)
+            optimiser->tiles[optimiser->tile_count++] = (tile){
+                .parameter = (int32_t)i, .first = first, .count = RDX_MIN(TILE, elements - first)};
+    }
+    return REDUX_OK;
+}
+
+static redux_status fill(redux_optimiser *optimiser, redux_context *context,
+                         const redux_parameter *const *parameters, int64_t count)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)count, sizeof *optimiser->slots));
+    optimiser->slots = block;
+    RDX_TRY(add_slots(optimiser, context, parameters, count));
+    return add_tiles(optimiser, context);
+}
+
+redux_status redux_optimiser_new(redux_optimiser **out, redux_context *context,
+                                 const redux_parameter *const *parameters, int64_t count,
+                                 const redux_optimiser_options *options)
+{
+    redux_optimiser_options known = REDUX_OPTIMISER_OPTIONS_INIT;
+    redux_optimiser *optimiser;
+    void *block;
+    if (out == NULL || parameters == NULL || count < 1 || count > INT32_MAX)
+        return rdx_fail(REDUX_E_INVALID, "an optimiser without parameters");
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_optimiser_options"));
+    RDX_TRY(check_options(&known));
+    for (int64_t i = 0; i < count; i++)
+        RDX_TRY(check_parameter(parameters[i]));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *optimiser));
+    optimiser = block;
+    optimiser->options = known;
+    optimiser->moments = known.kind >= REDUX_OPTIMISER_ADAM ? 2 : 1;
+    const redux_status status = fill(optimiser, context, parameters, count);
+    if (status != REDUX_OK)
+        redux_optimiser_free(optimiser, context);
+    else
+        *out = optimiser;
+    return status;
+}
+
+redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *context,
+                                        const redux_network *network,
+                                        const redux_optimiser_options *options)
+{
+    const int64_t count = redux_network_parameters(network);
+    const redux_parameter **list;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof *list));
+    list = block;
+    for (int64_t i = 0; i < count; i++)
+        list[i] = redux_network_parameter(network, i);
+    const redux_status status = redux_optimiser_new(out, context, list, count, options);
+    rdx_free(context, list);
+    return status;
+}
+
+void redux_optimiser_free(redux_optimiser *optimiser, redux_context *context)
+{
+    if (optimiser == NULL)
+        return;
+    for (int64_t i = 0; i < optimiser->count; i++)
+        for (int k = 0; k < 2; k++) {
+            redux_parameter *moment = &optimiser->slots[i].moments[k];
+            rdx_free(context, (void *)(uintptr_t)moment->name);
+            redux_tensor_release(&moment->value);
+        }
+    rdx_free(context, optimiser->slots);
+    rdx_free(context, optimiser->tiles);
+    rdx_free(context, optimiser);
+}
+
+/* ---- a step ---- */
+
+static double squares(const float *x, int64_t count)
+{
+    double lanes[8] = {0};
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        for (int k = 0; k < 8; k++)
+            lanes[k] += (double)x[i + k] * (double)x[i + k];
+    for (int k = 0; i < count; i++, k++)
+        lanes[k] += (double)x[i] * (double)x[i];
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+           ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+static redux_status measure(int64_t index, void *user)
+{
+    const redux_optimiser *optimiser = user;
+    tile *t = &optimiser->tiles[index];
+    const redux_parameter *p = &optimiser->slots[t->parameter].parameter;
+    t->gradient_squares = squares((const float *)p->gradient.data + t->first, t->count);
+    if (optimiser->options.kind == REDUX_OPTIMISER_LARS)
+        t->value_squares = squares((const float *)p->value.data + t->first, t->count);
+    return REDUX_OK;
+}
+
+static void update_momentum(const redux_optimiser *optimiser, const slot *s, const tile *t)
+{
+    float *w = (float *)s->parameter.value.data + t->first;
+    float *b = (float *)s->moments[0].value.data + t->first;
+    const float *g = (const float *)s->parameter.gradient.data + t->first;
+    const float momentum = (float)optimiser->options.momentum, decay = s->decay, rate = s->rate;
+    const bool scales_first = optimiser->options.kind == REDUX_OPTIMISER_LARS;
+    const float local = scales_first ? rate : 1, step = scales_first ? 1 : rate;
+    for (int64_t i = 0; i < t->count; i++) {
+        b[i] = momentum * b[i] + local * (optimiser->clip * g[i] + decay * w[i]);
+        w[i] -= step * b[i];
+    }
+}
+
+static void update_adam(const redux_optimiser *optimiser, const slot *s, const tile *t)
+{
+    const redux_optimiser_options *o = &optimiser->options;
+    float *w = (float *)s->parameter.value.data + t->first;
+    float *m = (float *)s->moments[0].value.data + t->first;
+    float *v = (float *)s->moments[1].value.data + t->first;
+    const float *g = (const float *)s->parameter.gradient.data + t->first;
+    const bool apart = o->kind == REDUX_OPTIMISER_ADAMW;
+    const float shrink = apart ? s->decay : 1, added = apart ? 0 : s->decay;
+    const float beta1 = (float)o->beta1, rest1 = (float)(1 - o->beta1);
+    const float beta2 = (float)o->beta2, rest2 = (float)(1 - o->beta2);
+    const float epsilon = (float)o->epsilon, rate = s->rate;
+    for (int64_t i = 0; i < t->count; i++) {
+        const float d = optimiser->clip * g[i] + added * w[i];
+        m[i] = beta1 * m[i] + rest1 * d;
+        v[i] = beta2 * v[i] + rest2 * d * d;
+        w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) * optimiser->correction + epsilon);
+    }
+}
+
+static redux_status update(int64_t index, void *user)
+{
+    const redux_optimiser *optimiser = user;
+    const tile *t = &optimiser->tiles[index];
+    const slot *s = &optimiser->slots[t->parameter];
+    if (optimiser->options.kind >= REDUX_OPTIMISER_ADAM)
+        update_adam(optimiser, s, t);
+    else
+        update_momentum(optimiser, s, t);
+    return REDUX_OK;
+}
+
+/* How much LARS trusts a gradient: in proportion to the weight that it is to change. */
+static double trust(const redux_optimiser *optimiser, const slot *s, double value, double gradient)
+{
+    const double decay = optimiser->options.weight_decay;
+    gradient *= (double)optimiser->clip;
+    if (s->parameter.kind != REDUX_PARAMETER_WEIGHT || value == 0 || gradient == 0)
+        return 1;
+    return optimiser->options.trust * value / (gradient + decay * value);
+}
+
+/* The rate of each parameter, from the squares in its tiles. */
+static void set_rates(redux_optimiser *optimiser, double rate)
+{
+    const redux_optimiser_options *o = &optimiser->options;
+    const double t = (double)(optimiser->steps + 1);
+    int64_t k = 0;
+    for (int64_t i = 0; i < optimiser->count; i++) {
+        slot *s = &optimiser->slots[i];
+        double value = 0, gradient = 0;
+        for (; k < optimiser->tile_count && optimiser->tiles[k].parameter == i; k++) {
+            value += optimiser->tiles[k].value_squares;
+            gradient += optimiser->tiles[k].gradient_squares;
+        }
+        s->rate = (float)rate;
+        if (o->kind == REDUX_OPTIMISER_LARS)
+            s->rate = (float)(rate * trust(optimiser, s, sqrt(value), sqrt(gradient)));
+        if (o->kind >= REDUX_OPTIMISER_ADAM)
+            s->rate = (float)(rate / (1 - pow(o->beta1, t)));
+        if (o->kind == REDUX_OPTIMISER_ADAMW)
+            s->decay = s->parameter.kind == REDUX_PARAMETER_WEIGHT
+                           ? (float)(1 - rate * o->weight_decay)
+                           : 1;
+    }
+    optimiser->correction = (float)(1 / sqrt(1 - pow(o->beta2, t)));
+}
+
+redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
+                                  redux_optimiser *optimiser, double rate)
+{
+    double total = 0;
+    if (optimiser == NULL || !(rate >= 0) || !isfinite(rate))
+        return rdx_fail(REDUX_E_INVALID, "learning rate %g, or no optimiser", rate);
+    RDX_TRY(rdx_parallel(context, optimiser->tile_count, measure, optimiser));
+    for (int64_t i = 0; i < optimiser->tile_count; i++)
+        total += optimiser->tiles[i].gradient_squares;
+    total = sqrt(total);
+    if (gradient_norm != NULL)
+        *gradient_norm = total;
+    if (!isfinite(total))
+        return REDUX_OK;
+    const double most = optimiser->options.clip_norm;
+    optimiser->clip = most > 0 && total > most ? (float)(most / (total + 1e-6)) : 1;
+    set_rates(optimiser, rate);
+    RDX_TRY(rdx_parallel(context, optimiser->tile_count, update, optimiser));
+    optimiser->steps++;
+    return REDUX_OK;
+}
+
+/* ---- its state ---- */
+
+int64_t redux_optimiser_tensors(const redux_optimiser *optimiser)
+{
+    return optimiser == NULL ? 0 : optimiser->count * optimiser->moments;
+}
+
+const redux_parameter *redux_optimiser_tensor(const redux_optimiser *optimiser, int64_t index)
+{
+    if (index < 0 || index >= redux_optimiser_tensors(optimiser))
+        return NULL;
+    return &optimiser->slots[index / optimiser->moments].moments[index % optimiser->moments];
+}
+
+int64_t redux_optimiser_steps(const redux_optimiser *optimiser)
+{
+    return optimiser == NULL ? 0 : optimiser->steps;
+}
+
+void redux_optimiser_set_steps(redux_optimiser *optimiser, int64_t steps)
+{
+    if (optimiser != NULL && steps >= 0)
+        optimiser->steps = steps;
+}
