@@ -1059,6 +1059,15 @@ START_TEST(a_manifest_opens_what_it_keeps)
     }
     redux_tensor_release(&mask);
     redux_dataset_free(kept);
+    /* Of a dataset that was opened otherwise. */
+    ck_assert_redux_ok(redux_manifest_kept(&mask, NULL, manifest, dataset));
+    ck_assert_int_eq(mask.shape[0], redux_dataset_slices(dataset));
+    for (int64_t i = 0; i < mask.shape[0]; i++) {
+        redux_row row;
+        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_int_eq(((const uint8_t *)mask.data)[i], row.kept);
+    }
+    redux_tensor_release(&mask);
     redux_manifest_free(manifest, NULL);
     /* A slice that is not there. */
     const char *lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,14,1,,,\n",
@@ -1071,6 +1080,7 @@ START_TEST(a_manifest_opens_what_it_keeps)
     lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,13,1,,,\n", names[2]);
     write_bytes(in_scratch("m.csv"), lines, strlen(lines));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_kept(&mask, NULL, manifest, dataset));
     ck_assert_redux_ok(redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
     ck_assert_int_eq(((const uint8_t *)mask.data)[13], 1);
     ck_assert_int_eq(((const uint8_t *)mask.data)[12], 0);

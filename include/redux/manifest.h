@@ -50,5 +50,12 @@ REDUX_API redux_status redux_manifest_open(redux_dataset **dataset, redux_tensor
                                            redux_context *context, const redux_manifest *manifest,
                                            const redux_dataset_options *options);
 
+/** Which slices of a dataset were kept: kept: [slices] uint8, 1 where the manifest keeps the slice,
+ *  0 where it drops it or does not name it; sources are compared byte for byte. The caller releases
+ *  it. Errors: REDUX_E_NOT_FOUND (none is kept), REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_manifest_kept(redux_tensor *kept, redux_context *context,
+                                           const redux_manifest *manifest,
+                                           const redux_dataset *dataset);
+
 REDUX_END_DECLS
 #endif

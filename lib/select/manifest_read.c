@@ -358,11 +358,13 @@ static redux_status locate(char **out, redux_context *context, const redux_manif
     return status;
 }
 
-static redux_status mark_kept(redux_tensor *mask, const redux_dataset *dataset,
-                              const kept_name *names, int64_t count, const char *manifest)
+/* *found: how many slices of the dataset are among the names, which are sorted. */
+static redux_status mark_named(int64_t *found, redux_tensor *mask, const redux_dataset *dataset,
+                               const kept_name *names, int64_t count)
 {
     uint8_t *marks = mask->data;
-    int64_t row = 0, found = 0;
+    int64_t row = 0;
+    *found = 0;
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
         redux_volume_info info;
         RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
@@ -370,9 +372,17 @@ static redux_status mark_kept(redux_tensor *mask, const redux_dataset *dataset,
             kept_name name = {NULL, 0};
             RDX_TRY(redux_dataset_slice_name(&name.path, &name.slice, dataset, v, k));
             marks[row] = bsearch(&name, names, (size_t)count, sizeof name, compare_names) != NULL;
-            found += marks[row];
+            *found += marks[row];
         }
     }
+    return REDUX_OK;
+}
+
+static redux_status mark_kept(redux_tensor *mask, const redux_dataset *dataset,
+                              const kept_name *names, int64_t count, const char *manifest)
+{
+    int64_t found;
+    RDX_TRY(mark_named(&found, mask, dataset, names, count));
     if (found != count)
         return rdx_fail(REDUX_E_FORMAT, "%s: %lld of %lld kept slices are not in its sources",
                         manifest, (long long)(count - found), (long long)count);
@@ -443,5 +453,41 @@ redux_status redux_manifest_open(redux_dataset **dataset, redux_tensor *kept,
     for (int64_t i = 0; i < manifest->source_count; i++)
         rdx_free(context, ((char **)paths)[i]);
     rdx_free(context, paths);
+    return status;
+}
+
+static redux_status mark_own(redux_tensor *mask, const redux_dataset *dataset,
+                             const redux_manifest *manifest, kept_name *names)
+{
+    int64_t count = 0, found;
+    for (int64_t i = 0; i < manifest->count; i++)
+        if (manifest->rows[i].row.kept)
+            names[count++] = (kept_name){manifest->rows[i].row.source, manifest->rows[i].row.slice};
+    qsort(names, (size_t)count, sizeof *names, compare_names);
+    RDX_TRY(mark_named(&found, mask, dataset, names, count));
+    if (found == 0)
+        return rdx_fail(REDUX_E_NOT_FOUND,
+                        "%s keeps no slice of the input: are its sources named as the input is?",
+                        manifest->path);
+    return REDUX_OK;
+}
+
+redux_status redux_manifest_kept(redux_tensor *kept, redux_context *context,
+                                 const redux_manifest *manifest, const redux_dataset *dataset)
+{
+    void *names;
+    redux_tensor mask = REDUX_TENSOR_INIT;
+    if (kept == NULL || manifest == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_kept: an argument is NULL");
+    const int64_t shape[1] = {redux_dataset_slices(dataset)};
+    RDX_TRY(rdx_alloc(context, &names, (uint64_t)manifest->count, sizeof(kept_name)));
+    redux_status status = redux_tensor_new(&mask, context, REDUX_UINT8, 1, shape);
+    if (status == REDUX_OK)
+        status = mark_own(&mask, dataset, manifest, names);
+    if (status == REDUX_OK)
+        *kept = mask;
+    else
+        redux_tensor_release(&mask);
+    rdx_free(context, names);
     return status;
 }
