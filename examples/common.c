@@ -137,8 +137,9 @@ static struct {
     const char *label;
     bool visible, shown;
     double start, drawn;
-    int64_t last;
-} bar = {.label = "working"};
+    int64_t first, last; /* units done when the bar began, and now */
+    char note[64];
+} bar = {.label = "working", .first = -1};
 
 void progress_label(const char *label)
 {
@@ -147,7 +148,17 @@ void progress_label(const char *label)
     bar.shown = false;
     bar.label = label;
     bar.last = 0;
+    bar.first = -1;
+    bar.note[0] = '\0';
     bar.start = seconds_now();
+}
+
+void progress_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(bar.note, sizeof bar.note, format, arguments);
+    va_end(arguments);
 }
 
 static int on_progress(int64_t done, int64_t total, void *user)
@@ -158,8 +169,11 @@ static int on_progress(int64_t done, int64_t total, void *user)
     (void)user;
     if (interrupted)
         return 1;
-    if (done < bar.last) /* another pass has begun */
+    if (done < bar.last || bar.first < 0) { /* another pass has begun; it may go on from where an
+                                               earlier run was */
         bar.start = now;
+        bar.first = done > 1 ? done : 0;
+    }
     bar.last = done;
     if (!bar.visible || bar.label == NULL || now - bar.drawn < 0.1 || done <= 0 || total <= 0)
         return 0;
@@ -167,13 +181,16 @@ static int on_progress(int64_t done, int64_t total, void *user)
     bar.shown = true;
     if (done > total)
         done = total;
-    const double rate = (double)done / fmax(now - bar.start, 1e-9);
+    const double rate = (double)(done - bar.first) / fmax(now - bar.start, 1e-9);
     const int filled = (int)(done * WIDTH / total);
     memset(cells, ' ', WIDTH);
     memset(cells, '#', (size_t)filled);
     cells[WIDTH] = '\0';
-    fprintf(stderr, "\r%-10s [%s] %lld/%lld  %.0f/s  %.0f s left\033[K", bar.label, cells,
-            (long long)done, (long long)total, rate, (double)(total - done) / rate);
+    fprintf(stderr, "\r%-10s [%s] %lld/%lld", bar.label, cells, (long long)done, (long long)total);
+    if (rate > 0)
+        fprintf(stderr, "  %.*f/s  %.0f s left", rate < 10 ? 1 : 0, rate,
+                (double)(total - done) / rate);
+    fprintf(stderr, "%s%s\033[K", bar.note[0] == '\0' ? "" : "  ", bar.note);
     return 0;
 }
 

@@ -41,6 +41,8 @@ bool parse_number(double *out, const char *text);
 redux_status new_context(redux_context **out, int64_t threads, bool quiet);
 /* The bar's label from now on; wipes a bar that is showing. */
 void progress_label(const char *label);
+/* What the bar says besides, until the label changes. */
+void progress_note(const char *format, ...) REDUX_PRINTF(1, 2);
 
 double seconds_now(void);
 
