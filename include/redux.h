@@ -30,6 +30,7 @@
 #include <redux/status.h>
 #include <redux/tensor.h>
 #include <redux/version.h>
+#include <redux/views.h>
 #include <redux/volume.h>
 #include <redux/volume_hash.h>
 #include <redux/window.h>

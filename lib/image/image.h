@@ -41,6 +41,42 @@ void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int6
 
 /* ---- window.c ---- */
 
+/* What maps a stored value to a grey one. */
+typedef struct rdx_grey {
+    double slope, intercept;
+    double low, span; /* SLICE: minimum and (max - min + 1e-5); RANGE: low and high - low */
+} rdx_grey;
+
+static inline double rdx_scaled(const rdx_grey *map, double stored)
+{
+    return map->slope * stored + map->intercept;
+}
+
+/* (x - min) / (max - min + 1e-5) * 255, half to even: adding 2^52 leaves the rounding to the
+ * addition. NaN fails the comparison and is 0. */
+static inline uint8_t rdx_grey8(const rdx_grey *map, double stored)
+{
+    const double value = (rdx_scaled(map, stored) - map->low) / map->span * 255;
+    if (!(value > 0))
+        return 0;
+    return value >= 255 ? 255 : (uint8_t)((value + 0x1p52) - 0x1p52);
+}
+
+static inline float rdx_grey_float(const rdx_grey *map, double stored)
+{
+    const double value = (rdx_scaled(map, stored) - map->low) / map->span;
+    if (!(value > 0))
+        return 0;
+    return value >= 1 ? 1 : (float)value;
+}
+
+/* Least and largest finite stored value; low > high where there is none. */
+void rdx_stored_range(const redux_tensor *in, double *low, double *high);
+/* The span of a SLICE window from these two; slope and intercept are set. */
+void rdx_grey_slice(rdx_grey *map, double low, double high);
+/* Of 8 or 16 bits: a table of all values is small. */
+bool rdx_is_small_integer(redux_dtype dtype);
+
 #define RDX_WINDOW_TEXT 72
 /* A text that redux_window_parse reads back as the same window. */
 void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window);

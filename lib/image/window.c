@@ -62,35 +62,6 @@ redux_dtype redux_window_dtype(redux_window window)
     return window.kind == REDUX_WINDOW_RANGE ? REDUX_FLOAT32 : REDUX_UINT8;
 }
 
-/* What maps a value x to a grey value. */
-typedef struct mapping {
-    double slope, intercept;
-    double low, span; /* SLICE: minimum and (max - min + 1e-5); RANGE: low and high - low */
-} mapping;
-
-static double scaled(const mapping *map, double stored)
-{
-    return map->slope * stored + map->intercept;
-}
-
-/* (x - min) / (max - min + 1e-5) * 255, half to even: adding 2^52 leaves the rounding to the
- * addition. NaN fails the comparison and is 0. */
-static uint8_t grey8(const mapping *map, double stored)
-{
-    const double value = (scaled(map, stored) - map->low) / map->span * 255;
-    if (!(value > 0))
-        return 0;
-    return value >= 255 ? 255 : (uint8_t)((value + 0x1p52) - 0x1p52);
-}
-
-static float grey_float(const mapping *map, double stored)
-{
-    const double value = (scaled(map, stored) - map->low) / map->span;
-    if (!(value > 0))
-        return 0;
-    return value >= 1 ? 1 : (float)value;
-}
-
 /* Minimum and maximum of the finite stored values of one row; contiguous int16 is what CT is. */
 static void row_range(const redux_tensor *in, const void *row, double *low, double *high)
 {
@@ -120,7 +91,7 @@ static const char *row_of(const redux_tensor *in, int64_t y)
     return (const char *)in->data + y * in->strides[0] * (int64_t)redux_dtype_size(in->dtype);
 }
 
-static void stored_range(const redux_tensor *in, double *low, double *high)
+void rdx_stored_range(const redux_tensor *in, double *low, double *high)
 {
     *low = (double)INFINITY;
     *high = -(double)INFINITY;
@@ -128,7 +99,19 @@ static void stored_range(const redux_tensor *in, double *low, double *high)
         row_range(in, row_of(in, y), low, high);
 }
 
-static bool is_small_integer(redux_dtype dtype)
+void rdx_grey_slice(rdx_grey *map, double low, double high)
+{
+    if (low > high) { /* nothing finite: only infinities are not 0 */
+        map->low = 0;
+        map->span = 1;
+        return;
+    }
+    /* Scaling is monotone, rising or falling, also after rounding. */
+    map->low = fmin(rdx_scaled(map, low), rdx_scaled(map, high));
+    map->span = fmax(rdx_scaled(map, low), rdx_scaled(map, high)) - map->low + 1e-5;
+}
+
+bool rdx_is_small_integer(redux_dtype dtype)
 {
     return dtype == REDUX_INT8 || dtype == REDUX_UINT8 || dtype == REDUX_BOOL ||
            dtype == REDUX_INT16 || dtype == REDUX_UINT16;
@@ -171,7 +154,7 @@ static void apply_table(const redux_tensor *out, const redux_tensor *in, const v
     }
 }
 
-static void apply_direct(const redux_tensor *out, const redux_tensor *in, const mapping *map)
+static void apply_direct(const redux_tensor *out, const redux_tensor *in, const rdx_grey *map)
 {
     const int64_t width = in->shape[1], stride = in->strides[1];
     for (int64_t y = 0; y < in->shape[0]; y++) {
@@ -179,24 +162,25 @@ static void apply_direct(const redux_tensor *out, const redux_tensor *in, const 
         for (int64_t x = 0; x < width; x++) {
             const double stored = rdx_load(row, x * stride, in->dtype);
             if (out->dtype == REDUX_FLOAT32)
-                ((float *)out->data)[y * width + x] = grey_float(map, stored);
+                ((float *)out->data)[y * width + x] = rdx_grey_float(map, stored);
             else
-                ((uint8_t *)out->data)[y * width + x] = grey8(map, stored);
+                ((uint8_t *)out->data)[y * width + x] = rdx_grey8(map, stored);
         }
     }
 }
 
 static redux_status apply_small(const redux_tensor *out, redux_context *context,
-                                const redux_tensor *in, const mapping *map, double low, double high)
+                                const redux_tensor *in, const rdx_grey *map, double low,
+                                double high)
 {
     const int32_t first = (int32_t)low, entries = (int32_t)high - first + 1;
     void *table;
     RDX_TRY(rdx_alloc(context, &table, (uint64_t)entries, redux_dtype_size(out->dtype)));
     for (int32_t i = 0; i < entries; i++)
         if (out->dtype == REDUX_FLOAT32)
-            ((float *)table)[i] = grey_float(map, first + i);
+            ((float *)table)[i] = rdx_grey_float(map, first + i);
         else
-            ((uint8_t *)table)[i] = grey8(map, first + i);
+            ((uint8_t *)table)[i] = rdx_grey8(map, first + i);
     apply_table(out, in, table, first);
     rdx_free(context, table);
     return REDUX_OK;
@@ -206,7 +190,7 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
                                 const redux_tensor *in, double slope, double intercept,
                                 redux_window window)
 {
-    mapping map = {slope, intercept, window.low, window.high - window.low};
+    rdx_grey map = {slope, intercept, window.low, window.high - window.low};
     double low, high;
     RDX_TRY(rdx_tensor_check(in, 2, 0, "in"));
     RDX_TRY(rdx_tensor_check(out, 2, redux_window_dtype(window), "out"));
@@ -234,16 +218,10 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
     default:
         return rdx_fail(REDUX_E_INVALID, "window of kind %d: resolve it first", (int)window.kind);
     }
-    stored_range(in, &low, &high);
-    if (window.kind == REDUX_WINDOW_SLICE && low <= high) {
-        /* Scaling is monotone, rising or falling, also after rounding. */
-        map.low = fmin(scaled(&map, low), scaled(&map, high));
-        map.span = fmax(scaled(&map, low), scaled(&map, high)) - map.low + 1e-5;
-    } else if (window.kind == REDUX_WINDOW_SLICE) {
-        map.low = 0; /* nothing finite: only infinities are not 0 */
-        map.span = 1;
-    }
-    if (is_small_integer(in->dtype) &&
+    rdx_stored_range(in, &low, &high);
+    if (window.kind == REDUX_WINDOW_SLICE)
+        rdx_grey_slice(&map, low, high);
+    if (rdx_is_small_integer(in->dtype) &&
         high - low < (double)RDX_MIN(TABLE_MAX, redux_tensor_elements(in)))
         return apply_small(out, context, in, &map, low, high);
     apply_direct(out, in, &map);

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ * Random views of a slice: what is drawn for each, and the presets.
+ *
+ * Each operation of each view has a stream of random numbers of its own (redux_random_key):
+ *     operation = 0x76000000 | view << 8 | number, with the numbers of enum operation.
+ * Within a stream, number 0 decides whether the operation is done where that has a probability. An
+ * operation that is left out moves no other's numbers. */
+#include <math.h>
+#include <string.h>
+#include "views.h"
+
+#define FAMILY 0x76000000U
+#define MOST_VIEWS 4096
+#define CROP_TRIES 10
+
+/* Pinned: a run resumed by a later version must see the same views. */
+typedef enum operation {
+    OPERATION_WINDOW = 0,
+    OPERATION_CROP = 1,
+    OPERATION_FLIP_HORIZONTAL = 2,
+    OPERATION_FLIP_VERTICAL = 3,
+    OPERATION_ROTATE = 4,
+    OPERATION_JITTER = 5,
+    OPERATION_BLUR = 6,
+    OPERATION_NOISE = 7,
+    OPERATION_CUTOUT = 8
+} operation;
+
+/* ---- presets ---- */
+
+static void preset_none(redux_views_options *o, int32_t size)
+{
+    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    *o = (redux_views_options){.struct_size = sizeof *o, .input = input};
+    o->input.size = size;
+    o->views = 2;
+    o->small_size = (int32_t)RDX_MAX(1, ((int64_t)size * 96 + 112) / 224);
+    o->scale_low = o->scale_high = 1;
+    o->small_scale_low = o->small_scale_high = 1;
+    o->ratio = 1;
+}
+
+/* Chen et al. 2020, appendix A; colour operations that grey has none of are left out. */
+static void preset_simclr(redux_views_options *o)
+{
+    o->scale_low = 0.08;
+    o->ratio = 4.0 / 3;
+    o->flip_horizontal = 0.5;
+    o->jitter_probability = 0.8;
+    o->brightness = o->contrast = 0.8;
+    o->blur_probability = 0.5;
+    o->blur_low = 0.1;
+    o->blur_high = 2;
+}
+
+/* Wolf et al. 2024. */
+static void preset_swav(redux_views_options *o)
+{
+    o->small_views = 6;
+    o->scale_low = 0.9;
+    o->small_scale_low = 0.1;
+    o->small_scale_high = 0.33;
+    o->ratio = 4.0 / 3;
+    o->jitter_probability = 0.8;
+    o->brightness = o->contrast = 0.4;
+    o->blur_probability = 0.5;
+    o->blur_low = 0.1;
+    o->blur_high = 2;
+}
+
+/* The operations of the sister works; their strengths are not published. */
+static void preset_moco(redux_views_options *o)
+{
+    o->scale_low = 0.2;
+    o->ratio = 4.0 / 3;
+    o->flip_horizontal = o->flip_vertical = 0.5;
+    o->rotate_probability = 0.5;
+    o->rotate_degrees = 15;
+    o->jitter_probability = 0.8;
+    o->brightness = o->contrast = 0.4;
+    o->blur_probability = 0.5;
+    o->blur_low = 0.1;
+    o->blur_high = 2;
+    o->noise_probability = 0.5;
+    o->noise_high = 0.05;
+}
+
+redux_status redux_views_preset(redux_views_options *out, const char *name, int32_t size)
+{
+    if (out == NULL || name == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_views_preset: an argument is NULL");
+    redux_views_options options;
+    preset_none(&options, size);
+    if (strcmp(name, "simclr") == 0)
+        preset_simclr(&options);
+    else if (strcmp(name, "paper-swav-crops") == 0)
+        preset_swav(&options);
+    else if (strcmp(name, "moco-medical") == 0)
+        preset_moco(&options);
+    else if (strcmp(name, "none") != 0)
+        return rdx_fail(REDUX_E_NOT_FOUND,
+                        "views '%s' are none of simclr, paper-swav-crops, moco-medical, none",
+                        name);
+    RDX_TRY(rdx_input_check(&options.input));
+    *out = options;
+    return REDUX_OK;
+}
+
+/* ---- what is allowed ---- */
+
+static redux_status check_range(const char *name, double low, double high, double least,
+                                double most)
+{
+    if (low >= least && low <= high && high <= most)
+        return REDUX_OK;
+    return rdx_fail(REDUX_E_INVALID, "views: %s is %g ... %g, not within %g ... %g", name, low,
+                    high, least, most);
+}
+
+static redux_status check_one(const char *name, double value, double most)
+{
+    if (value >= 0 && value <= most)
+        return REDUX_OK;
+    return rdx_fail(REDUX_E_INVALID, "views: %s is %g, not within 0 ... %g", name, value, most);
+}
+
+static redux_status check_counts(const redux_views_options *o)
+{
+    if (o->views < 1 || o->small_views < 0 || o->views > MOST_VIEWS || o->small_views > MOST_VIEWS)
+        return rdx_fail(REDUX_E_INVALID, "views: %d and %d small ones", (int)o->views,
+                        (int)o->small_views);
+    if (o->small_views > 0 && (o->small_size < 1 || o->small_size > o->input.size))
+        return rdx_fail(REDUX_E_INVALID, "views: small_size is %d, size %d", (int)o->small_size,
+                        (int)o->input.size);
+    if (!(o->ratio >= 1) || !isfinite(o->ratio))
+        return rdx_fail(REDUX_E_INVALID, "views: ratio is %g, below 1 or not finite", o->ratio);
+    return REDUX_OK;
+}
+
+static redux_status check_strengths(const redux_views_options *o)
+{
+    RDX_TRY(check_one("window_jitter", o->window_jitter, 0.49));
+    RDX_TRY(check_range("scale", o->scale_low, o->scale_high, 1e-6, 1));
+    if (o->small_views > 0)
+        RDX_TRY(check_range("small_scale", o->small_scale_low, o->small_scale_high, 1e-6, 1));
+    RDX_TRY(check_one("flip_horizontal", o->flip_horizontal, 1));
+    RDX_TRY(check_one("flip_vertical", o->flip_vertical, 1));
+    RDX_TRY(check_one("rotate_probability", o->rotate_probability, 1));
+    RDX_TRY(check_one("rotate_degrees", o->rotate_degrees, 180));
+    RDX_TRY(check_one("jitter_probability", o->jitter_probability, 1));
+    RDX_TRY(check_one("brightness", o->brightness, 1));
+    RDX_TRY(check_one("contrast", o->contrast, 1));
+    RDX_TRY(check_one("gamma", o->gamma, 4));
+    RDX_TRY(check_one("blur_probability", o->blur_probability, 1));
+    RDX_TRY(check_range("blur", o->blur_low, o->blur_high, 0, 100));
+    RDX_TRY(check_one("noise_probability", o->noise_probability, 1));
+    RDX_TRY(check_one("noise_high", o->noise_high, 10));
+    RDX_TRY(check_one("cutout_probability", o->cutout_probability, 1));
+    return check_one("cutout_high", o->cutout_high, 1);
+}
+
+redux_status rdx_views_read(redux_views_options *known, const redux_views_options *given)
+{
+    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    preset_none(known, input.size);
+    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_views_options"));
+    RDX_TRY(rdx_input_check(&known->input));
+    RDX_TRY(check_counts(known));
+    return check_strengths(known);
+}
+
+int64_t rdx_view_size(const redux_views_options *options, int32_t view)
+{
+    return view < options->views ? options->input.size : options->small_size;
+}
+
+/* ---- drawing ---- */
+
+/* The streams of one view. */
+typedef struct dice {
+    redux_random_key key;
+    uint32_t view;
+} dice;
+
+static redux_random_key stream_of(const dice *d, operation number)
+{
+    redux_random_key key = d->key;
+    key.operation = FAMILY | d->view << 8 | (uint32_t)number;
+    return key;
+}
+
+static double draw(const dice *d, operation number, uint32_t index, double low, double high)
+{
+    const redux_random_key key = stream_of(d, number);
+    return low + (high - low) * redux_random_uniform(&key, index);
+}
+
+static bool happens(const dice *d, operation number, double probability)
+{
+    return probability > 0 && draw(d, number, 0, 0, 1) < probability;
+}
+
+/* torchvision's RandomResizedCrop: an area and an aspect at random, ten tries, else the largest
+ * part in the middle of which the aspect is allowed. 1 ... 1 is the whole slice. */
+static rdx_box crop_middle(int64_t height, int64_t width, double ratio)
+{
+    rdx_box box = {0, 0, height, width};
+    if ((double)width < (double)height / ratio)
+        box.height = RDX_MIN(height, (int64_t)rint((double)width * ratio));
+    else if ((double)width > (double)height * ratio)
+        box.width = RDX_MIN(width, (int64_t)rint((double)height * ratio));
+    box.top = (height - box.height) / 2;
+    box.left = (width - box.width) / 2;
+    return box;
+}
+
+static rdx_box draw_crop(const dice *d, int64_t height, int64_t width, const double scale[2],
+                         double ratio)
+{
+    const redux_random_key key = stream_of(d, OPERATION_CROP);
+    const double area = (double)height * (double)width, most = log(ratio);
+    if (scale[0] >= 1)
+        return (rdx_box){0, 0, height, width};
+    for (uint32_t i = 0; i < 4 * CROP_TRIES; i += 4) {
+        const double target = area * draw(d, OPERATION_CROP, i, scale[0], scale[1]);
+        const double aspect = exp(draw(d, OPERATION_CROP, i + 1, -most, most));
+        rdx_box box = {0, 0, (int64_t)rint(sqrt(target / aspect)),
+                       (int64_t)rint(sqrt(target * aspect))};
+        if (box.height < 1 || box.width < 1 || box.height > height || box.width > width)
+            continue;
+        box.top = (int64_t)redux_random_below(&key, i + 2, (uint64_t)(height - box.height + 1));
+        box.left = (int64_t)redux_random_below(&key, i + 3, (uint64_t)(width - box.width + 1));
+        return box;
+    }
+    return crop_middle(height, width, ratio);
+}
+
+/* ---- the operations, in order ---- */
+
+static redux_status crop_view(rdx_viewer *viewer, float *out, const rdx_slice *slice,
+                              const redux_views_options *o, const dice *d, int32_t view)
+{
+    const bool small = view >= o->views;
+    const double scale[2] = {small ? o->small_scale_low : o->scale_low,
+                             small ? o->small_scale_high : o->scale_high};
+    double jitter[2] = {0, 0};
+    bool eight_bit;
+    rdx_grey map;
+    for (uint32_t i = 0; i < 2 && o->window_jitter > 0; i++)
+        jitter[i] = draw(d, OPERATION_WINDOW, i, -o->window_jitter, o->window_jitter);
+    RDX_TRY(rdx_slice_map(&map, &eight_bit, slice, o->input.window, jitter));
+    const rdx_box box =
+        draw_crop(d, slice->pixels.shape[0], slice->pixels.shape[1], scale, o->ratio);
+    return rdx_viewer_grey(viewer, out, rdx_view_size(o, view), slice, &box, &map, eight_bit);
+}
+
+static void turn_view(float *out, float *scratch, int64_t size, const redux_views_options *o,
+                      const dice *d)
+{
+    if (happens(d, OPERATION_FLIP_HORIZONTAL, o->flip_horizontal))
+        rdx_flip_horizontal(out, size);
+    if (happens(d, OPERATION_FLIP_VERTICAL, o->flip_vertical))
+        rdx_flip_vertical(out, size);
+    if (happens(d, OPERATION_ROTATE, o->rotate_probability))
+        rdx_rotate(out, scratch, size,
+                   draw(d, OPERATION_ROTATE, 1, -o->rotate_degrees, o->rotate_degrees));
+}
+
+static void tone_view(float *out, int64_t count, const redux_views_options *o, const dice *d)
+{
+    if (!happens(d, OPERATION_JITTER, o->jitter_probability))
+        return;
+    if (o->brightness > 0)
+        rdx_brightness(out, count, 1 + draw(d, OPERATION_JITTER, 1, -o->brightness, o->brightness));
+    if (o->contrast > 0)
+        rdx_contrast(out, count, 1 + draw(d, OPERATION_JITTER, 2, -o->contrast, o->contrast));
+    if (o->gamma > 0)
+        rdx_gamma(out, count, exp(draw(d, OPERATION_JITTER, 3, -o->gamma, o->gamma)));
+}
+
+static void spoil_view(float *out, float *scratch, int64_t size, const redux_views_options *o,
+                       const dice *d)
+{
+    const redux_random_key noise = stream_of(d, OPERATION_NOISE);
+    if (happens(d, OPERATION_BLUR, o->blur_probability))
+        rdx_blur(out, scratch, size,
+                 draw(d, OPERATION_BLUR, 1, o->blur_low, o->blur_high) * (double)size / 224);
+    if (happens(d, OPERATION_NOISE, o->noise_probability))
+        rdx_noise(out, size * size, draw(d, OPERATION_NOISE, 1, 0, o->noise_high), &noise);
+}
+
+static void cut_view(float *out, int64_t size, const redux_views_options *o, const dice *d)
+{
+    const redux_random_key key = stream_of(d, OPERATION_CUTOUT);
+    if (!happens(d, OPERATION_CUTOUT, o->cutout_probability))
+        return;
+    const double share = draw(d, OPERATION_CUTOUT, 1, 0, o->cutout_high);
+    const int64_t side = (int64_t)rint(sqrt(share) * (double)size);
+    const uint64_t places = (uint64_t)(size - side + 1);
+    rdx_fill_square(out, size, (int64_t)redux_random_below(&key, 2, places),
+                    (int64_t)redux_random_below(&key, 3, places), side, (float)o->input.mean);
+}
+
+redux_status rdx_viewer_view(rdx_viewer *viewer, float *out, const rdx_slice *slice,
+                             const redux_views_options *options, const redux_random_key *key,
+                             int32_t view)
+{
+    const dice d = {*key, (uint32_t)view};
+    const int64_t size = rdx_view_size(options, view);
+    RDX_TRY(crop_view(viewer, out, slice, options, &d, view));
+    float *scratch = viewer->scratch.data;
+    turn_view(out, scratch, size, options, &d);
+    tone_view(out, size * size, options, &d);
+    spoil_view(out, scratch, size, options, &d);
+    cut_view(out, size, options, &d);
+    rdx_normalise(out, size * size, options->input.mean, options->input.deviation);
+    return REDUX_OK;
+}
+
+redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
+                               const redux_tensor *in, double slope, double intercept,
+                               int is_volume, const redux_views_options *options,
+                               const redux_random_key *key, int32_t view)
+{
+    redux_views_options known;
+    rdx_viewer viewer;
+    rdx_slice slice;
+    RDX_TRY(rdx_views_read(&known, options));
+    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_volume != 0));
+    RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
+    if (key == NULL || view < 0 || view >= known.views + known.small_views)
+        return rdx_fail(REDUX_E_INVALID, "views: there is no view %d, or no key", (int)view);
+    const int64_t size = rdx_view_size(&known, view);
+    if (out->shape[0] != size || out->shape[1] != size || !redux_tensor_is_contiguous(out))
+        return rdx_fail(REDUX_E_INVALID, "views: out is not [%lld, %lld] without gaps",
+                        (long long)size, (long long)size);
+    rdx_viewer_init(&viewer, context);
+    const redux_status status = rdx_viewer_view(&viewer, out->data, &slice, &known, key, view);
+    rdx_viewer_clear(&viewer);
+    return status;
+}
