@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: MIT
+ * Batches of views: a ring of them, filled by worker threads while the caller computes.
+ *
+ * Workers claim slices one by one in the order of use, so batches become complete in order too.
+ * Slices are either all in memory or come in chunks that a thread of its own reads into one of two
+ * places, the next one while the other is used. Everything that threads share is under one mutex;
+ * pixels and views are written by whoever claimed them and read after the mutex was held. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "loader_parts.h"
+
+#define RING 3 /* the caller's batch, and two ahead */
+#define MOST_BATCH 1048576
+
+/* A claimable slice of a batch. */
+typedef struct entry {
+    int64_t item, chunk; /* chunk: counted from the loader's first one */
+    const rdx_slice *slice;
+} entry;
+
+/* One batch. */
+typedef struct slot {
+    int64_t number; /* of the batch, -1: free */
+    int64_t epoch, done;
+    entry *entries;
+    redux_tensor full, small; /* [V, batch, s, s, 1] */
+    redux_tensor *views;      /* of these, without storage */
+} slot;
+
+/* Where a chunk lies; with everything in memory there is one, for good. */
+typedef struct place {
+    int64_t chunk; /* -1: free */
+    bool ready;
+    int64_t left; /* slices not yet used */
+    int64_t count;
+    rdx_slice *slices;
+} place;
+
+typedef struct worker {
+    rdx_loader *loader;
+    rdx_viewer viewer;
+    pthread_t thread;
+} worker;
+
+struct rdx_loader {
+    redux_context *context;
+    redux_views_options views;
+    rdx_catalogue catalogue;
+    bool resident;
+    int64_t batch, batches, first_batch;
+    place places[2];
+    slot slots[RING];
+    worker *workers;
+    int started;
+    pthread_t reader;
+    bool reading;
+    rdx_order claim_order, read_order;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t work;  /* a slot or a chunk is there, or the loader stops */
+    pthread_cond_t ready; /* a batch is complete, or something failed */
+    bool stop;
+    int64_t claim_batch, claim_entry, claim_chunks; /* chunks before those of claim_order */
+    int64_t next;                                   /* the caller's next batch */
+    int64_t failed_batch, failed_chunk;
+    redux_status status;
+    char message[1024];
+};
+
+/* ---- failing ---- */
+
+/* This thread's failure becomes the loader's. The mutex is held. */
+static void note_failure(rdx_loader *loader, redux_status status)
+{
+    loader->status = status;
+    snprintf(loader->message, sizeof loader->message, "%s", redux_error_message());
+    pthread_cond_broadcast(&loader->work);
+    pthread_cond_broadcast(&loader->ready);
+}
+
+/* ---- making batches ---- */
+
+static int64_t used_of(const rdx_loader *loader)
+{
+    return loader->batches * loader->batch;
+}
+
+/* Chunks of an order of which slices are used. */
+static int64_t chunks_used(const rdx_loader *loader, const rdx_order *order)
+{
+    return rdx_order_chunk(order, used_of(loader) - 1) + 1;
+}
+
+/* The order of the batch's epoch; epochs come one after the other. */
+static void claim_epoch(rdx_loader *loader, int64_t epoch)
+{
+    rdx_order *order = &loader->claim_order;
+    if (order->epoch == epoch)
+        return;
+    if (order->epoch >= 0)
+        loader->claim_chunks += chunks_used(loader, order);
+    rdx_order_make(order, &loader->catalogue, epoch);
+}
+
+static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
+{
+    const rdx_order *order = &loader->claim_order;
+    s->epoch = number / loader->batches;
+    claim_epoch(loader, s->epoch);
+    s->number = number;
+    s->done = 0;
+    for (int64_t i = 0; i < loader->batch; i++) {
+        const int64_t at = number % loader->batches * loader->batch + i;
+        const int64_t chunk = rdx_order_chunk(order, at);
+        entry *e = &s->entries[i];
+        e->item = order->items[at];
+        e->chunk = loader->resident ? 0 : loader->claim_chunks + chunk;
+        e->slice = loader->resident
+                       ? &loader->places[0].slices[e->item]
+                       : &loader->places[e->chunk % 2].slices[at - order->starts[chunk]];
+    }
+}
+
+/* Claims the next slice; NULL where there is nothing to do at present. */
+static const entry *claim(rdx_loader *loader, slot **out, int64_t *index)
+{
+    slot *s = &loader->slots[loader->claim_batch % RING];
+    if (loader->failed_batch >= 0)
+        return NULL;
+    if (s->number != loader->claim_batch) {
+        if (s->number >= 0)
+            return NULL;
+        fill_slot(loader, s, loader->claim_batch);
+    }
+    const entry *e = &s->entries[loader->claim_entry];
+    const place *p = &loader->places[loader->resident ? 0 : e->chunk % 2];
+    if (e->chunk == loader->failed_chunk) {
+        loader->failed_batch = loader->claim_batch;
+        pthread_cond_broadcast(&loader->ready);
+        return NULL;
+    }
+    if (p->chunk != e->chunk || !p->ready)
+        return NULL;
+    *out = s;
+    *index = loader->claim_entry++;
+    if (loader->claim_entry == loader->batch) {
+        loader->claim_entry = 0;
+        loader->claim_batch++;
+    }
+    return e;
+}
+
+static redux_status make_views(worker *w, const slot *s, int64_t index)
+{
+    const rdx_loader *loader = w->loader;
+    const entry *e = &s->entries[index];
+    const redux_random_key key = {.seed = loader->catalogue.seed,
+                                  .epoch = (uint32_t)s->epoch,
+                                  .sample = (uint64_t)loader->catalogue.items[e->item].row};
+    for (int32_t v = 0; v < loader->views.views + loader->views.small_views; v++) {
+        const redux_tensor *view = &s->views[v];
+        RDX_TRY(rdx_viewer_view(&w->viewer, (float *)view->data + index * view->strides[0],
+                                e->slice, &loader->views, &key, v));
+    }
+    return REDUX_OK;
+}
+
+/* The mutex is held: a slice of a chunk is not needed any more. */
+static void leave_chunk(rdx_loader *loader, int64_t chunk)
+{
+    place *p = &loader->places[chunk % 2];
+    if (loader->resident || --p->left > 0)
+        return;
+    p->chunk = -1;
+    p->ready = false;
+    pthread_cond_broadcast(&loader->work);
+}
+
+static void *worker_main(void *user)
+{
+    worker *w = user;
+    rdx_loader *loader = w->loader;
+    pthread_mutex_lock(&loader->mutex);
+    while (!loader->stop) {
+        slot *s;
+        int64_t index;
+        const entry *e = claim(loader, &s, &index);
+        if (e == NULL) {
+            pthread_cond_wait(&loader->work, &loader->mutex);
+            continue;
+        }
+        pthread_mutex_unlock(&loader->mutex);
+        const redux_status status = make_views(w, s, index);
+        pthread_mutex_lock(&loader->mutex);
+        leave_chunk(loader, e->chunk);
+        if (status != REDUX_OK) {
+            if (loader->failed_batch < 0 || s->number < loader->failed_batch) {
+                loader->failed_batch = s->number; /* the earliest one counts */
+                note_failure(loader, status);
+            }
+        } else if (++s->done == loader->batch) {
+            pthread_cond_signal(&loader->ready);
+        }
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return NULL;
+}
+
+/* ---- reading chunks ---- */
+
+/* What is read next. */
+typedef struct reading {
+    int64_t chunk, epoch, index; /* index: of the chunk in its epoch */
+    int64_t first;               /* place of the first slice that is used */
+} reading;
+
+static void place_clear(place *p)
+{
+    for (int64_t i = 0; i < p->count; i++)
+        rdx_slice_release(&p->slices[i]);
+    p->count = 0;
+}
+
+static redux_status read_chunk(rdx_loader *loader, place *p, const rdx_order *order, int64_t index)
+{
+    place_clear(p);
+    const int64_t start = order->starts[index];
+    p->count = order->starts[index + 1] - start;
+    memset(p->slices, 0, (size_t)p->count * sizeof *p->slices);
+    for (int64_t u = order->of_units[index]; u < order->of_units[index + 1]; u++) {
+        const rdx_unit *unit = &loader->catalogue.units[order->units[u]];
+        pthread_mutex_lock(&loader->mutex);
+        const bool stop = loader->stop;
+        pthread_mutex_unlock(&loader->mutex);
+        if (stop)
+            return REDUX_OK;
+        RDX_TRY(rdx_unit_read(p->slices, order->places + unit->first, start, loader->context,
+                              &loader->catalogue, unit, false));
+    }
+    return REDUX_OK;
+}
+
+/* Waits until a place is free; false: the loader stops. The mutex is held. */
+static bool wait_for_place(rdx_loader *loader, const place *p)
+{
+    while (!loader->stop && p->chunk >= 0)
+        pthread_cond_wait(&loader->work, &loader->mutex);
+    return !loader->stop;
+}
+
+/* One chunk into its place; false: it is time to end. The mutex is held. */
+static bool read_next(rdx_loader *loader, const reading *r)
+{
+    const rdx_order *order = &loader->read_order;
+    place *p = &loader->places[r->chunk % 2];
+    if (!wait_for_place(loader, p))
+        return false;
+    pthread_mutex_unlock(&loader->mutex);
+    const redux_status status = read_chunk(loader, p, order, r->index);
+    pthread_mutex_lock(&loader->mutex);
+    if (status != REDUX_OK) {
+        loader->failed_chunk = r->chunk;
+        note_failure(loader, status);
+        return false;
+    }
+    p->chunk = r->chunk;
+    p->ready = true;
+    p->left = RDX_MIN(order->starts[r->index + 1], used_of(loader)) -
+              RDX_MAX(order->starts[r->index], r->first);
+    pthread_cond_broadcast(&loader->work);
+    return true;
+}
+
+static void *reader_main(void *user)
+{
+    rdx_loader *loader = user;
+    rdx_order *order = &loader->read_order;
+    reading r = {0, loader->first_batch / loader->batches, 0,
+                 loader->first_batch % loader->batches * loader->batch};
+    rdx_order_make(order, &loader->catalogue, r.epoch);
+    r.index = rdx_order_chunk(order, r.first);
+    pthread_mutex_lock(&loader->mutex);
+    while (read_next(loader, &r)) {
+        r.chunk++;
+        r.index++;
+        if (r.index < chunks_used(loader, order))
+            continue;
+        r.index = r.first = 0;
+        rdx_order_make(order, &loader->catalogue, ++r.epoch);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return NULL;
+}
+
+/* ---- reading everything ---- */
+
+typedef struct read_job {
+    rdx_loader *loader;
+    bool drop, keep;
+} read_job;
+
+static redux_status read_unit(int64_t index, void *user)
+{
+    const read_job *job = user;
+    rdx_loader *loader = job->loader;
+    const rdx_unit *unit = &loader->catalogue.units[index];
+    rdx_slice *slices = loader->places[0].slices + unit->first;
+    redux_status status =
+        rdx_unit_read(slices, NULL, 0, loader->context, &loader->catalogue, unit, job->drop);
+    for (int64_t i = 0; i < unit->count && !job->keep; i++)
+        rdx_slice_release(&slices[i]);
+    return status != REDUX_OK ? status : rdx_progress_add(loader->context, unit->count);
+}
+
+/* Units side by side if the memory allows for as many open volumes. */
+static redux_status read_units(read_job *job, uint64_t memory)
+{
+    const rdx_catalogue *catalogue = &job->loader->catalogue;
+    const uint64_t threads = (uint64_t)redux_context_threads(job->loader->context);
+    uint64_t held = 0, passing = 0;
+    for (int64_t u = 0; u < catalogue->unit_count; u++) {
+        held = job->keep ? held + catalogue->units[u].held
+                         : RDX_MAX(held, threads * catalogue->units[u].held);
+        passing = RDX_MAX(passing, catalogue->units[u].passing);
+    }
+    if (memory == 0 || held + threads * passing <= memory)
+        return rdx_parallel(job->loader->context, catalogue->unit_count, read_unit, job);
+    for (int64_t u = 0; u < catalogue->unit_count; u++)
+        RDX_TRY(read_unit(u, job));
+    return REDUX_OK;
+}
+
+/* Slices follow the items that are left. */
+static void drop_slices(rdx_loader *loader)
+{
+    place *p = &loader->places[0];
+    int64_t count = 0;
+    for (int64_t i = 0; i < loader->catalogue.item_count; i++)
+        if (!loader->catalogue.items[i].dropped)
+            p->slices[count++] = p->slices[i];
+    p->count = count;
+    rdx_catalogue_compact(&loader->catalogue);
+}
+
+static redux_status read_everything(rdx_loader *loader, const rdx_loader_options *options)
+{
+    rdx_catalogue *catalogue = &loader->catalogue;
+    read_job job = {loader, options->skip_errors != 0, loader->resident};
+    if (!loader->resident && !job.drop)
+        return REDUX_OK;
+    place *p = &loader->places[0];
+    p->count = loader->resident ? catalogue->item_count : 0;
+    rdx_progress_begin(loader->context, catalogue->item_count);
+    RDX_TRY(read_units(&job, options->memory_bytes));
+    rdx_progress_begin(loader->context, 0);
+    if (loader->resident)
+        drop_slices(loader);
+    else
+        rdx_catalogue_compact(catalogue);
+    return REDUX_OK;
+}
+
+/* ---- making and ending ---- */
+
+static redux_status new_slices(place *p, redux_context *context, int64_t count)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)count, sizeof(rdx_slice)));
+    p->slices = block;
+    p->chunk = -1;
+    return REDUX_OK;
+}
+
+/* What there is, and all of it in memory where it fits. */
+static redux_status open_slices(rdx_loader *loader, const rdx_loader_options *options)
+{
+    redux_context *context = loader->context;
+    rdx_catalogue *catalogue = &loader->catalogue;
+    RDX_TRY(rdx_catalogue_init(catalogue, context, options));
+    RDX_TRY(rdx_catalogue_fit(catalogue, options->memory_bytes));
+    loader->resident = catalogue->limit == 0;
+    for (int i = 0; i < (loader->resident ? 1 : 2); i++)
+        RDX_TRY(new_slices(&loader->places[i], context, catalogue->item_count));
+    RDX_TRY(read_everything(loader, options));
+    if (loader->resident) {
+        loader->places[0].chunk = 0;
+        loader->places[0].ready = true;
+    }
+    if (catalogue->item_count == 0)
+        return rdx_fail(REDUX_E_INVALID, "no slices to train on: none is kept%s",
+                        catalogue->dropped > 0 ? ", or none could be read" : "");
+    return REDUX_OK;
+}
+
+static redux_status new_views(redux_tensor *out, redux_tensor *views, redux_context *context,
+                              int64_t count, int64_t batch, int64_t size)
+{
+    const int64_t shape[5] = {count, batch, size, size, 1};
+    RDX_TRY(redux_tensor_new(out, context, REDUX_FLOAT32, 5, shape));
+    for (int64_t v = 0; v < count; v++)
+        RDX_TRY(redux_tensor_borrow(&views[v], (float *)out->data + v * out->strides[0],
+                                    REDUX_FLOAT32, 4, shape + 1, NULL));
+    return REDUX_OK;
+}
+
+static redux_status slot_init(slot *s, const rdx_loader *loader)
+{
+    const redux_views_options *views = &loader->views;
+    redux_context *context = loader->context;
+    void *block;
+    s->number = -1;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)loader->batch, sizeof(entry)));
+    s->entries = block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(views->views + views->small_views),
+                           sizeof(redux_tensor)));
+    s->views = block;
+    RDX_TRY(new_views(&s->full, s->views, context, views->views, loader->batch, views->input.size));
+    if (views->small_views == 0)
+        return REDUX_OK;
+    return new_views(&s->small, s->views + views->views, context, views->small_views, loader->batch,
+                     views->small_size);
+}
+
+static void slot_clear(slot *s, redux_context *context)
+{
+    redux_tensor_release(&s->full);
+    redux_tensor_release(&s->small);
+    rdx_free(context, s->entries);
+    rdx_free(context, s->views);
+}
+
+static redux_status start_thread(pthread_t *thread, void *(*start)(void *), void *user)
+{
+    const int error = pthread_create(thread, NULL, start, user);
+    if (error != 0)
+        return rdx_fail(REDUX_E_IO, "cannot start a thread: %s", strerror(error));
+    return REDUX_OK;
+}
+
+static redux_status start_threads(rdx_loader *loader)
+{
+    const int count = redux_context_threads(loader->context);
+    void *block;
+    RDX_TRY(rdx_alloc_zero(loader->context, &block, (uint64_t)count, sizeof(worker)));
+    loader->workers = block;
+    for (; loader->started < count; loader->started++) {
+        worker *w = &loader->workers[loader->started];
+        w->loader = loader;
+        rdx_viewer_init(&w->viewer, loader->context);
+        RDX_TRY(start_thread(&w->thread, worker_main, w));
+    }
+    if (loader->resident)
+        return REDUX_OK;
+    RDX_TRY(start_thread(&loader->reader, reader_main, loader));
+    loader->reading = true;
+    return REDUX_OK;
+}
+
+static redux_status loader_open(rdx_loader *loader, const rdx_loader_options *options)
+{
+    RDX_TRY(rdx_views_read(&loader->views, &options->views));
+    if (options->dataset == NULL || options->batch < 1 || options->batch > MOST_BATCH ||
+        options->first_batch < 0)
+        return rdx_fail(REDUX_E_INVALID, "loader: batch %lld, first batch %lld",
+                        (long long)options->batch, (long long)options->first_batch);
+    RDX_TRY(open_slices(loader, options));
+    loader->batch = RDX_MIN(options->batch, loader->catalogue.item_count);
+    loader->batches = loader->catalogue.item_count / loader->batch;
+    loader->first_batch = loader->next = loader->claim_batch = options->first_batch;
+    RDX_TRY(rdx_order_init(&loader->claim_order, loader->context, &loader->catalogue));
+    RDX_TRY(rdx_order_init(&loader->read_order, loader->context, &loader->catalogue));
+    rdx_order_make(&loader->claim_order, &loader->catalogue,
+                   options->first_batch / loader->batches);
+    /* the reader's chunk 0 is the one of the first batch */
+    loader->claim_chunks = -rdx_order_chunk(&loader->claim_order,
+                                            options->first_batch % loader->batches * loader->batch);
+    for (int i = 0; i < RING; i++)
+        RDX_TRY(slot_init(&loader->slots[i], loader));
+    return start_threads(loader);
+}
+
+redux_status rdx_loader_new(rdx_loader **out, redux_context *context,
+                            const rdx_loader_options *options)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(rdx_loader)));
+    rdx_loader *loader = block;
+    loader->context = context;
+    loader->failed_batch = loader->failed_chunk = -1;
+    pthread_mutex_init(&loader->mutex, NULL);
+    pthread_cond_init(&loader->work, NULL);
+    pthread_cond_init(&loader->ready, NULL);
+    const redux_status status = loader_open(loader, options);
+    if (status != REDUX_OK) {
+        rdx_loader_free(loader, context);
+        return status;
+    }
+    *out = loader;
+    return REDUX_OK;
+}
+
+static void stop_threads(rdx_loader *loader)
+{
+    pthread_mutex_lock(&loader->mutex);
+    loader->stop = true;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->mutex);
+    for (int i = 0; i < loader->started; i++) {
+        pthread_join(loader->workers[i].thread, NULL);
+        rdx_viewer_clear(&loader->workers[i].viewer);
+    }
+    if (loader->reading)
+        pthread_join(loader->reader, NULL);
+}
+
+void rdx_loader_free(rdx_loader *loader, redux_context *context)
+{
+    if (loader == NULL)
+        return;
+    stop_threads(loader);
+    for (int i = 0; i < RING; i++)
+        slot_clear(&loader->slots[i], context);
+    for (int i = 0; i < 2; i++) {
+        place_clear(&loader->places[i]);
+        rdx_free(context, loader->places[i].slices);
+    }
+    rdx_order_clear(&loader->claim_order, context);
+    rdx_order_clear(&loader->read_order, context);
+    rdx_catalogue_clear(&loader->catalogue, context);
+    rdx_free(context, loader->workers);
+    pthread_cond_destroy(&loader->ready);
+    pthread_cond_destroy(&loader->work);
+    pthread_mutex_destroy(&loader->mutex);
+    rdx_free(context, loader);
+}
+
+int64_t rdx_loader_slices(const rdx_loader *loader)
+{
+    return loader->catalogue.item_count;
+}
+
+int64_t rdx_loader_batches(const rdx_loader *loader)
+{
+    return loader->batches;
+}
+
+int64_t rdx_loader_batch(const rdx_loader *loader)
+{
+    return loader->batch;
+}
+
+int64_t rdx_loader_skipped(const rdx_loader *loader)
+{
+    return loader->catalogue.dropped;
+}
+
+bool rdx_loader_is_resident(const rdx_loader *loader)
+{
+    return loader->resident;
+}
+
+/* ---- taking batches ---- */
+
+/* Waits for the other threads, a tenth of a second at most. */
+static void wait_a_little(rdx_loader *loader)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&loader->ready, &loader->mutex, &until);
+}
+
+/* The caller's last batch is free again. */
+static void give_back(rdx_loader *loader)
+{
+    slot *s = &loader->slots[(loader->next + RING - 1) % RING];
+    if (loader->next == loader->first_batch || s->number != loader->next - 1)
+        return;
+    s->number = -1;
+    pthread_cond_broadcast(&loader->work);
+}
+
+redux_status rdx_loader_next(const redux_tensor **views, rdx_loader *loader, redux_context *context)
+{
+    slot *s = &loader->slots[loader->next % RING];
+    redux_status status = REDUX_OK;
+    pthread_mutex_lock(&loader->mutex);
+    give_back(loader);
+    while (s->number != loader->next || s->done < loader->batch) {
+        if (loader->failed_batch >= 0 && loader->failed_batch <= loader->next) {
+            status = rdx_fail_again(loader->status, loader->message);
+            break;
+        }
+        wait_a_little(loader);
+        pthread_mutex_unlock(&loader->mutex);
+        status = rdx_progress_add(context, 0);
+        pthread_mutex_lock(&loader->mutex);
+        if (status != REDUX_OK)
+            break;
+    }
+    if (status == REDUX_OK) {
+        *views = s->views;
+        loader->next++;
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return status;
+}

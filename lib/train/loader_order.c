@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * Which slices there are, what of them fits into memory together, and the order of each epoch.
+ *
+ * Orders are functions of (seed, epoch, catalogue): whoever needs one makes it anew. */
+#include <string.h>
+#include "io/io.h"
+#include "loader_parts.h"
+
+/* Streams of random numbers; those of views begin with 0x76. */
+#define OPERATION_ORDER 0x6f726465U
+#define OPERATION_CHUNK 0x63686e6bU
+
+/* Pieces of what can be read slice by slice: so many to a chunk at least. */
+#define PIECES 8
+
+/* ---- the catalogue ---- */
+
+/* Half floats come as float32, float128 as float64 already. */
+static uint64_t bytes_of(int64_t height, int64_t width, redux_dtype dtype)
+{
+    const uint64_t size = dtype == REDUX_FLOAT16 ? sizeof(float) : redux_dtype_size(dtype);
+    return (uint64_t)height * (uint64_t)width * size;
+}
+
+static bool is_input_failure(redux_status status)
+{
+    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
+           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
+}
+
+/* Pictures of one folder may differ in size. */
+static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
+                                 const redux_volume_info *info, bool drop)
+{
+    rdx_picture_info picture;
+    uint64_t bytes;
+    const char *path;
+    int64_t number;
+    item->bytes = bytes_of(info->height, info->width, info->dtype);
+    if (info->kind != REDUX_VOLUME_PICTURES)
+        return REDUX_OK;
+    RDX_TRY(redux_dataset_slice_name(&path, &number, dataset, item->volume, item->slice));
+    const redux_status status = rdx_picture_probe(&picture, &bytes, path);
+    if (status == REDUX_OK)
+        item->bytes = bytes_of(picture.height, picture.width, picture.dtype);
+    item->dropped = status != REDUX_OK;
+    return drop && is_input_failure(status) ? REDUX_OK : status;
+}
+
+/* In memory while the volume is open: pictures and mapped arrays come slice by slice. */
+static uint64_t passing_bytes(const redux_volume_info *info)
+{
+    if (info->kind == REDUX_VOLUME_PICTURES || info->kind == REDUX_VOLUME_NPY)
+        return 0;
+    return (uint64_t)info->slices * bytes_of(info->height, info->width, info->dtype);
+}
+
+static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
+                               const rdx_loader_options *options)
+{
+    const int64_t volumes = redux_dataset_volumes(options->dataset);
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slices(options->dataset),
+                      sizeof(rdx_item)));
+    catalogue->items = block;
+    for (int64_t volume = 0, row = 0; volume < volumes; volume++) {
+        redux_volume_info info;
+        RDX_TRY(redux_dataset_volume_info(&info, options->dataset, volume));
+        for (int64_t slice = 0; slice < info.slices; slice++, row++) {
+            if (options->kept != NULL && options->kept[row] == 0)
+                continue;
+            rdx_item *item = &catalogue->items[catalogue->item_count++];
+            *item = (rdx_item){.row = row, .volume = volume, .slice = slice};
+            RDX_TRY(measure_item(item, options->dataset, &info, options->skip_errors != 0));
+        }
+    }
+    return REDUX_OK;
+}
+
+static redux_status add_unit(rdx_catalogue *catalogue, redux_context *context, const rdx_unit *unit)
+{
+    void *block = catalogue->units;
+    RDX_TRY(rdx_grow(context, &block, &catalogue->unit_capacity, catalogue->unit_count,
+                     catalogue->unit_count + 1, sizeof *unit));
+    catalogue->units = block;
+    catalogue->units[catalogue->unit_count++] = *unit;
+    return REDUX_OK;
+}
+
+/* The items of one volume; `piece`: bytes that one unit holds where it can be cut. */
+static redux_status list_volume(rdx_catalogue *catalogue, redux_context *context, int64_t first,
+                                int64_t end, uint64_t piece)
+{
+    redux_volume_info info;
+    RDX_TRY(redux_dataset_volume_info(&info, catalogue->dataset, catalogue->items[first].volume));
+    rdx_unit unit = {.first = first, .passing = passing_bytes(&info)};
+    for (int64_t i = first; i < end; i++) {
+        const uint64_t bytes = catalogue->items[i].bytes;
+        if (unit.passing == 0 && unit.count > 0 && unit.held + bytes > piece) {
+            RDX_TRY(add_unit(catalogue, context, &unit));
+            unit = (rdx_unit){.first = i};
+        }
+        unit.held += bytes;
+        unit.count++;
+    }
+    return add_unit(catalogue, context, &unit);
+}
+
+static redux_status list_units(rdx_catalogue *catalogue, redux_context *context, uint64_t memory)
+{
+    const uint64_t piece = memory == 0 ? UINT64_MAX : memory / 2 / PIECES;
+    for (int64_t i = 0, end; i < catalogue->item_count; i = end) {
+        for (end = i + 1; end < catalogue->item_count; end++)
+            if (catalogue->items[end].volume != catalogue->items[i].volume)
+                break;
+        RDX_TRY(list_volume(catalogue, context, i, end, piece));
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
+                                const rdx_loader_options *options)
+{
+    memset(out, 0, sizeof *out);
+    out->dataset = options->dataset;
+    out->seed = options->seed;
+    redux_status status = list_items(out, context, options);
+    if (status == REDUX_OK)
+        status = list_units(out, context, options->memory_bytes);
+    if (status != REDUX_OK)
+        rdx_catalogue_clear(out, context);
+    else
+        rdx_catalogue_compact(out);
+    return status;
+}
+
+void rdx_catalogue_clear(rdx_catalogue *catalogue, redux_context *context)
+{
+    rdx_free(context, catalogue->items);
+    rdx_free(context, catalogue->units);
+    memset(catalogue, 0, sizeof *catalogue);
+}
+
+void rdx_catalogue_compact(rdx_catalogue *catalogue)
+{
+    int64_t items = 0, units = 0;
+    for (int64_t u = 0; u < catalogue->unit_count; u++) {
+        rdx_unit unit = catalogue->units[u];
+        const int64_t end = unit.first + unit.count, first = items;
+        unit.held = 0;
+        for (int64_t i = unit.first; i < end; i++) {
+            if (catalogue->items[i].dropped) {
+                catalogue->dropped++;
+                continue;
+            }
+            unit.held += catalogue->items[i].bytes;
+            catalogue->items[items++] = catalogue->items[i];
+        }
+        unit.first = first;
+        unit.count = items - first;
+        if (unit.count > 0)
+            catalogue->units[units++] = unit;
+    }
+    catalogue->item_count = items;
+    catalogue->unit_count = units;
+}
+
+redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory)
+{
+    uint64_t held = 0, passing = 0;
+    for (int64_t u = 0; u < catalogue->unit_count; u++) {
+        held += catalogue->units[u].held;
+        passing = RDX_MAX(passing, catalogue->units[u].passing);
+    }
+    if (memory == 0 || held + passing <= memory)
+        return REDUX_OK;
+    catalogue->limit = memory / 2;
+    for (int64_t u = 0; u < catalogue->unit_count; u++) {
+        const rdx_unit *unit = &catalogue->units[u];
+        const rdx_item *item = &catalogue->items[unit->first];
+        const char *source = "";
+        int64_t number = 0;
+        if (unit->held + unit->passing <= catalogue->limit)
+            continue;
+        redux_dataset_slice_name(&source, &number, catalogue->dataset, item->volume, item->slice);
+        return rdx_fail(REDUX_E_LIMIT,
+                        "%s: reading it takes %llu bytes, and %llu for the slices kept; half of "
+                        "the %llu allowed is less",
+                        source, (unsigned long long)unit->passing, (unsigned long long)unit->held,
+                        (unsigned long long)memory);
+    }
+    return REDUX_OK;
+}
+
+/* ---- orders ---- */
+
+static redux_status new_numbers(int64_t **out, redux_context *context, int64_t count)
+{
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(int64_t)));
+    *out = block;
+    return REDUX_OK;
+}
+
+redux_status rdx_order_init(rdx_order *out, redux_context *context, const rdx_catalogue *catalogue)
+{
+    memset(out, 0, sizeof *out);
+    out->epoch = -1;
+    redux_status status = new_numbers(&out->units, context, catalogue->unit_count);
+    if (status == REDUX_OK)
+        status = new_numbers(&out->items, context, catalogue->item_count);
+    if (status == REDUX_OK)
+        status = new_numbers(&out->places, context, catalogue->item_count);
+    if (status == REDUX_OK)
+        status = new_numbers(&out->starts, context, catalogue->unit_count + 1);
+    if (status == REDUX_OK)
+        status = new_numbers(&out->of_units, context, catalogue->unit_count + 1);
+    if (status != REDUX_OK)
+        rdx_order_clear(out, context);
+    return status;
+}
+
+void rdx_order_clear(rdx_order *order, redux_context *context)
+{
+    rdx_free(context, order->units);
+    rdx_free(context, order->items);
+    rdx_free(context, order->places);
+    rdx_free(context, order->starts);
+    rdx_free(context, order->of_units);
+    memset(order, 0, sizeof *order);
+}
+
+/* Fisher-Yates. */
+static void shuffle(int64_t *numbers, int64_t count, const redux_random_key *key)
+{
+    for (int64_t i = count - 1; i > 0; i--) {
+        const int64_t j = (int64_t)redux_random_below(key, (uint32_t)i, (uint64_t)i + 1);
+        const int64_t kept = numbers[i];
+        numbers[i] = numbers[j];
+        numbers[j] = kept;
+    }
+}
+
+/* The end of the chunk that begins at unit `from` of the order. */
+static int64_t chunk_end(const rdx_order *order, const rdx_catalogue *catalogue, int64_t from)
+{
+    uint64_t held = 0, passing = 0;
+    int64_t at = from;
+    for (; at < catalogue->unit_count; at++) {
+        const rdx_unit *unit = &catalogue->units[order->units[at]];
+        held += unit->held;
+        passing = RDX_MAX(passing, unit->passing);
+        if (catalogue->limit != 0 && at > from && held + passing > catalogue->limit)
+            break;
+    }
+    return at;
+}
+
+/* Appends the items of a chunk's units, shuffled. */
+static void order_chunk(rdx_order *order, const rdx_catalogue *catalogue, int64_t from, int64_t to)
+{
+    const int64_t start = order->starts[order->chunks];
+    const redux_random_key key = {catalogue->seed, (uint32_t)order->epoch, OPERATION_CHUNK,
+                                  (uint64_t)order->chunks};
+    int64_t count = 0;
+    for (int64_t u = from; u < to; u++) {
+        const rdx_unit *unit = &catalogue->units[order->units[u]];
+        for (int64_t i = 0; i < unit->count; i++)
+            order->items[start + count++] = unit->first + i;
+    }
+    shuffle(order->items + start, count, &key);
+    for (int64_t i = start; i < start + count; i++)
+        order->places[order->items[i]] = i;
+    order->chunks++;
+    order->starts[order->chunks] = start + count;
+    order->of_units[order->chunks] = to;
+}
+
+void rdx_order_make(rdx_order *order, const rdx_catalogue *catalogue, int64_t epoch)
+{
+    const redux_random_key key = {catalogue->seed, (uint32_t)epoch, OPERATION_ORDER, 0};
+    order->epoch = epoch;
+    order->chunks = 0;
+    order->starts[0] = order->of_units[0] = 0;
+    for (int64_t u = 0; u < catalogue->unit_count; u++)
+        order->units[u] = u;
+    /* Where all is in memory the order of units counts for nothing, and must not: it would hang on
+     * how a volume is cut. */
+    if (catalogue->limit != 0)
+        shuffle(order->units, catalogue->unit_count, &key);
+    for (int64_t from = 0, to; from < catalogue->unit_count; from = to) {
+        to = chunk_end(order, catalogue, from);
+        order_chunk(order, catalogue, from, to);
+    }
+}
+
+int64_t rdx_order_chunk(const rdx_order *order, int64_t place)
+{
+    int64_t low = 0, high = order->chunks - 1;
+    while (low < high) {
+        const int64_t middle = low + (high - low + 1) / 2;
+        if (order->starts[middle] <= place)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * Slices from their files into memory of the loader's. */
+#include "io/io.h"
+#include "loader_parts.h"
+
+void rdx_slice_release(rdx_slice *slice)
+{
+    redux_tensor_release(&slice->pixels);
+}
+
+/* A picture is its own memory already; a view of a volume would keep all of it alive. */
+static redux_status own_pixels(redux_tensor *pixels, redux_context *context, bool is_picture)
+{
+    redux_tensor copy;
+    if (is_picture)
+        return REDUX_OK;
+    RDX_TRY(rdx_tensor_alloc(&copy, context, pixels->dtype, 2, pixels->shape));
+    const redux_status status = redux_tensor_copy(&copy, pixels);
+    redux_tensor_release(pixels);
+    *pixels = copy;
+    return status;
+}
+
+static redux_status read_item(rdx_slice *out, redux_context *context, const redux_volume *volume,
+                              const redux_volume_info *info, const rdx_item *item)
+{
+    redux_tensor pixels;
+    RDX_TRY(redux_volume_slice(&pixels, context, volume, item->slice));
+    redux_status status = own_pixels(&pixels, context, info->kind == REDUX_VOLUME_PICTURES);
+    if (status == REDUX_OK)
+        status = rdx_slice_of(out, &pixels, info->slope, info->intercept,
+                              info->kind == REDUX_VOLUME_NIFTI);
+    if (status != REDUX_OK) {
+        redux_tensor_release(&pixels);
+        return status;
+    }
+    out->pixels = pixels;
+    return REDUX_OK;
+}
+
+static bool is_input_failure(redux_status status)
+{
+    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
+           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
+}
+
+redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
+                           redux_context *context, rdx_catalogue *catalogue, const rdx_unit *unit,
+                           bool drop)
+{
+    rdx_item *items = catalogue->items + unit->first;
+    redux_volume *volume = NULL;
+    redux_volume_info info;
+    RDX_TRY(redux_dataset_volume_info(&info, catalogue->dataset, items->volume));
+    redux_status status = redux_volume_open(&volume, context, catalogue->dataset, items->volume);
+    if (drop && is_input_failure(status)) {
+        for (int64_t i = 0; i < unit->count; i++)
+            items[i].dropped = true;
+        return REDUX_OK;
+    }
+    for (int64_t i = 0; i < unit->count && status == REDUX_OK; i++) {
+        rdx_slice *slice = &slices[at == NULL ? i : at[i] - start];
+        status = read_item(slice, context, volume, &info, &items[i]);
+        if (drop && is_input_failure(status)) {
+            items[i].dropped = true;
+            status = REDUX_OK;
+        }
+    }
+    redux_volume_free(volume, context);
+    return status;
+}
