@@ -82,6 +82,7 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
     atomic_init(&context->plans.first, NULL);
     atomic_init(&context->done, 0);
     context->total = 0;
+    context->held = false;
     pthread_mutex_init(&context->log_mutex, NULL);
     if (known.threads > 1) {
         status = rdx_pool_new(&context->pool, context, known.threads);
