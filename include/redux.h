@@ -13,6 +13,7 @@
 #include <redux/hash.h>
 #include <redux/hash_list.h>
 #include <redux/index.h>
+#include <redux/labels.h>
 #include <redux/loss.h>
 #include <redux/manifest.h>
 #include <redux/mattes.h>
@@ -21,6 +22,7 @@
 #include <redux/optimiser.h>
 #include <redux/phase_correlation.h>
 #include <redux/picture.h>
+#include <redux/probe.h>
 #include <redux/random.h>
 #include <redux/reduce.h>
 #include <redux/resize.h>

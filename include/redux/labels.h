@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ * Labelled slices: a table (CSV) or a MedMNIST-like archive, split by group, checked for leakage.
+ *
+ * A group is what must not be divided between training and test: a patient, or the file where
+ * nothing else is known. Splits never divide one, unless a table's own split column does. */
+#ifndef REDUX_LABELS_H
+#define REDUX_LABELS_H
+
+#include <redux/volume.h>
+
+REDUX_BEGIN_DECLS
+
+/** Values are pinned. */
+typedef enum redux_split {
+    REDUX_SPLIT_TRAIN = 0,
+    REDUX_SPLIT_VALIDATION = 1,
+    REDUX_SPLIT_TEST = 2,
+    REDUX_SPLIT_NONE = 3 /**< takes no part; of a table without a split column */
+} redux_split;
+
+/** Options of redux_labels_load. Set them up with REDUX_LABELS_OPTIONS_INIT. For an .npz only
+ *  `orientation` may differ from that. */
+typedef struct redux_labels_options {
+    size_t struct_size;
+    const char *label;            /**< column of the classes; NULL: "label" */
+    const char *group;            /**< column of the groups; NULL: "file" */
+    const char *split;            /**< column of the splits; NULL: none is read */
+    int32_t allow_divided_groups; /**< 1: a group may lie in two splits of the column */
+    redux_orientation orientation;
+} redux_labels_options;
+
+#define REDUX_LABELS_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(redux_labels_options), NULL, NULL, NULL, 0, REDUX_ORIENTATION_AXIAL                 \
+    }
+
+/** Opaque; read-only once loaded: any thread. */
+typedef struct redux_labels redux_labels;
+
+/** One labelled slice. */
+typedef struct redux_label_row {
+    int64_t slice; /**< number among all slices of the dataset */
+    int64_t group; /**< 0 ... groups - 1 */
+    int32_t label; /**< class, 0 ... classes - 1 */
+    redux_split split;
+} redux_label_row;
+
+/** Loads labels.
+ *
+ *  CSV (RFC 4180, "\n" or "\r\n"; the first line names the columns): `file`, a path relative to the
+ *  table's folder (NIfTI, picture, .npy, FILE.npz:KEY); `slice`, counted from 0 along the storage
+ *  axis (without this column: 0); and the columns that the options name. Classes are numbered in
+ *  the order of their values where all are whole numbers, else of their bytes. Splits are "train"
+ *  ("training"), "val" ("valid", "validation") and "test". Other columns are passed over.
+ *
+ *  .npz: arrays train_images, val_images, test_images of (N, H, W) or (N, H, W, 3), with
+ *  train_labels, val_labels, test_labels of (N) or (N, 1) whole numbers; at least the first pair.
+ *  Each image is a group of its own.
+ *
+ *  The dataset of the different files, in the order of the table, is opened and belongs to the
+ *  labels. The caller owns *out. Errors: REDUX_E_NOT_FOUND (table, image file, column: the message
+ *  lists those there are), REDUX_E_FORMAT (with the line: fields, a slice outside of its volume, a
+ *  slice labelled twice, a name that is no split, a group in two splits, fewer than two classes),
+ *  REDUX_E_INVALID, REDUX_E_UNSUPPORTED (labels of more than one column), those of
+ *  redux_dataset_open. Since 0.1. */
+REDUX_API redux_status redux_labels_load(redux_labels **out, redux_context *context,
+                                         const char *path, const redux_labels_options *options);
+
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_labels_free(redux_labels *labels, redux_context *context);
+
+/** The images; belongs to the labels. Since 0.1. */
+REDUX_API const redux_dataset *redux_labels_dataset(const redux_labels *labels);
+
+/** How many rows, classes and groups there are. Since 0.1. */
+REDUX_API int64_t redux_labels_rows(const redux_labels *labels);
+REDUX_API int64_t redux_labels_classes(const redux_labels *labels);
+REDUX_API int64_t redux_labels_groups(const redux_labels *labels);
+
+/** Rows are in the order of the table, or train, val, test of an archive. Errors: REDUX_E_INVALID
+ *  (index). Since 0.1. */
+REDUX_API redux_status redux_labels_row_get(redux_label_row *out, const redux_labels *labels,
+                                            int64_t index);
+
+/** What a row is called: *source (a string of the labels) and *slice, as in
+ *  redux_dataset_slice_name. Errors: REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_labels_row_name(const char **source, int64_t *slice,
+                                             const redux_labels *labels, int64_t index);
+
+/** The text of a class or group as the table has it; groups of an archive have none: "". NULL out
+ *  of range. Since 0.1. */
+REDUX_API const char *redux_labels_class_name(const redux_labels *labels, int64_t index);
+REDUX_API const char *redux_labels_group_name(const redux_labels *labels, int64_t index);
+
+/** The number of the class of that name, or -1. Since 0.1. */
+REDUX_API int64_t redux_labels_class_find(const redux_labels *labels, const char *name);
+
+/* ---- splits ---- */
+
+typedef enum redux_split_method {
+    REDUX_SPLIT_BY_TABLE = 0, /**< the table's column, or the archive's arrays */
+    REDUX_SPLIT_BY_FOLDS = 1, /**< fold `fold` of `folds` is the test, the next one validation */
+    REDUX_SPLIT_BY_SHARES = 2 /**< `validation` and `test` are shares of the rows */
+} redux_split_method;
+
+/** Options of redux_labels_split. Set them up with REDUX_SPLIT_OPTIONS_INIT. */
+typedef struct redux_split_options {
+    size_t struct_size;
+    redux_split_method method;
+    int32_t folds;           /**< at least 3; default 5 */
+    int32_t fold;            /**< 0 ... folds - 1 */
+    double validation, test; /**< shares, 0 < share, sum below 1; default 0.2 and 0.2 */
+    uint64_t seed;
+} redux_split_options;
+
+#define REDUX_SPLIT_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(redux_split_options), REDUX_SPLIT_BY_TABLE, 5, 0, 0.2, 0.2, 0                       \
+    }
+
+/** Which split each row lies in. split: room for as many as there are rows, of redux_split.
+ *
+ *  Folds and shares: groups are taken in a random order keyed by the seed, those with more rows
+ *  first, and each goes to the part that it fills most evenly: where the sum over classes of
+ *  ((rows of the class there, with it)^2 - (without it)^2) / (the class's rows in all)^2 / (the
+ *  part's share) is the least. So classes are as evenly spread as whole groups allow, and where
+ *  every row is a group of its own each part has each class's share up to one row. The numbers of
+ *  the folds depend on (seed, folds) alone, not on `fold`.
+ *  By table: the column; where it names no validation rows, groups of the training rows with a
+ *  share of `validation` of them become those, keyed by the seed.
+ *  Errors: REDUX_E_INVALID (a table without splits; fewer groups than parts; a split that has no
+ *  rows, or training rows of one class only), REDUX_E_NO_MEMORY. Any thread. Since 0.1. */
+REDUX_API redux_status redux_labels_split(uint8_t *split, redux_context *context,
+                                          const redux_labels *labels,
+                                          const redux_split_options *options);
+
+/* ---- leakage ---- */
+
+/** A pair of near-copies in two splits: row numbers, and the distances of their hashes in bits. */
+typedef struct redux_leak {
+    int64_t row;    /**< of validation or test */
+    int64_t of_row; /**< of training; for a test row also of validation */
+    int32_t distance, pdq_distance;
+} redux_leak;
+
+#define REDUX_LEAKS 16
+
+/** What was found. */
+typedef struct redux_leakage {
+    size_t struct_size; /**< set by the caller */
+    int32_t distance;   /**< bits up to which difference hashes count as near-copies */
+    int32_t pdq_distance;
+    int64_t compared;         /**< pairs of rows */
+    int64_t pairs;            /**< near-copies among them */
+    int64_t validation, test; /**< rows of these with a near-copy in an earlier split */
+    int64_t flat;             /**< rows that say nothing to a hash, and are left out */
+    int64_t worst_count;
+    redux_leak worst[REDUX_LEAKS]; /**< the nearest ones: by distance, pdq_distance, rows */
+} redux_leakage;
+
+#define REDUX_LEAKAGE_INIT                                                                         \
+    {                                                                                              \
+        sizeof(redux_leakage), 3, 31, 0, 0, 0, 0, 0, 0,                                            \
+        {                                                                                          \
+            {                                                                                      \
+                0, 0, 0, 0                                                                         \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+/** Looks for near-copies between splits: rows of validation against those of training, rows of test
+ *  against both, of different groups or not. A pair counts when its 64-bit difference hashes are
+ *  within out->distance bits and its 256-bit PDQ codes within out->pdq_distance (set both before:
+ *  REDUX_LEAKAGE_INIT has 3, and 31 as PDQ's authors advise); images that are flat are left out.
+ *  This is a warning, not a proof: slices of different patients at the same height can be this
+ *  near, and copies that were cropped or turned are not found. split: as redux_labels_split gives
+ *  it. Reports slices as progress. Errors: those of redux_volume_open; REDUX_E_CANCELLED. Since
+ *  0.1. */
+REDUX_API redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
+                                            const redux_labels *labels, const uint8_t *split);
+
+REDUX_END_DECLS
+#endif

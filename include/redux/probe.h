@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ * Probes of features: what a linear classifier, or the nearest neighbours, make of them. */
+#ifndef REDUX_PROBE_H
+#define REDUX_PROBE_H
+
+#include <redux/tensor.h>
+
+REDUX_BEGIN_DECLS
+
+/** Options of redux_logistic_fit. Set them up with REDUX_LOGISTIC_OPTIONS_INIT. */
+typedef struct redux_logistic_options {
+    size_t struct_size;
+    double c;               /**< inverse strength of regularisation, as scikit-learn's C; 1 */
+    double tolerance;       /**< of the mean loss's gradient, by its largest entry; 1e-6 */
+    int32_t max_iterations; /**< 1000 */
+    int32_t standardise;    /**< 1: features are brought to mean 0 and deviation 1 of the training
+                                 rows first (constant ones: to 0); 0: they are taken as they are */
+} redux_logistic_options;
+
+#define REDUX_LOGISTIC_OPTIONS_INIT                                                                \
+    {                                                                                              \
+        sizeof(redux_logistic_options), 1.0, 1e-6, 1000, 1                                         \
+    }
+
+/** Opaque; read-only once fitted. */
+typedef struct redux_logistic redux_logistic;
+
+/** What is known of a fitted model. Tensors are views of it, float64, released by the caller. */
+typedef struct redux_logistic_info {
+    size_t struct_size;   /**< set by the caller */
+    redux_tensor weights; /**< [outputs, D] on standardised features; outputs: 1 for two classes
+                               (the log-odds of class 1), else the classes */
+    redux_tensor biases;  /**< [outputs] */
+    redux_tensor means, scales; /**< [D]: features are (x - mean) / scale */
+    int64_t classes, features;
+    int32_t iterations, converged;
+    double loss; /**< the objective: see redux_logistic_fit */
+} redux_logistic_info;
+
+/** Multinomial logistic regression with an L2 penalty, in double precision: the least of
+ *  C sum over rows of -log p(label | x) + |W|^2 / 2, biases free; two classes have one weight
+ *  vector. That is scikit-learn's LogisticRegression (lbfgs). Found by L-BFGS with a line search
+ * for the strong Wolfe conditions (Nocedal, Wright: Numerical Optimization, 2006,
+ * algorithms 7.5, 3.5 and 3.6), from `start` (a model of as many classes and features) or from 0.
+ *  features: [N, D] float32 or float64; labels: [N] int32, 0 ... classes - 1; a class may have no
+ *  rows, which with regularisation is well defined. Too few iterations are no error: see
+ *  redux_logistic_info. Same bits whatever the threads. The caller owns *out. Errors:
+ *  REDUX_E_INVALID (shapes, dtypes, options, values that are not finite), REDUX_E_NO_MEMORY,
+ *  REDUX_E_CANCELLED. Since 0.1. */
+REDUX_API redux_status redux_logistic_fit(redux_logistic **out, redux_context *context,
+                                          const redux_tensor *features, const redux_tensor *labels,
+                                          int32_t classes, const redux_logistic_options *options,
+                                          const redux_logistic *start);
+
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_logistic_free(redux_logistic *model, redux_context *context);
+
+/** Since 0.1. */
+REDUX_API redux_status redux_logistic_get_info(redux_logistic_info *out,
+                                               const redux_logistic *model);
+
+/** probabilities: [N, classes] float64, C-contiguous, overwritten; features: [N, D]. Errors:
+ *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_logistic_predict(const redux_tensor *probabilities,
+                                              redux_context *context, const redux_logistic *model,
+                                              const redux_tensor *features);
+
+/** Options of redux_knn_predict. Set them up with REDUX_KNN_OPTIONS_INIT. */
+typedef struct redux_knn_options {
+    size_t struct_size;
+    int32_t neighbours; /**< k; fewer where there are fewer training rows; 20 */
+    double temperature; /**< 0.07 */
+} redux_knn_options;
+
+#define REDUX_KNN_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(redux_knn_options), 20, 0.07                                                        \
+    }
+
+/** Weighted nearest neighbours: each of the k training rows of the greatest cosine s to a query
+ *  (equal ones: the first) votes for its class with weight exp(s / temperature); probabilities are
+ *  votes over their sum. Features are not standardised; a row of zeros is like nothing: cosine 0.
+ *  probabilities: [M, classes] float64, C-contiguous; features: [N, D], queries: [M, D], float32 or
+ *  float64; labels: [N] int32. Similarities are made block by block. Same bits whatever the
+ * threads. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Source: Wu, Xiong, Yu, Lin, "Unsupervised
+ * feature learning via non-parametric instance discrimination", CVPR 2018, section 3.4. Since 0.1.
+ */
+REDUX_API redux_status redux_knn_predict(const redux_tensor *probabilities, redux_context *context,
+                                         const redux_tensor *features, const redux_tensor *labels,
+                                         int32_t classes, const redux_tensor *queries,
+                                         const redux_knn_options *options);
+
+REDUX_END_DECLS
+#endif

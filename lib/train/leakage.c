@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * Near-copies between splits, by two perceptual hashes that must agree. */
+#include <string.h>
+#include <redux/hash_list.h>
+#include <redux/index.h>
+#include "labels.h"
+
+/* Codes of all slices of the dataset, and who is compared. */
+typedef struct search {
+    redux_leakage *out;
+    const redux_labels *labels;
+    const uint8_t *split;
+    redux_hash_list *difference, *pdq;
+    redux_tensor difference_codes, pdq_codes;
+    redux_split of;   /* whose rows are the queries */
+    int64_t *queries; /* rows of them */
+    int64_t count, last;
+} search;
+
+static redux_status hash_all(redux_hash_list **list, redux_tensor *codes, redux_context *context,
+                             const redux_labels *labels, redux_hash hash,
+                             redux_hash_profile profile)
+{
+    const redux_window window = {REDUX_WINDOW_AUTO, 0, 0};
+    redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
+    options.hash = hash;
+    options.profile = profile;
+    RDX_TRY(redux_hash_list_new(list, context, &options));
+    RDX_TRY(redux_hash_list_add_dataset(*list, context, labels->dataset, window, 1));
+    return redux_hash_list_codes(codes, *list);
+}
+
+static bool is_flat(const search *s, int64_t row)
+{
+    redux_hash_item item;
+    return redux_hash_list_get(&item, s->difference, s->labels->rows[row].slice) != REDUX_OK ||
+           item.info.flags != 0;
+}
+
+static const uint8_t *code_of(const redux_tensor *codes, const redux_labels *labels, int64_t row)
+{
+    return (const uint8_t *)codes->data + labels->rows[row].slice * codes->strides[0];
+}
+
+static int32_t hamming(const uint8_t *a, const uint8_t *b, int64_t bytes)
+{
+    int32_t bits = 0;
+    for (int64_t i = 0; i < bytes; i++)
+        bits += __builtin_popcount((unsigned)(a[i] ^ b[i]));
+    return bits;
+}
+
+static bool is_worse(const redux_leak *a, const redux_leak *b)
+{
+    if (a->distance != b->distance)
+        return a->distance < b->distance;
+    if (a->pdq_distance != b->pdq_distance)
+        return a->pdq_distance < b->pdq_distance;
+    return a->row != b->row ? a->row < b->row : a->of_row < b->of_row;
+}
+
+static void note_pair(redux_leakage *out, const redux_leak *leak)
+{
+    int64_t at = out->worst_count;
+    out->pairs++;
+    while (at > 0 && is_worse(leak, &out->worst[at - 1]))
+        at--;
+    if (at == REDUX_LEAKS)
+        return;
+    out->worst_count += out->worst_count < REDUX_LEAKS;
+    memmove(&out->worst[at + 1], &out->worst[at],
+            (size_t)(out->worst_count - at - 1) * sizeof *out->worst);
+    out->worst[at] = *leak;
+}
+
+/* Queries come one after the other. */
+static int on_found(int64_t query, int64_t id, double score, void *user)
+{
+    search *s = user;
+    redux_leak leak = {s->queries[query], id, (int32_t)score, 0};
+    leak.pdq_distance = hamming(code_of(&s->pdq_codes, s->labels, leak.row),
+                                code_of(&s->pdq_codes, s->labels, id), s->pdq_codes.shape[1]);
+    if (leak.pdq_distance > s->out->pdq_distance)
+        return 0;
+    note_pair(s->out, &leak);
+    if (leak.row != s->last) {
+        s->last = leak.row;
+        s->out->validation += s->of == REDUX_SPLIT_VALIDATION;
+        s->out->test += s->of == REDUX_SPLIT_TEST;
+    }
+    return 0;
+}
+
+/* The rows of a split, and their codes one after the other. */
+static int64_t gather(const search *s, int64_t *rows, uint8_t *codes, redux_split split)
+{
+    const int64_t bytes = s->difference_codes.shape[1];
+    int64_t count = 0;
+    for (int64_t i = 0; i < s->labels->count; i++)
+        if (s->split[i] == split && !is_flat(s, i)) {
+            memcpy(codes + count * bytes, code_of(&s->difference_codes, s->labels, i),
+                   (size_t)bytes);
+            rows[count++] = i;
+        }
+    return count;
+}
+
+static redux_status search_split(search *s, redux_context *context, redux_index *index,
+                                 uint8_t *codes, redux_split split)
+{
+    const int64_t bytes = s->difference_codes.shape[1];
+    redux_tensor queries;
+    s->of = split;
+    s->last = -1;
+    s->count = gather(s, s->queries, codes, split);
+    const int64_t shape[2] = {s->count, bytes};
+    if (s->count == 0)
+        return REDUX_OK;
+    RDX_TRY(redux_tensor_borrow(&queries, codes, REDUX_UINT8, 2, shape, NULL));
+    if (split != REDUX_SPLIT_TRAIN && redux_index_count(index) > 0)
+        RDX_TRY(redux_index_within(context, index, &queries, s->out->distance, on_found, s));
+    s->out->compared += redux_index_count(index) * s->count;
+    return redux_index_add(index, context, &queries, s->queries);
+}
+
+/* Training rows go into the index, then each split is looked up in it and added. */
+static redux_status search_all(search *s, redux_context *context)
+{
+    const int64_t bytes = s->difference_codes.shape[1];
+    redux_index *index = NULL;
+    void *rows, *codes;
+    RDX_TRY(rdx_alloc(context, &rows, (uint64_t)s->labels->count, sizeof(int64_t)));
+    s->queries = rows;
+    redux_status status = rdx_alloc(context, &codes, (uint64_t)s->labels->count, (uint64_t)bytes);
+    if (status == REDUX_OK)
+        status = redux_index_new(&index, context, bytes, NULL);
+    for (int split = 0; split < 3 && status == REDUX_OK; split++)
+        status = search_split(s, context, index, codes, (redux_split)split);
+    redux_index_free(index, context);
+    rdx_free(context, codes);
+    rdx_free(context, rows);
+    return status;
+}
+
+redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
+                                  const redux_labels *labels, const uint8_t *split)
+{
+    redux_leakage known = REDUX_LEAKAGE_INIT;
+    const redux_tensor none = REDUX_TENSOR_INIT;
+    search s = {.out = &known, .labels = labels, .split = split};
+    if (out == NULL || labels == NULL || split == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_labels_leakage: an argument is NULL");
+    if (out->struct_size != sizeof *out || out->distance < 0 || out->pdq_distance < 0)
+        return rdx_fail(REDUX_E_INVALID, "redux_leakage: use REDUX_LEAKAGE_INIT");
+    known.distance = out->distance;
+    known.pdq_distance = out->pdq_distance;
+    s.difference_codes = s.pdq_codes = none;
+    redux_status status = hash_all(&s.difference, &s.difference_codes, context, labels,
+                                   REDUX_HASH_DIFFERENCE, REDUX_PROFILE_IMAGEHASH);
+    if (status == REDUX_OK)
+        status = hash_all(&s.pdq, &s.pdq_codes, context, labels, REDUX_HASH_PDQ, REDUX_PROFILE_PDQ);
+    for (int64_t i = 0; i < labels->count && status == REDUX_OK; i++)
+        known.flat += split[i] != REDUX_SPLIT_NONE && is_flat(&s, i);
+    if (status == REDUX_OK)
+        status = search_all(&s, context);
+    redux_tensor_release(&s.difference_codes);
+    redux_tensor_release(&s.pdq_codes);
+    redux_hash_list_free(s.difference, context);
+    redux_hash_list_free(s.pdq, context);
+    if (status == REDUX_OK)
+        *out = known;
+    return status;
+}
