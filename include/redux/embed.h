@@ -9,20 +9,40 @@
 
 REDUX_BEGIN_DECLS
 
-/** How a weight file wants its inputs: from its metadata (written by redux_pretrain: "window",
- *  "size", "mean", "deviation"), defaults where it says nothing. Errors: REDUX_E_FORMAT. Since
- *  0.1. */
+/** How a weight file wants its inputs: from its metadata (written by redux_pretrain: "window" as
+ *  redux_window_parse reads it, "size", "mean", "deviation"), defaults where it says nothing.
+ *  Errors: REDUX_E_FORMAT (what it says makes no sense). Since 0.1. */
 REDUX_API redux_status redux_input_options_of(redux_input_options *out,
                                               const redux_safetensors *file);
 
+/** Bytes of an encoder's name, with the NUL. */
+#define REDUX_ENCODER_NAME 64
+
+/** Loads the network of a weight file, ready for redux_embed. input: redux_input_options_of; name:
+ *  REDUX_ENCODER_NAME bytes, "resnet18 crc32 1a2b3c4d": architecture and the CRC-32 (zlib's) of the
+ *  file's bytes; either may be NULL. The caller owns *out. Errors: as redux_safetensors_load,
+ *  redux_network_options_of, redux_network_load. Since 0.1. */
+REDUX_API redux_status redux_encoder_load(redux_network **out, redux_input_options *input,
+                                          char *name, redux_context *context, const char *path);
+
 /** Pooled features of slices: running batch-norm statistics, not normalised. wanted: [slices of the
  *  dataset] bytes, those not 0 are embedded; NULL: all. out: [wanted slices, features] float32,
- *  C-contiguous, in dataset order. `batch` images at a time (0: 64). Progress counts slices.
- *  Errors: as redux_volume_open; REDUX_E_INVALID, REDUX_E_CANCELLED. Since 0.1. */
+ *  C-contiguous, in dataset order. input: NULL for the defaults; a network of 3 channels gets the
+ *  same grey in each. `batch` images at a time (0: 64), for which the network is planned anew; as
+ *  many volumes as there are threads (at most 8) are open at a time. Progress counts slices.
+ *  Errors: as redux_volume_open; REDUX_E_INVALID, REDUX_E_UNSUPPORTED (window),
+ *  REDUX_E_CANCELLED. Since 0.1. */
 REDUX_API redux_status redux_embed(const redux_tensor *out, redux_context *context,
                                    redux_network *network, const redux_dataset *dataset,
                                    const uint8_t *wanted, const redux_input_options *input,
                                    int64_t batch);
+
+/** The same, and slices that cannot be read do not end it: their rows are 0. readable: [slices of
+ *  the dataset] bytes, filled in: 0 for those, 1 for all others. Since 0.1. */
+REDUX_API redux_status redux_embed_readable(const redux_tensor *out, uint8_t *readable,
+                                            redux_context *context, redux_network *network,
+                                            const redux_dataset *dataset, const uint8_t *wanted,
+                                            const redux_input_options *input, int64_t batch);
 
 REDUX_END_DECLS
 #endif
