@@ -136,6 +136,9 @@ typedef struct redux_reduce_options {
     int32_t calibrate;
     double false_drops;
     int32_t hash_size; /**< redux_hash_options.size; 0: the profile's own */
+    /** What `embeddings` were made by, in words (redux_encoder_load): goes into the JSON, and an
+     *  update must have the same. Must outlive the reduction. NULL: nothing is said. */
+    const char *encoder;
 } redux_reduce_options;
 
 #define REDUX_REDUCE_OPTIONS_INIT                                                                  \
@@ -143,7 +146,8 @@ typedef struct redux_reduce_options {
         sizeof(redux_reduce_options), REDUX_STRATEGY_HASH, REDUX_SCOPE_VOLUME,                     \
             REDUX_ORDER_ANATOMICAL, REDUX_NAN, 0, REDUX_NAN, {REDUX_WINDOW_AUTO, 0, 0},            \
             REDUX_HASH_DIFFERENCE, REDUX_PROFILE_PAPER_HASH, 0, 0, NULL, 0, REDUX_RULE_FIRST,      \
-            REDUX_STRATEGY_ALL, REDUX_NAN, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, REDUX_NAN, 0  \
+            REDUX_STRATEGY_ALL, REDUX_NAN, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, REDUX_NAN, 0, \
+            NULL                                                                                   \
     }
 
 /** What became of one slice. */
@@ -239,6 +243,7 @@ REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *c
                                        const redux_reduce_options *options);
 
 /** The parameters that an earlier result was made with, from its JSON: what an update of it needs.
+ *  Texts in it belong to the manifest.
  *  Errors: REDUX_E_NOT_FOUND (no JSON beside the manifest), REDUX_E_FORMAT. Since 0.1. */
 REDUX_API redux_status redux_manifest_options(redux_reduce_options *out,
                                               const redux_manifest *manifest);

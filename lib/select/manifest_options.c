@@ -51,6 +51,7 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
         RDX_TRY(redux_strategy_parse(&out->then, word(then, "strategy")));
         out->then_threshold = real(then, "threshold", (double)NAN);
     }
+    out->encoder = json_string_value(json_object_get(parameters, "encoder"));
     out->hash_size = (int32_t)real(parameters, "hash_size", 0);
     out->bins = (int32_t)real(parameters, "bins", 0);
     out->size = (int32_t)real(parameters, "size", 0);
@@ -100,6 +101,11 @@ static bool same_hash(const redux_reduce_options *a, const redux_reduce_options 
     return a->hash == b->hash && a->profile == b->profile && a->hash_size == b->hash_size;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* Both with defaults filled in. */
 static const char *difference(const redux_reduce_options *a, const redux_reduce_options *b)
 {
@@ -122,6 +128,8 @@ static const char *difference(const redux_reduce_options *a, const redux_reduce_
         return "then";
     if (a->bins != b->bins)
         return "bins";
+    if (!same_text(a->encoder, b->encoder))
+        return "encoder";
     if (rdx_options_have_images(a) && a->size != b->size)
         return "size";
     return NULL;

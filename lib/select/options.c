@@ -187,6 +187,8 @@ static redux_status check_others(const redux_reduce_options *options)
     const char *name = redux_strategy_name(options->strategy);
     if (options->embeddings != NULL && !takes_embeddings(options))
         return rdx_fail(REDUX_E_INVALID, "embeddings go with strategies cosine and semdedup");
+    if (options->encoder != NULL && options->embeddings == NULL)
+        return rdx_fail(REDUX_E_INVALID, "an encoder, but no embeddings that it made");
     if (options->strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1 &&
         options->embeddings == NULL)
         return rdx_fail(REDUX_E_INVALID, "a metric of vectors needs embeddings");

@@ -94,6 +94,8 @@ static void add_metric(json_t *json, const redux_reduction *reduction, redux_str
     case REDUX_STRATEGY_COSINE:
         json_object_set_new(json, "descriptor",
                             json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
+        if (options->encoder != NULL)
+            json_object_set_new(json, "encoder", text(options->encoder));
         return;
     default:
         return;
