@@ -7,6 +7,7 @@
 #include <redux/calibrate.h>
 #include <redux/context.h>
 #include <redux/entropy.h>
+#include <redux/evaluate.h>
 #include <redux/exemplars.h>
 #include <redux/export.h>
 #include <redux/fftw.h>
@@ -14,6 +15,7 @@
 #include <redux/hash_list.h>
 #include <redux/index.h>
 #include <redux/labels.h>
+#include <redux/layers.h>
 #include <redux/loss.h>
 #include <redux/manifest.h>
 #include <redux/mattes.h>
@@ -22,6 +24,7 @@
 #include <redux/optimiser.h>
 #include <redux/phase_correlation.h>
 #include <redux/picture.h>
+#include <redux/pretrain.h>
 #include <redux/probe.h>
 #include <redux/random.h>
 #include <redux/reduce.h>

@@ -67,6 +67,9 @@ redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn tas
 /* True on a thread of a pool; true inside a task, where a nested rdx_parallel runs inline. */
 bool rdx_on_worker(void);
 bool rdx_in_task(void);
+/* Which thread of the pool this is: 0 for the caller's, below redux_context_threads. For scratch
+ * memory that tasks share out among threads. */
+int rdx_thread_index(void);
 
 /* The pool (threads.c). */
 typedef struct rdx_pool rdx_pool;

@@ -24,13 +24,14 @@ struct rdx_pool {
     pthread_cond_t work;     /* a loop has tasks, or the pool stops */
     pthread_cond_t progress; /* a task has finished */
     pthread_t *workers;
-    int worker_count;
+    int worker_count, last_index;
     bool stop;
     loop *current;
 };
 
-static _Thread_local bool in_task;   /* a task of some pool runs on this thread */
-static _Thread_local bool is_worker; /* the thread belongs to a pool */
+static _Thread_local bool in_task;     /* a task of some pool runs on this thread */
+static _Thread_local bool is_worker;   /* the thread belongs to a pool */
+static _Thread_local int thread_index; /* in its pool; 0: not of a pool, or the caller's */
 
 bool rdx_on_worker(void)
 {
@@ -40,6 +41,11 @@ bool rdx_on_worker(void)
 bool rdx_in_task(void)
 {
     return in_task;
+}
+
+int rdx_thread_index(void)
+{
+    return thread_index;
 }
 
 /* Keeps the failure of the lowest index, and leaves out the tasks that nobody has claimed. */
@@ -79,6 +85,7 @@ static void *worker_main(void *argument)
     rdx_pool *pool = argument;
     is_worker = true;
     pthread_mutex_lock(&pool->mutex);
+    thread_index = ++pool->last_index;
     while (!pool->stop)
         if (pool->current == NULL || !run_one(pool, pool->current))
             pthread_cond_wait(&pool->work, &pool->mutex);
@@ -159,16 +166,25 @@ static void wait_for_progress(rdx_pool *pool)
     pthread_cond_timedwait(&pool->progress, &pool->mutex, &until);
 }
 
+/* As if this were the only thread, whatever pool it belongs to. */
+static redux_status run_inline(int64_t count, rdx_task_fn task, void *user)
+{
+    const int index = thread_index;
+    redux_status status = REDUX_OK;
+    thread_index = 0;
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
+        status = task(i, user);
+    thread_index = index;
+    return status;
+}
+
 redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn task, void *user)
 {
     rdx_pool *pool = rdx_context_pool(context);
     loop work = {.task = task, .user = user, .count = count, .failed_index = INT64_MAX};
 
-    if (pool == NULL || in_task || count < 2) {
-        for (int64_t i = 0; i < count; i++)
-            RDX_TRY(task(i, user));
-        return REDUX_OK;
-    }
+    if (pool == NULL || in_task || count < 2)
+        return run_inline(count, task, user);
     pthread_mutex_lock(&pool->mutex);
     pool->current = &work;
     pthread_cond_broadcast(&pool->work);

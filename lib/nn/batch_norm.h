@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Batch norm, with the residual and the ReLU that follow it in the same pass. Internal. */
+#ifndef RDX_BATCH_NORM_H
+#define RDX_BATCH_NORM_H
+
+#include "base/base.h"
+
+typedef struct rdx_norm_plan {
+    redux_dtype dtype;
+    int64_t rows, c; /* pixels of all images; channels */
+    int64_t tiles;
+} rdx_norm_plan;
+
+/* What one call works on; all dense, [rows, c] or [c]. */
+typedef struct rdx_norm {
+    rdx_norm_plan plan;
+    const void *in, *weight, *bias;
+    const void *residual; /* added before the ReLU; or NULL */
+    bool relu;
+    bool evaluate;        /* by running statistics; mean and inverse are not touched */
+    void *out;            /* forward */
+    void *mean, *inverse; /* of the batch: kept from forward for backward */
+    void *running_mean, *running_variance; /* NULL: they stay */
+    double epsilon, momentum;
+    const void *activated; /* backward with ReLU: what forward gave */
+    const void *d_out;
+    void *d_in;              /* may be d_out */
+    void *d_residual;        /* NULL: not wanted */
+    void *d_weight, *d_bias; /* added to */
+    void *workspace;
+} rdx_norm;
+
+rdx_norm_plan rdx_norm_plan_make(redux_dtype dtype, int64_t rows, int64_t c);
+uint64_t rdx_norm_workspace(const rdx_norm_plan *plan, int threads);
+redux_status rdx_norm_forward(redux_context *context, const rdx_norm *norm);
+redux_status rdx_norm_backward(redux_context *context, const rdx_norm *norm);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ * Convolution as matrix products over tiles of pixels.
+ *
+ * A tile is some output pixels; their receptive fields are gathered into rows that stay in the
+ * cache, and one product with the weights gives their outputs. Backward for data is the same
+ * product the other way, scattered back image by image, so that no two tasks add to one pixel.
+ * Backward for weights sums over all pixels: a few chunks of them, each summed on its own, then
+ * added up in order. All of it is cut by shapes alone: same bits whatever the threads. 1x1
+ * convolutions with stride 1 need no gathering. */
+#include <cblas.h>
+#include <string.h>
+#include "conv2d.h"
+
+#define CACHE ((int64_t)384 << 10)  /* of a thread, for gathered rows */
+#define LEAST_ROWS ((int64_t)128)   /* below, a product spends its time on packing weights */
+#define PARTIALS ((int64_t)8 << 20) /* bytes of all chunks' gradients, if that leaves two */
+#define SUM_TILE ((int64_t)1 << 14)
+
+#define REAL float
+#define GEMM cblas_sgemm
+#define NAME(x) x##_f32
+#include "conv2d_template.h"
+
+#define REAL double
+#define GEMM cblas_dgemm
+#define NAME(x) x##_f64
+#include "conv2d_template.h"
+
+redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const int64_t in[4],
+                                const int64_t weight[4], int64_t stride, int64_t padding,
+                                int threads)
+{
+    const int64_t size = (int64_t)redux_dtype_size(dtype);
+    rdx_conv_plan p = {.dtype = dtype,
+                       .n = in[0],
+                       .h = in[1],
+                       .w = in[2],
+                       .c = in[3],
+                       .o = weight[0],
+                       .kh = weight[1],
+                       .kw = weight[2],
+                       .stride = stride,
+                       .padding = padding,
+                       .threads = threads};
+    if (stride < 1 || padding < 0 || p.kh < 1 || p.kw < 1 || p.c < 1 || p.o < 1 || p.n < 1 ||
+        p.h + 2 * padding < p.kh || p.w + 2 * padding < p.kw)
+        return rdx_fail(REDUX_E_INVALID,
+                        "convolution of %lld x %lld x %lld pixels by %lld x %lld, stride %lld, "
+                        "padding %lld",
+                        (long long)p.n, (long long)p.h, (long long)p.w, (long long)p.kh,
+                        (long long)p.kw, (long long)stride, (long long)padding);
+    p.oh = (p.h + 2 * padding - p.kh) / stride + 1;
+    p.ow = (p.w + 2 * padding - p.kw) / stride + 1;
+    p.rows = p.n * p.oh * p.ow;
+    p.k = p.kh * p.kw * p.c;
+    if (p.k > INT32_MAX || p.o > INT32_MAX)
+        return rdx_fail(REDUX_E_LIMIT, "convolution of %lld by %lld weights", (long long)p.o,
+                        (long long)p.k);
+    p.direct = p.kh == 1 && p.kw == 1 && stride == 1 && padding == 0;
+    p.tile = RDX_MAX(CACHE / (p.k * size) / 16 * 16, LEAST_ROWS);
+    p.tile = RDX_MIN(p.tile, p.rows);
+    p.group = RDX_MIN((LEAST_ROWS + p.oh * p.ow - 1) / (p.oh * p.ow), p.n);
+    p.chunks = RDX_MIN(RDX_MAX(PARTIALS / (p.o * p.k * size), 2), 16);
+    p.chunks = RDX_MIN(p.chunks, rdx_conv_tiles(&p));
+    p.o_block = p.chunks < 8 ? RDX_MAX(p.o / 4, RDX_MIN(p.o, 64)) : p.o;
+    p.o_blocks = (p.o + p.o_block - 1) / p.o_block;
+    *plan = p;
+    return REDUX_OK;
+}
+
+uint64_t rdx_conv_workspace(const rdx_conv_plan *p, bool backward)
+{
+    const uint64_t size = redux_dtype_size(p->dtype);
+    const uint64_t columns = p->direct ? 0 : (uint64_t)(p->threads * p->tile * p->k);
+    const uint64_t partials = backward ? (uint64_t)(p->chunks * p->o * p->k) : 0;
+    return (columns + partials) * size;
+}
+
+redux_status rdx_conv_forward(redux_context *context, const rdx_conv_plan *plan, void *out,
+                              const void *in, const void *weight, const void *bias, void *workspace)
+{
+    return (plan->dtype == REDUX_FLOAT32 ? forward_f32 : forward_f64)(context, plan, out, in,
+                                                                      weight, bias, workspace);
+}
+
+redux_status rdx_conv_backward(redux_context *context, const rdx_conv_plan *plan, void *d_in,
+                               bool accumulate, void *d_weight, void *d_bias, const void *d_out,
+                               const void *in, const void *weight, void *workspace)
+{
+    return (plan->dtype == REDUX_FLOAT32 ? backward_f32 : backward_f64)(
+        context, plan, d_in, accumulate, d_weight, d_bias, d_out, in, weight, workspace);
+}

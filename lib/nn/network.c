@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT
+ * What a ResNet is made of: its parameters under torchvision's names, and their first values. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+#include <redux/random.h>
+#include "nn.h"
+
+static const char *const archs[] = {"resnet18", "resnet34", "resnet50"};
+static const char *const stems[] = {"imagenet", "small"};
+
+static redux_status parse(int *out, const char *name, const char *const *names, int count,
+                          const char *what)
+{
+    for (int i = 0; name != NULL && i < count; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = i;
+            return REDUX_OK;
+        }
+    return rdx_fail(REDUX_E_NOT_FOUND, "no %s '%s'", what, name == NULL ? "(null)" : name);
+}
+
+redux_status redux_arch_parse(redux_arch *out, const char *name)
+{
+    int i = 0;
+    RDX_TRY(parse(&i, name, archs, RDX_COUNT(archs), "network"));
+    *out = (redux_arch)i;
+    return REDUX_OK;
+}
+
+const char *redux_arch_name(redux_arch arch)
+{
+    return (unsigned)arch < RDX_COUNT(archs) ? archs[arch] : "unknown";
+}
+
+redux_status redux_stem_parse(redux_stem *out, const char *name)
+{
+    int i = 0;
+    RDX_TRY(parse(&i, name, stems, RDX_COUNT(stems), "stem"));
+    *out = (redux_stem)i;
+    return REDUX_OK;
+}
+
+const char *redux_stem_name(redux_stem stem)
+{
+    return (unsigned)stem < RDX_COUNT(stems) ? stems[stem] : "unknown";
+}
+
+/* ---- parameters ---- */
+
+/* Notes a parameter; its memory comes when all are known. Its offset is kept in value.reserved
+ * until then. */
+static redux_status add(redux_network *net, redux_context *context, const char *prefix,
+                        const char *suffix, redux_parameter_kind kind, redux_dtype dtype,
+                        int32_t ndim, const int64_t *shape)
+{
+    void *block = net->parameters;
+    RDX_TRY(rdx_grow(context, &block, &net->parameter_capacity, net->parameter_count,
+                     net->parameter_count + 1, sizeof *net->parameters));
+    net->parameters = block;
+    block = net->names;
+    RDX_TRY(rdx_grow(context, &block, &net->name_capacity, net->parameter_count,
+                     net->parameter_count + 1, sizeof *net->names));
+    net->names = block;
+    snprintf(net->names[net->parameter_count], sizeof *net->names, "%s%s", prefix, suffix);
+    redux_parameter *p = &net->parameters[net->parameter_count++];
+    memset(p, 0, sizeof *p);
+    p->kind = kind;
+    p->value.dtype = dtype;
+    p->value.ndim = ndim;
+    int64_t stride = 1;
+    for (int32_t i = 0; i < ndim; i++)
+        p->value.shape[i] = shape[i];
+    if (ndim == 4) { /* [O, I, KH, KW] as it is told lies as [O, KH, KW, I] */
+        const int64_t strides[] = {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1],
+                                   shape[1]};
+        memcpy(p->value.strides, strides, sizeof strides);
+        return REDUX_OK;
+    }
+    for (int32_t i = ndim - 1; i >= 0; i--) {
+        p->value.strides[i] = stride;
+        stride *= shape[i];
+    }
+    return REDUX_OK;
+}
+
+static redux_status add_norm(redux_network *net, redux_context *context, const char *name,
+                             int64_t channels)
+{
+    const struct {
+        const char *suffix;
+        redux_parameter_kind kind;
+    } parts[] = {{".weight", REDUX_PARAMETER_NO_DECAY},
+                 {".bias", REDUX_PARAMETER_NO_DECAY},
+                 {".running_mean", REDUX_PARAMETER_BUFFER},
+                 {".running_var", REDUX_PARAMETER_BUFFER}};
+    for (int i = 0; i < RDX_COUNT(parts); i++)
+        RDX_TRY(
+            add(net, context, name, parts[i].suffix, parts[i].kind, REDUX_FLOAT32, 1, &channels));
+    return add(net, context, name, ".num_batches_tracked", REDUX_PARAMETER_BUFFER, REDUX_INT64, 0,
+               NULL);
+}
+
+static redux_status add_unit(redux_network *net, redux_context *context, const char *conv,
+                             const char *norm, int64_t in, int64_t out, int64_t kernel,
+                             int64_t stride)
+{
+    const int64_t shape[] = {out, in, kernel, kernel};
+    rdx_unit *unit = &net->units[net->unit_count++];
+    *unit = (rdx_unit){.in = in,
+                       .out = out,
+                       .kernel = kernel,
+                       .stride = stride,
+                       .padding = kernel / 2,
+                       .weight = net->parameter_count};
+    unit->norm = net->parameter_count + 1;
+    RDX_TRY(add(net, context, conv, ".weight", REDUX_PARAMETER_WEIGHT, REDUX_FLOAT32, 4, shape));
+    return add_norm(net, context, norm, out);
+}
+
+static redux_status add_linear(redux_network *net, redux_context *context, rdx_linear *linear,
+                               const char *name, int64_t in, int64_t out)
+{
+    const int64_t shape[] = {out, in};
+    linear->weight = net->parameter_count;
+    linear->bias = net->parameter_count + 1;
+    RDX_TRY(add(net, context, name, ".weight", REDUX_PARAMETER_WEIGHT, REDUX_FLOAT32, 2, shape));
+    return add(net, context, name, ".bias", REDUX_PARAMETER_NO_DECAY, REDUX_FLOAT32, 1, shape);
+}
+
+static int64_t scaled(const redux_network *net, int64_t channels)
+{
+    const int64_t eights = (int64_t)floor((double)channels * net->options.width / 8 + 0.5);
+    return 8 * RDX_MAX(eights, 1);
+}
+
+/* One residual block: `in` to `out` channels; *in becomes what it gives. */
+static redux_status add_block(redux_network *net, redux_context *context, int layer, int index,
+                              int64_t *in, int64_t base, int64_t stride)
+{
+    const bool is_bottleneck = net->options.arch == REDUX_RESNET50;
+    const int64_t inner = scaled(net, base), out = is_bottleneck ? scaled(net, base * 4) : inner;
+    rdx_block *block = &net->blocks[net->block_count++];
+    char conv[64], norm[64];
+    *block = (rdx_block){.first = net->unit_count, .count = is_bottleneck ? 3 : 2, .shortcut = -1};
+    for (int i = 0; i < block->count; i++) {
+        const bool is_middle = is_bottleneck ? i == 1 : true;
+        const bool strides = is_bottleneck ? i == 1 : i == 0;
+        snprintf(conv, sizeof conv, "layer%d.%d.conv%d", layer, index, i + 1);
+        snprintf(norm, sizeof norm, "layer%d.%d.bn%d", layer, index, i + 1);
+        RDX_TRY(add_unit(net, context, conv, norm, i == 0 ? *in : inner,
+                         i == block->count - 1 ? out : inner, is_middle ? 3 : 1,
+                         strides ? stride : 1));
+    }
+    if (stride != 1 || *in != out) {
+        block->shortcut = net->unit_count;
+        snprintf(conv, sizeof conv, "layer%d.%d.downsample.0", layer, index);
+        snprintf(norm, sizeof norm, "layer%d.%d.downsample.1", layer, index);
+        RDX_TRY(add_unit(net, context, conv, norm, *in, out, 1, stride));
+    }
+    *in = out;
+    return REDUX_OK;
+}
+
+static redux_status add_all(redux_network *net, redux_context *context)
+{
+    static const int depths[][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}, {3, 4, 6, 3}};
+    const redux_network_options *o = &net->options;
+    const bool is_small = o->stem == REDUX_STEM_SMALL;
+    int64_t channels = scaled(net, 64);
+    RDX_TRY(add_unit(net, context, "conv1", "bn1", o->channels, channels, is_small ? 3 : 7,
+                     is_small ? 1 : 2));
+    for (int layer = 0; layer < 4; layer++)
+        for (int i = 0; i < depths[o->arch][layer]; i++)
+            RDX_TRY(add_block(net, context, layer + 1, i, &channels, (int64_t)64 << layer,
+                              layer > 0 && i == 0 ? 2 : 1));
+    net->features = channels;
+    net->hidden.weight = net->projection.weight = net->classes.weight = -1;
+    if (o->projection > 0) {
+        RDX_TRY(add_linear(net, context, &net->hidden, "projection.0", channels, channels));
+        RDX_TRY(
+            add_linear(net, context, &net->projection, "projection.2", channels, o->projection));
+    }
+    if (o->classes > 0)
+        RDX_TRY(add_linear(net, context, &net->classes, "fc", channels, o->classes));
+    return REDUX_OK;
+}
+
+/* One block for all values, one for all gradients, each tensor on a cache line of its own. */
+static redux_status add_memory(redux_network *net, redux_context *context)
+{
+    int64_t floats = 0, counters = 0;
+    void *block;
+    for (int64_t i = 0; i < net->parameter_count; i++)
+        if (net->parameters[i].value.dtype == REDUX_FLOAT32)
+            floats += (redux_tensor_elements(&net->parameters[i].value) + 15) / 16 * 16;
+        else
+            counters++;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)floats, sizeof(float)));
+    net->values = block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)floats, sizeof(float)));
+    net->gradients = block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)counters, sizeof(int64_t)));
+    net->counters = block;
+    net->value_floats = floats;
+    floats = counters = 0;
+    for (int64_t i = 0; i < net->parameter_count; i++) {
+        redux_parameter *p = &net->parameters[i];
+        p->name = net->names[i];
+        if (p->value.dtype != REDUX_FLOAT32) {
+            p->value.data = net->counters + counters++;
+            continue;
+        }
+        p->value.data = net->values + floats;
+        if (p->kind != REDUX_PARAMETER_BUFFER) {
+            p->gradient = p->value;
+            p->gradient.data = net->gradients + floats;
+        }
+        floats += (redux_tensor_elements(&p->value) + 15) / 16 * 16;
+    }
+    return REDUX_OK;
+}
+
+/* ---- first values ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t a = strlen(text), b = strlen(end);
+    return a >= b && strcmp(text + a - b, end) == 0;
+}
+
+/* Convolutions: He et al. 2015, fan-out; linear layers: PyTorch's; norms: 1 and 0. */
+static redux_status initialise(int64_t index, void *user)
+{
+    redux_network *net = user;
+    const redux_parameter *p = &net->parameters[index];
+    const redux_tensor *t = &p->value;
+    const redux_random_key key = {.seed = net->options.seed,
+                                  .sample =
+                                      crc32(0, (const Bytef *)p->name, (uInt)strlen(p->name))};
+    float *value = t->data;
+    const int64_t count = redux_tensor_elements(t);
+    if (t->dtype != REDUX_FLOAT32)
+        return REDUX_OK;
+    if (t->ndim == 4) { /* numbered as PyTorch numbers them, whatever the layout */
+        const double deviation = sqrt(2.0 / (double)(t->shape[0] * t->shape[2] * t->shape[3]));
+        const int64_t pixels = t->shape[2] * t->shape[3], channels = t->shape[1];
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t o = i / (pixels * channels), rest = i % (pixels * channels);
+            value[(o * pixels + rest % pixels) * channels + rest / pixels] =
+                (float)(deviation * redux_random_normal(&key, (uint32_t)i));
+        }
+        return REDUX_OK;
+    }
+    const bool is_linear =
+        strncmp(p->name, "projection.", 11) == 0 || strncmp(p->name, "fc.", 3) == 0;
+    const double bound = 1 / sqrt((double)net->features);
+    const float constant = ends_with(p->name, ".weight") || ends_with(p->name, ".running_var");
+    for (int64_t i = 0; i < count; i++)
+        value[i] = is_linear ? (float)(bound * (2 * redux_random_uniform(&key, (uint32_t)i) - 1))
+                             : constant;
+    return REDUX_OK;
+}
+
+/* ---- the public part ---- */
+
+static redux_status check_options(const redux_network_options *o)
+{
+    if ((unsigned)o->arch >= RDX_COUNT(archs) || (unsigned)o->stem >= RDX_COUNT(stems))
+        return rdx_fail(REDUX_E_INVALID, "network %d with stem %d", (int)o->arch, (int)o->stem);
+    if (o->channels != 1 && o->channels != 3)
+        return rdx_fail(REDUX_E_INVALID, "a network of %d channels: 1 or 3", (int)o->channels);
+    if (o->projection < 0 || o->projection > 1 << 20 || o->classes < 0 || o->classes > 1 << 20)
+        return rdx_fail(REDUX_E_INVALID, "projection %d, classes %d", (int)o->projection,
+                        (int)o->classes);
+    if (!(o->width > 0) || !(o->width <= 16))
+        return rdx_fail(REDUX_E_INVALID, "width %g", o->width);
+    return REDUX_OK;
+}
+
+redux_status redux_network_new(redux_network **out, redux_context *context,
+                               const redux_network_options *options)
+{
+    redux_network_options known = REDUX_NETWORK_OPTIONS_INIT;
+    void *block;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "nowhere to put the network");
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_network_options"));
+    RDX_TRY(check_options(&known));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_network)));
+    redux_network *net = block;
+    net->options = known;
+    redux_status status = add_all(net, context);
+    if (status == REDUX_OK)
+        status = add_memory(net, context);
+    if (status == REDUX_OK)
+        status = rdx_parallel(context, net->parameter_count, initialise, net);
+    if (status == REDUX_OK)
+        *out = net;
+    else
+        redux_network_free(net, context);
+    return status;
+}
+
+void redux_network_free(redux_network *net, redux_context *context)
+{
+    if (net == NULL)
+        return;
+    rdx_free(context, net->parameters);
+    rdx_free(context, net->names);
+    rdx_free(context, net->values);
+    rdx_free(context, net->gradients);
+    rdx_free(context, net->counters);
+    rdx_free(context, net->arena);
+    rdx_free(context, net);
+}
+
+redux_network_options redux_network_get_options(const redux_network *net)
+{
+    return net->options;
+}
+
+int64_t redux_network_features(const redux_network *net)
+{
+    return net->features;
+}
+
+int64_t redux_network_parameters(const redux_network *net)
+{
+    return net->parameter_count;
+}
+
+const redux_parameter *redux_network_parameter(const redux_network *net, int64_t index)
+{
+    return index >= 0 && index < net->parameter_count ? &net->parameters[index] : NULL;
+}
+
+void redux_network_zero_gradients(redux_network *net)
+{
+    memset(net->gradients, 0, (size_t)net->value_floats * sizeof(float));
+}
+
+void redux_network_freeze(redux_network *net, int frozen)
+{
+    net->frozen = frozen != 0;
+}

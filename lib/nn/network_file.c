@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * Weights from safetensors files, and what network a file holds. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "nn.h"
+
+/* The shape of a tensor in a file; false if there is none of that name. */
+static bool shape_of(int64_t shape[REDUX_MAX_DIMS], int32_t *ndim, const redux_safetensors *file,
+                     const char *name)
+{
+    redux_tensor tensor;
+    const int64_t index = redux_safetensors_find(file, name);
+    if (index < 0 || redux_safetensors_tensor(&tensor, file, index) != REDUX_OK)
+        return false;
+    memcpy(shape, tensor.shape, sizeof tensor.shape);
+    *ndim = tensor.ndim;
+    redux_tensor_release(&tensor);
+    return true;
+}
+
+static bool has(const redux_safetensors *file, const char *name)
+{
+    return redux_safetensors_find(file, name) >= 0;
+}
+
+static int32_t outputs_of(const redux_safetensors *file, const char *name)
+{
+    int64_t shape[REDUX_MAX_DIMS];
+    int32_t ndim;
+    return shape_of(shape, &ndim, file, name) && ndim == 2 && shape[0] < 1 << 20 ? (int32_t)shape[0]
+                                                                                 : 0;
+}
+
+redux_status redux_network_options_of(redux_network_options *out, const redux_safetensors *file)
+{
+    redux_network_options o = REDUX_NETWORK_OPTIONS_INIT;
+    int64_t shape[REDUX_MAX_DIMS];
+    int32_t ndim;
+    if (out == NULL || file == NULL)
+        return rdx_fail(REDUX_E_INVALID, "no file, or nowhere to put what it holds");
+    if (!shape_of(shape, &ndim, file, "conv1.weight") || ndim != 4 ||
+        !has(file, "layer1.0.conv1.weight"))
+        return rdx_fail(REDUX_E_FORMAT, "not a ResNet by torchvision's names: no conv1.weight or "
+                                        "layer1.0.conv1.weight");
+    if ((shape[1] != 1 && shape[1] != 3) || (shape[2] != 7 && shape[2] != 3) ||
+        shape[2] != shape[3] || shape[0] > 1024)
+        return rdx_fail(REDUX_E_FORMAT, "conv1.weight is [%lld, %lld, %lld, %lld]",
+                        (long long)shape[0], (long long)shape[1], (long long)shape[2],
+                        (long long)shape[3]);
+    o.channels = (int32_t)shape[1];
+    o.stem = shape[2] == 7 ? REDUX_STEM_IMAGENET : REDUX_STEM_SMALL;
+    o.width = (double)shape[0] / 64;
+    if (has(file, "layer1.0.conv3.weight"))
+        o.arch = REDUX_RESNET50;
+    else
+        o.arch = has(file, "layer1.2.conv1.weight") ? REDUX_RESNET34 : REDUX_RESNET18;
+    o.projection = outputs_of(file, "projection.2.weight");
+    o.classes = outputs_of(file, "fc.weight");
+    *out = o;
+    return REDUX_OK;
+}
+
+/* ---- loading ---- */
+
+static bool is_head(const char *name)
+{
+    return strncmp(name, "projection.", 11) == 0 || strncmp(name, "fc.", 3) == 0;
+}
+
+static bool same_shape(const redux_tensor *a, const redux_tensor *b)
+{
+    return a->ndim == b->ndim && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
+}
+
+/* A stem of other channels: summed into one, or shared out over three. */
+static bool is_stem_of_other_channels(const redux_parameter *p, const redux_tensor *stored)
+{
+    redux_tensor like = *stored;
+    if (strcmp(p->name, "conv1.weight") != 0 || stored->ndim != 4)
+        return false;
+    like.shape[1] = p->value.shape[1];
+    return same_shape(&like, &p->value) && (stored->shape[1] == 1 || stored->shape[1] == 3);
+}
+
+static redux_status check_one(const redux_parameter *p, const redux_safetensors *file)
+{
+    redux_tensor stored;
+    const int64_t index = redux_safetensors_find(file, p->name);
+    if (index < 0) {
+        if (is_head(p->name) || p->value.dtype == REDUX_INT64) /* a counter: not needed */
+            return REDUX_OK;
+        return rdx_fail(REDUX_E_FORMAT, "the weights have no %s", p->name);
+    }
+    RDX_TRY(redux_safetensors_tensor(&stored, file, index));
+    redux_status status = REDUX_OK;
+    if (!same_shape(&stored, &p->value) && !is_stem_of_other_channels(p, &stored) &&
+        !is_head(p->name)) {
+        int64_t first = stored.ndim > 0 ? stored.shape[0] : 1;
+        status = rdx_fail(REDUX_E_FORMAT, "%s has another shape (%d axes, the first of %lld)",
+                          p->name, (int)stored.ndim, (long long)first);
+    }
+    redux_tensor_release(&stored);
+    return status;
+}
+
+static void copy_stem(const redux_tensor *out, const redux_tensor *in)
+{
+    const int64_t pixels = out->shape[2] * out->shape[3], from = in->shape[1], to = out->shape[1];
+    for (int64_t o = 0; o < out->shape[0]; o++)
+        for (int64_t i = 0; i < pixels; i++) {
+            double sum = 0;
+            for (int64_t c = 0; c < from; c++)
+                sum += rdx_load(in->data, (o * from + c) * pixels + i, in->dtype);
+            for (int64_t c = 0; c < to; c++)
+                ((float *)out->data)[(o * pixels + i) * to + c] = (float)(sum / (double)to);
+        }
+}
+
+static redux_status load_one(const redux_parameter *p, const redux_safetensors *file)
+{
+    redux_tensor stored;
+    const int64_t index = redux_safetensors_find(file, p->name);
+    if (index < 0)
+        return REDUX_OK;
+    RDX_TRY(redux_safetensors_tensor(&stored, file, index));
+    redux_status status = REDUX_OK;
+    if (same_shape(&stored, &p->value))
+        status = redux_tensor_copy(&p->value, &stored);
+    else if (is_stem_of_other_channels(p, &stored))
+        copy_stem(&p->value, &stored);
+    redux_tensor_release(&stored);
+    return status;
+}
+
+redux_status redux_network_load(redux_network *net, redux_context *context,
+                                const redux_safetensors *file)
+{
+    (void)context;
+    if (net == NULL || file == NULL)
+        return rdx_fail(REDUX_E_INVALID, "no network, or no file");
+    for (int64_t i = 0; i < net->parameter_count; i++)
+        RDX_TRY(check_one(&net->parameters[i], file));
+    for (int64_t i = 0; i < net->parameter_count; i++)
+        RDX_TRY(load_one(&net->parameters[i], file));
+    return REDUX_OK;
+}

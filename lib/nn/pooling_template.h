@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * Pooling for one type: REAL, NAME(x). Included twice by pooling.c. */
+
+typedef struct NAME(pool) {
+    rdx_pooling plan;
+    const REAL *in, *pooled, *d_out;
+    REAL *out, *d_in;
+} NAME(pool);
+
+/* The window of one output pixel, cut at the image's edges. */
+typedef struct NAME(window) {
+    int64_t y0, y1, x0, x1;
+} NAME(window);
+
+static NAME(window) NAME(window_of)(const rdx_pooling *p, int64_t oy, int64_t ox)
+{
+    const int64_t y = oy * p->stride - p->padding, x = ox * p->stride - p->padding;
+    return (NAME(window)){RDX_MAX(y, 0), RDX_MIN(y + p->kernel_h, p->h), RDX_MAX(x, 0),
+                          RDX_MIN(x + p->kernel_w, p->w)};
+}
+
+static void NAME(max_pixel)(const rdx_pooling *p, REAL *out, const REAL *image, NAME(window) w)
+{
+    memcpy(out, image + (w.y0 * p->w + w.x0) * p->c, (size_t)p->c * sizeof(REAL));
+    for (int64_t y = w.y0; y < w.y1; y++)
+        for (int64_t x = w.x0; x < w.x1; x++) {
+            const REAL *in = image + (y * p->w + x) * p->c;
+            for (int64_t k = 0; k < p->c; k++)
+                out[k] = in[k] > out[k] || in[k] != in[k] ? in[k] : out[k]; /* NaN wins */
+        }
+}
+
+static void NAME(average_pixel)(const rdx_pooling *p, REAL *out, const REAL *image, NAME(window) w)
+{
+    const REAL count = (REAL)((w.y1 - w.y0) * (w.x1 - w.x0));
+    memset(out, 0, (size_t)p->c * sizeof(REAL));
+    for (int64_t y = w.y0; y < w.y1; y++)
+        for (int64_t x = w.x0; x < w.x1; x++)
+            for (int64_t k = 0; k < p->c; k++)
+                out[k] += image[(y * p->w + x) * p->c + k];
+    for (int64_t k = 0; k < p->c; k++)
+        out[k] /= count;
+}
+
+static redux_status NAME(image_forward)(int64_t index, void *user)
+{
+    const NAME(pool) *q = user;
+    const rdx_pooling *p = &q->plan;
+    const REAL *image = q->in + index * p->h * p->w * p->c;
+    REAL *out = q->out + index * p->oh * p->ow * p->c;
+    for (int64_t oy = 0; oy < p->oh; oy++)
+        for (int64_t ox = 0; ox < p->ow; ox++, out += p->c)
+            (p->average ? NAME(average_pixel) : NAME(max_pixel))(p, out, image,
+                                                                 NAME(window_of)(p, oy, ox));
+    return REDUX_OK;
+}
+
+/* The gradient goes to the first pixel that is the maximum, channel by channel. */
+static void NAME(max_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL *image,
+                                 const REAL *pooled, const REAL *d_out, NAME(window) w)
+{
+    for (int64_t first = 0; first < p->c; first += LANES) {
+        const int64_t lanes = RDX_MIN(LANES, p->c - first);
+        REAL left[LANES];
+        memcpy(left, d_out + first, (size_t)lanes * sizeof(REAL));
+        for (int64_t y = w.y0; y < w.y1; y++)
+            for (int64_t x = w.x0; x < w.x1; x++) {
+                const int64_t at = (y * p->w + x) * p->c + first;
+                for (int64_t k = 0; k < lanes; k++) {
+                    const bool is_it = image[at + k] == pooled[first + k];
+                    d_image[at + k] += is_it ? left[k] : 0;
+                    left[k] = is_it ? 0 : left[k];
+                }
+            }
+    }
+}
+
+static void NAME(average_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL *d_out,
+                                     NAME(window) w)
+{
+    const REAL share = 1 / (REAL)((w.y1 - w.y0) * (w.x1 - w.x0));
+    for (int64_t y = w.y0; y < w.y1; y++)
+        for (int64_t x = w.x0; x < w.x1; x++)
+            for (int64_t k = 0; k < p->c; k++)
+                d_image[(y * p->w + x) * p->c + k] += d_out[k] * share;
+}
+
+static redux_status NAME(image_backward)(int64_t index, void *user)
+{
+    const NAME(pool) *q = user;
+    const rdx_pooling *p = &q->plan;
+    const int64_t pixels = p->h * p->w * p->c;
+    int64_t at = index * p->oh * p->ow * p->c;
+    REAL *d_image = q->d_in + index * pixels;
+    memset(d_image, 0, (size_t)pixels * sizeof(REAL));
+    for (int64_t oy = 0; oy < p->oh; oy++)
+        for (int64_t ox = 0; ox < p->ow; ox++, at += p->c) {
+            const NAME(window) w = NAME(window_of)(p, oy, ox);
+            if (p->average)
+                NAME(average_pixel_back)(p, d_image, q->d_out + at, w);
+            else
+                NAME(max_pixel_back)
+                (p, d_image, q->in + index * pixels, q->pooled + at, q->d_out + at, w);
+        }
+    return REDUX_OK;
+}
+
+#undef REAL
+#undef NAME

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ * Weights and checkpoints as safetensors, under torchvision's names.
+ *
+ * A checkpoint holds the weights, the objective's tensors, the optimiser's moments and, as
+ * metadata, the step and the settings: the order of slices and all random numbers are functions of
+ * the settings and the step, so nothing else is needed to go on bit by bit. No times, no paths. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "image/image.h"
+#include "io/io.h"
+#include "run.h"
+
+#define CHECKPOINT "checkpoint.safetensors"
+#define WEIGHTS "weights.safetensors"
+
+redux_status rdx_run_path(char **out, const rdx_run *run, const char *name)
+{
+    return rdx_join(out, run->context, run->folder, name);
+}
+
+bool rdx_run_has(const rdx_run *run, const char *name)
+{
+    struct stat status;
+    char *path;
+    if (rdx_run_path(&path, run, name) != REDUX_OK)
+        return false;
+    const bool is_there = stat(path, &status) == 0;
+    rdx_free(run->context, path);
+    return is_there;
+}
+
+redux_status rdx_run_remove(const rdx_run *run, const char *name)
+{
+    char *path;
+    redux_status status = REDUX_OK;
+    RDX_TRY(rdx_run_path(&path, run, name));
+    if (unlink(path) != 0 && errno != ENOENT)
+        status = rdx_fail_errno(path, "remove", errno);
+    rdx_free(run->context, path);
+    return status;
+}
+
+/* ---- what is written ---- */
+
+enum { MOST_PAIRS = 24, TEXT = 64 };
+
+typedef struct content {
+    redux_safetensors_content list;
+    const char **names;
+    redux_tensor *tensors;
+    const char *keys[MOST_PAIRS], *values[MOST_PAIRS];
+    char texts[MOST_PAIRS][TEXT];
+} content;
+
+static redux_status content_init(content *c, redux_context *context, int64_t most)
+{
+    void *block;
+    memset(c, 0, sizeof *c);
+    c->list.struct_size = sizeof c->list;
+    c->list.keys = c->keys;
+    c->list.values = c->values;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)most, sizeof *c->names));
+    c->list.names = c->names = block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)most, sizeof *c->tensors));
+    c->list.tensors = c->tensors = block;
+    return REDUX_OK;
+}
+
+static void content_clear(content *c, redux_context *context)
+{
+    rdx_free(context, c->names);
+    rdx_free(context, c->tensors);
+}
+
+static void add_tensor(content *c, const redux_parameter *parameter)
+{
+    c->names[c->list.count] = parameter->name;
+    c->tensors[c->list.count++] = parameter->value;
+}
+
+static void add_text(content *c, const char *key, const char *value)
+{
+    c->keys[c->list.pair_count] = key;
+    c->values[c->list.pair_count++] = value;
+}
+
+static char *room(content *c)
+{
+    return c->texts[c->list.pair_count];
+}
+
+static void add_number(content *c, const char *key, double value)
+{
+    char *text = room(c);
+    rdx_format_double(text, value);
+    add_text(c, key, text);
+}
+
+static void add_integer(content *c, const char *key, int64_t value)
+{
+    char *text = room(c);
+    snprintf(text, TEXT, "%lld", (long long)value);
+    add_text(c, key, text);
+}
+
+/* What network it is, and what it wants to see (redux_input_options_of). */
+static void describe_weights(content *c, const rdx_run *run, char window[RDX_WINDOW_TEXT])
+{
+    const redux_network_options network = redux_network_get_options(run->network);
+    const redux_input_options *input = &run->options.views.input;
+    rdx_window_text(window, input->window);
+    add_text(c, "format", "pt"); /* what readers for PyTorch ask for */
+    add_text(c, "arch", redux_arch_name(network.arch));
+    add_text(c, "stem", redux_stem_name(network.stem));
+    add_integer(c, "channels", network.channels);
+    add_number(c, "width", network.width);
+    add_text(c, "window", window);
+    add_integer(c, "size", input->size);
+    add_number(c, "mean", input->mean);
+    add_number(c, "deviation", input->deviation);
+}
+
+static redux_status save(const rdx_run *run, const char *name, const content *c)
+{
+    char *path;
+    RDX_TRY(rdx_run_path(&path, run, name));
+    const redux_status status = redux_safetensors_save(path, run->context, &c->list);
+    rdx_free(run->context, path);
+    return status;
+}
+
+redux_status rdx_weights_save(rdx_run *run)
+{
+    char window[RDX_WINDOW_TEXT];
+    content c;
+    redux_status status = content_init(&c, run->context, run->parameter_count);
+    if (status == REDUX_OK) {
+        for (int64_t i = 0; i < redux_network_parameters(run->network); i++)
+            add_tensor(&c, redux_network_parameter(run->network, i));
+        describe_weights(&c, run, window);
+        status = save(run, WEIGHTS, &c);
+    }
+    content_clear(&c, run->context);
+    return status;
+}
+
+static redux_status save_checkpoint(const rdx_run *run, content *c, const char *settings)
+{
+    char window[RDX_WINDOW_TEXT];
+    for (int64_t i = 0; i < run->parameter_count; i++)
+        add_tensor(c, run->parameters[i]);
+    for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)
+        add_tensor(c, redux_optimiser_tensor(run->optimiser, i));
+    describe_weights(c, run, window);
+    add_text(c, "settings", settings);
+    add_integer(c, "step", run->step);
+    add_integer(c, "optimiser_steps", redux_optimiser_steps(run->optimiser));
+    add_number(c, "epoch_loss", run->epoch_loss);
+    add_number(c, "first_loss", run->first_loss);
+    add_number(c, "last_loss", run->last_loss);
+    return save(run, CHECKPOINT, c);
+}
+
+redux_status rdx_checkpoint_save(rdx_run *run)
+{
+    content c;
+    char *settings = json_dumps(run->settings, JSON_SORT_KEYS | JSON_COMPACT);
+    if (settings == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
+    redux_status status = content_init(
+        &c, run->context, run->parameter_count + redux_optimiser_tensors(run->optimiser));
+    if (status == REDUX_OK)
+        status = save_checkpoint(run, &c, settings);
+    content_clear(&c, run->context);
+    free(settings);
+    return status;
+}
+
+/* ---- what is read ---- */
+
+static redux_status metadata_number(double *out, const redux_safetensors *file, const char *key)
+{
+    const char *text = redux_safetensors_metadata(file, key);
+    char *end;
+    if (text == NULL)
+        return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": no %s", key);
+    *out = strtod(text, &end);
+    if (*text == '\0' || *end != '\0')
+        return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": %s is '%s'", key, text);
+    return REDUX_OK;
+}
+
+redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const rdx_run *run)
+{
+    char *path;
+    double value;
+    *file = NULL;
+    *step = 0;
+    if (!rdx_run_has(run, CHECKPOINT))
+        return REDUX_OK;
+    RDX_TRY(rdx_run_path(&path, run, CHECKPOINT));
+    redux_status status = redux_safetensors_load(file, run->context, path);
+    rdx_free(run->context, path);
+    RDX_TRY(status);
+    status = metadata_number(&value, *file, "step");
+    if (status == REDUX_OK && !(value >= 0 && value < 9e15))
+        status = rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": step %g", value);
+    if (status != REDUX_OK) {
+        redux_safetensors_free(*file, run->context);
+        *file = NULL;
+        return status;
+    }
+    *step = (int64_t)value;
+    return REDUX_OK;
+}
+
+static redux_status restore(const redux_safetensors *file, const redux_parameter *parameter)
+{
+    redux_tensor stored;
+    const int64_t index = redux_safetensors_find(file, parameter->name);
+    if (index < 0)
+        return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": no %s", parameter->name);
+    RDX_TRY(redux_safetensors_tensor(&stored, file, index));
+    redux_status status = REDUX_OK;
+    if (stored.dtype != parameter->value.dtype || stored.ndim != parameter->value.ndim ||
+        memcmp(stored.shape, parameter->value.shape, sizeof stored.shape) != 0)
+        status =
+            rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": %s has another shape or type", parameter->name);
+    else
+        status = redux_tensor_copy(&parameter->value, &stored);
+    redux_tensor_release(&stored);
+    return status;
+}
+
+redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file)
+{
+    const char *settings = redux_safetensors_metadata(file, "settings");
+    double steps;
+    if (settings == NULL)
+        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no settings", run->folder);
+    RDX_TRY(rdx_run_compare(run, settings));
+    RDX_TRY(metadata_number(&steps, file, "optimiser_steps"));
+    RDX_TRY(metadata_number(&run->epoch_loss, file, "epoch_loss"));
+    RDX_TRY(metadata_number(&run->first_loss, file, "first_loss"));
+    RDX_TRY(metadata_number(&run->last_loss, file, "last_loss"));
+    for (int64_t i = 0; i < run->parameter_count; i++)
+        RDX_TRY(restore(file, run->parameters[i]));
+    for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)
+        RDX_TRY(restore(file, redux_optimiser_tensor(run->optimiser, i)));
+    redux_optimiser_set_steps(run->optimiser, (int64_t)steps);
+    return REDUX_OK;
+}

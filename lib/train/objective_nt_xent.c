@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * NT-Xent as an objective: pairs of views through the network, and back.
+ *
+ * A batch that is larger than a part goes twice (Gao et al. 2021): once to fill in all embeddings,
+ * from which loss and derivatives follow, then part by part with gradients. Batch norm sees a part
+ * at a time, in both passes the same one, and its running statistics follow in the first only. */
+#include <string.h>
+#include <redux/layers.h>
+#include <redux/loss.h>
+#include <redux/pretrain.h>
+#include "base/base.h"
+
+typedef struct nt_xent_state {
+    int64_t rows, width;    /* of the tensors: two views of a batch, projected */
+    redux_tensor projected; /* [rows, width] */
+    redux_tensor unit;      /* the same, normalised */
+    redux_tensor d_unit, d_projected;
+    void *workspace;
+} nt_xent_state;
+
+static void nt_xent_close(void *state, redux_context *context)
+{
+    nt_xent_state *s = state;
+    if (s == NULL)
+        return;
+    redux_tensor_release(&s->projected);
+    redux_tensor_release(&s->unit);
+    redux_tensor_release(&s->d_unit);
+    redux_tensor_release(&s->d_projected);
+    rdx_free(context, s->workspace);
+    rdx_free(context, s);
+}
+
+static redux_status allocate(nt_xent_state *s, redux_context *context)
+{
+    const int64_t shape[] = {s->rows, s->width};
+    const uint64_t bytes = redux_nt_xent_workspace(s->rows, REDUX_FLOAT32);
+    if (bytes == 0)
+        return rdx_fail(REDUX_E_INVALID, "nt-xent: a batch of %lld slices",
+                        (long long)(s->rows / 2));
+    RDX_TRY(redux_tensor_new(&s->projected, context, REDUX_FLOAT32, 2, shape));
+    RDX_TRY(redux_tensor_new(&s->unit, context, REDUX_FLOAT32, 2, shape));
+    RDX_TRY(redux_tensor_new(&s->d_unit, context, REDUX_FLOAT32, 2, shape));
+    RDX_TRY(redux_tensor_new(&s->d_projected, context, REDUX_FLOAT32, 2, shape));
+    return rdx_alloc(context, &s->workspace, bytes, 1);
+}
+
+static redux_status nt_xent_open(void **state, redux_context *context, const redux_network *network,
+                                 int64_t batch, int32_t view_count, void *user)
+{
+    void *block;
+    (void)user;
+    if (view_count < 2 || view_count % 2 != 0)
+        return rdx_fail(REDUX_E_INVALID, "nt-xent: %d views, not pairs of them", (int)view_count);
+    if (redux_network_get_options(network).projection < 1)
+        return rdx_fail(REDUX_E_INVALID, "nt-xent: the network has no projection head");
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(nt_xent_state)));
+    nt_xent_state *s = block;
+    s->rows = 2 * batch;
+    s->width = redux_network_get_options(network).projection;
+    const redux_status status = allocate(s, context);
+    if (status != REDUX_OK)
+        nt_xent_close(s, context);
+    else
+        *state = s;
+    return status;
+}
+
+/* Rows first ... first + count - 1 of a C-contiguous tensor, without a reference to its storage. */
+static redux_tensor rows_of(const redux_tensor *tensor, int64_t first, int64_t count)
+{
+    redux_tensor out = *tensor;
+    out.storage = NULL;
+    out.data = (char *)tensor->data +
+               (size_t)(first * tensor->strides[0]) * redux_dtype_size(tensor->dtype);
+    out.shape[0] = count;
+    return out;
+}
+
+static redux_status forward(redux_context *context, nt_xent_state *s,
+                            const redux_objective_step *step, const redux_tensor *images,
+                            int64_t first, int64_t count, redux_network_mode mode)
+{
+    const redux_tensor part = rows_of(images, first, count);
+    const redux_tensor out = rows_of(&s->projected, first, count);
+    return redux_network_forward(&out, context, step->network, &part, REDUX_OUTPUT_PROJECTION,
+                                 mode);
+}
+
+/* Loss and derivatives of all rows, weighted as one of `pairs` terms. */
+static redux_status derive(double *loss, redux_context *context, nt_xent_state *s, int64_t rows,
+                           int64_t pairs, double temperature)
+{
+    const redux_tensor projected = rows_of(&s->projected, 0, rows),
+                       unit = rows_of(&s->unit, 0, rows);
+    const redux_tensor d_unit = rows_of(&s->d_unit, 0, rows);
+    const redux_tensor d_projected = rows_of(&s->d_projected, 0, rows);
+    double own;
+    RDX_TRY(redux_l2_normalise_forward(&unit, context, &projected));
+    RDX_TRY(redux_nt_xent(&own, &d_unit, context, &unit, temperature, s->workspace));
+    if (pairs > 1) {
+        float *d = d_unit.data;
+        for (int64_t i = 0; i < rows * s->width; i++)
+            d[i] /= (float)pairs;
+    }
+    *loss += own / (double)pairs;
+    return redux_l2_normalise_backward(&d_projected, context, &d_unit, &projected);
+}
+
+/* One pair of views: `images` holds the one after the other. */
+static redux_status pair_step(double *loss, redux_context *context, nt_xent_state *s,
+                              const redux_objective_step *step, const redux_tensor *images,
+                              int64_t pairs, double temperature)
+{
+    const int64_t rows = images->shape[0], part = RDX_MIN(step->part, rows);
+    for (int64_t i = 0; i < rows; i += part)
+        RDX_TRY(forward(context, s, step, images, i, RDX_MIN(part, rows - i), REDUX_MODE_TRAIN));
+    RDX_TRY(derive(loss, context, s, rows, pairs, temperature));
+    for (int64_t i = 0; i < rows; i += part) {
+        const int64_t count = RDX_MIN(part, rows - i);
+        const redux_tensor d = rows_of(&s->d_projected, i, count);
+        if (part < rows)
+            RDX_TRY(forward(context, s, step, images, i, count, REDUX_MODE_REPEAT));
+        RDX_TRY(redux_network_backward(step->network, context, &d));
+    }
+    return REDUX_OK;
+}
+
+static redux_status nt_xent_step(double *loss, redux_context *context, void *state,
+                                 const redux_objective_step *step, void *user)
+{
+    const redux_nt_xent_options *options = user;
+    const int64_t pairs = step->view_count / 2;
+    *loss = 0;
+    for (int64_t i = 0; i < pairs; i++) {
+        redux_tensor images = step->views[2 * i]; /* the next one follows in memory */
+        images.storage = NULL;
+        images.shape[0] *= 2;
+        RDX_TRY(pair_step(loss, context, state, step, &images, pairs, options->temperature));
+    }
+    return REDUX_OK;
+}
+
+redux_objective redux_objective_nt_xent(redux_nt_xent_options *options)
+{
+    return (redux_objective){.struct_size = sizeof(redux_objective),
+                             .name = "nt-xent",
+                             .open = nt_xent_open,
+                             .close = nt_xent_close,
+                             .step = nt_xent_step,
+                             .user = options};
+}

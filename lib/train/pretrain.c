@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * Contrastive pre-training: the loop.
+ *
+ * A step is a function of the settings, the step's number and the weights: nothing else is
+ * remembered from one to the next. So a run goes on from its last checkpoint with the same bits. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "run.h"
+
+static const char *const files[] = {"checkpoint.safetensors", "weights.safetensors", "log.csv",
+                                    "run.json"};
+
+/* ---- setting up ---- */
+
+/* What is in the folder already, and what is to become of it. */
+static redux_status prepare_folder(const rdx_run *run)
+{
+    if (mkdir(run->folder, 0777) != 0 && errno != EEXIST)
+        return rdx_fail(errno == ENOENT ? REDUX_E_NOT_FOUND : REDUX_E_IO, "%s: %s", run->folder,
+                        strerror(errno));
+    if (run->options.resume == REDUX_RESUME_CONTINUE)
+        return REDUX_OK;
+    if (run->options.resume == REDUX_RESUME_REFUSE) {
+        if (rdx_run_has(run, files[0]) || rdx_run_has(run, files[1]))
+            return rdx_fail(REDUX_E_INVALID, "%s holds a run already: resume or overwrite it",
+                            run->folder);
+        return REDUX_OK;
+    }
+    for (int i = 0; i < RDX_COUNT(files); i++)
+        RDX_TRY(rdx_run_remove(run, files[i]));
+    return REDUX_OK;
+}
+
+static redux_status open_loader(rdx_run *run)
+{
+    const rdx_loader_options options = {.dataset = run->dataset,
+                                        .kept = run->kept,
+                                        .views = run->options.views,
+                                        .batch = run->options.batch,
+                                        .seed = run->options.seed,
+                                        .memory_bytes = run->options.memory_bytes,
+                                        .first_batch = run->step,
+                                        .skip_errors = run->options.skip_errors};
+    RDX_TRY(rdx_loader_new(&run->loader, run->context, &options));
+    run->slices = rdx_loader_slices(run->loader);
+    run->batch = rdx_loader_batch(run->loader);
+    run->batches = rdx_loader_batches(run->loader);
+    run->steps = run->options.steps > 0 ? run->options.steps : run->options.epochs * run->batches;
+    run->epochs = (run->steps + run->batches - 1) / run->batches;
+    run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
+    run->warm_up = RDX_MIN(run->warm_up, run->steps);
+    run->rate = run->options.rate;
+    if (!run->options.fixed_rate) /* Goyal et al. 2017: in proportion to the batch */
+        run->rate *= (double)run->batch / 256;
+    return REDUX_OK;
+}
+
+static int32_t view_count(const rdx_run *run)
+{
+    return run->options.views.views + run->options.views.small_views;
+}
+
+/* Images that one forward takes at most. */
+static int64_t part_of(const rdx_run *run)
+{
+    const int64_t all = 2 * run->batch;
+    return run->options.part == 0 ? all : RDX_MIN(run->options.part, all);
+}
+
+static redux_status open_objective(rdx_run *run)
+{
+    run->nt_xent.temperature = run->options.temperature;
+    run->objective = run->options.objective == NULL ? redux_objective_nt_xent(&run->nt_xent)
+                                                    : *run->options.objective;
+    if (run->objective.name == NULL || run->objective.step == NULL)
+        return rdx_fail(REDUX_E_INVALID, "an objective without a name or without a step");
+    if (run->objective.open == NULL)
+        return REDUX_OK;
+    return run->objective.open(&run->state, run->context, run->network, run->batch, view_count(run),
+                               run->objective.user);
+}
+
+static const redux_parameter *objective_tensor(const rdx_run *run, int64_t index)
+{
+    return run->objective.tensor == NULL ? NULL : run->objective.tensor(run->state, index);
+}
+
+static redux_status list_parameters(rdx_run *run)
+{
+    const int64_t own = redux_network_parameters(run->network);
+    int64_t others = 0;
+    void *block;
+    while (objective_tensor(run, others) != NULL)
+        others++;
+    RDX_TRY(rdx_alloc(run->context, &block, (uint64_t)(own + others), sizeof *run->parameters));
+    run->parameters = block;
+    run->parameter_count = own + others;
+    for (int64_t i = 0; i < own; i++)
+        run->parameters[i] = redux_network_parameter(run->network, i);
+    for (int64_t i = 0; i < others; i++)
+        run->parameters[own + i] = objective_tensor(run, i);
+    return REDUX_OK;
+}
+
+static redux_status open_network(rdx_run *run)
+{
+    const redux_views_options *views = &run->options.views;
+    const int64_t side =
+        views->small_views > 0 ? RDX_MAX(views->input.size, views->small_size) : views->input.size;
+    RDX_TRY(redux_network_new(&run->network, run->context, &run->options.network));
+    RDX_TRY(redux_network_plan(run->network, run->context, part_of(run), side, side, 1));
+    RDX_TRY(open_objective(run));
+    RDX_TRY(list_parameters(run));
+    return redux_optimiser_new(&run->optimiser, run->context, run->parameters, run->parameter_count,
+                               &run->options.optimiser);
+}
+
+/* Everything that a run needs, at the step that its checkpoint says. */
+static redux_status open_run(rdx_run *run)
+{
+    redux_safetensors *file = NULL;
+    run->first_loss = run->last_loss = NAN;
+    RDX_TRY(prepare_folder(run));
+    RDX_TRY(rdx_checkpoint_open(&file, &run->step, run));
+    redux_status status = open_loader(run);
+    if (status == REDUX_OK)
+        status = open_network(run);
+    if (status == REDUX_OK)
+        status = rdx_run_describe(run);
+    if (status == REDUX_OK && file != NULL)
+        status = rdx_checkpoint_restore(run, file);
+    redux_safetensors_free(file, run->context);
+    if (status == REDUX_OK && run->step > run->steps)
+        status = rdx_fail(REDUX_E_FORMAT, "%s: the checkpoint is at step %lld of %lld", run->folder,
+                          (long long)run->step, (long long)run->steps);
+    return status;
+}
+
+static void close_run(rdx_run *run)
+{
+    rdx_loader_free(run->loader, run->context);
+    if (run->objective.close != NULL)
+        run->objective.close(run->state, run->context);
+    redux_optimiser_free(run->optimiser, run->context);
+    redux_network_free(run->network, run->context);
+    rdx_free(run->context, run->parameters);
+    json_decref(run->settings);
+}
+
+/* ---- a step ---- */
+
+static void zero_gradients(const rdx_run *run)
+{
+    redux_network_zero_gradients(run->network);
+    for (int64_t i = redux_network_parameters(run->network); i < run->parameter_count; i++) {
+        const redux_tensor *gradient = &run->parameters[i]->gradient;
+        if (gradient->data != NULL)
+            memset(gradient->data, 0, (size_t)redux_tensor_elements(gradient) * sizeof(float));
+    }
+}
+
+static redux_status not_finite(const rdx_run *run, const char *what, double value, double rate)
+{
+    return rdx_fail(REDUX_E_NOT_FINITE, "step %lld of %lld: %s is %g at learning rate %g",
+                    (long long)run->step + 1, (long long)run->steps, what, value, rate);
+}
+
+static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
+{
+    const redux_tensor *views;
+    redux_objective_step step = {.struct_size = sizeof step,
+                                 .network = run->network,
+                                 .view_count = view_count(run),
+                                 .part = part_of(run),
+                                 .seed = run->options.seed,
+                                 .step = run->step,
+                                 .steps = run->steps};
+    told->rate = redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate,
+                                       run->rate * run->options.last_rate);
+    RDX_TRY(rdx_loader_next(&views, run->loader, run->context));
+    step.views = views;
+    zero_gradients(run);
+    RDX_TRY(run->objective.step(&told->loss, run->context, run->state, &step, run->objective.user));
+    if (!isfinite(told->loss))
+        return not_finite(run, "the loss", told->loss, told->rate);
+    RDX_TRY(redux_optimiser_step(&told->gradient_norm, run->context, run->optimiser, told->rate));
+    if (!isfinite(told->gradient_norm))
+        return not_finite(run, "the gradient's norm", told->gradient_norm, told->rate);
+    if (run->objective.after != NULL)
+        RDX_TRY(run->objective.after(run->context, run->state, run->network, run->objective.user));
+    return REDUX_OK;
+}
+
+/* Counts a step that is done. */
+static void count_step(rdx_run *run, redux_pretrain_step *told, double seconds)
+{
+    const double rate = (double)(run->batch * view_count(run)) / fmax(seconds, 1e-9);
+    told->epoch = run->step / run->batches;
+    run->step++;
+    run->epoch_loss += told->loss;
+    if (run->step % run->batches == 0 || run->step == run->steps) {
+        const int64_t rest = run->step % run->batches;
+        run->last_loss = run->epoch_loss / (double)(rest == 0 ? run->batches : rest);
+        if (told->epoch == 0)
+            run->first_loss = run->last_loss;
+        run->epoch_loss = 0;
+    }
+    run->images_per_second =
+        run->images_per_second == 0 ? rate : 0.9 * run->images_per_second + 0.1 * rate;
+    told->step = run->step;
+    told->steps = run->steps;
+    told->images_per_second = run->images_per_second;
+    told->seconds = rdx_run_seconds(run);
+}
+
+/* ---- the loop ---- */
+
+static redux_status save_all(rdx_run *run)
+{
+    RDX_TRY(rdx_checkpoint_save(run));
+    return rdx_run_save_summary(run, false);
+}
+
+/* Whether someone asks to stop: the context's progress callback, or report. */
+static redux_status ask(rdx_run *run, const redux_pretrain_step *told)
+{
+    int stop = 0;
+    if (run->options.report != NULL)
+        stop = run->options.report(told, run->options.report_user);
+    RDX_TRY(rdx_progress_add(run->context, 1));
+    if (stop != 0)
+        return rdx_fail(REDUX_E_CANCELLED, "cancelled after step %lld of %lld",
+                        (long long)run->step, (long long)run->steps);
+    return REDUX_OK;
+}
+
+static redux_status train(rdx_run *run)
+{
+    double saved = rdx_seconds();
+    rdx_progress_begin(run->context, run->steps);
+    RDX_TRY(rdx_progress_add(run->context, run->step));
+    while (run->step < run->steps) {
+        redux_pretrain_step told = {.struct_size = sizeof told};
+        const double start = rdx_seconds();
+        rdx_progress_hold(run->context, true); /* a step is done whole or not at all */
+        const redux_status status = train_step(run, &told);
+        rdx_progress_hold(run->context, false);
+        RDX_TRY(status);
+        count_step(run, &told, rdx_seconds() - start);
+        RDX_TRY(rdx_log_step(run, &told));
+        const redux_status answer = ask(run, &told);
+        if (answer == REDUX_E_CANCELLED && run->step < run->steps) {
+            char message[512];
+            snprintf(message, sizeof message, "%s", redux_error_message());
+            RDX_TRY(save_all(run));
+            return rdx_fail_again(answer, message);
+        }
+        if (run->step < run->steps && run->step % run->batches == 0 &&
+            rdx_seconds() - saved >= run->options.checkpoint_seconds) {
+            RDX_TRY(save_all(run));
+            saved = rdx_seconds();
+        }
+    }
+    return REDUX_OK;
+}
+
+/* The checkpoint last: one of the last step says that the others are there. */
+static redux_status finish(rdx_run *run)
+{
+    RDX_TRY(rdx_weights_save(run));
+    RDX_TRY(rdx_run_save_summary(run, true));
+    return rdx_checkpoint_save(run);
+}
+
+static redux_status run_session(rdx_run *run, bool *was_complete)
+{
+    *was_complete =
+        run->step == run->steps && rdx_run_has(run, files[1]) && rdx_run_has(run, files[3]);
+    RDX_TRY(rdx_log_open(run));
+    run->started = rdx_seconds();
+    redux_status status = train(run);
+    const redux_status closed = rdx_log_close(run);
+    if (status == REDUX_OK)
+        status = closed;
+    if (status == REDUX_OK && !*was_complete)
+        status = finish(run);
+    return status;
+}
+
+static void report_result(redux_pretrain_result *out, const rdx_run *run, bool was_complete)
+{
+    const redux_pretrain_result result = {.struct_size = sizeof result,
+                                          .slices = run->slices,
+                                          .batch = run->batch,
+                                          .steps = run->steps,
+                                          .epochs = run->epochs,
+                                          .first_loss = run->first_loss,
+                                          .last_loss = run->last_loss,
+                                          .seconds = was_complete ? run->seconds_before
+                                                                  : rdx_run_seconds(run),
+                                          .was_complete = was_complete};
+    if (out == NULL)
+        return;
+    const size_t size = out->struct_size;
+    memcpy(out, &result, RDX_MIN(size, sizeof result));
+    out->struct_size = size;
+}
+
+redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, const char *folder,
+                            const redux_dataset *dataset, const uint8_t *kept,
+                            const redux_pretrain_options *options)
+{
+    rdx_run run = {.context = context, .folder = folder, .dataset = dataset, .kept = kept};
+    bool was_complete = false;
+    if (folder == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
+    RDX_TRY(rdx_pretrain_read_options(&run.options, options));
+    redux_status status = open_run(&run);
+    if (status == REDUX_OK)
+        status = run_session(&run, &was_complete);
+    if (status == REDUX_OK)
+        report_result(out, &run, was_complete);
+    close_run(&run);
+    return status;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the trainer share. Internal.
+ *
+ *   pretrain.c              options in, the loop, weights out
+ *   pretrain_options.c      defaults, checks, settings as JSON
+ *   objective_nt_xent.c     the objective
+ *   loader.c                batches of views
+ *   checkpoint.c            checkpoint.safetensors and weights.safetensors
+ *   run_log.c               log.csv and run.json */
+#ifndef RDX_RUN_H
+#define RDX_RUN_H
+
+#include <jansson.h>
+#include <stdio.h>
+#include <redux/pretrain.h>
+#include "base/base.h"
+#include "loader.h"
+
+/* A run, from its options to its last step. */
+typedef struct rdx_run {
+    redux_context *context;
+    const char *folder;
+    redux_pretrain_options options; /* in force */
+    const redux_dataset *dataset;
+    const uint8_t *kept;
+    redux_nt_xent_options nt_xent;
+    redux_objective objective;
+    void *state; /* the objective's */
+    redux_network *network;
+    redux_optimiser *optimiser;
+    rdx_loader *loader;
+    const redux_parameter **parameters; /* the network's, the objective's */
+    int64_t parameter_count;
+    json_t *settings; /* what must be the same to go on */
+    int64_t slices, batch, batches, steps, epochs, warm_up;
+    double rate; /* the highest learning rate */
+    /* where it is */
+    int64_t step;
+    double epoch_loss;            /* sum over the steps of this epoch */
+    double first_loss, last_loss; /* means over the first and the last whole epoch; NaN: none yet */
+    double seconds_before;        /* of earlier sessions */
+    double started;               /* seconds_now when this one began training */
+    double images_per_second;
+    FILE *log;
+} rdx_run;
+
+/* ---- pretrain_options.c ---- */
+
+/* Reads what is given over the defaults, and checks it. */
+redux_status rdx_pretrain_read_options(redux_pretrain_options *known,
+                                       const redux_pretrain_options *given);
+/* Fills in settings: options in force and what tells the dataset from another. */
+redux_status rdx_run_describe(rdx_run *run);
+/* REDUX_E_INVALID, naming the first setting that differs from those of the run in the folder. */
+redux_status rdx_run_compare(const rdx_run *run, const char *settings);
+
+/* ---- checkpoint.c ---- */
+
+/* *file: the checkpoint in the folder, NULL if there is none; *step: how far it is. */
+redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const rdx_run *run);
+/* Takes everything over from it; its settings are compared first. */
+redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file);
+redux_status rdx_checkpoint_save(rdx_run *run);
+redux_status rdx_weights_save(rdx_run *run);
+/* FOLDER/NAME; whether it is there; removes it if it is. */
+redux_status rdx_run_path(char **out, const rdx_run *run, const char *name);
+bool rdx_run_has(const rdx_run *run, const char *name);
+redux_status rdx_run_remove(const rdx_run *run, const char *name);
+
+/* ---- run_log.c ---- */
+
+/* Opens log.csv, without lines beyond the step that the run is at; sets seconds_before. */
+redux_status rdx_log_open(rdx_run *run);
+redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step);
+redux_status rdx_log_close(rdx_run *run);
+redux_status rdx_run_save_summary(rdx_run *run, bool complete);
+
+/* A clock. */
+double rdx_seconds(void);
+/* Seconds of training, all sessions. */
+double rdx_run_seconds(const rdx_run *run);
+
+#endif

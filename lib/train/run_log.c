@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * log.csv, a line a step, and run.json. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <redux/version.h>
+#include "io/io.h"
+#include "run.h"
+
+#define LOG "log.csv"
+#define HEADER "step,epoch,loss,rate,gradient_norm,images_per_second,seconds\n"
+
+double rdx_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double rdx_run_seconds(const rdx_run *run)
+{
+    return run->seconds_before + (run->started > 0 ? rdx_seconds() - run->started : 0);
+}
+
+/* ---- log.csv ---- */
+
+/* The lines up to the step that the run is at: what came after it will come again. */
+static redux_status keep_lines(rdx_run *run, const char *path, FILE *out)
+{
+    unsigned char *text;
+    size_t size;
+    RDX_TRY(rdx_read_whole(&text, &size, run->context, path));
+    const char *line = (const char *)text, *end = line + size;
+    const char *next = memchr(line, '\n', size);
+    line = next == NULL ? end : next + 1; /* after the header */
+    while (line < end && (next = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+        char own[256];
+        const size_t length = RDX_MIN((size_t)(next - line), sizeof own - 1);
+        memcpy(own, line, length);
+        own[length] = '\0';
+        if (strtoll(own, NULL, 10) > run->step)
+            break;
+        const char *last = strrchr(own, ',');
+        run->seconds_before = last == NULL ? 0 : strtod(last + 1, NULL);
+        fprintf(out, "%s\n", own);
+        line = next + 1;
+    }
+    rdx_free(run->context, text);
+    return REDUX_OK;
+}
+
+static redux_status trim(rdx_run *run, const char *path)
+{
+    rdx_file file;
+    RDX_TRY(rdx_file_begin(&file, run->context, path));
+    fputs(HEADER, file.stream);
+    redux_status status = REDUX_OK;
+    if (run->step > 0 && rdx_run_has(run, LOG))
+        status = keep_lines(run, path, file.stream);
+    if (status != REDUX_OK) {
+        rdx_file_abort(&file);
+        return status;
+    }
+    return rdx_file_commit(&file);
+}
+
+redux_status rdx_log_open(rdx_run *run)
+{
+    char *path;
+    RDX_TRY(rdx_run_path(&path, run, LOG));
+    redux_status status = trim(run, path);
+    if (status == REDUX_OK) {
+        run->log = fopen(path, "a");
+        if (run->log == NULL)
+            status = rdx_fail_errno(path, "open", errno);
+    }
+    rdx_free(run->context, path);
+    return status;
+}
+
+redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step)
+{
+    char loss[32], rate[32], norm[32];
+    rdx_format_double(loss, step->loss);
+    rdx_format_double(rate, step->rate);
+    rdx_format_double(norm, step->gradient_norm);
+    fprintf(run->log, "%lld,%lld,%s,%s,%s,%.1f,%.3f\n", (long long)step->step,
+            (long long)step->epoch, loss, rate, norm, step->images_per_second, step->seconds);
+    if (fflush(run->log) != 0)
+        return rdx_fail_errno(run->folder, "write " LOG, errno);
+    return REDUX_OK;
+}
+
+redux_status rdx_log_close(rdx_run *run)
+{
+    if (run->log == NULL)
+        return REDUX_OK;
+    const bool is_synced = fsync(fileno(run->log)) == 0;
+    const int error = errno;
+    const bool is_closed = fclose(run->log) == 0;
+    run->log = NULL;
+    if (!is_synced || !is_closed)
+        return rdx_fail_errno(run->folder, "write " LOG, is_synced ? errno : error);
+    return REDUX_OK;
+}
+
+/* ---- run.json ---- */
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *summary(const rdx_run *run, bool complete)
+{
+    return json_pack(
+        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:O}", "libredux",
+        redux_version_string(), "complete", complete, "slices", (json_int_t)run->slices, "batch",
+        (json_int_t)run->batch, "step", (json_int_t)run->step, "steps", (json_int_t)run->steps,
+        "epochs", (json_int_t)run->epochs, "first_loss", number(run->first_loss), "last_loss",
+        number(run->last_loss), "seconds", number(round(rdx_run_seconds(run) * 1000) / 1000),
+        "cpu_tier", redux_cpu_tier(), "settings", run->settings);
+}
+
+static int write_json(const char *text, size_t size, void *user)
+{
+    return fwrite(text, 1, size, user) == size ? 0 : -1;
+}
+
+static redux_status write_summary(rdx_run *run, const char *path, const json_t *json)
+{
+    rdx_file file;
+    RDX_TRY(rdx_file_begin(&file, run->context, path));
+    json_dump_callback(json, write_json, file.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    fputc('\n', file.stream);
+    return rdx_file_commit(&file);
+}
+
+redux_status rdx_run_save_summary(rdx_run *run, bool complete)
+{
+    char *path;
+    json_t *json = summary(run, complete);
+    if (json == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
+    redux_status status = rdx_run_path(&path, run, "run.json");
+    if (status == REDUX_OK) {
+        status = write_summary(run, path, json);
+        rdx_free(run->context, path);
+    }
+    json_decref(json);
+    return status;
+}

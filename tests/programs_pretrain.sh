@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# redux-pretrain from end to end. Sourced by test_programs.sh.
+pretrain=$BIN/redux-pretrain
+small=(--width 0.125 --projection 16 --size 32 --batch 16 --window -160:240 --quiet)
+
+check "redux-pretrain --help" exits 0 "" "$pretrain" --help
+check "redux-pretrain --help says usage" grep -q "^Usage: redux-pretrain" "$work/out"
+# Every option that --help names is one that the program knows.
+known_options() { # known_options PROGRAM: asks for each option without a value, or with a wrong one
+    local option
+    "$1" --help | grep -o -e '--[a-z][a-z0-9-]*' | sort -u | while read -r option; do
+        "$1" "$option" 2>&1 </dev/null | grep -q "unknown option" && echo "$option"
+    done
+}
+check "redux-pretrain knows what its help names" test -z "$(known_options "$pretrain")"
+check "pretrain without --out" exits 2 "--out" "$pretrain" "$scan"
+check "pretrain without input" exits 2 "no input" "$pretrain" --out "$work/p"
+check "pretrain with nonsense" exits 2 "--batch" "$pretrain" --batch x --out "$work/p" "$scan"
+check "pretrain: epochs 0" exits 2 "--epochs" "$pretrain" --epochs 0 --out "$work/p" "$scan"
+check "pretrain: views" exits 2 "--views" "$pretrain" --views odd --out "$work/p" "$scan"
+check "pretrain: scale" exits 2 "--scale" "$pretrain" --scale 0.5:0.2 --out "$work/p" "$scan"
+check "pretrain: no such input" exits 1 "nowhere" "$pretrain" --out "$work/p" "$work/nowhere.nii"
+check "nothing was made" test ! -e "$work/p/weights.safetensors"
+
+check "pretrain" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --out "$work/p" "$scan"
+check "pretrain is quiet" test ! -s "$work/err"
+for file in weights.safetensors checkpoint.safetensors log.csv run.json; do
+    check "pretrain wrote $file" test -s "$work/p/$file"
+done
+check "pretrain: nothing else" test "$(find "$work/p" -type f | wc -l)" = 4
+check "pretrain: run.json" grep -q '"complete": true' "$work/p/run.json"
+check "pretrain: no paths inside" sh -c "! grep -aq 'STS_019' '$work/p/weights.safetensors' '$work/p/checkpoint.safetensors'"
+check "pretrain: held folder" exits 1 "holds a run" "$pretrain" "${small[@]}" --epochs 3 --out "$work/p" "$scan"
+check "pretrain: other settings" exits 1 "'batch'" "$pretrain" "${small[@]}" --batch 8 --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
+cp "$work/p/weights.safetensors" "$work/weights-first"
+check "pretrain: complete" exits 0 "before" "$pretrain" "${small[@]:0:10}" --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
+check "pretrain: still the same" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
+check "pretrain: one thread" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --threads 1 --overwrite --out "$work/p" "$scan"
+check "pretrain: one thread, same weights" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
+check "pretrain: json" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --json --resume --out "$work/p" "$scan"
+check "pretrain: json says so" grep -q '"complete": true, "slices": ' "$work/out"
+
+# A manifest, with and without the input.
+"$reduce" --manifest "$work/pre.csv" --quiet "$scan"
+n=$(kept <"$work/pre.csv")
+check "pretrain: manifest" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --steps 2 --manifest "$work/pre.csv" --out "$work/m1" "$scan"
+check "pretrain: manifest alone" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --steps 2 --manifest "$work/pre.csv" --out "$work/m2"
+check "pretrain: both the same" cmp -s "$work/m1/weights.safetensors" "$work/m2/weights.safetensors"
+
+# Killed at any moment, and gone on with.
+for delay in 0.15 0.4 0.7; do
+    rm -rf "$work/k"
+    "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --checkpoint-seconds 0 --out "$work/k" "$scan" &
+    sleep "$delay"
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+    check "pretrain killed after $delay s goes on" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 \
+        --warm-up 1 --checkpoint-seconds 0 --resume --out "$work/k" "$scan"
+    check "pretrain killed after $delay s: same weights" \
+        cmp -s "$work/weights-first" "$work/k/weights.safetensors"
+    check "pretrain killed after $delay s: nothing left behind" \
+        test "$(find "$work/k" -type f | wc -l)" = 4
+done
+
+# Interrupted: a checkpoint is written.
+rm -rf "$work/i"
+"$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 --out "$work/i" "$scan" 2>"$work/err" &
+sleep 1
+kill -INT $!
+wait $!
+check "pretrain interrupted" test $? = 130
+check "pretrain interrupted: checkpoint" test -s "$work/i/checkpoint.safetensors"
+check "pretrain interrupted: no weights" test ! -e "$work/i/weights.safetensors"
+
+# Diverging: the step, the loss and the rate are named.
+check "pretrain diverges" exits 1 "at learning rate" "$pretrain" "${small[@]}" --rate 1e30 --warm-up 0 --epochs 3 --out "$work/d" "$scan"
