@@ -66,7 +66,7 @@ static const setting settings[] = {
     {"epochs", OTHER, 0, 0, 0},
     {"steps", OTHER, 0, 0, 0},
     {"optimiser", OTHER, 0, 0, 0},
-    {"rate", REAL, AT(rate), 0, 1e6},
+    {"rate", REAL, AT(rate), 0, 1e38},
     {"fixed-rate", INT32, AT(fixed_rate), 0, 1},
     {"warm-up", REAL, AT(warm_up), 0, 1e6},
     {"last-rate", REAL, AT(last_rate), SHARE},
