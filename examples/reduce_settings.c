@@ -54,6 +54,9 @@ static const char help_rest[] =
     "                       for calibration (default 128)\n"
     "  --embeddings FILE    .npy with one row a slice for cosine and semdedup; default: 16 x 16\n"
     "                       pixels; --against-embeddings FILE: the same of the other set\n"
+    "  --encoder FILE       .safetensors of a ResNet that makes the embeddings, of --against's\n"
+    "                       slices too; windows and sizes are the file's, unless --window is "
+    "given\n"
     "  --clusters N         semdedup's clusters (default: one for every 1,000 slices compared)\n"
     "  --seed N             of semdedup's clusters and the calibration's sample (default 0)\n"
     "  --frame N            which frame of 4-D volumes\n"
@@ -75,6 +78,7 @@ static const char help_rest[] =
     "  redux-reduce --strategy ssim --keep 10% --manifest kept.csv --export kept/ scans/\n"
     "  redux-reduce --order lexicographic --strategy hash --threshold 6 scans/ > paper.csv\n"
     "  redux-reduce --strategy cosine --embeddings features.npy --scope dataset scans/*.nii.gz\n"
+    "  redux-reduce --strategy cosine --encoder weights.safetensors --manifest kept.csv scans/\n"
     "  redux-reduce --threshold 10 --then ssim:0.8 --manifest kept.csv scans/\n"
     "  redux-reduce --against train.csv --false-drops 0.1% --manifest test.csv test-scans/\n"
     "  redux-reduce --update kept.csv --manifest kept.csv new-scans/\n";
@@ -99,6 +103,7 @@ enum {
     OPTION_FRAME,
     OPTION_EMBEDDINGS,
     OPTION_AGAINST_EMBEDDINGS,
+    OPTION_ENCODER,
     OPTION_AGAINST,
     OPTION_UPDATE,
     OPTION_CALIBRATE,
@@ -132,6 +137,7 @@ static const struct option long_options[] = {
     {"frame", required_argument, NULL, OPTION_FRAME},
     {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
     {"against-embeddings", required_argument, NULL, OPTION_AGAINST_EMBEDDINGS},
+    {"encoder", required_argument, NULL, OPTION_ENCODER},
     {"against", required_argument, NULL, OPTION_AGAINST},
     {"update", required_argument, NULL, OPTION_UPDATE},
     {"calibrate", no_argument, NULL, OPTION_CALIBRATE},
@@ -269,6 +275,9 @@ static int set_input_option(settings *s, int option, const char *text)
     case OPTION_AGAINST_EMBEDDINGS:
         s->against_embeddings = text;
         return EXIT_OK;
+    case OPTION_ENCODER:
+        s->encoder = text;
+        return EXIT_OK;
     case OPTION_AGAINST:
         s->against = text;
         return EXIT_OK;
@@ -376,16 +385,20 @@ static int settle_json_path(settings *s)
 static int check_settings(settings *s)
 {
     const redux_tensor not_read_yet = REDUX_TENSOR_INIT;
+    if (s->encoder != NULL && (s->embeddings != NULL || s->against_embeddings != NULL))
+        return usage_error("--encoder makes the embeddings: none can be given");
+    if (s->encoder == NULL) /* else that of --update holds until the file has been read */
+        s->reduce.encoder = NULL;
     if (!s->has_profile && s->has_hash)
         s->reduce.profile = redux_hash_profile_for(s->reduce.hash);
     else if (!s->has_hash && s->has_profile)
         s->reduce.hash = redux_hash_for_profile(s->reduce.profile);
     redux_reduce_options probe = s->reduce;
-    if (s->embeddings != NULL)
+    if (s->embeddings != NULL || s->encoder != NULL)
         probe.embeddings = &not_read_yet;
     if (s->against != NULL) /* only whether there is one is looked at */
         probe.against = (const void *)&not_read_yet;
-    if (s->against_embeddings != NULL)
+    if (s->against_embeddings != NULL || (s->against != NULL && s->encoder != NULL))
         probe.against_embeddings = &not_read_yet;
     if (redux_reduce_check(&probe) != REDUX_OK)
         return usage_error("%s", redux_error_message());

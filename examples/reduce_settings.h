@@ -9,7 +9,7 @@ typedef struct settings {
     redux_reduce_options reduce;
     redux_dataset_options dataset;
     const char *manifest, *export_folder, *sheet, *embeddings;
-    const char *against, *against_embeddings, *update;
+    const char *against, *against_embeddings, *update, *encoder;
     redux_manifest *earlier; /* of --update; to be freed */
     redux_export_format format;
     bool has_format, has_hash, has_profile, json, quiet;

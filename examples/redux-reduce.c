@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "encoder.h"
 #include "reduce_settings.h"
 
 /* What only the opened dataset tells: a budget below one slice a volume is wrong usage. */
@@ -109,6 +110,7 @@ static void report(const settings *s, const redux_dataset *dataset,
 typedef struct others {
     redux_tensor embeddings, against_embeddings, against_kept;
     redux_dataset *against;
+    char encoder[REDUX_ENCODER_NAME];
 } others;
 
 /* Told by how it begins: a manifest may have any name. */
@@ -141,7 +143,30 @@ static redux_status open_against(others *o, redux_context *context, const settin
     return status;
 }
 
-static redux_status open_others(others *o, redux_context *context, settings *s)
+/* Embeds both sets; of the other one only what is kept there, its other rows are 0. */
+static redux_status encode_others(others *o, redux_context *context, settings *s,
+                                  const redux_dataset *dataset)
+{
+    encoder e;
+    redux_status status = encoder_open(&e, context, s->encoder);
+    if (status != REDUX_OK)
+        return status;
+    if (s->reduce.window.kind != REDUX_WINDOW_AUTO)
+        e.input.window = s->reduce.window;
+    e.skip_errors = s->reduce.skip_errors != 0;
+    memcpy(o->encoder, e.name, sizeof o->encoder);
+    progress_label("embedding");
+    status = encoder_embed(&o->embeddings, context, &e, dataset, NULL);
+    if (status == REDUX_OK && o->against != NULL)
+        status =
+            encoder_embed(&o->against_embeddings, context, &e, o->against, o->against_kept.data);
+    encoder_close(&e, context);
+    progress_label(redux_strategy_name(s->reduce.strategy));
+    return status;
+}
+
+static redux_status open_others(others *o, redux_context *context, settings *s,
+                                const redux_dataset *dataset)
 {
     redux_status status = REDUX_OK;
     if (s->embeddings != NULL)
@@ -150,8 +175,12 @@ static redux_status open_others(others *o, redux_context *context, settings *s)
         status = redux_npy_read(&o->against_embeddings, context, s->against_embeddings);
     if (status == REDUX_OK && s->against != NULL)
         status = open_against(o, context, s);
-    s->reduce.embeddings = s->embeddings == NULL ? NULL : &o->embeddings;
-    s->reduce.against_embeddings = s->against_embeddings == NULL ? NULL : &o->against_embeddings;
+    if (status == REDUX_OK && s->encoder != NULL)
+        status = encode_others(o, context, s, dataset);
+    s->reduce.encoder = s->encoder == NULL ? NULL : o->encoder;
+    s->reduce.embeddings = o->embeddings.data == NULL ? NULL : &o->embeddings;
+    s->reduce.against_embeddings =
+        o->against_embeddings.data == NULL ? NULL : &o->against_embeddings;
     s->reduce.against = o->against;
     s->reduce.against_kept = o->against_kept.data;
     return status;
@@ -162,6 +191,7 @@ static void close_others(others *o, settings *s)
     s->reduce.embeddings = s->reduce.against_embeddings = NULL;
     s->reduce.against = NULL;
     s->reduce.against_kept = NULL;
+    s->reduce.encoder = NULL;
     redux_tensor_release(&o->embeddings);
     redux_tensor_release(&o->against_embeddings);
     redux_tensor_release(&o->against_kept);
@@ -171,13 +201,13 @@ static void close_others(others *o, settings *s)
 static int reduce(settings *s, redux_context *context, const redux_dataset *dataset)
 {
     const double start = seconds_now();
-    others o = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT, NULL};
+    others o = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT, NULL, ""};
     redux_reduction *reduction = NULL;
     int code = check_budget(s, dataset);
     if (code != EXIT_OK)
         return code;
     progress_label(redux_strategy_name(s->reduce.strategy));
-    if (open_others(&o, context, s) != REDUX_OK ||
+    if (open_others(&o, context, s, dataset) != REDUX_OK ||
         redux_reduce(&reduction, context, dataset, &s->reduce) != REDUX_OK) {
         code = data_error();
     } else {

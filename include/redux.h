@@ -6,6 +6,7 @@
 #include <redux/array.h>
 #include <redux/calibrate.h>
 #include <redux/context.h>
+#include <redux/embed.h>
 #include <redux/entropy.h>
 #include <redux/evaluate.h>
 #include <redux/exemplars.h>

@@ -29,9 +29,12 @@ REDUX_API redux_status redux_encoder_load(redux_network **out, redux_input_optio
  *  dataset] bytes, those not 0 are embedded; NULL: all. out: [wanted slices, features] float32,
  *  C-contiguous, in dataset order. input: NULL for the defaults; a network of 3 channels gets the
  *  same grey in each. `batch` images at a time (0: 64), for which the network is planned anew; as
- *  many volumes as there are threads (at most 8) are open at a time. Progress counts slices.
- *  Errors: as redux_volume_open; REDUX_E_INVALID, REDUX_E_UNSUPPORTED (window),
- *  REDUX_E_CANCELLED. Since 0.1. */
+ *  many volumes as there are threads (at most 8) are open at a time.
+ *
+ *  Batches do not go beyond a volume: its rows are a function of the volume, what is wanted of it,
+ *  the network, input and batch alone, to the bit and whatever the threads. Another batch may
+ *  change last bits. Progress counts slices. Errors: as redux_volume_open; REDUX_E_INVALID,
+ *  REDUX_E_UNSUPPORTED (window), REDUX_E_CANCELLED. Since 0.1. */
 REDUX_API redux_status redux_embed(const redux_tensor *out, redux_context *context,
                                    redux_network *network, const redux_dataset *dataset,
                                    const uint8_t *wanted, const redux_input_options *input,
