@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * How good an encoder is: labelled slices and a protocol in, scores on held-out groups out. */
+#ifndef REDUX_EVALUATE_H
+#define REDUX_EVALUATE_H
+
+#include <redux/labels.h>
+#include <redux/network.h>
+#include <redux/scores.h>
+#include <redux/views.h>
+
+REDUX_BEGIN_DECLS
+
+/** Values are pinned. */
+typedef enum redux_protocol {
+    REDUX_PROTOCOL_LINEAR = 0,  /**< redux_logistic_fit on features of the frozen encoder */
+    REDUX_PROTOCOL_KNN = 1,     /**< redux_knn_predict on them */
+    REDUX_PROTOCOL_FINETUNE = 2 /**< encoder and classifier are trained (the paper's protocol) */
+} redux_protocol;
+
+/** The figure by which settings are chosen on validation. */
+typedef enum redux_figure {
+    REDUX_FIGURE_AUTO = 0, /**< AUC for probes, accuracy for fine-tuning (as the paper) */
+    REDUX_FIGURE_AUC = 1,  /**< the accuracy where the AUC is not defined */
+    REDUX_FIGURE_ACCURACY = 2
+} redux_figure;
+
+/** Options of redux_evaluate. Set them up with REDUX_EVALUATE_OPTIONS_INIT; what it points to must
+ *  last for the call. */
+typedef struct redux_evaluate_options {
+    size_t struct_size;
+    redux_protocol protocol;
+    /** The encoder; NULL: none. Then probes take a network of random weights, and fine-tuning
+     *  begins from scratch; each seed has its own. */
+    const redux_safetensors *weights;
+    /** Features in place of an encoder, for probes: [rows, D] float32 or float64, one row a row of
+     *  the labels. NULL: none. */
+    const redux_tensor *features;
+    const redux_network_options *network; /**< without weights; NULL: ResNet-18 */
+    const redux_input_options *input;     /**< NULL: as the weights' file says, or the defaults */
+    const redux_split_options *split;     /**< NULL: by table. `fold` is not looked at: with folds
+                                               each is the test once */
+    int32_t seeds;                        /**< repetitions; 5 */
+    uint64_t first_seed;                  /**< they are first_seed, first_seed + 1, ... */
+    int32_t fixed_split; /**< 1: every repetition divides groups by split->seed; 0: by its seed */
+    redux_figure choose_by;
+    double c;              /**< linear; NaN: chosen from 1e-4 ... 1e2 by half decades */
+    int32_t neighbours;    /**< knn; 0: chosen from 1, 5, 10, 20, 50, 100, 200 */
+    double temperature;    /**< knn; 0.07 */
+    int32_t refit;         /**< probes: 1: once settings are chosen, validation rows train too */
+    int32_t epochs;        /**< fine-tuning: 70 */
+    int32_t frozen_epochs; /**< first ones, with weights: only the classifier learns; 10 */
+    int32_t batch;         /**< 64; also for embedding */
+    double rate, weight_decay; /**< Adam's: 1e-4, 5e-4 */
+    int32_t balanced; /**< 1: the loss of a class is weighted by rows / (classes rows of it) */
+    const redux_views_options *views; /**< fine-tuning's random views; their `input` is not looked
+                                           at. NULL: light ones, see redux_evaluate */
+    int32_t positive;  /**< of two classes the one that f1, auc, average_precision speak of; 1 */
+    int32_t resamples; /**< of the bootstrap; 1000; 0: no intervals (NaN) */
+    double level;      /**< of the intervals; 0.95 */
+    int32_t check_leakage; /**< 1: redux_labels_leakage on the first run's splits */
+} redux_evaluate_options;
+
+#define REDUX_EVALUATE_OPTIONS_INIT                                                                \
+    {                                                                                              \
+        sizeof(redux_evaluate_options), REDUX_PROTOCOL_LINEAR, NULL, NULL, NULL, NULL, NULL, 5, 0, \
+            0, REDUX_FIGURE_AUTO, REDUX_NAN, 0, 0.07, 0, 70, 10, 64, 1e-4, 5e-4, 0, NULL, 1, 1000, \
+            0.95, 1                                                                                \
+    }
+
+/** Opaque; read-only once made: any thread. */
+typedef struct redux_evaluation redux_evaluation;
+
+/** One training and test: of one seed and, with folds, one fold. */
+typedef struct redux_evaluation_run {
+    size_t struct_size; /**< set by the caller */
+    uint64_t seed;
+    int32_t fold;                    /**< -1 without folds */
+    int64_t train, validation, test; /**< rows */
+    double chosen;                   /**< C, k, or the epoch (from 1) that was tested */
+    int32_t converged;               /**< linear: 0 where iterations ran out */
+    redux_scores validation_scores;
+    redux_scores scores;    /**< of the test rows */
+    redux_scores low, high; /**< their bootstrap interval */
+} redux_evaluation_run;
+
+/** All runs together. */
+typedef struct redux_evaluation_summary {
+    size_t struct_size; /**< set by the caller */
+    int64_t runs, seeds, folds;
+    int64_t rows, classes, groups;
+    int64_t features; /**< length of the feature vector */
+    int32_t positive;
+    redux_protocol protocol;
+    /** Mean and standard deviation (n - 1) over seeds of test figures; with folds a seed's figure
+     *  is the mean over its folds. NaN is left out. */
+    redux_scores mean, deviation;
+    redux_scores validation_mean, validation_deviation;
+    redux_scores low, high; /**< mean over runs of the ends of their intervals */
+} redux_evaluation_summary;
+
+/** What was predicted of one test row in one run. */
+typedef struct redux_evaluation_prediction {
+    size_t struct_size; /**< set by the caller */
+    uint64_t seed;
+    int32_t fold;
+    int32_t label;               /**< the true class */
+    int64_t row;                 /**< of the labels */
+    const double *probabilities; /**< [classes]; the evaluation's */
+} redux_evaluation_prediction;
+
+/** "linear", "knn", "finetune". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+REDUX_API redux_status redux_protocol_parse(redux_protocol *out, const char *name);
+REDUX_API const char *redux_protocol_name(redux_protocol protocol);
+
+/** Evaluates. For every seed (and fold): the rows are divided (redux_labels_split), settings are
+ *  chosen on validation rows, and the test rows are scored once, with those settings.
+ *
+ *  What the seed decides: how groups are divided (unless the table says it, or fixed_split), random
+ *  weights, the classifier's first weights, order and views in fine-tuning, the bootstrap. A linear
+ *  probe of given weights on splits that the table gives is the same for all seeds: its deviation
+ *  is 0.
+ *
+ *  Slices are windowed and resized as `input` says; grey. Probes embed each labelled slice once
+ *  with running batch-norm statistics. linear: C is the one with the best figure on validation, the
+ *  strongest regularisation of equals; knn: k likewise, the smallest of equals. finetune: a linear
+ *  classifier on the encoder, softmax cross-entropy, Adam (weight decay not on norms and biases);
+ *  with weights, for the first `frozen_epochs` the encoder is frozen, batch-norm statistics
+ *  included; the epoch with the best figure on validation is the one tested (of equal ones the one
+ *  with the smaller validation loss). A last batch smaller than half of one is left out of its
+ *  epoch. Light views: crops of 0.8 to 1 of the area, horizontal flip, brightness, contrast and
+ *  gamma by up to a tenth. Fine-tuning holds the labelled volumes in memory as stored.
+ *
+ *  Same bits whatever the threads. Reports slices while embedding, else runs or epochs as progress.
+ *  The caller owns *out; the labels must outlive it. Errors: REDUX_E_INVALID, REDUX_E_FORMAT
+ *  (weights), REDUX_E_NOT_FINITE (training diverged), those of redux_volume_open,
+ *  REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_evaluate(redux_evaluation **out, redux_context *context,
+                                      const redux_labels *labels,
+                                      const redux_evaluate_options *options);
+
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_evaluation_free(redux_evaluation *evaluation, redux_context *context);
+
+/** Errors: REDUX_E_INVALID (index, struct_size). Since 0.1. */
+REDUX_API redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
+                                                    const redux_evaluation *evaluation);
+REDUX_API redux_status redux_evaluation_get_run(redux_evaluation_run *out,
+                                                const redux_evaluation *evaluation, int64_t index);
+/** Predictions of all runs, run by run, rows in the order of the labels. Since 0.1. */
+REDUX_API int64_t redux_evaluation_predictions(const redux_evaluation *evaluation);
+REDUX_API redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
+                                                       const redux_evaluation *evaluation,
+                                                       int64_t index);
+
+/** Test rows of all runs: counts: room for classes x classes: entry (i, j) counts rows of class i
+ *  that were predicted to be of class j. Since 0.1. */
+REDUX_API void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluation);
+
+/** What redux_labels_leakage found on the first run's splits; NULL where it was not asked. Belongs
+ *  to the evaluation. Since 0.1. */
+REDUX_API const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation);
+
+/** Writes the predictions as CSV, whole or not at all: columns seed, fold (empty without folds),
+ *  source, slice, group, label, predicted, and for each class "p_NAME", its probability with the
+ *  fewest digits that read back as the same double. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
+ *  folder), REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_evaluation_save(const char *path, redux_context *context,
+                                             const redux_evaluation *evaluation);
+
+/** Two evaluations of the same test items. */
+typedef struct redux_comparison {
+    size_t struct_size; /**< set by the caller */
+    int64_t items, classes;
+    int64_t runs_a, runs_b; /**< predictions of the item that has most */
+    redux_scores a, b;      /**< of the mean probabilities */
+    redux_scores p_values;  /**< redux_scores_compare */
+} redux_comparison;
+
+/** Compares two files of redux_evaluation_save: the probabilities of each slice are averaged over
+ *  seeds and folds, and redux_scores_compare tests the two runs pair by pair. positive: of two
+ *  classes, in the order of the files' columns. The test takes items to be independent: slices of
+ *  one patient are not, and then p-values are too small. Errors: REDUX_E_FORMAT (no predictions;
+ *  other items, labels or classes in the one than in the other), those of reading,
+ *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+REDUX_API redux_status redux_evaluation_compare(redux_comparison *out, redux_context *context,
+                                                const char *path_a, const char *path_b,
+                                                int32_t positive, int64_t permutations,
+                                                uint64_t seed);
+
+REDUX_END_DECLS
+#endif

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: MIT
+ * Evaluation: runs over seeds and folds, and what comes of them. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include <redux/embed.h>
+#include "evaluate.h"
+
+/* One run's part of the predictions. */
+typedef struct record {
+    redux_evaluation_run run;
+    int64_t first; /* of its predictions */
+} record;
+
+struct redux_evaluation {
+    const redux_labels *labels;
+    redux_evaluate_options options;
+    record *records;
+    int64_t runs, folds, features;
+    int64_t *rows;         /* of each prediction */
+    double *probabilities; /* [predictions, classes] */
+    int64_t predictions, row_capacity, probability_capacity;
+    bool has_leakage;
+    redux_leakage leakage;
+};
+
+/* Work in progress. */
+typedef struct job {
+    redux_evaluation *out;
+    redux_context *context;
+    const redux_labels *labels;
+    const redux_evaluate_options *options;
+    redux_split_options split_options;
+    redux_tensor features; /* of probes; by row */
+    rdx_images images;     /* of fine-tuning */
+    uint8_t *split;
+    int64_t *rows;      /* [2, rows of the labels]: of validation, of test */
+    double *validation; /* [rows, classes] */
+    double *test;
+} job;
+
+static const size_t figures[] = {
+    offsetof(redux_scores, accuracy), offsetof(redux_scores, balanced_accuracy),
+    offsetof(redux_scores, auc),      offsetof(redux_scores, average_precision),
+    offsetof(redux_scores, f1),       offsetof(redux_scores, f1_macro),
+    offsetof(redux_scores, f1_micro)};
+
+static double get_figure(const redux_scores *scores, int64_t figure)
+{
+    double value;
+    memcpy(&value, (const char *)scores + figures[figure], sizeof value);
+    return value;
+}
+
+static void set_figure(redux_scores *scores, int64_t figure, double value)
+{
+    memcpy((char *)scores + figures[figure], &value, sizeof value);
+}
+
+/* ---- names ---- */
+
+static const char *const protocols[] = {"linear", "knn", "finetune"};
+
+redux_status redux_protocol_parse(redux_protocol *out, const char *name)
+{
+    for (int64_t i = 0; name != NULL && i < RDX_COUNT(protocols); i++)
+        if (strcmp(name, protocols[i]) == 0) {
+            *out = (redux_protocol)i;
+            return REDUX_OK;
+        }
+    return rdx_fail(REDUX_E_NOT_FOUND, "no protocol '%.80s': linear, knn or finetune",
+                    name == NULL ? "" : name);
+}
+
+const char *redux_protocol_name(redux_protocol protocol)
+{
+    return protocol >= 0 && protocol < RDX_COUNT(protocols) ? protocols[protocol] : "unknown";
+}
+
+/* ---- shared with the runs ---- */
+
+int64_t rdx_rows_of(int64_t *rows, const redux_labels *labels, const uint8_t *split,
+                    redux_split which)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < labels->count; i++)
+        if (split[i] == which)
+            rows[count++] = i;
+    return count;
+}
+
+/* Labels of these rows and their scores as predictions; *y is freed by the caller. */
+static redux_status as_predictions(redux_predictions *out, redux_tensor *y, redux_tensor *scores,
+                                   redux_context *context, const redux_labels *labels,
+                                   const int64_t *rows, int64_t count, double *probabilities,
+                                   int32_t positive)
+{
+    const redux_predictions defaults = REDUX_PREDICTIONS_INIT;
+    const int64_t shape[2] = {count, labels->class_count};
+    RDX_TRY(redux_tensor_borrow(scores, probabilities, REDUX_FLOAT64, 2, shape, NULL));
+    RDX_TRY(redux_tensor_new(y, context, REDUX_INT32, 1, shape));
+    for (int64_t i = 0; i < count; i++)
+        ((int32_t *)y->data)[i] = labels->rows[rows[i]].label;
+    *out = defaults;
+    out->labels = y;
+    out->scores = scores;
+    out->positive = labels->class_count == 2 ? positive : 1;
+    return REDUX_OK;
+}
+
+redux_status rdx_score_rows(redux_scores *out, redux_context *context, const redux_labels *labels,
+                            const int64_t *rows, int64_t count, double *probabilities,
+                            int32_t positive)
+{
+    redux_predictions predictions;
+    redux_tensor y, scores;
+    RDX_TRY(as_predictions(&predictions, &y, &scores, context, labels, rows, count, probabilities,
+                           positive));
+    const redux_status status = redux_scores_compute(out, context, &predictions);
+    redux_tensor_release(&y);
+    return status;
+}
+
+double rdx_choice_figure(const redux_scores *scores, const redux_evaluate_options *options)
+{
+    const bool by_accuracy =
+        options->choose_by == REDUX_FIGURE_ACCURACY ||
+        (options->choose_by == REDUX_FIGURE_AUTO && options->protocol == REDUX_PROTOCOL_FINETUNE);
+    return by_accuracy || isnan(scores->auc) ? scores->accuracy : scores->auc;
+}
+
+redux_status rdx_evaluation_network(redux_network **out, redux_context *context,
+                                    const redux_evaluate_options *options, int32_t classes,
+                                    uint64_t seed)
+{
+    redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network *made;
+    if (options->weights != NULL)
+        RDX_TRY(redux_network_options_of(&network, options->weights));
+    else if (options->network != NULL)
+        network = *options->network;
+    network.channels = 1; /* slices are grey; a stem of colours is summed over */
+    network.projection = 0;
+    network.classes = classes;
+    network.seed = seed;
+    RDX_TRY(redux_network_new(&made, context, &network));
+    const redux_status status =
+        options->weights == NULL ? REDUX_OK : redux_network_load(made, context, options->weights);
+    if (status == REDUX_OK)
+        *out = made;
+    else
+        redux_network_free(made, context);
+    return status;
+}
+
+redux_status rdx_evaluation_input(redux_input_options *out, const redux_evaluate_options *options)
+{
+    const redux_input_options defaults = REDUX_INPUT_OPTIONS_INIT;
+    *out = options->input != NULL ? *options->input : defaults;
+    if (options->input == NULL && options->weights != NULL)
+        return redux_input_options_of(out, options->weights);
+    return REDUX_OK;
+}
+
+/* ---- features ---- */
+
+/* Row i of the features is that of the labels' row i; embedded: [wanted, D] in dataset order. */
+static redux_status by_row(job *j, const redux_tensor *embedded, const uint8_t *wanted)
+{
+    const int64_t slices = redux_dataset_slices(j->labels->dataset), width = embedded->shape[1];
+    const int64_t shape[2] = {j->labels->count, width};
+    void *block;
+    RDX_TRY(rdx_alloc(j->context, &block, (uint64_t)slices, sizeof(int64_t)));
+    int64_t *place = block, count = 0;
+    for (int64_t s = 0; s < slices; s++) {
+        place[s] = count;
+        count += wanted[s];
+    }
+    const redux_status status = redux_tensor_new(&j->features, j->context, REDUX_FLOAT32, 2, shape);
+    for (int64_t i = 0; i < j->labels->count && status == REDUX_OK; i++)
+        memcpy((float *)j->features.data + i * width,
+               (const float *)embedded->data + place[j->labels->rows[i].slice] * width,
+               (size_t)width * sizeof(float));
+    rdx_free(j->context, block);
+    return status;
+}
+
+static redux_status embed_with(job *j, redux_network *network, const uint8_t *wanted)
+{
+    const int64_t shape[2] = {j->labels->count, redux_network_features(network)};
+    redux_input_options input;
+    redux_tensor embedded;
+    RDX_TRY(rdx_evaluation_input(&input, j->options));
+    RDX_TRY(redux_tensor_new(&embedded, j->context, REDUX_FLOAT32, 2, shape));
+    redux_status status = redux_embed(&embedded, j->context, network, j->labels->dataset, wanted,
+                                      &input, j->options->batch);
+    if (status == REDUX_OK)
+        status = by_row(j, &embedded, wanted);
+    redux_tensor_release(&embedded);
+    return status;
+}
+
+/* Features of every labelled slice by the weights, or by random ones of this seed. */
+static redux_status embed(job *j, uint64_t seed)
+{
+    redux_network *network = NULL;
+    void *wanted;
+    redux_tensor_release(&j->features);
+    RDX_TRY(
+        rdx_alloc_zero(j->context, &wanted, (uint64_t)redux_dataset_slices(j->labels->dataset), 1));
+    for (int64_t i = 0; i < j->labels->count; i++)
+        ((uint8_t *)wanted)[j->labels->rows[i].slice] = 1;
+    redux_status status = rdx_evaluation_network(&network, j->context, j->options, 0, seed);
+    if (status == REDUX_OK)
+        status = embed_with(j, network, wanted);
+    redux_network_free(network, j->context);
+    rdx_free(j->context, wanted);
+    return status;
+}
+
+/* What stays the same for all seeds. */
+static redux_status prepare(job *j)
+{
+    const redux_evaluate_options *o = j->options;
+    redux_input_options input;
+    if (o->protocol == REDUX_PROTOCOL_FINETUNE) {
+        RDX_TRY(rdx_evaluation_input(&input, o));
+        return rdx_images_load(&j->images, j->context, j->labels, &input);
+    }
+    if (o->features != NULL)
+        return redux_tensor_view(&j->features, o->features);
+    return o->weights != NULL ? embed(j, 0) : REDUX_OK;
+}
+
+/* ---- runs ---- */
+
+static redux_status divide(job *j, int64_t seed, int64_t fold)
+{
+    redux_split_options split = j->split_options;
+    if (!j->options->fixed_split)
+        split.seed = j->options->first_seed + (uint64_t)seed;
+    split.fold = (int32_t)fold;
+    return redux_labels_split(j->split, j->context, j->labels, &split);
+}
+
+static redux_status add_predictions(redux_evaluation *e, redux_context *context,
+                                    const int64_t *rows, int64_t count, const double *probabilities)
+{
+    const int64_t classes = e->labels->class_count;
+    void *block = e->rows;
+    redux_status status = rdx_grow(context, &block, &e->row_capacity, e->predictions,
+                                   e->predictions + count, sizeof *e->rows);
+    e->rows = block;
+    RDX_TRY(status);
+    block = e->probabilities;
+    status = rdx_grow(context, &block, &e->probability_capacity, e->predictions * classes,
+                      (e->predictions + count) * classes, sizeof *e->probabilities);
+    e->probabilities = block;
+    RDX_TRY(status);
+    memcpy(e->rows + e->predictions, rows, (size_t)count * sizeof *rows);
+    memcpy(e->probabilities + e->predictions * classes, probabilities,
+           (size_t)(count * classes) * sizeof *probabilities);
+    e->predictions += count;
+    return REDUX_OK;
+}
+
+static void fill(redux_scores *scores, double value)
+{
+    const redux_scores empty = REDUX_SCORES_INIT;
+    *scores = empty;
+    for (int64_t f = 0; f < RDX_COUNT(figures); f++)
+        set_figure(scores, f, value);
+}
+
+static redux_status score_test(redux_evaluation_run *r, job *j, const int64_t *rows)
+{
+    redux_predictions predictions;
+    redux_tensor y, scores;
+    RDX_TRY(as_predictions(&predictions, &y, &scores, j->context, j->labels, rows, r->test, j->test,
+                           j->options->positive));
+    redux_status status = redux_scores_compute(&r->scores, j->context, &predictions);
+    if (status == REDUX_OK && j->options->resamples > 0)
+        status = redux_scores_bootstrap(&r->low, &r->high, j->context, &predictions,
+                                        j->options->resamples, j->options->level, r->seed);
+    redux_tensor_release(&y);
+    return status;
+}
+
+static redux_status run_once(job *j, int64_t seed, int64_t fold)
+{
+    redux_evaluation *e = j->out;
+    record *at = &e->records[e->runs];
+    redux_evaluation_run *r = &at->run;
+    int64_t *validation = j->rows, *test = j->rows + j->labels->count;
+    rdx_run run = {j->split, j->options->first_seed + (uint64_t)seed, j->validation, j->test, 0, 1};
+    at->first = e->predictions;
+    r->struct_size = sizeof *r;
+    r->seed = run.seed;
+    r->fold = e->folds > 1 ? (int32_t)fold : -1;
+    r->validation = rdx_rows_of(validation, j->labels, j->split, REDUX_SPLIT_VALIDATION);
+    r->test = rdx_rows_of(test, j->labels, j->split, REDUX_SPLIT_TEST);
+    r->train = 0;
+    for (int64_t i = 0; i < j->labels->count; i++)
+        r->train += j->split[i] == REDUX_SPLIT_TRAIN;
+    fill(&r->low, (double)NAN);
+    fill(&r->high, (double)NAN);
+    fill(&r->scores, 0);
+    fill(&r->validation_scores, 0);
+    RDX_TRY(j->options->protocol == REDUX_PROTOCOL_FINETUNE
+                ? rdx_finetune_run(&run, j->context, j->labels, &j->images, j->options)
+                : rdx_probe_run(&run, j->context, j->labels, &j->features, j->options));
+    r->chosen = run.chosen;
+    r->converged = run.converged;
+    RDX_TRY(rdx_score_rows(&r->validation_scores, j->context, j->labels, validation, r->validation,
+                           j->validation, j->options->positive));
+    RDX_TRY(score_test(r, j, test));
+    RDX_TRY(add_predictions(e, j->context, test, r->test, j->test));
+    e->runs++;
+    return REDUX_OK;
+}
+
+static redux_status check_leakage(job *j)
+{
+    const redux_leakage defaults = REDUX_LEAKAGE_INIT;
+    j->out->leakage = defaults;
+    j->out->has_leakage = true;
+    return redux_labels_leakage(&j->out->leakage, j->context, j->labels, j->split);
+}
+
+static redux_status run_all(job *j)
+{
+    const redux_evaluate_options *o = j->options;
+    const bool random_features =
+        o->protocol != REDUX_PROTOCOL_FINETUNE && o->features == NULL && o->weights == NULL;
+    const int64_t runs = o->seeds * j->out->folds;
+    RDX_TRY(divide(j, 0, 0)); /* what is wrong with the splits shows before the work begins */
+    if (o->check_leakage)
+        RDX_TRY(check_leakage(j));
+    RDX_TRY(prepare(j));
+    const bool finetune = o->protocol == REDUX_PROTOCOL_FINETUNE;
+    rdx_progress_begin(j->context, finetune ? runs * o->epochs : runs);
+    for (int64_t s = 0; s < o->seeds; s++) {
+        if (random_features) {
+            RDX_TRY(embed(j, o->first_seed + (uint64_t)s));
+            rdx_progress_begin(j->context, runs);
+            RDX_TRY(rdx_progress_add(j->context, s * j->out->folds));
+        }
+        for (int64_t f = 0; f < j->out->folds; f++) {
+            RDX_TRY(divide(j, s, f));
+            RDX_TRY(run_once(j, s, f));
+            RDX_TRY(rdx_progress_add(j->context, finetune ? 0 : 1));
+        }
+    }
+    j->out->features = finetune ? 0 : j->features.shape[1];
+    return REDUX_OK;
+}
+
+/* ---- the whole ---- */
+
+static redux_status check_options(const redux_evaluate_options *o, const redux_labels *labels)
+{
+    if ((int)o->protocol < 0 || o->protocol >= RDX_COUNT(protocols) || o->seeds < 1 ||
+        o->seeds > 1000)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluate_options: protocol %d, %d seeds",
+                        (int)o->protocol, (int)o->seeds);
+    if (o->features != NULL && (o->weights != NULL || o->protocol == REDUX_PROTOCOL_FINETUNE))
+        return rdx_fail(REDUX_E_INVALID, "features go with a probe, and without weights");
+    if (o->features != NULL && (o->features->ndim != 2 || o->features->shape[0] != labels->count))
+        return rdx_fail(REDUX_E_INVALID, "features of %lld rows for %lld labels",
+                        (long long)(o->features->ndim > 0 ? o->features->shape[0] : 0),
+                        (long long)labels->count);
+    if ((!isnan(o->c) && !(o->c > 0)) || o->neighbours < 0 || !(o->temperature > 0) ||
+        o->resamples < 0 || !(o->level > 0 && o->level < 1))
+        return rdx_fail(REDUX_E_INVALID,
+                        "redux_evaluate_options: C %g, %d neighbours, temperature %g, %d "
+                        "resamples, level %g",
+                        o->c, (int)o->neighbours, o->temperature, (int)o->resamples, o->level);
+    if (o->epochs < 1 || o->frozen_epochs < 0 || o->batch < 1 || !(o->rate > 0) ||
+        !(o->weight_decay >= 0))
+        return rdx_fail(REDUX_E_INVALID,
+                        "redux_evaluate_options: %d epochs, %d of them frozen, batch %d, rate %g, "
+                        "weight decay %g",
+                        (int)o->epochs, (int)o->frozen_epochs, (int)o->batch, o->rate,
+                        o->weight_decay);
+    if (labels->class_count == 2 && o->positive != 0 && o->positive != 1)
+        return rdx_fail(REDUX_E_INVALID, "the positive class is %d", (int)o->positive);
+    return REDUX_OK;
+}
+
+static redux_status open_job(job *j)
+{
+    const redux_split_options defaults = REDUX_SPLIT_OPTIONS_INIT;
+    const uint64_t rows = (uint64_t)j->labels->count, classes = (uint64_t)j->labels->class_count;
+    void *block;
+    j->split_options = defaults;
+    if (j->options->split != NULL)
+        RDX_TRY(rdx_read_options(&j->split_options, sizeof j->split_options, j->options->split,
+                                 "redux_split_options"));
+    j->out->folds = j->split_options.method == REDUX_SPLIT_BY_FOLDS ? j->split_options.folds : 1;
+    RDX_TRY(rdx_alloc(j->context, &block, rows, 1));
+    j->split = block;
+    RDX_TRY(rdx_alloc(j->context, &block, 2 * rows, sizeof(int64_t)));
+    j->rows = block;
+    RDX_TRY(rdx_alloc(j->context, &block, 2 * rows * classes, sizeof(double)));
+    j->validation = block;
+    j->test = j->validation + rows * classes;
+    if (j->out->folds < 1)
+        return rdx_fail(REDUX_E_INVALID, "%lld folds", (long long)j->out->folds);
+    RDX_TRY(rdx_alloc_zero(j->context, &block, (uint64_t)(j->options->seeds * j->out->folds),
+                           sizeof(record)));
+    j->out->records = block;
+    return run_all(j);
+}
+
+redux_status redux_evaluate(redux_evaluation **out, redux_context *context,
+                            const redux_labels *labels, const redux_evaluate_options *options)
+{
+    redux_evaluate_options known = REDUX_EVALUATE_OPTIONS_INIT;
+    const redux_tensor none = REDUX_TENSOR_INIT;
+    void *block;
+    if (out == NULL || labels == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluate: an argument is NULL");
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_evaluate_options"));
+    RDX_TRY(check_options(&known, labels));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_evaluation)));
+    redux_evaluation *e = block;
+    e->labels = labels;
+    e->options = known;
+    job j = {.out = e, .context = context, .labels = labels, .options = &known, .features = none};
+    j.images.inputs = none;
+    const redux_status status = open_job(&j);
+    redux_tensor_release(&j.features);
+    rdx_images_free(&j.images, context);
+    rdx_free(context, j.split);
+    rdx_free(context, j.rows);
+    rdx_free(context, j.validation);
+    if (status == REDUX_OK)
+        *out = e;
+    else
+        redux_evaluation_free(e, context);
+    return status;
+}
+
+void redux_evaluation_free(redux_evaluation *evaluation, redux_context *context)
+{
+    if (evaluation == NULL)
+        return;
+    rdx_free(context, evaluation->records);
+    rdx_free(context, evaluation->rows);
+    rdx_free(context, evaluation->probabilities);
+    rdx_free(context, evaluation);
+}
+
+/* ---- asking ---- */
+
+static const redux_scores *test_of(const redux_evaluation_run *run)
+{
+    return &run->scores;
+}
+
+static const redux_scores *validation_of(const redux_evaluation_run *run)
+{
+    return &run->validation_scores;
+}
+
+static const redux_scores *low_of(const redux_evaluation_run *run)
+{
+    return &run->low;
+}
+
+static const redux_scores *high_of(const redux_evaluation_run *run)
+{
+    return &run->high;
+}
+
+typedef const redux_scores *(*which_fn)(const redux_evaluation_run *run);
+
+/* Mean over the folds of a seed. */
+static double seed_figure(const redux_evaluation *e, int64_t seed, int64_t figure, which_fn which)
+{
+    double sum = 0;
+    int64_t count = 0;
+    for (int64_t f = 0; f < e->folds; f++) {
+        const double value = get_figure(which(&e->records[seed * e->folds + f].run), figure);
+        if (isnan(value))
+            continue;
+        sum += value;
+        count++;
+    }
+    return count == 0 ? (double)NAN : sum / (double)count;
+}
+
+static void summarise(redux_scores *mean, redux_scores *deviation, const redux_evaluation *e,
+                      which_fn which)
+{
+    double values[1000];
+    fill(mean, 0);
+    fill(deviation, 0);
+    for (int64_t f = 0; f < RDX_COUNT(figures); f++) {
+        double m, d;
+        for (int64_t s = 0; s < e->options.seeds; s++)
+            values[s] = seed_figure(e, s, f, which);
+        redux_scores_summarise(&m, &d, values, e->options.seeds);
+        set_figure(mean, f, m);
+        set_figure(deviation, f, d);
+    }
+}
+
+redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
+                                          const redux_evaluation *evaluation)
+{
+    redux_scores ignored;
+    if (out == NULL || out->struct_size != sizeof *out)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluation_summary: struct_size is not set");
+    out->runs = evaluation->runs;
+    out->seeds = evaluation->options.seeds;
+    out->folds = evaluation->folds;
+    out->rows = evaluation->labels->count;
+    out->classes = evaluation->labels->class_count;
+    out->groups = evaluation->labels->group_count;
+    out->features = evaluation->features;
+    out->positive = evaluation->options.positive;
+    out->protocol = evaluation->options.protocol;
+    summarise(&out->mean, &out->deviation, evaluation, test_of);
+    summarise(&out->validation_mean, &out->validation_deviation, evaluation, validation_of);
+    summarise(&out->low, &ignored, evaluation, low_of);
+    summarise(&out->high, &ignored, evaluation, high_of);
+    return REDUX_OK;
+}
+
+const redux_labels *rdx_evaluation_labels(const redux_evaluation *evaluation)
+{
+    return evaluation->labels;
+}
+
+redux_status redux_evaluation_get_run(redux_evaluation_run *out, const redux_evaluation *evaluation,
+                                      int64_t index)
+{
+    if (out == NULL || out->struct_size != sizeof *out || index < 0 || index >= evaluation->runs)
+        return rdx_fail(REDUX_E_INVALID, "run %lld of %lld", (long long)index,
+                        (long long)evaluation->runs);
+    *out = evaluation->records[index].run;
+    return REDUX_OK;
+}
+
+int64_t redux_evaluation_predictions(const redux_evaluation *evaluation)
+{
+    return evaluation->predictions;
+}
+
+redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
+                                             const redux_evaluation *evaluation, int64_t index)
+{
+    int64_t run = 0;
+    if (out == NULL || out->struct_size != sizeof *out || index < 0 ||
+        index >= evaluation->predictions)
+        return rdx_fail(REDUX_E_INVALID, "prediction %lld of %lld", (long long)index,
+                        (long long)evaluation->predictions);
+    while (run + 1 < evaluation->runs && evaluation->records[run + 1].first <= index)
+        run++;
+    out->seed = evaluation->records[run].run.seed;
+    out->fold = evaluation->records[run].run.fold;
+    out->row = evaluation->rows[index];
+    out->label = evaluation->labels->rows[out->row].label;
+    out->probabilities = evaluation->probabilities + index * evaluation->labels->class_count;
+    return REDUX_OK;
+}
+
+void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluation)
+{
+    const int64_t classes = evaluation->labels->class_count;
+    memset(counts, 0, (size_t)(classes * classes) * sizeof *counts);
+    for (int64_t i = 0; i < evaluation->predictions; i++) {
+        const double *p = evaluation->probabilities + i * classes;
+        int64_t best = 0;
+        for (int64_t c = 1; c < classes; c++)
+            if (p[c] > p[best])
+                best = c;
+        counts[evaluation->labels->rows[evaluation->rows[i]].label * classes + best]++;
+    }
+}
+
+const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation)
+{
+    return evaluation->has_leakage ? &evaluation->leakage : NULL;
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT
+ * Fine-tuning: encoder and classifier trained on labelled slices, the best epoch tested. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <redux/optimiser.h>
+#include "evaluate.h"
+
+#define OPERATION_ORDER 0x6f726465u
+
+typedef struct tuner {
+    redux_context *context;
+    const redux_labels *labels;
+    const rdx_images *images;
+    const redux_evaluate_options *options;
+    redux_views_options views;
+    uint64_t seed;
+    redux_network *network;
+    redux_optimiser *head, *body; /* of the classifier, of all else */
+    const redux_parameter **parameters;
+    float *best; /* values of all parameters at the best epoch */
+    redux_tensor batch, logits, d_logits;
+    double *weights;                  /* of classes in the loss */
+    int64_t *order, *chosen, *others; /* [rows]: of training; of validation; of test */
+    int64_t train, validation, test;
+    int64_t epoch, first; /* of the batch at work, within order */
+} tuner;
+
+/* ---- images ---- */
+
+static redux_status load_volume(rdx_images *images, redux_context *context,
+                                const redux_labels *labels, int64_t volume, const int64_t *row_of)
+{
+    redux_volume_info info;
+    redux_volume *opened;
+    redux_status status;
+    RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, volume));
+    RDX_TRY(redux_volume_open(&opened, context, labels->dataset, volume));
+    status = REDUX_OK;
+    for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
+        const int64_t row = row_of[labels->starts[volume] + k];
+        if (row < 0)
+            continue;
+        status = redux_volume_slice(&images->slices[row], context, opened, k);
+        images->slope[row] = info.slope;
+        images->intercept[row] = info.intercept;
+        images->is_volume[row] = info.kind == REDUX_VOLUME_NIFTI;
+        if (status == REDUX_OK)
+            status = rdx_progress_add(context, 1);
+    }
+    redux_volume_free(opened, context);
+    return status;
+}
+
+typedef struct input_job {
+    rdx_images *images;
+    redux_context *context;
+    const redux_input_options *input;
+} input_job;
+
+/* [s, s] of an image in [N, s, s, 1]. */
+static redux_status plane_of(redux_tensor *out, const redux_tensor *images, int64_t index)
+{
+    const int64_t side = images->shape[1], shape[2] = {side, side};
+    return redux_tensor_borrow(out, (float *)images->data + index * side * side, REDUX_FLOAT32, 2,
+                               shape, NULL);
+}
+
+static redux_status make_input(int64_t row, void *user)
+{
+    const input_job *j = user;
+    const rdx_images *images = j->images;
+    redux_tensor plane;
+    RDX_TRY(plane_of(&plane, &images->inputs, row));
+    return redux_input_apply(&plane, j->context, &images->slices[row], images->slope[row],
+                             images->intercept[row], images->is_volume[row], j->input);
+}
+
+static redux_status load_slices(rdx_images *images, redux_context *context,
+                                const redux_labels *labels)
+{
+    const int64_t slices = redux_dataset_slices(labels->dataset);
+    redux_status status = REDUX_OK;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)slices, sizeof(int64_t)));
+    int64_t *row_of = block;
+    memset(row_of, -1, (size_t)slices * sizeof *row_of);
+    for (int64_t i = 0; i < labels->count; i++)
+        row_of[labels->rows[i].slice] = i;
+    rdx_progress_begin(context, labels->count);
+    for (int64_t v = 0; v < redux_dataset_volumes(labels->dataset) && status == REDUX_OK; v++) {
+        bool wanted = false;
+        redux_volume_info info;
+        status = redux_dataset_volume_info(&info, labels->dataset, v);
+        for (int64_t k = 0; k < info.slices && status == REDUX_OK && !wanted; k++)
+            wanted = row_of[labels->starts[v] + k] >= 0;
+        if (wanted)
+            status = load_volume(images, context, labels, v, row_of);
+    }
+    rdx_free(context, row_of);
+    return status;
+}
+
+static redux_status fill_images(rdx_images *images, redux_context *context,
+                                const redux_labels *labels, const redux_input_options *input)
+{
+    const uint64_t rows = (uint64_t)labels->count;
+    const int64_t shape[4] = {labels->count, input->size, input->size, 1};
+    input_job job = {images, context, input};
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, rows, sizeof(redux_tensor)));
+    images->slices = block;
+    images->count = labels->count;
+    RDX_TRY(rdx_alloc_zero(context, &block, 2 * rows, sizeof(double)));
+    images->slope = block;
+    images->intercept = images->slope + rows;
+    RDX_TRY(rdx_alloc_zero(context, &block, rows, 1));
+    images->is_volume = block;
+    RDX_TRY(load_slices(images, context, labels));
+    RDX_TRY(redux_tensor_new(&images->inputs, context, REDUX_FLOAT32, 4, shape));
+    return rdx_parallel(context, labels->count, make_input, &job);
+}
+
+redux_status rdx_images_load(rdx_images *out, redux_context *context, const redux_labels *labels,
+                             const redux_input_options *input)
+{
+    const redux_tensor none = REDUX_TENSOR_INIT;
+    memset(out, 0, sizeof *out);
+    out->inputs = none;
+    const redux_status status = fill_images(out, context, labels, input);
+    if (status != REDUX_OK)
+        rdx_images_free(out, context);
+    return status;
+}
+
+void rdx_images_free(rdx_images *images, redux_context *context)
+{
+    for (int64_t i = 0; i < images->count; i++)
+        redux_tensor_release(&images->slices[i]);
+    redux_tensor_release(&images->inputs);
+    rdx_free(context, images->slices);
+    rdx_free(context, images->slope);
+    rdx_free(context, images->is_volume);
+    images->slices = NULL;
+    images->slope = NULL;
+    images->is_volume = NULL;
+    images->count = 0;
+}
+
+/* ---- prediction ---- */
+
+/* Softmax of float logits in double. */
+static void softmax(double *out, const float *logits, int64_t classes)
+{
+    double most = (double)logits[0], sum = 0;
+    for (int64_t c = 1; c < classes; c++)
+        most = fmax(most, (double)logits[c]);
+    for (int64_t c = 0; c < classes; c++) {
+        out[c] = exp((double)logits[c] - most);
+        sum += out[c];
+    }
+    for (int64_t c = 0; c < classes; c++)
+        out[c] /= sum;
+}
+
+static redux_status forward(tuner *t, int64_t count, redux_network_mode mode)
+{
+    redux_tensor images = t->batch, logits = t->logits;
+    images.shape[0] = logits.shape[0] = count;
+    return redux_network_forward(&logits, t->context, t->network, &images, REDUX_OUTPUT_CLASSES,
+                                 mode);
+}
+
+/* probabilities: [count, classes] of these rows, without random views. */
+static redux_status predict(double *probabilities, tuner *t, const int64_t *rows, int64_t count)
+{
+    const int64_t classes = t->labels->class_count, room = t->batch.shape[0];
+    const size_t pixels = (size_t)(t->batch.shape[1] * t->batch.shape[2]);
+    for (int64_t first = 0; first < count; first += room) {
+        const int64_t part = RDX_MIN(room, count - first);
+        for (int64_t i = 0; i < part; i++)
+            memcpy((float *)t->batch.data + (size_t)i * pixels,
+                   (const float *)t->images->inputs.data + (size_t)rows[first + i] * pixels,
+                   pixels * sizeof(float));
+        RDX_TRY(forward(t, part, REDUX_MODE_EVALUATE));
+        for (int64_t i = 0; i < part; i++)
+            softmax(probabilities + (first + i) * classes,
+                    (const float *)t->logits.data + i * classes, classes);
+    }
+    return REDUX_OK;
+}
+
+/* ---- training ---- */
+
+/* View `index` of the batch: a function of (seed, epoch, row). */
+static redux_status make_view(int64_t index, void *user)
+{
+    const tuner *t = user;
+    const int64_t row = t->order[t->first + index];
+    const rdx_images *images = t->images;
+    const redux_random_key key = {t->seed, (uint32_t)t->epoch, 0, (uint64_t)row};
+    redux_tensor plane;
+    RDX_TRY(plane_of(&plane, &t->batch, index));
+    return redux_views_apply(&plane, t->context, &images->slices[row], images->slope[row],
+                             images->intercept[row], images->is_volume[row], &t->views, &key, 0);
+}
+
+/* Weighted cross-entropy, divided by the sum of weights as PyTorch does. */
+static double cross_entropy(const tuner *t, const int64_t *rows, int64_t count)
+{
+    const int64_t classes = t->labels->class_count;
+    const float *logits = t->logits.data;
+    float *d = t->d_logits.data;
+    double loss = 0, total = 0;
+    for (int64_t i = 0; i < count; i++)
+        total += t->weights[t->labels->rows[rows[i]].label];
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t label = t->labels->rows[rows[i]].label;
+        const double weight = t->weights[label] / total;
+        double most = (double)logits[i * classes], sum = 0;
+        for (int64_t c = 1; c < classes; c++)
+            most = fmax(most, (double)logits[i * classes + c]);
+        for (int64_t c = 0; c < classes; c++)
+            sum += exp((double)logits[i * classes + c] - most);
+        loss += weight * (log(sum) + most - (double)logits[i * classes + label]);
+        for (int64_t c = 0; c < classes; c++)
+            d[i * classes + c] =
+                (float)(weight *
+                        (exp((double)logits[i * classes + c] - most) / sum - (c == label)));
+    }
+    return loss;
+}
+
+static redux_status train_batch(tuner *t, int64_t count, bool frozen)
+{
+    redux_tensor d_logits = t->d_logits;
+    double norm;
+    d_logits.shape[0] = count;
+    RDX_TRY(rdx_parallel(t->context, count, make_view, t));
+    redux_network_zero_gradients(t->network);
+    RDX_TRY(forward(t, count, REDUX_MODE_TRAIN));
+    const double loss = cross_entropy(t, t->order + t->first, count);
+    if (!isfinite(loss))
+        return rdx_fail(REDUX_E_NOT_FINITE, "fine-tuning: the loss is %g in epoch %lld", loss,
+                        (long long)t->epoch + 1);
+    RDX_TRY(redux_network_backward(t->network, t->context, &d_logits));
+    RDX_TRY(redux_optimiser_step(&norm, t->context, t->head, t->options->rate));
+    return frozen ? REDUX_OK : redux_optimiser_step(&norm, t->context, t->body, t->options->rate);
+}
+
+static void shuffle(tuner *t)
+{
+    const redux_random_key key = {t->seed, (uint32_t)t->epoch, OPERATION_ORDER, 0};
+    for (int64_t i = t->train - 1; i > 0; i--) {
+        const int64_t other = (int64_t)redux_random_below(&key, (uint32_t)i, (uint64_t)i + 1);
+        const int64_t row = t->order[i];
+        t->order[i] = t->order[other];
+        t->order[other] = row;
+    }
+}
+
+static redux_status train_epoch(tuner *t)
+{
+    const int64_t batch = t->batch.shape[0];
+    const bool frozen = t->options->weights != NULL && t->epoch < t->options->frozen_epochs;
+    redux_network_freeze(t->network, frozen);
+    shuffle(t);
+    for (t->first = 0; t->first < t->train; t->first += batch) {
+        const int64_t count = RDX_MIN(batch, t->train - t->first);
+        if (t->first > 0 && 2 * count < batch) /* too few for batch-norm statistics */
+            break;
+        RDX_TRY(train_batch(t, count, frozen));
+        RDX_TRY(rdx_progress_add(t->context, 0)); /* may cancel */
+    }
+    return REDUX_OK;
+}
+
+/* ---- the best epoch ---- */
+
+/* Copies the values of all parameters out or back. */
+static void copy_values(tuner *t, bool back)
+{
+    float *at = t->best;
+    for (int64_t i = 0; i < redux_network_parameters(t->network); i++) {
+        const redux_tensor *value = &t->parameters[i]->value;
+        const int64_t count = redux_tensor_elements(value);
+        if (back)
+            memcpy(value->data, at, (size_t)count * sizeof *at);
+        else
+            memcpy(at, value->data, (size_t)count * sizeof *at);
+        at += count;
+    }
+}
+
+static double mean_loss(const tuner *t, const double *probabilities)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < t->validation; i++) {
+        const int32_t label = t->labels->rows[t->chosen[i]].label;
+        sum -= log(fmax(probabilities[i * t->labels->class_count + label], 1e-300));
+    }
+    return sum / (double)t->validation;
+}
+
+/* scratch: [validation rows, classes]. */
+static redux_status tune(tuner *t, rdx_run *run, double *scratch)
+{
+    const size_t bytes = (size_t)(t->validation * t->labels->class_count) * sizeof *scratch;
+    double best = (double)-INFINITY, best_loss = (double)INFINITY;
+    for (t->epoch = 0; t->epoch < t->options->epochs; t->epoch++) {
+        redux_scores scores = REDUX_SCORES_INIT;
+        RDX_TRY(train_epoch(t));
+        RDX_TRY(predict(scratch, t, t->chosen, t->validation));
+        RDX_TRY(rdx_score_rows(&scores, t->context, t->labels, t->chosen, t->validation, scratch,
+                               t->options->positive));
+        const double figure = rdx_choice_figure(&scores, t->options);
+        const double loss = mean_loss(t, scratch);
+        if (figure > best || (figure == best && loss < best_loss)) {
+            best = figure;
+            best_loss = loss;
+            run->chosen = (double)t->epoch + 1;
+            memcpy(run->validation, scratch, bytes);
+            copy_values(t, false);
+        }
+        RDX_TRY(rdx_progress_add(t->context, 1));
+    }
+    copy_values(t, true);
+    return predict(run->test, t, t->others, t->test);
+}
+
+/* ---- setting up ---- */
+
+/* Light views, unless others were given. */
+static redux_status choose_views(tuner *t)
+{
+    redux_views_options *views = &t->views;
+    redux_input_options input;
+    RDX_TRY(rdx_evaluation_input(&input, t->options));
+    RDX_TRY(redux_views_preset(views, "none", input.size));
+    if (t->options->views != NULL)
+        RDX_TRY(rdx_read_options(views, sizeof *views, t->options->views, "redux_views_options"));
+    views->input = input;
+    if (t->options->views != NULL)
+        return REDUX_OK;
+    views->scale_low = 0.8;
+    views->scale_high = 1;
+    views->ratio = 1.1;
+    views->flip_horizontal = 0.5;
+    views->jitter_probability = 0.8;
+    views->brightness = views->contrast = views->gamma = 0.1;
+    return REDUX_OK;
+}
+
+static redux_status make_optimisers(tuner *t)
+{
+    redux_optimiser_options options = REDUX_OPTIMISER_OPTIONS_INIT;
+    const int64_t count = redux_network_parameters(t->network);
+    int64_t body = 0;
+    uint64_t values = 0;
+    void *block;
+    RDX_TRY(rdx_alloc(t->context, &block, (uint64_t)count, sizeof(redux_parameter *)));
+    t->parameters = block;
+    for (int64_t i = 0; i < count; i++) {
+        t->parameters[i] = redux_network_parameter(t->network, i);
+        values += (uint64_t)redux_tensor_elements(&t->parameters[i]->value);
+        body += strncmp(t->parameters[i]->name, "fc.", 3) != 0; /* the classifier comes last */
+    }
+    RDX_TRY(rdx_alloc(t->context, &block, values, sizeof(float)));
+    t->best = block;
+    options.kind = REDUX_OPTIMISER_ADAM;
+    options.weight_decay = t->options->weight_decay;
+    RDX_TRY(redux_optimiser_new(&t->body, t->context, t->parameters, body, &options));
+    return redux_optimiser_new(&t->head, t->context, t->parameters + body, count - body, &options);
+}
+
+static redux_status weigh_classes(tuner *t)
+{
+    const int64_t classes = t->labels->class_count;
+    int64_t present = 0;
+    void *block;
+    RDX_TRY(rdx_alloc_zero(t->context, &block, (uint64_t)classes, sizeof(double)));
+    t->weights = block;
+    for (int64_t i = 0; i < t->train; i++)
+        t->weights[t->labels->rows[t->order[i]].label]++;
+    for (int64_t c = 0; c < classes; c++)
+        present += t->weights[c] > 0;
+    for (int64_t c = 0; c < classes; c++)
+        t->weights[c] = !t->options->balanced || t->weights[c] == 0
+                            ? 1
+                            : (double)t->train / ((double)present * t->weights[c]);
+    return REDUX_OK;
+}
+
+static redux_status open_tuner(tuner *t, const rdx_run *run)
+{
+    const uint64_t rows = (uint64_t)t->labels->count;
+    const int64_t classes = t->labels->class_count, side = t->images->inputs.shape[1];
+    void *block;
+    RDX_TRY(rdx_alloc(t->context, &block, 3 * rows, sizeof(int64_t)));
+    t->order = block;
+    t->chosen = t->order + rows;
+    t->others = t->chosen + rows;
+    t->train = rdx_rows_of(t->order, t->labels, run->split, REDUX_SPLIT_TRAIN);
+    t->validation = rdx_rows_of(t->chosen, t->labels, run->split, REDUX_SPLIT_VALIDATION);
+    t->test = rdx_rows_of(t->others, t->labels, run->split, REDUX_SPLIT_TEST);
+    const int64_t batch = RDX_MIN(t->options->batch, t->train);
+    const int64_t images[4] = {batch, side, side, 1}, logits[2] = {batch, classes};
+    RDX_TRY(weigh_classes(t));
+    RDX_TRY(choose_views(t));
+    RDX_TRY(redux_tensor_new(&t->batch, t->context, REDUX_FLOAT32, 4, images));
+    RDX_TRY(redux_tensor_new(&t->logits, t->context, REDUX_FLOAT32, 2, logits));
+    RDX_TRY(redux_tensor_new(&t->d_logits, t->context, REDUX_FLOAT32, 2, logits));
+    RDX_TRY(rdx_evaluation_network(&t->network, t->context, t->options, (int32_t)classes, t->seed));
+    RDX_TRY(redux_network_plan(t->network, t->context, batch, side, side, 1));
+    return make_optimisers(t);
+}
+
+static void close_tuner(tuner *t)
+{
+    redux_optimiser_free(t->head, t->context);
+    redux_optimiser_free(t->body, t->context);
+    redux_network_free(t->network, t->context);
+    redux_tensor_release(&t->batch);
+    redux_tensor_release(&t->logits);
+    redux_tensor_release(&t->d_logits);
+    rdx_free(t->context, t->parameters);
+    rdx_free(t->context, t->best);
+    rdx_free(t->context, t->weights);
+    rdx_free(t->context, t->order);
+}
+
+redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_labels *labels,
+                              const rdx_images *images, const redux_evaluate_options *options)
+{
+    const redux_tensor none = REDUX_TENSOR_INIT;
+    tuner t = {.context = context,
+               .labels = labels,
+               .images = images,
+               .options = options,
+               .seed = run->seed,
+               .batch = none,
+               .logits = none,
+               .d_logits = none};
+    void *scratch;
+    redux_status status = open_tuner(&t, run);
+    if (status == REDUX_OK) {
+        status = rdx_alloc(context, &scratch, (uint64_t)(t.validation * labels->class_count),
+                           sizeof(double));
+        if (status == REDUX_OK) {
+            status = tune(&t, run, scratch);
+            rdx_free(context, scratch);
+        }
+    }
+    run->converged = 1;
+    close_tuner(&t);
+    return status;
+}
