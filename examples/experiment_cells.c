@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ * Finished cells of an experiment, as small files: what is finished is not run again, and what
+ * other settings gave does not count. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "experiment.h"
+
+/* FNV-1a, 64 bits: only names depend on it; settings are compared whole. */
+static uint64_t add_bytes(uint64_t hash, const unsigned char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3U;
+    return hash;
+}
+
+void cell_key(char out[17], const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    uint64_t hash = 0xcbf29ce484222325U;
+    if (text != NULL)
+        hash = add_bytes(hash, (const unsigned char *)text, strlen(text));
+    free(text);
+    snprintf(out, 17, "%016llx", (unsigned long long)hash);
+}
+
+void file_key(char out[17], const char *path)
+{
+    unsigned char bytes[65536];
+    uint64_t hash = 0xcbf29ce484222325U;
+    size_t count;
+    FILE *file = fopen(path, "rb");
+    out[0] = '\0';
+    if (file == NULL)
+        return;
+    while ((count = fread(bytes, 1, sizeof bytes, file)) > 0)
+        hash = add_bytes(hash, bytes, count);
+    if (!ferror(file))
+        snprintf(out, 17, "%016llx", (unsigned long long)hash);
+    fclose(file);
+}
+
+void cell_name(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+    for (; *text != '\0' && used + 1 < size; text++) {
+        const unsigned char c = (unsigned char)*text;
+        out[used++] = (char)(isalnum(c) || c == '-' || c == '_' ? tolower(c) : '_');
+    }
+    out[used] = '\0';
+}
+
+int make_folder(const char *path)
+{
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return EXIT_OK;
+    fprintf(stderr, "%s: %s: %s\n", program_name, path, strerror(errno));
+    return EXIT_DATA;
+}
+
+static void cell_path(char *out, size_t size, const experiment *e, const char *name)
+{
+    snprintf(out, size, "%s/cells/%s.json", e->out, name);
+}
+
+json_t *cell_load(const experiment *e, const char *name, const json_t *settings)
+{
+    char path[4400];
+    json_t *result = NULL;
+    cell_path(path, sizeof path, e, name);
+    json_t *cell = json_load_file(path, 0, NULL);
+    if (json_equal(json_object_get(cell, "settings"), settings))
+        result = json_incref(json_object_get(cell, "result"));
+    json_decref(cell);
+    return result;
+}
+
+/* Written, synced, renamed. */
+static bool write_whole(const char *path, const char *text)
+{
+    char temporary[4500];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    if (file == NULL)
+        return false;
+    bool good = fputs(text, file) >= 0 && fputc('\n', file) == '\n' && fflush(file) == 0 &&
+                fsync(fileno(file)) == 0;
+    good = fclose(file) == 0 && good;
+    if (good && rename(temporary, path) == 0)
+        return true;
+    unlink(temporary);
+    return false;
+}
+
+int cell_save(const experiment *e, const char *name, const json_t *settings, const json_t *result)
+{
+    char path[4400];
+    json_t *cell = json_pack("{s:O, s:O}", "settings", settings, "result", result);
+    char *text = cell == NULL ? NULL : json_dumps(cell, JSON_INDENT(1) | JSON_SORT_KEYS);
+    cell_path(path, sizeof path, e, name);
+    const bool good = text != NULL && write_whole(path, text);
+    json_decref(cell);
+    free(text);
+    if (good)
+        return EXIT_OK;
+    fprintf(stderr, "%s: %s: %s\n", program_name, path, strerror(errno));
+    return EXIT_DATA;
+}
+
+void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,
+                     const char *protocol, json_t *pretrain, json_t *result)
+{
+    json_array_append_new(e->cells,
+                          json_pack("{s:s, s:I, s:s, s:s, s:O?, s:O}", "strategy", strategy, "seed",
+                                    (json_int_t)seed, "task", task, "protocol", protocol,
+                                    "pretrain", pretrain, "result", result));
+}
