@@ -24,9 +24,11 @@ static void fill_slice(int16_t *pixels, int64_t volume, int64_t slice)
     const redux_random_key key = {.seed = (uint64_t)(volume * 100 + slice)};
     const double fx = 0.1 + 0.5 * redux_random_uniform(&key, 0);
     const double fy = 0.1 + 0.5 * redux_random_uniform(&key, 1);
-    for (int64_t i = 0; i < (int64_t)SIDE * SIDE; i++)
-        pixels[i] = (int16_t)(900 * sin(fx * (double)(i % SIDE)) * cos(fy * (double)(i / SIDE)) +
+    for (int64_t i = 0; i < (int64_t)SIDE * SIDE; i++) {
+        const int64_t x = i % SIDE, y = i / SIDE;
+        pixels[i] = (int16_t)(900 * sin(fx * (double)x) * cos(fy * (double)y) +
                               100 * redux_random_uniform(&key, (uint32_t)i + 2));
+    }
 }
 
 static void make_dataset(void)

@@ -109,6 +109,11 @@ static redux_context *context_of(int threads)
     return context;
 }
 
+static bool same_bits(const void *a, const void *b, size_t size)
+{
+    return memcmp(a, b, size) == 0;
+}
+
 /* Which slice a view shows that was made without random numbers; -1: none. */
 static int64_t row_shown(const float *view, const rdx_loader_options *options)
 {
@@ -118,7 +123,7 @@ static int64_t row_shown(const float *view, const rdx_loader_options *options)
         expected_view(inputs[row], 16, row, options, 0, 0);
     made = true;
     for (int64_t row = 0; row < total; row++)
-        if (memcmp(view, inputs[row], sizeof inputs[row]) == 0)
+        if (same_bits(view, inputs[row], sizeof inputs[row]))
             return row;
     return -1;
 }
@@ -157,7 +162,7 @@ START_TEST(all_in_memory)
     const rdx_loader_options options = options_of("none", 5, 0);
     redux_context *context = context_of(2);
     rdx_loader *loader;
-    int64_t expected[64], rows[5];
+    int64_t expected[64] = {0}, rows[5];
     ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
     ck_assert(rdx_loader_is_resident(loader));
     ck_assert_int_eq(rdx_loader_slices(loader), total);
@@ -181,7 +186,7 @@ START_TEST(views_by_definition)
     rdx_loader_options options = options_of("paper-swav-crops", 4, 0);
     redux_context *context = context_of(2);
     rdx_loader *loader;
-    int64_t expected[64];
+    int64_t expected[64] = {0};
     static float view[16 * 16];
     options.views.small_size = 7;
     ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
@@ -448,7 +453,7 @@ START_TEST(unreadable_volume)
         ck_assert_int_eq(rdx_loader_slices(loader), total - slices_of(3));
         ck_assert_int_eq(rdx_loader_skipped(loader), slices_of(3));
         for (int b = 0; b < 40; b++) {
-            int64_t rows[3], volume, slice;
+            int64_t rows[3] = {0}, volume, slice;
             next_rows(rows, loader, &options);
             for (int i = 0; i < 3; i++) {
                 place_of(rows[i], &volume, &slice);
@@ -490,7 +495,7 @@ START_TEST(cancelling)
     int cancel = 1;
     redux_context *context;
     rdx_loader *loader;
-    options.views.input.size = 1500; /* slow enough to be waited for */
+    options.views.input.size = 800; /* slow enough to be waited for */
     options.views.blur_probability = 1;
     context_options.progress = cancel_if;
     context_options.progress_user = &cancel;

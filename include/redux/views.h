@@ -57,7 +57,7 @@ typedef struct redux_views_options {
     double jitter_probability, brightness, contrast, gamma; /**< factors 1 - s ... 1 + s; gamma:
                                                                  exponent exp(-s ... s) */
     double blur_probability, blur_low, blur_high; /**< Gaussian, sigma in pixels at 224; scaled
-                                                       to the size */
+                                                       to the size, where it is at most 32 */
     double noise_probability, noise_high;   /**< Gaussian, deviation up to this share of the grey
                                                  range */
     double cutout_probability, cutout_high; /**< one square of up to this share of the area, filled
@@ -69,10 +69,10 @@ typedef struct redux_views_options {
  *  flips, noise), "none". Fills in all of *out for `size`. Errors: REDUX_E_NOT_FOUND. Since 0.1. */
 REDUX_API redux_status redux_views_preset(redux_views_options *out, const char *name, int32_t size);
 
-/** View number `view` (full ones first) of a slice: out: [s, s] float32, C-contiguous, normalised
- * as input says; the rest as redux_input_apply. A function of slice, options, key and view alone:
- *  key->operation is ignored. Each call makes its working memory anew. Errors: as
- *  redux_input_apply; REDUX_E_INVALID also for a strength out of its range. Since 0.1. */
+/** View number `view` (full ones first) of a slice; out: [s, s] float32, C-contiguous. A function
+ *  of slice, options, key and view alone: key->operation is ignored. Each call makes its working
+ *  memory anew. The rest as redux_input_apply; REDUX_E_INVALID also for a strength out of its
+ *  range. Since 0.1. */
 REDUX_API redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
                                          int is_volume, const redux_views_options *options,

@@ -144,7 +144,7 @@ void rdx_gamma(float *pixels, int64_t count, double exponent)
 
 /* ---- blur ---- */
 
-#define BLUR_TAPS 257 /* sigma up to 32 */
+#define BLUR_TAPS (8 * RDX_BLUR_MOST + 1)
 
 static int64_t mirrored(int64_t i, int64_t size)
 {
@@ -188,9 +188,9 @@ static void blur_columns(float *pixels, float *scratch, int64_t size, const floa
 
 void rdx_blur(float *pixels, float *scratch, int64_t size, double sigma)
 {
-    float weight[BLUR_TAPS];
+    float weight[BLUR_TAPS] = {0};
     const int64_t reach = sigma > 0 ? gaussian(weight, sigma) : 0;
-    if (reach == 0) /* one tap */
+    if (reach < 1) /* one tap */
         return;
     blur_columns(pixels, scratch, size, weight, reach);
     blur_columns(pixels, scratch, size, weight, reach);

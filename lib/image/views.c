@@ -152,7 +152,8 @@ static redux_status check_strengths(const redux_views_options *o)
     RDX_TRY(check_one("contrast", o->contrast, 1));
     RDX_TRY(check_one("gamma", o->gamma, 4));
     RDX_TRY(check_one("blur_probability", o->blur_probability, 1));
-    RDX_TRY(check_range("blur", o->blur_low, o->blur_high, 0, 100));
+    RDX_TRY(check_range("blur", o->blur_low, o->blur_high, 0,
+                        RDX_BLUR_MOST * 224.0 / (double)o->input.size));
     RDX_TRY(check_one("noise_probability", o->noise_probability, 1));
     RDX_TRY(check_one("noise_high", o->noise_high, 10));
     RDX_TRY(check_one("cutout_probability", o->cutout_probability, 1));

@@ -86,6 +86,7 @@ void rdx_rotate(float *pixels, float *scratch, int64_t size, double degrees);
 void rdx_brightness(float *pixels, int64_t count, double factor);
 void rdx_contrast(float *pixels, int64_t count, double factor);
 void rdx_gamma(float *pixels, int64_t count, double exponent);
+#define RDX_BLUR_MOST 32 /* pixels */
 /* Gaussian to 4 sigma, mirrored at the borders (d c b | a b c d | c b a). */
 void rdx_blur(float *pixels, float *scratch, int64_t size, double sigma);
 /* Adds normal numbers of that deviation. */
