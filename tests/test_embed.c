@@ -295,6 +295,56 @@ START_TEST(progress_and_cancelling)
 }
 END_TEST
 
+static int64_t calls, fail_at, live;
+
+static void *scarce_allocate(size_t size, size_t alignment, void *user)
+{
+    void *block = NULL;
+    (void)user;
+    if (calls++ != fail_at && posix_memalign(&block, alignment, size) == 0)
+        live++;
+    return block;
+}
+
+static void scarce_deallocate(void *block, void *user)
+{
+    (void)user;
+    live--;
+    free(block);
+}
+
+/* Whichever allocation fails: it is said, and nothing is lost. */
+START_TEST(short_of_memory)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    const redux_input_options input = input_of();
+    redux_context *context;
+    redux_status status = REDUX_E_NO_MEMORY;
+    options.allocate = scarce_allocate;
+    options.deallocate = scarce_deallocate;
+    fail_at = -1;
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    redux_network *network = network_of(context, 1, 5);
+    redux_tensor rows = rows_of(total, network);
+    int64_t at = 0;
+    for (; status != REDUX_OK && at < 2000; at++) {
+        calls = 0;
+        fail_at = at;
+        const int64_t before = live;
+        status = redux_embed(&rows, context, network, dataset, NULL, &input, 6);
+        ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
+        ck_assert(status == REDUX_OK || live <= before + 1); /* the network's own plan */
+    }
+    ck_assert_redux_ok(status);
+    ck_assert_int_gt(at, 20);
+    fail_at = -1;
+    redux_tensor_release(&rows);
+    redux_network_free(network, context);
+    redux_context_free(context);
+    ck_assert_int_eq(live, 0);
+}
+END_TEST
+
 /* ---- weight files ---- */
 
 static void save(const char *path, const redux_network *network, int64_t pairs,
@@ -414,6 +464,7 @@ int main(void)
     tcase_add_test(tests, wanted_slices);
     tcase_add_test(tests, unreadable_volume);
     tcase_add_test(tests, progress_and_cancelling);
+    tcase_add_test(tests, short_of_memory);
     tcase_add_test(tests, encoder_from_file);
     tcase_add_test(tests, input_options);
     suite_add_tcase(suite, tests);

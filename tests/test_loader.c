@@ -514,6 +514,76 @@ START_TEST(cancelling)
 }
 END_TEST
 
+/* ---- memory that runs out ---- */
+
+static struct {
+    pthread_mutex_t mutex;
+    int64_t calls, fail_at, live;
+} scarce = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void *scarce_allocate(size_t size, size_t alignment, void *user)
+{
+    void *block = NULL;
+    (void)user;
+    pthread_mutex_lock(&scarce.mutex);
+    const bool fails = scarce.calls++ == scarce.fail_at;
+    if (!fails && posix_memalign(&block, alignment, size) == 0)
+        scarce.live++;
+    pthread_mutex_unlock(&scarce.mutex);
+    return block;
+}
+
+static void scarce_deallocate(void *block, void *user)
+{
+    (void)user;
+    pthread_mutex_lock(&scarce.mutex);
+    scarce.live--;
+    pthread_mutex_unlock(&scarce.mutex);
+    free(block);
+}
+
+/* Some batches, with one allocation that fails. */
+static redux_status run_short_of_memory(uint64_t memory, int64_t fail_at)
+{
+    redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
+    const rdx_loader_options options = options_of("moco-medical", 3, memory);
+    const redux_tensor *views;
+    redux_context *context;
+    rdx_loader *loader = NULL;
+    context_options.threads = 2;
+    context_options.allocate = scarce_allocate;
+    context_options.deallocate = scarce_deallocate;
+    scarce.calls = scarce.live = 0;
+    scarce.fail_at = -1;
+    ck_assert_redux_ok(redux_context_new(&context, &context_options));
+    scarce.calls = 0;
+    scarce.fail_at = fail_at;
+    redux_status status = rdx_loader_new(&loader, context, &options);
+    for (int b = 0; b < 20 && status == REDUX_OK; b++)
+        status = rdx_loader_next(&views, loader, context);
+    rdx_loader_free(loader, context);
+    redux_context_free(context);
+    ck_assert_int_eq(scarce.live, 0);
+    return status;
+}
+
+START_TEST(short_of_memory)
+{
+    for (int chunks = 0; chunks < 2; chunks++) {
+        int64_t at = 0, failed = 0;
+        for (; at < 2000; at++) {
+            const redux_status status = run_short_of_memory(chunks == 0 ? 0 : CHUNK_MEMORY, at);
+            if (scarce.calls <= at)
+                break; /* it never came to that */
+            ck_assert(status == REDUX_E_NO_MEMORY || status == REDUX_OK);
+            failed += status != REDUX_OK;
+        }
+        ck_assert_int_lt(at, 2000);
+        ck_assert_int_ge(failed, 30);
+    }
+}
+END_TEST
+
 START_TEST(freed_at_once)
 {
     for (int i = 0; i < 40; i++) {
@@ -564,6 +634,7 @@ int main(void)
     tcase_add_test(tests, unreadable_volume);
     tcase_add_test(tests, window_that_does_not_fit);
     tcase_add_test(tests, cancelling);
+    tcase_add_test(tests, short_of_memory);
     tcase_add_test(tests, freed_at_once);
     tcase_add_test(tests, wrong_options);
     suite_add_tcase(suite, tests);
