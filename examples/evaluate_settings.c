@@ -200,6 +200,7 @@ int evaluate_setting(evaluate_settings *s, const char *name, const char *text)
 {
     const setting *found = NULL;
     int64_t whole;
+    int32_t small;
     double number;
     for (int i = 0; i < SETTINGS; i++)
         if (strcmp(settings[i].name, name) == 0)
@@ -212,13 +213,15 @@ int evaluate_setting(evaluate_settings *s, const char *name, const char *text)
         memcpy(field, &text, sizeof text);
         return EXIT_OK;
     case FLAG:
-        memcpy(field, &(int32_t){(int32_t)found->low}, sizeof(int32_t));
+        small = (int32_t)found->low;
+        memcpy(field, &small, sizeof small);
         return EXIT_OK;
     case INTEGER:
         if (!parse_integer(&whole, text, (int64_t)found->low, (int64_t)found->high))
             return usage_error("--%s '%s': a whole number, %.0f to %.0f", name, text, found->low,
                                found->high);
-        memcpy(field, &(int32_t){(int32_t)whole}, sizeof(int32_t));
+        small = (int32_t)whole;
+        memcpy(field, &small, sizeof small);
         return EXIT_OK;
     case NUMBER:
         if (!parse_number(&number, text) || number < found->low || number > found->high)

@@ -52,23 +52,29 @@ static const char *option_name(char *out, size_t size, const char *key)
     return out;
 }
 
+static int set_one(experiment *e, redux_pretrain_options *options, const char *key,
+                   const json_t *value)
+{
+    const char *text = experiment_text(e, value);
+    char name[64];
+    if (text == NULL)
+        return usage_error("pretrain: \"%s\" is no text or number", key);
+    return pretrain_setting(options, option_name(name, sizeof name, key), text);
+}
+
 static int set_pretrain(experiment *e, redux_pretrain_options *options, const json_t *object)
 {
     static const char *const first[] = {"size", "views"}; /* what others change */
-    const char *key;
-    json_t *value;
-    char name[64];
     int code = EXIT_OK;
     for (int i = 0; i < 2 && code == EXIT_OK; i++)
-        if ((value = json_object_get(object, first[i])) != NULL)
-            code = pretrain_setting(options, first[i], experiment_text(e, value));
-    json_object_foreach((json_t *)object, key, value)
-    {
-        const char *text = experiment_text(e, value);
-        if (code == EXIT_OK && text == NULL)
-            code = usage_error("pretrain: \"%s\" is no text or number", key);
+        if (json_object_get(object, first[i]) != NULL)
+            code = set_one(e, options, first[i], json_object_get(object, first[i]));
+    for (void *at = json_object_iter((json_t *)object); at != NULL;
+         at = json_object_iter_next((json_t *)object, at)) {
+        const char *key = json_object_iter_key(at);
+        const json_t *value = json_object_iter_value(at);
         if (code == EXIT_OK && strcmp(key, "size") != 0 && strcmp(key, "views") != 0)
-            code = pretrain_setting(options, option_name(name, sizeof name, key), text);
+            code = set_one(e, options, key, value);
     }
     return code;
 }
@@ -76,12 +82,12 @@ static int set_pretrain(experiment *e, redux_pretrain_options *options, const js
 static int set_evaluation(experiment *e, evaluate_settings *s, const json_t *object)
 {
     static const char *const others[] = {"name", "labels", "protocols", "note"};
-    const char *key;
-    json_t *value;
     char name[64];
     int code = EXIT_OK;
-    json_object_foreach((json_t *)object, key, value)
-    {
+    for (void *at = json_object_iter((json_t *)object); at != NULL;
+         at = json_object_iter_next((json_t *)object, at)) {
+        const char *key = json_object_iter_key(at);
+        const json_t *value = json_object_iter_value(at);
         bool other = json_is_false(value);
         for (int i = 0; i < 4; i++)
             other = other || strcmp(key, others[i]) == 0;
@@ -102,17 +108,19 @@ static int set_reduction(experiment *e, settings *s, const json_t *strategy, con
     char names[MOST][72];
     char *arguments[2 * MOST + 5];
     int count = 0, used = 0;
-    const char *key;
-    json_t *value;
     bool done = false;
     arguments[count++] = (char *)program_name;
-    json_object_foreach((json_t *)strategy, key, value)
-    {
+    for (void *at = json_object_iter((json_t *)strategy); at != NULL;
+         at = json_object_iter_next((json_t *)strategy, at)) {
+        const char *key = json_object_iter_key(at);
+        const json_t *value = json_object_iter_value(at);
         bool other = json_is_false(value);
         for (int i = 0; i < 5; i++)
             other = other || strcmp(key, others[i]) == 0;
-        if (other || used == MOST)
+        if (other)
             continue;
+        if (used == MOST)
+            return usage_error("a strategy has more than %d options", MOST);
         names[used][0] = names[used][1] = '-';
         option_name(names[used] + 2, sizeof names[used] - 2, key);
         arguments[count++] = names[used++];
@@ -462,13 +470,13 @@ static int settle_pretraining(cell *c)
     const char *steps_of = member(c->options, "steps_of");
     const json_t *own = json_object_get(c->options, "pretrain");
     char key[17];
-    json_t *reduce = json_deep_copy(c->options);
+    json_t *strategy = json_deep_copy(c->options);
     int code = set_pretrain(c->e, &c->pretrain, own);
     c->pretrain.seed = (uint64_t)c->seed;
-    json_object_del(reduce, "note");
-    json_object_del(reduce, "pretrain");
+    json_object_del(strategy, "note");
+    json_object_del(strategy, "pretrain");
     c->settings = json_pack("{s:i, s:I, s:o, s:o, s:O?, s:O?}", "version", 1, "seed",
-                            (json_int_t)c->seed, "strategy", reduce, "data", describe_data(c),
+                            (json_int_t)c->seed, "strategy", strategy, "data", describe_data(c),
                             "pretrain", c->e->pretrain, "own", own);
     if (steps_of != NULL) {
         c->pretrain.steps =

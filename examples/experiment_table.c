@@ -25,20 +25,23 @@ static double number(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+static bool same_row(const row *r, const json_t *cell)
+{
+    return strcmp(member(cell, "strategy"), r->strategy) == 0 &&
+           strcmp(member(cell, "task"), r->task) == 0 &&
+           strcmp(member(cell, "protocol"), r->protocol) == 0;
+}
+
 /* Mean (and deviation) over the cells of a row of `key` of `part` of each. */
 static double summarise(double *deviation, const experiment *e, const row *r, const char *outer,
                         const char *part, const char *key)
 {
     double values[MOST_SEEDS], mean;
     int64_t count = 0;
-    size_t i;
-    json_t *cell;
-    json_array_foreach(e->cells, i, cell)
-    {
+    for (size_t i = 0; i < json_array_size(e->cells); i++) {
+        const json_t *cell = json_array_get(e->cells, i);
         const json_t *object = json_object_get(cell, outer);
-        if (strcmp(member(cell, "strategy"), r->strategy) != 0 ||
-            strcmp(member(cell, "task"), r->task) != 0 ||
-            strcmp(member(cell, "protocol"), r->protocol) != 0 || count == MOST_SEEDS)
+        if (!same_row(r, cell) || count == MOST_SEEDS)
             continue;
         values[count++] = number(part == NULL ? object : json_object_get(object, part), key);
     }
@@ -52,20 +55,12 @@ static double mean_of(const experiment *e, const row *r, const char *key)
     return summarise(NULL, e, r, "pretrain", NULL, key);
 }
 
-static bool same_row(const row *r, const json_t *cell)
-{
-    return strcmp(member(cell, "strategy"), r->strategy) == 0 &&
-           strcmp(member(cell, "task"), r->task) == 0 &&
-           strcmp(member(cell, "protocol"), r->protocol) == 0;
-}
-
 /* The rows in the order of their first cells. */
 static size_t list_rows(row *rows, const experiment *e)
 {
-    size_t count = 0, i;
-    json_t *cell;
-    json_array_foreach(e->cells, i, cell)
-    {
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(e->cells); i++) {
+        const json_t *cell = json_array_get(e->cells, i);
         size_t k = 0;
         while (k < count && !same_row(&rows[k], cell))
             k++;

@@ -223,7 +223,7 @@ static json_t *leakage_json(const redux_labels *labels, const redux_leakage *lea
                      (json_int_t)leakage->flat, "worst", worst);
 }
 
-static json_t *run_json(const redux_evaluation_run *run)
+static json_t *one_run_json(const redux_evaluation_run *run)
 {
     return json_pack(
         "{s:I, s:o, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "seed", (json_int_t)run->seed,
@@ -262,7 +262,7 @@ static int print_json(const redux_labels *labels, const redux_evaluation *evalua
     for (int64_t i = 0; i < s.runs; i++) {
         redux_evaluation_run run = {.struct_size = sizeof run};
         redux_evaluation_get_run(&run, evaluation, i);
-        json_array_append_new(runs, run_json(&run));
+        json_array_append_new(runs, one_run_json(&run));
     }
     json_t *root = json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
@@ -313,7 +313,7 @@ static int evaluate(program *p, redux_context *context, const redux_labels *labe
     return code;
 }
 
-static int run(program *p, redux_context *context)
+static int work(program *p, redux_context *context)
 {
     redux_safetensors *weights = NULL;
     redux_tensor features = REDUX_TENSOR_INIT;
@@ -331,6 +331,7 @@ static int run(program *p, redux_context *context)
     if (code == EXIT_OK) {
         p->settings.evaluate.features = p->features == NULL ? NULL : &features;
         code = evaluate(p, context, labels);
+        p->settings.evaluate.features = NULL;
     }
     redux_labels_free(labels, context);
     redux_tensor_release(&features);
@@ -377,7 +378,7 @@ int main(int count, char **arguments)
         return code;
     if (new_context(&context, p.threads, p.quiet) != REDUX_OK)
         return data_error();
-    code = p.compare ? compare(&p, context, arguments + optind) : run(&p, context);
+    code = p.compare ? compare(&p, context, arguments + optind) : work(&p, context);
     redux_context_free(context);
     return code;
 }

@@ -482,7 +482,7 @@ START_TEST(comparison)
     ck_assert_int_eq(c.items, redux_labels_rows(labels) / 5);
     ck_assert_int_eq(c.runs_a, 2);
     ck_assert_double_eq_tol(c.a.auc, s.mean.auc, 1e-12); /* both seeds are the same here */
-    ck_assert_double_lt(c.p_values.auc, 0.2); /* 24 slices */
+    ck_assert_double_lt(c.p_values.auc, 0.2);            /* 24 slices */
     ck_assert_double_gt(c.a.auc, c.b.auc);
     ck_assert_redux_ok(
         redux_evaluation_compare(&c, NULL, in_scratch("a.csv"), in_scratch("a.csv"), 1, 200, 0));

@@ -222,6 +222,7 @@ static double cross_entropy(const tuner *t, const int64_t *rows, int64_t count)
             most = fmax(most, (double)logits[i * classes + c]);
         for (int64_t c = 0; c < classes; c++)
             sum += exp((double)logits[i * classes + c] - most);
+        /* cppcheck-suppress invalidFunctionArg ; the greatest term is 1 */
         loss += weight * (log(sum) + most - (double)logits[i * classes + label]);
         for (int64_t c = 0; c < classes; c++)
             d[i * classes + c] =

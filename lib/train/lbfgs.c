@@ -46,7 +46,7 @@ static double largest(const double *a, int64_t n)
 /* The two-loop recursion: -H gradient. */
 static void find_direction(minimiser *m)
 {
-    double alpha[PAIRS];
+    double alpha[PAIRS] = {0};
     double *d = m->direction;
     for (int64_t i = 0; i < m->n; i++)
         d[i] = -m->gradient[i];
@@ -205,9 +205,10 @@ static redux_status minimise(minimiser *m, rdx_lbfgs *search)
 redux_status rdx_lbfgs_minimise(rdx_lbfgs *search, redux_context *context, double *x, int64_t n,
                                 rdx_objective_fn objective, void *user)
 {
-    minimiser m = {.objective = objective, .user = user, .n = n, .x = x};
+    minimiser m = {.objective = objective, .user = user, .n = n};
     void *block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)n * (4 + 2 * PAIRS), sizeof(double)));
+    m.x = x;
     m.gradient = block;
     m.direction = m.gradient + n;
     m.trial = m.direction + n;

@@ -101,14 +101,11 @@ static redux_status deal_groups(uint8_t *part_of, redux_context *context,
                                 const double *shares, int64_t parts, uint64_t seed)
 {
     const uint64_t groups = (uint64_t)labels->group_count, classes = (uint64_t)labels->class_count;
-    dealer d = {.labels = labels,
-                .classes = labels->class_count,
-                .parts = parts,
-                .shares = shares,
-                .part_of = part_of};
+    dealer d = {.labels = labels, .classes = labels->class_count, .parts = parts, .shares = shares};
     void *numbers, *order = NULL;
     const uint64_t p = (uint64_t)parts;
     RDX_TRY(rdx_alloc_zero(context, &numbers, (groups + p + 1) * classes + p, sizeof(int64_t)));
+    d.part_of = part_of;
     d.counts = numbers;
     d.totals = d.counts + groups * classes;
     d.got = d.totals + classes;
