@@ -193,6 +193,67 @@ START_TEST(rows_of_one_volume)
 }
 END_TEST
 
+/* A NIfTI volume whose rows run to anterior and columns to the right: its axial slices are turned
+ * by half a circle from the stored ones. */
+static void write_nifti(const char *path)
+{
+    enum { HEADER = 352, SLICES = 3 };
+    static unsigned char file[HEADER + SLICES * SIDE * SIDE * 2];
+    const int32_t header_size = 348;
+    const int16_t dim[] = {3, SIDE, SIDE, SLICES, 1, 1, 1, 1}, type[] = {4, 16}, code = 1;
+    const float spacing[] = {1, 1, 1, 1}, offset = HEADER, slope = 1;
+    const float rows[3][4] = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}};
+    memcpy(file, &header_size, 4);
+    memcpy(file + 40, dim, sizeof dim);
+    memcpy(file + 70, type, sizeof type);
+    memcpy(file + 76, spacing, sizeof spacing);
+    memcpy(file + 108, &offset, 4);
+    memcpy(file + 112, &slope, 4);
+    memcpy(file + 254, &code, 2);
+    memcpy(file + 280, rows, sizeof rows);
+    memcpy(file + 344, "n+1", 4);
+    for (int64_t k = 0; k < SLICES; k++) {
+        static int16_t pixels[SIDE * SIDE];
+        fill_slice(pixels, 7, k);
+        memcpy(file + HEADER + (size_t)k * sizeof pixels, pixels, sizeof pixels);
+    }
+    write_bytes(path, file, sizeof file);
+}
+
+START_TEST(axial_whatever_the_orientation)
+{
+    const char *path = in_scratch("turned.nii");
+    const redux_input_options input = input_of();
+    redux_network *network = network_of(NULL, 1, 5);
+    redux_tensor rows[2], slices[2];
+    write_nifti(path);
+    for (int i = 0; i < 2; i++) {
+        redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+        redux_dataset *turned;
+        redux_volume *volume;
+        options.orientation = i == 0 ? REDUX_ORIENTATION_AXIAL : REDUX_ORIENTATION_STORED;
+        ck_assert_redux_ok(open_path(&turned, path, &options));
+        ck_assert_int_eq(redux_dataset_slices(turned), 3);
+        ck_assert_redux_ok(redux_volume_open(&volume, NULL, turned, 0));
+        ck_assert_redux_ok(redux_volume_slice(&slices[i], NULL, volume, 1));
+        rows[i] = rows_of(3, network);
+        ck_assert_redux_ok(redux_embed(&rows[i], NULL, network, turned, NULL, &input, 0));
+        redux_volume_free(volume, NULL);
+        redux_dataset_free(turned);
+    }
+    const int16_t *axial = slices[0].data, *stored = slices[1].data;
+    ck_assert_int_eq(axial[0],
+                     stored[(SIDE - 1) * slices[1].strides[0] + (SIDE - 1) * slices[1].strides[1]]);
+    ck_assert_int_ne(axial[0], stored[0]);
+    assert_same(&rows[1], &rows[0], "stored");
+    for (int i = 0; i < 2; i++) {
+        redux_tensor_release(&slices[i]);
+        redux_tensor_release(&rows[i]);
+    }
+    redux_network_free(network, NULL);
+}
+END_TEST
+
 START_TEST(wanted_slices)
 {
     const redux_input_options input = input_of();
@@ -461,6 +522,7 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, rows_are_of_their_slices);
     tcase_add_test(tests, rows_of_one_volume);
+    tcase_add_test(tests, axial_whatever_the_orientation);
     tcase_add_test(tests, wanted_slices);
     tcase_add_test(tests, unreadable_volume);
     tcase_add_test(tests, progress_and_cancelling);

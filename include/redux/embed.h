@@ -29,7 +29,8 @@ REDUX_API redux_status redux_encoder_load(redux_network **out, redux_input_optio
  *  dataset] bytes, those not 0 are embedded; NULL: all. out: [wanted slices, features] float32,
  *  C-contiguous, in dataset order. input: NULL for the defaults; a network of 3 channels gets the
  *  same grey in each. `batch` images at a time (0: 64), for which the network is planned anew; as
- *  many volumes as there are threads (at most 8) are open at a time.
+ *  many volumes as there are threads (at most 8) are open at a time. Slices are axial ones also
+ *  where the dataset is in stored orientation, if both number them alike.
  *
  *  Batches do not go beyond a volume: its rows are a function of the volume, what is wanted of it,
  *  the network, input and batch alone, to the bit and whatever the threads. Another batch may

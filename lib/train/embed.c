@@ -197,7 +197,8 @@ static redux_status fill_image(const work *w, rdx_viewer *viewer, float *image, 
     redux_tensor stored;
     rdx_slice slice;
     RDX_TRY(redux_dataset_volume_info(&info, w->dataset, t->volume));
-    RDX_TRY(redux_volume_slice(&stored, w->context, w->volume, t->slice));
+    RDX_TRY(redux_volume_slice_oriented(&stored, w->context, w->volume, t->slice,
+                                        REDUX_ORIENTATION_AXIAL));
     redux_status status =
         rdx_slice_of(&slice, &stored, info.slope, info.intercept, info.kind == REDUX_VOLUME_NIFTI);
     if (status == REDUX_OK)
