@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The loader of batches: every view is the one that redux_views_apply gives, in an order that a
  * plain model predicts; whatever the threads, the memory and the batch it begins at. */
+#include <math.h>
 #include <pthread.h>
 #include "test_io.h"
 #include "train/loader.h"
@@ -417,6 +418,77 @@ START_TEST(too_large_a_volume)
 }
 END_TEST
 
+/* ---- pictures: one folder is one volume, of any sizes, and need not fit ---- */
+
+#define PICTURES 40
+
+/* Picture i is a square of 8 + i pixels, all of the same grey. */
+static void write_pictures(const char *path)
+{
+    static uint8_t pixels[64 * 64];
+    mkdir(path, 0777);
+    for (int i = 0; i < PICTURES; i++) {
+        const int64_t shape[] = {8 + i, 8 + i};
+        redux_tensor picture;
+        memset(pixels, 5 + 6 * i, sizeof pixels);
+        ck_assert_redux_ok(redux_tensor_borrow(&picture, pixels, REDUX_UINT8, 2, shape, NULL));
+        ck_assert_redux_ok(redux_picture_write_png(text("%s/%02d.png", path, i), NULL, &picture));
+    }
+}
+
+/* The picture that a view without random numbers shows. */
+static int picture_shown(const redux_tensor *view, int64_t index)
+{
+    const double grey = (double)((const float *)view->data)[index * view->strides[0]];
+    return (int)lrint(((grey * 0.25 + 0.5) * 255 - 5) / 6);
+}
+
+static void check_pictures(uint64_t memory, int lost)
+{
+    rdx_loader_options options = options_of("none", 3, memory);
+    redux_context *context = context_of(2);
+    redux_dataset *pictures;
+    rdx_loader *loader;
+    ck_assert_redux_ok(open_path(&pictures, in_scratch("pictures"), NULL));
+    options.dataset = pictures;
+    options.views.input.window.kind = REDUX_WINDOW_FULL;
+    options.skip_errors = lost >= 0;
+    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+    ck_assert_int_eq(rdx_loader_is_resident(loader), memory == 0);
+    ck_assert_int_eq(rdx_loader_slices(loader), PICTURES - (lost >= 0));
+    ck_assert_int_eq(rdx_loader_skipped(loader), lost >= 0);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        bool seen[PICTURES] = {false};
+        for (int64_t b = 0; b < rdx_loader_batches(loader); b++) {
+            const redux_tensor *views;
+            ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+            for (int64_t i = 0; i < 3; i++) {
+                const int shown = picture_shown(&views[0], i);
+                ck_assert(shown >= 0 && shown < PICTURES && shown != lost && !seen[shown]);
+                seen[shown] = true;
+            }
+        }
+    }
+    rdx_loader_free(loader, context);
+    redux_dataset_free(pictures);
+    redux_context_free(context);
+}
+
+START_TEST(pictures)
+{
+    const char *path = in_scratch("pictures");
+    size_t size;
+    write_pictures(path);
+    check_pictures(0, -1);
+    check_pictures(16000, -1); /* all of them take 35,580 bytes */
+    unsigned char *bytes = read_bytes(text("%s/17.png", path), &size);
+    write_bytes(text("%s/17.png", path), bytes, size / 2); /* cut short: its header stands */
+    check_pictures(0, 17);
+    check_pictures(16000, 17);
+    free(bytes);
+}
+END_TEST
+
 /* ---- failing ---- */
 
 /* Damages the last byte of the data of a compressed volume. */
@@ -631,6 +703,7 @@ int main(void)
     tcase_add_test(tests, kept_slices);
     tcase_add_test(tests, stays_within_memory);
     tcase_add_test(tests, too_large_a_volume);
+    tcase_add_test(tests, pictures);
     tcase_add_test(tests, unreadable_volume);
     tcase_add_test(tests, window_that_does_not_fit);
     tcase_add_test(tests, cancelling);
