@@ -67,6 +67,19 @@ killed() { # killed at some moment, then finished: the same
 for moment in 0.3 0.6 1.1; do
     check "killed after $moment s, and finished" killed $moment
 done
+interrupted_experiment() { # Ctrl-C: told, and what is finished by then stays
+    rm -rf "$work/k"
+    "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>"$work/err" &
+    local pid=$!
+    sleep 0.7
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 130 ] && grep -q interrupted "$work/err" && [ ! -e "$work/k/table.csv" ] &&
+        "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>"$work/err" &&
+        grep -q "done before" "$work/err" &&
+        without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
+}
+check "redux-experiment: Ctrl-C" interrupted_experiment
 check "--validation" exits 0 "" "$experiment" "$tiny" --data "$ct" --out "$work/e" --validation
 check "... says so" grep -q "(validation, %" "$work/out"
 

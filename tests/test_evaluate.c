@@ -361,6 +361,20 @@ START_TEST(finetuning_learns)
 }
 END_TEST
 
+START_TEST(divergence_is_told)
+{
+    redux_network_options network;
+    redux_input_options input;
+    redux_evaluate_options options = small_network(&network, &input, REDUX_PROTOCOL_FINETUNE);
+    redux_evaluation *e = NULL;
+    redux_labels *labels = make_labels(true);
+    options.rate = 1e30;
+    ck_assert_redux(REDUX_E_NOT_FINITE, redux_evaluate(&e, NULL, labels, &options));
+    ck_assert_ptr_null(e);
+    redux_labels_free(labels, NULL);
+}
+END_TEST
+
 /* A network in a file, as pre-training writes it. */
 static redux_safetensors *make_weights(const redux_network_options *options, uint64_t seed)
 {
@@ -574,6 +588,7 @@ int main(void)
     tcase_add_test(cases, folds_and_seeds);
     tcase_add_loop_test(cases, threads_do_not_matter, 0, 3);
     tcase_add_test(cases, finetuning_learns);
+    tcase_add_test(cases, divergence_is_told);
     tcase_add_loop_test(cases, none_is_random_weights, 0, 3);
     tcase_add_test(cases, frozen_stays_frozen);
     tcase_add_test(cases, comparison);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <redux/layers.h>
 #include <redux/optimiser.h>
 #include "evaluate.h"
 
@@ -19,8 +20,8 @@ typedef struct tuner {
     redux_optimiser *head, *body; /* of the classifier, of all else */
     const redux_parameter **parameters;
     float *best; /* values of all parameters at the best epoch */
-    redux_tensor batch, logits, d_logits;
-    double *weights;                  /* of classes in the loss */
+    redux_tensor batch, batch_labels, logits, d_logits;
+    redux_tensor weights;             /* of classes in the loss */
     int64_t *order, *chosen, *others; /* [rows]: of training; of validation; of test */
     int64_t train, validation, test;
     int64_t epoch, first; /* of the batch at work, within order */
@@ -205,42 +206,24 @@ static redux_status make_view(int64_t index, void *user)
                              images->intercept[row], images->is_volume[row], &t->views, &key, 0);
 }
 
-/* Weighted cross-entropy, divided by the sum of weights as PyTorch does. */
-static double cross_entropy(const tuner *t, const int64_t *rows, int64_t count)
+/* The loss of the batch at work, and its derivative by the logits. */
+static redux_status batch_loss(double *loss, tuner *t, redux_tensor *d_logits, int64_t count)
 {
-    const int64_t classes = t->labels->class_count;
-    const float *logits = t->logits.data;
-    float *d = t->d_logits.data;
-    double loss = 0, total = 0;
+    redux_tensor logits = t->logits, labels = t->batch_labels;
+    logits.shape[0] = labels.shape[0] = d_logits->shape[0] = count;
     for (int64_t i = 0; i < count; i++)
-        total += t->weights[t->labels->rows[rows[i]].label];
-    for (int64_t i = 0; i < count; i++) {
-        const int32_t label = t->labels->rows[rows[i]].label;
-        const double weight = t->weights[label] / total;
-        double most = (double)logits[i * classes], sum = 0;
-        for (int64_t c = 1; c < classes; c++)
-            most = fmax(most, (double)logits[i * classes + c]);
-        for (int64_t c = 0; c < classes; c++)
-            sum += exp((double)logits[i * classes + c] - most);
-        /* cppcheck-suppress invalidFunctionArg ; the greatest term is 1 */
-        loss += weight * (log(sum) + most - (double)logits[i * classes + label]);
-        for (int64_t c = 0; c < classes; c++)
-            d[i * classes + c] =
-                (float)(weight *
-                        (exp((double)logits[i * classes + c] - most) / sum - (c == label)));
-    }
-    return loss;
+        ((int32_t *)labels.data)[i] = t->labels->rows[t->order[t->first + i]].label;
+    return redux_cross_entropy(loss, d_logits, t->context, &logits, &labels, &t->weights);
 }
 
 static redux_status train_batch(tuner *t, int64_t count, bool frozen)
 {
     redux_tensor d_logits = t->d_logits;
-    double norm;
-    d_logits.shape[0] = count;
+    double norm, loss;
     RDX_TRY(rdx_parallel(t->context, count, make_view, t));
     redux_network_zero_gradients(t->network);
     RDX_TRY(forward(t, count, REDUX_MODE_TRAIN));
-    const double loss = cross_entropy(t, t->order + t->first, count);
+    RDX_TRY(batch_loss(&loss, t, &d_logits, count));
     if (!isfinite(loss))
         return rdx_fail(REDUX_E_NOT_FINITE, "fine-tuning: the loss is %g in epoch %lld", loss,
                         (long long)t->epoch + 1);
@@ -378,17 +361,16 @@ static redux_status weigh_classes(tuner *t)
 {
     const int64_t classes = t->labels->class_count;
     int64_t present = 0;
-    void *block;
-    RDX_TRY(rdx_alloc_zero(t->context, &block, (uint64_t)classes, sizeof(double)));
-    t->weights = block;
+    RDX_TRY(redux_tensor_new(&t->weights, t->context, REDUX_FLOAT32, 1, &classes));
+    float *weights = t->weights.data;
     for (int64_t i = 0; i < t->train; i++)
-        t->weights[t->labels->rows[t->order[i]].label]++;
+        weights[t->labels->rows[t->order[i]].label]++;
     for (int64_t c = 0; c < classes; c++)
-        present += t->weights[c] > 0;
+        present += weights[c] > 0;
     for (int64_t c = 0; c < classes; c++)
-        t->weights[c] = !t->options->balanced || t->weights[c] == 0
-                            ? 1
-                            : (double)t->train / ((double)present * t->weights[c]);
+        weights[c] = !t->options->balanced || weights[c] == 0
+                         ? 1
+                         : (float)((double)t->train / ((double)present * (double)weights[c]));
     return REDUX_OK;
 }
 
@@ -409,6 +391,7 @@ static redux_status open_tuner(tuner *t, const rdx_run *run)
     RDX_TRY(weigh_classes(t));
     RDX_TRY(choose_views(t));
     RDX_TRY(redux_tensor_new(&t->batch, t->context, REDUX_FLOAT32, 4, images));
+    RDX_TRY(redux_tensor_new(&t->batch_labels, t->context, REDUX_INT32, 1, &batch));
     RDX_TRY(redux_tensor_new(&t->logits, t->context, REDUX_FLOAT32, 2, logits));
     RDX_TRY(redux_tensor_new(&t->d_logits, t->context, REDUX_FLOAT32, 2, logits));
     RDX_TRY(rdx_evaluation_network(&t->network, t->context, t->options, (int32_t)classes, t->seed));
@@ -422,11 +405,12 @@ static void close_tuner(tuner *t)
     redux_optimiser_free(t->body, t->context);
     redux_network_free(t->network, t->context);
     redux_tensor_release(&t->batch);
+    redux_tensor_release(&t->batch_labels);
+    redux_tensor_release(&t->weights);
     redux_tensor_release(&t->logits);
     redux_tensor_release(&t->d_logits);
     rdx_free(t->context, t->parameters);
     rdx_free(t->context, t->best);
-    rdx_free(t->context, t->weights);
     rdx_free(t->context, t->order);
 }
 
@@ -440,6 +424,8 @@ redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_
                .options = options,
                .seed = run->seed,
                .batch = none,
+               .batch_labels = none,
+               .weights = none,
                .logits = none,
                .d_logits = none};
     void *scratch;
