@@ -121,8 +121,9 @@ REDUX_API const char *redux_protocol_name(redux_protocol protocol);
  *  is 0.
  *
  *  Slices are windowed and resized as `input` says; grey. Probes embed each labelled slice once
- *  with running batch-norm statistics. linear: C is the one with the best figure on validation, the
- *  strongest regularisation of equals; knn: k likewise, the smallest of equals. finetune: a linear
+ *  with running batch-norm statistics. linear: C is the one with the best figure on validation, of
+ *  equals the one with the best accuracy (or AUC, where the accuracy chooses), then the strongest
+ *  regularisation; knn: k likewise, at last the smallest. finetune: a linear
  *  classifier on the encoder, softmax cross-entropy, Adam (weight decay not on norms and biases);
  *  with weights, for the first `frozen_epochs` the encoder is frozen, batch-norm statistics
  *  included; the epoch with the best figure on validation is the one tested (of equal ones the one

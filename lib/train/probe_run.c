@@ -24,7 +24,7 @@ typedef struct probe {
     const redux_labels *labels;
     const redux_evaluate_options *options;
     part train, validation, test, both; /* both: of training and validation */
-    double best;
+    double best, best_other;            /* figures on validation */
 } probe;
 
 static redux_status gather(part *p, const probe *b, const redux_tensor *features, redux_split first,
@@ -62,16 +62,21 @@ static void release(part *p, redux_context *context)
     rdx_free(context, p->rows);
 }
 
-/* Whether the predictions of validation rows are better than any before. */
+/* Whether the predictions of validation rows are better than any before. Where classes are told
+ * apart without fault the AUC is 1 for many settings: then the other figure decides. */
 static redux_status is_better(bool *better, probe *b, double *probabilities)
 {
     redux_scores scores = REDUX_SCORES_INIT;
     RDX_TRY(rdx_score_rows(&scores, b->context, b->labels, b->validation.rows, b->validation.count,
                            probabilities, b->options->positive));
     const double figure = rdx_choice_figure(&scores, b->options);
-    *better = isnan(b->best) || figure > b->best;
-    if (*better)
+    const double other =
+        b->options->choose_by == REDUX_FIGURE_ACCURACY ? scores.auc : scores.accuracy;
+    *better = isnan(b->best) || figure > b->best || (figure == b->best && other > b->best_other);
+    if (*better) {
         b->best = figure;
+        b->best_other = other;
+    }
     return REDUX_OK;
 }
 
@@ -214,7 +219,7 @@ redux_status rdx_probe_run(rdx_run *run, redux_context *context, const redux_lab
                            const redux_tensor *features, const redux_evaluate_options *options)
 {
     const part none = {NULL, 0, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
-    probe b = {run, context, labels, options, none, none, none, none, (double)NAN};
+    probe b = {run, context, labels, options, none, none, none, none, (double)NAN, (double)NAN};
     const redux_status status = run_probe(&b, features);
     release(&b.train, context);
     release(&b.validation, context);
