@@ -135,6 +135,28 @@ START_TEST(neighbours_are_numpys)
 }
 END_TEST
 
+/* Of equal neighbours the first one counts. */
+START_TEST(equal_neighbours)
+{
+    const int64_t shape[] = {3, 2}, one[] = {1, 2};
+    float rows[] = {0, 1, 2, 0, 1, 0}, query[] = {3, 0};
+    int32_t classes[] = {0, 1, 0};
+    double votes[2];
+    redux_knn_options options = REDUX_KNN_OPTIONS_INIT;
+    redux_tensor x, y, q, p;
+    ck_assert_redux_ok(redux_tensor_borrow(&x, rows, REDUX_FLOAT32, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&y, classes, REDUX_INT32, 1, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&q, query, REDUX_FLOAT32, 2, one, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&p, votes, REDUX_FLOAT64, 2, one, NULL));
+    options.neighbours = 1;
+    ck_assert_redux_ok(redux_knn_predict(&p, NULL, &x, &y, 2, &q, &options));
+    ck_assert_double_eq(votes[1], 1);
+    options.neighbours = 2;
+    ck_assert_redux_ok(redux_knn_predict(&p, NULL, &x, &y, 2, &q, &options));
+    ck_assert_double_eq(votes[1], 0.5);
+}
+END_TEST
+
 /* Many rows, so that there are several tiles: 1 and 3 threads. */
 START_TEST(threads_do_not_matter)
 {
@@ -223,6 +245,7 @@ int main(void)
     tcase_add_loop_test(cases, logistic_is_sklearns, 0, 2);
     tcase_add_test(cases, logistic_starts);
     tcase_add_test(cases, neighbours_are_numpys);
+    tcase_add_test(cases, equal_neighbours);
     tcase_add_test(cases, threads_do_not_matter);
     tcase_add_test(cases, what_is_wrong);
     suite_add_tcase(suite, cases);
