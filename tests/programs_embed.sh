@@ -76,9 +76,9 @@ check "embed --manifest alone" exits 0 "" "$embed" --weights "$weights" --manife
 check "... the same bytes" cmp -s "$work/k.npy" "$work/k2.npy"
 
 # ---- what goes wrong ----
-mkdir "$work/bad"
-cp "$ct/STS_002_CT.nii.gz" "$work/bad/a.nii.gz"
-head -c 200000 "$ct/STS_008_CT.nii.gz" >"$work/bad/b.nii.gz"
+mkdir "$work/embed-bad"
+cp "$ct/STS_002_CT.nii.gz" "$work/embed-bad/a.nii.gz"
+head -c 200000 "$ct/STS_008_CT.nii.gz" >"$work/embed-bad/b.nii.gz"
 rm -f "$work/x.npy"
 check "embed: no weights there" exits 1 "nowhere" "$embed" --weights "$work/nowhere" \
     --out "$work/x.npy" "$scan"
@@ -86,10 +86,10 @@ head -c 100000 "$weights" >"$work/short.safetensors"
 check "embed: weights cut short" exits 1 "short.safetensors" "$embed" --weights \
     "$work/short.safetensors" --out "$work/x.npy" "$scan"
 check "embed: a volume cut short" exits 1 "b.nii.gz" "$embed" --weights "$weights" \
-    --out "$work/x.npy" "$work/bad"
+    --out "$work/x.npy" "$work/embed-bad"
 check "nothing was written" test ! -e "$work/x.npy"
 check "embed --on-error skip" exits 0 "could not be read" "$embed" --on-error skip --weights \
-    "$weights" --out "$work/x.npy" "$work/bad"
+    "$weights" --out "$work/x.npy" "$work/embed-bad"
 check "embed: nowhere to write" exits 1 "no-such" "$embed" --weights "$weights" --out \
     "$work/no-such/x.npy" "$scan"
 
@@ -121,7 +121,7 @@ check "--encoder with semdedup" as_embedded --strategy semdedup --threshold 0.97
         --window lung --encoder "$weights" $pair
     check "... another result" sh -c "! cmp -s '$work/out' '$work/default.csv'"
     check "--encoder --on-error skip" exits 0 "b.nii.gz" "$reduce" --strategy cosine --on-error \
-        skip --encoder "$weights" "$work/bad"
+        skip --encoder "$weights" "$work/embed-bad"
 }
 
 # The JSON tells which encoder it was: its architecture and the CRC-32 of its file, as gzip has it.

@@ -61,7 +61,8 @@ valid_json() { # as far as that can be told without other tools: balanced, and h
 }
 
 # ---- usage ----
-for program in redux-reduce redux-hash redux-compare redux-demo redux-bench; do
+for program in redux-reduce redux-hash redux-compare redux-pretrain redux-embed redux-evaluate \
+    redux-experiment redux-demo redux-bench; do
     check "$program --help" exits 0 "" "$BIN/$program" --help
     check "$program --help says usage" grep -q "^Usage: $program" "$work/out"
     check "$program --version" exits 0 "" "$BIN/$program" --version

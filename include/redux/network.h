@@ -90,8 +90,8 @@ REDUX_API void redux_network_free(redux_network *network, redux_context *context
 REDUX_API redux_network_options redux_network_get_options(const redux_network *network);
 /** Length of the feature vector: 512 or 2048, times width. Since 0.1. */
 REDUX_API int64_t redux_network_features(const redux_network *network);
-/** Parameters and buffers, in torchvision's order, then `projection.*`, then `fc.*`. NULL out of
- *  range. They belong to the network; values may be written. Since 0.1. */
+/** Parameters and buffers, in torchvision's order, then those of the projection, then of fc. NULL
+ * out of range. They belong to the network; values may be written. Since 0.1. */
 REDUX_API int64_t redux_network_parameters(const redux_network *network);
 REDUX_API const redux_parameter *redux_network_parameter(const redux_network *network,
                                                          int64_t index);
@@ -129,7 +129,7 @@ REDUX_API void redux_network_freeze(redux_network *network, int frozen);
 REDUX_API redux_status redux_network_options_of(redux_network_options *out,
                                                 const redux_safetensors *file);
 
-/** Copies weights by name. The encoder must be whole; `projection.*` and `fc.*` are taken where
+/** Copies weights by name. The encoder must be whole; The projection's and fc's are taken where
  *  both sides have them in the same shape. A 3-channel stem goes into a 1-channel one by summing
  *  over the channels (the same answer for grey pictures), a 1-channel one into a 3-channel one
  *  divided by 3. All or nothing. Errors: REDUX_E_FORMAT (a tensor is missing or has another shape:
