@@ -10,7 +10,7 @@
 
 #define GOLDEN "tests/golden/data/simclr.npz"
 
-enum { BATCH = 8, SIDE = 48, STEPS = 10, PROJECTION = 128 };
+enum { BATCH = 4, SIDE = 48, STEPS = 10, PROJECTION = 128 };
 
 /* As the golden script makes them. */
 static double uniform(uint32_t seed, int64_t index)
@@ -56,14 +56,14 @@ static void initialise(redux_network *network)
     }
 }
 
-static redux_tensor new_images(void)
+static redux_tensor new_images(uint32_t seed)
 {
     const int64_t shape[] = {2 * (int64_t)BATCH, SIDE, SIDE, 1}, half = BATCH * SIDE * SIDE;
     redux_tensor images;
     ck_assert_redux_ok(redux_tensor_new(&images, NULL, REDUX_FLOAT32, 4, shape));
     float *x = images.data;
     for (int64_t i = 0; i < 2 * half; i++)
-        x[i] = (float)(uniform(12345, i) * 2 - 1);
+        x[i] = (float)(uniform(seed, i) * 2 - 1);
     for (int64_t i = 0; i < half; i++)
         x[half + i] = 0.5f * x[half + i] + 0.5f * x[i];
     return images;
@@ -177,7 +177,8 @@ static void run(redux_arch which, const tolerances *tolerance)
     double loss, worst = 0;
     options.arch = which;
     options.projection = PROJECTION;
-    redux_tensor images = new_images(), losses = golden(arch, "loss"), views[2];
+    redux_tensor seed = golden(arch, "seed"), losses = golden(arch, "loss"), views[2];
+    redux_tensor images = new_images((uint32_t) * (const int64_t *)seed.data);
     for (int v = 0; v < 2; v++)
         ck_assert_redux_ok(redux_tensor_slice(&views[v], &images, 0, v * (int64_t)BATCH, BATCH, 1));
     ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
@@ -201,7 +202,7 @@ static void run(redux_arch which, const tolerances *tolerance)
         worst = fmax(worst, fabs(loss - at(&losses, i)) / at(&losses, i));
         ck_assert_double_le(worst, tolerance->loss);
         ck_assert_redux_ok(redux_optimiser_step(NULL, NULL, optimiser,
-                                                redux_schedule_cosine(i, STEPS, 2, 0.002, 0)));
+                                                redux_schedule_cosine(i, STEPS, 2, 0.0005, 0)));
     }
     told(arch, "loss", worst);
     check_digests(arch, "after", network, tolerance->after);
@@ -212,22 +213,24 @@ static void run(redux_arch which, const tolerances *tolerance)
     for (int v = 0; v < 2; v++)
         redux_tensor_release(&views[v]);
     redux_tensor_release(&images);
+    redux_tensor_release(&seed);
     redux_tensor_release(&losses);
 }
 
-/* PyTorch in single precision is as far from its own double: up to 3e-6 forward, 8e-7 gradients,
- * 1e-6 losses, 6e-6 running statistics (simclr.py --report). */
+/* The images were chosen so that no ReLU of the first step lies near 0 (tests/golden/simclr.py), so
+ * its gradient is as near as rounding allows. Later steps cannot be chosen: where one unit switches
+ * in single precision, gradients differ by some 1e-3 of their length. */
 START_TEST(ten_steps_of_resnet18)
 {
-    const tolerances tolerance = {2e-5, 2e-5, 2e-5, 2e-5, 1e-4};
+    const tolerances tolerance = {1e-5, 1e-5, 2e-3, 2e-4, 1e-3};
     run(REDUX_RESNET18, &tolerance);
 }
 END_TEST
 
-/* 50 layers multiply round-off; PyTorch's own: 4e-4 gradients, 5e-4 losses, 8e-4 running. */
+/* Three times as many units: one switches in the first step with some of OpenBLAS's kernels. */
 START_TEST(ten_steps_of_resnet50)
 {
-    const tolerances tolerance = {2e-5, 4e-3, 5e-3, 5e-4, 8e-3};
+    const tolerances tolerance = {1e-5, 5e-3, 5e-3, 5e-4, 2e-3};
     run(REDUX_RESNET50, &tolerance);
 }
 END_TEST

@@ -7,10 +7,15 @@ that tests/test_simclr.c repeats, so that no weights need be stored.
 simclr.py OUT          writes OUT/simclr.npz
 simclr.py --report     also runs float32 PyTorch and prints how far it is from double precision
 
-simclr.npz, for each ARCH (resnet18, resnet50), 8 slices, 2 views of 32 x 32; parameters in
+A gradient jumps where a ReLU's input passes 0, or where two pixels change places in a maximum; with a
+million of them in a forward, some lie within float32's rounding of that. So the images are those, of
+SEEDS, for which the nearest one is the farthest away.
+
+simclr.npz, for each ARCH (resnet18, resnet50), 4 slices, 2 views of 48 x 48; parameters in
 torchvision's order, fc being the projection head:
-  ARCH/features   [16, 8]   the first pooled features of the first forward (training mode)
-  ARCH/projected  [16, 128]
+  ARCH/seed       [1]       of the images, see below
+  ARCH/features   [8, 8]    the first pooled features of the first forward (training mode)
+  ARCH/projected  [8, 128] 
   ARCH/loss       [10]      of ten steps
   ARCH/gradient   [P, 5]    of the first step: norm, first four elements
   ARCH/after      [P, 5]    parameters after ten steps: the same
@@ -26,7 +31,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-BATCH, SIZE, STEPS, WARM_UP, RATE = 8, 48, 10, 2, 0.002
+BATCH, SIZE, STEPS, WARM_UP, RATE, SEEDS = 4, 48, 10, 2, 0.0005, 150
 
 
 def uniform(seed, count):
@@ -85,11 +90,45 @@ def build(arch, dtype):
     return net.to(dtype).train()
 
 
-def run(arch, dtype):
-    net, out = build(arch, dtype), {}
-    images = uniform(12345, 2 * BATCH * SIZE * SIZE).reshape(2 * BATCH, 1, SIZE, SIZE)
+def make_images(seed, dtype):
+    images = uniform(seed, 2 * BATCH * SIZE * SIZE).reshape(2 * BATCH, 1, SIZE, SIZE)
     images = torch.tensor((images * 2 - 1).astype(np.float32)).to(dtype)
     images[BATCH:] = 0.5 * images[BATCH:] + 0.5 * images[:BATCH]
+    return images
+
+
+def margin(net, images):
+    """How near any ReLU is to 0, and any maximum above 0 to the next value in its window."""
+    nearest = []
+
+    def relu(module, inputs):
+        nearest.append(inputs[0].abs().min().item())
+
+    def pool(module, inputs):
+        x = inputs[0]
+        windows = F.unfold(x.reshape(-1, 1, *x.shape[2:]), 3, padding=1, stride=2)
+        two = windows.topk(2, dim=1).values
+        gap = (two[:, 0] - two[:, 1])[two[:, 0] > 0]
+        nearest.append(gap[gap > 0].min().item())
+
+    hooks = [m.register_forward_pre_hook(relu) for m in net.modules()
+             if isinstance(m, torch.nn.ReLU)]
+    hooks.append(net.maxpool.register_forward_pre_hook(pool))
+    with torch.no_grad():
+        net(images)
+    for hook in hooks:
+        hook.remove()
+    return min(nearest)
+
+
+def best_seed(arch):
+    net = build(arch, torch.float64)
+    return max(range(SEEDS), key=lambda s: margin(net, make_images(s, torch.float64)))
+
+
+def run(arch, dtype, seed):
+    net, out = build(arch, dtype), {"seed": np.array([seed], dtype=np.int64)}
+    images = make_images(seed, dtype)
     features = []
     net.avgpool.register_forward_hook(lambda m, i, o: features.append(o.flatten(1)))
     decay = [p for p in net.parameters() if p.dim() > 1]
@@ -118,9 +157,11 @@ def run(arch, dtype):
 
 def report(arch, exact, single):
     for key, want in exact.items():
+        if key == "seed":
+            continue
         have = single[key].astype(np.float64)
         if want.ndim == 2 and want.shape[1] == 5:
-            error = np.abs(have[:, 0] / want[:, 0] - 1).max()
+            error = (np.abs(have - want) / want[:, :1]).max()
         else:
             error = np.abs(have - want).max() / np.abs(want).max()
         print(f"{arch} {key}: float32 PyTorch differs by {error:.1e} relative")
@@ -129,11 +170,14 @@ def report(arch, exact, single):
 def main():
     out = {}
     for arch in ("resnet18", "resnet50"):
-        exact = run(arch, torch.float64)
+        seed = best_seed(arch)
+        exact = run(arch, torch.float64, seed)
         if sys.argv[1] == "--report":
-            report(arch, exact, run(arch, torch.float32))
+            print(f"{arch}: seed {seed}, margin",
+                  margin(build(arch, torch.float64), make_images(seed, torch.float64)))
+            report(arch, exact, run(arch, torch.float32, seed))
         for key, value in exact.items():
-            out[f"{arch}/{key}"] = value if key == "loss" else value.astype(np.float32)
+            out[f"{arch}/{key}"] = value if key in ("loss", "seed") else value.astype(np.float32)
     if sys.argv[1] != "--report":
         np.savez_compressed(Path(sys.argv[1]) / "simclr.npz", **out)
 
