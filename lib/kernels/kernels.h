@@ -58,6 +58,17 @@ typedef struct rdx_kernels {
                                int64_t cells, const int64_t *table, int32_t bits);
     void (*histogram_bins_f32)(uint8_t *out, const float *in, int64_t count, const double *edges,
                                double scale, int32_t bins);
+    /* norm_template.h */
+    void (*norm_moments)(float *mean, float *squares, const float *in, int64_t rows, int64_t c);
+    void (*norm_apply)(float *out, const float *in, const float *residual, const float *scale,
+                       const float *shift, int64_t rows, int64_t c, int relu);
+    void (*norm_sums)(float *sums, float *products, const float *d, const float *activated,
+                      const float *in, const float *mean, const float *inverse, int64_t rows,
+                      int64_t c);
+    void (*norm_derive)(float *d_in, float *d_residual, const float *d, const float *activated,
+                        const float *in, const float *mean, const float *inverse,
+                        const float *weight, const float *mean_g, const float *mean_gx,
+                        int64_t rows, int64_t c);
     /* resize_template.h */
     void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t in_width, int16_t *line,
                           int64_t width, const int32_t *first, const int32_t *count,

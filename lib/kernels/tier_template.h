@@ -8,6 +8,11 @@
 #include "dot_template.h"
 #include "hamming_template.h"
 #include "histogram_template.h"
+#define REAL float
+#define NORM(x) norm_##x
+#include "norm_template.h"
+#undef REAL
+#undef NORM
 #include "resize_template.h"
 #include "ssim_template.h"
 
@@ -18,9 +23,11 @@
         .hamming_first = hamming_first, .histogram_counts = histogram_counts,                      \
         .histogram_joint = histogram_joint, .histogram_fold = histogram_fold,                      \
         .histogram_terms = histogram_terms, .histogram_bins_f32 = histogram_bins_f32,              \
-        .resize_row_u8 = resize_row_u8, .resize_column_u8 = resize_column_u8,                      \
-        .resize_row_f32 = resize_row_f32, .resize_column_f32 = resize_column_f32,                  \
-        .ssim_load_u8 = ssim_load_u8, .ssim_load_f32 = ssim_load_f32,                              \
-        .ssim_product_u8 = ssim_product_u8, .ssim_product_f32 = ssim_product_f32,                  \
-        .ssim_moments = ssim_moments, .ssim_index = ssim_index, .ssim_map = ssim_map,              \
+        .norm_moments = norm_moments, .norm_apply = norm_apply, .norm_sums = norm_sums,            \
+        .norm_derive = norm_derive, .resize_row_u8 = resize_row_u8,                                \
+        .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
+        .resize_column_f32 = resize_column_f32, .ssim_load_u8 = ssim_load_u8,                      \
+        .ssim_load_f32 = ssim_load_f32, .ssim_product_u8 = ssim_product_u8,                        \
+        .ssim_product_f32 = ssim_product_f32, .ssim_moments = ssim_moments,                        \
+        .ssim_index = ssim_index, .ssim_map = ssim_map,                                            \
     }

@@ -7,16 +7,20 @@
 #include <math.h>
 #include <string.h>
 #include "batch_norm.h"
+#include "kernels/kernels.h"
 
 #define TILE_ROWS ((int64_t)128)
 #define CHANNEL_BLOCK ((int64_t)32)
 
 #define REAL float
 #define NAME(x) x##_f32
+#define NORM(x) rdx_kernels_get()->norm_##x
 #include "batch_norm_template.h"
 
 #define REAL double
 #define NAME(x) x##_f64
+#define NORM(x) norm_##x##_f64
+#include "kernels/norm_template.h"
 #include "batch_norm_template.h"
 
 rdx_norm_plan rdx_norm_plan_make(redux_dtype dtype, int64_t rows, int64_t c)
@@ -25,10 +29,9 @@ rdx_norm_plan rdx_norm_plan_make(redux_dtype dtype, int64_t rows, int64_t c)
         .dtype = dtype, .rows = rows, .c = c, .tiles = (rows + TILE_ROWS - 1) / TILE_ROWS};
 }
 
-uint64_t rdx_norm_workspace(const rdx_norm_plan *plan, int threads)
+uint64_t rdx_norm_workspace(const rdx_norm_plan *plan)
 {
-    return (uint64_t)plan->c * (uint64_t)(2 + 2 * plan->tiles + threads) *
-           redux_dtype_size(plan->dtype);
+    return (uint64_t)plan->c * (uint64_t)(2 + 2 * plan->tiles) * redux_dtype_size(plan->dtype);
 }
 
 redux_status rdx_norm_forward(redux_context *context, const rdx_norm *norm)

@@ -31,7 +31,7 @@ typedef struct rdx_norm {
 } rdx_norm;
 
 rdx_norm_plan rdx_norm_plan_make(redux_dtype dtype, int64_t rows, int64_t c);
-uint64_t rdx_norm_workspace(const rdx_norm_plan *plan, int threads);
+uint64_t rdx_norm_workspace(const rdx_norm_plan *plan);
 redux_status rdx_norm_forward(redux_context *context, const rdx_norm *norm);
 redux_status rdx_norm_backward(redux_context *context, const rdx_norm *norm);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Batch norm for one type: REAL, NAME(x). Included twice by batch_norm.c. */
+ * Batch norm for one type: REAL, NAME(x), NORM(x) of norm_template.h. Included twice by
+ * batch_norm.c. */
 
 typedef struct NAME(norm) {
     rdx_norm_plan plan;
@@ -23,24 +24,13 @@ static int64_t NAME(rows_of)(const NAME(norm) * n, int64_t tile)
     return RDX_MIN(TILE_ROWS, n->plan.rows - tile * TILE_ROWS);
 }
 
-/* Mean of each channel over a tile, and the sum of squares around it. */
 static redux_status NAME(tile_moments)(int64_t tile, void *user)
 {
     const NAME(norm) *n = user;
-    const int64_t c = n->plan.c, rows = NAME(rows_of)(n, tile);
-    const REAL *in = n->in + tile * TILE_ROWS * c;
-    REAL *mean = NAME(partial)(n, tile), *squares = mean + c;
-    memset(mean, 0, 2 * (size_t)c * sizeof(REAL));
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < c; k++)
-            mean[k] += in[r * c + k];
-    for (int64_t k = 0; k < c; k++)
-        mean[k] /= (REAL)rows;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < c; k++) {
-            const REAL d = in[r * c + k] - mean[k];
-            squares[k] += d * d;
-        }
+    REAL *mean = NAME(partial)(n, tile);
+    NORM(moments)
+    (mean, mean + n->plan.c, n->in + tile * TILE_ROWS * n->plan.c, NAME(rows_of)(n, tile),
+     n->plan.c);
     return REDUX_OK;
 }
 
@@ -78,56 +68,24 @@ static redux_status NAME(merge)(int64_t block, void *user)
     return REDUX_OK;
 }
 
-static redux_status NAME(apply)(int64_t tile, void *user)
+static redux_status NAME(apply_tile)(int64_t tile, void *user)
 {
     const NAME(norm) *n = user;
-    const int64_t c = n->plan.c, rows = NAME(rows_of)(n, tile), at = tile * TILE_ROWS * c;
-    const REAL *scale = n->scale, *shift = n->shift;
-    for (int64_t r = 0; r < rows; r++) {
-        const REAL *in = n->in + at + r * c;
-        REAL *out = n->out + at + r * c;
-        for (int64_t k = 0; k < c; k++)
-            out[k] = in[k] * scale[k] + shift[k];
-        if (n->residual != NULL) {
-            const REAL *residual = n->residual + at + r * c;
-            for (int64_t k = 0; k < c; k++)
-                out[k] += residual[k];
-        }
-        if (n->relu)
-            for (int64_t k = 0; k < c; k++)
-                out[k] = out[k] < 0 ? 0 : out[k]; /* NaN stays */
-    }
+    const int64_t at = tile * TILE_ROWS * n->plan.c;
+    NORM(apply)
+    (n->out + at, n->in + at, n->residual == NULL ? NULL : n->residual + at, n->scale, n->shift,
+     NAME(rows_of)(n, tile), n->plan.c, n->relu);
     return REDUX_OK;
 }
 
-/* What comes back through the ReLU, for one row. */
-static const REAL *NAME(masked)(const NAME(norm) * n, REAL *room, int64_t at)
-{
-    const REAL *d = n->d_out + at;
-    if (!n->relu)
-        return d;
-    const REAL *y = n->activated + at;
-    for (int64_t k = 0; k < n->plan.c; k++)
-        room[k] = y[k] > 0 ? d[k] : 0;
-    return room;
-}
-
-/* Sums of a tile: of the gradient, and of the gradient times the normalised input. */
 static redux_status NAME(tile_sums)(int64_t tile, void *user)
 {
     const NAME(norm) *n = user;
-    const int64_t c = n->plan.c, rows = NAME(rows_of)(n, tile);
-    REAL *sums = NAME(partial)(n, tile), *products = sums + c;
-    REAL *room = n->partials + 2 * n->plan.tiles * c + (int64_t)rdx_thread_index() * c;
-    memset(sums, 0, 2 * (size_t)c * sizeof(REAL));
-    for (int64_t r = 0; r < rows; r++) {
-        const int64_t at = (tile * TILE_ROWS + r) * c;
-        const REAL *d = NAME(masked)(n, room, at), *in = n->in + at;
-        for (int64_t k = 0; k < c; k++) {
-            sums[k] += d[k];
-            products[k] += d[k] * ((in[k] - n->mean[k]) * n->inverse[k]);
-        }
-    }
+    const int64_t at = tile * TILE_ROWS * n->plan.c;
+    REAL *sums = NAME(partial)(n, tile);
+    NORM(sums)
+    (sums, sums + n->plan.c, n->d_out + at, n->relu ? n->activated + at : NULL, n->in + at, n->mean,
+     n->inverse, NAME(rows_of)(n, tile), n->plan.c);
     return REDUX_OK;
 }
 
@@ -149,22 +107,14 @@ static redux_status NAME(merge_sums)(int64_t block, void *user)
     return REDUX_OK;
 }
 
-static redux_status NAME(derive)(int64_t tile, void *user)
+static redux_status NAME(derive_tile)(int64_t tile, void *user)
 {
     const NAME(norm) *n = user;
-    const int64_t c = n->plan.c, rows = NAME(rows_of)(n, tile);
-    REAL *room = n->partials + 2 * n->plan.tiles * c + (int64_t)rdx_thread_index() * c;
-    for (int64_t r = 0; r < rows; r++) {
-        const int64_t at = (tile * TILE_ROWS + r) * c;
-        const REAL *d = NAME(masked)(n, room, at), *in = n->in + at;
-        REAL *out = n->d_in + at;
-        if (n->d_residual != NULL)
-            memcpy(n->d_residual + at, d, (size_t)c * sizeof(REAL));
-        for (int64_t k = 0; k < c; k++) {
-            const REAL normal = (in[k] - n->mean[k]) * n->inverse[k];
-            out[k] = n->weight[k] * n->inverse[k] * (d[k] - n->shift[k] - normal * n->scale[k]);
-        }
-    }
+    const int64_t at = tile * TILE_ROWS * n->plan.c;
+    NORM(derive)
+    (n->d_in + at, n->d_residual == NULL ? NULL : n->d_residual + at, n->d_out + at,
+     n->relu ? n->activated + at : NULL, n->in + at, n->mean, n->inverse, n->weight, n->shift,
+     n->scale, NAME(rows_of)(n, tile), n->plan.c);
     return REDUX_OK;
 }
 
@@ -197,7 +147,7 @@ static redux_status NAME(norm_forward)(redux_context *context, const rdx_norm *g
         RDX_TRY(
             rdx_parallel(context, (n.plan.c + CHANNEL_BLOCK - 1) / CHANNEL_BLOCK, NAME(merge), &n));
     }
-    return rdx_parallel(context, n.plan.tiles, NAME(apply), &n);
+    return rdx_parallel(context, n.plan.tiles, NAME(apply_tile), &n);
 }
 
 static redux_status NAME(norm_backward)(redux_context *context, const rdx_norm *given)
@@ -221,8 +171,9 @@ static redux_status NAME(norm_backward)(redux_context *context, const rdx_norm *
     RDX_TRY(rdx_parallel(context, n.plan.tiles, NAME(tile_sums), &n));
     RDX_TRY(rdx_parallel(context, (n.plan.c + CHANNEL_BLOCK - 1) / CHANNEL_BLOCK, NAME(merge_sums),
                          &n));
-    return rdx_parallel(context, n.plan.tiles, NAME(derive), &n);
+    return rdx_parallel(context, n.plan.tiles, NAME(derive_tile), &n);
 }
 
 #undef REAL
 #undef NAME
+#undef NORM

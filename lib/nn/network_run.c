@@ -33,7 +33,7 @@ static redux_status plan_unit(redux_network *net, rdx_plan *plan, int64_t index,
     shape[2] = u->conv.ow;
     shape[3] = u->out;
     const uint64_t conv = rdx_conv_workspace(&u->conv, plan->training);
-    const uint64_t norm = rdx_norm_workspace(&u->plan, threads);
+    const uint64_t norm = rdx_norm_workspace(&u->plan);
     *workspace = RDX_MAX(*workspace, (int64_t)(RDX_MAX(conv, norm) / sizeof(float)) + 16);
     if (plan->training) {
         u->x = take(plan, u->conv.rows * u->out);
