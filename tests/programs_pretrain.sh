@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # sourced by test_programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-pretrain from end to end. Sourced by test_programs.sh.
 pretrain=$BIN/redux-pretrain

@@ -16,9 +16,9 @@
 
 static int64_t take(rdx_plan *plan, int64_t floats)
 {
-    const int64_t at = (int64_t)plan->floats;
+    const int64_t offset = (int64_t)plan->floats;
     plan->floats += (uint64_t)(floats + 15) / 16 * 16;
-    return at;
+    return offset;
 }
 
 static redux_status plan_unit(redux_network *net, rdx_plan *plan, int64_t index, int64_t shape[4],

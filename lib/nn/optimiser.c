@@ -139,7 +139,6 @@ static redux_status new_moment(redux_parameter *out, redux_context *context,
 static redux_status add_slots(redux_optimiser *optimiser, redux_context *context,
                               const redux_parameter *const *parameters, int64_t count)
 {
-    static const char *const suffixes[] = {"m", "v"};
     for (int64_t i = 0; i < count; i++) {
         slot *s = &optimiser->slots[optimiser->count];
         if (parameters[i]->kind == REDUX_PARAMETER_BUFFER)
@@ -150,7 +149,7 @@ static redux_status add_slots(redux_optimiser *optimiser, redux_context *context
                        ? (float)optimiser->options.weight_decay
                        : 0;
         for (int k = 0; k < optimiser->moments; k++)
-            RDX_TRY(new_moment(&s->moments[k], context, parameters[i], suffixes[k]));
+            RDX_TRY(new_moment(&s->moments[k], context, parameters[i], k == 0 ? "m" : "v"));
     }
     return REDUX_OK;
 }
@@ -214,7 +213,7 @@ redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *co
     const int64_t count = redux_network_parameters(network);
     const redux_parameter **list;
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof *list));
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(void *)));
     list = block;
     for (int64_t i = 0; i < count; i++)
         list[i] = redux_network_parameter(network, i);

@@ -100,7 +100,7 @@ static redux_status NAME(image_backward)(int64_t index, void *user)
                 NAME(average_pixel_back)(p, d_image, q->d_out + at, w);
             else
                 NAME(max_pixel_back)
-                (p, d_image, q->in + index * pixels, q->pooled + at, q->d_out + at, w);
+            (p, d_image, q->in + index * pixels, q->pooled + at, q->d_out + at, w);
         }
     return REDUX_OK;
 }

@@ -94,7 +94,7 @@ static redux_status list_parameters(rdx_run *run)
     void *block;
     while (objective_tensor(run, others) != NULL)
         others++;
-    RDX_TRY(rdx_alloc(run->context, &block, (uint64_t)(own + others), sizeof *run->parameters));
+    RDX_TRY(rdx_alloc(run->context, &block, (uint64_t)(own + others), sizeof(void *)));
     run->parameters = block;
     run->parameter_count = own + others;
     for (int64_t i = 0; i < own; i++)
