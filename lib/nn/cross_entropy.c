@@ -58,10 +58,12 @@ static double row_loss(const redux_tensor *d_logits, const redux_tensor *logits,
                        int64_t label, double share)
 {
     const int64_t classes = logits->shape[1], first = row * classes;
-    double most = -INFINITY, sum = 0;
-    for (int64_t k = 0; k < classes; k++)
+    const double first_logit = rdx_load(logits->data, first, logits->dtype);
+    double most = first_logit;
+    for (int64_t k = 1; k < classes; k++)
         most = fmax(most, rdx_load(logits->data, first + k, logits->dtype));
-    for (int64_t k = 0; k < classes; k++)
+    double sum = exp(first_logit - most);
+    for (int64_t k = 1; k < classes; k++)
         sum += exp(rdx_load(logits->data, first + k, logits->dtype) - most);
     const double log_sum = most + log(sum);
     if (d_logits != NULL)
