@@ -48,18 +48,22 @@ check "pretrain: manifest" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --
 check "pretrain: manifest alone" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --steps 2 --manifest "$work/pre.csv" --out "$work/m2"
 check "pretrain: both the same" cmp -s "$work/m1/weights.safetensors" "$work/m2/weights.safetensors"
 
-# Killed at any moment, and gone on with; KILLS says how often.
+# Killed at any moment of a run, and gone on with; KILLS says how often.
+long=("${small[@]}" --epochs 40 --checkpoint-seconds 0)
+started=$(date +%s%N)
+"$pretrain" "${long[@]}" --out "$work/undisturbed" "$scan"
+took=$((($(date +%s%N) - started) / 1000000))
 killed=0
 for i in $(seq "${KILLS:-3}"); do
     rm -rf "$work/k"
-    "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --checkpoint-seconds 0 --out "$work/k" "$scan" &
-    sleep "0.$(printf %03d $((RANDOM % 700 + 50)))"
+    "$pretrain" "${long[@]}" --out "$work/k" "$scan" &
+    sleep "$(printf '%d.%03d' 0 $((RANDOM % (took < 999 ? took : 999))))"
     kill -9 $! 2>/dev/null && killed=$((killed + 1))
     wait $! 2>/dev/null
-    check "pretrain killed ($i) goes on" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 \
-        --warm-up 1 --checkpoint-seconds 0 --resume --out "$work/k" "$scan"
+    check "pretrain killed ($i) goes on" exits 0 "" "$pretrain" "${long[@]}" --resume \
+        --out "$work/k" "$scan"
     check "pretrain killed ($i): same weights" \
-        cmp -s "$work/weights-first" "$work/k/weights.safetensors"
+        cmp -s "$work/undisturbed/weights.safetensors" "$work/k/weights.safetensors"
     check "pretrain killed ($i): nothing left behind" \
         test "$(find "$work/k" -type f | wc -l)" = 4
 done
