@@ -301,7 +301,7 @@ END_TEST
 START_TEST(parts_have_the_whole_batchs_negatives)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
-    redux_nt_xent_options nt_xent = {0.2};
+    redux_nt_xent_options nt_xent = {sizeof nt_xent, 0.2};
     const redux_objective objective = redux_objective_nt_xent(&nt_xent);
     const int64_t shape[] = {12, 16, 16, 1};
     const redux_random_key key = {3, 0, 0, 0};

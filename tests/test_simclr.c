@@ -169,7 +169,7 @@ static void run(redux_arch which, const tolerances *tolerance)
     const char *arch = redux_arch_name(which);
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     redux_optimiser_options sgd = REDUX_OPTIMISER_OPTIONS_INIT;
-    redux_nt_xent_options nt_xent = {0.5};
+    redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
     const redux_objective objective = redux_objective_nt_xent(&nt_xent);
     redux_network *network;
     redux_optimiser *optimiser;

@@ -33,7 +33,8 @@ typedef struct redux_objective {
      *  samples; the network has its first weights. NULL: nothing to make. */
     redux_status (*open)(void **state, redux_context *context, const redux_network *network,
                          int64_t batch, int32_t view_count, void *user);
-    void (*close)(void *state, redux_context *context); /**< NULL: nothing to release */
+    void (*close)(void *state, redux_context *context); /**< once after an open that succeeded;
+                                                                 NULL: nothing to release */
     /** One step: *loss, and gradients added to those of the parameters. */
     redux_status (*step)(double *loss, redux_context *context, void *state,
                          const redux_objective_step *step, void *user);
@@ -46,16 +47,22 @@ typedef struct redux_objective {
     void *user;
 } redux_objective;
 
-/** Options of NT-Xent as `user` of redux_objective_nt_xent. */
+/** Options of NT-Xent, `user` of redux_objective_nt_xent. */
 typedef struct redux_nt_xent_options {
+    size_t struct_size;
     double temperature; /**< 0.5 */
 } redux_nt_xent_options;
+
+#define REDUX_NT_XENT_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(redux_nt_xent_options), 0.5                                                         \
+    }
 
 /** NT-Xent on the normalised projections of views 2 j and 2 j + 1, mean over such pairs of views
  *  (multi-crop: the full views are one pair, small ones further). A batch that is larger than a
  *  part goes in two passes with cached embeddings: every sample's negatives are the whole batch's,
  *  batch norm is by part (Gao et al., "Scaling deep contrastive learning batch size", 2021).
- *  `options` must outlive the objective. Since 0.1. */
+ *  `options` (NULL: the defaults) must outlive the objective. Since 0.1. */
 REDUX_API redux_objective redux_objective_nt_xent(redux_nt_xent_options *options);
 
 /** What is told after every step. */

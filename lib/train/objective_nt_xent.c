@@ -11,6 +11,7 @@
 #include "base/base.h"
 
 typedef struct nt_xent_state {
+    redux_nt_xent_options options;
     int64_t rows, width;    /* of the tensors: two views of a batch, projected */
     redux_tensor projected; /* [rows, width] */
     redux_tensor unit;      /* the same, normalised */
@@ -48,14 +49,16 @@ static redux_status allocate(nt_xent_state *s, redux_context *context)
 static redux_status nt_xent_open(void **state, redux_context *context, const redux_network *network,
                                  int64_t batch, int32_t view_count, void *user)
 {
+    redux_nt_xent_options options = REDUX_NT_XENT_OPTIONS_INIT;
     void *block;
-    (void)user;
+    RDX_TRY(rdx_read_options(&options, sizeof options, user, "redux_nt_xent_options"));
     if (view_count < 2 || view_count % 2 != 0)
         return rdx_fail(REDUX_E_INVALID, "nt-xent: %d views, not pairs of them", (int)view_count);
     if (redux_network_get_options(network).projection < 1)
         return rdx_fail(REDUX_E_INVALID, "nt-xent: the network has no projection head");
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(nt_xent_state)));
     nt_xent_state *s = block;
+    s->options = options;
     s->rows = 2 * batch;
     s->width = redux_network_get_options(network).projection;
     const redux_status status = allocate(s, context);
@@ -129,14 +132,15 @@ static redux_status pair_step(double *loss, redux_context *context, nt_xent_stat
 static redux_status nt_xent_step(double *loss, redux_context *context, void *state,
                                  const redux_objective_step *step, void *user)
 {
-    const redux_nt_xent_options *options = user;
+    const double temperature = ((const nt_xent_state *)state)->options.temperature;
     const int64_t pairs = step->view_count / 2;
+    (void)user;
     *loss = 0;
     for (int64_t i = 0; i < pairs; i++) {
         redux_tensor images = step->views[2 * i]; /* the next one follows in memory */
         images.storage = NULL;
         images.shape[0] *= 2;
-        RDX_TRY(pair_step(loss, context, state, step, &images, pairs, options->temperature));
+        RDX_TRY(pair_step(loss, context, state, step, &images, pairs, temperature));
     }
     return REDUX_OK;
 }

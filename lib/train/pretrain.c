@@ -71,15 +71,22 @@ static int64_t part_of(const rdx_run *run)
 
 static redux_status open_objective(rdx_run *run)
 {
+    const redux_nt_xent_options defaults = REDUX_NT_XENT_OPTIONS_INIT;
+    run->nt_xent = defaults;
     run->nt_xent.temperature = run->options.temperature;
-    run->objective = run->options.objective == NULL ? redux_objective_nt_xent(&run->nt_xent)
-                                                    : *run->options.objective;
+    if (run->options.objective == NULL)
+        run->objective = redux_objective_nt_xent(&run->nt_xent);
+    else
+        RDX_TRY(rdx_read_options(&run->objective, sizeof run->objective, run->options.objective,
+                                 "redux_objective"));
     if (run->objective.name == NULL || run->objective.step == NULL)
         return rdx_fail(REDUX_E_INVALID, "an objective without a name or without a step");
     if (run->objective.open == NULL)
         return REDUX_OK;
-    return run->objective.open(&run->state, run->context, run->network, run->batch, view_count(run),
-                               run->objective.user);
+    RDX_TRY(run->objective.open(&run->state, run->context, run->network, run->batch,
+                                view_count(run), run->objective.user));
+    run->is_open = true;
+    return REDUX_OK;
 }
 
 static const redux_parameter *objective_tensor(const rdx_run *run, int64_t index)
@@ -141,7 +148,7 @@ static redux_status open_run(rdx_run *run)
 static void close_run(rdx_run *run)
 {
     rdx_loader_free(run->loader, run->context);
-    if (run->objective.close != NULL)
+    if (run->is_open && run->objective.close != NULL)
         run->objective.close(run->state, run->context);
     redux_optimiser_free(run->optimiser, run->context);
     redux_network_free(run->network, run->context);

@@ -25,7 +25,8 @@ typedef struct rdx_run {
     const uint8_t *kept;
     redux_nt_xent_options nt_xent;
     redux_objective objective;
-    void *state; /* the objective's */
+    void *state;  /* the objective's */
+    bool is_open; /* the objective, so that it has to be closed */
     redux_network *network;
     redux_optimiser *optimiser;
     rdx_loader *loader;
