@@ -14,6 +14,133 @@
 
 REDUX_BEGIN_DECLS
 
+/** Options of convolutions. */
+typedef struct redux_conv2d_options {
+    size_t struct_size;
+    int32_t stride, padding; /**< of both axes; 1 and 0; what lies outside of an image is 0 */
+} redux_conv2d_options;
+
+#define REDUX_CONV2D_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(redux_conv2d_options), 1, 0                                                         \
+    }
+
+/** Bytes of workspace for both ways; 0 where shapes make no sense. Since 0.1. */
+REDUX_API uint64_t redux_conv2d_workspace(const redux_context *context, const redux_tensor *in,
+                                          const redux_tensor *weight,
+                                          const redux_conv2d_options *options);
+/** out: [N, OH, OW, O] with OH = (H + 2 padding - KH) / stride + 1, rounded down; in: [N, H, W, I];
+ *  weight: [O, I, KH, KW] that lies in memory as [O, KH, KW, I] (strides tell); bias: [O] or NULL.
+ *  A correlation, as PyTorch's Conv2d. Since 0.1. */
+REDUX_API redux_status redux_conv2d_forward(const redux_tensor *out, redux_context *context,
+                                            const redux_tensor *in, const redux_tensor *weight,
+                                            const redux_tensor *bias,
+                                            const redux_conv2d_options *options, void *workspace);
+/** d_in, d_weight and d_bias may be NULL: not wanted. d_weight lies as weight does. Since 0.1. */
+REDUX_API redux_status redux_conv2d_backward(const redux_tensor *d_in, const redux_tensor *d_weight,
+                                             const redux_tensor *d_bias, redux_context *context,
+                                             const redux_tensor *d_out, const redux_tensor *in,
+                                             const redux_tensor *weight,
+                                             const redux_conv2d_options *options, void *workspace);
+
+/** Bytes of workspace for both ways; 0 where shapes make no sense. Since 0.1. */
+REDUX_API uint64_t redux_linear_workspace(const redux_context *context, const redux_tensor *in,
+                                          const redux_tensor *weight);
+/** out: [N, O]; in: [N, D]; weight: [O, D], C-contiguous; bias: [O] or NULL. Since 0.1. */
+REDUX_API redux_status redux_linear_forward(const redux_tensor *out, redux_context *context,
+                                            const redux_tensor *in, const redux_tensor *weight,
+                                            const redux_tensor *bias, void *workspace);
+/** d_in, d_weight and d_bias may be NULL: not wanted. Since 0.1. */
+REDUX_API redux_status redux_linear_backward(const redux_tensor *d_in, const redux_tensor *d_weight,
+                                             const redux_tensor *d_bias, redux_context *context,
+                                             const redux_tensor *d_out, const redux_tensor *in,
+                                             const redux_tensor *weight, void *workspace);
+
+/** Options of batch norm. */
+typedef struct redux_batch_norm_options {
+    size_t struct_size;
+    int32_t training; /**< 1: by the batch's statistics; 0: by the running ones */
+    int32_t relu;     /**< 1: what is below 0 is cut off afterwards */
+    double epsilon;   /**< 1e-5 */
+    double momentum;  /**< running = (1 - momentum) running + momentum batch's; 0.1 */
+} redux_batch_norm_options;
+
+#define REDUX_BATCH_NORM_OPTIONS_INIT                                                              \
+    {                                                                                              \
+        sizeof(redux_batch_norm_options), 1, 0, 1e-5, 0.1                                          \
+    }
+
+/** The tensors of a batch norm: [C] each, those of one call of one dtype. */
+typedef struct redux_batch_norm_state {
+    const redux_tensor *weight, *bias;
+    const redux_tensor *running_mean, *running_variance; /**< training: follow, with the unbiased
+                                                              variance; NULL: none to follow */
+    const redux_tensor *mean, *inverse; /**< training: of the batch: mean, and 1 over the root of
+                                             the variance + epsilon; what backward needs */
+} redux_batch_norm_state;
+
+/** Bytes of workspace for both ways; in: [..., C]. Since 0.1. */
+REDUX_API uint64_t redux_batch_norm_workspace(const redux_tensor *in);
+/** out = (in - mean) / root(variance + epsilon) weight + bias, over all axes but the last; then
+ *  residual (NULL: none) is added; then the ReLU. in, out, residual: [..., C]; out may be in.
+ *  Source: Ioffe, Szegedy 2015; PyTorch's BatchNorm2d. Since 0.1. */
+REDUX_API redux_status redux_batch_norm_forward(const redux_tensor *out, redux_context *context,
+                                                const redux_tensor *in,
+                                                const redux_tensor *residual,
+                                                const redux_batch_norm_state *state,
+                                                const redux_batch_norm_options *options,
+                                                void *workspace);
+/** Of a forward in training. out: what it gave (looked at only with relu). d_in may be d_out;
+ *  d_residual: what goes to the residual; NULL: not wanted. Since 0.1. */
+REDUX_API redux_status redux_batch_norm_backward(
+    const redux_tensor *d_in, const redux_tensor *d_residual, const redux_tensor *d_weight,
+    const redux_tensor *d_bias, redux_context *context, const redux_tensor *d_out,
+    const redux_tensor *in, const redux_tensor *out, const redux_batch_norm_state *state,
+    const redux_batch_norm_options *options, void *workspace);
+
+/** out = in where that is above 0 (or NaN), else 0; any shape; out may be in. Since 0.1. */
+REDUX_API redux_status redux_relu_forward(const redux_tensor *out, redux_context *context,
+                                          const redux_tensor *in);
+/** out: what forward gave; d_in may be d_out. Since 0.1. */
+REDUX_API redux_status redux_relu_backward(const redux_tensor *d_in, redux_context *context,
+                                           const redux_tensor *d_out, const redux_tensor *out);
+
+/** out = a + b, of one shape; out may be one of them. The derivative goes to both. Since 0.1. */
+REDUX_API redux_status redux_add(const redux_tensor *out, redux_context *context,
+                                 const redux_tensor *a, const redux_tensor *b);
+
+/** Options of pooling. */
+typedef struct redux_pool_options {
+    size_t struct_size;
+    int32_t kernel_height, kernel_width; /**< 2 and 2 */
+    int32_t stride, padding;             /**< 2 and 0; padding at most half the kernel */
+} redux_pool_options;
+
+#define REDUX_POOL_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(redux_pool_options), 2, 2, 2, 0                                                     \
+    }
+
+/** out: [N, OH, OW, C], OH as for convolutions: the largest of each window; NaN counts as larger
+ *  than anything. Since 0.1. */
+REDUX_API redux_status redux_max_pool_forward(const redux_tensor *out, redux_context *context,
+                                              const redux_tensor *in,
+                                              const redux_pool_options *options);
+/** out: what forward gave. Of equal maxima the first one, row by row, gets the gradient. Since 0.1.
+ */
+REDUX_API redux_status redux_max_pool_backward(const redux_tensor *d_in, redux_context *context,
+                                               const redux_tensor *d_out, const redux_tensor *in,
+                                               const redux_tensor *out,
+                                               const redux_pool_options *options);
+/** The mean of each window's pixels that lie inside of the image (PyTorch's AvgPool2d with
+ *  count_include_pad=False). A kernel of the image's size makes it the global one. Since 0.1. */
+REDUX_API redux_status redux_average_pool_forward(const redux_tensor *out, redux_context *context,
+                                                  const redux_tensor *in,
+                                                  const redux_pool_options *options);
+REDUX_API redux_status redux_average_pool_backward(const redux_tensor *d_in, redux_context *context,
+                                                   const redux_tensor *d_out,
+                                                   const redux_pool_options *options);
+
 /** Rows of [N, D] divided by their length, or by 1e-12 where they are shorter (PyTorch's
  *  normalize): a row of zeros stays one. Since 0.1. */
 REDUX_API redux_status redux_l2_normalise_forward(const redux_tensor *out, redux_context *context,
