@@ -300,6 +300,28 @@ START_TEST(a_frozen_encoder_gets_no_gradients)
 }
 END_TEST
 
+/* What counts is whether it was frozen when it went forward. */
+START_TEST(thawed_between_forward_and_backward)
+{
+    redux_network *network = tiny(1, NULL);
+    redux_tensor images = images_of(4, 32, 1, 1);
+    ck_assert_redux_ok(redux_network_plan(network, NULL, 4, 32, 32, 1));
+    redux_network_freeze(network, 1);
+    redux_tensor out = run(network, NULL, &images, REDUX_OUTPUT_CLASSES, REDUX_MODE_TRAIN);
+    redux_network_freeze(network, 0);
+    ck_assert_redux_ok(redux_network_backward(network, NULL, &out));
+    ck_assert(norm_of(parameter(network, "conv1.weight")) == 0);
+    ck_assert_double_gt(norm_of(parameter(network, "fc.weight")), 0);
+    /* A new plan forgets the forward, also one that fails. */
+    ck_assert_redux(REDUX_E_INVALID, redux_network_plan(network, NULL, 4, 0, 32, 1));
+    ck_assert_redux_ok(redux_network_plan(network, NULL, 2, 16, 16, 1));
+    ck_assert_redux(REDUX_E_INVALID, redux_network_backward(network, NULL, &out));
+    redux_tensor_release(&out);
+    redux_tensor_release(&images);
+    redux_network_free(network, NULL);
+}
+END_TEST
+
 /* The whole network along one direction: the loss's change against what the gradients say. */
 START_TEST(gradients_are_the_slope_of_the_whole)
 {
@@ -473,12 +495,19 @@ START_TEST(nonsense_is_refused)
     options.channels = 1;
     options.width = 0;
     ck_assert_redux(REDUX_E_INVALID, redux_network_new(&none, NULL, &options));
+    options.width = 0.3; /* files could not tell it */
+    ck_assert_redux(REDUX_E_INVALID, redux_network_new(&none, NULL, &options));
     ck_assert_redux(REDUX_E_INVALID, redux_network_backward(network, NULL, &out));
     ck_assert_redux(REDUX_E_INVALID, redux_network_plan(network, NULL, 0, 32, 32, 0));
     ck_assert_redux(REDUX_E_INVALID, /* not planned */
                     redux_network_forward(&out, NULL, network, &images, REDUX_OUTPUT_FEATURES,
                                           REDUX_MODE_EVALUATE));
     ck_assert_redux_ok(redux_network_plan(network, NULL, 2, 32, 32, 0));
+    redux_tensor flat = images;
+    flat.shape[1] = 0;
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_network_forward(&out, NULL, network, &flat, REDUX_OUTPUT_FEATURES,
+                                          REDUX_MODE_EVALUATE));
     ck_assert_redux(REDUX_E_INVALID,
                     redux_network_forward(&out, NULL, network, &colour, REDUX_OUTPUT_FEATURES,
                                           REDUX_MODE_EVALUATE));
@@ -510,6 +539,7 @@ int main(void)
     tcase_add_test(cases, stems_of_other_channels);
     tcase_add_test(cases, running_statistics_follow_in_training_only);
     tcase_add_test(cases, a_frozen_encoder_gets_no_gradients);
+    tcase_add_test(cases, thawed_between_forward_and_backward);
     tcase_add_test(cases, gradients_are_the_slope_of_the_whole);
     tcase_add_test(cases, a_step_allocates_nothing);
     tcase_add_test(cases, bits_do_not_depend_on_threads);

@@ -30,7 +30,7 @@ typedef struct redux_network_options {
     int32_t projection; /**< outputs of the projection head on the features: linear, ReLU, linear,
                              as wide inside as the features; 0: none */
     int32_t classes;    /**< outputs of the linear classifier `fc` on the features; 0: none */
-    double width;       /**< all channel counts are multiplied by it (rounded to 8); 1 */
+    double width;       /**< all channel counts are multiplied by it: a multiple of 1/8; 1 */
     uint64_t seed;      /**< of the first weights */
 } redux_network_options;
 

@@ -131,8 +131,7 @@ static redux_status add_linear(redux_network *net, redux_context *context, rdx_l
 
 static int64_t scaled(const redux_network *net, int64_t channels)
 {
-    const int64_t eights = (int64_t)floor((double)channels * net->options.width / 8 + 0.5);
-    return 8 * RDX_MAX(eights, 1);
+    return (int64_t)((double)channels * net->options.width);
 }
 
 /* One residual block: `in` to `out` channels; *in becomes what it gives. */
@@ -274,8 +273,8 @@ static redux_status check_options(const redux_network_options *o)
     if (o->projection < 0 || o->projection > 1 << 20 || o->classes < 0 || o->classes > 1 << 20)
         return rdx_fail(REDUX_E_INVALID, "projection %d, classes %d", (int)o->projection,
                         (int)o->classes);
-    if (!(o->width > 0) || !(o->width <= 16))
-        return rdx_fail(REDUX_E_INVALID, "width %g", o->width);
+    if (!(o->width > 0) || !(o->width <= 16) || o->width * 8 != floor(o->width * 8))
+        return rdx_fail(REDUX_E_INVALID, "width %g: a multiple of 1/8 up to 16", o->width);
     return REDUX_OK;
 }
 

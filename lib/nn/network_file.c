@@ -28,8 +28,9 @@ static int32_t outputs_of(const redux_safetensors *file, const char *name)
 {
     int64_t shape[REDUX_MAX_DIMS];
     int32_t ndim;
-    return shape_of(shape, &ndim, file, name) && ndim == 2 && shape[0] < 1 << 20 ? (int32_t)shape[0]
-                                                                                 : 0;
+    return shape_of(shape, &ndim, file, name) && ndim == 2 && shape[0] <= 1 << 20
+               ? (int32_t)shape[0]
+               : 0;
 }
 
 redux_status redux_network_options_of(redux_network_options *out, const redux_safetensors *file)
@@ -44,7 +45,7 @@ redux_status redux_network_options_of(redux_network_options *out, const redux_sa
         return rdx_fail(REDUX_E_FORMAT, "not a ResNet by torchvision's names: no conv1.weight or "
                                         "layer1.0.conv1.weight");
     if ((shape[1] != 1 && shape[1] != 3) || (shape[2] != 7 && shape[2] != 3) ||
-        shape[2] != shape[3] || shape[0] > 1024)
+        shape[2] != shape[3] || shape[0] < 8 || shape[0] > 1024 || shape[0] % 8 != 0)
         return rdx_fail(REDUX_E_FORMAT, "conv1.weight is [%lld, %lld, %lld, %lld]",
                         (long long)shape[0], (long long)shape[1], (long long)shape[2],
                         (long long)shape[3]);

@@ -123,8 +123,8 @@ redux_status redux_network_plan(redux_network *net, redux_context *context, int6
         height > 1 << 14 || width > 1 << 14)
         return rdx_fail(REDUX_E_INVALID, "a plan for %lld images of %lld x %lld", (long long)batch,
                         (long long)height, (long long)width);
+    net->can_go_back = false; /* laying out changes where the units' tensors lie */
     RDX_TRY(lay_out(net, context, &plan, batch, height, width, training != 0));
-    net->can_go_back = false;
     if (plan.floats > net->arena_floats) {
         RDX_TRY(rdx_alloc(context, &block, plan.floats, sizeof(float)));
         rdx_free(context, net->arena);
@@ -284,7 +284,7 @@ static redux_status check_forward(const redux_tensor *out, const redux_network *
     RDX_TRY(rdx_tensor_check(images, 4, REDUX_FLOAT32, "images"));
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (images->shape[3] != net->options.channels || !redux_tensor_is_contiguous(images) ||
-        images->shape[0] < 1 || images->shape[0] > net->planned[0] ||
+        redux_tensor_elements(images) < 1 || images->shape[0] > net->planned[0] ||
         images->shape[1] > net->planned[1] || images->shape[2] > net->planned[2])
         return rdx_fail(REDUX_E_INVALID,
                         "images of [%lld, %lld, %lld, %lld] in a plan for [%lld, %lld, %lld, %d]",
@@ -325,7 +325,11 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
     RDX_TRY(lay_out(net, context, &net->plan, images->shape[0], images->shape[1], images->shape[2],
                     training));
     if (net->plan.floats > net->arena_floats)
-        return rdx_fail(REDUX_E_INVALID, "the plan is not for training, or for fewer threads");
+        return rdx_fail(REDUX_E_INVALID,
+                        "%lld images of %lld x %lld need more than was planned (fewer together, "
+                        "not for training, or for fewer threads)",
+                        (long long)images->shape[0], (long long)images->shape[1],
+                        (long long)images->shape[2]);
     const pass p = {net, context, &net->plan, encoder_trains ? mode : REDUX_MODE_EVALUATE};
     float *features = at(&p, net->plan.features);
     RDX_TRY((encoder_trains ? train_encoder : evaluate_encoder)(&p, images->data, features));
@@ -337,6 +341,7 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
         RDX_TRY(linear_forward(&p, &net->plan.classes, net->classes, out->data, features));
     net->output = output;
     net->images = images->data;
+    net->encoder_trains = encoder_trains;
     net->can_go_back = training;
     return REDUX_OK;
 }
@@ -462,5 +467,5 @@ redux_status redux_network_backward(redux_network *net, redux_context *context,
                                 at(&p, net->plan.features)));
     if (net->output != REDUX_OUTPUT_FEATURES)
         d_features = room;
-    return net->frozen ? REDUX_OK : encoder_backward(&p, d_features);
+    return net->encoder_trains ? encoder_backward(&p, d_features) : REDUX_OK;
 }

@@ -72,6 +72,7 @@ struct redux_network {
     rdx_plan plan;               /* of the last forward */
     redux_network_output output; /* of it */
     bool can_go_back;
+    bool encoder_trains; /* it did in the last forward: it was not frozen */
     const float *images;
 };
 
