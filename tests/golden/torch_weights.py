@@ -25,7 +25,7 @@ for name, tensor in state.items():
                        ).astype(np.float32)
     blob = array.tobytes()
     kind = {"float32": "F32", "int64": "I64"}[str(array.dtype)]
-    header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [at, at + len(blob)]}
+    header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [at, at + len(blob)]}
     blobs.append(blob)
     at += len(blob)
 text = json.dumps(header).encode()
