@@ -245,7 +245,7 @@ redux_status demo_train(redux_context *context, const char *table, const char *f
     progress_label(NULL);
     printf("\nPre-training (SimCLR, a ResNet-18 of a quarter's width, %d x %d pixels, %d epochs), "
            "and then:\nwhich slices show the tumour? A linear probe, AUC on held-out patients, "
-           "mean and both halves.\n\n%-15s %6s %11s     %s\n",
+           "mean and each.\n\n%-15s %6s %11s     %s\n",
            SIZE, SIZE, EPOCHS, "trained on", "slices", "time", "AUC");
     if (status == REDUX_OK)
         status = line(&d, "nothing", NULL);
@@ -254,9 +254,10 @@ redux_status demo_train(redux_context *context, const char *table, const char *f
     if (status == REDUX_OK)
         status = line(&d, "hash", d.is_kept);
     if (status == REDUX_OK)
-        printf("\nAn illustration on %lld patients, not evidence: docs/experiments.md has the "
-               "experiment.\n",
-               (long long)redux_dataset_volumes(d.dataset));
+        printf(
+            "\nAn illustration on %lld patients, not evidence; for that there is redux-experiment "
+            "(examples/experiment-paper.json).\n",
+            (long long)redux_dataset_volumes(d.dataset));
     free(d.is_kept);
     redux_labels_free(d.labels, context);
     return status;
