@@ -235,6 +235,39 @@ START_TEST(stems_of_other_channels)
 }
 END_TEST
 
+/* He et al. 2015: normal, by the fan-out; and keyed by name and seed. */
+START_TEST(first_weights_are_normal)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network *network;
+    options.width = 0.5;
+    options.seed = 3;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    const redux_parameter *p[] = {parameter(network, "layer3.0.conv2.weight"),
+                                  parameter(network, "layer3.1.conv1.weight")};
+    const int64_t count = redux_tensor_elements(&p[0]->value);
+    ck_assert_int_eq(count, 128 * 128 * 9);
+    for (int k = 0; k < 2; k++) {
+        const float *w = p[k]->value.data;
+        double sum = 0, squares = 0, beyond = 0, product = 0;
+        const double deviation = sqrt(2.0 / (128 * 9));
+        for (int64_t i = 0; i < count; i++) {
+            const double z = (double)w[i] / deviation;
+            sum += z;
+            squares += z * z;
+            beyond += fabs(z) > 1.959964;
+            product += z * (double)((float *)p[1 - k]->value.data)[i] / deviation;
+        }
+        /* five standard errors */
+        ck_assert_double_le(fabs(sum), 5 * sqrt((double)count));
+        ck_assert_double_le(fabs(squares - (double)count), 5 * sqrt(2 * (double)count));
+        ck_assert_double_le(fabs(beyond - 0.05 * (double)count), 5 * sqrt(0.0475 * (double)count));
+        ck_assert_double_le(fabs(product), 5 * sqrt((double)count));
+    }
+    redux_network_free(network, NULL);
+}
+END_TEST
+
 /* ---- modes ---- */
 
 START_TEST(running_statistics_follow_in_training_only)
@@ -353,7 +386,8 @@ START_TEST(gradients_are_the_slope_of_the_whole)
                                               parameter(network, "layer4.1.bn1.weight")};
             for (int p = 0; p < 2; p++) {
                 const int64_t count = redux_tensor_elements(&along[p]->value);
-                const double norm = norm_of(along[p]), h = 1e-4;
+                /* a step that changes the loss by 1e-3: above rounding, below the next ReLUs */
+                const double norm = norm_of(along[p]), h = 1e-3 / norm;
                 for (int side = 0; side < 2; side++) {
                     float *kept = malloc((size_t)count * sizeof *kept);
                     float *value = along[p]->value.data, *g = along[p]->gradient.data;
@@ -537,6 +571,7 @@ int main(void)
     tcase_add_test(cases, a_file_tells_its_network);
     tcase_add_test(cases, weights_come_back_and_nothing_changes_where_they_do_not_fit);
     tcase_add_test(cases, stems_of_other_channels);
+    tcase_add_test(cases, first_weights_are_normal);
     tcase_add_test(cases, running_statistics_follow_in_training_only);
     tcase_add_test(cases, a_frozen_encoder_gets_no_gradients);
     tcase_add_test(cases, thawed_between_forward_and_backward);

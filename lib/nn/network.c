@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <redux/random.h>
+#include "image/views.h"
 #include "nn.h"
 
 static const char *const archs[] = {"resnet18", "resnet34", "resnet50"};
@@ -140,9 +141,10 @@ static redux_status add_block(redux_network *net, redux_context *context, int la
 {
     const bool is_bottleneck = net->options.arch == REDUX_RESNET50;
     const int64_t inner = scaled(net, base), out = is_bottleneck ? scaled(net, base * 4) : inner;
-    rdx_block *block = &net->blocks[net->block_count++];
+    rdx_residual *block = &net->blocks[net->block_count++];
     char conv[64], norm[64];
-    *block = (rdx_block){.first = net->unit_count, .count = is_bottleneck ? 3 : 2, .shortcut = -1};
+    *block =
+        (rdx_residual){.first = net->unit_count, .count = is_bottleneck ? 3 : 2, .shortcut = -1};
     for (int i = 0; i < block->count; i++) {
         const bool is_middle = is_bottleneck ? i == 1 : true;
         const bool strides = is_bottleneck ? i == 1 : i == 0;
@@ -242,14 +244,9 @@ static redux_status initialise(int64_t index, void *user)
     const int64_t count = redux_tensor_elements(t);
     if (t->dtype != REDUX_FLOAT32)
         return REDUX_OK;
-    if (t->ndim == 4) { /* numbered as PyTorch numbers them, whatever the layout */
-        const double deviation = sqrt(2.0 / (double)(t->shape[0] * t->shape[2] * t->shape[3]));
-        const int64_t pixels = t->shape[2] * t->shape[3], channels = t->shape[1];
-        for (int64_t i = 0; i < count; i++) {
-            const int64_t o = i / (pixels * channels), rest = i % (pixels * channels);
-            value[(o * pixels + rest % pixels) * channels + rest / pixels] =
-                (float)(deviation * redux_random_normal(&key, (uint32_t)i));
-        }
+    if (t->ndim == 4) { /* all 0 so far */
+        rdx_noise(value, count, sqrt(2.0 / (double)(t->shape[0] * t->shape[2] * t->shape[3])),
+                  &key);
         return REDUX_OK;
     }
     const bool is_linear =

@@ -64,7 +64,7 @@ static redux_status plan_encoder(redux_network *net, rdx_plan *plan, int64_t sha
     }
     largest = floats_of(shape);
     for (int64_t b = 0; b < net->block_count; b++) {
-        const rdx_block *block = &net->blocks[b];
+        const rdx_residual *block = &net->blocks[b];
         int64_t shortcut[4];
         memcpy(shortcut, shape, sizeof shortcut);
         for (int64_t i = 0; i < block->count; i++) {
@@ -223,7 +223,7 @@ static redux_status train_encoder(const pass *p, const float *images, float *fea
         in = at(p, p->plan->pooled);
     }
     for (int64_t b = 0; b < net->block_count; b++) {
-        const rdx_block *block = &net->blocks[b];
+        const rdx_residual *block = &net->blocks[b];
         const float *residual = in;
         if (block->shortcut >= 0) {
             const rdx_unit *u = &net->units[block->shortcut];
@@ -259,7 +259,7 @@ static redux_status evaluate_encoder(const pass *p, const float *images, float *
         in = spare[3];
     }
     for (int64_t b = 0; b < net->block_count; b++) {
-        const rdx_block *block = &net->blocks[b];
+        const rdx_residual *block = &net->blocks[b];
         const float *residual = in, *inner = in;
         if (block->shortcut >= 0) {
             RDX_TRY(unit_forward(p, block->shortcut, in, spare[2], spare[2], NULL, false));
@@ -383,7 +383,7 @@ static redux_status conv_backward(const pass *p, int64_t index, float *d_in, boo
 }
 
 /* buffers[0] holds the gradient of what the block gave, and afterwards of what it got. */
-static redux_status block_backward(const pass *p, const rdx_block *block, const float *in,
+static redux_status block_backward(const pass *p, const rdx_residual *block, const float *in,
                                    float *buffers[4])
 {
     const rdx_unit *units = &p->net->units[block->first];
@@ -417,7 +417,7 @@ static redux_status encoder_backward(const pass *p, const float *d_features)
     RDX_TRY(
         rdx_pooling_backward(p->context, &p->plan->mean_pool, buffers[0], d_features, NULL, NULL));
     for (int64_t b = net->block_count - 1; b >= 0; b--) {
-        const rdx_block *before = b > 0 ? &net->blocks[b - 1] : NULL;
+        const rdx_residual *before = b > 0 ? &net->blocks[b - 1] : NULL;
         const float *in =
             before == NULL ? first : at(p, net->units[before->first + before->count - 1].y);
         RDX_TRY(block_backward(p, &net->blocks[b], in, buffers));

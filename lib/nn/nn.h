@@ -30,10 +30,10 @@ typedef struct rdx_unit {
 } rdx_unit;
 
 /* A residual block. */
-typedef struct rdx_block {
+typedef struct rdx_residual {
     int64_t first, count; /* units, in a row */
     int64_t shortcut;     /* a unit; -1: the input itself */
-} rdx_block;
+} rdx_residual;
 
 /* Where things lie for images of one size; offsets in floats. */
 typedef struct rdx_plan {
@@ -61,7 +61,7 @@ struct redux_network {
     int64_t value_floats;
     int64_t *counters;
     rdx_unit units[RDX_MOST_UNITS];
-    rdx_block blocks[RDX_MOST_BLOCKS];
+    rdx_residual blocks[RDX_MOST_BLOCKS];
     int64_t unit_count, block_count;
     rdx_linear hidden, projection, classes;
     bool frozen;
