@@ -317,6 +317,48 @@ static redux_tensor random_tensor(redux_dtype dtype, int32_t ndim, const int64_t
     return t;
 }
 
+/* Winograd's way (channels by 32, 3 x 3, stride 1) against the plain one in double precision: tiles
+ * of either size, cut off at the border, more than a block of them, more than a chunk. */
+START_TEST(convolutions_by_tiles_are_plain_ones)
+{
+    static const int64_t shapes[][5] = {
+        {3, 8, 8, 32, 64},   {2, 7, 9, 64, 32},   {5, 2, 2, 32, 32},
+        {2, 3, 5, 96, 32},   {1, 24, 21, 32, 32}, {70, 4, 4, 64, 96},
+        {33, 6, 6, 32, 160}, {9, 56, 40, 32, 32}, {2, 1, 7, 32, 32}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const int64_t *n = shapes[s], weight[] = {n[4], n[3], 3, 3};
+        const int64_t out[] = {n[0], n[1], n[2], n[4]};
+        redux_conv2d_options options = REDUX_CONV2D_OPTIONS_INIT;
+        redux_tensor t[2][7], plain = random_tensor(REDUX_FLOAT32, 4, weight, 3);
+        options.padding = 1;
+        for (int d = 0; d < 2; d++) {
+            const redux_dtype dtype = dtypes[d];
+            t[d][0] = random_tensor(dtype, 4, n, 1);
+            t[d][1] = channels_last(dtype, weight);
+            t[d][2] = random_tensor(dtype, 1, &n[4], 4);
+            t[d][3] = random_tensor(dtype, 4, out, 2);
+            t[d][4] = make(dtype, 4, out);
+            t[d][5] = make(dtype, 4, n);
+            t[d][6] = channels_last(dtype, weight);
+            ck_assert_redux_ok(redux_tensor_copy(&t[d][1], &plain));
+            void *workspace = malloc(redux_conv2d_workspace(NULL, &t[d][0], &t[d][1], &options));
+            ck_assert_redux_ok(redux_conv2d_forward(&t[d][4], NULL, &t[d][0], &t[d][1], &t[d][2],
+                                                    &options, workspace));
+            for (int twice = 0; twice < 2; twice++) /* weights' gradients are added to */
+                ck_assert_redux_ok(redux_conv2d_backward(&t[d][5], &t[d][6], NULL, NULL, &t[d][3],
+                                                         &t[d][0], &t[d][1], &options, workspace));
+            free(workspace);
+        }
+        for (int i = 4; i < 7; i++)
+            assert_near(&t[0][i], &t[1][i], 5e-6);
+        release(t[0], 7);
+        release(t[1], 7);
+        redux_tensor_release(&plain);
+    }
+    told("convolution by tiles");
+}
+END_TEST
+
 /* Several tiles, several chunks: larger than the goldens. */
 START_TEST(convolution_is_the_sum_that_it_says)
 {
@@ -635,14 +677,15 @@ END_TEST
 
 /* ---- threads, errors ---- */
 
-START_TEST(bits_do_not_depend_on_threads)
+static void same_bits(int64_t outputs)
 {
-    const int64_t in[] = {16, 14, 14, 32}, weight[] = {48, 32, 3, 3}, out[] = {16, 14, 14, 48};
+    const int64_t in[] = {16, 14, 14, 32}, weight[] = {outputs, 32, 3, 3},
+                  out[] = {16, 14, 14, outputs};
     redux_conv2d_options options = REDUX_CONV2D_OPTIONS_INIT;
     redux_tensor x = random_tensor(REDUX_FLOAT32, 4, in, 1),
                  r = random_tensor(REDUX_FLOAT32, 4, out, 2);
     redux_tensor w = channels_last(REDUX_FLOAT32, weight), first[3];
-    memcpy(w.data, x.data, 48 * 32 * 9 * sizeof(float));
+    memcpy(w.data, x.data, (size_t)outputs * 32 * 9 * sizeof(float));
     options.padding = 1;
     for (int threads = 1; threads < 4; threads++) {
         redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
@@ -671,6 +714,12 @@ START_TEST(bits_do_not_depend_on_threads)
     redux_tensor_release(&x);
     redux_tensor_release(&r);
     redux_tensor_release(&w);
+}
+
+START_TEST(bits_do_not_depend_on_threads)
+{
+    same_bits(48); /* gathered fields */
+    same_bits(64); /* Winograd's tiles */
 }
 END_TEST
 
@@ -712,6 +761,7 @@ int main(void)
     tcase_add_test(cases, batch_norm_is_pytorchs);
     tcase_add_test(cases, pools_are_pytorchs);
     tcase_add_test(cases, linear_cross_entropy_and_normalisation_are_pytorchs);
+    tcase_add_test(cases, convolutions_by_tiles_are_plain_ones);
     tcase_add_test(cases, convolution_is_the_sum_that_it_says);
     tcase_add_test(cases, slopes_of_convolutions);
     tcase_add_test(cases, slopes_of_batch_norm);

@@ -36,6 +36,11 @@ typedef struct rdx_ssim_moments {
  * room for as many more elements. */
 #define RDX_RESIZE_LANES 32
 
+typedef void rdx_winograd_spread(float *out, int64_t step, const float *const *pixels,
+                                 int64_t channels);
+typedef void rdx_winograd_gather(float *const *pixels, const float *in, int64_t step,
+                                 int64_t channels, int accumulate);
+
 typedef struct rdx_kernels {
     /* hamming_template.h */
     uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
@@ -94,6 +99,12 @@ typedef struct rdx_kernels {
     void (*ssim_map)(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                      const float *const *rows, int64_t count, const rdx_ssim_window *window,
                      float *scratch);
+    /* winograd_template.h: pixels to positions, for tiles of 2 x 2 and 4 x 4, and back */
+    rdx_winograd_spread *winograd_input[2], *winograd_gradient[2], *winograd_weight[2];
+    rdx_winograd_gather *winograd_output[2], *winograd_weight_back[2];
+    void (*winograd_product)(float *out, int64_t out_row, const float *a, int64_t a_row, int across,
+                             const float *b, int64_t b_row, int64_t rows, int64_t depth,
+                             int accumulate);
 } rdx_kernels;
 
 extern const rdx_kernels rdx_kernels_portable;

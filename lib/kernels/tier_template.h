@@ -15,6 +15,7 @@
 #undef NORM
 #include "resize_template.h"
 #include "ssim_template.h"
+#include "winograd_template.h"
 
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
@@ -30,4 +31,10 @@
         .ssim_load_f32 = ssim_load_f32, .ssim_product_u8 = ssim_product_u8,                        \
         .ssim_product_f32 = ssim_product_f32, .ssim_moments = ssim_moments,                        \
         .ssim_index = ssim_index, .ssim_map = ssim_map,                                            \
+        .winograd_input = {winograd_input_2, winograd_input_4},                                    \
+        .winograd_gradient = {winograd_gradient_2, winograd_gradient_4},                           \
+        .winograd_weight = {winograd_weight_2, winograd_weight_4},                                 \
+        .winograd_output = {winograd_output_2, winograd_output_4},                                 \
+        .winograd_weight_back = {winograd_weight_back_2, winograd_weight_back_4},                  \
+        .winograd_product = winograd_product,                                                      \
     }

@@ -16,6 +16,19 @@
 #define PARTIALS ((int64_t)8 << 20) /* bytes of all chunks' gradients, if that leaves two */
 #define SUM_TILE ((int64_t)1 << 14)
 
+static redux_status winograd_backward(redux_context *context, const rdx_conv_plan *plan, void *d_in,
+                                      bool accumulate, void *d_weight, const void *d_out,
+                                      const void *in, const void *weight, void *workspace)
+{
+    if (d_in != NULL)
+        RDX_TRY(rdx_winograd_backward_data(context, &plan->winograd, d_in, accumulate, d_out,
+                                           weight, workspace));
+    if (d_weight != NULL)
+        RDX_TRY(
+            rdx_winograd_backward_weight(context, &plan->winograd, d_weight, d_out, in, workspace));
+    return REDUX_OK;
+}
+
 #define REAL float
 #define GEMM cblas_sgemm
 #define NAME(x) x##_f32
@@ -64,6 +77,8 @@ redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const in
     p.chunks = RDX_MIN(p.chunks, rdx_conv_tiles(&p));
     p.o_block = p.chunks < 8 ? RDX_MAX(p.o / 4, RDX_MIN(p.o, 64)) : p.o;
     p.o_blocks = (p.o + p.o_block - 1) / p.o_block;
+    if (dtype == REDUX_FLOAT32 && p.kh == 3 && p.kw == 3 && stride == 1 && padding == 1)
+        rdx_winograd_make(&p.winograd, in, p.o, threads);
     *plan = p;
     return REDUX_OK;
 }
@@ -71,6 +86,8 @@ redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const in
 uint64_t rdx_conv_workspace(const rdx_conv_plan *p, bool backward)
 {
     const uint64_t size = redux_dtype_size(p->dtype);
+    if (p->winograd.side > 0)
+        return rdx_winograd_workspace(&p->winograd, backward) * size;
     const uint64_t columns = p->direct ? 0 : (uint64_t)(p->threads * p->tile * p->k);
     const uint64_t partials = backward ? (uint64_t)(p->chunks * p->o * p->k) : 0;
     return (columns + partials) * size;
@@ -79,6 +96,8 @@ uint64_t rdx_conv_workspace(const rdx_conv_plan *p, bool backward)
 redux_status rdx_conv_forward(redux_context *context, const rdx_conv_plan *plan, void *out,
                               const void *in, const void *weight, const void *bias, void *workspace)
 {
+    if (plan->winograd.side > 0)
+        return rdx_winograd_forward(context, &plan->winograd, out, in, weight, bias, workspace);
     return (plan->dtype == REDUX_FLOAT32 ? forward_f32 : forward_f64)(context, plan, out, in,
                                                                       weight, bias, workspace);
 }

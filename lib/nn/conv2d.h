@@ -4,6 +4,7 @@
 #define RDX_CONV2D_H
 
 #include "base/base.h"
+#include "winograd.h"
 
 /* Everything that follows from shapes; tiles do not depend on the number of threads. */
 typedef struct rdx_conv_plan {
@@ -16,7 +17,8 @@ typedef struct rdx_conv_plan {
     int64_t group;                     /* images of a task of the backward pass for data */
     int64_t chunks, o_block, o_blocks; /* of the backward pass for weights */
     int64_t threads;
-    bool direct; /* receptive fields are pixels: 1x1 */
+    bool direct;           /* receptive fields are pixels: 1x1 */
+    rdx_winograd winograd; /* side 0: not in use */
 } rdx_conv_plan;
 
 /* REDUX_E_INVALID where there is no output. */

@@ -170,10 +170,13 @@ static redux_status NAME(backward)(redux_context *context, const rdx_conv_plan *
          .columns = workspace,
          .accumulate = accumulate};
     c.partials = c.columns + (size_t)(plan->direct ? 0 : plan->threads * plan->tile * plan->k);
-    if (d_in != NULL)
+    if (plan->winograd.side > 0)
+        RDX_TRY(winograd_backward(context, plan, d_in, accumulate, d_weight, d_out, in, weight,
+                                  workspace));
+    if (d_in != NULL && plan->winograd.side == 0)
         RDX_TRY(rdx_parallel(context, (plan->n + plan->group - 1) / plan->group,
                              NAME(backward_data), &c));
-    if (d_weight != NULL) {
+    if (d_weight != NULL && plan->winograd.side == 0) {
         RDX_TRY(rdx_parallel(context, plan->chunks * plan->o_blocks, NAME(backward_weight), &c));
         RDX_TRY(rdx_parallel(context, (plan->o * plan->k + SUM_TILE - 1) / SUM_TILE,
                              NAME(sum_partials), &c));
