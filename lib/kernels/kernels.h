@@ -74,6 +74,11 @@ typedef struct rdx_kernels {
                         const float *in, const float *mean, const float *inverse,
                         const float *weight, const float *mean_g, const float *mean_gx,
                         int64_t rows, int64_t c);
+    /* pool_template.h */
+    void (*pool_max)(float *out, const float *in, int64_t line, int64_t rows, int64_t columns,
+                     int64_t c);
+    void (*pool_max_back)(float *d_in, const float *in, const float *pooled, const float *d_out,
+                          int64_t line, int64_t rows, int64_t columns, int64_t c);
     /* resize_template.h */
     void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t in_width, int16_t *line,
                           int64_t width, const int32_t *first, const int32_t *count,

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * Maximum and average over windows, image by image. */
 #include <string.h>
+#include "kernels/kernels.h"
 #include "pooling.h"
-
-#define LANES 64
 
 #define REAL float
 #define NAME(x) x##_f32
+#define POOL(x) rdx_kernels_get()->pool_##x
 #include "pooling_template.h"
 
 #define REAL double
 #define NAME(x) x##_f64
+#define POOL(x) pool_##x##_f64
+#include "kernels/pool_template.h"
 #include "pooling_template.h"
 
 redux_status rdx_pooling_make(rdx_pooling *plan, redux_dtype dtype, bool average,

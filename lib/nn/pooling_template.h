@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Pooling for one type: REAL, NAME(x). Included twice by pooling.c. */
+ * Pooling for one type: REAL, NAME(x), POOL(x) (lib/kernels/pool_template.h). Included twice by
+ * pooling.c. */
 
 typedef struct NAME(pool) {
     rdx_pooling plan;
@@ -21,13 +22,8 @@ static NAME(window) NAME(window_of)(const rdx_pooling *p, int64_t oy, int64_t ox
 
 static void NAME(max_pixel)(const rdx_pooling *p, REAL *out, const REAL *image, NAME(window) w)
 {
-    memcpy(out, image + (w.y0 * p->w + w.x0) * p->c, (size_t)p->c * sizeof(REAL));
-    for (int64_t y = w.y0; y < w.y1; y++)
-        for (int64_t x = w.x0; x < w.x1; x++) {
-            const REAL *in = image + (y * p->w + x) * p->c;
-            for (int64_t k = 0; k < p->c; k++)
-                out[k] = in[k] > out[k] || in[k] != in[k] ? in[k] : out[k]; /* NaN wins */
-        }
+    POOL(max)
+    (out, image + (w.y0 * p->w + w.x0) * p->c, p->w * p->c, w.y1 - w.y0, w.x1 - w.x0, p->c);
 }
 
 static void NAME(average_pixel)(const rdx_pooling *p, REAL *out, const REAL *image, NAME(window) w)
@@ -55,24 +51,12 @@ static redux_status NAME(image_forward)(int64_t index, void *user)
     return REDUX_OK;
 }
 
-/* The gradient goes to the first pixel that is the maximum, channel by channel. */
 static void NAME(max_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL *image,
                                  const REAL *pooled, const REAL *d_out, NAME(window) w)
 {
-    for (int64_t first = 0; first < p->c; first += LANES) {
-        const int64_t lanes = RDX_MIN(LANES, p->c - first);
-        REAL left[LANES];
-        memcpy(left, d_out + first, (size_t)lanes * sizeof(REAL));
-        for (int64_t y = w.y0; y < w.y1; y++)
-            for (int64_t x = w.x0; x < w.x1; x++) {
-                const int64_t at = (y * p->w + x) * p->c + first;
-                for (int64_t k = 0; k < lanes; k++) {
-                    const bool is_it = image[at + k] == pooled[first + k];
-                    d_image[at + k] += is_it ? left[k] : 0;
-                    left[k] = is_it ? 0 : left[k];
-                }
-            }
-    }
+    const int64_t at = (w.y0 * p->w + w.x0) * p->c;
+    POOL(max_back)
+    (d_image + at, image + at, pooled, d_out, p->w * p->c, w.y1 - w.y0, w.x1 - w.x0, p->c);
 }
 
 static void NAME(average_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL *d_out,
@@ -100,10 +84,11 @@ static redux_status NAME(image_backward)(int64_t index, void *user)
                 NAME(average_pixel_back)(p, d_image, q->d_out + at, w);
             else
                 NAME(max_pixel_back)
-            (p, d_image, q->in + index * pixels, q->pooled + at, q->d_out + at, w);
+                (p, d_image, q->in + index * pixels, q->pooled + at, q->d_out + at, w);
         }
     return REDUX_OK;
 }
 
 #undef REAL
 #undef NAME
+#undef POOL
