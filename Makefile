@@ -92,7 +92,7 @@ SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux
 # on other processors those files are empty and get no flags.
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 AVX2_FLAGS := -mavx2 -mfma -mpopcnt -mbmi -mbmi2
-AVX512_FLAGS := $(AVX2_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntdq \
+AVX512_FLAGS := $(AVX2_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq \
 	-mprefer-vector-width=512
 endif
 $(BUILD)/obj/%/tier_avx2.o $(BUILD)/obj/%/tier_avx2.pic.o: TIER_FLAGS = $(AVX2_FLAGS)

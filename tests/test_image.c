@@ -187,6 +187,66 @@ START_TEST(resize_is_pillows)
 }
 END_TEST
 
+/* Output `i` of `out` along a line of `in` pixels, `step` apart: Pillow's fixed-point sum. */
+static uint8_t lanczos_pixel(const uint8_t *pixels, int64_t step, int64_t in, int64_t out,
+                             int64_t i)
+{
+    const double pi = acos(-1), scale = (double)in / (double)out, widen = fmax(scale, 1);
+    const double centre = ((double)i + 0.5) * scale, support = 3 * widen;
+    const int64_t first = (int64_t)fmax(centre - support + 0.5, 0);
+    const int64_t end = (int64_t)fmin(centre + support + 0.5, (double)in);
+    double weights[700], all = 0;
+    int64_t sum = 1 << 21;
+    ck_assert_int_le(end - first, 700);
+    for (int64_t k = first; k < end; k++) {
+        const double x = ((double)k - centre + 0.5) * (1 / widen), y = x / 3;
+        double *weight = &weights[k - first];
+        *weight = x == 0 ? 1 : sin(x * pi) / (x * pi) * (sin(y * pi) / (y * pi));
+        *weight = x >= -3 && x < 3 ? *weight : 0;
+        all += *weight;
+    }
+    for (int64_t k = first; k < end; k++)
+        sum += (int64_t)round(weights[k - first] / all * (1 << 22)) * pixels[k * step];
+    sum >>= 22;
+    return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+}
+
+/* Sizes around those of registers and batches, in either direction. */
+START_TEST(lanczos_by_definition)
+{
+    const int64_t sizes[][4] = {{1, 1, 3, 2},     {2, 63, 2, 9},   {17, 64, 8, 65},
+                                {65, 65, 9, 8},   {63, 3, 20, 40}, {16, 15, 7, 7},
+                                {130, 200, 1, 1}, {5, 129, 5, 31}, {200, 17, 11, 16},
+                                {64, 512, 8, 9},  {81, 7, 80, 33}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int64_t h = sizes[s][0], w = sizes[s][1], oh = sizes[s][2], ow = sizes[s][3];
+        const int64_t in_shape[] = {h, w}, out_shape[] = {oh, ow};
+        const redux_random_key key = {.seed = s};
+        redux_tensor in, out;
+        uint8_t between[200 * 70];
+        ck_assert_redux_ok(redux_tensor_new(&in, NULL, REDUX_UINT8, 2, in_shape));
+        ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_UINT8, 2, out_shape));
+        uint8_t *pixels = in.data;
+        for (uint32_t i = 0; i < (uint32_t)(h * w); i++) {
+            const double u = redux_random_uniform(&key, i);
+            pixels[i] = (uint8_t)(s % 2 == 0 ? u * 256 : u < 0.5 ? 0 : 255); /* also the worst */
+        }
+        ck_assert_redux_ok(redux_image_resize(&out, NULL, &in, REDUX_FILTER_LANCZOS));
+        for (int64_t y = 0; y < h; y++)
+            for (int64_t x = 0; x < ow; x++)
+                between[y * ow + x] =
+                    ow == w ? pixels[y * w + x] : lanczos_pixel(pixels + y * w, 1, w, ow, x);
+        for (int64_t y = 0; y < oh; y++)
+            for (int64_t x = 0; x < ow; x++)
+                ck_assert_uint_eq(((uint8_t *)out.data)[y * ow + x],
+                                  oh == h ? between[y * ow + x]
+                                          : lanczos_pixel(between + x, ow, h, oh, y));
+        redux_tensor_release(&in);
+        redux_tensor_release(&out);
+    }
+}
+END_TEST
+
 /* The overlap of [a, a + 1) with [from, to). */
 static double overlap(int64_t a, double from, double to)
 {

@@ -14,8 +14,8 @@ typedef struct rdx_pass {
     int32_t *first, *count;
     double *weight; /* as Pillow normalises them */
     int32_t *fixed; /* the same in 22-bit fixed point */
-    int16_t
-        *parts; /* columns: those as high * 256 + low, a row of `taps` highs, then one of lows */
+    int32_t *words; /* columns: those as the 8-bit kernel wants them, `stride` for each output */
+    int64_t stride;
 } rdx_pass;
 
 /* All that a resize needs and that depends on sizes alone. `buffer` makes a plan the property of
@@ -26,7 +26,7 @@ typedef struct rdx_resizer {
     redux_filter filter;
     rdx_pass columns, rows; /* the horizontal and the vertical pass; taps 0: nothing to do */
     void *buffer;           /* the image between the passes */
-    int16_t *line;          /* one row of 8-bit pixels, widened */
+    int32_t *scratch;       /* of the 8-bit kernel */
 } rdx_resizer;
 
 redux_status rdx_resizer_init(rdx_resizer *resizer, redux_context *context, redux_dtype dtype,

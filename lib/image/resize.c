@@ -68,15 +68,15 @@ static void pass_taps(rdx_pass *pass, redux_filter filter)
             if (sum != 0)
                 weight[k] /= sum;
             fixed[k] = (int32_t)(weight[k] * (1 << FIXED_BITS) + (weight[k] < 0 ? -0.5 : 0.5));
-            /* 16 bits times 16 bits is what processors multiply fastest */
-            pass->parts[2 * i * pass->taps + k] = (int16_t)(fixed[k] >> 8);
-            pass->parts[(2 * i + 1) * pass->taps + k] = (int16_t)(fixed[k] & 255);
         }
+        if (pass->words != NULL)
+            rdx_kernels_get()->resize_pack(pass->words + i * pass->stride, fixed, pass->first[i],
+                                           pass->count[i], pass->taps);
     }
 }
 
 static redux_status pass_init(rdx_pass *pass, redux_context *context, int64_t in, int64_t out,
-                              redux_filter filter)
+                              redux_filter filter, bool packed)
 {
     const double scale = (double)in / (double)out;
     const double support = (filter == REDUX_FILTER_LANCZOS ? 3.0 : 1.0) * fmax(scale, 1);
@@ -85,14 +85,16 @@ static redux_status pass_init(rdx_pass *pass, redux_context *context, int64_t in
     pass->out = out;
     if (in == out)
         return REDUX_OK;
-    const int64_t most = RDX_MIN((int64_t)ceil(support) * 2 + 1, in + 1);
-    const int64_t taps = (most + RDX_RESIZE_LANES - 1) / RDX_RESIZE_LANES * RDX_RESIZE_LANES;
+    const int64_t taps = RDX_MIN((int64_t)ceil(support) * 2 + 1, in + 1);
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(out * taps), sizeof(double)));
     pass->weight = block;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(out * taps), sizeof(int32_t)));
     pass->fixed = block;
-    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(2 * out * taps), sizeof(int16_t)));
-    pass->parts = block;
+    if (packed) {
+        pass->stride = rdx_kernels_get()->resize_words(taps);
+        RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(out * pass->stride), sizeof(int32_t)));
+        pass->words = block;
+    }
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)out, sizeof(int32_t)));
     pass->first = block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)out, sizeof(int32_t)));
@@ -106,7 +108,7 @@ static void pass_clear(rdx_pass *pass, redux_context *context)
 {
     rdx_free(context, pass->weight);
     rdx_free(context, pass->fixed);
-    rdx_free(context, pass->parts);
+    rdx_free(context, pass->words);
     rdx_free(context, pass->first);
     rdx_free(context, pass->count);
 }
@@ -124,17 +126,18 @@ redux_status rdx_resizer_init(rdx_resizer *resizer, redux_context *context, redu
     resizer->context = context;
     resizer->dtype = dtype;
     resizer->filter = filter;
-    status = pass_init(&resizer->columns, context, in_width, out_width, filter);
+    status =
+        pass_init(&resizer->columns, context, in_width, out_width, filter, dtype == REDUX_UINT8);
     if (status == REDUX_OK)
-        status = pass_init(&resizer->rows, context, in_height, out_height, filter);
+        status = pass_init(&resizer->rows, context, in_height, out_height, filter, false);
     if (status == REDUX_OK)
         status = rdx_alloc(context, &resizer->buffer, (uint64_t)(in_height * out_width),
                            redux_dtype_size(dtype));
     if (status == REDUX_OK && dtype == REDUX_UINT8) {
         void *block;
-        status =
-            rdx_alloc_zero(context, &block, (uint64_t)in_width + RDX_RESIZE_LANES, sizeof(int16_t));
-        resizer->line = block;
+        status = rdx_alloc(context, &block, (uint64_t)rdx_kernels_get()->resize_scratch(in_width),
+                           sizeof(int32_t));
+        resizer->scratch = block;
     }
     if (status != REDUX_OK)
         rdx_resizer_clear(resizer);
@@ -154,7 +157,7 @@ void rdx_resizer_clear(rdx_resizer *resizer)
     pass_clear(&resizer->columns, resizer->context);
     pass_clear(&resizer->rows, resizer->context);
     rdx_free(resizer->context, resizer->buffer);
-    rdx_free(resizer->context, resizer->line);
+    rdx_free(resizer->context, resizer->scratch);
     memset(resizer, 0, sizeof *resizer);
 }
 
@@ -164,10 +167,9 @@ static void run_uint8(const rdx_resizer *resizer, uint8_t *out, const uint8_t *i
     const rdx_pass *columns = &resizer->columns, *rows = &resizer->rows;
     uint8_t *between = rows->taps > 0 ? resizer->buffer : out;
     if (columns->taps > 0) {
-        for (int64_t y = 0; y < rows->in; y++)
-            kernels->resize_row_u8(between + y * columns->out, in + y * stride, columns->in,
-                                   resizer->line, columns->out, columns->first, columns->count,
-                                   columns->parts, columns->taps);
+        const rdx_resize_taps taps = {columns->in,    columns->out,   columns->stride,
+                                      columns->first, columns->count, columns->words};
+        kernels->resize_rows_u8(between, in, stride, rows->in, &taps, resizer->scratch);
         in = between;
         stride = columns->out;
     }

@@ -32,9 +32,12 @@ typedef struct rdx_ssim_moments {
     const float *mean, *variance;
 } rdx_ssim_moments;
 
-/* resize_row_u8 reads taps in whole runs of so many: `taps` is a multiple of it, and the line has
- * room for as many more elements. */
-#define RDX_RESIZE_LANES 32
+/* The taps of a horizontal pass over 8-bit pixels: output x begins at pixel first[x]; its weights
+ * are packed into words[x * stride...] by resize_pack. */
+typedef struct rdx_resize_taps {
+    int64_t in, out, stride;
+    const int32_t *first, *count, *words;
+} rdx_resize_taps;
 
 typedef void rdx_winograd_spread(float *out, int64_t step, const float *const *pixels,
                                  int64_t channels);
@@ -80,9 +83,12 @@ typedef struct rdx_kernels {
     void (*pool_max_back)(float *d_in, const float *in, const float *pooled, const float *d_out,
                           int64_t line, int64_t rows, int64_t columns, int64_t c);
     /* resize_template.h */
-    void (*resize_row_u8)(uint8_t *out, const uint8_t *in, int64_t in_width, int16_t *line,
-                          int64_t width, const int32_t *first, const int32_t *count,
-                          const int16_t *parts, int64_t taps);
+    int64_t (*resize_words)(int64_t taps);    /* of one output */
+    int64_t (*resize_scratch)(int64_t width); /* words */
+    void (*resize_pack)(int32_t *words, const int32_t *fixed, int32_t first, int32_t count,
+                        int64_t taps);
+    void (*resize_rows_u8)(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows,
+                           const rdx_resize_taps *taps, int32_t *scratch);
     void (*resize_column_u8)(uint8_t *out, const uint8_t *in, int64_t stride, int64_t width,
                              int32_t count, const int32_t *weight);
     void (*resize_row_f32)(float *out, const float *in, int64_t width, const int32_t *first,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One row of the horizontal pass, one row of the vertical pass. The integer ones are exact in any
- * order of additions (|sum| < 2^31 for normalised 22-bit weights), so the compiler may vectorise
- * them; the float ones add in the order of the taps, in double, as Pillow does. */
+ * The horizontal pass, one row of the vertical pass. The integer ones are exact in any order of
+ * additions (|sum| < 2^31 for normalised 22-bit weights); the float ones add in the order of the
+ * taps, in double, as Pillow does. */
 
 #define RESIZE_BITS 22
 
@@ -11,33 +11,299 @@ static inline uint8_t resize_clip(int32_t sum)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* `parts` holds each weight as high * 256 + low, so that products are of 16 bits (pmaddwd). Taps
- * are padded with zeros to whole vectors, and the line behind its end, so that no loop has a
- * remainder. */
-static void resize_row_u8(uint8_t *out, const uint8_t *in, int64_t in_width, int16_t *line,
-                          int64_t width, const int32_t *first, const int32_t *count,
-                          const int16_t *parts, int64_t taps)
+/* ---- 8 bits, horizontally ----
+ *
+ * Weights are cut into digits of base 256, so that products are small: 3 signed bytes, which
+ * AVX-512 multiplies by 4 neighbouring pixels at a time; or a high and a low part of 16 bits, by 2
+ * pixels at a time. A word is that many pixels, or that many of one digit. With SIMD a lane is a
+ * row: a batch of rows is turned on its side, each word of weights meets the same pixels of all
+ * of them, and nothing has to be summed across. Digits are put together at the end, modulo 2^32. */
+
+#if defined(RDX_TIER_AVX512)
+#define RESIZE_UNIT 4
+#define RESIZE_DIGITS 3
+#define RESIZE_LANES 16
+#define RESIZE_GROUPS 4
+typedef __m512i resize_lanes;
+#elif defined(RDX_TIER_AVX2)
+#define RESIZE_UNIT 2
+#define RESIZE_DIGITS 2
+#define RESIZE_LANES 8
+#define RESIZE_GROUPS 2
+typedef __m256i resize_lanes;
+#endif
+
+#if defined(RESIZE_UNIT)
+#define RESIZE_BATCH (RESIZE_LANES * RESIZE_GROUPS)
+
+static int64_t resize_words(int64_t taps)
 {
-    for (int64_t x = 0; x < in_width; x++)
-        line[x] = in[x];
-    for (int64_t x = 0; x < width; x++) {
-        const int16_t *pixel = line + first[x], *high = parts + 2 * x * taps, *low = high + taps;
-        const int32_t n = (count[x] + RDX_RESIZE_LANES - 1) / RDX_RESIZE_LANES;
-        int32_t high_sum = 0, low_sum = 1 << (RESIZE_BITS - 1);
-        for (int32_t k = 0; k < n * RDX_RESIZE_LANES; k++) {
-            high_sum += pixel[k] * high[k];
-            low_sum += pixel[k] * low[k];
-        }
-        out[x] = resize_clip(high_sum * 256 + low_sum);
+    return RESIZE_DIGITS * (taps / RESIZE_UNIT + 2);
+}
+
+static int64_t resize_scratch(int64_t width)
+{
+    return (width / (RESIZE_UNIT * RESIZE_LANES) + 1) * RESIZE_LANES * RESIZE_BATCH;
+}
+
+/* Words begin at multiples of RESIZE_UNIT pixels. All of `words` is 0 so far. */
+static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int32_t count,
+                        int64_t taps)
+{
+    (void)taps;
+    for (int32_t k = 0; k < count; k++) {
+        const int32_t at = first % RESIZE_UNIT + k, unit = at / RESIZE_UNIT, i = at % RESIZE_UNIT;
+        int32_t *digits = words + RESIZE_DIGITS * unit;
+#if RESIZE_UNIT == 4
+        const int32_t low = (int8_t)(fixed[k] & 255), rest = (fixed[k] - low) / 256;
+        const int32_t middle = (int8_t)(rest & 255), high = (rest - middle) / 256;
+        ((int8_t *)&digits[0])[i] = (int8_t)low;
+        ((int8_t *)&digits[1])[i] = (int8_t)middle;
+        ((int8_t *)&digits[2])[i] = (int8_t)high;
+#else
+        ((int16_t *)&digits[0])[i] = (int16_t)(fixed[k] & 255);
+        ((int16_t *)&digits[1])[i] = (int16_t)(fixed[k] >> 8);
+#endif
     }
 }
+
+/* The same place of the next batch: read across rows, pixels come too late otherwise. */
+static inline void resize_ahead(const uint8_t *row, int64_t stride)
+{
+    _mm_prefetch((const char *)((uintptr_t)row + (uintptr_t)(RESIZE_BATCH * stride)), _MM_HINT_T1);
+}
+
+#if RESIZE_UNIT == 4
+
+/* 16 rows of up to 64 pixels: 16 words of 16 rows, RESIZE_BATCH words apart. */
+static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t rows,
+                        int64_t pixels)
+{
+    const __mmask64 mask = pixels >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << pixels) - 1;
+    __m512i r[16], a[16];
+    for (int i = 0; i < 16; i++) {
+        resize_ahead(in + i * stride, stride);
+        r[i] = i < rows ? _mm512_maskz_loadu_epi8(mask, in + i * stride) : _mm512_setzero_si512();
+    }
+    for (int i = 0; i < 16; i += 4) {
+        const __m512i low = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        const __m512i high = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+        const __m512i low2 = _mm512_unpacklo_epi32(r[i + 2], r[i + 3]);
+        const __m512i high2 = _mm512_unpackhi_epi32(r[i + 2], r[i + 3]);
+        a[i] = _mm512_unpacklo_epi64(low, low2);
+        a[i + 1] = _mm512_unpackhi_epi64(low, low2);
+        a[i + 2] = _mm512_unpacklo_epi64(high, high2);
+        a[i + 3] = _mm512_unpackhi_epi64(high, high2);
+    }
+    for (int j = 0; j < 4; j++) {
+        const __m512i even = _mm512_shuffle_i32x4(a[j], a[4 + j], 0x88);
+        const __m512i odd = _mm512_shuffle_i32x4(a[j], a[4 + j], 0xdd);
+        const __m512i even2 = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0x88);
+        const __m512i odd2 = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0xdd);
+        int32_t *word = out + j * RESIZE_BATCH;
+        _mm512_storeu_si512(word, _mm512_shuffle_i32x4(even, even2, 0x88));
+        _mm512_storeu_si512(word + 4 * RESIZE_BATCH, _mm512_shuffle_i32x4(odd, odd2, 0x88));
+        _mm512_storeu_si512(word + 8 * RESIZE_BATCH, _mm512_shuffle_i32x4(even, even2, 0xdd));
+        _mm512_storeu_si512(word + 12 * RESIZE_BATCH, _mm512_shuffle_i32x4(odd, odd2, 0xdd));
+    }
+}
+
+static inline __m512i resize_add(__m512i sum, const int32_t *pixels, int32_t weights)
+{
+    const __m512i p = _mm512_loadu_si512(pixels), w = _mm512_set1_epi32(weights);
+    /* _mm512_dpbusd_epi32, of which GCC 12 copies the sum to and fro */
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(p), "v"(w));
+    return sum;
+}
+
+static inline void resize_clipped(uint8_t *out, __m512i sums[RESIZE_DIGITS][RESIZE_GROUPS])
+{
+    for (int g = 0; g < RESIZE_GROUPS; g++) {
+        __m512i sum = _mm512_set1_epi32(1 << (RESIZE_BITS - 1));
+        for (int d = 0; d < RESIZE_DIGITS; d++)
+            sum = _mm512_add_epi32(sum, _mm512_slli_epi32(sums[d][g], (unsigned)(8 * d)));
+        sum = _mm512_max_epi32(_mm512_srai_epi32(sum, RESIZE_BITS), _mm512_setzero_si512());
+        _mm_storeu_si128((__m128i *)(out + g * RESIZE_LANES), _mm512_cvtusepi32_epi8(sum));
+    }
+}
+
+#else
+
+/* 8 rows of up to 16 pixels: 8 words of 8 rows, RESIZE_BATCH words apart. */
+static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t rows,
+                        int64_t pixels)
+{
+    __m256i r[8], a[8];
+    for (int i = 0; i < 8; i++) {
+        uint8_t cut[16] = {0};
+        const uint8_t *row = in + i * stride;
+        resize_ahead(row, stride);
+        if (i >= rows || pixels < 16) {
+            if (i < rows)
+                memcpy(cut, row, (size_t)pixels);
+            row = cut;
+        }
+        r[i] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)row));
+    }
+    for (int i = 0; i < 8; i += 4) {
+        const __m256i low = _mm256_unpacklo_epi32(r[i], r[i + 1]);
+        const __m256i high = _mm256_unpackhi_epi32(r[i], r[i + 1]);
+        const __m256i low2 = _mm256_unpacklo_epi32(r[i + 2], r[i + 3]);
+        const __m256i high2 = _mm256_unpackhi_epi32(r[i + 2], r[i + 3]);
+        a[i] = _mm256_unpacklo_epi64(low, low2);
+        a[i + 1] = _mm256_unpackhi_epi64(low, low2);
+        a[i + 2] = _mm256_unpacklo_epi64(high, high2);
+        a[i + 3] = _mm256_unpackhi_epi64(high, high2);
+    }
+    for (int j = 0; j < 4; j++) {
+        int32_t *word = out + j * RESIZE_BATCH;
+        _mm256_storeu_si256((__m256i *)word, _mm256_permute2x128_si256(a[j], a[4 + j], 0x20));
+        _mm256_storeu_si256((__m256i *)(word + 4 * RESIZE_BATCH),
+                            _mm256_permute2x128_si256(a[j], a[4 + j], 0x31));
+    }
+}
+
+static inline __m256i resize_add(__m256i sum, const int32_t *pixels, int32_t weights)
+{
+    const __m256i p = _mm256_loadu_si256((const __m256i *)pixels);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(p, _mm256_set1_epi32(weights)));
+}
+
+static inline void resize_clipped(uint8_t *out, __m256i sums[RESIZE_DIGITS][RESIZE_GROUPS])
+{
+    __m256i sum[RESIZE_GROUPS];
+    for (int g = 0; g < RESIZE_GROUPS; g++) {
+        sum[g] = _mm256_add_epi32(_mm256_slli_epi32(sums[1][g], 8), sums[0][g]);
+        sum[g] = _mm256_add_epi32(sum[g], _mm256_set1_epi32(1 << (RESIZE_BITS - 1)));
+        sum[g] = _mm256_srai_epi32(sum[g], RESIZE_BITS);
+    }
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(sum[0], sum[1]), 0xd8);
+    _mm_storeu_si128((__m128i *)out, _mm_packus_epi16(_mm256_castsi256_si128(words),
+                                                      _mm256_extracti128_si256(words, 1)));
+}
+
+#endif
+
+/* One digit of all rows of a batch. */
+static inline __attribute__((always_inline)) void
+resize_digit(resize_lanes sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights)
+{
+#pragma GCC unroll 4
+    for (int g = 0; g < RESIZE_GROUPS; g++)
+        sums[g] = resize_add(sums[g], pixels + g * RESIZE_LANES, weights);
+}
+
+/* One output of all rows of a batch. Far from the filter's centre the highest digit is 0. */
+static inline void resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words,
+                                  int32_t units)
+{
+    resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
+    for (int32_t u = 0; u < units; u++, pixels += RESIZE_BATCH, words += RESIZE_DIGITS) {
+        resize_digit(sums[0], pixels, words[0]);
+#if RESIZE_DIGITS == 3
+        resize_digit(sums[1], pixels, words[1]);
+#endif
+        if (words[RESIZE_DIGITS - 1] != 0)
+            resize_digit(sums[RESIZE_DIGITS - 1], pixels, words[RESIZE_DIGITS - 1]);
+    }
+    resize_clipped(out, sums);
+}
+
+static void resize_rows_u8(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows,
+                           const rdx_resize_taps *taps, int32_t *scratch)
+{
+    const int64_t step = RESIZE_UNIT * RESIZE_LANES;
+    for (int64_t y = 0; y < rows; y += RESIZE_BATCH) {
+        const int64_t count = rows - y < RESIZE_BATCH ? rows - y : RESIZE_BATCH;
+        for (int64_t x = 0; x < taps->in; x += step)
+            for (int64_t i = 0; i < RESIZE_BATCH; i += RESIZE_LANES)
+                resize_turn(scratch + x / RESIZE_UNIT * RESIZE_BATCH + i, in + (y + i) * stride + x,
+                            stride, count - i, taps->in - x);
+        for (int64_t x = 0; x < taps->out; x++) {
+            const int32_t from = taps->first[x] / RESIZE_UNIT;
+            const int32_t end = taps->first[x] + taps->count[x] + RESIZE_UNIT - 1;
+            uint8_t column[RESIZE_BATCH];
+            resize_outputs(column, scratch + (int64_t)from * RESIZE_BATCH,
+                           taps->words + x * taps->stride, end / RESIZE_UNIT - from);
+            uint8_t *pixel = out + y * taps->out + x;
+            for (int64_t i = 0; i < count; i++, pixel += taps->out)
+                *pixel = column[i];
+        }
+    }
+}
+
+#else /* a row at a time, the compiler's vectors */
+
+#define RESIZE_RUN 32 /* taps, padded with zeros, as is the row: no loop has a remainder */
+
+static int64_t resize_words(int64_t taps)
+{
+    return (taps + RESIZE_RUN - 1) / RESIZE_RUN * RESIZE_RUN;
+}
+
+static int64_t resize_scratch(int64_t width)
+{
+    return (width + RESIZE_RUN) / 2 + 1;
+}
+
+/* High parts, then low ones. */
+static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int32_t count,
+                        int64_t taps)
+{
+    int16_t *high = (int16_t *)words, *low = high + resize_words(taps);
+    (void)first;
+    for (int32_t k = 0; k < count; k++) {
+        high[k] = (int16_t)(fixed[k] >> 8);
+        low[k] = (int16_t)(fixed[k] & 255);
+    }
+}
+
+static void resize_rows_u8(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows,
+                           const rdx_resize_taps *taps, int32_t *scratch)
+{
+    int16_t *line = (int16_t *)scratch;
+    memset(line + taps->in, 0, RESIZE_RUN * sizeof *line);
+    for (int64_t y = 0; y < rows; y++, in += stride) {
+        for (int64_t x = 0; x < taps->in; x++)
+            line[x] = in[x];
+        for (int64_t x = 0; x < taps->out; x++) {
+            const int16_t *pixel = line + taps->first[x];
+            const int16_t *high = (const int16_t *)(taps->words + x * taps->stride);
+            const int16_t *low = high + taps->stride;
+            const int32_t n = (taps->count[x] + RESIZE_RUN - 1) / RESIZE_RUN;
+            int32_t high_sum = 0, low_sum = 1 << (RESIZE_BITS - 1);
+            for (int32_t k = 0; k < n * RESIZE_RUN; k++) {
+                high_sum += pixel[k] * high[k];
+                low_sum += pixel[k] * low[k];
+            }
+            *out++ = resize_clip(high_sum * 256 + low_sum);
+        }
+    }
+}
+
+#endif
 
 #define RESIZE_BLOCK 64
 
 static void resize_column_u8(uint8_t *out, const uint8_t *in, int64_t stride, int64_t width,
                              int32_t count, const int32_t *weight)
 {
-    for (int64_t start = 0; start < width; start += RESIZE_BLOCK) {
+    int64_t start = 0;
+#if defined(RDX_TIER_AVX512)
+    for (; start < width; start += 16) {
+        const int64_t left = width - start;
+        const __mmask16 mask = (__mmask16)(left >= 16 ? 0xffff : (1U << left) - 1);
+        __m512i sum = _mm512_set1_epi32(1 << (RESIZE_BITS - 1));
+        for (int32_t k = 0; k < count; k++) {
+            const __m128i pixels = _mm_maskz_loadu_epi8(mask, in + k * stride + start);
+            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(_mm512_cvtepu8_epi32(pixels),
+                                                           _mm512_set1_epi32(weight[k])));
+        }
+        sum = _mm512_max_epi32(_mm512_srai_epi32(sum, RESIZE_BITS), _mm512_setzero_si512());
+        _mm_mask_storeu_epi8(out + start, mask, _mm512_cvtusepi32_epi8(sum));
+    }
+#endif
+    for (; start < width; start += RESIZE_BLOCK) {
         const int64_t n = width - start < RESIZE_BLOCK ? width - start : RESIZE_BLOCK;
         int32_t sum[RESIZE_BLOCK];
         for (int64_t x = 0; x < n; x++)

@@ -29,11 +29,13 @@
         .histogram_terms = histogram_terms, .histogram_bins_f32 = histogram_bins_f32,              \
         .norm_moments = norm_moments, .norm_apply = norm_apply, .norm_sums = norm_sums,            \
         .norm_derive = norm_derive, .pool_max = pool_max, .pool_max_back = pool_max_back,          \
-        .resize_row_u8 = resize_row_u8, .resize_column_u8 = resize_column_u8,                      \
-        .resize_row_f32 = resize_row_f32, .resize_column_f32 = resize_column_f32,                  \
-        .ssim_load_u8 = ssim_load_u8, .ssim_load_f32 = ssim_load_f32,                              \
-        .ssim_product_u8 = ssim_product_u8, .ssim_product_f32 = ssim_product_f32,                  \
-        .ssim_moments = ssim_moments, .ssim_index = ssim_index, .ssim_map = ssim_map,              \
+        .resize_words = resize_words, .resize_scratch = resize_scratch,                            \
+        .resize_pack = resize_pack, .resize_rows_u8 = resize_rows_u8,                              \
+        .resize_column_u8 = resize_column_u8, .resize_row_f32 = resize_row_f32,                    \
+        .resize_column_f32 = resize_column_f32, .ssim_load_u8 = ssim_load_u8,                      \
+        .ssim_load_f32 = ssim_load_f32, .ssim_product_u8 = ssim_product_u8,                        \
+        .ssim_product_f32 = ssim_product_f32, .ssim_moments = ssim_moments,                        \
+        .ssim_index = ssim_index, .ssim_map = ssim_map,                                            \
         .winograd_input = {winograd_input_2, winograd_input_4},                                    \
         .winograd_gradient = {winograd_gradient_2, winograd_gradient_4},                           \
         .winograd_weight = {winograd_weight_2, winograd_weight_4},                                 \

@@ -17,7 +17,7 @@ enum {
     PANEL = 32,           /* outputs of a product, side by side */
     PAD = 16,             /* floats: a cache line */
     BLOCK = 768 << 10,    /* bytes of a task's tiles, both ways */
-    LEAST_BLOCK = 64,     /* tiles: weights are read once for so many */
+    LEAST_BLOCK = 32,     /* tiles: weights are read once for so many */
     CHUNK = 8 << 20,      /* bytes of a chunk's tiles */
     WEIGHT_ROWS = 32,     /* channels out of a task of the gradient of the weights */
     WEIGHT_CHANNELS = 16, /* channels in, turned round at a time */
