@@ -465,6 +465,7 @@ int main(void)
     tcase_add_test(tests, window_names);
     tcase_add_test(tests, resize_is_pillows);
     tcase_add_test(tests, area_average_by_definition);
+    tcase_add_test(tests, lanczos_by_definition);
     tcase_add_test(tests, resize_refuses);
     tcase_add_test(tests, hashes_are_pillows);
     tcase_add_test(tests, flat_images);
