@@ -1,336 +1,58 @@
 /* SPDX-License-Identifier: MIT
- * redux-bench: how fast the hot paths are on this machine, through the public functions alone.
+ * redux-bench: how fast the hot paths are on this machine, what the machine would allow, and what
+ * other libraries reach on it in the same minutes. Of ours the public functions alone are used.
  *
- * Each path is repeated until a sample takes long enough to be timed; the median of several samples
- * is shown, with the fastest and slowest. Images are synthetic: a disc of tissue with structure and
- * noise on a dark ground, like a CT slice. */
+ * A sample is some rounds of a path; paths that share a peer are sampled, then the peer runs, then
+ * they are sampled again, and so on: whatever else the machine does meets both. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "common.h"
+#include "bench.h"
 
-enum { SIDE = 512, IMAGES = 64, CODES = 40000, VECTORS = 4096, WIDTH = 512, SAMPLES = 7 };
-static const double sample_seconds = 0.08;
+enum { ROUNDS_ALONE = 5, MOST_PATHS = 64, MOST_CASES = 3 };
 
 static const char help[] =
     "Usage: redux-bench [options] [FILE...]\n"
-    "Rates of libredux's hot paths on this machine; FILE: volumes and pictures to read as well.\n"
+    "Rates of libredux's hot paths on this machine, and the share that they are of what it can "
+    "do:\n"
+    "of multiply-adds, bytes, bits and so on, measured at the start. FILE: volumes to read.\n"
     "\n"
-    "  --threads N   0 (default): all processors\n"
-    "  --json        JSON on stdout in place of the table\n"
-    "  --quiet       errors only on stderr\n"
-    "  --help, --version\n";
+    "  --peers DIR     run other libraries' scripts between our own samples; ratios over 1 mean\n"
+    "                  that ours is faster\n"
+    "  --rounds N      times that ours and the peer's take turns (default: 2)\n"
+    "  --filter TEXT   only paths with that in their names\n"
+    "  --seconds S     for each sample (default: 0.3)\n"
+    "  --threads N     0 (default): all processors. Paths marked 1 use one thread, as their peers\n"
+    "  --json          JSON on stdout in place of the table\n"
+    "  --quiet         errors only on stderr\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 a path failed, 2 wrong usage, 130 interrupted.\n"
+    "\n"
+    "Examples:\n"
+    "  redux-bench --filter hash\n"
+    "  redux-bench --peers peers --json ct/*.nii.gz > bench.json\n";
 
-/* What the paths work on. */
-typedef struct bench {
-    redux_context *context;
-    redux_tensor images, floats, hounsfield; /* uint8, float32, int16 */
-    redux_tensor hashes, codes, vectors, small, grey, lung;
-    redux_metric *hamming, *cosine;
-    char picture[64]; /* a temporary PNG */
-    const char *file; /* the one being read */
-    int64_t next;     /* which image comes next */
-} bench;
+typedef struct settings {
+    int64_t threads, rounds;
+    double seconds;
+    const char *filter, *peers;
+    bool json, quiet;
+} settings;
 
-/* One path: does some work and says how many units of it. */
-typedef redux_status (*path_fn)(double *units, bench *b);
+/* What was measured of one path. */
+typedef struct row {
+    const bench_path *path;
+    double rates[16]; /* of samples */
+    int count;
+    int64_t repeat; /* calls in a sample; 0: not known yet */
+    double peer_rates[MOST_CASES][16];
+    int peer_count[MOST_CASES];
+    char peer_names[MOST_CASES][48];
+} row;
 
-typedef struct result {
-    const char *name, *unit;
-    double rate, fastest, slowest; /* units a second */
-} result;
-
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        const redux_status try_status = (expression);                                              \
-        if (try_status != REDUX_OK)                                                                \
-            return try_status;                                                                     \
-    } while (0)
-
-/* ---- the data ---- */
-
-/* Hounsfield units: air outside, tissue with waves, bone-like spots, noise. */
-static void draw(int16_t *out, int64_t image)
-{
-    const redux_random_key key = {.seed = 1, .sample = (uint64_t)image};
-    for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++) {
-            const double u = (x - 0.5 * SIDE) / (0.42 * SIDE), v = (y - 0.5 * SIDE) / (0.34 * SIDE);
-            const double wave = sin(0.05 * x + 0.3 * (double)image) * cos(0.04 * y);
-            const double noise = redux_random_uniform(&key, (uint32_t)(y * SIDE + x)) - 0.5;
-            double value = -1000;
-            if (u * u + v * v < 1)
-                value = 40 + 60 * wave + 40 * noise + (wave > 0.8 ? 600 : 0);
-            out[y * SIDE + x] = (int16_t)value;
-        }
-}
-
-static redux_status make_images(bench *b)
-{
-    const int64_t shape[3] = {IMAGES, SIDE, SIDE};
-    TRY(redux_tensor_new(&b->hounsfield, b->context, REDUX_INT16, 3, shape));
-    TRY(redux_tensor_new(&b->images, b->context, REDUX_UINT8, 3, shape));
-    TRY(redux_tensor_new(&b->floats, b->context, REDUX_FLOAT32, 3, shape));
-    for (int64_t i = 0; i < IMAGES; i++) {
-        redux_tensor in = REDUX_TENSOR_INIT, grey = REDUX_TENSOR_INIT, lung = REDUX_TENSOR_INIT;
-        redux_window range;
-        const redux_window slice = {REDUX_WINDOW_SLICE, 0, 0};
-        draw((int16_t *)b->hounsfield.data + i * SIDE * SIDE, i);
-        redux_status status = redux_tensor_select(&in, &b->hounsfield, 0, i);
-        if (status == REDUX_OK)
-            status = redux_tensor_select(&grey, &b->images, 0, i);
-        if (status == REDUX_OK)
-            status = redux_tensor_select(&lung, &b->floats, 0, i);
-        if (status == REDUX_OK)
-            status = redux_window_apply(&grey, b->context, &in, 1, 0, slice);
-        if (status == REDUX_OK)
-            status = redux_window_parse(&range, "abdomen");
-        if (status == REDUX_OK)
-            status = redux_window_apply(&lung, b->context, &in, 1, 0, range);
-        redux_tensor_release(&in);
-        redux_tensor_release(&grey);
-        redux_tensor_release(&lung);
-        TRY(status);
-    }
-    return REDUX_OK;
-}
-
-static redux_status make_data(bench *b)
-{
-    const int64_t hashes[2] = {IMAGES, 8}, codes[2] = {CODES, 8}, vectors[2] = {VECTORS, WIDTH};
-    const int64_t small[2] = {SIDE / 4, SIDE / 4}, full[2] = {SIDE, SIDE};
-    const redux_random_key key = {.seed = 2};
-    redux_tensor first = REDUX_TENSOR_INIT;
-
-    TRY(make_images(b));
-    TRY(redux_tensor_new(&b->hashes, b->context, REDUX_UINT8, 2, hashes));
-    TRY(redux_tensor_new(&b->codes, b->context, REDUX_UINT8, 2, codes));
-    TRY(redux_tensor_new(&b->vectors, b->context, REDUX_FLOAT32, 2, vectors));
-    TRY(redux_tensor_new(&b->small, b->context, REDUX_UINT8, 2, small));
-    TRY(redux_tensor_new(&b->grey, b->context, REDUX_UINT8, 2, full));
-    TRY(redux_tensor_new(&b->lung, b->context, REDUX_FLOAT32, 2, full));
-    for (uint32_t i = 0; i < CODES * 2; i++) {
-        const uint32_t word = redux_random_u32(&key, i);
-        memcpy((uint8_t *)b->codes.data + (size_t)i * sizeof word, &word, sizeof word);
-    }
-    for (uint32_t i = 0; i < (uint32_t)VECTORS * WIDTH; i++)
-        ((float *)b->vectors.data)[i] = (float)redux_random_uniform(&key, i) - 0.5F;
-    TRY(redux_metric_new_hamming(&b->hamming, b->context));
-    TRY(redux_metric_new_cosine(&b->cosine, b->context));
-
-    snprintf(b->picture, sizeof b->picture, "/tmp/redux-bench-%ld.png", (long)getpid());
-    TRY(redux_tensor_select(&first, &b->images, 0, 0));
-    const redux_status status = redux_picture_write_png(b->picture, b->context, &first);
-    redux_tensor_release(&first);
-    return status;
-}
-
-static void free_data(bench *b)
-{
-    redux_tensor *tensors[] = {&b->images,  &b->floats, &b->hounsfield, &b->hashes, &b->codes,
-                               &b->vectors, &b->small,  &b->grey,       &b->lung};
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++)
-        redux_tensor_release(tensors[i]);
-    redux_metric_free(b->hamming, b->context);
-    redux_metric_free(b->cosine, b->context);
-    if (b->picture[0] != '\0')
-        unlink(b->picture);
-}
-
-/* ---- the paths ---- */
-
-/* The next image and the one after it, as views that the caller releases. */
-static redux_status next_pair(redux_tensor *one, redux_tensor *two, bench *b,
-                              const redux_tensor *of)
-{
-    const int64_t i = b->next;
-    b->next = (i + 1) % IMAGES;
-    TRY(redux_tensor_select(one, of, 0, i));
-    const redux_status status = redux_tensor_select(two, of, 0, b->next);
-    if (status != REDUX_OK)
-        redux_tensor_release(one);
-    return status;
-}
-
-static redux_status hash_images(double *units, bench *b, redux_hash hash)
-{
-    redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
-    options.hash = hash;
-    *units = IMAGES;
-    return redux_hash_compute(&b->hashes, b->context, &b->images, &options);
-}
-
-static redux_status run_hash_difference(double *units, bench *b)
-{
-    return hash_images(units, b, REDUX_HASH_DIFFERENCE);
-}
-
-static redux_status run_hash_dct(double *units, bench *b)
-{
-    return hash_images(units, b, REDUX_HASH_DCT);
-}
-
-/* Random codes hardly ever lie within 6 bits: every one is compared with all before it. */
-static redux_status run_hamming_first(double *units, bench *b)
-{
-    static int64_t witness[CODES];
-    static double scores[CODES];
-    redux_exemplars *exemplars = NULL;
-    TRY(redux_exemplars_new(&exemplars, b->context, b->hamming, 6));
-    const redux_status status =
-        redux_exemplars_add(witness, scores, b->context, exemplars, &b->codes);
-    redux_exemplars_free(exemplars, b->context);
-    *units = 0.5 * CODES * (CODES - 1.0);
-    return status;
-}
-
-static redux_status run_entropy(double *units, bench *b)
-{
-    redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT;
-    double entropy;
-    TRY(next_pair(&one, &two, b, &b->images));
-    const redux_status status = redux_entropy(&entropy, b->context, &one, NULL);
-    redux_tensor_release(&one);
-    redux_tensor_release(&two);
-    *units = 1;
-    return status;
-}
-
-static redux_status run_information(double *units, bench *b)
-{
-    redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT;
-    redux_information information;
-    TRY(next_pair(&one, &two, b, &b->images));
-    const redux_status status =
-        redux_information_compute(&information, b->context, &one, &two, NULL);
-    redux_tensor_release(&one);
-    redux_tensor_release(&two);
-    *units = 1;
-    return status;
-}
-
-static redux_status ssim_pair(double *units, bench *b, const redux_tensor *of,
-                              redux_ssim_window window)
-{
-    redux_ssim_options options = REDUX_SSIM_OPTIONS_INIT;
-    redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT;
-    double ssim;
-    options.window = window;
-    TRY(next_pair(&one, &two, b, of));
-    const redux_status status = redux_ssim(&ssim, b->context, &one, &two, &options);
-    redux_tensor_release(&one);
-    redux_tensor_release(&two);
-    *units = 1;
-    return status;
-}
-
-static redux_status run_ssim_gaussian(double *units, bench *b)
-{
-    return ssim_pair(units, b, &b->images, REDUX_SSIM_GAUSSIAN);
-}
-
-static redux_status run_ssim_uniform(double *units, bench *b)
-{
-    return ssim_pair(units, b, &b->images, REDUX_SSIM_UNIFORM);
-}
-
-static redux_status run_ssim_float(double *units, bench *b)
-{
-    return ssim_pair(units, b, &b->floats, REDUX_SSIM_GAUSSIAN);
-}
-
-static int ignore_pair(const redux_pair *pair, void *user)
-{
-    (void)pair;
-    (void)user;
-    return 0;
-}
-
-static redux_status run_cosine_pairs(double *units, bench *b)
-{
-    *units = 0.5 * VECTORS * (VECTORS - 1.0);
-    return redux_metric_pairs(b->context, b->cosine, &b->vectors, 0.9, ignore_pair, NULL);
-}
-
-static redux_status window_slice(double *units, bench *b, const char *name, redux_tensor *out)
-{
-    redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT;
-    redux_window window;
-    TRY(redux_window_parse(&window, name));
-    TRY(next_pair(&one, &two, b, &b->hounsfield));
-    const redux_status status = redux_window_apply(out, b->context, &one, 1, -1024, window);
-    redux_tensor_release(&one);
-    redux_tensor_release(&two);
-    *units = 1;
-    return status;
-}
-
-static redux_status run_window_slice(double *units, bench *b)
-{
-    return window_slice(units, b, "slice", &b->grey);
-}
-
-static redux_status run_window_lung(double *units, bench *b)
-{
-    return window_slice(units, b, "lung", &b->lung);
-}
-
-static redux_status run_resize(double *units, bench *b)
-{
-    redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT;
-    TRY(next_pair(&one, &two, b, &b->images));
-    const redux_status status =
-        redux_image_resize(&b->small, b->context, &one, REDUX_FILTER_LANCZOS);
-    redux_tensor_release(&one);
-    redux_tensor_release(&two);
-    *units = 1;
-    return status;
-}
-
-static redux_status run_read_picture(double *units, bench *b)
-{
-    redux_tensor picture = REDUX_TENSOR_INIT;
-    TRY(redux_picture_read(&picture, b->context, b->file));
-    redux_tensor_release(&picture);
-    *units = 1;
-    return REDUX_OK;
-}
-
-/* Every slice, as stored. */
-static redux_status read_volume(double *units, bench *b, const redux_dataset *dataset,
-                                int64_t index)
-{
-    redux_volume *volume = NULL;
-    redux_volume_info info;
-    redux_status status;
-    TRY(redux_dataset_volume_info(&info, dataset, index));
-    TRY(redux_volume_open(&volume, b->context, dataset, index));
-    status = REDUX_OK;
-    for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
-        redux_tensor slice = REDUX_TENSOR_INIT;
-        status = redux_volume_slice(&slice, b->context, volume, k);
-        redux_tensor_release(&slice);
-    }
-    redux_volume_free(volume, b->context);
-    *units += (double)info.slices;
-    return status;
-}
-
-static redux_status run_read_volumes(double *units, bench *b)
-{
-    redux_dataset *dataset = NULL;
-    redux_status status = REDUX_OK;
-    *units = 0;
-    TRY(redux_dataset_open(&dataset, b->context, &b->file, 1, NULL));
-    for (int64_t i = 0; i < redux_dataset_volumes(dataset) && status == REDUX_OK; i++)
-        status = read_volume(units, b, dataset, i);
-    redux_dataset_free(dataset);
-    return status;
-}
-
-/* ---- timing ---- */
+/* ---- samples ---- */
 
 static int ascending(const void *a, const void *b)
 {
@@ -338,14 +60,26 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Runs a path `rounds` times and returns its rate in units a second. */
-static redux_status sample(double *rate, double *seconds, bench *b, path_fn path, int64_t rounds)
+static double median(const double *values, int count)
 {
-    const double start = seconds_now();
+    double sorted[16];
+    if (count == 0)
+        return 0;
+    memcpy(sorted, values, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
+    return count % 2 == 1 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+}
+
+static redux_status run(double *rate, double *seconds, bench *b, const bench_path *path,
+                        int64_t repeat)
+{
     double total = 0;
-    for (int64_t i = 0; i < rounds; i++) {
+    const double start = seconds_now();
+    for (int64_t i = 0; i < repeat; i++) {
         double units = 0;
-        TRY(path(&units, b));
+        const redux_status status = path->run(&units, b, path);
+        if (status != REDUX_OK)
+            return status;
         total += units;
     }
     *seconds = fmax(seconds_now() - start, 1e-9);
@@ -353,22 +87,61 @@ static redux_status sample(double *rate, double *seconds, bench *b, path_fn path
     return REDUX_OK;
 }
 
-static redux_status measure(result *out, bench *b, const char *name, const char *unit, path_fn path)
+/* One sample of about `seconds`; before the first of a path, a run that warms up, and others that
+ * find out how many calls that is. */
+static redux_status sample(row *r, bench *b, double seconds)
 {
-    double rates[SAMPLES], seconds = 0;
-    int64_t rounds = 1;
-    b->next = 0;
-    TRY(sample(&rates[0], &seconds, b, path, 1)); /* warms up */
-    for (;; rounds *= 2) {
-        TRY(sample(&rates[0], &seconds, b, path, rounds));
-        if (seconds >= sample_seconds)
-            break;
+    double rate, spent = 0;
+    redux_status status = run(&rate, &spent, b, r->path, 1); /* warm again after others */
+    if (r->repeat == 0) {
+        r->repeat = 1;
+        if (status == REDUX_OK)
+            status = run(&rate, &spent, b, r->path, 1);
+        while (status == REDUX_OK && spent < seconds / 4) {
+            r->repeat *= 2;
+            status = run(&rate, &spent, b, r->path, r->repeat);
+        }
+        r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
     }
-    for (int i = 0; i < SAMPLES; i++)
-        TRY(sample(&rates[i], &seconds, b, path, rounds));
-    qsort(rates, SAMPLES, sizeof rates[0], ascending);
-    *out = (result){name, unit, rates[SAMPLES / 2], rates[SAMPLES - 1], rates[0]};
-    return REDUX_OK;
+    if (status == REDUX_OK)
+        status = run(&rate, &spent, b, r->path, r->repeat);
+    if (status == REDUX_OK && r->count < 16 && rate > 0)
+        r->rates[r->count++] = rate;
+    return status;
+}
+
+/* ---- peers ---- */
+
+/* Whether every word of `pattern` is in the peer's name or case. */
+static bool fits(const peer_rate *peer, const char *pattern)
+{
+    char text[176], words[64], *rest = NULL;
+    snprintf(text, sizeof text, "%.47s %.111s", peer->name, peer->which);
+    snprintf(words, sizeof words, "%s", pattern);
+    for (char *word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+        if (strstr(text, word) == NULL)
+            return false;
+    return true;
+}
+
+/* The first measurement that fits; of files, each a measurement, their mean. */
+static void take_peer(row *r, const peer_rate *peers, int count)
+{
+    for (int c = 0; c < MOST_CASES && r->path->cases[c] != NULL; c++) {
+        double sum = 0;
+        int found = 0;
+        for (int i = 0; i < count; i++) {
+            if (!fits(&peers[i], r->path->cases[c]))
+                continue;
+            snprintf(r->peer_names[c], sizeof r->peer_names[c], "%.47s", peers[i].name);
+            sum += peers[i].rate;
+            found++;
+            if (strcmp(r->path->unit, "bytes") != 0)
+                break;
+        }
+        if (found > 0 && r->peer_count[c] < 16)
+            r->peer_rates[c][r->peer_count[c]++] = sum / found;
+    }
 }
 
 /* ---- output ---- */
@@ -388,6 +161,12 @@ static void cpu_name(char *out, size_t size)
         fclose(file);
 }
 
+static const char *blas_core(void)
+{
+    const char *core = getenv("OPENBLAS_CORETYPE");
+    return core != NULL && core[0] != '\0' ? core : "chosen by OpenBLAS";
+}
+
 /* 1234567 as "1.235 M". */
 static void print_rate(double rate, const char *unit)
 {
@@ -395,122 +174,221 @@ static void print_rate(double rate, const char *unit)
     int i = 0;
     for (; rate >= 1000 && i < 4; i++)
         rate /= 1000;
-    printf("%8.2f %c%s/s", rate, prefixes[i], unit);
+    printf("%8.2f %c%-9s", rate, prefixes[i], unit);
 }
 
-static void print_row(const result *r, bool json, bool first)
+/* Half of what lies between the slowest and the fastest sample, over the median. */
+static double spread_of(const row *r)
 {
-    if (json) {
-        printf("%s\n    {\"name\": \"", first ? "" : ",");
-        for (const char *c = r->name; *c != '\0'; c++) /* a file's name may hold anything */
-            if ((unsigned char)*c < 0x20)
-                printf("\\u%04x", (unsigned)(unsigned char)*c);
-            else
-                printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-        printf("\", \"unit\": \"%s/s\", \"median\": %.6g, \"fastest\": %.6g, \"slowest\": %.6g}",
-               r->unit, r->rate, r->fastest, r->slowest);
-        return;
+    double low = r->rates[0], high = r->rates[0];
+    for (int i = 1; i < r->count; i++) {
+        low = fmin(low, r->rates[i]);
+        high = fmax(high, r->rates[i]);
     }
-    printf("%-34s", r->name);
-    print_rate(r->rate, r->unit);
-    printf("%*s -%.0f %% +%.0f %%\n", (int)(10 - strlen(r->unit)), "",
-           100 * (1 - r->slowest / r->rate), 100 * (r->fastest / r->rate - 1));
+    return (high - low) / 2 / median(r->rates, r->count);
+}
+
+/* What the machine would allow, in the path's unit; 0: nothing said. */
+static double limit_of(const bench_path *path, const bench_limits *limits, int threads)
+{
+    if (path->limit == LIMIT_NONE)
+        return 0;
+    return limits->rate[path->limit] / path->per_unit / (path->single ? threads : 1);
+}
+
+static void print_case(const row *r, const bench_limits *limits, const bench *b, int c, bool json,
+                       bool *first)
+{
+    const double rate = median(r->rates, r->count), limit = limit_of(r->path, limits, b->threads);
+    const double peer = c < 0 ? 0 : median(r->peer_rates[c], r->peer_count[c]);
+    if (json) {
+        printf("%s\n    {\"name\": \"%s\", \"rate\": %.6g, \"unit\": \"%s/s\", \"threads\": %d",
+               *first ? "" : ",", r->path->name, rate, r->path->unit,
+               r->path->single ? 1 : b->threads);
+        if (limit > 0)
+            printf(", \"limit\": %.6g, \"percent\": %.3g", limit, 100 * rate / limit);
+        else
+            printf(", \"limit\": null, \"percent\": null");
+        if (peer > 0)
+            printf(", \"peer\": \"%s\", \"peer_rate\": %.6g, \"ratio\": %.4g", r->peer_names[c],
+                   peer, rate / peer);
+        else
+            printf(", \"peer\": null, \"peer_rate\": null, \"ratio\": null");
+        printf(", \"spread\": %.3g}", spread_of(r));
+    } else {
+        printf("%-34s%s ", c > 0 ? "" : r->path->name, r->path->single ? "1" : " ");
+        print_rate(rate, r->path->unit);
+        printf(" +-%3.0f %%", 100 * spread_of(r));
+        if (limit > 0)
+            printf(" %5.0f %%", 100 * rate / limit);
+        else
+            printf("        ");
+        if (peer > 0)
+            printf("  %7.2f x %s", rate / peer, r->peer_names[c]);
+        printf("\n");
+    }
+    *first = false;
     fflush(stdout);
 }
 
-static const struct path {
-    const char *name, *unit;
-    path_fn run;
-} paths[] = {
-    {"hash difference, 512 x 512", "images", run_hash_difference},
-    {"hash dct, 512 x 512", "images", run_hash_dct},
-    {"Hamming first match, 64 bits", "pairs", run_hamming_first},
-    {"entropy, 512 x 512", "images", run_entropy},
-    {"mutual information, 512 x 512", "pairs", run_information},
-    {"SSIM Gaussian, 512 x 512, 8 bits", "pairs", run_ssim_gaussian},
-    {"SSIM Gaussian, 512 x 512, float", "pairs", run_ssim_float},
-    {"SSIM uniform, 512 x 512, 8 bits", "pairs", run_ssim_uniform},
-    {"cosine, all pairs of 512 values", "pairs", run_cosine_pairs},
-    {"window slice, 512 x 512 int16", "images", run_window_slice},
-    {"window lung, 512 x 512 int16", "images", run_window_lung},
-    {"resize Lanczos, 512 to 128", "images", run_resize},
-};
-
-static bool is_picture(const char *path)
+static void print_row(const row *r, const bench_limits *limits, const bench *b, bool json,
+                      bool *first)
 {
-    const char *dot = strrchr(path, '.');
-    return dot != NULL &&
-           (strcmp(dot, ".png") == 0 || strcmp(dot, ".jpg") == 0 || strcmp(dot, ".jpeg") == 0);
+    bool any = false;
+    if (r->count == 0)
+        return; /* nothing to read */
+    for (int c = 0; c < MOST_CASES; c++)
+        if (r->peer_count[c] > 0) {
+            print_case(r, limits, b, any || c == 0 ? c : c, json, first);
+            any = true;
+        }
+    if (!any)
+        print_case(r, limits, b, -1, json, first);
 }
 
-static redux_status run_all(bench *b, char **files, int count, bool json)
+static void print_head(const bench_limits *limits, const bench *b, bool json)
 {
-    result r;
-    TRY(make_data(b));
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        TRY(measure(&r, b, paths[i].name, paths[i].unit, paths[i].run));
-        print_row(&r, json, i == 0);
-    }
-    b->file = b->picture;
-    TRY(measure(&r, b, "read PNG, 512 x 512 grey", "images", run_read_picture));
-    print_row(&r, json, false);
-    for (int i = 0; i < count; i++) {
-        const char *slash = strrchr(files[i], '/');
-        char name[256];
-        b->file = files[i];
-        snprintf(name, sizeof name, "read %s", slash == NULL ? files[i] : slash + 1);
-        TRY(is_picture(files[i]) ? measure(&r, b, name, "images", run_read_picture)
-                                 : measure(&r, b, name, "slices", run_read_volumes));
-        print_row(&r, json, false);
-    }
-    return REDUX_OK;
+    char cpu[128];
+    cpu_name(cpu, sizeof cpu);
+    if (json)
+        printf("{\n  \"version\": \"%s\",\n  \"machine\": {\"cpu\": \"%s\", \"tier\": \"%s\", "
+               "\"blas\": \"%s\", \"threads\": %d",
+               redux_version_string(), cpu, redux_cpu_tier(), blas_core(), b->threads);
+    else
+        printf("libredux %s on %s, tier %s, OpenBLAS kernels: %s, threads: %d\n",
+               redux_version_string(), cpu, redux_cpu_tier(), blas_core(), b->threads);
+    for (int i = LIMIT_FLOPS; i < LIMIT_KINDS; i++)
+        if (json)
+            printf(", \"%s\": %.5g", limit_names[i], limits->rate[i] * 1e-9);
+        else
+            printf("%s%.4g %s", i == LIMIT_FLOPS ? "limits: " : ", ", limits->rate[i] * 1e-9,
+                   limit_names[i]);
+    printf(json ? "},\n  \"results\": [" : "\n\n");
+    fflush(stdout);
 }
 
-typedef struct settings {
-    int64_t threads;
-    bool json;
-} settings;
+/* ---- everything ---- */
+
+static bool wanted(const bench_path *path, const settings *s)
+{
+    return s->filter == NULL || strstr(path->name, s->filter) != NULL;
+}
+
+static int choose(row *rows, const settings *s)
+{
+    int count = 0;
+    for (int i = 0; i < train_path_count; i++)
+        if (wanted(&train_paths[i], s))
+            rows[count++] = (row){.path = &train_paths[i]};
+    for (int i = 0; i < metric_path_count; i++)
+        if (wanted(&metric_paths[i], s))
+            rows[count++] = (row){.path = &metric_paths[i]};
+    return count;
+}
+
+static bool share_peer(const row *a, const row *b)
+{
+    return a->path->script != NULL && b->path->script != NULL &&
+           strcmp(a->path->script, b->path->script) == 0;
+}
+
+/* The rows [first, end), which share a peer or are one, between its runs. */
+static redux_status measure(row *rows, int first, int end, bench *b, const settings *s)
+{
+    const char *script = s->peers == NULL ? NULL : rows[first].path->script;
+    const int64_t rounds = script == NULL ? ROUNDS_ALONE : s->rounds + 1;
+    redux_status status = REDUX_OK;
+    for (int64_t round = 0; round < rounds && status == REDUX_OK; round++) {
+        peer_rate peers[MOST_PEER_RATES];
+        int count = 0;
+        for (int i = first; i < end && status == REDUX_OK; i++)
+            status = sample(&rows[i], b, s->seconds);
+        if (script == NULL || round == rounds - 1 || status != REDUX_OK)
+            continue;
+        run_peer(peers, &count, s->peers, script, b);
+        if (count == 0 && round == 0 && !s->quiet)
+            fprintf(stderr, "%s: nothing came of %s/%s\n", program_name, s->peers, script);
+        for (int i = first; i < end; i++)
+            take_peer(&rows[i], peers, count);
+    }
+    return status;
+}
+
+static redux_status run_all(bench *b, const settings *s)
+{
+    static row rows[MOST_PATHS];
+    const int count = choose(rows, s);
+    bench_limits limits;
+    bool first_line = true;
+    redux_status status = measure_limits(&limits, b->context, b->threads);
+    if (status != REDUX_OK)
+        return status;
+    print_head(&limits, b, s->json);
+    for (int first = 0, end; first < count && status == REDUX_OK; first = end) {
+        for (end = first + 1; end < count && share_peer(&rows[first], &rows[end]); end++)
+            ;
+        status = measure(rows, first, end, b, s);
+        for (int i = first; i < end && status == REDUX_OK; i++)
+            print_row(&rows[i], &limits, b, s->json, &first_line);
+    }
+    if (s->json)
+        printf("\n  ]\n}\n");
+    return status;
+}
 
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
-    if (option == 't')
+    switch (option) {
+    case 't':
         return set_threads(&s->threads, text);
-    s->json =
-        s->json || option == 'j'; /* without a progress bar there is nothing to be quiet about */
-    return EXIT_OK;
+    case 'r':
+        return parse_integer(&s->rounds, text, 1, 14)
+                   ? EXIT_OK
+                   : usage_error("--rounds %s is not a number from 1 to 14", text);
+    case 's':
+        return parse_number(&s->seconds, text) && s->seconds > 0 && s->seconds <= 60
+                   ? EXIT_OK
+                   : usage_error("--seconds %s is not a number over 0, up to 60", text);
+    case 'f':
+        s->filter = text;
+        return EXIT_OK;
+    case 'p':
+        s->peers = text;
+        return EXIT_OK;
+    default:
+        s->json = s->json || option == 'j';
+        s->quiet = s->quiet || option == 'q';
+        return EXIT_OK;
+    }
 }
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"threads", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'},
+        {"threads", required_argument, NULL, 't'}, {"rounds", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'}, {"filter", required_argument, NULL, 'f'},
+        {"peers", required_argument, NULL, 'p'},   {"json", no_argument, NULL, 'j'},
         {"quiet", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
-    settings s = {0, false};
+    settings s = {.rounds = 2, .seconds = 0.3};
     bench b = {.context = NULL};
     bool done = false;
-    char cpu[128];
 
     program_start("redux-bench", argv);
     const int wrong = parse_options(argc, argv, options, help, set_option, &s, &done);
     if (wrong != EXIT_OK || done)
         return wrong;
-    if (new_context(&b.context, s.threads, true) != REDUX_OK)
+    if (new_context(&b.context, s.threads, true) != REDUX_OK ||
+        new_context(&b.single, 1, true) != REDUX_OK)
         return data_error();
-    cpu_name(cpu, sizeof cpu);
-    printf(
-        s.json
-            ? "{\n  \"version\": \"%s\",\n  \"cpu\": \"%s\",\n  \"tier\": \"%s\",\n  \"threads\": "
-              "%d,\n  \"rates\": ["
-            : "libredux %s on %s, tier %s, threads %d\nmedian of 7; slowest and fastest against "
-              "it\n\n",
-        redux_version_string(), cpu, redux_cpu_tier(), redux_context_threads(b.context));
-    const redux_status status = run_all(&b, argv + optind, argc - optind, s.json);
-    if (s.json && status == REDUX_OK)
-        printf("\n  ]\n}\n");
-    const int code = status == REDUX_OK ? EXIT_OK : data_error();
-    free_data(&b);
+    b.threads = redux_context_threads(b.context);
+    b.files = argv + optind;
+    b.file_count = argc - optind;
+    const int code = run_all(&b, &s) == REDUX_OK ? EXIT_OK : data_error();
+    free_train_bench(&b);
+    free_metric_bench(&b);
+    redux_context_free(b.single);
     redux_context_free(b.context);
     return code;
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * The hot paths of the network: a SimCLR step (two views of a batch of 64, NT-Xent, SGD) and
+ * inference, on images that are there already. */
+#include <stdlib.h>
+#include <string.h>
+#include "bench.h"
+
+enum { BATCH = 64, VIEWS = 2 };
+
+typedef struct network_bench {
+    int64_t arch, side;
+    redux_network *network;
+    redux_optimiser *optimiser;
+    redux_objective objective;
+    void *state;
+    redux_tensor images, features, views[VIEWS];
+} network_bench;
+
+static void close_network(bench *b)
+{
+    network_bench *n = b->network;
+    if (n == NULL)
+        return;
+    if (n->state != NULL)
+        n->objective.close(n->state, b->context);
+    redux_optimiser_free(n->optimiser, b->context);
+    redux_network_free(n->network, b->context);
+    for (int i = 0; i < VIEWS; i++)
+        redux_tensor_release(&n->views[i]);
+    redux_tensor_release(&n->images);
+    redux_tensor_release(&n->features);
+    free(n);
+    b->network = NULL;
+}
+
+static redux_status open_training(network_bench *n, bench *b)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
+    redux_status status;
+    options.arch = (redux_arch)n->arch;
+    options.projection = 128;
+    n->objective = redux_objective_nt_xent(NULL);
+    status = redux_network_new(&n->network, b->context, &options);
+    if (status == REDUX_OK)
+        status = redux_network_plan(n->network, b->context, VIEWS * BATCH, n->side, n->side, 1);
+    if (status == REDUX_OK)
+        status = redux_optimiser_of_network(&n->optimiser, b->context, n->network, &optimiser);
+    if (status == REDUX_OK)
+        status =
+            n->objective.open(&n->state, b->context, n->network, BATCH, VIEWS, n->objective.user);
+    return status;
+}
+
+static redux_status open_images(network_bench *n, bench *b)
+{
+    const int64_t shape[4] = {VIEWS * BATCH, n->side, n->side, 1};
+    const int64_t features[2] = {VIEWS * BATCH, redux_network_features(n->network)};
+    const redux_random_key key = {.seed = 5};
+    redux_status status = redux_tensor_new(&n->images, b->context, REDUX_FLOAT32, 4, shape);
+    if (status == REDUX_OK)
+        status = redux_tensor_new(&n->features, b->context, REDUX_FLOAT32, 2, features);
+    for (int64_t i = 0; status == REDUX_OK && i < redux_tensor_elements(&n->images); i++)
+        ((float *)n->images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
+    for (int i = 0; i < VIEWS && status == REDUX_OK; i++)
+        status = redux_tensor_slice(&n->views[i], &n->images, 0, i * BATCH, BATCH, 1);
+    return status;
+}
+
+static redux_status network_of(bench *b, const bench_path *path)
+{
+    redux_status status;
+    if (b->network != NULL && b->network->arch == path->a && b->network->side == path->b)
+        return REDUX_OK;
+    close_network(b);
+    b->network = calloc(1, sizeof *b->network);
+    if (b->network == NULL)
+        return REDUX_E_NO_MEMORY;
+    b->network->arch = path->a;
+    b->network->side = path->b;
+    status = open_training(b->network, b);
+    return status == REDUX_OK ? open_images(b->network, b) : status;
+}
+
+static redux_status run_step(double *units, bench *b, const bench_path *path)
+{
+    double loss;
+    redux_status status = network_of(b, path);
+    if (status != REDUX_OK)
+        return status;
+    network_bench *n = b->network;
+    redux_network_zero_gradients(n->network);
+    const redux_objective_step step = {.struct_size = sizeof step,
+                                       .network = n->network,
+                                       .views = n->views,
+                                       .view_count = VIEWS,
+                                       .part = VIEWS * BATCH,
+                                       .steps = 1};
+    status = n->objective.step(&loss, b->context, n->state, &step, n->objective.user);
+    if (status == REDUX_OK)
+        status = redux_optimiser_step(NULL, b->context, n->optimiser, 1e-3);
+    *units = VIEWS * BATCH;
+    return status;
+}
+
+static redux_status run_inference(double *units, bench *b, const bench_path *path)
+{
+    const redux_status status = network_of(b, path);
+    if (status != REDUX_OK)
+        return status;
+    *units = VIEWS * BATCH;
+    return redux_network_forward(&b->network->features, b->context, b->network->network,
+                                 &b->network->images, REDUX_OUTPUT_FEATURES, REDUX_MODE_EVALUATE);
+}
+
+/* Floating-point operations of an image through the encoders, as plain convolutions count them
+ * (Winograd's need fewer, so that percentages over 100 are no mistake). Backward takes twice as
+ * many as forward. */
+#define R18_64 0.283e9
+#define R18_96 0.637e9
+#define R50_64 0.654e9
+
+const bench_path train_paths[] = {
+    {"SimCLR step, ResNet-18, 64 px",
+     "images",
+     run_step,
+     REDUX_RESNET18,
+     64,
+     LIMIT_FLOPS,
+     3 * R18_64,
+     false,
+     "simclr_torch.py resnet18 64 64 1 channels_last %T",
+     {"simclr"}},
+    {"inference, ResNet-18, 64 px",
+     "images",
+     run_inference,
+     REDUX_RESNET18,
+     64,
+     LIMIT_FLOPS,
+     R18_64,
+     false,
+     NULL,
+     {NULL}},
+    {"SimCLR step, ResNet-18, 96 px",
+     "images",
+     run_step,
+     REDUX_RESNET18,
+     96,
+     LIMIT_FLOPS,
+     3 * R18_96,
+     false,
+     "simclr_torch.py resnet18 64 96 1 channels_last %T",
+     {"simclr"}},
+    {"SimCLR step, ResNet-50, 64 px",
+     "images",
+     run_step,
+     REDUX_RESNET50,
+     64,
+     LIMIT_FLOPS,
+     3 * R50_64,
+     false,
+     "simclr_torch.py resnet50 64 64 1 channels_last %T",
+     {"simclr"}},
+};
+const int train_path_count = sizeof train_paths / sizeof train_paths[0];
+
+void free_train_bench(bench *b)
+{
+    close_network(b);
+}
