@@ -110,6 +110,11 @@ typedef struct rdx_kernels {
     void (*ssim_map)(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                      const float *const *rows, int64_t count, const rdx_ssim_window *window,
                      float *scratch);
+    /* box_template.h */
+    void (*box_columns)(float *out, const float *in, int64_t width, int64_t before, int64_t grow,
+                        int64_t slide);
+    /* transpose_template.h */
+    void (*transpose_16)(float *out, int64_t out_stride, const float *in, int64_t in_stride);
     /* winograd_template.h: pixels to positions, for tiles of 2 x 2 and 4 x 4, and back */
     rdx_winograd_spread *winograd_input[2], *winograd_gradient[2], *winograd_weight[2];
     rdx_winograd_gather *winograd_output[2], *winograd_weight_back[2];

@@ -80,32 +80,15 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
                         int64_t pixels)
 {
     const __mmask64 mask = pixels >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << pixels) - 1;
-    __m512i r[16], a[16];
+    __m512i rows_of[16], words[16];
     for (int i = 0; i < 16; i++) {
         resize_ahead(in + i * stride, stride);
-        r[i] = i < rows ? _mm512_maskz_loadu_epi8(mask, in + i * stride) : _mm512_setzero_si512();
+        rows_of[i] =
+            i < rows ? _mm512_maskz_loadu_epi8(mask, in + i * stride) : _mm512_setzero_si512();
     }
-    for (int i = 0; i < 16; i += 4) {
-        const __m512i low = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        const __m512i high = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-        const __m512i low2 = _mm512_unpacklo_epi32(r[i + 2], r[i + 3]);
-        const __m512i high2 = _mm512_unpackhi_epi32(r[i + 2], r[i + 3]);
-        a[i] = _mm512_unpacklo_epi64(low, low2);
-        a[i + 1] = _mm512_unpackhi_epi64(low, low2);
-        a[i + 2] = _mm512_unpacklo_epi64(high, high2);
-        a[i + 3] = _mm512_unpackhi_epi64(high, high2);
-    }
-    for (int j = 0; j < 4; j++) {
-        const __m512i even = _mm512_shuffle_i32x4(a[j], a[4 + j], 0x88);
-        const __m512i odd = _mm512_shuffle_i32x4(a[j], a[4 + j], 0xdd);
-        const __m512i even2 = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0x88);
-        const __m512i odd2 = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0xdd);
-        int32_t *word = out + j * RESIZE_BATCH;
-        _mm512_storeu_si512(word, _mm512_shuffle_i32x4(even, even2, 0x88));
-        _mm512_storeu_si512(word + 4 * RESIZE_BATCH, _mm512_shuffle_i32x4(odd, odd2, 0x88));
-        _mm512_storeu_si512(word + 8 * RESIZE_BATCH, _mm512_shuffle_i32x4(even, even2, 0xdd));
-        _mm512_storeu_si512(word + 12 * RESIZE_BATCH, _mm512_shuffle_i32x4(odd, odd2, 0xdd));
-    }
+    transpose_lanes(words, rows_of);
+    for (int i = 0; i < 16; i++)
+        _mm512_storeu_si512(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
 static inline __m512i resize_add(__m512i sum, const int32_t *pixels, int32_t weights)
@@ -133,7 +116,7 @@ static inline void resize_clipped(uint8_t *out, __m512i sums[RESIZE_DIGITS][RESI
 static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t rows,
                         int64_t pixels)
 {
-    __m256i r[8], a[8];
+    __m256i rows_of[8], words[8];
     for (int i = 0; i < 8; i++) {
         uint8_t cut[16] = {0};
         const uint8_t *row = in + i * stride;
@@ -143,24 +126,11 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
                 memcpy(cut, row, (size_t)pixels);
             row = cut;
         }
-        r[i] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)row));
+        rows_of[i] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)row));
     }
-    for (int i = 0; i < 8; i += 4) {
-        const __m256i low = _mm256_unpacklo_epi32(r[i], r[i + 1]);
-        const __m256i high = _mm256_unpackhi_epi32(r[i], r[i + 1]);
-        const __m256i low2 = _mm256_unpacklo_epi32(r[i + 2], r[i + 3]);
-        const __m256i high2 = _mm256_unpackhi_epi32(r[i + 2], r[i + 3]);
-        a[i] = _mm256_unpacklo_epi64(low, low2);
-        a[i + 1] = _mm256_unpackhi_epi64(low, low2);
-        a[i + 2] = _mm256_unpacklo_epi64(high, high2);
-        a[i + 3] = _mm256_unpackhi_epi64(high, high2);
-    }
-    for (int j = 0; j < 4; j++) {
-        int32_t *word = out + j * RESIZE_BATCH;
-        _mm256_storeu_si256((__m256i *)word, _mm256_permute2x128_si256(a[j], a[4 + j], 0x20));
-        _mm256_storeu_si256((__m256i *)(word + 4 * RESIZE_BATCH),
-                            _mm256_permute2x128_si256(a[j], a[4 + j], 0x31));
-    }
+    transpose_lanes(words, rows_of);
+    for (int i = 0; i < 8; i++)
+        _mm256_storeu_si256((__m256i *)(out + (int64_t)i * RESIZE_BATCH), words[i]);
 }
 
 static inline __m256i resize_add(__m256i sum, const int32_t *pixels, int32_t weights)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * All templates, and the table made of them. */
+#include <stdbool.h>
 #include <string.h>
 #if defined(RDX_TIER_AVX2) || defined(RDX_TIER_AVX512)
 #include <immintrin.h>
 #endif
 #include "kernels.h"
+#include "box_template.h"
 #include "dot_template.h"
 #include "hamming_template.h"
 #include "histogram_template.h"
@@ -16,6 +18,7 @@
 #undef REAL
 #undef NORM
 #undef POOL
+#include "transpose_template.h"
 #include "resize_template.h"
 #include "ssim_template.h"
 #include "winograd_template.h"
@@ -41,5 +44,6 @@
         .winograd_weight = {winograd_weight_2, winograd_weight_4},                                 \
         .winograd_output = {winograd_output_2, winograd_output_4},                                 \
         .winograd_weight_back = {winograd_weight_back_2, winograd_weight_back_4},                  \
-        .winograd_product = winograd_product,                                                      \
+        .winograd_product = winograd_product, .transpose_16 = transpose_16,                        \
+        .box_columns = box_columns,                                                                \
     }

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hash.h"
+#include "kernels/kernels.h"
 
 #define SIDE RDX_PDQ_SIDE
 #define KEPT 16 /* coefficients 1 ... 16 of each axis */
 #define LEAST_SIDE 5
-#define PASSES 2
+#define BAND 16 /* rows at a time */
 
 /* ---- luma ---- */
 
@@ -20,9 +21,12 @@ static void luma_of(float *luma, const rdx_pixels *in)
     if (in->dtype == REDUX_FLOAT32) {
         for (int64_t i = 0; i < count; i++)
             luma[i] = ((const float *)in->data)[i] * 255;
-    } else if (in->channels <= 2) {
+    } else if (in->channels == 1) {
         for (int64_t i = 0; i < count; i++)
-            luma[i] = pixel[i * in->channels];
+            luma[i] = pixel[i];
+    } else if (in->channels == 2) {
+        for (int64_t i = 0; i < count; i++)
+            luma[i] = pixel[2 * i];
     } else {
         for (int64_t i = 0; i < count; i++, pixel += in->channels)
             luma[i] = 0.299F * pixel[0] + 0.587F * pixel[1] + 0.114F * pixel[2];
@@ -45,73 +49,74 @@ static box box_of(int64_t length)
     return b;
 }
 
-static void box_row(float *out, const float *in, const box *b)
+/* Down `width` columns side by side. */
+static void box_columns(float *out, const float *in, int64_t width, const box *b)
 {
-    const float *add = in, *drop = in;
-    float sum = 0;
-    int size = 0;
-    for (int64_t i = 0; i < b->before; i++, size++)
-        sum += *add++;
-    for (int64_t i = 0; i < b->grow; i++) {
-        sum += *add++;
-        *out++ = sum / (float)++size;
-    }
-    for (int64_t i = 0; i < b->slide; i++) {
-        sum += *add++;
-        sum -= *drop++;
-        *out++ = sum / (float)size;
-    }
-    for (int64_t i = 0; i < b->before; i++) {
-        sum -= *drop++;
-        *out++ = sum / (float)--size;
-    }
+    rdx_kernels_get()->box_columns(out, in, width, b->before, b->grow, b->slide);
 }
 
-/* Down all columns at once, each with its own running sum. `add`, `drop`, `out` may be NULL. */
-static void column_step(float *out, float *sum, const float *add, const float *drop, int64_t width,
-                        int size)
+/* Some rows of a picture, turned, and how many there are: [width, BAND]. */
+static void turn_in(float *band, const float *rows, int64_t count, int64_t width)
 {
-    if (add != NULL)
-        for (int64_t x = 0; x < width; x++)
-            sum[x] += add[x];
-    if (drop != NULL)
-        for (int64_t x = 0; x < width; x++)
-            sum[x] -= drop[x];
-    if (out != NULL)
-        for (int64_t x = 0; x < width; x++)
-            out[x] = sum[x] / (float)size;
+    const rdx_kernels *kernels = rdx_kernels_get();
+    int64_t x = 0;
+    for (; count == BAND && x + BAND <= width; x += BAND)
+        kernels->transpose_16(band + x * BAND, BAND, rows + x, width);
+    for (; x < width; x++)
+        for (int64_t y = 0; y < BAND; y++)
+            band[x * BAND + y] = y < count ? rows[y * width + x] : 0;
 }
 
-static void box_columns(float *out, const float *in, float *sum, int64_t width, const box *b)
+static void turn_back(float *rows, const float *band, int64_t count, int64_t width)
 {
-    const float *add = in, *drop = in;
-    int size = 0;
-    memset(sum, 0, (size_t)width * sizeof *sum);
-    for (int64_t i = 0; i < b->before; i++, size++, add += width)
-        column_step(NULL, sum, add, NULL, width, 0);
-    for (int64_t i = 0; i < b->grow; i++, add += width, out += width)
-        column_step(out, sum, add, NULL, width, ++size);
-    for (int64_t i = 0; i < b->slide; i++, add += width, drop += width, out += width)
-        column_step(out, sum, add, drop, width, size);
-    for (int64_t i = 0; i < b->before; i++, drop += width, out += width)
-        column_step(out, sum, NULL, drop, width, --size);
+    const rdx_kernels *kernels = rdx_kernels_get();
+    int64_t x = 0;
+    for (; count == BAND && x + BAND <= width; x += BAND)
+        kernels->transpose_16(rows + x, width, band + x * BAND, BAND);
+    for (; x < width; x++)
+        for (int64_t y = 0; y < count; y++)
+            rows[y * width + x] = band[x * BAND + y];
 }
 
-/* Blurs `luma` (overwritten) and takes the pixels under the centres of a 64 x 64 grid. */
-static void reduce(float *small, float *luma, float *other, float *sum, int64_t height,
+/* The pixel under the centre of cell `i` of SIDE. */
+static int64_t centre(int i, int64_t length)
+{
+    return (int64_t)((i + 0.5) * (double)length / SIDE);
+}
+
+/* Two passes along rows and columns, of which the last needs no more than the pixels under the
+ * centres of a 64 x 64 grid. `luma` is overwritten; other: as large, and as a row SIDE wide at
+ * least; bands: two of [width, BAND]. */
+static void reduce(float *small, float *luma, float *other, float *bands, int64_t height,
                    int64_t width)
 {
     const box along_rows = box_of(width), along_columns = box_of(height);
-    for (int pass = 0; pass < PASSES; pass++) {
-        for (int64_t y = 0; y < height; y++)
-            box_row(other + y * width, luma + y * width, &along_rows);
-        box_columns(luma, other, sum, width, &along_columns);
+    float *band = bands, *blurred = bands + width * BAND;
+    for (int64_t y = 0; y < height; y += BAND) {
+        const int64_t count = RDX_MIN(BAND, height - y);
+        turn_in(band, luma + y * width, count, width);
+        box_columns(blurred, band, BAND, &along_rows);
+        turn_back(other + y * width, blurred, count, width);
     }
-    for (int y = 0; y < SIDE; y++) {
-        const int64_t v = (int64_t)((y + 0.5) * (double)height / SIDE);
+    box_columns(luma, other, width, &along_columns);
+    for (int64_t y = 0; y < height; y += BAND) {
+        const int64_t count = RDX_MIN(BAND, height - y);
+        turn_in(band, luma + y * width, count, width);
+        box_columns(blurred, band, BAND, &along_rows);
         for (int x = 0; x < SIDE; x++)
-            small[y * SIDE + x] = luma[v * width + (int64_t)((x + 0.5) * (double)width / SIDE)];
+            for (int64_t k = 0; k < count; k++)
+                other[(y + k) * SIDE + x] = blurred[centre(x, width) * BAND + k];
     }
+    box_columns(luma, other, SIDE, &along_columns);
+    for (int y = 0; y < SIDE; y++)
+        memcpy(small + y * SIDE, luma + centre(y, height) * SIDE, SIDE * sizeof *small);
+}
+
+/* Floats that pdq works in. */
+static uint64_t work_floats(int64_t height, int64_t width)
+{
+    const int64_t columns = RDX_MAX(width, SIDE);
+    return (uint64_t)(2 * height * columns + 2 * width * BAND);
 }
 
 /* ---- coefficients ---- */
@@ -186,10 +191,12 @@ static void turned(float *out, float in[KEPT][KEPT], redux_dihedral variant)
 
 /* ---- codes ---- */
 
-/* `luma` is overwritten; `other`: as large; `sum`: a row. */
-static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *luma, float *other,
-                float *sum, int64_t height, int64_t width)
+/* work: work_floats, of which the first [height, width] are the luma. */
+static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *work,
+                int64_t height, int64_t width)
 {
+    const int64_t columns = RDX_MAX(width, SIDE);
+    float *luma = work, *other = luma + height * columns, *bands = other + height * columns;
     float small[SIDE * SIDE], low[KEPT][KEPT], turn[KEPT * KEPT];
     if (RDX_MIN(height, width) < LEAST_SIDE) {
         memset(codes, 0, (size_t)variants * REDUX_PDQ_BYTES);
@@ -200,7 +207,7 @@ static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *
     if (height == SIDE && width == SIDE)
         memcpy(small, luma, sizeof small);
     else
-        reduce(small, luma, other, sum, height, width);
+        reduce(small, luma, other, bands, height, width);
     if (info != NULL)
         rdx_hash_judge(info, small);
     coefficients(low, small);
@@ -213,13 +220,11 @@ static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *
 static redux_status run(rdx_hasher *hasher, uint8_t *codes, int32_t variants, redux_hash_info *info,
                         const rdx_pixels *in)
 {
-    const uint64_t count = (uint64_t)(in->height * in->width);
     void *block;
-    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, 2 * count + (uint64_t)in->width,
+    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, work_floats(in->height, in->width),
                               sizeof(float)));
-    float *luma = block;
-    luma_of(luma, in);
-    pdq(codes, variants, info, luma, luma + count, luma + 2 * count, in->height, in->width);
+    luma_of(block, in);
+    pdq(codes, variants, info, block, in->height, in->width);
     return REDUX_OK;
 }
 
@@ -241,8 +246,7 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
                         (int)variants);
     RDX_TRY(rdx_tensor_check(luma, 2, REDUX_FLOAT32, "luma"));
     const int64_t height = luma->shape[0], width = luma->shape[1];
-    const uint64_t count = (uint64_t)(height * width);
-    RDX_TRY(rdx_alloc(context, &block, 2 * count + (uint64_t)width, sizeof(float)));
+    RDX_TRY(rdx_alloc(context, &block, work_floats(height, width), sizeof(float)));
     float *work = block;
     redux_status status = redux_tensor_borrow(&rows, work, REDUX_FLOAT32, 2, luma->shape, NULL);
     if (status == REDUX_OK)
@@ -250,7 +254,7 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
     if (info != NULL)
         *info = (redux_hash_info){0, 0};
     if (status == REDUX_OK)
-        pdq(codes, variants, info, work, work + count, work + 2 * count, height, width);
+        pdq(codes, variants, info, work, height, width);
     rdx_free(context, block);
     return status;
 }
