@@ -57,10 +57,10 @@ typedef redux_status (*path_fn)(double *units, bench *b, const struct bench_path
 typedef struct bench_path {
     const char *name, *unit;
     path_fn run;
-    int64_t a, b;     /* what it makes of them is its own */
-    limit_kind limit; /* and how much of it a unit takes, on how many threads */
-    double per_unit;
-    bool single;          /* one thread */
+    int64_t a, b;         /* what it makes of them is its own */
+    limit_kind limit;     /* what it is held against, */
+    bool single;          /* of one thread if it runs one, */
+    double per_unit;      /* and how much of that a unit takes */
     const char *script;   /* of a peer, with its arguments (%T: threads, %F: files); NULL: none */
     const char *cases[3]; /* as its JSON names them: rates of our unit */
 } bench_path;

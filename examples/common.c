@@ -197,7 +197,7 @@ static int on_progress(int64_t done, int64_t total, void *user)
 static void on_log(redux_log_level level, const char *line, void *user)
 {
     (void)user;
-    if (level >= REDUX_LOG_WARNING)
+    if (level >= REDUX_LOG_WARNING || (level == REDUX_LOG_INFO && isatty(STDERR_FILENO)))
         fprintf(stderr, "%s: %s\n", program_name, line);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "bench.h"
 
 enum { ROUNDS_ALONE = 5, MOST_PATHS = 64, MOST_CASES = 3 };
@@ -44,11 +45,10 @@ typedef struct settings {
 /* What was measured of one path. */
 typedef struct row {
     const bench_path *path;
+    int64_t repeat;   /* calls in a sample; 0: not known yet */
     double rates[16]; /* of samples */
-    int count;
-    int64_t repeat; /* calls in a sample; 0: not known yet */
+    int count, peer_count[MOST_CASES];
     double peer_rates[MOST_CASES][16];
-    int peer_count[MOST_CASES];
     char peer_names[MOST_CASES][48];
 } row;
 
@@ -161,10 +161,23 @@ static void cpu_name(char *out, size_t size)
         fclose(file);
 }
 
+/* What program_start, or the user, set before OpenBLAS was loaded. */
 static const char *blas_core(void)
 {
     const char *core = getenv("OPENBLAS_CORETYPE");
     return core != NULL && core[0] != '\0' ? core : "chosen by OpenBLAS";
+}
+
+/* Whether those are kernels without AVX-512 on a processor that has it. */
+static bool blas_is_slow(void)
+{
+    static const char *const fast[] = {"SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS"};
+    if (strcmp(redux_cpu_tier(), "avx512") != 0)
+        return false;
+    for (size_t i = 0; i < sizeof fast / sizeof fast[0]; i++)
+        if (strcasecmp(blas_core(), fast[i]) == 0)
+            return false;
+    return true;
 }
 
 /* 1234567 as "1.235 M". */
@@ -196,8 +209,8 @@ static double limit_of(const bench_path *path, const bench_limits *limits, int t
     return limits->rate[path->limit] / path->per_unit / (path->single ? threads : 1);
 }
 
-static void print_case(const row *r, const bench_limits *limits, const bench *b, int c, bool json,
-                       bool *first)
+static void print_case(const row *r, const bench_limits *limits, const bench *b, int c, bool named,
+                       bool json, bool *first)
 {
     const double rate = median(r->rates, r->count), limit = limit_of(r->path, limits, b->threads);
     const double peer = c < 0 ? 0 : median(r->peer_rates[c], r->peer_count[c]);
@@ -216,7 +229,7 @@ static void print_case(const row *r, const bench_limits *limits, const bench *b,
             printf(", \"peer\": null, \"peer_rate\": null, \"ratio\": null");
         printf(", \"spread\": %.3g}", spread_of(r));
     } else {
-        printf("%-34s%s ", c > 0 ? "" : r->path->name, r->path->single ? "1" : " ");
+        printf("%-34s%s ", named ? r->path->name : "", r->path->single ? "1" : " ");
         print_rate(rate, r->path->unit);
         printf(" +-%3.0f %%", 100 * spread_of(r));
         if (limit > 0)
@@ -239,11 +252,11 @@ static void print_row(const row *r, const bench_limits *limits, const bench *b, 
         return; /* nothing to read */
     for (int c = 0; c < MOST_CASES; c++)
         if (r->peer_count[c] > 0) {
-            print_case(r, limits, b, any || c == 0 ? c : c, json, first);
+            print_case(r, limits, b, c, !any, json, first);
             any = true;
         }
     if (!any)
-        print_case(r, limits, b, -1, json, first);
+        print_case(r, limits, b, -1, true, json, first);
 }
 
 static void print_head(const bench_limits *limits, const bench *b, bool json)
@@ -255,8 +268,9 @@ static void print_head(const bench_limits *limits, const bench *b, bool json)
                "\"blas\": \"%s\", \"threads\": %d",
                redux_version_string(), cpu, redux_cpu_tier(), blas_core(), b->threads);
     else
-        printf("libredux %s on %s, tier %s, OpenBLAS kernels: %s, threads: %d\n",
-               redux_version_string(), cpu, redux_cpu_tier(), blas_core(), b->threads);
+        printf("libredux %s on %s, tier %s, OpenBLAS kernels: %s%s, threads: %d\n",
+               redux_version_string(), cpu, redux_cpu_tier(), blas_core(),
+               blas_is_slow() ? " (SKYLAKEX would be faster)" : "", b->threads);
     for (int i = LIMIT_FLOPS; i < LIMIT_KINDS; i++)
         if (json)
             printf(", \"%s\": %.5g", limit_names[i], limits->rate[i] * 1e-9);

@@ -15,6 +15,13 @@ check "bench: one row" grep -q '^entropy  *1 .*images' "$work/bench.txt"
 check "bench: no other row" test "$(grep -c 'images/*s*  *+-' "$work/bench.txt")" = 1
 check "bench: the limits" grep -q 'GFLOP/s float32' "$work/bench.txt"
 
+if grep -q 'tier avx512' "$work/bench.txt"; then
+    OPENBLAS_CORETYPE=Haswell "$bench" --seconds 0.001 --filter entropy >"$work/bench.txt"
+    check "bench: slow kernels" grep -q 'Haswell (SKYLAKEX would be faster)' "$work/bench.txt"
+    OPENBLAS_CORETYPE=SkylakeX "$bench" --seconds 0.001 --filter entropy >"$work/bench.txt"
+    check "bench: fast kernels" grep -q 'kernels: SkylakeX, threads' "$work/bench.txt"
+fi
+
 # A peer that says how fast it is; what it says of others does not count.
 mkdir "$work/peers"
 cat >"$work/peers/information_peers.py" <<'PEER'

@@ -257,6 +257,13 @@ START_TEST(log_lines)
     options.log = hear;
     options.log_user = &h;
     ck_assert_redux_ok(redux_context_new(&context, &options));
+    if (h.lines > 0) { /* about kernels that the processor could better */
+        ck_assert_str_eq(redux_cpu_tier(), "avx512");
+        ck_assert_ptr_nonnull(strstr(h.line, "OpenBLAS uses its kernels for"));
+        ck_assert_int_eq(h.level, REDUX_LOG_INFO);
+        ck_assert_int_eq(h.lines, 1);
+        h.lines = 0;
+    }
     rdx_log(context, REDUX_LOG_WARNING, "%d of %s", 3, "four");
     ck_assert_str_eq(h.line, "3 of four");
     ck_assert_int_eq(h.level, REDUX_LOG_WARNING);

@@ -45,6 +45,24 @@ static int processors(void)
 
 /* Defined by OpenBLAS alone; another BLAS has no such switch, and then the symbol is NULL. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern char *openblas_get_corename(void) __attribute__((weak));
+
+/* OpenBLAS takes processors that are newer than itself for older ones, and then its products run at
+ * half of their speed. Its kernels are the process's business: this only tells. */
+static void report_blas(redux_context *context)
+{
+    static const char *const with_avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+    const char *core = openblas_get_corename == NULL ? NULL : openblas_get_corename();
+    if (core == NULL || rdx_cpu_tier() != RDX_AVX512)
+        return;
+    for (int i = 0; i < RDX_COUNT(with_avx512); i++)
+        if (strcmp(core, with_avx512[i]) == 0)
+            return;
+    rdx_log(context, REDUX_LOG_INFO,
+            "OpenBLAS uses its kernels for %s on a processor with AVX-512: with "
+            "OPENBLAS_CORETYPE=SKYLAKEX in the environment products take half the time",
+            core);
+}
 
 redux_status redux_context_new(redux_context **out, const redux_context_options *options)
 {
@@ -93,6 +111,7 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
     }
     if ((known.flags & REDUX_CONTEXT_OWNS_BLAS) != 0 && openblas_set_num_threads != NULL)
         openblas_set_num_threads(1);
+    report_blas(context);
     *out = context;
     return REDUX_OK;
 }

@@ -182,54 +182,106 @@ WINO_INLINE wino_weight_back_2(wino_lanes *out, int t, const wino_lanes *in, int
 
 /* ---- two dimensions ---- */
 
-/* Of FROM x FROM pixels (or weights), each a pointer to its channels, the TO x TO positions. */
-#define WINO_SPREAD(name, FROM, TO, one)                                                           \
-    static void name(float *out, int64_t step, const float *const *pixels, int64_t channels)       \
-    {                                                                                              \
-        for (int64_t c = 0; c < channels; c += WINO_LANES) {                                       \
-            wino_lanes in[FROM * FROM], half[TO * FROM], all[TO * TO];                             \
-            for (int i = 0; i < FROM * FROM; i++)                                                  \
-                in[i] = wino_load(pixels[i] + c);                                                  \
-            for (int x = 0; x < FROM; x++)                                                         \
-                one(half + x, FROM, in + x, FROM);                                                 \
-            for (int y = 0; y < TO; y++)                                                           \
-                one(all + y * TO, 1, half + y * FROM, 1);                                          \
-            for (int i = 0; i < TO * TO; i++)                                                      \
-                wino_store(out + i * step + c, all[i]);                                            \
-        }                                                                                          \
+typedef void wino_line(wino_lanes *out, int t, const wino_lanes *in, int s);
+
+/* Columns, then rows: from x from values to to x to. */
+WINO_INLINE wino_square(wino_lanes *out, const wino_lanes *in, int from, int to, wino_line *one)
+{
+    wino_lanes half[36];
+    for (int x = 0; x < from; x++)
+        one(half + x, from, in + x, from);
+    for (int y = 0; y < to; y++)
+        one(out + y * to, 1, half + y * from, 1);
+}
+
+/* Of from x from pixels (or weights), each a pointer to its channels, the to x to positions. */
+WINO_INLINE wino_spread(float *out, int64_t step, const float *const *pixels, int64_t channels,
+                        int from, int to, wino_line *one)
+{
+    for (int64_t c = 0; c < channels; c += WINO_LANES) {
+        wino_lanes in[36], all[36];
+        for (int i = 0; i < from * from; i++)
+            in[i] = wino_load(pixels[i] + c);
+        wino_square(all, in, from, to, one);
+        for (int i = 0; i < to * to; i++)
+            wino_store(out + i * step + c, all[i]);
     }
+}
 
 /* The other way: pixels are overwritten, or added to. */
-#define WINO_GATHER(name, FROM, TO, one)                                                           \
-    static void name(float *const *pixels, const float *in, int64_t step, int64_t channels,        \
-                     int accumulate)                                                               \
-    {                                                                                              \
-        for (int64_t c = 0; c < channels; c += WINO_LANES) {                                       \
-            wino_lanes all[FROM * FROM], half[TO * FROM], out[TO * TO];                            \
-            for (int i = 0; i < FROM * FROM; i++)                                                  \
-                all[i] = wino_load(in + i * step + c);                                             \
-            for (int x = 0; x < FROM; x++)                                                         \
-                one(half + x, FROM, all + x, FROM);                                                \
-            for (int y = 0; y < TO; y++)                                                           \
-                one(out + y * TO, 1, half + y * FROM, 1);                                          \
-            if (accumulate)                                                                        \
-                for (int i = 0; i < TO * TO; i++)                                                  \
-                    out[i] += wino_load(pixels[i] + c);                                            \
-            for (int i = 0; i < TO * TO; i++)                                                      \
-                wino_store(pixels[i] + c, out[i]);                                                 \
-        }                                                                                          \
+WINO_INLINE wino_gather(float *const *pixels, const float *in, int64_t step, int64_t channels,
+                        int accumulate, int from, int to, wino_line *one)
+{
+    for (int64_t c = 0; c < channels; c += WINO_LANES) {
+        wino_lanes all[36], out[36];
+        for (int i = 0; i < from * from; i++)
+            all[i] = wino_load(in + i * step + c);
+        wino_square(out, all, from, to, one);
+        if (accumulate)
+            for (int i = 0; i < to * to; i++)
+                out[i] += wino_load(pixels[i] + c);
+        for (int i = 0; i < to * to; i++)
+            wino_store(pixels[i] + c, out[i]);
     }
+}
 
-WINO_SPREAD(winograd_input_2, 4, 4, wino_input_2)
-WINO_SPREAD(winograd_input_4, 6, 6, wino_input_4)
-WINO_SPREAD(winograd_gradient_2, 2, 4, wino_gradient_2)
-WINO_SPREAD(winograd_gradient_4, 4, 6, wino_gradient_4)
-WINO_SPREAD(winograd_weight_2, 3, 4, wino_weight_2)
-WINO_SPREAD(winograd_weight_4, 3, 6, wino_weight_4)
-WINO_GATHER(winograd_output_2, 4, 2, wino_output_2)
-WINO_GATHER(winograd_output_4, 6, 4, wino_output_4)
-WINO_GATHER(winograd_weight_back_2, 4, 3, wino_weight_back_2)
-WINO_GATHER(winograd_weight_back_4, 6, 3, wino_weight_back_4)
+static void winograd_input_2(float *out, int64_t step, const float *const *pixels, int64_t channels)
+{
+    wino_spread(out, step, pixels, channels, 4, 4, wino_input_2);
+}
+
+static void winograd_input_4(float *out, int64_t step, const float *const *pixels, int64_t channels)
+{
+    wino_spread(out, step, pixels, channels, 6, 6, wino_input_4);
+}
+
+static void winograd_gradient_2(float *out, int64_t step, const float *const *pixels,
+                                int64_t channels)
+{
+    wino_spread(out, step, pixels, channels, 2, 4, wino_gradient_2);
+}
+
+static void winograd_gradient_4(float *out, int64_t step, const float *const *pixels,
+                                int64_t channels)
+{
+    wino_spread(out, step, pixels, channels, 4, 6, wino_gradient_4);
+}
+
+static void winograd_weight_2(float *out, int64_t step, const float *const *pixels,
+                              int64_t channels)
+{
+    wino_spread(out, step, pixels, channels, 3, 4, wino_weight_2);
+}
+
+static void winograd_weight_4(float *out, int64_t step, const float *const *pixels,
+                              int64_t channels)
+{
+    wino_spread(out, step, pixels, channels, 3, 6, wino_weight_4);
+}
+
+static void winograd_output_2(float *const *pixels, const float *in, int64_t step, int64_t channels,
+                              int accumulate)
+{
+    wino_gather(pixels, in, step, channels, accumulate, 4, 2, wino_output_2);
+}
+
+static void winograd_output_4(float *const *pixels, const float *in, int64_t step, int64_t channels,
+                              int accumulate)
+{
+    wino_gather(pixels, in, step, channels, accumulate, 6, 4, wino_output_4);
+}
+
+static void winograd_weight_back_2(float *const *pixels, const float *in, int64_t step,
+                                   int64_t channels, int accumulate)
+{
+    wino_gather(pixels, in, step, channels, accumulate, 4, 3, wino_weight_back_2);
+}
+
+static void winograd_weight_back_4(float *const *pixels, const float *in, int64_t step,
+                                   int64_t channels, int accumulate)
+{
+    wino_gather(pixels, in, step, channels, accumulate, 6, 3, wino_weight_back_4);
+}
 
 /* ---- products ---- */
 

@@ -55,14 +55,17 @@ static void NAME(max_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL
                                  const REAL *pooled, const REAL *d_out, NAME(window) w)
 {
     const int64_t at = (w.y0 * p->w + w.x0) * p->c;
-    POOL(max_back)
-    (d_image + at, image + at, pooled, d_out, p->w * p->c, w.y1 - w.y0, w.x1 - w.x0, p->c);
+    /* parentheses: clang-format takes this for a declaration */
+    (POOL(max_back))(d_image + at, image + at, pooled, d_out, p->w * p->c, w.y1 - w.y0, w.x1 - w.x0,
+                     p->c);
 }
 
-static void NAME(average_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL *d_out,
-                                     NAME(window) w)
+static void NAME(average_pixel_back)(const rdx_pooling *p, REAL *d_image, const REAL *image,
+                                     const REAL *pooled, const REAL *d_out, NAME(window) w)
 {
     const REAL share = 1 / (REAL)((w.y1 - w.y0) * (w.x1 - w.x0));
+    (void)image;
+    (void)pooled;
     for (int64_t y = w.y0; y < w.y1; y++)
         for (int64_t x = w.x0; x < w.x1; x++)
             for (int64_t k = 0; k < p->c; k++)
@@ -75,16 +78,14 @@ static redux_status NAME(image_backward)(int64_t index, void *user)
     const rdx_pooling *p = &q->plan;
     const int64_t pixels = p->h * p->w * p->c;
     int64_t at = index * p->oh * p->ow * p->c;
+    const REAL *image = p->average ? NULL : q->in + index * pixels;
     REAL *d_image = q->d_in + index * pixels;
     memset(d_image, 0, (size_t)pixels * sizeof(REAL));
     for (int64_t oy = 0; oy < p->oh; oy++)
         for (int64_t ox = 0; ox < p->ow; ox++, at += p->c) {
             const NAME(window) w = NAME(window_of)(p, oy, ox);
-            if (p->average)
-                NAME(average_pixel_back)(p, d_image, q->d_out + at, w);
-            else
-                NAME(max_pixel_back)
-                (p, d_image, q->in + index * pixels, q->pooled + at, q->d_out + at, w);
+            (p->average ? NAME(average_pixel_back) : NAME(max_pixel_back))(
+                p, d_image, image, image == NULL ? NULL : q->pooled + at, q->d_out + at, w);
         }
     return REDUX_OK;
 }
