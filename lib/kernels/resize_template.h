@@ -55,8 +55,8 @@ static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int
         const int32_t at = first % RESIZE_UNIT + k, unit = at / RESIZE_UNIT, i = at % RESIZE_UNIT;
         int32_t *digits = words + RESIZE_DIGITS * unit;
 #if RESIZE_UNIT == 4
-        const int32_t low = (int8_t)(fixed[k] & 255), rest = (fixed[k] - low) / 256;
-        const int32_t middle = (int8_t)(rest & 255), high = (rest - middle) / 256;
+        const int32_t low = ((fixed[k] + 128) & 255) - 128, rest = (fixed[k] - low) / 256;
+        const int32_t middle = ((rest + 128) & 255) - 128, high = (rest - middle) / 256;
         ((int8_t *)&digits[0])[i] = (int8_t)low;
         ((int8_t *)&digits[1])[i] = (int8_t)middle;
         ((int8_t *)&digits[2])[i] = (int8_t)high;
