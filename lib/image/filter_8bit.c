@@ -11,6 +11,8 @@ static uint8_t clip(int64_t value)
 
 /* ---- bilinear, INTER_LINEAR_EXACT: 8-bit weights, no antialiasing ---- */
 
+#define COLUMNS 256 /* whose taps are worked out at a time */
+
 typedef struct linear_tap {
     int64_t first, second;
     int32_t weight[2]; /* of 256 */
@@ -33,24 +35,50 @@ static linear_tap linear_tap_of(int64_t in, int64_t out, int64_t i)
     return tap;
 }
 
+/* One row between two rows, for columns whose taps are known. */
+static void exact_row(uint8_t *out, int64_t count, const uint8_t *upper, const uint8_t *lower,
+                      const linear_tap *columns, const linear_tap *row)
+{
+    for (int64_t x = 0; x < count; x++) {
+        const linear_tap *tap = &columns[x];
+        const int32_t top =
+            upper[tap->first] * tap->weight[0] + upper[tap->second] * tap->weight[1];
+        const int32_t bottom =
+            lower[tap->first] * tap->weight[0] + lower[tap->second] * tap->weight[1];
+        out[x] = (uint8_t)((top * row->weight[0] + bottom * row->weight[1] + (1 << 15)) >> 16);
+    }
+}
+
+/* The same where every output is the mean of two neighbours: half the width, one channel. */
+static void halved_row(uint8_t *restrict out, int64_t count, const uint8_t *restrict upper,
+                       const uint8_t *restrict lower, const linear_tap *row)
+{
+    const int32_t first = 128 * row->weight[0], second = 128 * row->weight[1];
+    for (int64_t x = 0; x < count; x++)
+        out[x] = (uint8_t)(((upper[2 * x] + upper[2 * x + 1]) * first +
+                            (lower[2 * x] + lower[2 * x + 1]) * second + (1 << 15)) >>
+                           16);
+}
+
 void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,
                          int64_t height, int64_t width, int channels, int channel)
 {
-    linear_tap rows[RDX_EXACT_HEIGHT];
-    for (int64_t y = 0; y < out_height; y++)
-        rows[y] = linear_tap_of(height, out_height, y);
-    for (int64_t x = 0; x < out_width; x++) {
-        const linear_tap column = linear_tap_of(width, out_width, x);
-        const int64_t left = column.first * channels + channel;
-        const int64_t right = column.second * channels + channel;
+    linear_tap columns[COLUMNS];
+    for (int64_t x = 0; x < out_width; x += COLUMNS) {
+        const int64_t count = RDX_MIN(COLUMNS, out_width - x);
+        for (int64_t i = 0; i < count; i++) {
+            columns[i] = linear_tap_of(width, out_width, x + i);
+            columns[i].first = columns[i].first * channels + channel;
+            columns[i].second = columns[i].second * channels + channel;
+        }
         for (int64_t y = 0; y < out_height; y++) {
-            const linear_tap row = rows[y];
+            const linear_tap row = linear_tap_of(height, out_height, y);
             const uint8_t *upper = in + row.first * width * channels;
             const uint8_t *lower = in + row.second * width * channels;
-            const int32_t top = upper[left] * column.weight[0] + upper[right] * column.weight[1];
-            const int32_t bottom = lower[left] * column.weight[0] + lower[right] * column.weight[1];
-            out[y * out_width + x] =
-                (uint8_t)((top * row.weight[0] + bottom * row.weight[1] + (1 << 15)) >> 16);
+            if (width == 2 * out_width && channels == 1)
+                halved_row(out + y * out_width + x, count, upper + 2 * x, lower + 2 * x, &row);
+            else
+                exact_row(out + y * out_width + x, count, upper, lower, columns, &row);
         }
     }
 }

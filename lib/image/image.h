@@ -83,8 +83,7 @@ void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window);
 
 /* ---- filter_8bit.c: OpenCV's arithmetic on 8-bit pixels ---- */
 
-#define RDX_EXACT_HEIGHT 256
-/* One channel of interleaved ones, bilinear without antialiasing; out_height at most that. */
+/* One channel of interleaved ones, bilinear without antialiasing. */
 void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,
                          int64_t height, int64_t width, int channels, int channel);
 /* Bicubic without antialiasing; out_width a multiple of 16. between: [height, out_width]. */
