@@ -81,8 +81,8 @@ void run_peer(peer_rate *out, int *count, const char *folder, const char *comman
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
         close(ends[1]);
-        freopen("/dev/null", "w", stderr);
-        execv(arguments[0], arguments);
+        if (freopen("/dev/null", "w", stderr) != NULL)
+            execv(arguments[0], arguments);
         _exit(127);
     }
     close(ends[1]);
