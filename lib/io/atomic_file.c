@@ -46,6 +46,15 @@ static int stream_seek(void *cookie, off64_t *offset, int whence)
     return 0;
 }
 
+static int sync_descriptor(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
 /* ---- names ---- */
 
 /* FOLDER/.NAME.redux-tmp. A name too long for that is cut, its checksum keeps it apart. */
@@ -185,7 +194,7 @@ static redux_status sync_folder(const rdx_file *file)
      * neither is the writer's failure. */
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
+        if (sync_descriptor(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
             error = errno;
         close(fd);
     }
@@ -203,7 +212,7 @@ static redux_status finish(rdx_file *file)
                               file->error != 0 ? file->error
                               : errno != 0     ? errno
                                                : EIO);
-    if (fsync(file->descriptor) != 0 && file->temporary != NULL)
+    if (sync_descriptor(file->descriptor) != 0 && file->temporary != NULL)
         return rdx_fail_errno(file->path, "could not be synced", errno);
     /* The descriptor stays open, and locked, until after the rename; write errors that only show on
      * closing (quotas on network file systems) show in fsync already. */
