@@ -26,7 +26,7 @@ typedef struct codec {
     redux_context *context;
     const char *path;
     redux_status status; /* of the failure, its message already set */
-    redux_status memory; /* of the last allocation */
+    redux_status memory; /* of an allocation that failed; zlib makes others before it gives up */
     png_structp png;
     png_infop info;
     const unsigned char *bytes; /* reading */
@@ -59,7 +59,9 @@ static void *on_malloc(png_structp png, png_alloc_size_t size)
 {
     codec *c = png_get_mem_ptr(png);
     void *block;
-    c->memory = rdx_alloc(c->context, &block, size, 1);
+    const redux_status status = rdx_alloc(c->context, &block, size, 1);
+    if (status != REDUX_OK)
+        c->memory = status;
     return block;
 }
 
