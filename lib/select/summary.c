@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <redux/version.h>
 #include "manifest_read.h"
@@ -19,6 +20,27 @@ static json_t *text(const char *bytes)
         if ((unsigned char)*c >= 128)
             *c = '?';
     return json_string(ascii);
+}
+
+/* Takes over `value`. *json becomes NULL where memory is short, and stays so. */
+static void put(json_t **json, const char *key, json_t *value)
+{
+    if (*json == NULL) {
+        json_decref(value);
+    } else if (json_object_set_new(*json, key, value) != 0) {
+        json_decref(*json);
+        *json = NULL;
+    }
+}
+
+static void append(json_t **array, json_t *value)
+{
+    if (*array == NULL) {
+        json_decref(value);
+    } else if (json_array_append_new(*array, value) != 0) {
+        json_decref(*array);
+        *array = NULL;
+    }
 }
 
 static json_t *number(double value)
@@ -58,18 +80,18 @@ static json_t *window_json(const redux_reduction *reduction)
     return one_window_json(window);
 }
 
-static void add_hash(json_t *json, const redux_reduce_options *options)
+static void add_hash(json_t **json, const redux_reduce_options *options)
 {
     const redux_hash_options hash = rdx_hash_options_of(options);
-    json_object_set_new(json, "hash", json_string(redux_hash_name(options->hash)));
-    json_object_set_new(json, "profile", json_string(redux_hash_profile_name(options->profile)));
-    json_object_set_new(json, "bits", json_integer(redux_hash_bits(&hash)));
+    put(json, "hash", json_string(redux_hash_name(options->hash)));
+    put(json, "profile", json_string(redux_hash_profile_name(options->profile)));
+    put(json, "bits", json_integer(redux_hash_bits(&hash)));
     if (options->hash_size > 0)
-        json_object_set_new(json, "hash_size", json_integer(options->hash_size));
+        put(json, "hash_size", json_integer(options->hash_size));
 }
 
 /* What the metric of a stage was made with. */
-static void add_metric(json_t *json, const redux_reduction *reduction, redux_strategy strategy)
+static void add_metric(json_t **json, const redux_reduction *reduction, redux_strategy strategy)
 {
     const redux_reduce_options *options = &reduction->options;
     switch (strategy) {
@@ -77,25 +99,24 @@ static void add_metric(json_t *json, const redux_reduction *reduction, redux_str
         add_hash(json, options);
         return;
     case REDUX_STRATEGY_SSIM:
-        json_object_set_new(json, "ssim", json_string("gaussian"));
+        put(json, "ssim", json_string("gaussian"));
         return;
     case REDUX_STRATEGY_MI:
-        json_object_set_new(json, "normalisation", json_string("arithmetic"));
-        json_object_set_new(json, "bins", json_integer(options->bins));
+        put(json, "normalisation", json_string("arithmetic"));
+        put(json, "bins", json_integer(options->bins));
         return;
     case REDUX_STRATEGY_INFORMATION_GAIN:
     case REDUX_STRATEGY_ENTROPY:
-        json_object_set_new(json, "bins", json_integer(options->bins));
+        put(json, "bins", json_integer(options->bins));
         return;
     case REDUX_STRATEGY_SEMDEDUP:
-        json_object_set_new(json, "clusters", json_integer(options->clusters));
-        json_object_set_new(json, "seed", json_integer((json_int_t)options->seed));
+        put(json, "clusters", json_integer(options->clusters));
+        put(json, "seed", json_integer((json_int_t)options->seed));
         /* fallthrough */
     case REDUX_STRATEGY_COSINE:
-        json_object_set_new(json, "descriptor",
-                            json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
+        put(json, "descriptor", json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
         if (options->encoder != NULL)
-            json_object_set_new(json, "encoder", text(options->encoder));
+            put(json, "encoder", text(options->encoder));
         return;
     default:
         return;
@@ -109,22 +130,21 @@ static json_t *parameters_json(const redux_reduction *reduction)
     json_t *json = json_pack(
         "{s:s, s:s}", "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
         options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic");
-    json_object_set_new(json, "window", one_window_json(options->window));
+    put(&json, "window", one_window_json(options->window));
     if (rdx_strategy_of(options->strategy)->feature != RDX_FEATURE_NONE &&
         options->strategy != REDUX_STRATEGY_ENTROPY)
-        json_object_set_new(json, "rule", json_string(redux_rule_name(options->rule)));
-    add_metric(json, reduction, options->strategy);
+        put(&json, "rule", json_string(redux_rule_name(options->rule)));
+    add_metric(&json, reduction, options->strategy);
     if (options->then != REDUX_STRATEGY_ALL) {
-        add_metric(json, reduction, options->then);
-        json_object_set_new(json, "then",
-                            json_pack("{s:s, s:o, s:b}", "strategy",
-                                      redux_strategy_name(options->then), "threshold",
-                                      number(options->then_threshold), "exact",
-                                      summary->then_is_exact));
+        add_metric(&json, reduction, options->then);
+        put(&json, "then",
+            json_pack("{s:s, s:o, s:b}", "strategy", redux_strategy_name(options->then),
+                      "threshold", number(options->then_threshold), "exact",
+                      summary->then_is_exact));
     }
     if (rdx_options_have_images(options)) {
-        json_object_set_new(json, "size", json_integer(options->size));
-        json_object_set_new(json, "resized", json_boolean(summary->compared_size > 0));
+        put(&json, "size", json_integer(options->size));
+        put(&json, "resized", json_boolean(summary->compared_size > 0));
     }
     return json;
 }
@@ -151,26 +171,27 @@ static bool all_skipped(const redux_reduction *reduction, int64_t volume, int64_
     return skipped;
 }
 
-static redux_status inputs_json(json_t *array, redux_context *context,
+static redux_status inputs_json(json_t **array, redux_context *context,
                                 const redux_reduction *reduction)
 {
     int64_t row = 0;
     if (reduction->options.update != NULL)
-        json_array_extend(array, json_object_get(reduction->options.update->summary, "inputs"));
+        if (json_array_extend(*array,
+                              json_object_get(reduction->options.update->summary, "inputs")) != 0)
+            append(array, NULL); /* which it takes for a lack of memory */
     for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
         json_t *input = NULL;
         if (all_skipped(reduction, v, &row))
             continue;
         RDX_TRY(input_json(&input, context, reduction, v));
-        json_array_append_new(array, input);
+        append(array, input);
     }
     return REDUX_OK;
 }
 
-static void append_skip(json_t *array, const char *source, const char *reason)
+static void append_skip(json_t **array, const char *source, const char *reason)
 {
-    json_array_append_new(array,
-                          json_pack("{s:o, s:o}", "source", text(source), "reason", text(reason)));
+    append(array, json_pack("{s:o, s:o}", "source", text(source), "reason", text(reason)));
 }
 
 static json_t *skipped_json(const redux_reduction *reduction)
@@ -178,10 +199,10 @@ static json_t *skipped_json(const redux_reduction *reduction)
     const redux_dataset *dataset = reduction->dataset;
     json_t *array = json_array();
     for (int64_t i = 0; i < redux_dataset_skipped(dataset); i++)
-        append_skip(array, redux_dataset_skipped_source(dataset, i),
+        append_skip(&array, redux_dataset_skipped_source(dataset, i),
                     redux_dataset_skipped_reason(dataset, i));
     for (int64_t i = 0; i < reduction->skip_count; i++)
-        append_skip(array, reduction->skips[i].source, reduction->skips[i].reason);
+        append_skip(&array, reduction->skips[i].source, reduction->skips[i].reason);
     return array;
 }
 
@@ -193,15 +214,15 @@ static json_t *counts_json(const redux_reduction *reduction)
                   (json_int_t)summary->slices, "kept", (json_int_t)summary->kept, "dropped",
                   (json_int_t)(summary->slices - summary->kept));
     if (summary->budget >= 0) {
-        json_object_set_new(json, "budget", json_integer(summary->budget));
-        json_object_set_new(json, "refilled", json_integer(summary->refilled));
+        put(&json, "budget", json_integer(summary->budget));
+        put(&json, "refilled", json_integer(summary->refilled));
     }
     if (reduction->options.update != NULL)
-        json_object_set_new(json, "updated", json_integer(summary->updated));
+        put(&json, "updated", json_integer(summary->updated));
     if (reduction->options.strategy == REDUX_STRATEGY_HASH ||
         reduction->options.then == REDUX_STRATEGY_HASH)
-        json_object_set_new(json, "flat", json_integer(summary->flat));
-    json_object_set_new(json, "largest_group", json_integer(summary->largest));
+        put(&json, "flat", json_integer(summary->flat));
+    put(&json, "largest_group", json_integer(summary->largest));
     return json;
 }
 
@@ -219,9 +240,9 @@ static json_t *calibration_json(const redux_reduction *reduction)
     json_t *curve = json_array();
     for (int64_t i = 0; i < RDX_COUNT(rates); i++) {
         const double threshold = redux_calibration_threshold(calibration, rates[i]);
-        json_array_append_new(curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold",
-                                               number(threshold), "rate",
-                                               redux_calibration_rate(calibration, threshold)));
+        append(&curve,
+               json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(threshold),
+                         "rate", redux_calibration_rate(calibration, threshold)));
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
                      (json_int_t)redux_calibration_pairs(calibration), "slices",
@@ -231,10 +252,15 @@ static json_t *calibration_json(const redux_reduction *reduction)
                      number(reduction->summary.false_drops_error), "curve", curve);
 }
 
-static int dump(const char *buffer, size_t size, void *user)
+/* As one text: so it is not the receiver that failed where memory is short. */
+static redux_status write_json(const rdx_writer *writer, const json_t *json)
 {
-    const rdx_writer *writer = user;
-    return writer->write(buffer, size, writer->user);
+    char *bytes = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
+    if (bytes == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "no memory for the summary");
+    const redux_status status = rdx_write(writer, bytes);
+    free(bytes);
+    return status;
 }
 
 redux_status rdx_produce_summary(redux_context *context, const rdx_writer *writer, const void *user)
@@ -242,28 +268,24 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
     const rdx_summary_request *request = user;
     const redux_reduction *reduction = request->reduction;
     json_t *inputs = json_array();
-    redux_status status = inputs_json(inputs, context, reduction);
+    redux_status status = inputs_json(&inputs, context, reduction);
     json_t *json =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", REDUX_VERSION_STRING,
                   "strategy", redux_strategy_name(reduction->options.strategy), "threshold",
                   number(reduction->summary.threshold), "window", window_json(reduction),
                   "parameters", parameters_json(reduction), "counts", counts_json(reduction),
                   "inputs", inputs, "skipped", skipped_json(reduction));
-    if (status == REDUX_OK && json == NULL)
-        status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for the summary");
     if (status == REDUX_OK && reduction->summary.budget >= 0)
-        json_object_set_new(
-            json, "threshold_search",
+        put(&json, "threshold_search",
             json_string(reduction->summary.threshold_is_exact ? "exact" : "bisection"));
     if (status == REDUX_OK && reduction->options.against != NULL)
-        json_object_set_new(json, "against", against_json(&reduction->summary));
+        put(&json, "against", against_json(&reduction->summary));
     if (status == REDUX_OK && reduction->calibration != NULL)
-        json_object_set_new(json, "calibration", calibration_json(reduction));
+        put(&json, "calibration", calibration_json(reduction));
     if (status == REDUX_OK)
-        json_object_set_new(json, "seconds", json_real(request->seconds));
-    if (status == REDUX_OK &&
-        json_dump_callback(json, dump, (void *)(uintptr_t)writer, JSON_INDENT(2)) != 0)
-        status = rdx_fail(REDUX_E_IO, "the summary could not be written");
+        put(&json, "seconds", json_real(request->seconds));
+    if (status == REDUX_OK)
+        status = write_json(writer, json);
     json_decref(json);
     if (status == REDUX_OK)
         status = rdx_write(writer, "\n");
