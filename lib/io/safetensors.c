@@ -66,15 +66,21 @@ static void add_text(checksum *sum, const char *text)
 }
 
 /* Metadata by key, then what each tensor is, in the order of the data. */
-static void add_header(checksum *sum, const json_t *metadata, const entry *entries, int64_t count)
+static redux_status add_header(checksum *sum, const json_t *metadata, const entry *entries,
+                               int64_t count)
 {
     char number[32];
     json_t *sorted = json_object();
     char *text;
-    json_object_update(sorted, (json_t *)(uintptr_t)metadata);
+    const bool is_copied =
+        metadata == NULL || json_object_update(sorted, (json_t *)(uintptr_t)metadata) == 0;
     json_object_del(sorted, CHECKSUM);
-    text = json_dumps(sorted, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-    add_text(sum, text == NULL ? "" : text);
+    text = is_copied ? json_dumps(sorted, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    if (text == NULL) {
+        json_decref(sorted);
+        return rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
+    }
+    add_text(sum, text);
     free(text);
     json_decref(sorted);
     for (int64_t i = 0; i < count; i++) {
@@ -86,6 +92,7 @@ static void add_header(checksum *sum, const json_t *metadata, const entry *entri
             add_text(sum, number);
         }
     }
+    return REDUX_OK;
 }
 
 /* ---- reading ---- */
@@ -219,7 +226,7 @@ static redux_status check_crc(const redux_safetensors *file, const char *path)
                    ? REDUX_OK
                    : rdx_fail(REDUX_E_FORMAT, "%s: has lost its checksum: it has been altered",
                               path);
-    add_header(&sum, json_object_get(file->header, METADATA), file->entries, file->count);
+    RDX_TRY(add_header(&sum, json_object_get(file->header, METADATA), file->entries, file->count));
     add_bytes(file->data.data, (size_t)file->data.shape[0], &sum);
     snprintf(found, sizeof found, "%08lx", sum.crc);
     if (strcmp(found, wanted) != 0)
@@ -244,7 +251,10 @@ static redux_status read_header(redux_safetensors *file, redux_context *context,
     redux_status status = read_exactly(fd, path, PRELUDE, text, (size_t)length);
     if (status == REDUX_OK) {
         file->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(file->header))
+        /* Jansson has no words for a lack of memory. */
+        if (file->header == NULL && error.text[0] == '\0')
+            status = rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory for its header", path);
+        else if (!json_is_object(file->header))
             status = rdx_fail(REDUX_E_FORMAT, "%s: its header is no JSON object: %s", path,
                               file->header == NULL ? error.text : "");
     }
@@ -412,6 +422,16 @@ static redux_status arrange(entry *entries, const redux_safetensors_content *con
     return REDUX_OK;
 }
 
+/* Told without memory, which Jansson would have to take. */
+static bool is_utf_8(const char *text)
+{
+    json_error_t error;
+    json_t *value = json_pack_ex(&error, 0, "s", text);
+    const bool is_valid = value != NULL || json_error_code(&error) != json_error_invalid_utf8;
+    json_decref(value);
+    return is_valid;
+}
+
 static redux_status make_metadata(json_t *metadata, const redux_safetensors_content *content)
 {
     for (int64_t i = 0; i < content->pair_count; i++) {
@@ -420,8 +440,10 @@ static redux_status make_metadata(json_t *metadata, const redux_safetensors_cont
             json_object_get(metadata, key) != NULL)
             return rdx_fail(REDUX_E_INVALID, "metadata '%.80s': NULL, or twice, or reserved",
                             key == NULL ? "" : key);
-        if (json_object_set_new(metadata, key, json_string(value)) != 0)
+        if (!is_utf_8(key) || !is_utf_8(value))
             return rdx_fail(REDUX_E_INVALID, "metadata '%.80s' is not UTF-8", key);
+        if (json_object_set_new(metadata, key, json_string(value)) != 0)
+            return rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
     }
     return REDUX_OK;
 }
@@ -431,13 +453,15 @@ static redux_status add_checksum(json_t *metadata, redux_context *context, const
 {
     checksum sum = {crc32(0, NULL, 0)};
     char text[16];
-    json_object_set_new(metadata, MARK, json_string("1"));
-    add_header(&sum, metadata, entries, count);
+    if (json_object_set_new(metadata, MARK, json_string("1")) != 0)
+        return rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
+    RDX_TRY(add_header(&sum, metadata, entries, count));
     for (int64_t i = 0; i < count; i++)
         RDX_TRY(rdx_npy_elements(context, &entries[i].tensor, add_bytes, &sum));
     snprintf(text, sizeof text, "%08lx", sum.crc);
-    json_object_set_new(metadata, CHECKSUM, json_string(text));
-    return REDUX_OK;
+    return json_object_set_new(metadata, CHECKSUM, json_string(text)) == 0
+               ? REDUX_OK
+               : rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
 }
 
 static json_t *entry_json(const entry *e)
@@ -454,12 +478,15 @@ static redux_status make_header(char **text, const entry *entries, int64_t count
 {
     json_t *header = json_object();
     redux_status status = REDUX_OK;
-    json_object_set(header, METADATA, metadata);
+    if (json_object_set(header, METADATA, metadata) != 0)
+        status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for a header");
     for (int64_t i = 0; i < count && status == REDUX_OK; i++)
         if (json_object_get(header, entries[i].name) != NULL)
             status = rdx_fail(REDUX_E_INVALID, "two tensors '%.80s'", entries[i].name);
-        else if (json_object_set_new(header, entries[i].name, entry_json(&entries[i])) != 0)
+        else if (!is_utf_8(entries[i].name))
             status = rdx_fail(REDUX_E_INVALID, "name '%.80s' is not UTF-8", entries[i].name);
+        else if (json_object_set_new(header, entries[i].name, entry_json(&entries[i])) != 0)
+            status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for a header");
     *text = status == REDUX_OK ? json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(header);
     if (status == REDUX_OK && *text == NULL)

@@ -210,13 +210,18 @@ redux_status rdx_exemplars_path(char **out, redux_context *context, const char *
 static redux_status load_summary(redux_manifest *manifest, redux_context *context)
 {
     json_error_t error;
+    unsigned char *bytes;
+    size_t size;
     if (access(manifest->summary_path, F_OK) != 0)
         return REDUX_OK;
-    manifest->summary = json_load_file(manifest->summary_path, 0, &error);
+    RDX_TRY(rdx_read_whole(&bytes, &size, context, manifest->summary_path));
+    manifest->summary = json_loadb((const char *)bytes, size, 0, &error);
+    rdx_free(context, bytes);
+    if (manifest->summary == NULL && error.text[0] == '\0') /* Jansson's lack of memory */
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", manifest->summary_path);
     if (manifest->summary == NULL)
         return rdx_fail(REDUX_E_FORMAT, "%s: line %d: %s", manifest->summary_path, error.line,
                         error.text);
-    (void)context;
     return REDUX_OK;
 }
 
