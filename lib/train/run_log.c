@@ -134,7 +134,12 @@ static redux_status write_summary(rdx_run *run, const char *path, const json_t *
 {
     rdx_file file;
     RDX_TRY(rdx_file_begin(&file, run->context, path));
-    json_dump_callback(json, write_json, file.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    if (json_dump_callback(json, write_json, file.stream,
+                           JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 &&
+        ferror(file.stream) == 0) { /* of the stream's errors the commit tells */
+        rdx_file_abort(&file);
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to write it", path);
+    }
     fputc('\n', file.stream);
     return rdx_file_commit(&file);
 }
