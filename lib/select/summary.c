@@ -282,10 +282,10 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
         put(&json, "against", against_json(&reduction->summary));
     if (status == REDUX_OK && reduction->calibration != NULL)
         put(&json, "calibration", calibration_json(reduction));
-    if (status == REDUX_OK)
+    if (status == REDUX_OK) {
         put(&json, "seconds", json_real(request->seconds));
-    if (status == REDUX_OK)
         status = write_json(writer, json);
+    }
     json_decref(json);
     if (status == REDUX_OK)
         status = rdx_write(writer, "\n");
