@@ -6,6 +6,7 @@
 #include "bench.h"
 
 enum { BATCH = 64, VIEWS = 2 };
+enum { ROUNDED = 16 }; /* added to a network's number: products of bfloat16 */
 
 typedef struct network_bench {
     int64_t arch, side;
@@ -38,7 +39,8 @@ static redux_status open_training(network_bench *n, bench *b)
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
     redux_status status;
-    options.arch = (redux_arch)n->arch;
+    options.arch = (redux_arch)(n->arch % ROUNDED);
+    options.products = n->arch >= ROUNDED ? REDUX_PRODUCTS_BFLOAT16 : REDUX_PRODUCTS_FLOAT32;
     options.projection = 128;
     n->objective = redux_objective_nt_xent(NULL);
     status = redux_network_new(&n->network, b->context, &options);
@@ -131,6 +133,16 @@ const bench_path train_paths[] = {
      3 * R18_64,
      "simclr_torch.py resnet18 64 64 1 channels_last %T",
      {"simclr"}},
+    {"SimCLR step, ResNet-18, 64 px, bfloat16",
+     "images",
+     run_step,
+     REDUX_RESNET18 + ROUNDED,
+     64,
+     LIMIT_FLOPS,
+     false,
+     3 * R18_64,
+     "simclr_torch.py resnet18 64 64 1 channels_last %T",
+     {"simclr"}},
     {"inference, ResNet-18, 64 px",
      "images",
      run_inference,
@@ -151,10 +163,30 @@ const bench_path train_paths[] = {
      3 * R18_96,
      "simclr_torch.py resnet18 64 96 1 channels_last %T",
      {"simclr"}},
+    {"SimCLR step, ResNet-18, 96 px, bfloat16",
+     "images",
+     run_step,
+     REDUX_RESNET18 + ROUNDED,
+     96,
+     LIMIT_FLOPS,
+     false,
+     3 * R18_96,
+     "simclr_torch.py resnet18 64 96 1 channels_last %T",
+     {"simclr"}},
     {"SimCLR step, ResNet-50, 64 px",
      "images",
      run_step,
      REDUX_RESNET50,
+     64,
+     LIMIT_FLOPS,
+     false,
+     3 * R50_64,
+     "simclr_torch.py resnet50 64 64 1 channels_last %T",
+     {"simclr"}},
+    {"SimCLR step, ResNet-50, 64 px, bfloat16",
+     "images",
+     run_step,
+     REDUX_RESNET50 + ROUNDED,
      64,
      LIMIT_FLOPS,
      false,

@@ -11,6 +11,8 @@ const char pretrain_settings_help[] =
     "  --stem NAME          imagenet (default): 7x7 and pooling; small: 3x3\n"
     "  --width X            all channel counts times X, a multiple of 1/8 (default 1)\n"
     "  --projection N       outputs of the projection head (default 128)\n"
+    "  --products NAME      of the convolutions: float32 (default), bfloat16 (quicker where the\n"
+    "                       processor has AVX512_BF16; less exact)\n"
     "Training\n"
     "  --batch N            slices a step (default 256)\n"
     "  --part N             images a forward pass, for large batches in small memory: negatives\n"
@@ -59,6 +61,7 @@ typedef struct setting {
 static const setting settings[] = {
     {"arch", OTHER, 0, 0, 0},
     {"stem", OTHER, 0, 0, 0},
+    {"products", OTHER, 0, 0, 0},
     {"width", REAL, AT(network.width), 1e-3, 16},
     {"projection", INT32, AT(network.projection), 1, 65536},
     {"batch", INT64, AT(batch), 1, 1 << 20},
@@ -161,6 +164,8 @@ static int set_other(redux_pretrain_options *options, const char *name, const ch
         status = redux_arch_parse(&options->network.arch, text);
     else if (strcmp(name, "stem") == 0)
         status = redux_stem_parse(&options->network.stem, text);
+    else if (strcmp(name, "products") == 0)
+        status = redux_products_parse(&options->network.products, text);
     else if (strcmp(name, "optimiser") == 0)
         status = redux_optimiser_parse(&options->optimiser.kind, text);
     else if (strcmp(name, "views") == 0)

@@ -315,8 +315,11 @@ static redux_status measure(row *rows, int first, int end, bench *b, const setti
     for (int64_t round = 0; round < rounds && status == REDUX_OK; round++) {
         peer_rate peers[MOST_PEER_RATES];
         int count = 0;
-        for (int i = first; i < end && status == REDUX_OK; i++)
+        for (int i = first; i < end && status == REDUX_OK; i++) {
             status = sample(&rows[i], b, s->seconds);
+            if (status == REDUX_E_UNSUPPORTED)
+                status = REDUX_OK; /* not on this processor: there is no such row */
+        }
         if (script == NULL || round == rounds - 1 || status != REDUX_OK)
             continue;
         run_peer(peers, &count, s->peers, script, b);

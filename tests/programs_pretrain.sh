@@ -41,6 +41,17 @@ check "pretrain: one thread, same weights" cmp -s "$work/weights-first" "$work/p
 check "pretrain: json" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --json --resume --out "$work/p" "$scan"
 check "pretrain: json says so" grep -q '"complete": true, "slices": ' "$work/out"
 
+# Products of rounded numbers, where the processor has them.
+rounded=("${small[@]}" --products bfloat16 --epochs 3 --warm-up 1)
+check "pretrain: products" exits 2 "--products" "$pretrain" --products odd --out "$work/b" "$scan"
+if grep -q avx512_bf16 /proc/cpuinfo && "$pretrain" "${rounded[@]}" --out "$work/b" "$scan"; then
+    check "pretrain: rounded, other weights" sh -c "! cmp -s '$work/weights-first' '$work/b/weights.safetensors'"
+    check "pretrain: rounded, one thread" exits 0 "" "$pretrain" "${rounded[@]}" --threads 1 --out "$work/b1" "$scan"
+    check "pretrain: rounded, same weights" cmp -s "$work/b/weights.safetensors" "$work/b1/weights.safetensors"
+    check "pretrain: rounded is a setting" exits 1 "'products'" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --resume --out "$work/b" "$scan"
+fi
+check "pretrain: rounded, without" exits 1 "bfloat16" env REDUX_TIER=portable "$pretrain" "${rounded[@]}" --out "$work/b0" "$scan"
+
 # A manifest, with and without the input.
 "$reduce" --manifest "$work/pre.csv" --quiet "$scan"
 n=$(kept <"$work/pre.csv")

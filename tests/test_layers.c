@@ -359,6 +359,130 @@ START_TEST(convolutions_by_tiles_are_plain_ones)
 }
 END_TEST
 
+/* Root mean square of what is wrong over that of what is wanted. */
+static double noise(const redux_tensor *have, const redux_tensor *want)
+{
+    double wrong = 0, all = 0;
+    for (int64_t i = 0; i < redux_tensor_elements(want); i++) {
+        wrong += (at(have, i) - at(want, i)) * (at(have, i) - at(want, i));
+        all += at(want, i) * at(want, i);
+    }
+    return sqrt(wrong / all);
+}
+
+/* Forward and backward, the latter twice; t: x, w, r, then y, dx, dw. */
+static redux_status both_ways(redux_tensor t[6], redux_conv2d_options options)
+{
+    void *workspace = malloc(redux_conv2d_workspace(NULL, &t[0], &t[1], &options) + 1);
+    redux_status status =
+        redux_conv2d_forward(&t[3], NULL, &t[0], &t[1], NULL, &options, workspace);
+    for (int twice = 0; twice < 2 && status == REDUX_OK; twice++)
+        status = redux_conv2d_backward(&t[4], &t[5], NULL, NULL, &t[2], &t[0], &t[1], &options,
+                                       workspace);
+    free(workspace);
+    return status;
+}
+
+/* Shapes [N, H, W, I, O, K, stride], all six tensors; whole: small integers, whose products and
+ * sums are exact however they are rounded. */
+static void rounded_case(redux_tensor t[6], const int64_t shape[7], bool whole)
+{
+    const int64_t pad = shape[5] / 2, weight[] = {shape[4], shape[3], shape[5], shape[5]};
+    const int64_t out[] = {shape[0], (shape[1] + 2 * pad - shape[5]) / shape[6] + 1,
+                           (shape[2] + 2 * pad - shape[5]) / shape[6] + 1, shape[4]};
+    redux_tensor plain = random_tensor(REDUX_FLOAT32, 4, weight, 3);
+    t[0] = random_tensor(REDUX_FLOAT32, 4, shape, 1);
+    t[1] = channels_last(REDUX_FLOAT32, weight);
+    t[2] = random_tensor(REDUX_FLOAT32, 4, out, 2);
+    ck_assert_redux_ok(redux_tensor_copy(&t[1], &plain));
+    redux_tensor_release(&plain);
+    t[3] = make(REDUX_FLOAT32, 4, out);
+    t[4] = make(REDUX_FLOAT32, 4, shape);
+    t[5] = channels_last(REDUX_FLOAT32, weight);
+    for (int k = 0; k < 3 && whole; k++)
+        for (int64_t i = 0; i < redux_tensor_elements(&t[k]); i++)
+            set(&t[k], i, round(3 * at(&t[k], i)));
+}
+
+static bool has_bfloat16(void)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network *network = NULL;
+    options.width = 0.125;
+    options.products = REDUX_PRODUCTS_BFLOAT16;
+    const redux_status status = redux_network_new(&network, NULL, &options);
+    redux_network_free(network, NULL);
+    ck_assert(status == REDUX_OK || status == REDUX_E_UNSUPPORTED);
+    if (strcmp(redux_cpu_tier(), "avx512") != 0)
+        ck_assert_int_eq(status, REDUX_E_UNSUPPORTED);
+    return status == REDUX_OK;
+}
+
+/* Rounding to 8 bits is wrong by 2^-9 at most, 1.7e-3 of a product as a rule; Winograd's transforms
+ * make that two and six times as much. */
+START_TEST(convolutions_of_rounded_numbers)
+{
+    static const struct {
+        int64_t shape[7];
+        double noise; /* 0: no rounding at all */
+    } cases[] = {{{8, 16, 16, 64, 64, 3, 1}, 1.6e-2}, {{8, 6, 6, 32, 96, 3, 1}, 6e-3},
+                 {{33, 4, 4, 64, 32, 3, 1}, 1.6e-2},  {{3, 1, 2, 32, 32, 3, 1}, 6e-3},
+                 {{8, 16, 16, 64, 128, 3, 2}, 3e-3},  {{7, 5, 5, 64, 96, 1, 1}, 3e-3},
+                 {{3, 7, 5, 32, 64, 1, 2}, 3e-3},     {{1, 3, 3, 32, 32, 1, 1}, 4e-3},
+                 {{5, 5, 3, 64, 32, 5, 1}, 3e-3},     {{5, 5, 3, 3, 32, 5, 1}, 0},
+                 {{2, 6, 6, 48, 32, 3, 1}, 0}};
+    if (!has_bfloat16())
+        return;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        redux_conv2d_options options = REDUX_CONV2D_OPTIONS_INIT;
+        redux_tensor want[6], have[6];
+        options.stride = (int32_t)cases[k].shape[6];
+        options.padding = (int32_t)cases[k].shape[5] / 2;
+        rounded_case(want, cases[k].shape, false);
+        rounded_case(have, cases[k].shape, false);
+        ck_assert_redux_ok(both_ways(want, options));
+        options.products = REDUX_PRODUCTS_BFLOAT16;
+        ck_assert_redux_ok(both_ways(have, options));
+        for (int i = 3; i < 6; i++) {
+            const double is = noise(&have[i], &want[i]);
+            worst = fmax(worst, is);
+            ck_assert_double_le(is, cases[k].noise);
+            ck_assert(cases[k].noise == 0 || is > 1e-3); /* they were rounded */
+        }
+        release(want, 6);
+        release(have, 6);
+    }
+    told("convolution of rounded numbers (root mean square)");
+}
+END_TEST
+
+/* What is exact stays exact: every pair meets its own partner, whatever is left of rows. */
+START_TEST(convolutions_of_whole_numbers_are_exact)
+{
+    static const int64_t shapes[][7] = {{8, 16, 16, 64, 128, 3, 2}, {7, 5, 5, 64, 96, 1, 1},
+                                        {3, 7, 5, 32, 64, 1, 2},    {1, 1, 1, 32, 32, 1, 1},
+                                        {5, 5, 3, 64, 32, 5, 1},    {40, 9, 9, 32, 32, 3, 2}};
+    if (!has_bfloat16())
+        return;
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        redux_conv2d_options options = REDUX_CONV2D_OPTIONS_INIT;
+        redux_tensor want[6], have[6];
+        options.stride = (int32_t)shapes[k][6];
+        options.padding = (int32_t)shapes[k][5] / 2;
+        rounded_case(want, shapes[k], true);
+        rounded_case(have, shapes[k], true);
+        ck_assert_redux_ok(both_ways(want, options));
+        options.products = REDUX_PRODUCTS_BFLOAT16;
+        ck_assert_redux_ok(both_ways(have, options));
+        for (int i = 3; i < 6; i++)
+            for (int64_t j = 0; j < redux_tensor_elements(&want[i]); j++)
+                ck_assert(at(&have[i], j) == at(&want[i], j));
+        release(want, 6);
+        release(have, 6);
+    }
+}
+END_TEST
+
 /* Several tiles, several chunks: larger than the goldens. */
 START_TEST(convolution_is_the_sum_that_it_says)
 {
@@ -677,16 +801,18 @@ END_TEST
 
 /* ---- threads, errors ---- */
 
-static void same_bits(int64_t outputs)
+static void same_bits(int64_t outputs, int32_t stride, redux_products products)
 {
     const int64_t in[] = {16, 14, 14, 32}, weight[] = {outputs, 32, 3, 3},
-                  out[] = {16, 14, 14, outputs};
+                  out[] = {16, 14 / stride, 14 / stride, outputs};
     redux_conv2d_options options = REDUX_CONV2D_OPTIONS_INIT;
     redux_tensor x = random_tensor(REDUX_FLOAT32, 4, in, 1),
                  r = random_tensor(REDUX_FLOAT32, 4, out, 2);
     redux_tensor w = channels_last(REDUX_FLOAT32, weight), first[3];
     memcpy(w.data, x.data, (size_t)outputs * 32 * 9 * sizeof(float));
     options.padding = 1;
+    options.stride = stride;
+    options.products = products;
     for (int threads = 1; threads < 4; threads++) {
         redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
         redux_context *context;
@@ -718,8 +844,12 @@ static void same_bits(int64_t outputs)
 
 START_TEST(bits_do_not_depend_on_threads)
 {
-    same_bits(48); /* gathered fields */
-    same_bits(64); /* Winograd's tiles */
+    same_bits(48, 1, REDUX_PRODUCTS_FLOAT32); /* gathered fields */
+    same_bits(64, 1, REDUX_PRODUCTS_FLOAT32); /* Winograd's tiles */
+    if (has_bfloat16()) {
+        same_bits(64, 2, REDUX_PRODUCTS_BFLOAT16);
+        same_bits(64, 1, REDUX_PRODUCTS_BFLOAT16);
+    }
 }
 END_TEST
 
@@ -762,6 +892,8 @@ int main(void)
     tcase_add_test(cases, pools_are_pytorchs);
     tcase_add_test(cases, linear_cross_entropy_and_normalisation_are_pytorchs);
     tcase_add_test(cases, convolutions_by_tiles_are_plain_ones);
+    tcase_add_test(cases, convolutions_of_rounded_numbers);
+    tcase_add_test(cases, convolutions_of_whole_numbers_are_exact);
     tcase_add_test(cases, convolution_is_the_sum_that_it_says);
     tcase_add_test(cases, slopes_of_convolutions);
     tcase_add_test(cases, slopes_of_batch_norm);

@@ -14,15 +14,30 @@
 
 REDUX_BEGIN_DECLS
 
+/** What the products of convolutions in single precision are made of; sums are single precision in
+ *  any case. */
+typedef enum redux_products {
+    REDUX_PRODUCTS_FLOAT32 = 0,
+    REDUX_PRODUCTS_BFLOAT16 = 1 /**< factors rounded to 8 significant bits: quicker where the
+                                     processor multiplies them (AVX512_BF16), elsewhere
+                                     REDUX_E_UNSUPPORTED. Convolutions whose channels are not
+                                     multiples of 32 (the stem) are not rounded */
+} redux_products;
+
+/** "float32", "bfloat16". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+REDUX_API redux_status redux_products_parse(redux_products *out, const char *name);
+REDUX_API const char *redux_products_name(redux_products products);
+
 /** Options of convolutions. */
 typedef struct redux_conv2d_options {
     size_t struct_size;
     int32_t stride, padding; /**< of both axes; 1 and 0; what lies outside of an image is 0 */
+    redux_products products; /**< single precision only; REDUX_PRODUCTS_FLOAT32 */
 } redux_conv2d_options;
 
 #define REDUX_CONV2D_OPTIONS_INIT                                                                  \
     {                                                                                              \
-        sizeof(redux_conv2d_options), 1, 0                                                         \
+        sizeof(redux_conv2d_options), 1, 0, REDUX_PRODUCTS_FLOAT32                                 \
     }
 
 /** Bytes of workspace for both ways; 0 where shapes make no sense. Since 0.1. */

@@ -10,6 +10,7 @@
 #ifndef REDUX_NETWORK_H
 #define REDUX_NETWORK_H
 
+#include <redux/layers.h>
 #include <redux/safetensors.h>
 
 REDUX_BEGIN_DECLS
@@ -32,11 +33,13 @@ typedef struct redux_network_options {
     int32_t classes;    /**< outputs of the linear classifier `fc` on the features; 0: none */
     double width;       /**< all channel counts are multiplied by it: a multiple of 1/8; 1 */
     uint64_t seed;      /**< of the first weights */
+    redux_products products; /**< of the encoder's convolutions; not kept in files */
 } redux_network_options;
 
 #define REDUX_NETWORK_OPTIONS_INIT                                                                 \
     {                                                                                              \
-        sizeof(redux_network_options), REDUX_RESNET18, REDUX_STEM_IMAGENET, 1, 0, 0, 1.0, 0        \
+        sizeof(redux_network_options), REDUX_RESNET18, REDUX_STEM_IMAGENET, 1, 0, 0, 1.0, 0,       \
+            REDUX_PRODUCTS_FLOAT32                                                                 \
     }
 
 /** What a tensor of a network is to the optimiser. */

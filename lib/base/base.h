@@ -88,6 +88,8 @@ void rdx_format_double(char *text, double value);
 /* Instruction sets, in order. */
 typedef enum rdx_tier { RDX_PORTABLE = 0, RDX_AVX2 = 1, RDX_AVX512 = 2 } rdx_tier;
 rdx_tier rdx_cpu_tier(void);
+/* Products of rounded numbers (lib/kernels/bfloat16_template.h). */
+bool rdx_cpu_has_bfloat16(void);
 
 /* Checks that hold before any use of a caller's tensor: rank, dtype, shape >= 0, data. `dtype` 0
  * accepts any. `name` is the argument's, for the message. */

@@ -42,6 +42,15 @@ rdx_tier rdx_cpu_tier(void)
     return chosen;
 }
 
+bool rdx_cpu_has_bfloat16(void)
+{
+#if defined(__x86_64__)
+    return rdx_cpu_tier() == RDX_AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 const char *redux_cpu_tier(void)
 {
     return names[rdx_cpu_tier()];

@@ -44,6 +44,19 @@ typedef void rdx_winograd_spread(float *out, int64_t step, const float *const *p
 typedef void rdx_winograd_gather(float *const *pixels, const float *in, int64_t step,
                                  int64_t channels, int accumulate);
 
+typedef void rdx_product(float *out, int64_t out_row, const float *a, int64_t a_row, int across,
+                         const float *b, int64_t b_row, int64_t rows, int64_t depth,
+                         int accumulate);
+
+/* bfloat16_template.h */
+typedef struct rdx_bfloat16_kernels {
+    rdx_winograd_spread *winograd_rows[2], *winograd_input[2], *winograd_gradient[2];
+    rdx_winograd_spread *winograd_weight[2];
+    rdx_product *product;
+    void (*round)(float *out, const float *in, int64_t count);
+    void (*pairs)(float *out, int64_t step, const float *even, const float *odd, int64_t count);
+} rdx_bfloat16_kernels;
+
 typedef struct rdx_kernels {
     /* hamming_template.h */
     uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
@@ -118,9 +131,8 @@ typedef struct rdx_kernels {
     /* winograd_template.h: pixels to positions, for tiles of 2 x 2 and 4 x 4, and back */
     rdx_winograd_spread *winograd_input[2], *winograd_gradient[2], *winograd_weight[2];
     rdx_winograd_gather *winograd_output[2], *winograd_weight_back[2];
-    void (*winograd_product)(float *out, int64_t out_row, const float *a, int64_t a_row, int across,
-                             const float *b, int64_t b_row, int64_t rows, int64_t depth,
-                             int accumulate);
+    rdx_product *winograd_product;
+    const rdx_bfloat16_kernels *bfloat16; /* NULL: this tier has none; see rdx_cpu_has_bfloat16 */
 } rdx_kernels;
 
 extern const rdx_kernels rdx_kernels_portable;

@@ -22,6 +22,12 @@
 #include "resize_template.h"
 #include "ssim_template.h"
 #include "winograd_template.h"
+#if defined(RDX_TIER_AVX512)
+#include "bfloat16_template.h"
+#define RDX_BFLOAT16 (&bf16_kernels)
+#else
+#define RDX_BFLOAT16 NULL
+#endif
 
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
@@ -45,5 +51,5 @@
         .winograd_output = {winograd_output_2, winograd_output_4},                                 \
         .winograd_weight_back = {winograd_weight_back_2, winograd_weight_back_4},                  \
         .winograd_product = winograd_product, .transpose_16 = transpose_16,                        \
-        .box_columns = box_columns,                                                                \
+        .box_columns = box_columns, .bfloat16 = RDX_BFLOAT16,                                      \
     }

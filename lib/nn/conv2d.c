@@ -16,17 +16,24 @@
 #define PARTIALS ((int64_t)8 << 20) /* bytes of all chunks' gradients, if that leaves two */
 #define SUM_TILE ((int64_t)1 << 14)
 
-static redux_status winograd_backward(redux_context *context, const rdx_conv_plan *plan, void *d_in,
-                                      bool accumulate, void *d_weight, const void *d_out,
-                                      const void *in, const void *weight, void *workspace)
+/* Of all threads, for gathered rows; where products are of rounded numbers, for weights too. */
+static uint64_t columns_floats(const rdx_conv_plan *p)
 {
-    if (d_in != NULL)
-        RDX_TRY(rdx_winograd_backward_data(context, &plan->winograd, d_in, accumulate, d_out,
-                                           weight, workspace));
-    if (d_weight != NULL)
-        RDX_TRY(
-            rdx_winograd_backward_weight(context, &plan->winograd, d_weight, d_out, in, workspace));
-    return REDUX_OK;
+    if (p->bfloat16)
+        return rdx_conv_bfloat16_floats(p);
+    return p->direct ? 0 : (uint64_t)(p->threads * p->tile * p->k);
+}
+
+/* The gradient of the data by other products than OpenBLAS's. */
+static redux_status special_data(redux_context *context, const rdx_conv_plan *plan, void *d_in,
+                                 bool accumulate, const void *d_out, const void *weight,
+                                 void *workspace)
+{
+    return plan->winograd.side > 0
+               ? rdx_winograd_backward_data(context, &plan->winograd, d_in, accumulate, d_out,
+                                            weight, workspace)
+               : rdx_conv_bfloat16_backward_data(context, plan, d_in, accumulate, d_out, weight,
+                                                 workspace);
 }
 
 #define REAL float
@@ -41,8 +48,9 @@ static redux_status winograd_backward(redux_context *context, const rdx_conv_pla
 
 redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const int64_t in[4],
                                 const int64_t weight[4], int64_t stride, int64_t padding,
-                                int threads)
+                                redux_products products, int threads)
 {
+    const bool rounds = products == REDUX_PRODUCTS_BFLOAT16 && dtype == REDUX_FLOAT32;
     const int64_t size = (int64_t)redux_dtype_size(dtype);
     rdx_conv_plan p = {.dtype = dtype,
                        .n = in[0],
@@ -62,6 +70,8 @@ redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const in
                         "padding %lld",
                         (long long)p.n, (long long)p.h, (long long)p.w, (long long)p.kh,
                         (long long)p.kw, (long long)stride, (long long)padding);
+    if (rounds && !rdx_cpu_has_bfloat16())
+        return rdx_fail(REDUX_E_UNSUPPORTED, "this processor has no products of bfloat16");
     p.oh = (p.h + 2 * padding - p.kh) / stride + 1;
     p.ow = (p.w + 2 * padding - p.kw) / stride + 1;
     p.rows = p.n * p.oh * p.ow;
@@ -78,7 +88,8 @@ redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const in
     p.o_block = p.chunks < 8 ? RDX_MAX(p.o / 4, RDX_MIN(p.o, 64)) : p.o;
     p.o_blocks = (p.o + p.o_block - 1) / p.o_block;
     if (dtype == REDUX_FLOAT32 && p.kh == 3 && p.kw == 3 && stride == 1 && padding == 1)
-        rdx_winograd_make(&p.winograd, in, p.o, threads);
+        rdx_winograd_make(&p.winograd, in, p.o, rounds, threads);
+    p.bfloat16 = rounds && p.winograd.side == 0 && p.c % 32 == 0 && p.o % 32 == 0;
     *plan = p;
     return REDUX_OK;
 }
@@ -88,9 +99,8 @@ uint64_t rdx_conv_workspace(const rdx_conv_plan *p, bool backward)
     const uint64_t size = redux_dtype_size(p->dtype);
     if (p->winograd.side > 0)
         return rdx_winograd_workspace(&p->winograd, backward) * size;
-    const uint64_t columns = p->direct ? 0 : (uint64_t)(p->threads * p->tile * p->k);
     const uint64_t partials = backward ? (uint64_t)(p->chunks * p->o * p->k) : 0;
-    return (columns + partials) * size;
+    return (columns_floats(p) + partials) * size;
 }
 
 redux_status rdx_conv_forward(redux_context *context, const rdx_conv_plan *plan, void *out,
@@ -98,6 +108,8 @@ redux_status rdx_conv_forward(redux_context *context, const rdx_conv_plan *plan,
 {
     if (plan->winograd.side > 0)
         return rdx_winograd_forward(context, &plan->winograd, out, in, weight, bias, workspace);
+    if (plan->bfloat16 && bias == NULL)
+        return rdx_conv_bfloat16_forward(context, plan, out, in, weight, workspace);
     return (plan->dtype == REDUX_FLOAT32 ? forward_f32 : forward_f64)(context, plan, out, in,
                                                                       weight, bias, workspace);
 }

@@ -3,6 +3,7 @@
 #ifndef RDX_CONV2D_H
 #define RDX_CONV2D_H
 
+#include <redux/layers.h>
 #include "base/base.h"
 #include "winograd.h"
 
@@ -18,13 +19,16 @@ typedef struct rdx_conv_plan {
     int64_t chunks, o_block, o_blocks; /* of the backward pass for weights */
     int64_t threads;
     bool direct;           /* receptive fields are pixels: 1x1 */
+    bool bfloat16;         /* products of rounded numbers (where Winograd is not in use) */
     rdx_winograd winograd; /* side 0: not in use */
 } rdx_conv_plan;
 
-/* REDUX_E_INVALID where there is no output. */
+/* REDUX_E_INVALID where there is no output, REDUX_E_UNSUPPORTED where the processor does not
+ * multiply rounded numbers and `products` wants it. Convolutions whose channels are not multiples
+ * of 32 are in single precision all the same. */
 redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const int64_t in[4],
                                 const int64_t weight[4], int64_t stride, int64_t padding,
-                                int threads);
+                                redux_products products, int threads);
 static inline int64_t rdx_conv_tiles(const rdx_conv_plan *plan)
 {
     return (plan->rows + plan->tile - 1) / plan->tile;
@@ -41,5 +45,30 @@ redux_status rdx_conv_forward(redux_context *context, const rdx_conv_plan *plan,
 redux_status rdx_conv_backward(redux_context *context, const rdx_conv_plan *plan, void *d_in,
                                bool accumulate, void *d_weight, void *d_bias, const void *d_out,
                                const void *in, const void *weight, void *workspace);
+
+/* ---- what its parts share ---- */
+
+/* The receptive fields of `count` output pixels from `first` on, one a row; and back, added to the
+ * pixels that they saw. */
+void rdx_conv_gather_f32(float *out, const rdx_conv_plan *plan, const float *in, int64_t first,
+                         int64_t count);
+void rdx_conv_gather_f64(double *out, const rdx_conv_plan *plan, const double *in, int64_t first,
+                         int64_t count);
+void rdx_conv_scatter_f32(float *d_in, const rdx_conv_plan *plan, const float *columns,
+                          int64_t first, int64_t count);
+void rdx_conv_scatter_f64(double *d_in, const rdx_conv_plan *plan, const double *columns,
+                          int64_t first, int64_t count);
+
+/* conv2d_bfloat16.c; partials: a gradient [o, k] for each chunk. */
+uint64_t rdx_conv_bfloat16_floats(const rdx_conv_plan *plan);
+redux_status rdx_conv_bfloat16_forward(redux_context *context, const rdx_conv_plan *plan,
+                                       float *out, const float *in, const float *weight,
+                                       float *workspace);
+redux_status rdx_conv_bfloat16_backward_data(redux_context *context, const rdx_conv_plan *plan,
+                                             float *d_in, bool accumulate, const float *d_out,
+                                             const float *weight, float *workspace);
+redux_status rdx_conv_bfloat16_backward_weight(redux_context *context, const rdx_conv_plan *plan,
+                                               float *partials, const float *d_out, const float *in,
+                                               float *workspace);
 
 #endif

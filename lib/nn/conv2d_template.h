@@ -15,16 +15,15 @@ static REAL *NAME(own_columns)(const NAME(conv) * c)
     return c->columns + (size_t)rdx_thread_index() * (size_t)(c->plan.tile * c->plan.k);
 }
 
-/* The receptive fields of `count` output pixels from `first` on, one a row: what lies outside of
- * the image is 0. Along x the pixels of a field are neighbours in memory. */
-static void NAME(gather)(REAL *out, const NAME(conv) * c, int64_t first, int64_t count)
+/* What lies outside of the image is 0. Along x the pixels of a field are neighbours in memory. */
+void NAME(rdx_conv_gather)(REAL *out, const rdx_conv_plan *p, const REAL *in, int64_t first,
+                           int64_t count)
 {
-    const rdx_conv_plan *p = &c->plan;
     const int64_t line = p->kw * p->c;
     for (int64_t r = first; r < first + count; r++) {
         const int64_t x0 = r % p->ow * p->stride - p->padding;
         const int64_t y0 = r / p->ow % p->oh * p->stride - p->padding;
-        const REAL *image = c->in + r / (p->ow * p->oh) * p->h * p->w * p->c;
+        const REAL *image = in + r / (p->ow * p->oh) * p->h * p->w * p->c;
         const int64_t from = RDX_MAX(-x0, 0), to = RDX_MIN(p->kw, p->w - x0);
         for (int64_t y = y0; y < y0 + p->kh; y++, out += line) {
             if (y < 0 || y >= p->h || from >= to) {
@@ -42,15 +41,14 @@ static void NAME(gather)(REAL *out, const NAME(conv) * c, int64_t first, int64_t
     }
 }
 
-/* The way back: adds what each receptive field got to the pixels it saw. */
-static void NAME(scatter)(const NAME(conv) * c, const REAL *columns, int64_t first, int64_t count)
+void NAME(rdx_conv_scatter)(REAL *d_in, const rdx_conv_plan *p, const REAL *columns, int64_t first,
+                            int64_t count)
 {
-    const rdx_conv_plan *p = &c->plan;
     const int64_t line = p->kw * p->c;
     for (int64_t r = first; r < first + count; r++) {
         const int64_t x0 = r % p->ow * p->stride - p->padding;
         const int64_t y0 = r / p->ow % p->oh * p->stride - p->padding;
-        REAL *image = c->d_in + r / (p->ow * p->oh) * p->h * p->w * p->c;
+        REAL *image = d_in + r / (p->ow * p->oh) * p->h * p->w * p->c;
         const int64_t from = RDX_MAX(-x0, 0), to = RDX_MIN(p->kw, p->w - x0);
         for (int64_t y = y0; y < y0 + p->kh; y++, columns += line) {
             if (y < 0 || y >= p->h || from >= to)
@@ -68,7 +66,7 @@ static const REAL *NAME(fields)(const NAME(conv) * c, int64_t first, int64_t cou
     if (c->plan.direct)
         return c->in + first * c->plan.k;
     REAL *columns = NAME(own_columns)(c);
-    NAME(gather)(columns, c, first, count);
+    NAME(rdx_conv_gather)(columns, &c->plan, c->in, first, count);
     return columns;
 }
 
@@ -110,7 +108,7 @@ static redux_status NAME(backward_data)(int64_t index, void *user)
         GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)count, (blasint)p->k,
              (blasint)p->o, 1, c->d_out + first * p->o, (blasint)p->o, c->weight, (blasint)p->k, 0,
              columns, (blasint)p->k);
-        NAME(scatter)(c, columns, first, count);
+        NAME(rdx_conv_scatter)(c->d_in, p, columns, first, count);
     }
     return REDUX_OK;
 }
@@ -169,15 +167,20 @@ static redux_status NAME(backward)(redux_context *context, const rdx_conv_plan *
          .d_weight = d_weight,
          .columns = workspace,
          .accumulate = accumulate};
-    c.partials = c.columns + (size_t)(plan->direct ? 0 : plan->threads * plan->tile * plan->k);
-    if (plan->winograd.side > 0)
-        RDX_TRY(winograd_backward(context, plan, d_in, accumulate, d_weight, d_out, in, weight,
-                                  workspace));
-    if (d_in != NULL && plan->winograd.side == 0)
-        RDX_TRY(rdx_parallel(context, (plan->n + plan->group - 1) / plan->group,
-                             NAME(backward_data), &c));
-    if (d_weight != NULL && plan->winograd.side == 0) {
-        RDX_TRY(rdx_parallel(context, plan->chunks * plan->o_blocks, NAME(backward_weight), &c));
+    c.partials = c.columns + columns_floats(plan);
+    if (d_in != NULL)
+        RDX_TRY(plan->winograd.side > 0 || plan->bfloat16
+                    ? special_data(context, plan, d_in, accumulate, d_out, weight, workspace)
+                    : rdx_parallel(context, (plan->n + plan->group - 1) / plan->group,
+                                   NAME(backward_data), &c));
+    if (d_weight != NULL && plan->winograd.side > 0) {
+        RDX_TRY(
+            rdx_winograd_backward_weight(context, &plan->winograd, d_weight, d_out, in, workspace));
+    } else if (d_weight != NULL) {
+        RDX_TRY(plan->bfloat16 ? rdx_conv_bfloat16_backward_weight(
+                                     context, plan, (float *)c.partials, d_out, in, workspace)
+                               : rdx_parallel(context, plan->chunks * plan->o_blocks,
+                                              NAME(backward_weight), &c));
         RDX_TRY(rdx_parallel(context, (plan->o * plan->k + SUM_TILE - 1) / SUM_TILE,
                              NAME(sum_partials), &c));
     }

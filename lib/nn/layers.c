@@ -87,7 +87,7 @@ static redux_status plan_conv(rdx_conv_plan *plan, const redux_context *context,
     const int64_t shape[] = {weight->shape[0], weight->shape[2], weight->shape[3],
                              weight->shape[1]};
     return rdx_conv_plan_make(plan, in->dtype, in->shape, shape, known.stride, known.padding,
-                              redux_context_threads(context));
+                              known.products, redux_context_threads(context));
 }
 
 uint64_t redux_conv2d_workspace(const redux_context *context, const redux_tensor *in,
@@ -153,7 +153,7 @@ static redux_status plan_linear(rdx_conv_plan *plan, const redux_context *contex
                         (long long)weight->shape[1], (long long)in->shape[1]);
     const int64_t images[] = {in->shape[0], 1, 1, in->shape[1]};
     const int64_t kernels[] = {weight->shape[0], 1, 1, weight->shape[1]};
-    return rdx_conv_plan_make(plan, in->dtype, images, kernels, 1, 0,
+    return rdx_conv_plan_make(plan, in->dtype, images, kernels, 1, 0, REDUX_PRODUCTS_FLOAT32,
                               redux_context_threads(context));
 }
 

@@ -10,6 +10,7 @@
 
 static const char *const archs[] = {"resnet18", "resnet34", "resnet50"};
 static const char *const stems[] = {"imagenet", "small"};
+static const char *const products[] = {"float32", "bfloat16"};
 
 static redux_status parse(int *out, const char *name, const char *const *names, int count,
                           const char *what)
@@ -46,6 +47,19 @@ redux_status redux_stem_parse(redux_stem *out, const char *name)
 const char *redux_stem_name(redux_stem stem)
 {
     return (unsigned)stem < RDX_COUNT(stems) ? stems[stem] : "unknown";
+}
+
+redux_status redux_products_parse(redux_products *out, const char *name)
+{
+    int i = 0;
+    RDX_TRY(parse(&i, name, products, RDX_COUNT(products), "kind of products"));
+    *out = (redux_products)i;
+    return REDUX_OK;
+}
+
+const char *redux_products_name(redux_products kind)
+{
+    return (unsigned)kind < RDX_COUNT(products) ? products[kind] : "unknown";
 }
 
 /* ---- parameters ---- */
@@ -265,6 +279,10 @@ static redux_status check_options(const redux_network_options *o)
 {
     if ((unsigned)o->arch >= RDX_COUNT(archs) || (unsigned)o->stem >= RDX_COUNT(stems))
         return rdx_fail(REDUX_E_INVALID, "network %d with stem %d", (int)o->arch, (int)o->stem);
+    if ((unsigned)o->products >= RDX_COUNT(products))
+        return rdx_fail(REDUX_E_INVALID, "products %d", (int)o->products);
+    if (o->products == REDUX_PRODUCTS_BFLOAT16 && !rdx_cpu_has_bfloat16())
+        return rdx_fail(REDUX_E_UNSUPPORTED, "this processor has no products of bfloat16");
     if (o->channels != 1 && o->channels != 3)
         return rdx_fail(REDUX_E_INVALID, "a network of %d channels: 1 or 3", (int)o->channels);
     if (o->projection < 0 || o->projection > 1 << 20 || o->classes < 0 || o->classes > 1 << 20)

@@ -26,8 +26,8 @@ static redux_status plan_unit(redux_network *net, rdx_plan *plan, int64_t index,
 {
     rdx_unit *u = &net->units[index];
     const int64_t weight[] = {u->out, u->kernel, u->kernel, u->in};
-    RDX_TRY(
-        rdx_conv_plan_make(&u->conv, REDUX_FLOAT32, shape, weight, u->stride, u->padding, threads));
+    RDX_TRY(rdx_conv_plan_make(&u->conv, REDUX_FLOAT32, shape, weight, u->stride, u->padding,
+                               net->options.products, threads));
     u->plan = rdx_norm_plan_make(REDUX_FLOAT32, u->conv.rows, u->out);
     shape[1] = u->conv.oh;
     shape[2] = u->conv.ow;
@@ -85,7 +85,8 @@ static redux_status plan_linear(rdx_conv_plan *linear, const redux_network *net,
 {
     const int64_t in[] = {plan->n, 1, 1, net->features};
     const int64_t weight[] = {outputs, 1, 1, net->features};
-    RDX_TRY(rdx_conv_plan_make(linear, REDUX_FLOAT32, in, weight, 1, 0, threads));
+    RDX_TRY(rdx_conv_plan_make(linear, REDUX_FLOAT32, in, weight, 1, 0, REDUX_PRODUCTS_FLOAT32,
+                               threads));
     const uint64_t bytes = rdx_conv_workspace(linear, plan->training);
     *workspace = RDX_MAX(*workspace, (int64_t)(bytes / sizeof(float)) + 16);
     return REDUX_OK;

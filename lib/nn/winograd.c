@@ -19,6 +19,7 @@ enum {
     BLOCK = 768 << 10,    /* bytes of a task's tiles, both ways */
     LEAST_BLOCK = 32,     /* tiles: weights are read once for so many */
     CHUNK = 8 << 20,      /* bytes of a chunk's tiles */
+    ROWS = 8,             /* of a chunk, of a task that transforms */
     WEIGHT_ROWS = 32,     /* channels out of a task of the gradient of the weights */
     WEIGHT_CHANNELS = 16, /* channels in, turned round at a time */
     MOST_POSITIONS = 36
@@ -40,10 +41,22 @@ static int64_t cost(int64_t h, int64_t w, int64_t side)
     return tiles_of(h, side) * tiles_of(w, side) * (side + 2) * (side + 2);
 }
 
-void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, int threads)
+/* Numbers in a word of what is multiplied. */
+static int64_t per_word(const rdx_winograd *p)
 {
-    rdx_winograd p = {
-        .n = in[0], .h = in[1], .w = in[2], .c = in[3], .o = o, .threads = RDX_MAX(threads, 1)};
+    return p->bfloat16 ? 2 : 1;
+}
+
+void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, bool bfloat16,
+                       int threads)
+{
+    rdx_winograd p = {.n = in[0],
+                      .h = in[1],
+                      .w = in[2],
+                      .c = in[3],
+                      .o = o,
+                      .threads = RDX_MAX(threads, 1),
+                      .bfloat16 = bfloat16};
     *plan = p;
     if (p.c % PANEL != 0 || o % PANEL != 0)
         return;
@@ -55,26 +68,32 @@ void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, int t
     p.across = tiles_of(p.w, p.side);
     p.tiles = p.n * p.down * p.across;
     const int64_t bytes = p.positions * (padded(p.c) + padded(o)) * (int64_t)sizeof(float);
+    const int64_t chunk = CHUNK * per_word(&p);
     p.block = RDX_MAX(BLOCK / bytes / 8 * 8, LEAST_BLOCK);
     p.block = RDX_MIN(p.block, (p.tiles + 7) / 8 * 8);
-    p.chunk = RDX_MIN(RDX_MAX(CHUNK / bytes / 8 * 8, 64), p.tiles);
+    p.chunk = RDX_MIN(RDX_MAX(chunk / bytes / 8 * 8, 64), p.tiles);
     *plan = p;
 }
 
-/* Distances from one position to the next. */
+/* Distances from one position to the next, in floats (words of pairs, where rounded). */
 static int64_t weight_step(const rdx_winograd *p)
 {
     return p->c * p->o + PAD;
 }
 
-static int64_t block_step(const rdx_winograd *p, int64_t channels)
+static int64_t block_step(const rdx_winograd *p, int64_t words)
 {
-    return p->block * padded(channels) + PAD;
+    return p->block * padded(words) + PAD;
+}
+
+static int64_t chunk_rows(const rdx_winograd *p, int64_t tiles)
+{
+    return (tiles + per_word(p) - 1) / per_word(p);
 }
 
 static int64_t chunk_step(const rdx_winograd *p, int64_t channels)
 {
-    return p->chunk * padded(channels) + PAD;
+    return chunk_rows(p, p->chunk) * padded(channels) + PAD;
 }
 
 static int64_t block_floats(const rdx_winograd *p)
@@ -94,6 +113,10 @@ uint64_t rdx_winograd_workspace(const rdx_winograd *p, bool backward)
 typedef struct winograd {
     rdx_winograd plan;
     const rdx_kernels *kernels;
+    rdx_winograd_spread *spread_rows;                    /* tiles, for convolve_block */
+    rdx_winograd_spread *spread_input, *spread_gradient; /* tiles, for sums over them */
+    rdx_winograd_spread *spread_weight;
+    rdx_product *product;
     int size; /* which kernels: 0 for tiles of 2 x 2, 1 for 4 x 4 */
     bool turned;
     bool accumulate;
@@ -108,7 +131,23 @@ typedef struct winograd {
 
 static winograd winograd_of(const rdx_winograd *plan, float *workspace)
 {
-    winograd w = {.plan = *plan, .kernels = rdx_kernels_get(), .size = plan->side == 4};
+    const rdx_kernels *k = rdx_kernels_get();
+    const int size = plan->side == 4;
+    winograd w = {.plan = *plan,
+                  .kernels = k,
+                  .size = size,
+                  .spread_rows = k->winograd_input[size],
+                  .spread_input = k->winograd_input[size],
+                  .spread_gradient = k->winograd_gradient[size],
+                  .spread_weight = k->winograd_weight[size],
+                  .product = k->winograd_product};
+    if (plan->bfloat16) {
+        w.spread_rows = k->bfloat16->winograd_rows[size];
+        w.spread_input = k->bfloat16->winograd_input[size];
+        w.spread_gradient = k->bfloat16->winograd_gradient[size];
+        w.spread_weight = k->bfloat16->winograd_weight[size];
+        w.product = k->bfloat16->product;
+    }
     w.weights = workspace;
     w.zeros = workspace + plan->positions * weight_step(plan);
     w.tiles = w.zeros + RDX_MAX(plan->c, plan->o);
@@ -131,7 +170,7 @@ static void pixels_of(const float **pixels, const rdx_winograd *p, const float *
                                                                  : outside;
 }
 
-/* ---- weights to positions: [positions, panels, in, PANEL] ---- */
+/* ---- weights to positions: [positions, panels, words of in, PANEL] ---- */
 
 /* Some channels in of one panel of channels out: turned round, so that outputs are neighbours. */
 static redux_status weights_forward(int64_t index, void *user)
@@ -140,6 +179,7 @@ static redux_status weights_forward(int64_t index, void *user)
     const rdx_winograd *p = &w->plan;
     const int64_t groups = p->c / WEIGHT_CHANNELS;
     const int64_t panel = index / groups, c0 = index % groups * WEIGHT_CHANNELS;
+    const int64_t per = per_word(p);
     float turned[WEIGHT_CHANNELS][9][PANEL];
     for (int64_t o = 0; o < PANEL; o++)
         for (int64_t k = 0; k < 9; k++) {
@@ -147,27 +187,29 @@ static redux_status weights_forward(int64_t index, void *user)
             for (int64_t c = 0; c < WEIGHT_CHANNELS; c++)
                 turned[c][k][o] = from[c];
         }
-    for (int64_t c = 0; c < WEIGHT_CHANNELS; c++) {
-        const float *pixels[9];
-        for (int k = 0; k < 9; k++)
-            pixels[k] = turned[c][k];
-        w->kernels->winograd_weight[w->size](w->weights + (panel * p->c + c0 + c) * PANEL,
-                                             weight_step(p), pixels, PANEL);
+    for (int64_t c = 0; c < WEIGHT_CHANNELS; c += per) {
+        const float *pixels[2 * 9];
+        for (int64_t k = 0; k < per * 9; k++)
+            pixels[k] = turned[c + k / 9][k % 9];
+        w->spread_weight(w->weights + (panel * p->c + c0 + c) / per * PANEL, weight_step(p), pixels,
+                         PANEL);
     }
     return REDUX_OK;
 }
 
-/* The gradient's way: from channels out to channels in, by weights rotated half round. */
+/* The gradient's way: from channels out to channels in, by weights rotated half round. A word of
+ * the channels out is a task. */
 static redux_status weights_back(int64_t index, void *user)
 {
     const winograd *w = user;
     const rdx_winograd *p = &w->plan; /* c, o: of the convolution itself */
+    const int64_t per = per_word(p);
     for (int64_t panel = 0; panel < p->c / PANEL; panel++) {
-        const float *pixels[9];
-        for (int k = 0; k < 9; k++)
-            pixels[k] = w->weight + (index * 9 + 8 - k) * p->c + panel * PANEL;
-        w->kernels->winograd_weight[w->size](w->weights + (panel * p->o + index) * PANEL,
-                                             weight_step(p), pixels, PANEL);
+        const float *pixels[2 * 9];
+        for (int64_t k = 0; k < per * 9; k++)
+            pixels[k] = w->weight + ((index * per + k / 9) * 9 + 8 - k % 9) * p->c + panel * PANEL;
+        w->spread_weight(w->weights + (panel * p->o / per + index) * PANEL, weight_step(p), pixels,
+                         PANEL);
     }
     return REDUX_OK;
 }
@@ -186,7 +228,8 @@ static redux_status convolve_block(int64_t index, void *user)
     const winograd *w = user;
     const rdx_winograd *p = &w->plan;
     const int64_t c = w->turned ? p->o : p->c, o = w->turned ? p->c : p->o, side = p->side;
-    const int64_t in_step = block_step(p, c), out_step = block_step(p, o);
+    const int64_t words = c / per_word(p); /* of a tile at one position */
+    const int64_t in_step = block_step(p, words), out_step = block_step(p, o);
     const int64_t first = index * p->block, count = RDX_MIN(p->block, p->tiles - first);
     const int64_t rows = (count + 7) / 8 * 8;
     float *in = w->tiles + rdx_thread_index() * block_floats(p);
@@ -194,15 +237,14 @@ static redux_status convolve_block(int64_t index, void *user)
     for (int64_t t = 0; t < count; t++) {
         const float *pixels[MOST_POSITIONS];
         pixels_of(pixels, p, w->in, c, first + t, side + 2, 1, w->zeros);
-        w->kernels->winograd_input[w->size](in + t * padded(c), in_step, pixels, c);
+        w->spread_rows(in + t * padded(words), in_step, pixels, c);
     }
     for (int64_t i = 0; i < p->positions; i++) {
         for (int64_t t = count; t < rows; t++)
-            memset(in + i * in_step + t * padded(c), 0, (size_t)c * sizeof(float));
+            memset(in + i * in_step + t * padded(words), 0, (size_t)words * sizeof(float));
         for (int64_t j = 0; j < o; j += PANEL)
-            w->kernels->winograd_product(out + i * out_step + j, padded(o), in + i * in_step,
-                                         padded(c), 0, w->weights + i * weight_step(p) + j * c,
-                                         PANEL, rows, c, 0);
+            w->product(out + i * out_step + j, padded(o), in + i * in_step, padded(words), 0,
+                       w->weights + i * weight_step(p) + j * words, PANEL, rows, words, 0);
     }
     for (int64_t t = 0; t < count; t++) {
         float *pixels[16];
@@ -245,11 +287,24 @@ redux_status rdx_winograd_backward_data(redux_context *context, const rdx_winogr
     w.out = d_in;
     w.accumulate = accumulate;
     w.turned = true;
-    RDX_TRY(rdx_parallel(context, plan->o, weights_back, &w));
+    RDX_TRY(rdx_parallel(context, plan->o / per_word(plan), weights_back, &w));
     return convolve(context, &w);
 }
 
 /* ---- the gradient of the weights ---- */
+
+/* The pixels of the tiles of one row of a chunk; those of no tile are 0. */
+static void row_of(const float **pixels, const winograd *w, const float *images, int64_t channels,
+                   int64_t row, int64_t side, int64_t border)
+{
+    const int64_t per = per_word(&w->plan);
+    for (int64_t t = row * per; t < row * per + per; t++, pixels += side * side)
+        if (t < w->count)
+            pixels_of(pixels, &w->plan, images, channels, w->first + t, side, border, w->zeros);
+        else
+            for (int64_t i = 0; i < side * side; i++)
+                pixels[i] = w->zeros;
+}
 
 static redux_status transform_chunk(int64_t index, void *user)
 {
@@ -257,12 +312,12 @@ static redux_status transform_chunk(int64_t index, void *user)
     const rdx_winograd *p = &w->plan;
     const int64_t in_step = chunk_step(p, p->c), out_step = chunk_step(p, p->o);
     float *in = w->tiles, *out = in + p->positions * in_step;
-    for (int64_t t = index * 8; t < RDX_MIN(index * 8 + 8, w->count); t++) {
-        const float *pixels[MOST_POSITIONS];
-        pixels_of(pixels, p, w->in, p->c, w->first + t, p->side + 2, 1, w->zeros);
-        w->kernels->winograd_input[w->size](in + t * padded(p->c), in_step, pixels, p->c);
-        pixels_of(pixels, p, w->d_out, p->o, w->first + t, p->side, 0, w->zeros);
-        w->kernels->winograd_gradient[w->size](out + t * padded(p->o), out_step, pixels, p->o);
+    for (int64_t r = index * ROWS; r < RDX_MIN(index * ROWS + ROWS, chunk_rows(p, w->count)); r++) {
+        const float *pixels[2 * MOST_POSITIONS];
+        row_of(pixels, w, w->in, p->c, r, p->side + 2, 1);
+        w->spread_input(in + r * padded(p->c), in_step, pixels, p->c);
+        row_of(pixels, w, w->d_out, p->o, r, p->side, 0);
+        w->spread_gradient(out + r * padded(p->o), out_step, pixels, p->o);
     }
     return REDUX_OK;
 }
@@ -279,8 +334,8 @@ static redux_status sum_chunk(int64_t index, void *user)
         w->tiles + p->positions * chunk_step(p, p->c) + i * chunk_step(p, p->o) + o;
     float *sum = w->weights + i * weight_step(p) + o * p->c;
     for (int64_t j = 0; j < p->c; j += PANEL)
-        w->kernels->winograd_product(sum + j, p->c, d_out, padded(p->o), 1, in + j, padded(p->c),
-                                     WEIGHT_ROWS, w->count, w->first > 0);
+        w->product(sum + j, p->c, d_out, padded(p->o), 1, in + j, padded(p->c), WEIGHT_ROWS,
+                   chunk_rows(p, w->count), w->first > 0);
     return REDUX_OK;
 }
 
@@ -306,7 +361,8 @@ redux_status rdx_winograd_backward_weight(redux_context *context, const rdx_wino
     w.d_weight = d_weight;
     for (w.first = 0; w.first < plan->tiles; w.first += plan->chunk) {
         w.count = RDX_MIN(plan->chunk, plan->tiles - w.first);
-        RDX_TRY(rdx_parallel(context, (w.count + 7) / 8, transform_chunk, &w));
+        const int64_t rows = chunk_rows(plan, w.count);
+        RDX_TRY(rdx_parallel(context, (rows + ROWS - 1) / ROWS, transform_chunk, &w));
         RDX_TRY(rdx_parallel(context, plan->positions * (plan->o / WEIGHT_ROWS), sum_chunk, &w));
     }
     return rdx_parallel(context, plan->o, weights_home, &w);

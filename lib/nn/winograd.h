@@ -14,11 +14,13 @@ typedef struct rdx_winograd {
     int64_t block;               /* tiles of a task */
     int64_t chunk;               /* tiles at a time of the gradient of the weights */
     int64_t threads;
+    bool bfloat16; /* products of rounded numbers: two to a word of what is multiplied */
 } rdx_winograd;
 
 /* For images [n, h, w, c], weights [o, 3, 3, c] and padding 1, single precision. `side` is 0 where
  * nothing is saved, or channels are not multiples of 32. */
-void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, int threads);
+void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, bool bfloat16,
+                       int threads);
 /* Floats of workspace for forward, and for both ways. */
 uint64_t rdx_winograd_workspace(const rdx_winograd *plan, bool backward);
 

@@ -72,9 +72,10 @@ redux_status rdx_pretrain_read_options(redux_pretrain_options *known,
 
 static json_t *network_json(const redux_network_options *o)
 {
-    return json_pack("{s:s, s:s, s:i, s:f, s:i}", "arch", redux_arch_name(o->arch), "stem",
+    return json_pack("{s:s, s:s, s:i, s:f, s:i, s:s}", "arch", redux_arch_name(o->arch), "stem",
                      redux_stem_name(o->stem), "channels", (int)o->channels, "width", o->width,
-                     "projection", (int)o->projection);
+                     "projection", (int)o->projection, "products",
+                     redux_products_name(o->products));
 }
 
 static json_t *optimiser_json(const redux_optimiser_options *o)
