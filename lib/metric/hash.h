@@ -92,7 +92,9 @@ redux_status rdx_hasher_values(rdx_hasher *hasher, double **out, const rdx_pixel
                                int64_t height, int64_t width, redux_filter filter);
 /* PDQ's quality of 64 x 64 luma in 0 ... 255, and whether it is flat. */
 void rdx_hash_judge(redux_hash_info *info, const float *luma);
-/* Middle value, or the mean of the two middle ones; sorts `values`. */
+/* The value that would be at index n if `values` were sorted; their order changes. */
+double rdx_hash_nth(double *values, int64_t count, int64_t n);
+/* Middle value, or the mean of the two middle ones; the order of `values` changes. */
 double rdx_hash_median(double *values, int64_t count);
 /* Side of the picture that quality and PDQ are computed from. */
 #define RDX_PDQ_SIDE 64

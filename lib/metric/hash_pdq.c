@@ -2,7 +2,6 @@
  * PDQ: "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", Facebook 2019.
  * In float32 and in the order of its C++ reference, so that codes are equal and not only near. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "hash.h"
 #include "kernels/kernels.h"
@@ -121,20 +120,28 @@ static uint64_t work_floats(int64_t height, int64_t width)
 
 /* ---- coefficients ---- */
 
-static void make_cosines(float matrix[KEPT][SIDE])
+/* Of floats, in a table of doubles: they are that. */
+static redux_status make_cosines(double **out, redux_context *context)
 {
     static const double pi = 3.14159265358979323846;
     const float scale = (float)sqrt(2.0 / SIDE);
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)KEPT * SIDE, sizeof(double)));
+    *out = block;
     for (int i = 0; i < KEPT; i++)
         for (int j = 0; j < SIDE; j++)
-            matrix[i][j] = (float)((double)scale * cos(pi / 2.0 / SIDE * (i + 1) * (2 * j + 1)));
+            (*out)[i * SIDE + j] =
+                (double)(float)((double)scale * cos(pi / 2.0 / SIDE * (i + 1) * (2 * j + 1)));
+    return REDUX_OK;
 }
 
 /* D A D', every sum in the order of its index. */
-static void coefficients(float out[KEPT][KEPT], const float *small)
+static void coefficients(float out[KEPT][KEPT], const float *small, const double *cosines)
 {
     float matrix[KEPT][SIDE], half[KEPT][SIDE];
-    make_cosines(matrix);
+    for (int i = 0; i < KEPT; i++)
+        for (int j = 0; j < SIDE; j++)
+            matrix[i][j] = (float)cosines[i * SIDE + j];
     memset(half, 0, sizeof half);
     memset(out, 0, KEPT * sizeof *out);
     for (int i = 0; i < KEPT; i++)
@@ -147,20 +154,14 @@ static void coefficients(float out[KEPT][KEPT], const float *small)
                 out[i][j] += half[i][k] * matrix[j][k];
 }
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* Above the lower median. Bit i of 256 is bit i % 8 of byte 31 - i / 8: the peer writes 16-bit
  * words from the last to the first. */
 static void bits_of(uint8_t *code, const float *coefficient)
 {
-    float sorted[KEPT * KEPT];
-    memcpy(sorted, coefficient, sizeof sorted);
-    qsort(sorted, (size_t)KEPT * KEPT, sizeof *sorted, compare_floats);
-    const float median = sorted[KEPT * KEPT / 2 - 1];
+    double values[KEPT * KEPT];
+    for (int i = 0; i < KEPT * KEPT; i++)
+        values[i] = (double)coefficient[i];
+    const float median = (float)rdx_hash_nth(values, KEPT * KEPT, KEPT * KEPT / 2 - 1);
     memset(code, 0, REDUX_PDQ_BYTES);
     for (int i = 0; i < KEPT * KEPT; i++)
         if (coefficient[i] > median)
@@ -191,9 +192,9 @@ static void turned(float *out, float in[KEPT][KEPT], redux_dihedral variant)
 
 /* ---- codes ---- */
 
-/* work: work_floats, of which the first [height, width] are the luma. */
+/* work: work_floats, of which the first [height, width] are the luma. cosines: make_cosines. */
 static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *work,
-                int64_t height, int64_t width)
+                const double *cosines, int64_t height, int64_t width)
 {
     const int64_t columns = RDX_MAX(width, SIDE);
     float *luma = work, *other = luma + height * columns, *bands = other + height * columns;
@@ -210,7 +211,7 @@ static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *
         reduce(small, luma, other, bands, height, width);
     if (info != NULL)
         rdx_hash_judge(info, small);
-    coefficients(low, small);
+    coefficients(low, small, cosines);
     for (int32_t i = 0; i < variants; i++) {
         turned(turn, low, (redux_dihedral)i);
         bits_of(codes + (size_t)i * REDUX_PDQ_BYTES, turn);
@@ -221,10 +222,12 @@ static redux_status run(rdx_hasher *hasher, uint8_t *codes, int32_t variants, re
                         const rdx_pixels *in)
 {
     void *block;
+    if (hasher->table == NULL)
+        RDX_TRY(make_cosines(&hasher->table, hasher->context));
     RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, work_floats(in->height, in->width),
                               sizeof(float)));
     luma_of(block, in);
-    pdq(codes, variants, info, block, in->height, in->width);
+    pdq(codes, variants, info, block, hasher->table, in->height, in->width);
     return REDUX_OK;
 }
 
@@ -238,6 +241,7 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
                                  redux_context *context, const redux_tensor *luma)
 {
     redux_tensor rows;
+    rdx_hasher hasher = {.context = context};
     void *block;
     if (codes == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: codes is NULL");
@@ -246,16 +250,19 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
                         (int)variants);
     RDX_TRY(rdx_tensor_check(luma, 2, REDUX_FLOAT32, "luma"));
     const int64_t height = luma->shape[0], width = luma->shape[1];
-    RDX_TRY(rdx_alloc(context, &block, work_floats(height, width), sizeof(float)));
+    RDX_TRY(
+        rdx_hasher_buffer(&hasher, &block, RDX_WORK, work_floats(height, width), sizeof(float)));
     float *work = block;
-    redux_status status = redux_tensor_borrow(&rows, work, REDUX_FLOAT32, 2, luma->shape, NULL);
+    redux_status status = make_cosines(&hasher.table, context);
+    if (status == REDUX_OK)
+        status = redux_tensor_borrow(&rows, work, REDUX_FLOAT32, 2, luma->shape, NULL);
     if (status == REDUX_OK)
         status = redux_tensor_copy(&rows, luma);
     if (info != NULL)
         *info = (redux_hash_info){0, 0};
     if (status == REDUX_OK)
-        pdq(codes, variants, info, work, height, width);
-    rdx_free(context, block);
+        pdq(codes, variants, info, work, hasher.table, height, width);
+    rdx_hasher_clear(&hasher);
     return status;
 }
 

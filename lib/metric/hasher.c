@@ -133,18 +133,43 @@ redux_status rdx_hasher_values(rdx_hasher *hasher, double **out, const rdx_pixel
     return REDUX_OK;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* Hoare's FIND: what lies on the wrong side of a pivot is exchanged, and the part that holds n is
+ * looked at again. It is the pivots that stop both scans, NaN or not. */
+double rdx_hash_nth(double *values, int64_t count, int64_t n)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        const double pivot = values[n];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (values[i] < pivot)
+                i++;
+            while (pivot < values[j])
+                j--;
+            if (i > j)
+                break;
+            const double value = values[i];
+            values[i++] = values[j];
+            values[j--] = value;
+        }
+        if (j < n)
+            low = i;
+        if (n < i)
+            high = j;
+    }
+    return values[n];
 }
 
 double rdx_hash_median(double *values, int64_t count)
 {
-    qsort(values, (size_t)count, sizeof *values, compare_doubles);
+    const int64_t middle = count / 2;
+    const double upper = rdx_hash_nth(values, count, middle);
     if (count % 2 != 0)
-        return values[count / 2];
-    return (values[count / 2 - 1] + values[count / 2]) / 2;
+        return upper;
+    double lower = values[0];
+    for (int64_t i = 1; i < middle; i++)
+        lower = fmax(lower, values[i]);
+    return (lower + upper) / 2;
 }
 
 /* ---- quality ---- */
