@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "image.h"
+#include "kernels/kernels.h"
 
 static uint8_t clip(int64_t value)
 {
@@ -83,7 +84,8 @@ void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, co
     }
 }
 
-/* ---- 7-tap blur: weights of 256, borders mirrored about their pixel ---- */
+/* ---- 7-tap blur: weights of 256, the same on both sides; borders mirrored about their pixel ----
+ */
 
 static int64_t mirrored(int64_t i, int64_t length)
 {
@@ -94,45 +96,29 @@ static int64_t mirrored(int64_t i, int64_t length)
     return i;
 }
 
-static uint16_t blurred_at(const uint8_t *in, int64_t x, int64_t width, const uint16_t *weights)
+/* Values on both sides of a row, RDX_BLUR_TAPS / 2 of them. */
+static void mirror_ends(uint16_t *row, int64_t width)
 {
-    uint32_t sum = 0;
-    for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
-        sum += (uint32_t)weights[k] * in[mirrored(x + k - RDX_BLUR_TAPS / 2, width)];
-    return (uint16_t)sum;
-}
-
-static void blur_row(uint16_t *out, const uint8_t *in, int64_t width, const uint16_t *weights)
-{
-    const int64_t reach = RDX_BLUR_TAPS / 2, inner = RDX_MAX(width - reach, reach);
-    for (int64_t x = 0; x < RDX_MIN(reach, width); x++)
-        out[x] = blurred_at(in, x, width, weights);
-    for (int64_t x = reach; x < inner; x++) {
-        uint32_t sum = 0;
-        for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
-            sum += (uint32_t)weights[k] * in[x + k - reach];
-        out[x] = (uint16_t)sum;
+    for (int64_t k = 1; k <= RDX_BLUR_TAPS / 2; k++) {
+        row[-k] = row[mirrored(-k, width)];
+        row[width - 1 + k] = row[mirrored(width - 1 + k, width)];
     }
-    for (int64_t x = inner; x < width; x++)
-        out[x] = blurred_at(in, x, width, weights);
 }
 
-void rdx_blur_u8(uint8_t *out, uint16_t *between, const uint8_t *in, int64_t height, int64_t width,
+void rdx_blur_u8(uint8_t *out, uint16_t *scratch, const uint8_t *in, int64_t height, int64_t width,
                  const uint16_t weights[RDX_BLUR_TAPS])
 {
+    const rdx_kernels *kernels = rdx_kernels_get();
     const int64_t reach = RDX_BLUR_TAPS / 2;
-    for (int64_t y = 0; y < height; y++)
-        blur_row(between + y * width, in + y * width, width, weights);
+    uint16_t *high = scratch + reach, *low = high + width + 2 * reach;
     for (int64_t y = 0; y < height; y++) {
-        const uint16_t *row[RDX_BLUR_TAPS];
+        const uint8_t *rows[RDX_BLUR_TAPS];
         for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
-            row[k] = between + mirrored(y + k - reach, height) * width;
-        for (int64_t x = 0; x < width; x++) {
-            uint32_t sum = 1 << 15;
-            for (int k = 0; k < RDX_BLUR_TAPS; k++)
-                sum += (uint32_t)weights[k] * row[k][x];
-            out[y * width + x] = (uint8_t)(sum >> 16);
-        }
+            rows[k] = in + mirrored(y + k - reach, height) * width;
+        kernels->blur_down(high, low, rows, width, weights);
+        mirror_ends(high, width);
+        mirror_ends(low, width);
+        kernels->blur_across(out + y * width, high, low, width, weights);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #endif
 #include "kernels.h"
+#include "blur_template.h"
 #include "box_template.h"
 #include "dot_template.h"
 #include "hamming_template.h"
@@ -51,5 +52,6 @@
         .winograd_output = {winograd_output_2, winograd_output_4},                                 \
         .winograd_weight_back = {winograd_weight_back_2, winograd_weight_back_4},                  \
         .winograd_product = winograd_product, .transpose_16 = transpose_16,                        \
-        .box_columns = box_columns, .bfloat16 = RDX_BFLOAT16,                                      \
+         .bfloat16 = RDX_BFLOAT16,                                                                 \
+        .box_columns = box_columns, .blur_down = blur_down, .blur_across = blur_across,            \
     }

@@ -87,8 +87,10 @@ redux_status rdx_hash_marr_hildreth(rdx_hasher *hasher, uint8_t *code, redux_has
         RDX_TRY(make_kernel(&hasher->table, hasher->context));
     RDX_TRY(rdx_opencv_grey(hasher, &grey, in));
     RDX_TRY(rdx_hasher_buffer(hasher, &blurred, RDX_PLANE, count, 1));
-    RDX_TRY(rdx_hasher_buffer(hasher, &between, RDX_WORK,
-                              RDX_MAX(count, (uint64_t)in->height * SIDE), sizeof(int32_t)));
+    RDX_TRY(rdx_hasher_buffer(
+        hasher, &between, RDX_WORK,
+        RDX_MAX(2 * ((uint64_t)in->width + RDX_BLUR_TAPS), (uint64_t)in->height * SIDE),
+        sizeof(int32_t)));
     RDX_TRY(rdx_hasher_buffer(hasher, &large, RDX_RESIZED, (uint64_t)SIDE * SIDE, 1));
     rdx_blur_u8(blurred, between, grey, in->height, in->width, blur);
     rdx_resize_cubic_u8(large, between, SIDE, SIDE, blurred, in->height, in->width);

@@ -117,14 +117,15 @@ redux_status rdx_hash_radial_variance(rdx_hasher *hasher, uint8_t *code, redux_h
     double feature[LINES];
     line lines[LINES];
     const uint8_t *grey;
-    void *blurred, *between;
+    void *blurred, *scratch;
     (void)info;
     if (hasher->table == NULL)
         RDX_TRY(make_cosines(&hasher->table, hasher->context));
     RDX_TRY(rdx_opencv_grey(hasher, &grey, in));
     RDX_TRY(rdx_hasher_buffer(hasher, &blurred, RDX_PLANE, count, 1));
-    RDX_TRY(rdx_hasher_buffer(hasher, &between, RDX_WORK, count, sizeof(uint16_t)));
-    rdx_blur_u8(blurred, between, grey, in->height, in->width, blur);
+    RDX_TRY(rdx_hasher_buffer(hasher, &scratch, RDX_WORK, 2 * ((uint64_t)in->width + RDX_BLUR_TAPS),
+                              sizeof(uint16_t)));
+    rdx_blur_u8(blurred, scratch, grey, in->height, in->width, blur);
     const plane p = {blurred, in->height, in->width};
     project(lines, &p);
     features_of(feature, lines);
