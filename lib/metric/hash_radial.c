@@ -16,48 +16,61 @@ typedef struct line {
     int64_t sum, squares, count;
 } line;
 
-typedef struct plane {
-    const uint8_t *pixels;
-    int64_t height, width;
-} plane;
+/* How lines lie in a picture: x, y is pixel first + x * step_x + y * step_y, if x is in [from, to)
+ * and y in [low, high). */
+typedef struct course {
+    int64_t first, step_x, step_y, from, to, low, high;
+} course;
 
-/* Counts the pixel if there is one. */
-static void add(line *l, const plane *p, int64_t y, int64_t x)
+/* Heights of a line of slope tan(theta) through the centre, rounded away from 0 in float32. */
+static void follow(int32_t *height, float slope, int64_t centre, int64_t count)
 {
-    if (y < 0 || y >= p->height || x < 0 || x >= p->width)
-        return;
-    const int64_t value = p->pixels[y * p->width + x];
-    l->sum += value;
-    l->squares += value * value;
-    l->count++;
+    for (int64_t x = 0; x < count; x++) {
+        const float y = slope * (float)(int32_t)(x - centre), moved = y + (y >= 0 ? 0.5F : -0.5F);
+        const int32_t whole = (int32_t)moved;
+        height[x] = whole - ((float)whole > moved);
+    }
 }
 
-/* A line of slope tan(theta) at x, from the centre on, rounded away from 0 in float32. */
-static int64_t height_at(float slope, int64_t x)
+/* Heights rise or fall all the way: those that lie within the picture follow one another. */
+static line add_up(const uint8_t *pixels, const int32_t *height, const course *c)
 {
-    const float y = slope * (float)x;
-    return (int64_t)floorf(y + (y >= 0 ? 0.5F : -0.5F));
+    line l = {0};
+    int64_t from = c->from, to = c->to;
+    while (from < to && (height[from] < c->low || height[from] >= c->high))
+        from++;
+    while (from < to && (height[to - 1] < c->low || height[to - 1] >= c->high))
+        to--;
+    for (int64_t x = from, at = c->first + from * c->step_x; x < to; x++, at += c->step_x) {
+        const int64_t value = pixels[at + height[x] * c->step_y];
+        l.sum += value;
+        l.squares += value * value;
+    }
+    l.count = to - from;
+    return l;
 }
 
 /* Lines 0 ... 45 are followed along x, and with x and y exchanged they are 90 ... 45; likewise
- * 135 ... 179 and 134 ... 91. The peer's bounds are kept, also where they mix up the two sides. */
-static void project(line *lines, const plane *p)
+ * 135 ... 179 and 134 ... 91. The peer's bounds are kept, also where they mix up the two sides.
+ * heights: the longer side. */
+static void project(line *lines, const uint8_t *pixels, int64_t height, int64_t width,
+                    int32_t *heights)
 {
-    const int64_t centre_x = p->width / 2, centre_y = p->height / 2;
-    const int64_t most = RDX_MAX(p->width, p->height);
-    memset(lines, 0, LINES * sizeof *lines);
+    const int64_t x = width / 2, y = height / 2, most = RDX_MAX(width, height);
+    const course along = {y * width, 1, width, 0, width, -y, height - y};
+    const course down = {x, width, 1, 0, height, -x, width - x};
+    const course up = {2 * y * width + y,        -width,        -1,   1 - height % 2,
+                       RDX_MIN(2 * y + 1, most), y - width + 1, y + 1};
     for (int k = 0; k < LINES; k++) {
         if (k > LINES / 4 && k < 3 * LINES / 4)
             continue;
         const float theta = (float)k * 3.14159F / LINES, slope = (float)tan((double)theta);
-        for (int64_t x = 0; x < most; x++) {
-            const int64_t y = height_at(slope, x - centre_x);
-            add(&lines[k], p, y + centre_y, x);
-            if (k < LINES / 4)
-                add(&lines[LINES / 2 - k], p, x, y + centre_x);
-            else if (k > 3 * LINES / 4)
-                add(&lines[3 * LINES / 2 - k], p, 2 * centre_y - x, centre_y - y);
-        }
+        follow(heights, slope, x, most);
+        lines[k] = add_up(pixels, heights, &along);
+        if (k < LINES / 4)
+            lines[LINES / 2 - k] = add_up(pixels, heights, &down);
+        else if (k > 3 * LINES / 4)
+            lines[3 * LINES / 2 - k] = add_up(pixels, heights, &up);
     }
 }
 
@@ -123,11 +136,11 @@ redux_status rdx_hash_radial_variance(rdx_hasher *hasher, uint8_t *code, redux_h
         RDX_TRY(make_cosines(&hasher->table, hasher->context));
     RDX_TRY(rdx_opencv_grey(hasher, &grey, in));
     RDX_TRY(rdx_hasher_buffer(hasher, &blurred, RDX_PLANE, count, 1));
-    RDX_TRY(rdx_hasher_buffer(hasher, &scratch, RDX_WORK, 2 * ((uint64_t)in->width + RDX_BLUR_TAPS),
-                              sizeof(uint16_t)));
+    RDX_TRY(rdx_hasher_buffer(hasher, &scratch, RDX_WORK,
+                              (uint64_t)RDX_MAX(in->width + RDX_BLUR_TAPS, in->height),
+                              sizeof(int32_t)));
     rdx_blur_u8(blurred, scratch, grey, in->height, in->width, blur);
-    const plane p = {blurred, in->height, in->width};
-    project(lines, &p);
+    project(lines, blurred, in->height, in->width, scratch);
     features_of(feature, lines);
     code_of(code, feature, hasher->table);
     return REDUX_OK;
