@@ -97,28 +97,29 @@ static int64_t mirrored(int64_t i, int64_t length)
 }
 
 /* Values on both sides of a row, RDX_BLUR_TAPS / 2 of them. */
-static void mirror_ends(uint16_t *row, int64_t width)
+static void mirror_ends(int16_t *row, int64_t width)
 {
     for (int64_t k = 1; k <= RDX_BLUR_TAPS / 2; k++) {
-        row[-k] = row[mirrored(-k, width)];
-        row[width - 1 + k] = row[mirrored(width - 1 + k, width)];
+        const bool wide = width > k;
+        row[-k] = row[wide ? k : mirrored(-k, width)];
+        row[width - 1 + k] = row[wide ? width - 1 - k : mirrored(width - 1 + k, width)];
     }
 }
 
-void rdx_blur_u8(uint8_t *out, uint16_t *scratch, const uint8_t *in, int64_t height, int64_t width,
-                 const uint16_t weights[RDX_BLUR_TAPS])
+void rdx_blur_u8(uint8_t *out, int16_t *scratch, const uint8_t *in, int64_t height, int64_t width,
+                 const int16_t weights[RDX_BLUR_TAPS])
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     const int64_t reach = RDX_BLUR_TAPS / 2;
-    uint16_t *high = scratch + reach, *low = high + width + 2 * reach;
+    int16_t *row = scratch + reach;
+    row[width + reach] = 0; /* read and multiplied by 0 */
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *rows[RDX_BLUR_TAPS];
         for (int64_t k = 0; k < RDX_BLUR_TAPS; k++)
             rows[k] = in + mirrored(y + k - reach, height) * width;
-        kernels->blur_down(high, low, rows, width, weights);
-        mirror_ends(high, width);
-        mirror_ends(low, width);
-        kernels->blur_across(out + y * width, high, low, width, weights);
+        kernels->blur_down(row, rows, width, weights);
+        mirror_ends(row, width);
+        kernels->blur_across(out + y * width, row, width, weights);
     }
 }
 

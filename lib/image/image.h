@@ -90,10 +90,10 @@ void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, co
 void rdx_resize_cubic_u8(uint8_t *out, int32_t *between, int64_t out_height, int64_t out_width,
                          const uint8_t *in, int64_t height, int64_t width);
 #define RDX_BLUR_TAPS 7
-/* Both axes; weights are symmetric and add up to 256. scratch: 2 * (width + RDX_BLUR_TAPS);
- * out is not in. */
-void rdx_blur_u8(uint8_t *out, uint16_t *scratch, const uint8_t *in, int64_t height, int64_t width,
-                 const uint16_t weights[RDX_BLUR_TAPS]);
+/* Both axes; weights are symmetric and add up to 256. scratch: width + RDX_BLUR_TAPS; out is
+ * not in. */
+void rdx_blur_u8(uint8_t *out, int16_t *scratch, const uint8_t *in, int64_t height, int64_t width,
+                 const int16_t weights[RDX_BLUR_TAPS]);
 void rdx_equalise_u8(uint8_t *pixels, int64_t count);
 
 #endif

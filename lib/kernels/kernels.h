@@ -127,10 +127,9 @@ typedef struct rdx_kernels {
     void (*box_columns)(float *out, const float *in, int64_t width, int64_t before, int64_t grow,
                         int64_t slide);
     /* blur_template.h */
-    void (*blur_down)(uint16_t *high, uint16_t *low, const uint8_t *const *rows, int64_t width,
-                      const uint16_t *weights);
-    void (*blur_across)(uint8_t *out, const uint16_t *high, const uint16_t *low, int64_t width,
-                        const uint16_t *weights);
+    void (*blur_down)(int16_t *out, const uint8_t *const *rows, int64_t width,
+                      const int16_t *weights);
+    void (*blur_across)(uint8_t *out, const int16_t *in, int64_t width, const int16_t *weights);
     /* transpose_template.h */
     void (*transpose_16)(float *out, int64_t out_stride, const float *in, int64_t in_stride);
     /* winograd_template.h: pixels to positions, for tiles of 2 x 2 and 4 x 4, and back */

@@ -17,7 +17,7 @@
 #define LAST_GROUP 28
 #define GROUP_STEP 4
 
-static const uint16_t blur[RDX_BLUR_TAPS] = {8, 28, 56, 72, 56, 28, 8};
+static const int16_t blur[RDX_BLUR_TAPS] = {8, 28, 56, 72, 56, 28, 8};
 
 /* The kernel, summed over the pixels of a block: [SPREAD, SPREAD]. */
 static redux_status make_kernel(double **out, redux_context *context)
@@ -87,10 +87,10 @@ redux_status rdx_hash_marr_hildreth(rdx_hasher *hasher, uint8_t *code, redux_has
         RDX_TRY(make_kernel(&hasher->table, hasher->context));
     RDX_TRY(rdx_opencv_grey(hasher, &grey, in));
     RDX_TRY(rdx_hasher_buffer(hasher, &blurred, RDX_PLANE, count, 1));
-    RDX_TRY(rdx_hasher_buffer(
-        hasher, &between, RDX_WORK,
-        RDX_MAX(2 * ((uint64_t)in->width + RDX_BLUR_TAPS), (uint64_t)in->height * SIDE),
-        sizeof(int32_t)));
+    RDX_TRY(
+        rdx_hasher_buffer(hasher, &between, RDX_WORK,
+                          RDX_MAX((uint64_t)in->width + RDX_BLUR_TAPS, (uint64_t)in->height * SIDE),
+                          sizeof(int32_t)));
     RDX_TRY(rdx_hasher_buffer(hasher, &large, RDX_RESIZED, (uint64_t)SIDE * SIDE, 1));
     rdx_blur_u8(blurred, between, grey, in->height, in->width, blur);
     rdx_resize_cubic_u8(large, between, SIDE, SIDE, blurred, in->height, in->width);

@@ -9,7 +9,7 @@
 #define LINES 180
 #define KEPT REDUX_RADIAL_BYTES
 
-static const uint16_t blur[RDX_BLUR_TAPS] = {1, 14, 62, 102, 62, 14, 1}; /* sigma 1 */
+static const int16_t blur[RDX_BLUR_TAPS] = {1, 14, 62, 102, 62, 14, 1}; /* sigma 1 */
 
 /* What is needed of the pixels along a line. */
 typedef struct line {
