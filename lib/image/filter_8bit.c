@@ -50,15 +50,29 @@ static void exact_row(uint8_t *out, int64_t count, const uint8_t *upper, const u
     }
 }
 
+/* The sum of two neighbours, as the two bytes of a word. */
+static inline uint16_t pair_sum(const uint8_t *in)
+{
+    uint16_t pair;
+    memcpy(&pair, in, sizeof pair);
+    return (uint16_t)((pair & 255) + (pair >> 8));
+}
+
 /* The same where every output is the mean of two neighbours: half the width, one channel. */
 static void halved_row(uint8_t *restrict out, int64_t count, const uint8_t *restrict upper,
                        const uint8_t *restrict lower, const linear_tap *row)
 {
-    const int32_t first = 128 * row->weight[0], second = 128 * row->weight[1];
+    const int32_t first = row->weight[0], second = row->weight[1];
+    if (first == second) { /* half the height as well */
+        for (int64_t x = 0; x < count; x++)
+            out[x] =
+                (uint8_t)((uint16_t)(pair_sum(upper + 2 * x) + pair_sum(lower + 2 * x) + 2) >> 2);
+        return;
+    }
     for (int64_t x = 0; x < count; x++)
-        out[x] = (uint8_t)(((upper[2 * x] + upper[2 * x + 1]) * first +
-                            (lower[2 * x] + lower[2 * x + 1]) * second + (1 << 15)) >>
-                           16);
+        out[x] =
+            (uint8_t)((pair_sum(upper + 2 * x) * first + pair_sum(lower + 2 * x) * second + 256) >>
+                      9);
 }
 
 void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, const uint8_t *in,

@@ -12,7 +12,8 @@
 #define DCT_SIDE 32
 #define DCT_KEPT 8
 #define BLOCK_SIDE 256
-#define BLOCK 16
+#define CELL 8 /* half a block */
+#define CELLS (BLOCK_SIDE / CELL)
 
 static uint8_t grey_of(int r, int g, int b)
 {
@@ -104,26 +105,45 @@ redux_status rdx_hash_opencv_dct(rdx_hasher *hasher, uint8_t *code, redux_hash_i
     return REDUX_OK;
 }
 
-/* Blocks of 16 x 16 of 256 x 256 pixels, side by side (block-mean-0) or every 8 (block-mean-1). */
+/* Sums of CELL x CELL pixels of BLOCK_SIDE x BLOCK_SIDE: of CELL rows first, then across. Returns
+ * their sum. */
+static int32_t add_cells(int32_t cells[CELLS][CELLS], const uint8_t *pixels)
+{
+    int32_t total = 0;
+    for (int y = 0; y < CELLS; y++) {
+        uint16_t columns[BLOCK_SIDE] = {0};
+        for (int k = 0; k < CELL; k++, pixels += BLOCK_SIDE)
+            for (int x = 0; x < BLOCK_SIDE; x++)
+                columns[x] = (uint16_t)(columns[x] + pixels[x]);
+        for (int x = 0; x < CELLS; x++) {
+            int32_t sum = 0;
+            for (int k = 0; k < CELL; k++)
+                sum += columns[x * CELL + k];
+            cells[y][x] = sum;
+            total += sum;
+        }
+    }
+    return total;
+}
+
+/* Blocks of 16 x 16 of 256 x 256 pixels, side by side (block-mean-0) or every 8 (block-mean-1): of
+ * 2 x 2 cells each. */
 redux_status rdx_hash_opencv_block_mean(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
                                         const rdx_pixels *in)
 {
-    const int64_t step = hasher->options.hash == REDUX_HASH_BLOCK_MEAN_0 ? BLOCK : BLOCK / 2;
+    const int step = hasher->options.hash == REDUX_HASH_BLOCK_MEAN_0 ? 2 : 1;
+    int32_t cells[CELLS][CELLS];
     const uint8_t *small;
-    int64_t total = 0, index = 0;
+    int64_t index = 0;
     (void)info;
     RDX_TRY(resized(hasher, &small, in, BLOCK_SIDE));
-    for (int64_t i = 0; i < BLOCK_SIDE * BLOCK_SIDE; i++)
-        total += small[i];
-    for (int64_t top = 0; top <= BLOCK_SIDE - BLOCK; top += step)
-        for (int64_t left = 0; left <= BLOCK_SIDE - BLOCK; left += step) {
-            int64_t sum = 0;
-            for (int64_t y = top; y < top + BLOCK; y++)
-                for (int64_t x = left; x < left + BLOCK; x++)
-                    sum += small[y * BLOCK_SIDE + x];
-            if (sum * (BLOCK_SIDE / BLOCK) * (BLOCK_SIDE / BLOCK) >= total)
+    const int32_t total = add_cells(cells, small);
+    for (int y = 0; y + 1 < CELLS; y += step)
+        for (int x = 0; x + 1 < CELLS; x += step, index++) {
+            const int32_t sum =
+                cells[y][x] + cells[y][x + 1] + cells[y + 1][x] + cells[y + 1][x + 1];
+            if (sum * (CELLS / 2) * (CELLS / 2) >= total)
                 rdx_set_bit_low(code, index);
-            index++;
         }
     return REDUX_OK;
 }
