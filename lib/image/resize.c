@@ -129,14 +129,17 @@ redux_status rdx_resizer_init(rdx_resizer *resizer, redux_context *context, redu
     status =
         pass_init(&resizer->columns, context, in_width, out_width, filter, dtype == REDUX_UINT8);
     if (status == REDUX_OK)
-        status = pass_init(&resizer->rows, context, in_height, out_height, filter, false);
+        status =
+            pass_init(&resizer->rows, context, in_height, out_height, filter, dtype == REDUX_UINT8);
     if (status == REDUX_OK)
         status = rdx_alloc(context, &resizer->buffer, (uint64_t)(in_height * out_width),
                            redux_dtype_size(dtype));
     if (status == REDUX_OK && dtype == REDUX_UINT8) {
         void *block;
-        status = rdx_alloc(context, &block, (uint64_t)rdx_kernels_get()->resize_scratch(in_width),
-                           sizeof(int32_t));
+        status =
+            rdx_alloc(context, &block,
+                      (uint64_t)rdx_kernels_get()->resize_scratch(RDX_MAX(in_width, in_height)),
+                      sizeof(int32_t));
         resizer->scratch = block;
     }
     if (status != REDUX_OK)
@@ -161,24 +164,37 @@ void rdx_resizer_clear(rdx_resizer *resizer)
     memset(resizer, 0, sizeof *resizer);
 }
 
+static rdx_resize_taps taps_of(const rdx_pass *pass)
+{
+    const rdx_resize_taps taps = {pass->in,    pass->out,   pass->stride,
+                                  pass->first, pass->count, pass->words};
+    return taps;
+}
+
+/* Both ways: between the passes the picture lies on its side, and the second is like the first. */
 static void run_uint8(const rdx_resizer *resizer, uint8_t *out, const uint8_t *in, int64_t stride)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     const rdx_pass *columns = &resizer->columns, *rows = &resizer->rows;
-    uint8_t *between = rows->taps > 0 ? resizer->buffer : out;
-    if (columns->taps > 0) {
-        const rdx_resize_taps taps = {columns->in,    columns->out,   columns->stride,
-                                      columns->first, columns->count, columns->words};
-        kernels->resize_rows_u8(between, in, stride, rows->in, &taps, resizer->scratch);
-        in = between;
-        stride = columns->out;
+    const rdx_resize_taps across = taps_of(columns), down = taps_of(rows);
+    uint8_t *turned = resizer->buffer;
+    if (columns->taps > 0 && rows->taps > 0) {
+        kernels->resize_rows_u8(turned, rows->in, 1, in, stride, rows->in, &across,
+                                resizer->scratch);
+        kernels->resize_rows_u8(out, columns->out, 1, turned, rows->in, columns->out, &down,
+                                resizer->scratch);
+    } else if (columns->taps > 0) {
+        kernels->resize_rows_u8(out, 1, columns->out, in, stride, rows->in, &across,
+                                resizer->scratch);
+    } else {
+        for (int64_t y = 0; y < rows->out; y++)
+            if (rows->taps > 0)
+                kernels->resize_column_u8(out + y * columns->out, in + rows->first[y] * stride,
+                                          stride, columns->out, rows->count[y],
+                                          rows->fixed + y * rows->taps);
+            else
+                memcpy(out + y * columns->in, in + y * stride, (size_t)columns->in);
     }
-    for (int64_t y = 0; rows->taps > 0 && y < rows->out; y++)
-        kernels->resize_column_u8(out + y * columns->out, in + rows->first[y] * stride, stride,
-                                  columns->out, rows->count[y], rows->fixed + y * rows->taps);
-    if (columns->taps == 0 && rows->taps == 0)
-        for (int64_t y = 0; y < rows->in; y++)
-            memcpy(out + y * columns->in, in + y * stride, (size_t)columns->in);
 }
 
 static void run_float32(const rdx_resizer *resizer, float *out, const float *in, int64_t stride)

@@ -100,8 +100,10 @@ typedef struct rdx_kernels {
     int64_t (*resize_scratch)(int64_t width); /* words */
     void (*resize_pack)(int32_t *words, const int32_t *fixed, int32_t first, int32_t count,
                         int64_t taps);
-    void (*resize_rows_u8)(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows,
-                           const rdx_resize_taps *taps, int32_t *scratch);
+    /* Output x of row y is out[x * across + y * down]: 1 the one or the other. */
+    void (*resize_rows_u8)(uint8_t *out, int64_t across, int64_t down, const uint8_t *in,
+                           int64_t stride, int64_t rows, const rdx_resize_taps *taps,
+                           int32_t *scratch);
     void (*resize_column_u8)(uint8_t *out, const uint8_t *in, int64_t stride, int64_t width,
                              int32_t count, const int32_t *weight);
     void (*resize_row_f32)(float *out, const float *in, int64_t width, const int32_t *first,

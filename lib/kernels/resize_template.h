@@ -156,49 +156,67 @@ static inline void resize_clipped(uint8_t *out, __m256i sums[RESIZE_DIGITS][RESI
 
 /* One digit of all rows of a batch. */
 static inline __attribute__((always_inline)) void
-resize_digit(resize_lanes sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights)
+resize_digit(resize_lanes sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights, int groups)
 {
 #pragma GCC unroll 4
-    for (int g = 0; g < RESIZE_GROUPS; g++)
+    for (int g = 0; g < groups; g++)
         sums[g] = resize_add(sums[g], pixels + g * RESIZE_LANES, weights);
 }
 
 /* One output of all rows of a batch. Far from the filter's centre the highest digit is 0. */
-static inline void resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words,
-                                  int32_t units)
+static inline __attribute__((always_inline)) void
+resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words, int32_t units, int groups)
 {
     resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
     for (int32_t u = 0; u < units; u++, pixels += RESIZE_BATCH, words += RESIZE_DIGITS) {
-        resize_digit(sums[0], pixels, words[0]);
+        resize_digit(sums[0], pixels, words[0], groups);
 #if RESIZE_DIGITS == 3
-        resize_digit(sums[1], pixels, words[1]);
+        resize_digit(sums[1], pixels, words[1], groups);
 #endif
         if (words[RESIZE_DIGITS - 1] != 0)
-            resize_digit(sums[RESIZE_DIGITS - 1], pixels, words[RESIZE_DIGITS - 1]);
+            resize_digit(sums[RESIZE_DIGITS - 1], pixels, words[RESIZE_DIGITS - 1], groups);
     }
     resize_clipped(out, sums);
 }
 
-static void resize_rows_u8(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows,
-                           const rdx_resize_taps *taps, int32_t *scratch)
+/* A batch of `count` rows, which are in `groups` groups. */
+static inline __attribute__((always_inline)) void
+resize_batch(uint8_t *out, int64_t across, int64_t down, const uint8_t *in, int64_t stride,
+             int64_t count, const rdx_resize_taps *taps, int32_t *scratch, int groups)
 {
     const int64_t step = RESIZE_UNIT * RESIZE_LANES;
-    for (int64_t y = 0; y < rows; y += RESIZE_BATCH) {
-        const int64_t count = rows - y < RESIZE_BATCH ? rows - y : RESIZE_BATCH;
-        for (int64_t x = 0; x < taps->in; x += step)
-            for (int64_t i = 0; i < RESIZE_BATCH; i += RESIZE_LANES)
-                resize_turn(scratch + x / RESIZE_UNIT * RESIZE_BATCH + i, in + (y + i) * stride + x,
-                            stride, count - i, taps->in - x);
-        for (int64_t x = 0; x < taps->out; x++) {
-            const int32_t from = taps->first[x] / RESIZE_UNIT;
-            const int32_t end = taps->first[x] + taps->count[x] + RESIZE_UNIT - 1;
-            uint8_t column[RESIZE_BATCH];
-            resize_outputs(column, scratch + (int64_t)from * RESIZE_BATCH,
-                           taps->words + x * taps->stride, end / RESIZE_UNIT - from);
-            uint8_t *pixel = out + y * taps->out + x;
-            for (int64_t i = 0; i < count; i++, pixel += taps->out)
+    for (int64_t x = 0; x < taps->in; x += step)
+        for (int64_t i = 0; i < groups * RESIZE_LANES; i += RESIZE_LANES)
+            resize_turn(scratch + x / RESIZE_UNIT * RESIZE_BATCH + i, in + i * stride + x, stride,
+                        count - i, taps->in - x);
+    for (int64_t x = 0; x < taps->out; x++) {
+        const int32_t from = taps->first[x] / RESIZE_UNIT;
+        const int32_t end = taps->first[x] + taps->count[x] + RESIZE_UNIT - 1;
+        uint8_t column[RESIZE_BATCH], *pixel = out + x * across;
+        resize_outputs(column, scratch + (int64_t)from * RESIZE_BATCH,
+                       taps->words + x * taps->stride, end / RESIZE_UNIT - from, groups);
+        if (down == 1)
+            memcpy(pixel, column, (size_t)count);
+        else
+            for (int64_t i = 0; i < count; i++, pixel += down)
                 *pixel = column[i];
-        }
+    }
+}
+
+static void resize_rows_u8(uint8_t *out, int64_t across, int64_t down, const uint8_t *in,
+                           int64_t stride, int64_t rows, const rdx_resize_taps *taps,
+                           int32_t *scratch)
+{
+    for (; rows > 0; rows -= RESIZE_BATCH) {
+        const int64_t count = rows < RESIZE_BATCH ? rows : RESIZE_BATCH;
+        if (count <= RESIZE_LANES)
+            resize_batch(out, across, down, in, stride, count, taps, scratch, 1);
+        else if (count <= 2 * RESIZE_LANES)
+            resize_batch(out, across, down, in, stride, count, taps, scratch, 2);
+        else
+            resize_batch(out, across, down, in, stride, count, taps, scratch, RESIZE_GROUPS);
+        in += count * stride;
+        out += count * down;
     }
 }
 
@@ -228,12 +246,13 @@ static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int
     }
 }
 
-static void resize_rows_u8(uint8_t *out, const uint8_t *in, int64_t stride, int64_t rows,
-                           const rdx_resize_taps *taps, int32_t *scratch)
+static void resize_rows_u8(uint8_t *out, int64_t across, int64_t down, const uint8_t *in,
+                           int64_t stride, int64_t rows, const rdx_resize_taps *taps,
+                           int32_t *scratch)
 {
     int16_t *line = (int16_t *)scratch;
     memset(line + taps->in, 0, RESIZE_RUN * sizeof *line);
-    for (int64_t y = 0; y < rows; y++, in += stride) {
+    for (int64_t y = 0; y < rows; y++, in += stride, out += down) {
         for (int64_t x = 0; x < taps->in; x++)
             line[x] = in[x];
         for (int64_t x = 0; x < taps->out; x++) {
@@ -246,7 +265,7 @@ static void resize_rows_u8(uint8_t *out, const uint8_t *in, int64_t stride, int6
                 high_sum += pixel[k] * high[k];
                 low_sum += pixel[k] * low[k];
             }
-            *out++ = resize_clip(high_sum * 256 + low_sum);
+            out[x * across] = resize_clip(high_sum * 256 + low_sum);
         }
     }
 }
