@@ -24,12 +24,15 @@ static inline uint8_t resize_clip(int32_t sum)
 #define RESIZE_DIGITS 3
 #define RESIZE_LANES 16
 #define RESIZE_GROUPS 4
+#define RESIZE_HEAD 2 /* words ahead of an output's: where its highest digits that are not 0 */
+                      /* begin and end */
 typedef __m512i resize_lanes;
 #elif defined(RDX_TIER_AVX2)
 #define RESIZE_UNIT 2
 #define RESIZE_DIGITS 2
 #define RESIZE_LANES 8
 #define RESIZE_GROUPS 2
+#define RESIZE_HEAD 0
 typedef __m256i resize_lanes;
 #endif
 
@@ -38,7 +41,7 @@ typedef __m256i resize_lanes;
 
 static int64_t resize_words(int64_t taps)
 {
-    return RESIZE_DIGITS * (taps / RESIZE_UNIT + 2);
+    return RESIZE_HEAD + RESIZE_DIGITS * (taps / RESIZE_UNIT + 2);
 }
 
 static int64_t resize_scratch(int64_t width)
@@ -53,13 +56,17 @@ static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int
     (void)taps;
     for (int32_t k = 0; k < count; k++) {
         const int32_t at = first % RESIZE_UNIT + k, unit = at / RESIZE_UNIT, i = at % RESIZE_UNIT;
-        int32_t *digits = words + RESIZE_DIGITS * unit;
+        int32_t *digits = words + RESIZE_HEAD + RESIZE_DIGITS * unit;
 #if RESIZE_UNIT == 4
         const int32_t low = ((fixed[k] + 128) & 255) - 128, rest = (fixed[k] - low) / 256;
         const int32_t middle = ((rest + 128) & 255) - 128, high = (rest - middle) / 256;
         ((int8_t *)&digits[0])[i] = (int8_t)low;
         ((int8_t *)&digits[1])[i] = (int8_t)middle;
         ((int8_t *)&digits[2])[i] = (int8_t)high;
+        if (high != 0) {
+            words[0] = words[1] == 0 ? unit : words[0];
+            words[1] = unit + 1;
+        }
 #else
         ((int16_t *)&digits[0])[i] = (int16_t)(fixed[k] & 255);
         ((int16_t *)&digits[1])[i] = (int16_t)(fixed[k] >> 8);
@@ -163,19 +170,32 @@ resize_digit(resize_lanes sums[RESIZE_GROUPS], const int32_t *pixels, int32_t we
         sums[g] = resize_add(sums[g], pixels + g * RESIZE_LANES, weights);
 }
 
-/* One output of all rows of a batch. Far from the filter's centre the highest digit is 0. */
+/* Some units of an output, the lowest digits of each. */
+static inline __attribute__((always_inline)) void
+resize_units(resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
+             const int32_t *words, int32_t from, int32_t to, int digits, int groups)
+{
+    pixels += from * RESIZE_BATCH;
+    words += from * RESIZE_DIGITS;
+    for (int32_t u = from; u < to; u++, pixels += RESIZE_BATCH, words += RESIZE_DIGITS)
+#pragma GCC unroll 3
+        for (int d = 0; d < digits; d++)
+            resize_digit(sums[d], pixels, words[d], groups);
+}
+
+/* One output of all rows of a batch. Far from the filter's centre the highest of 3 digits is 0. */
 static inline __attribute__((always_inline)) void
 resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words, int32_t units, int groups)
 {
     resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
-    for (int32_t u = 0; u < units; u++, pixels += RESIZE_BATCH, words += RESIZE_DIGITS) {
-        resize_digit(sums[0], pixels, words[0], groups);
 #if RESIZE_DIGITS == 3
-        resize_digit(sums[1], pixels, words[1], groups);
+    const int32_t *const digits = words + RESIZE_HEAD;
+    resize_units(sums, pixels, digits, 0, words[0], 2, groups);
+    resize_units(sums, pixels, digits, words[0], words[1], 3, groups);
+    resize_units(sums, pixels, digits, words[1], units, 2, groups);
+#else
+    resize_units(sums, pixels, words, 0, units, 2, groups);
 #endif
-        if (words[RESIZE_DIGITS - 1] != 0)
-            resize_digit(sums[RESIZE_DIGITS - 1], pixels, words[RESIZE_DIGITS - 1], groups);
-    }
     resize_clipped(out, sums);
 }
 
