@@ -102,3 +102,75 @@ static void box_columns(float *out, const float *in, int64_t width, int64_t befo
     for (; x < width; x++)
         box_column(out + x, in + x, width, before, grow, slide);
 }
+
+/* Some outputs only, in ascending order: picks[i] is row i of `out`. 4 * BOX_LANES columns. */
+static inline __attribute__((always_inline)) void
+box_picked_strip(float *out, const float *in, int64_t width, int64_t length, int64_t before,
+                 int64_t grow, const int32_t *picks, int64_t count)
+{
+    box_lanes sum[4] = {{0}};
+    int64_t added = 0, dropped = 0;
+    for (int64_t i = 0; i < count; i++, out += width) {
+        const int64_t add_to = picks[i] + before + 1 < length ? picks[i] + before + 1 : length;
+        const int64_t drop_to = picks[i] - grow + 1;
+        for (; dropped < drop_to || added < add_to; added++) {
+            const bool drop = added >= before + grow;
+            box_move(sum, added < length ? in + added * width : NULL,
+                     drop ? in + dropped * width : NULL, 4);
+            dropped += drop;
+        }
+        box_mean(out, sum, (int)(add_to - dropped), 4);
+    }
+}
+
+/* The same as box_columns of `length` rows, of which only those in `picks` are written, one after
+ * the other; width: a multiple of 64. */
+static void box_picked(float *out, const float *in, int64_t width, int64_t length, int64_t before,
+                       int64_t grow, const int32_t *picks, int64_t count)
+{
+    for (int64_t x = 0; x < width; x += 4 * BOX_LANES)
+        box_picked_strip(out + x, in + x, width, length, before, grow, picks, count);
+}
+
+/* Output i of a row of bytes: whole numbers are exact in any order. */
+static inline float box_byte(const uint8_t *in, int64_t length, int64_t before, int64_t grow,
+                             int64_t i)
+{
+    const int64_t from = i - grow + 1 > 0 ? i - grow + 1 : 0;
+    const int64_t to = i + before + 1 < length ? i + before + 1 : length;
+    int32_t sum = 0;
+    for (int64_t k = from; k < to; k++)
+        sum += in[k];
+    return (float)sum / (float)(to - from);
+}
+
+typedef int32_t box_words __attribute__((vector_size(4 * BOX_LANES)));
+
+static inline box_words box_widen(const uint8_t *in)
+{
+#if defined(RDX_TIER_AVX512)
+    return (box_words)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)in));
+#elif defined(RDX_TIER_AVX2)
+    return (box_words)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)in));
+#else
+    const box_words values = {in[0], in[1], in[2], in[3]};
+    return values;
+#endif
+}
+
+/* All of them: a running sum along a row would be one after the other. */
+static void box_bytes(float *out, const uint8_t *in, int64_t length, int64_t before, int64_t grow)
+{
+    int64_t x = 0;
+    for (; x < grow - 1; x++)
+        out[x] = box_byte(in, length, before, grow, x);
+    for (; x + BOX_LANES <= length - before; x += BOX_LANES) {
+        box_words sum = {0};
+        for (int64_t k = 1 - grow; k <= before; k++)
+            sum += box_widen(in + x + k);
+        const box_lanes mean = __builtin_convertvector(sum, box_lanes);
+        box_mean(out + x, &mean, (int)(before + grow), 1);
+    }
+    for (; x < length; x++)
+        out[x] = box_byte(in, length, before, grow, x);
+}

@@ -9,7 +9,9 @@
 #define SIDE RDX_PDQ_SIDE
 #define KEPT 16 /* coefficients 1 ... 16 of each axis */
 #define LEAST_SIDE 5
-#define BAND 16 /* rows at a time */
+#define TILE 16        /* rows and columns turned at once */
+#define BAND 64        /* rows at a time, turned: four running sums side by side in AVX-512 */
+#define MOST_WINDOW 32 /* of bytes added up anew for each output */
 
 /* ---- luma ---- */
 
@@ -54,68 +56,85 @@ static void box_columns(float *out, const float *in, int64_t width, const box *b
     rdx_kernels_get()->box_columns(out, in, width, b->before, b->grow, b->slide);
 }
 
-/* Some rows of a picture, turned, and how many there are: [width, BAND]. */
+/* Some rows of a picture, turned: [width, BAND]. Missing ones are 0. */
 static void turn_in(float *band, const float *rows, int64_t count, int64_t width)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
-    int64_t x = 0;
-    for (; count == BAND && x + BAND <= width; x += BAND)
-        kernels->transpose_16(band + x * BAND, BAND, rows + x, width);
-    for (; x < width; x++)
-        for (int64_t y = 0; y < BAND; y++)
-            band[x * BAND + y] = y < count ? rows[y * width + x] : 0;
+    for (int64_t top = 0; top < BAND; top += TILE, rows += TILE * width) {
+        int64_t x = 0;
+        for (; top + TILE <= count && x + TILE <= width; x += TILE)
+            kernels->transpose_16(band + x * BAND + top, BAND, rows + x, width);
+        for (; x < width; x++)
+            for (int64_t y = 0; y < TILE; y++)
+                band[x * BAND + top + y] = top + y < count ? rows[y * width + x] : 0;
+    }
 }
 
 static void turn_back(float *rows, const float *band, int64_t count, int64_t width)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
-    int64_t x = 0;
-    for (; count == BAND && x + BAND <= width; x += BAND)
-        kernels->transpose_16(rows + x, width, band + x * BAND, BAND);
-    for (; x < width; x++)
-        for (int64_t y = 0; y < count; y++)
-            rows[y * width + x] = band[x * BAND + y];
+    for (int64_t top = 0; top < count; top += TILE, rows += TILE * width) {
+        int64_t x = 0;
+        for (; top + TILE <= count && x + TILE <= width; x += TILE)
+            kernels->transpose_16(rows + x, width, band + x * BAND + top, BAND);
+        for (; x < width; x++)
+            for (int64_t y = 0; y < TILE && top + y < count; y++)
+                rows[y * width + x] = band[x * BAND + top + y];
+    }
 }
 
-/* The pixel under the centre of cell `i` of SIDE. */
-static int64_t centre(int i, int64_t length)
+/* The pixels under the centres of SIDE cells. */
+static void find_centres(int32_t centres[SIDE], int64_t length)
 {
-    return (int64_t)((i + 0.5) * (double)length / SIDE);
+    for (int i = 0; i < SIDE; i++)
+        centres[i] = (int32_t)((i + 0.5) * (double)length / SIDE);
 }
 
-/* Two passes along rows and columns, of which the last needs no more than the pixels under the
+/* The first pass along rows; bytes: the picture, else it is `luma`. bands: two of [width, BAND]. */
+static void average_rows(float *out, const float *luma, const uint8_t *bytes, float *bands,
+                         int64_t height, int64_t width, const box *b)
+{
+    float *blurred = bands + width * BAND;
+    for (int64_t y = 0; bytes != NULL && y < height; y++)
+        rdx_kernels_get()->box_bytes(out + y * width, bytes + y * width, width, b->before, b->grow);
+    for (int64_t y = 0; bytes == NULL && y < height; y += BAND) {
+        const int64_t count = RDX_MIN(BAND, height - y);
+        turn_in(bands, luma + y * width, count, width);
+        box_columns(blurred, bands, BAND, b);
+        turn_back(out + y * width, blurred, count, width);
+    }
+}
+
+/* Two passes along rows and columns, of which the second needs no more than the pixels under the
  * centres of a 64 x 64 grid. `luma` is overwritten; other: as large, and as a row SIDE wide at
- * least; bands: two of [width, BAND]. */
-static void reduce(float *small, float *luma, float *other, float *bands, int64_t height,
-                   int64_t width)
+ * least; bands: as above. */
+static void reduce(float *small, float *luma, const uint8_t *bytes, float *other, float *bands,
+                   int64_t height, int64_t width)
 {
+    const rdx_kernels *kernels = rdx_kernels_get();
     const box along_rows = box_of(width), along_columns = box_of(height);
-    float *band = bands, *blurred = bands + width * BAND;
-    for (int64_t y = 0; y < height; y += BAND) {
-        const int64_t count = RDX_MIN(BAND, height - y);
-        turn_in(band, luma + y * width, count, width);
-        box_columns(blurred, band, BAND, &along_rows);
-        turn_back(other + y * width, blurred, count, width);
-    }
+    float *picked = bands + width * BAND;
+    int32_t centres[SIDE];
+    average_rows(other, luma, bytes, bands, height, width, &along_rows);
     box_columns(luma, other, width, &along_columns);
+    find_centres(centres, width);
     for (int64_t y = 0; y < height; y += BAND) {
         const int64_t count = RDX_MIN(BAND, height - y);
-        turn_in(band, luma + y * width, count, width);
-        box_columns(blurred, band, BAND, &along_rows);
-        for (int x = 0; x < SIDE; x++)
-            for (int64_t k = 0; k < count; k++)
-                other[(y + k) * SIDE + x] = blurred[centre(x, width) * BAND + k];
+        turn_in(bands, luma + y * width, count, width);
+        kernels->box_picked(picked, bands, BAND, width, along_rows.before, along_rows.grow, centres,
+                            SIDE);
+        turn_back(other + y * SIDE, picked, count, SIDE);
     }
-    box_columns(luma, other, SIDE, &along_columns);
-    for (int y = 0; y < SIDE; y++)
-        memcpy(small + y * SIDE, luma + centre(y, height) * SIDE, SIDE * sizeof *small);
+    find_centres(centres, height);
+    kernels->box_picked(small, other, SIDE, height, along_columns.before, along_columns.grow,
+                        centres, SIDE);
 }
 
 /* Floats that pdq works in. */
 static uint64_t work_floats(int64_t height, int64_t width)
 {
     const int64_t columns = RDX_MAX(width, SIDE);
-    return (uint64_t)(2 * height * columns + 2 * width * BAND);
+    return (uint64_t)(2 * height * columns + 2 * columns * BAND);
 }
 
 /* ---- coefficients ---- */
@@ -135,23 +154,32 @@ static redux_status make_cosines(double **out, redux_context *context)
     return REDUX_OK;
 }
 
-/* D A D', every sum in the order of its index. */
+/* KEPT x KEPT of the product of a [KEPT, SIDE] and b [SIDE, b_row], every sum in the order of its
+ * index: sums of 4 columns each stay in registers. */
+static void product(float *out, int64_t out_row, const float *a, const float *b, int64_t b_row)
+{
+    typedef float lanes __attribute__((vector_size(16)));
+    for (int i = 0; i < KEPT; i++, out += out_row, a += SIDE) {
+        lanes sums[KEPT / 4] = {{0}}, values[KEPT / 4];
+        for (int k = 0; k < SIDE; k++) {
+            memcpy(values, b + k * b_row, sizeof values);
+            for (int j = 0; j < KEPT / 4; j++)
+                sums[j] += a[k] * values[j];
+        }
+        memcpy(out, sums, sizeof sums);
+    }
+}
+
+/* D A D'. */
 static void coefficients(float out[KEPT][KEPT], const float *small, const double *cosines)
 {
-    float matrix[KEPT][SIDE], half[KEPT][SIDE];
+    float matrix[KEPT * SIDE], turned[SIDE * KEPT], half[KEPT * SIDE];
     for (int i = 0; i < KEPT; i++)
         for (int j = 0; j < SIDE; j++)
-            matrix[i][j] = (float)cosines[i * SIDE + j];
-    memset(half, 0, sizeof half);
-    memset(out, 0, KEPT * sizeof *out);
-    for (int i = 0; i < KEPT; i++)
-        for (int k = 0; k < SIDE; k++)
-            for (int j = 0; j < SIDE; j++)
-                half[i][j] += matrix[i][k] * small[k * SIDE + j];
-    for (int i = 0; i < KEPT; i++)
-        for (int k = 0; k < SIDE; k++)
-            for (int j = 0; j < KEPT; j++)
-                out[i][j] += half[i][k] * matrix[j][k];
+            turned[j * KEPT + i] = matrix[i * SIDE + j] = (float)cosines[i * SIDE + j];
+    for (int j = 0; j < SIDE; j += KEPT)
+        product(half + j, SIDE, matrix, small + j, SIDE);
+    product(*out, KEPT, half, turned, KEPT);
 }
 
 /* Above the lower median. Bit i of 256 is bit i % 8 of byte 31 - i / 8: the peer writes 16-bit
@@ -192,9 +220,10 @@ static void turned(float *out, float in[KEPT][KEPT], redux_dihedral variant)
 
 /* ---- codes ---- */
 
-/* work: work_floats, of which the first [height, width] are the luma. cosines: make_cosines. */
+/* work: work_floats, of which the first [height, width] are the luma unless it is in `bytes`.
+ * cosines: make_cosines. */
 static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *work,
-                const double *cosines, int64_t height, int64_t width)
+                const uint8_t *bytes, const double *cosines, int64_t height, int64_t width)
 {
     const int64_t columns = RDX_MAX(width, SIDE);
     float *luma = work, *other = luma + height * columns, *bands = other + height * columns;
@@ -208,7 +237,7 @@ static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *
     if (height == SIDE && width == SIDE)
         memcpy(small, luma, sizeof small);
     else
-        reduce(small, luma, other, bands, height, width);
+        reduce(small, luma, bytes, other, bands, height, width);
     if (info != NULL)
         rdx_hash_judge(info, small);
     coefficients(low, small, cosines);
@@ -226,8 +255,14 @@ static redux_status run(rdx_hasher *hasher, uint8_t *codes, int32_t variants, re
         RDX_TRY(make_cosines(&hasher->table, hasher->context));
     RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, work_floats(in->height, in->width),
                               sizeof(float)));
-    luma_of(block, in);
-    pdq(codes, variants, info, block, hasher->table, in->height, in->width);
+    const box along_rows = box_of(in->width);
+    const bool direct = in->dtype == REDUX_UINT8 && in->channels == 1 &&
+                        along_rows.before + along_rows.grow <= MOST_WINDOW &&
+                        (in->height != SIDE || in->width != SIDE);
+    if (!direct)
+        luma_of(block, in);
+    pdq(codes, variants, info, block, direct ? in->data : NULL, hasher->table, in->height,
+        in->width);
     return REDUX_OK;
 }
 
@@ -261,7 +296,7 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
     if (info != NULL)
         *info = (redux_hash_info){0, 0};
     if (status == REDUX_OK)
-        pdq(codes, variants, info, work, hasher.table, height, width);
+        pdq(codes, variants, info, work, NULL, hasher.table, height, width);
     rdx_hasher_clear(&hasher);
     return status;
 }
