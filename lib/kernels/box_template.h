@@ -103,6 +103,29 @@ static void box_columns(float *out, const float *in, int64_t width, int64_t befo
         box_column(out + x, in + x, width, before, grow, slide);
 }
 
+/* One row of box_columns at a time; add, drop and out may be NULL: at its ends. */
+static void box_step(float *out, float *sum, const float *add, const float *drop, int64_t width,
+                     int size)
+{
+    int64_t x = 0;
+    for (; x + BOX_LANES <= width; x += BOX_LANES) {
+        box_lanes lanes;
+        memcpy(&lanes, sum + x, sizeof lanes);
+        box_move(&lanes, add != NULL ? add + x : NULL, drop != NULL ? drop + x : NULL, 1);
+        memcpy(sum + x, &lanes, sizeof lanes);
+        if (out != NULL)
+            box_mean(out + x, &lanes, size, 1);
+    }
+    for (; x < width; x++) {
+        if (add != NULL)
+            sum[x] += add[x];
+        if (drop != NULL)
+            sum[x] -= drop[x];
+        if (out != NULL)
+            out[x] = sum[x] / (float)size;
+    }
+}
+
 /* Some outputs only, in ascending order: picks[i] is row i of `out`. 4 * BOX_LANES columns. */
 static inline __attribute__((always_inline)) void
 box_picked_strip(float *out, const float *in, int64_t width, int64_t length, int64_t before,
@@ -158,18 +181,34 @@ static inline box_words box_widen(const uint8_t *in)
 #endif
 }
 
+/* `vectors` times BOX_LANES of them from x on. */
+static inline __attribute__((always_inline)) void
+box_bytes_strip(float *out, const uint8_t *in, int64_t x, int64_t before, int64_t grow, int vectors)
+{
+    box_words sum[4] = {{0}};
+    box_lanes whole[4];
+    for (int64_t k = 1 - grow; k <= before; k++)
+        for (int v = 0; v < vectors; v++)
+            sum[v] += box_widen(in + x + k + (ptrdiff_t)v * BOX_LANES);
+    for (int v = 0; v < vectors; v++)
+        whole[v] = __builtin_convertvector(sum[v], box_lanes);
+    box_mean(out + x, whole, (int)(before + grow), vectors);
+}
+
 /* All of them: a running sum along a row would be one after the other. */
 static void box_bytes(float *out, const uint8_t *in, int64_t length, int64_t before, int64_t grow)
 {
+    const int64_t whole = length - before; /* from here on the window shrinks */
     int64_t x = 0;
     for (; x < grow - 1; x++)
         out[x] = box_byte(in, length, before, grow, x);
-    for (; x + BOX_LANES <= length - before; x += BOX_LANES) {
-        box_words sum = {0};
-        for (int64_t k = 1 - grow; k <= before; k++)
-            sum += box_widen(in + x + k);
-        const box_lanes mean = __builtin_convertvector(sum, box_lanes);
-        box_mean(out + x, &mean, (int)(before + grow), 1);
+    for (; x + 4 * BOX_LANES <= whole; x += 4 * BOX_LANES)
+        box_bytes_strip(out, in, x, before, grow, 4);
+    for (; x + BOX_LANES <= whole; x += BOX_LANES)
+        box_bytes_strip(out, in, x, before, grow, 1);
+    if (x < whole && whole - BOX_LANES >= grow - 1) { /* some of them again */
+        box_bytes_strip(out, in, whole - BOX_LANES, before, grow, 1);
+        x = whole;
     }
     for (; x < length; x++)
         out[x] = box_byte(in, length, before, grow, x);

@@ -128,6 +128,8 @@ typedef struct rdx_kernels {
     /* box_template.h */
     void (*box_columns)(float *out, const float *in, int64_t width, int64_t before, int64_t grow,
                         int64_t slide);
+    void (*box_step)(float *out, float *sum, const float *add, const float *drop, int64_t width,
+                     int size);
     void (*box_picked)(float *out, const float *in, int64_t width, int64_t length, int64_t before,
                        int64_t grow, const int32_t *picks, int64_t count);
     void (*box_bytes)(float *out, const uint8_t *in, int64_t length, int64_t before, int64_t grow);

@@ -90,51 +90,106 @@ static void find_centres(int32_t centres[SIDE], int64_t length)
         centres[i] = (int32_t)((i + 0.5) * (double)length / SIDE);
 }
 
-/* The first pass along rows; bytes: the picture, else it is `luma`. bands: two of [width, BAND]. */
-static void average_rows(float *out, const float *luma, const uint8_t *bytes, float *bands,
-                         int64_t height, int64_t width, const box *b)
+/* What a reduction works on. The first pass gives rows, of bytes when they are asked for, or all
+ * rows of floats beforehand; the others take a band of rows after the other. */
+typedef struct reduction {
+    const uint8_t *bytes;  /* the picture, or NULL: it is floats */
+    int64_t height, width; /* at least LEAST_SIDE */
+    box along_rows, along_columns;
+    int64_t slots; /* rows of the first pass that are kept */
+    float *rows;   /* [slots, width]: row y is at y % slots */
+    float *luma;   /* floats: [height, width] */
+    float *sum;    /* [width]: running down the columns */
+    float *band;   /* [BAND, width]: after the second pass */
+    float *turned; /* [width, BAND] */
+    float *other;  /* [width, BAND], and as [SIDE, BAND] */
+    float *narrow; /* [height, SIDE]: after the third pass */
+} reduction;
+
+/* Divides `work` up, which has room for as many floats as are returned; NULL: only counts them. */
+static uint64_t divide(reduction *r, float *work, const uint8_t *bytes, int64_t height,
+                       int64_t width)
 {
-    float *blurred = bands + width * BAND;
-    for (int64_t y = 0; bytes != NULL && y < height; y++)
-        rdx_kernels_get()->box_bytes(out + y * width, bytes + y * width, width, b->before, b->grow);
-    for (int64_t y = 0; bytes == NULL && y < height; y += BAND) {
-        const int64_t count = RDX_MIN(BAND, height - y);
-        turn_in(bands, luma + y * width, count, width);
-        box_columns(blurred, bands, BAND, b);
-        turn_back(out + y * width, blurred, count, width);
+    const int64_t columns = RDX_MAX(width, SIDE);
+    float **const part[] = {&r->luma,   &r->rows,  &r->sum,   &r->band,
+                            &r->turned, &r->other, &r->narrow};
+    memset(r, 0, sizeof *r);
+    r->bytes = bytes;
+    r->height = height;
+    r->width = width;
+    r->along_rows = box_of(width);
+    r->along_columns = box_of(height);
+    r->slots = bytes != NULL ? r->along_columns.before + r->along_columns.grow + 1 : height;
+    const int64_t size[] = {bytes != NULL ? 0 : height * width,
+                            r->slots * width,
+                            width,
+                            BAND * width,
+                            width * BAND,
+                            columns * BAND,
+                            height * SIDE};
+    uint64_t total = 0;
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+        if (work != NULL)
+            *part[i] = work + total;
+        total += (uint64_t)size[i];
     }
+    return total;
+}
+
+/* The first pass along rows of floats. */
+static void average_rows(const reduction *r)
+{
+    for (int64_t y = 0; y < r->height; y += BAND) {
+        const int64_t count = RDX_MIN(BAND, r->height - y);
+        turn_in(r->turned, r->luma + y * r->width, count, r->width);
+        box_columns(r->other, r->turned, BAND, &r->along_rows);
+        turn_back(r->rows + y * r->width, r->other, count, r->width);
+    }
+}
+
+static float *row_at(const reduction *r, int64_t y)
+{
+    return r->rows + y % r->slots * r->width;
+}
+
+/* Row y after the second pass, into `out`; rows come one after the other, from -before on. */
+static void step_down(const reduction *r, float *out, int64_t y)
+{
+    const rdx_kernels *kernels = rdx_kernels_get();
+    const int64_t last = y + r->along_columns.before, first = y - r->along_columns.grow + 1;
+    if (last < r->height && r->bytes != NULL)
+        kernels->box_bytes(row_at(r, last), r->bytes + last * r->width, r->width,
+                           r->along_rows.before, r->along_rows.grow);
+    kernels->box_step(out, r->sum, last < r->height ? row_at(r, last) : NULL,
+                      first > 0 ? row_at(r, first - 1) : NULL, r->width,
+                      (int)(RDX_MIN(last + 1, r->height) - RDX_MAX(first, 0)));
 }
 
 /* Two passes along rows and columns, of which the second needs no more than the pixels under the
- * centres of a 64 x 64 grid. `luma` is overwritten; other: as large, and as a row SIDE wide at
- * least; bands: as above. */
-static void reduce(float *small, float *luma, const uint8_t *bytes, float *other, float *bands,
-                   int64_t height, int64_t width)
+ * centres of a 64 x 64 grid. */
+static void reduce(float *small, const reduction *r)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
-    const box along_rows = box_of(width), along_columns = box_of(height);
-    float *picked = bands + width * BAND;
+    const int64_t width = r->width;
     int32_t centres[SIDE];
-    average_rows(other, luma, bytes, bands, height, width, &along_rows);
-    box_columns(luma, other, width, &along_columns);
+    if (r->bytes == NULL)
+        average_rows(r);
+    memset(r->sum, 0, (size_t)width * sizeof *r->sum);
+    for (int64_t y = -r->along_columns.before; y < 0; y++)
+        step_down(r, NULL, y);
     find_centres(centres, width);
-    for (int64_t y = 0; y < height; y += BAND) {
-        const int64_t count = RDX_MIN(BAND, height - y);
-        turn_in(bands, luma + y * width, count, width);
-        kernels->box_picked(picked, bands, BAND, width, along_rows.before, along_rows.grow, centres,
-                            SIDE);
-        turn_back(other + y * SIDE, picked, count, SIDE);
+    for (int64_t top = 0; top < r->height; top += BAND) {
+        const int64_t count = RDX_MIN(BAND, r->height - top);
+        for (int64_t y = 0; y < count; y++)
+            step_down(r, r->band + y * width, top + y);
+        turn_in(r->turned, r->band, count, width);
+        kernels->box_picked(r->other, r->turned, BAND, width, r->along_rows.before,
+                            r->along_rows.grow, centres, SIDE);
+        turn_back(r->narrow + top * SIDE, r->other, count, SIDE);
     }
-    find_centres(centres, height);
-    kernels->box_picked(small, other, SIDE, height, along_columns.before, along_columns.grow,
-                        centres, SIDE);
-}
-
-/* Floats that pdq works in. */
-static uint64_t work_floats(int64_t height, int64_t width)
-{
-    const int64_t columns = RDX_MAX(width, SIDE);
-    return (uint64_t)(2 * height * columns + 2 * columns * BAND);
+    find_centres(centres, r->height);
+    kernels->box_picked(small, r->narrow, SIDE, r->height, r->along_columns.before,
+                        r->along_columns.grow, centres, SIDE);
 }
 
 /* ---- coefficients ---- */
@@ -220,24 +275,21 @@ static void turned(float *out, float in[KEPT][KEPT], redux_dihedral variant)
 
 /* ---- codes ---- */
 
-/* work: work_floats, of which the first [height, width] are the luma unless it is in `bytes`.
- * cosines: make_cosines. */
-static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *work,
-                const uint8_t *bytes, const double *cosines, int64_t height, int64_t width)
+/* cosines: make_cosines. */
+static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, const reduction *r,
+                const double *cosines)
 {
-    const int64_t columns = RDX_MAX(width, SIDE);
-    float *luma = work, *other = luma + height * columns, *bands = other + height * columns;
     float small[SIDE * SIDE], low[KEPT][KEPT], turn[KEPT * KEPT];
-    if (RDX_MIN(height, width) < LEAST_SIDE) {
+    if (RDX_MIN(r->height, r->width) < LEAST_SIDE) {
         memset(codes, 0, (size_t)variants * REDUX_PDQ_BYTES);
         if (info != NULL)
             *info = (redux_hash_info){0, REDUX_HASH_TOO_SMALL};
         return;
     }
-    if (height == SIDE && width == SIDE)
-        memcpy(small, luma, sizeof small);
+    if (r->height == SIDE && r->width == SIDE)
+        memcpy(small, r->luma, sizeof small);
     else
-        reduce(small, luma, bytes, other, bands, height, width);
+        reduce(small, r);
     if (info != NULL)
         rdx_hash_judge(info, small);
     coefficients(low, small, cosines);
@@ -247,22 +299,38 @@ static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, float *
     }
 }
 
-static redux_status run(rdx_hasher *hasher, uint8_t *codes, int32_t variants, redux_hash_info *info,
-                        const rdx_pixels *in)
+/* Bytes that need not become floats first. */
+static const uint8_t *bytes_of(const rdx_pixels *in)
+{
+    const box b = box_of(in->width);
+    const bool done = in->height == SIDE && in->width == SIDE;
+    return in->dtype == REDUX_UINT8 && in->channels == 1 && b.before + b.grow <= MOST_WINDOW &&
+                   !done
+               ? in->data
+               : NULL;
+}
+
+/* With the table of cosines and buffers; the luma is the caller's to fill in. */
+static redux_status prepare(rdx_hasher *hasher, reduction *r, const uint8_t *bytes, int64_t height,
+                            int64_t width)
 {
     void *block;
     if (hasher->table == NULL)
         RDX_TRY(make_cosines(&hasher->table, hasher->context));
-    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, work_floats(in->height, in->width),
-                              sizeof(float)));
-    const box along_rows = box_of(in->width);
-    const bool direct = in->dtype == REDUX_UINT8 && in->channels == 1 &&
-                        along_rows.before + along_rows.grow <= MOST_WINDOW &&
-                        (in->height != SIDE || in->width != SIDE);
-    if (!direct)
-        luma_of(block, in);
-    pdq(codes, variants, info, block, direct ? in->data : NULL, hasher->table, in->height,
-        in->width);
+    const uint64_t count = divide(r, NULL, bytes, height, width);
+    RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, count, sizeof(float)));
+    divide(r, block, bytes, height, width);
+    return REDUX_OK;
+}
+
+static redux_status run(rdx_hasher *hasher, uint8_t *codes, int32_t variants, redux_hash_info *info,
+                        const rdx_pixels *in)
+{
+    reduction r;
+    RDX_TRY(prepare(hasher, &r, bytes_of(in), in->height, in->width));
+    if (r.bytes == NULL)
+        luma_of(r.luma, in);
+    pdq(codes, variants, info, &r, hasher->table);
     return REDUX_OK;
 }
 
@@ -277,26 +345,22 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
 {
     redux_tensor rows;
     rdx_hasher hasher = {.context = context};
-    void *block;
+    reduction r;
     if (codes == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: codes is NULL");
     if (variants != 1 && variants != REDUX_DIHEDRAL_COUNT)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: %d variants: there are 1 or 8",
                         (int)variants);
     RDX_TRY(rdx_tensor_check(luma, 2, REDUX_FLOAT32, "luma"));
-    const int64_t height = luma->shape[0], width = luma->shape[1];
-    RDX_TRY(
-        rdx_hasher_buffer(&hasher, &block, RDX_WORK, work_floats(height, width), sizeof(float)));
-    float *work = block;
-    redux_status status = make_cosines(&hasher.table, context);
+    redux_status status = prepare(&hasher, &r, NULL, luma->shape[0], luma->shape[1]);
     if (status == REDUX_OK)
-        status = redux_tensor_borrow(&rows, work, REDUX_FLOAT32, 2, luma->shape, NULL);
+        status = redux_tensor_borrow(&rows, r.luma, REDUX_FLOAT32, 2, luma->shape, NULL);
     if (status == REDUX_OK)
         status = redux_tensor_copy(&rows, luma);
     if (info != NULL)
         *info = (redux_hash_info){0, 0};
     if (status == REDUX_OK)
-        pdq(codes, variants, info, work, NULL, hasher.table, height, width);
+        pdq(codes, variants, info, &r, hasher.table);
     rdx_hasher_clear(&hasher);
     return status;
 }
