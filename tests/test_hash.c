@@ -3,6 +3,7 @@
  * their text. Lists of codes: test_hash_list.c. What is Pillow's of the volumes is in test_image.c.
  */
 #include <math.h>
+#include "metric/hash.h"
 #include "test_hash.h"
 
 static void hash_one(uint8_t *code, redux_hash_info *info, const redux_tensor *image,
@@ -124,6 +125,126 @@ START_TEST(pdq_has_eight_variants)
 END_TEST
 
 /* What a variant is called is how the picture was turned. */
+/* Grey bytes take ways of their own; the same luma in float32 must come to the same bits. Sides of
+ * one, of several and of cut off bands, and windows of 1 ... 33. */
+START_TEST(pdq_of_bytes_is_that_of_floats)
+{
+    const int64_t sizes[][2] = {{5, 5},    {64, 64},  {64, 65},   {63, 128}, {130, 129},
+                                {300, 77}, {512, 90}, {20, 4096}, {4200, 9}, {6, 4100}};
+    const redux_hash_options options = options_of("pdq", "pdq", "0");
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int64_t count = sizes[s][0] * sizes[s][1];
+        const redux_random_key key = {.seed = s};
+        redux_tensor bytes, floats;
+        uint8_t code[REDUX_PDQ_BYTES], expected[REDUX_PDQ_BYTES];
+        redux_hash_info info, expected_info;
+        ck_assert_redux_ok(redux_tensor_new(&bytes, NULL, REDUX_UINT8, 2, sizes[s]));
+        ck_assert_redux_ok(redux_tensor_new(&floats, NULL, REDUX_FLOAT32, 2, sizes[s]));
+        for (uint32_t i = 0; i < (uint32_t)count; i++) {
+            const uint8_t value = (uint8_t)(redux_random_uniform(&key, i) * 256);
+            ((uint8_t *)bytes.data)[i] = value;
+            ((float *)floats.data)[i] = value;
+        }
+        hash_one(code, &info, &bytes, &options);
+        ck_assert_redux_ok(redux_hash_pdq_luma(expected, 1, &expected_info, NULL, &floats));
+        ck_assert_mem_eq(code, expected, sizeof code);
+        ck_assert_int_eq(info.quality, expected_info.quality);
+        redux_tensor_release(&bytes);
+        redux_tensor_release(&floats);
+    }
+}
+END_TEST
+
+/* The pixel of a line of the radial hash that OpenCV reads at x, or NULL: beyond its bounds. */
+static const uint8_t *radial_pixel(const uint8_t *pixels, int64_t h, int64_t w, int line, int64_t x)
+{
+    const bool steep = line > 45 && line < 135;
+    const int along = !steep ? line : line <= 90 ? 90 - line : 270 - line;
+    const float slope = (float)tan((double)((float)along * 3.14159F / 180));
+    const float y = slope * (float)(x - w / 2);
+    const int64_t height = (int64_t)floorf(y + (y >= 0 ? 0.5F : -0.5F));
+    const int64_t row = !steep ? height + h / 2 : line <= 90 ? x : h / 2 * 2 - x;
+    const int64_t column = !steep ? x : line <= 90 ? height + w / 2 : h / 2 - height;
+    return row < 0 || row >= h || column < 0 || column >= w ? NULL : pixels + row * w + column;
+}
+
+static double line_variance(const uint8_t *pixels, int64_t h, int64_t w, int line)
+{
+    double sum = 0, squares = 0, count = 0.00001;
+    for (int64_t x = 0; x < (h > w ? h : w); x++) {
+        const uint8_t *pixel = radial_pixel(pixels, h, w, line, x);
+        sum += pixel != NULL ? *pixel : 0;
+        squares += pixel != NULL ? *pixel * *pixel : 0;
+        count += pixel != NULL;
+    }
+    return squares / count - sum * sum / (count * count);
+}
+
+/* Line by line and pixel by pixel, for shapes that the peers' pictures do not have. */
+START_TEST(radial_variance_by_definition)
+{
+    static const int16_t blur[RDX_BLUR_TAPS] = {1, 14, 62, 102, 62, 14, 1};
+    const int64_t sizes[][2] = {{9, 9}, {40, 40}, {31, 70}, {70, 31}, {64, 101}, {3, 20}, {20, 2}};
+    const redux_hash_options options = options_of("opencv", "radial-variance", "0");
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int64_t h = sizes[s][0], w = sizes[s][1];
+        const redux_random_key key = {.seed = s};
+        redux_tensor picture;
+        uint8_t code[REDUX_RADIAL_BYTES], blurred[101 * 70];
+        int16_t row[101 + RDX_BLUR_TAPS];
+        double feature[180], value[REDUX_RADIAL_BYTES], most = 0, least = 0, sum = 0, squares = 0;
+        ck_assert_redux_ok(redux_tensor_new(&picture, NULL, REDUX_UINT8, 2, sizes[s]));
+        for (uint32_t i = 0; i < (uint32_t)(h * w); i++)
+            ((uint8_t *)picture.data)[i] = (uint8_t)(redux_random_uniform(&key, i) * 256);
+        rdx_blur_u8(blurred, row, picture.data, h, w, blur);
+        for (int k = 0; k < 180; k++) {
+            feature[k] = line_variance(blurred, h, w, k);
+            sum += feature[k] / 180;
+            squares += feature[k] * feature[k] / 180;
+        }
+        for (int k = 0; k < REDUX_RADIAL_BYTES; k++) {
+            value[k] = 0;
+            for (int n = 0; n < 180; n++)
+                value[k] += (feature[n] - sum) / sqrt(squares - sum * sum) *
+                            cos(3.14159 * (2 * n + 1) * k / 360) * sqrt((k == 0 ? 1 : 2) / 180.0);
+            most = fmax(most, value[k]);
+            least = fmin(least, value[k]);
+        }
+        hash_one(code, NULL, &picture, &options);
+        for (int k = 0; k < REDUX_RADIAL_BYTES; k++)
+            ck_assert_double_eq_tol(255 * (value[k] - least) / (most - least), code[k] + 0.5,
+                                    0.5 + 1e-6);
+        redux_tensor_release(&picture);
+    }
+}
+END_TEST
+
+/* Against sorted values, with ties. */
+START_TEST(nth_is_as_sorted)
+{
+    for (uint32_t round = 0; round < 300; round++) {
+        const redux_random_key key = {.seed = round};
+        const int64_t count = 1 + round % 67,
+                      n = (int64_t)(redux_random_uniform(&key, 99) * (double)count);
+        double values[67];
+        int64_t below = 0, not_above = 0;
+        for (uint32_t i = 0; i < (uint32_t)count; i++)
+            values[i] = floor(redux_random_uniform(&key, i) * (round % 2 == 0 ? 1000 : 5));
+        const double nth = rdx_hash_nth(values, count, n);
+        for (int64_t i = 0; i < count; i++) {
+            below += values[i] < nth;
+            not_above += values[i] <= nth;
+            ck_assert(i < n ? values[i] <= nth : values[i] >= nth);
+        }
+        ck_assert(below <= n && n < not_above);
+        const double median = rdx_hash_median(values, count);
+        double halves[2] = {rdx_hash_nth(values, count, (count - 1) / 2), 0};
+        halves[1] = rdx_hash_nth(values, count, count / 2);
+        ck_assert_double_eq(median, (halves[0] + halves[1]) / 2);
+    }
+}
+END_TEST
+
 START_TEST(turned_pictures_have_the_variants)
 {
     redux_tensor picture, luma, turned, mirrored;
@@ -605,6 +726,9 @@ int main(void)
     tcase_add_test(tests, pictures_hash_as_the_peers_hash_them);
     tcase_add_test(tests, hounsfield_hashes_in_float);
     tcase_add_test(tests, pdq_has_eight_variants);
+    tcase_add_test(tests, pdq_of_bytes_is_that_of_floats);
+    tcase_add_test(tests, radial_variance_by_definition);
+    tcase_add_test(tests, nth_is_as_sorted);
     tcase_add_test(tests, turned_pictures_have_the_variants);
     tcase_add_test(tests, radial_codes_correlate_as_opencvs);
     tcase_add_test(tests, hounsfield_slices_are_told_apart);

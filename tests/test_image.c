@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "image/image.h"
 #include "test.h"
 
 #define RESIZE_GOLDEN "tests/golden/data/resize.npz"
@@ -285,6 +286,42 @@ START_TEST(area_average_by_definition)
 }
 END_TEST
 
+static int64_t mirror(int64_t i, int64_t length)
+{
+    const int64_t period = length == 1 ? 1 : 2 * length - 2, k = (i % period + period) % period;
+    return k < length ? k : period - k;
+}
+
+/* All 49 taps at once, rounded once. */
+START_TEST(blur_by_definition)
+{
+    enum { MOST = 70 * 131 };
+    static const int16_t weights[][RDX_BLUR_TAPS] = {
+        {1, 14, 62, 102, 62, 14, 1}, {8, 28, 56, 72, 56, 28, 8}, {128, 0, 0, 0, 0, 0, 128}};
+    const int64_t sizes[][2] = {{1, 1},   {1, 5},   {2, 3},   {9, 1},   {3, 40},
+                                {33, 17}, {20, 64}, {7, 131}, {70, 98}, {4, 32}};
+    static uint8_t in[MOST], out[MOST];
+    int16_t row[131 + RDX_BLUR_TAPS];
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            const int64_t h = sizes[s][0], w = sizes[s][1];
+            const redux_random_key key = {.seed = seed};
+            const int16_t *weight = weights[seed];
+            for (uint32_t i = 0; i < (uint32_t)(h * w); i++)
+                in[i] = (uint8_t)fmin(redux_random_uniform(&key, i) * 400, 255); /* white, too */
+            rdx_blur_u8(out, row, in, h, w, weight);
+            for (int64_t i = 0; i < h * w; i++) {
+                int64_t sum = 1 << 15;
+                for (int64_t v = 0; v < RDX_BLUR_TAPS; v++)
+                    for (int64_t u = 0; u < RDX_BLUR_TAPS; u++)
+                        sum += weight[v] * weight[u] *
+                               in[mirror(i / w + v - 3, h) * w + mirror(i % w + u - 3, w)];
+                ck_assert_int_eq(out[i], sum >> 16);
+            }
+        }
+}
+END_TEST
+
 START_TEST(resize_refuses)
 {
     const int64_t shape[] = {4, 4}, empty[] = {0, 4};
@@ -466,6 +503,7 @@ int main(void)
     tcase_add_test(tests, resize_is_pillows);
     tcase_add_test(tests, area_average_by_definition);
     tcase_add_test(tests, lanczos_by_definition);
+    tcase_add_test(tests, blur_by_definition);
     tcase_add_test(tests, resize_refuses);
     tcase_add_test(tests, hashes_are_pillows);
     tcase_add_test(tests, flat_images);
