@@ -84,7 +84,7 @@ int64_t rdx_hash_bits(const rdx_hash_method *method, int32_t size);
 redux_status rdx_hasher_buffer(rdx_hasher *hasher, void **out, int which, uint64_t count,
                                uint64_t size);
 /* `in` resized, in the RDX_RESIZED buffer: one channel of in->dtype; colours are resized each and
- * then turned into luma. */
+ * then turned into luma. What has the size and one channel already is taken as it is. */
 redux_status rdx_hasher_resize(rdx_hasher *hasher, const void **out, const rdx_pixels *in,
                                int64_t height, int64_t width, redux_filter filter);
 /* The same as doubles, in the RDX_VALUES buffer. */

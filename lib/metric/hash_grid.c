@@ -75,30 +75,50 @@ redux_status rdx_hash_block_mean(rdx_hasher *hasher, uint8_t *code, redux_hash_i
 
 /* ---- wavelet ---- */
 
-/* The sum of `count` neighbours in a row. */
-static double row_sum(const void *pixels, redux_dtype dtype, int64_t start, int64_t count)
+/* Rows that 16-bit sums of bytes hold. */
+#define MOST_ROWS 257
+
+/* Adds a row of blocks: down the columns first, then across. */
+static void add_bytes(double *sum, uint16_t *columns, const uint8_t *row, int64_t rows,
+                      int64_t size, int64_t block)
 {
-    double sum = 0;
-    if (dtype == REDUX_UINT8) {
-        uint32_t bytes = 0;
-        for (int64_t i = start; i < start + count; i++)
-            bytes += ((const uint8_t *)pixels)[i];
-        return bytes;
+    const int64_t width = size * block;
+    memset(columns, 0, (size_t)width * sizeof *columns);
+    for (int64_t y = 0; y < rows; y++, row += width)
+        for (int64_t x = 0; x < width; x++)
+            columns[x] = (uint16_t)(columns[x] + row[x]);
+    for (int64_t i = 0; i < size; i++, columns += block) {
+        uint64_t total = 0;
+        for (int64_t x = 0; x < block; x++)
+            total += columns[x];
+        sum[i] += (double)total;
     }
-    for (int64_t i = start; i < start + count; i++)
-        sum += (double)((const float *)pixels)[i];
-    return sum;
 }
 
-/* Sums of `block` x `block` pixels. */
-static void block_sums(double *sum, const void *pixels, redux_dtype dtype, int64_t size,
-                       int64_t block)
+static void add_floats(double *sum, const float *row, int64_t rows, int64_t size, int64_t block)
+{
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t i = 0; i < size; i++, row += block) {
+            double part = 0;
+            for (int64_t x = 0; x < block; x++)
+                part += (double)row[x];
+            sum[i] += part;
+        }
+}
+
+/* Sums of `block` x `block` pixels; columns: the width. */
+static void block_sums(double *sum, uint16_t *columns, const void *pixels, redux_dtype dtype,
+                       int64_t size, int64_t block)
 {
     const int64_t width = size * block;
     memset(sum, 0, (size_t)(size * size) * sizeof *sum);
-    for (int64_t y = 0; y < width; y++)
-        for (int64_t x = 0; x < size; x++)
-            sum[y / block * size + x] += row_sum(pixels, dtype, y * width + x * block, block);
+    for (int64_t i = 0; i < size; i++, sum += size) {
+        if (dtype == REDUX_FLOAT32)
+            add_floats(sum, (const float *)pixels + i * block * width, block, size, block);
+        for (int64_t y = 0; dtype == REDUX_UINT8 && y < block; y += MOST_ROWS)
+            add_bytes(sum, columns, (const uint8_t *)pixels + (i * block + y) * width,
+                      RDX_MIN(block - y, MOST_ROWS), size, block);
+    }
 }
 
 /* imagehash: the greatest power of two that fits the shorter side; imagededup: 256. */
@@ -122,12 +142,13 @@ redux_status rdx_hash_wavelet(rdx_hasher *hasher, uint8_t *code, redux_hash_info
     const int64_t size = hasher->options.size, count = size * size;
     const int64_t side = wavelet_side(hasher, in);
     const void *small;
-    void *block;
+    void *block, *columns;
     (void)info;
     RDX_TRY(rdx_hasher_resize(hasher, &small, in, side, side, REDUX_FILTER_LANCZOS));
     RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_WORK, 2 * (uint64_t)count, sizeof(double)));
+    RDX_TRY(rdx_hasher_buffer(hasher, &columns, RDX_VALUES, (uint64_t)side, sizeof(uint16_t)));
     double *sum = block, *sorted = sum + count;
-    block_sums(sum, small, in->dtype, size, side / size);
+    block_sums(sum, columns, small, in->dtype, size, side / size);
     memcpy(sorted, sum, (size_t)count * sizeof *sum);
     bits_above(code, sum, count, rdx_hash_median(sorted, count),
                hasher->options.profile == REDUX_PROFILE_IMAGEDEDUP);

@@ -104,6 +104,9 @@ redux_status rdx_hasher_resize(rdx_hasher *hasher, const void **out, const rdx_p
     const uint64_t planes = in->channels >= 3 ? 3 : 1;
     rdx_pixels grey = *in;
     void *block;
+    *out = in->data;
+    if (in->channels == 1 && in->height == height && in->width == width)
+        return REDUX_OK;
     RDX_TRY(rdx_hasher_buffer(hasher, &block, RDX_RESIZED, planes * (uint64_t)(height * width),
                               redux_dtype_size(in->dtype)));
     *out = block;
