@@ -161,7 +161,8 @@ static const uint8_t *radial_pixel(const uint8_t *pixels, int64_t h, int64_t w, 
     const bool steep = line > 45 && line < 135;
     const int along = !steep ? line : line <= 90 ? 90 - line : 270 - line;
     const float slope = (float)tan((double)((float)along * 3.14159F / 180));
-    const float y = slope * (float)(x - w / 2);
+    const int64_t from_centre = x - w / 2;
+    const float y = slope * (float)from_centre;
     const int64_t height = (int64_t)floorf(y + (y >= 0 ? 0.5F : -0.5F));
     const int64_t row = !steep ? height + h / 2 : line <= 90 ? x : h / 2 * 2 - x;
     const int64_t column = !steep ? x : line <= 90 ? height + w / 2 : h / 2 - height;

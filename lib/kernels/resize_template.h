@@ -231,8 +231,10 @@ static void resize_rows_u8(uint8_t *out, int64_t across, int64_t down, const uin
         const int64_t count = rows < RESIZE_BATCH ? rows : RESIZE_BATCH;
         if (count <= RESIZE_LANES)
             resize_batch(out, across, down, in, stride, count, taps, scratch, 1);
+#if RESIZE_GROUPS > 2
         else if (count <= 2 * RESIZE_LANES)
             resize_batch(out, across, down, in, stride, count, taps, scratch, 2);
+#endif
         else
             resize_batch(out, across, down, in, stride, count, taps, scratch, RESIZE_GROUPS);
         in += count * stride;

@@ -228,13 +228,13 @@ static void product(float *out, int64_t out_row, const float *a, const float *b,
 /* D A D'. */
 static void coefficients(float out[KEPT][KEPT], const float *small, const double *cosines)
 {
-    float matrix[KEPT * SIDE], turned[SIDE * KEPT], half[KEPT * SIDE];
+    float matrix[KEPT * SIDE], transposed[SIDE * KEPT], half[KEPT * SIDE];
     for (int i = 0; i < KEPT; i++)
         for (int j = 0; j < SIDE; j++)
-            turned[j * KEPT + i] = matrix[i * SIDE + j] = (float)cosines[i * SIDE + j];
+            transposed[j * KEPT + i] = matrix[i * SIDE + j] = (float)cosines[i * SIDE + j];
     for (int j = 0; j < SIDE; j += KEPT)
         product(half + j, SIDE, matrix, small + j, SIDE);
-    product(*out, KEPT, half, turned, KEPT);
+    product(*out, KEPT, half, transposed, KEPT);
 }
 
 /* Above the lower median. Bit i of 256 is bit i % 8 of byte 31 - i / 8: the peer writes 16-bit
