@@ -71,17 +71,24 @@ static inline int histogram_index(uint16_t *index, const uint8_t *a, const uint8
     return _mm256_movemask_epi8(equal) == -1;
 #endif
 }
+#else
+#define HISTOGRAM_BLOCK 8
 
-/* Counts one block of pixels. */
-static inline void histogram_joint_block(uint16_t *even, uint16_t *odd, const uint8_t *a,
-                                         const uint8_t *b, int32_t bins)
+static inline int histogram_index(uint16_t *index, const uint8_t *a, const uint8_t *b,
+                                  uint16_t bins)
 {
-    _Alignas(64) uint16_t index[HISTOGRAM_BLOCK];
-    if (histogram_index(index, a, b, (uint16_t)bins)) {
-        even[index[0]] = (uint16_t)(even[index[0]] + HISTOGRAM_BLOCK / 2);
-        odd[index[0]] = (uint16_t)(odd[index[0]] + HISTOGRAM_BLOCK / 2);
-        return;
-    }
+    uint64_t x, y;
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    for (int k = 0; k < HISTOGRAM_BLOCK; k++)
+        index[k] = (uint16_t)(a[k] * bins + b[k]);
+    return histogram_equal_bytes(x) && histogram_equal_bytes(y);
+}
+#endif
+
+/* Counts the cells of one block. */
+static inline void histogram_add_block(uint16_t *even, uint16_t *odd, const uint16_t *index)
+{
     for (int k = 0; k < HISTOGRAM_BLOCK; k += 4) {
         uint64_t four;
         memcpy(&four, index + k, 8);
@@ -91,27 +98,6 @@ static inline void histogram_joint_block(uint16_t *even, uint16_t *odd, const ui
         odd[four >> 48]++;
     }
 }
-#else
-#define HISTOGRAM_BLOCK 8
-
-static inline void histogram_joint_block(uint16_t *even, uint16_t *odd, const uint8_t *a,
-                                         const uint8_t *b, int32_t bins)
-{
-    uint64_t x, y;
-    memcpy(&x, a, 8);
-    memcpy(&y, b, 8);
-    if (histogram_equal_bytes(x) && histogram_equal_bytes(y)) {
-        const int32_t cell = a[0] * bins + b[0];
-        even[cell] = (uint16_t)(even[cell] + HISTOGRAM_BLOCK / 2);
-        odd[cell] = (uint16_t)(odd[cell] + HISTOGRAM_BLOCK / 2);
-        return;
-    }
-    for (int k = 0; k < HISTOGRAM_BLOCK; k += 2) {
-        even[a[k] * bins + b[k]]++;
-        odd[a[k + 1] * bins + b[k + 1]]++;
-    }
-}
-#endif
 
 /* Adds the pairs (a[i], b[i]) of bins to even[a * bins + b] or odd[...]; the two may be one
  * histogram. At most 65535 pixels if they are, else at most 131070: then no cell can overflow,
@@ -119,13 +105,84 @@ static inline void histogram_joint_block(uint16_t *even, uint16_t *odd, const ui
 static void histogram_joint(uint16_t *even, uint16_t *odd, const uint8_t *a, const uint8_t *b,
                             int64_t count, int32_t bins)
 {
+    _Alignas(64) uint16_t index[HISTOGRAM_BLOCK];
     int64_t i = 0;
     for (; i + HISTOGRAM_BLOCK <= count; i += HISTOGRAM_BLOCK)
-        histogram_joint_block(even, odd, a + i, b + i, bins);
+        if (histogram_index(index, a + i, b + i, (uint16_t)bins)) {
+            even[index[0]] = (uint16_t)(even[index[0]] + HISTOGRAM_BLOCK / 2);
+            odd[index[0]] = (uint16_t)(odd[index[0]] + HISTOGRAM_BLOCK / 2);
+        } else {
+            histogram_add_block(even, odd, index);
+        }
     for (; i < count; i++) {
         uint16_t *half = i % 2 == 0 ? even : odd;
         half[a[i] * bins + b[i]]++;
     }
+}
+
+/* ---- of any number of pixels ---- */
+
+/* The list has every cell of `wide` that is not 0. */
+static inline void histogram_widen(rdx_joint_counts *joint, uint32_t cell, uint32_t count)
+{
+    joint->listed[joint->listed_count] = (uint16_t)cell;
+    joint->listed_count += joint->wide[cell] == 0;
+    joint->wide[cell] += count;
+}
+
+/* Moves counts of 256 and more to `wide`. */
+static void histogram_trim(rdx_joint_counts *joint, uint16_t *half)
+{
+    for (int64_t i = 0; i < joint->cells; i += 32) {
+        uint16_t any = 0;
+        for (int k = 0; k < 32; k++)
+            any |= half[i + k];
+        for (int64_t cell = i; any >= 256 && cell < i + 32; cell++)
+            if (half[cell] >= 256) {
+                histogram_widen(joint, (uint32_t)cell, half[cell]);
+                half[cell] = 0;
+            }
+    }
+}
+
+/* Adds the pairs (a[i], b[i]). Blocks of one value go to `wide`, so that in most medical images the
+ * others never fill the 16-bit halves. */
+static void histogram_pairs(rdx_joint_counts *joint, const uint8_t *a, const uint8_t *b,
+                            int64_t count)
+{
+    _Alignas(64) uint16_t index[HISTOGRAM_BLOCK];
+    int64_t i = 0;
+    for (; i + HISTOGRAM_BLOCK <= count; i += HISTOGRAM_BLOCK) {
+        if (histogram_index(index, a + i, b + i, (uint16_t)joint->bins)) {
+            histogram_widen(joint, index[0], HISTOGRAM_BLOCK);
+            continue;
+        }
+        histogram_add_block(joint->even, joint->odd, index);
+        joint->room -= HISTOGRAM_BLOCK;
+        if (joint->room >= 0)
+            continue;
+        histogram_trim(joint, joint->even);
+        histogram_trim(joint, joint->odd);
+        joint->room = RDX_JOINT_ROOM;
+    }
+    for (; i < count; i++)
+        histogram_widen(joint, (uint32_t)(a[i] * joint->bins + b[i]), 1);
+}
+
+/* Adds the sums of rows and columns of the halves; `odd` may be NULL. */
+static void histogram_columns(uint32_t *rows, uint32_t *columns, const uint16_t *even,
+                              const uint16_t *odd, int32_t bins)
+{
+    for (int32_t half = 0; half < (odd == NULL ? 1 : 2); half++)
+        for (int32_t row = 0; row < bins; row++) {
+            const uint16_t *cells = (half == 0 ? even : odd) + row * bins;
+            uint32_t sum = 0;
+            for (int32_t k = 0; k < bins; k++) {
+                sum += cells[k];
+                columns[k] += cells[k];
+            }
+            rows[row] += sum;
+        }
 }
 
 /* wide[i] += even[i] + odd[i], and clears both. */
@@ -176,7 +233,7 @@ static inline void histogram_dense_add(histogram_dense *dense, __m512i counts, c
         histogram_dense_flush(dense, table, bits);
 }
 
-static inline __m512i histogram_widen(const uint16_t *counts)
+static inline __m512i histogram_loaded(const uint16_t *counts)
 {
     return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)counts));
 }
@@ -192,9 +249,9 @@ static inline int64_t histogram_terms_of(const uint32_t *wide, const uint16_t *e
     histogram_dense dense;
     dense.used = dense.sum = 0;
     for (int64_t i = 0; i < cells; i += 16) {
-        __m512i counts = histogram_widen(even + i);
+        __m512i counts = histogram_loaded(even + i);
         if (odd != NULL)
-            counts = _mm512_add_epi32(counts, histogram_widen(odd + i));
+            counts = _mm512_add_epi32(counts, histogram_loaded(odd + i));
         if (wide != NULL)
             counts = _mm512_add_epi32(counts, _mm512_loadu_si512(wide + i));
         histogram_dense_add(&dense, counts, table, bits);

@@ -32,6 +32,21 @@ typedef struct rdx_ssim_moments {
     const float *mean, *variance;
 } rdx_ssim_moments;
 
+/* A joint histogram of up to 2^32 - 1 pixels: a cell holds even + odd + wide. */
+typedef struct rdx_joint_counts {
+    uint16_t *even, *odd;
+    uint32_t *wide;
+    uint16_t *listed; /* cells of `wide` that are not 0; has room for `cells` + 1 */
+    int64_t listed_count;
+    int64_t cells; /* bins * bins, rounded up to a multiple of 32 */
+    int64_t room;  /* pixels until the halves have to be trimmed */
+    int32_t bins;
+} rdx_joint_counts;
+
+/* Two halves of counts below 256 hold so many more, of which each gets every other one, and the
+ * block with which that is seen. */
+#define RDX_JOINT_ROOM 130496
+
 /* The taps of a horizontal pass over 8-bit pixels: output x begins at pixel first[x]; its weights
  * are packed into words[x * stride...] by resize_pack. */
 typedef struct rdx_resize_taps {
@@ -74,6 +89,10 @@ typedef struct rdx_kernels {
     void (*histogram_counts)(uint32_t *counts, const uint8_t *pixels, int64_t count);
     void (*histogram_joint)(uint16_t *even, uint16_t *odd, const uint8_t *a, const uint8_t *b,
                             int64_t count, int32_t bins);
+    void (*histogram_pairs)(rdx_joint_counts *joint, const uint8_t *a, const uint8_t *b,
+                            int64_t count);
+    void (*histogram_columns)(uint32_t *rows, uint32_t *columns, const uint16_t *even,
+                              const uint16_t *odd, int32_t bins);
     void (*histogram_fold)(uint32_t *wide, uint16_t *even, uint16_t *odd, int64_t cells);
     int64_t (*histogram_terms)(const uint32_t *wide, const uint16_t *even, const uint16_t *odd,
                                int64_t cells, const int64_t *table, int32_t bits);

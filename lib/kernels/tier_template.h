@@ -36,6 +36,7 @@
         .hamming_listed = hamming_listed, .dot_f32 = dot_f32, .at_least_f32 = at_least_f32,        \
         .hamming_first = hamming_first, .histogram_counts = histogram_counts,                      \
         .histogram_joint = histogram_joint, .histogram_fold = histogram_fold,                      \
+        .histogram_pairs = histogram_pairs, .histogram_columns = histogram_columns,                \
         .histogram_terms = histogram_terms, .histogram_bins_f32 = histogram_bins_f32,              \
         .norm_moments = norm_moments, .norm_apply = norm_apply, .norm_sums = norm_sums,            \
         .norm_derive = norm_derive, .pool_max = pool_max, .pool_max_back = pool_max_back,          \

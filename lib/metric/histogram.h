@@ -38,6 +38,9 @@ void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layou
 /* Of two prepared items. */
 rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout *layout,
                                    const void *a, const void *b, void *scratch);
+/* Of a prepared item and one that is not. */
+rdx_entropies rdx_information_fresh(const redux_metric *metric, const rdx_layout *layout,
+                                    const void *a, const void *item, void *scratch);
 /* A metric with these operations over histograms. */
 redux_status rdx_information_metric_new(redux_metric **out, redux_context *context,
                                         const rdx_metric_ops *ops,

@@ -208,25 +208,42 @@ typedef struct compare_job {
     double *scores;
 } compare_job;
 
+/* `prepared` has room for the item. */
+static redux_status compare_one(const compare_job *job, int64_t index, void *prepared,
+                                void *scratch)
+{
+    const prepare_job *many = &job->many;
+    const rdx_metric_ops *ops = many->metric->ops;
+    redux_tensor item, pixels;
+    RDX_TRY(redux_tensor_select(&item, many->items, 0, index));
+    redux_status status = redux_tensor_contiguous(&pixels, many->context, &item, item.dtype);
+    redux_tensor_release(&item);
+    if (status != REDUX_OK)
+        return status;
+    if (ops->score_fresh != NULL) {
+        job->scores[index] =
+            ops->score_fresh(many->metric, many->layout, many->prepared, pixels.data, scratch);
+    } else {
+        ops->prepare(many->metric, many->layout, pixels.data, prepared, scratch);
+        job->scores[index] =
+            ops->score(many->metric, many->layout, many->prepared, prepared, scratch);
+    }
+    redux_tensor_release(&pixels);
+    return REDUX_OK;
+}
+
 static redux_status compare_task(int64_t index, void *user)
 {
     const compare_job *job = user;
     const rdx_layout *layout = job->many.layout;
     const int64_t last = RDX_MIN((index + 1) * job->many.per_task, job->many.count);
-    prepare_job own = job->many; /* prepares one item after the other in its own block */
     redux_status status = REDUX_OK;
     void *block;
-    RDX_TRY(rdx_alloc(own.context, &block, 1, layout->item_bytes + layout->scratch_bytes));
+    RDX_TRY(rdx_alloc(job->many.context, &block, 1, layout->item_bytes + layout->scratch_bytes));
     void *scratch = (char *)block + layout->item_bytes;
-    for (int64_t i = index * own.per_task; i < last && status == REDUX_OK; i++) {
-        own.first = i;
-        own.prepared = block;
-        status = prepare_one(&own, 0, scratch);
-        if (status == REDUX_OK)
-            job->scores[i] =
-                own.metric->ops->score(own.metric, layout, job->many.prepared, block, scratch);
-    }
-    rdx_free(own.context, block);
+    for (int64_t i = index * job->many.per_task; i < last && status == REDUX_OK; i++)
+        status = compare_one(job, i, block, scratch);
+    rdx_free(job->many.context, block);
     return status;
 }
 

@@ -41,6 +41,10 @@ typedef struct rdx_metric_ops {
      * says that it is not: then `a` is the kept or earlier one. */
     double (*score)(const redux_metric *metric, const rdx_layout *layout, const void *a,
                     const void *b, void *scratch);
+    /* The same bits, of a prepared item and one as `prepare` takes it, where that is quicker; or
+     * NULL. */
+    double (*score_fresh)(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                          const void *item, void *scratch);
     /* For each of `count` candidates the first of the `kept` prepared items that is redundant with
      * it, or -1, and the score. NULL: by `score`, one pair after the other. */
     void (*first_redundant)(const redux_metric *metric, const rdx_layout *layout, const void *kept,

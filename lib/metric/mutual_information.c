@@ -11,15 +11,12 @@
 #include "metric/histogram.h"
 #include "metric/metric.h"
 
-#define CHUNK 131040    /* pixels that two 16-bit histograms hold, in whole blocks */
-#define FEW_PIXELS 4096 /* not worth a pass over all cells */
-#define NARROW 65535    /* pixels that one 16-bit histogram holds */
+#define NARROW 65535 /* pixels that one 16-bit histogram holds */
 
 /* Prepared form of an image: this, then its bins. */
 typedef struct information_header {
-    int64_t sum;  /* of the terms of its histogram */
-    int64_t most; /* pixels in its fullest bin */
-    int64_t reserved[6];
+    int64_t sum; /* of the terms of its histogram */
+    int64_t reserved[7];
 } information_header;
 
 _Static_assert(sizeof(information_header) == 64, "bins are aligned as items are");
@@ -35,76 +32,86 @@ redux_status rdx_mutual_information_table(redux_context *context, int64_t **out)
 
 /* ---- joint histograms ---- */
 
-typedef struct joint_histogram {
-    uint32_t *wide;
-    uint16_t *even, *odd;
-    int64_t cells; /* bins * bins, rounded up to whole blocks */
-    int32_t bins;
-} joint_histogram;
-
 static int64_t joint_cells(int32_t bins)
 {
     return ((int64_t)bins * bins + 31) / 32 * 32;
 }
 
+/* Of a joint histogram; the list has room for one cell more, rounded up. */
 static size_t joint_bytes(int32_t bins)
 {
-    return (size_t)joint_cells(bins) * (sizeof(uint32_t) + 2 * sizeof(uint16_t));
+    return (size_t)joint_cells(bins) * (sizeof(uint32_t) + 3 * sizeof(uint16_t)) + 64;
 }
 
-static joint_histogram joint_in(void *scratch, int32_t bins)
+static rdx_joint_counts joint_in(void *scratch, int32_t bins)
 {
-    joint_histogram joint = {.wide = scratch, .cells = joint_cells(bins), .bins = bins};
+    rdx_joint_counts joint = {.wide = scratch, .cells = joint_cells(bins), .bins = bins};
     joint.even = (uint16_t *)(joint.wide + joint.cells);
     joint.odd = joint.even + joint.cells;
+    joint.listed = joint.odd + joint.cells;
+    joint.room = RDX_JOINT_ROOM;
     return joint;
 }
 
-static void joint_clear(joint_histogram *joint, bool wide, bool odd)
+/* An empty one in `scratch`, of which few pixels need but one half: clearing and summing the others
+ * would outweigh what they save. */
+static rdx_joint_counts joint_open(void *scratch, int32_t bins, int64_t count)
 {
-    const size_t cells = (size_t)joint->cells;
-    memset(joint->even, 0, cells * sizeof *joint->even);
-    if (odd)
-        memset(joint->odd, 0, cells * sizeof *joint->odd);
-    if (wide)
-        memset(joint->wide, 0, cells * sizeof *joint->wide);
+    rdx_joint_counts joint = joint_in(scratch, bins);
+    const size_t cells = (size_t)joint.cells;
+    memset(joint.even, 0, cells * sizeof *joint.even);
+    if (count <= NARROW) {
+        joint.odd = joint.even;
+        return joint;
+    }
+    memset(joint.odd, 0, cells * sizeof *joint.odd);
+    memset(joint.wide, 0, cells * sizeof *joint.wide);
+    return joint;
 }
 
-/* Any number of pixels: each chunk but the last is folded into the 32-bit counts. */
-static void joint_fill(joint_histogram *joint, const uint8_t *a, const uint8_t *b, int64_t count)
+static void joint_add(rdx_joint_counts *joint, const uint8_t *a, const uint8_t *b, int64_t count)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
-    joint_clear(joint, true, true);
-    for (; count > CHUNK; a += CHUNK, b += CHUNK, count -= CHUNK) {
-        kernels->histogram_joint(joint->even, joint->odd, a, b, CHUNK, joint->bins);
-        if (count - CHUNK > FEW_PIXELS)
-            kernels->histogram_fold(joint->wide, joint->even, joint->odd, joint->cells);
-    }
-    if (count > FEW_PIXELS)
+    if (joint->odd == joint->even)
         kernels->histogram_joint(joint->even, joint->odd, a, b, count, joint->bins);
     else
-        for (int64_t i = 0; i < count; i++)
-            joint->wide[a[i] * joint->bins + b[i]]++;
+        kernels->histogram_pairs(joint, a, b, count);
 }
 
-/* The sum of the terms of the joint histogram; `most` bounds every count of it. */
-static int64_t joint_sum(joint_histogram *joint, const uint8_t *a, const uint8_t *b, int64_t count,
-                         int64_t most, const int64_t *table, int32_t bits)
+/* Cells in the list leave the halves. */
+static void joint_gather(rdx_joint_counts *joint)
 {
-    const rdx_kernels *kernels = rdx_kernels_get();
-    if (most > NARROW) {
-        joint_fill(joint, a, b, count);
-        return kernels->histogram_terms(joint->wide, joint->even, joint->odd, joint->cells, table,
-                                        bits);
+    for (int64_t i = 0; i < joint->listed_count; i++) {
+        const uint16_t cell = joint->listed[i];
+        joint->wide[cell] += (uint32_t)joint->even[cell] + joint->odd[cell];
+        joint->even[cell] = joint->odd[cell] = 0;
     }
-    if (count > NARROW) {
-        joint_clear(joint, false, true);
-        kernels->histogram_joint(joint->even, joint->odd, a, b, count, joint->bins);
-        return kernels->histogram_terms(NULL, joint->even, joint->odd, joint->cells, table, bits);
+}
+
+/* The sum of the terms of what has been added so far; more may follow. */
+static int64_t joint_sum(rdx_joint_counts *joint, const int64_t *table, int32_t bits)
+{
+    const uint16_t *odd = joint->odd == joint->even ? NULL : joint->odd;
+    int64_t sum = 0;
+    joint_gather(joint);
+    for (int64_t i = 0; i < joint->listed_count; i++)
+        sum += rdx_xlog2x(table, joint->wide[joint->listed[i]], bits);
+    return sum +
+           rdx_kernels_get()->histogram_terms(NULL, joint->even, odd, joint->cells, table, bits);
+}
+
+/* The histograms of the two images, of bins `bins`: what rows and columns add up to. */
+static void joint_marginals(const rdx_joint_counts *joint, uint32_t *rows, uint32_t *columns)
+{
+    const bool halves = joint->odd != joint->even;
+    const int32_t bins = joint->bins;
+    rdx_kernels_get()->histogram_columns(rows, columns, joint->even, halves ? joint->odd : NULL,
+                                         bins);
+    for (int64_t i = 0; i < joint->listed_count; i++) {
+        const int32_t cell = joint->listed[i];
+        rows[cell / bins] += joint->wide[cell];
+        columns[cell % bins] += joint->wide[cell];
     }
-    joint_clear(joint, false, false); /* clearing and summing would outweigh a second histogram */
-    kernels->histogram_joint(joint->even, joint->even, a, b, count, joint->bins);
-    return kernels->histogram_terms(NULL, joint->even, NULL, joint->cells, table, bits);
 }
 
 /* ---- from sums to numbers ---- */
@@ -216,8 +223,19 @@ redux_status rdx_information_layout(const redux_metric *metric, rdx_layout *layo
         return rdx_fail(REDUX_E_LIMIT, "mutual information: images of %lld x %lld pixels",
                         (long long)layout->height, (long long)layout->width);
     layout->item_bytes = sizeof(information_header) + ((size_t)count + 63) / 64 * 64;
-    layout->scratch_bytes = joint_bytes(metric->histogram.bins);
+    layout->scratch_bytes = joint_bytes(metric->histogram.bins) + (size_t)count;
     return REDUX_OK;
+}
+
+/* An image as bins: itself, or in `room`. */
+static const uint8_t *bins_of(const redux_metric *metric, const rdx_layout *layout,
+                              const void *item, uint8_t *room)
+{
+    if (rdx_histogram_is_plain(&metric->histogram, layout->dtype))
+        return item;
+    rdx_histogram_bins(room, &metric->histogram, layout->dtype, item,
+                       layout->height * layout->width);
+    return room;
 }
 
 void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
@@ -228,16 +246,12 @@ void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layou
     uint8_t *bins = (uint8_t *)(header + 1);
     uint32_t counts[RDX_MAX_BINS] = {0};
     (void)scratch;
-    if (rdx_histogram_is_plain(&metric->histogram, layout->dtype))
+    if (bins_of(metric, layout, item, bins) == item)
         memcpy(bins, item, (size_t)count);
-    else
-        rdx_histogram_bins(bins, &metric->histogram, layout->dtype, item, count);
     memset(bins + count, 0, layout->item_bytes - sizeof *header - (size_t)count);
     rdx_kernels_get()->histogram_counts(counts, bins, count);
     memset(header, 0, sizeof *header);
     header->sum = rdx_histogram_sum(counts, metric->xlog2x, rdx_xlog2x_bits(count));
-    for (int k = 0; k < RDX_MAX_BINS; k++)
-        header->most = RDX_MAX(header->most, counts[k]);
 }
 
 rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout *layout,
@@ -246,21 +260,47 @@ rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout 
     const int64_t count = layout->height * layout->width;
     const int32_t bits = rdx_xlog2x_bits(count);
     const information_header *one = a, *other = b;
-    joint_histogram joint = joint_in(scratch, metric->histogram.bins);
-    const int64_t sum = joint_sum(&joint, (const uint8_t *)(one + 1), (const uint8_t *)(other + 1),
-                                  count, RDX_MIN(one->most, other->most), metric->xlog2x, bits);
-    return entropies_of(count, bits, one->sum, other->sum, sum);
+    rdx_joint_counts joint = joint_open(scratch, metric->histogram.bins, count);
+    joint_add(&joint, (const uint8_t *)(one + 1), (const uint8_t *)(other + 1), count);
+    return entropies_of(count, bits, one->sum, other->sum, joint_sum(&joint, metric->xlog2x, bits));
+}
+
+rdx_entropies rdx_information_fresh(const redux_metric *metric, const rdx_layout *layout,
+                                    const void *a, const void *item, void *scratch)
+{
+    const int64_t count = layout->height * layout->width, *table = metric->xlog2x;
+    const int32_t bits = rdx_xlog2x_bits(count), bins = metric->histogram.bins;
+    const information_header *one = a;
+    uint32_t rows[RDX_MAX_BINS] = {0}, columns[RDX_MAX_BINS] = {0};
+    rdx_joint_counts joint = joint_open(scratch, bins, count);
+    joint_add(&joint, (const uint8_t *)(one + 1),
+              bins_of(metric, layout, item, (uint8_t *)scratch + joint_bytes(bins)), count);
+    joint_marginals(&joint, rows, columns);
+    const int64_t sum = joint_sum(&joint, table, bits);
+    return entropies_of(count, bits, one->sum, rdx_histogram_sum(columns, table, bits), sum);
+}
+
+static double score_of(const redux_metric *metric, const rdx_layout *layout, const rdx_entropies *h)
+{
+    const int64_t count = layout->height * layout->width;
+    const redux_normalisation kind = (redux_normalisation)metric->histogram.normalisation;
+    return kind == REDUX_MUTUAL_INFORMATION_BITS
+               ? rdx_entropy_bits(h->mutual, count, rdx_xlog2x_bits(count))
+               : nmi(h, kind);
 }
 
 static double information_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
                                 const void *b, void *scratch)
 {
-    const int64_t count = layout->height * layout->width;
-    const redux_normalisation kind = (redux_normalisation)metric->histogram.normalisation;
     const rdx_entropies h = rdx_information_pair(metric, layout, a, b, scratch);
-    return kind == REDUX_MUTUAL_INFORMATION_BITS
-               ? rdx_entropy_bits(h.mutual, count, rdx_xlog2x_bits(count))
-               : nmi(&h, kind);
+    return score_of(metric, layout, &h);
+}
+
+static double information_fresh(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                                const void *item, void *scratch)
+{
+    const rdx_entropies h = rdx_information_fresh(metric, layout, a, item, scratch);
+    return score_of(metric, layout, &h);
 }
 
 const rdx_metric_ops rdx_mutual_information_ops = {
@@ -269,6 +309,7 @@ const rdx_metric_ops rdx_mutual_information_ops = {
     .layout = rdx_information_layout,
     .prepare = rdx_information_prepare,
     .score = information_score,
+    .score_fresh = information_fresh,
     .tile = 1,
 };
 
@@ -300,34 +341,17 @@ redux_status redux_metric_new_mutual_information(redux_metric **out, redux_conte
 
 /* ---- one pair ---- */
 
-/* The rows and columns of the joint histogram add up to the histograms of the two images. */
-static void marginals(const joint_histogram *joint, uint32_t *rows, uint32_t *columns)
-{
-    for (int32_t r = 0; r < joint->bins; r++) {
-        const uint32_t *cells = joint->wide + (int64_t)r * joint->bins;
-        uint32_t sum = 0;
-        for (int32_t c = 0; c < joint->bins; c++) {
-            sum += cells[c];
-            columns[c] += cells[c];
-        }
-        rows[r] = sum;
-    }
-}
-
 static void compute_bins(redux_information *out, const uint8_t *a, const uint8_t *b, int64_t count,
                          int32_t bins, void *scratch)
 {
-    const rdx_kernels *kernels = rdx_kernels_get();
     const int32_t bits = rdx_xlog2x_bits(count);
     uint32_t rows[RDX_MAX_BINS] = {0}, columns[RDX_MAX_BINS] = {0};
     int64_t table[RDX_XLOG2X_ENTRIES];
-    joint_histogram joint = joint_in(scratch, bins);
+    rdx_joint_counts joint = joint_open(scratch, bins, count);
     rdx_xlog2x_fill(table);
-    joint_fill(&joint, a, b, count);
-    kernels->histogram_fold(joint.wide, joint.even, joint.odd, joint.cells);
-    marginals(&joint, rows, columns);
-    const int64_t sum =
-        kernels->histogram_terms(joint.wide, joint.even, joint.odd, joint.cells, table, bits);
+    joint_add(&joint, a, b, count);
+    joint_marginals(&joint, rows, columns);
+    const int64_t sum = joint_sum(&joint, table, bits);
     const rdx_entropies h = entropies_of(count, bits, rdx_histogram_sum(rows, table, bits),
                                          rdx_histogram_sum(columns, table, bits), sum);
     describe(out, &h, count, bits);
