@@ -130,15 +130,15 @@ static inline void histogram_widen(rdx_joint_counts *joint, uint32_t cell, uint3
     joint->wide[cell] += count;
 }
 
-/* Moves counts of 256 and more to `wide`. */
+/* Moves large counts to `wide`. */
 static void histogram_trim(rdx_joint_counts *joint, uint16_t *half)
 {
     for (int64_t i = 0; i < joint->cells; i += 32) {
         uint16_t any = 0;
         for (int k = 0; k < 32; k++)
             any |= half[i + k];
-        for (int64_t cell = i; any >= 256 && cell < i + 32; cell++)
-            if (half[cell] >= 256) {
+        for (int64_t cell = i; any >= RDX_JOINT_LARGE && cell < i + 32; cell++)
+            if (half[cell] >= RDX_JOINT_LARGE) {
                 histogram_widen(joint, (uint32_t)cell, half[cell]);
                 half[cell] = 0;
             }
@@ -248,7 +248,17 @@ static inline int64_t histogram_terms_of(const uint32_t *wide, const uint16_t *e
 #if defined(RDX_TIER_AVX512)
     histogram_dense dense;
     dense.used = dense.sum = 0;
+    const __m512i two = _mm512_set1_epi16(2);
     for (int64_t i = 0; i < cells; i += 16) {
+        if (wide == NULL && i % 32 == 0) { /* nothing in two vectors at once: no widening */
+            __m512i both = _mm512_loadu_si512(even + i);
+            if (odd != NULL)
+                both = _mm512_adds_epu16(both, _mm512_loadu_si512(odd + i));
+            if (_mm512_cmpge_epu16_mask(both, two) == 0) {
+                i += 16;
+                continue;
+            }
+        }
         __m512i counts = histogram_loaded(even + i);
         if (odd != NULL)
             counts = _mm512_add_epi32(counts, histogram_loaded(odd + i));

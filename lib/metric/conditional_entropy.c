@@ -4,12 +4,32 @@
 #include "metric/histogram.h"
 #include "metric/metric.h"
 
+static double score_of(const redux_metric *metric, const rdx_layout *layout, const rdx_entropies *h)
+{
+    const int64_t count = layout->height * layout->width;
+    (void)metric;
+    return rdx_entropy_bits(h->b - h->mutual, count, rdx_xlog2x_bits(count));
+}
+
 static double conditional_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
                                 const void *b, void *scratch)
 {
-    const int64_t count = layout->height * layout->width;
     const rdx_entropies h = rdx_information_pair(metric, layout, a, b, scratch);
-    return rdx_entropy_bits(h.b - h.mutual, count, rdx_xlog2x_bits(count));
+    return score_of(metric, layout, &h);
+}
+
+static double conditional_fresh(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                                const void *item, void *scratch)
+{
+    const rdx_entropies h = rdx_information_fresh(metric, layout, a, item, scratch);
+    return score_of(metric, layout, &h);
+}
+
+static rdx_verdict conditional_judge(const redux_metric *metric, const rdx_layout *layout,
+                                     const void *a, const void *b, double threshold, double *score,
+                                     void *scratch)
+{
+    return rdx_information_judge(metric, layout, score_of, a, b, threshold, score, scratch);
 }
 
 const rdx_metric_ops rdx_conditional_entropy_ops = {
@@ -19,6 +39,8 @@ const rdx_metric_ops rdx_conditional_entropy_ops = {
     .layout = rdx_information_layout,
     .prepare = rdx_information_prepare,
     .score = conditional_score,
+    .judge = conditional_judge,
+    .score_fresh = conditional_fresh,
     .tile = 1,
 };
 

@@ -41,6 +41,12 @@ rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout 
 /* Of a prepared item and one that is not. */
 rdx_entropies rdx_information_fresh(const redux_metric *metric, const rdx_layout *layout,
                                     const void *a, const void *item, void *scratch);
+/* The score of images whose entropies these are; rises, or falls, with h->mutual. */
+typedef double (*rdx_information_score_fn)(const redux_metric *metric, const rdx_layout *layout,
+                                           const rdx_entropies *h);
+rdx_verdict rdx_information_judge(const redux_metric *metric, const rdx_layout *layout,
+                                  rdx_information_score_fn score_of, const void *a, const void *b,
+                                  double threshold, double *score, void *scratch);
 /* A metric with these operations over histograms. */
 redux_status rdx_information_metric_new(redux_metric **out, redux_context *context,
                                         const rdx_metric_ops *ops,

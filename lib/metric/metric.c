@@ -124,9 +124,19 @@ redux_status rdx_metric_prepare_apart(redux_context *context, const redux_metric
 
 /* ---- comparing ---- */
 
+rdx_verdict rdx_judge(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                      const void *b, double threshold, double *score, void *scratch)
+{
+    if (metric->ops->judge != NULL)
+        return metric->ops->judge(metric, layout, a, b, threshold, score, scratch);
+    *score = metric->ops->score(metric, layout, a, b, scratch);
+    return rdx_is_redundant(metric, *score, threshold) ? RDX_REDUNDANT : RDX_DIFFERENT;
+}
+
 void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, const void *kept,
                          int64_t kept_count, const void *candidates, int64_t count,
-                         double threshold, int64_t *first, double *scores, void *scratch)
+                         double threshold, int64_t *first, double *scores, void *scratch,
+                         rdx_tally *tally)
 {
     const rdx_metric_ops *ops = metric->ops;
     if (ops->first_redundant != NULL) {
@@ -138,10 +148,11 @@ void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, c
         const char *candidate = (const char *)candidates + (size_t)c * layout->item_bytes;
         first[c] = -1;
         for (int64_t k = 0; k < kept_count && first[c] < 0; k++) {
-            scores[c] =
-                ops->score(metric, layout, (const char *)kept + (size_t)k * layout->item_bytes,
-                           candidate, scratch);
-            if (rdx_is_redundant(metric, scores[c], threshold))
+            const char *one = (const char *)kept + (size_t)k * layout->item_bytes;
+            const rdx_verdict verdict =
+                rdx_judge(metric, layout, one, candidate, threshold, &scores[c], scratch);
+            rdx_tally_add(tally, verdict);
+            if (verdict == RDX_REDUNDANT)
                 first[c] = k;
         }
     }
@@ -158,10 +169,10 @@ int64_t rdx_hits(const redux_metric *metric, const rdx_layout *layout, const voi
                          scratch);
     for (int64_t q = 0; q < query_count; q++)
         for (int64_t i = 0; i < count; i++) {
-            const double score =
-                ops->score(metric, layout, (const char *)many + (size_t)i * layout->item_bytes,
-                           (const char *)queries + (size_t)q * layout->item_bytes, scratch);
-            if (rdx_is_redundant(metric, score, thresholds[q]))
+            double score;
+            if (rdx_judge(metric, layout, (const char *)many + (size_t)i * layout->item_bytes,
+                          (const char *)queries + (size_t)q * layout->item_bytes, thresholds[q],
+                          &score, scratch) == RDX_REDUNDANT)
                 hits[found++] = (rdx_hit){(int32_t)q, (int32_t)i, score};
         }
     return found;

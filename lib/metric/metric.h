@@ -28,6 +28,18 @@ typedef struct rdx_hit {
     double score;
 } rdx_hit;
 
+/* What is known of a pair at a threshold. */
+typedef enum rdx_verdict {
+    RDX_DIFFERENT, /* by its score */
+    RDX_HOPELESS,  /* by a bound, before its score was worked out */
+    RDX_REDUNDANT
+} rdx_verdict;
+
+/* How pairs were decided, where they are looked at one by one. */
+typedef struct rdx_tally {
+    int64_t compared, skipped; /* by score; by a bound */
+} rdx_tally;
+
 typedef struct rdx_metric_ops {
     const char *name;
     int is_distance;
@@ -41,6 +53,10 @@ typedef struct rdx_metric_ops {
      * says that it is not: then `a` is the kept or earlier one. */
     double (*score)(const redux_metric *metric, const rdx_layout *layout, const void *a,
                     const void *b, void *scratch);
+    /* Whether two prepared items are redundant, just as by `score`, and where they are their score:
+     * may stop early where they cannot be. NULL: by `score`. */
+    rdx_verdict (*judge)(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                         const void *b, double threshold, double *score, void *scratch);
     /* The same bits, of a prepared item and one as `prepare` takes it, where that is quicker; or
      * NULL. */
     double (*score_fresh)(const redux_metric *metric, const rdx_layout *layout, const void *a,
@@ -134,10 +150,19 @@ redux_status rdx_score_many(redux_context *context, const redux_metric *metric,
                             const rdx_layout *layout, const void *one, const void *many,
                             int64_t count, const uint8_t *open, double *scores);
 
-/* first_redundant and hits, or their defaults. */
+/* `judge` or its default. *score: only of a redundant pair. */
+rdx_verdict rdx_judge(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                      const void *b, double threshold, double *score, void *scratch);
+static inline void rdx_tally_add(rdx_tally *tally, rdx_verdict verdict)
+{
+    tally->compared += verdict != RDX_HOPELESS;
+    tally->skipped += verdict == RDX_HOPELESS;
+}
+/* first_redundant and hits, or their defaults. Metrics that compare blocks do not count. */
 void rdx_first_redundant(const redux_metric *metric, const rdx_layout *layout, const void *kept,
                          int64_t kept_count, const void *candidates, int64_t count,
-                         double threshold, int64_t *first, double *scores, void *scratch);
+                         double threshold, int64_t *first, double *scores, void *scratch,
+                         rdx_tally *tally);
 int64_t rdx_hits(const redux_metric *metric, const rdx_layout *layout, const void *many,
                  int64_t count, const void *queries, int64_t query_count, const double *thresholds,
                  rdx_hit *hits, void *scratch);

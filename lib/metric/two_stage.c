@@ -24,6 +24,22 @@ static double two_stage_score(const redux_metric *metric, const rdx_layout *layo
                               (const char *)b + second_at(parts), scratch);
 }
 
+static rdx_verdict two_stage_judge(const redux_metric *metric, const rdx_layout *layout,
+                                   const void *a, const void *b, double threshold, double *score,
+                                   void *scratch)
+{
+    const redux_metric *first = metric->stages[0], *second = metric->stages[1];
+    const rdx_layout *parts = layout->parts;
+    const size_t at = second_at(parts);
+    const rdx_verdict proposal =
+        rdx_judge(first, &parts[0], a, b, metric->proposal, score, scratch);
+    if (proposal == RDX_REDUNDANT)
+        return rdx_judge(second, &parts[1], (const char *)a + at, (const char *)b + at, threshold,
+                         score, scratch);
+    *score = metric->ops->is_distance ? (double)INFINITY : -(double)INFINITY;
+    return rdx_is_redundant(metric, *score, threshold) ? RDX_REDUNDANT : proposal;
+}
+
 redux_status rdx_two_stage_new(redux_metric **out, redux_context *context,
                                const redux_metric *first, double proposal,
                                const redux_metric *second)
@@ -33,6 +49,7 @@ redux_status rdx_two_stage_new(redux_metric **out, redux_context *context,
         .is_distance = second->ops->is_distance,
         .item_axes = second->ops->item_axes,
         .score = two_stage_score,
+        .judge = two_stage_judge,
         .tile = 1,
     };
     RDX_TRY(rdx_metric_new(out, context, &ops));

@@ -12,6 +12,7 @@ typedef struct linkage {
     int64_t *first, *last; /* of each group */
     int64_t *next;         /* of each item; -1 at the end */
     int64_t groups;
+    rdx_tally tally;
 } linkage;
 
 /* Whether `item` is redundant with every member of group `g` but its first. */
@@ -19,24 +20,24 @@ static bool fits_rest(const linkage *l, int64_t g, int64_t item, void *scratch)
 {
     const rdx_group *group = l->group;
     for (int64_t member = l->next[l->first[g]]; member >= 0; member = l->next[member]) {
-        const double score =
-            group->metric->ops->score(group->metric, &group->layout, rdx_group_item(group, member),
-                                      rdx_group_item(group, item), scratch);
-        if (!rdx_is_redundant(group->metric, score, l->threshold))
+        double score;
+        if (rdx_judge(group->metric, &group->layout, rdx_group_item(group, member),
+                      rdx_group_item(group, item), l->threshold, &score, scratch) != RDX_REDUNDANT)
             return false;
     }
     return true;
 }
 
 /* The first group that `item` fits, or -1; *score: with its first. */
-static int64_t find_group(const linkage *l, int64_t item, double *score, void *scratch)
+static int64_t find_group(linkage *l, int64_t item, double *score, void *scratch)
 {
     const rdx_group *group = l->group;
     int64_t found = 0;
     for (int64_t g = 0; g < l->groups; g = found + 1) {
         rdx_first_redundant(group->metric, &group->layout,
                             l->heads + (size_t)g * group->layout.item_bytes, l->groups - g,
-                            rdx_group_item(group, item), 1, l->threshold, &found, score, scratch);
+                            rdx_group_item(group, item), 1, l->threshold, &found, score, scratch,
+                            &l->tally);
         if (found < 0)
             return -1;
         found += g;

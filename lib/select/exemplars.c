@@ -30,7 +30,8 @@ struct redux_exemplars {
     chunk *chunks;
     int64_t chunk_count, chunk_capacity;
     int64_t count; /* with the base's */
-    char *block;   /* prepared items of the block at hand */
+    rdx_tally tally;
+    char *block; /* prepared items of the block at hand */
     int64_t block_capacity;
 };
 
@@ -62,6 +63,11 @@ void redux_exemplars_free(redux_exemplars *exemplars, redux_context *context)
 int64_t redux_exemplars_count(const redux_exemplars *exemplars)
 {
     return exemplars->count;
+}
+
+rdx_tally rdx_exemplars_tally(const redux_exemplars *exemplars)
+{
+    return exemplars->tally;
 }
 
 void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *base)
@@ -126,7 +132,14 @@ typedef struct block_job {
     double *scores;
     int64_t exemplar; /* against_last: the item that has just become one */
     int64_t number;
+    rdx_tally tally; /* of all tasks */
 } block_job;
+
+static void add_tally(block_job *job, const rdx_tally *tally)
+{
+    __atomic_fetch_add(&job->tally.compared, tally->compared, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&job->tally.skipped, tally->skipped, __ATOMIC_RELAXED);
+}
 
 static const char *item_at(const block_job *job, int64_t index)
 {
@@ -135,10 +148,10 @@ static const char *item_at(const block_job *job, int64_t index)
 
 /* Holds the open ones among items first ... first + count - 1 (count <= tile) against exemplars
  * from number `from` on. */
-static void search_tile(const block_job *job, int64_t first, int64_t count, int64_t from,
-                        void *scratch)
+static void search_tile(block_job *job, int64_t first, int64_t count, int64_t from, void *scratch)
 {
     const redux_exemplars *set = job->set;
+    rdx_tally tally = {0, 0};
     int64_t number = 0, found[64];
     double scores[64];
     for (int64_t c = 0; c < chunks_of(set); number += chunk_at(set, c++)->count) {
@@ -150,21 +163,23 @@ static void search_tile(const block_job *job, int64_t first, int64_t count, int6
         for (int64_t i = first; i < first + count; i++)
             open += job->witness[i] < 0;
         if (open == 0)
-            return;
+            break;
         rdx_first_redundant(set->metric, &set->layout,
                             here->items + (size_t)skip * set->layout.item_bytes, here->count - skip,
-                            item_at(job, first), count, set->threshold, found, scores, scratch);
+                            item_at(job, first), count, set->threshold, found, scores, scratch,
+                            &tally);
         for (int64_t i = 0; i < count; i++)
             if (job->witness[first + i] < 0 && found[i] >= 0) {
                 job->witness[first + i] = number + skip + found[i];
                 job->scores[first + i] = scores[i];
             }
     }
+    add_tally(job, &tally);
 }
 
 static redux_status against_exemplars(int64_t index, void *user)
 {
-    const block_job *job = user;
+    block_job *job = user;
     const int64_t tile = job->set->metric->ops->tile, first = index * tile;
     void *scratch;
     RDX_TRY(rdx_alloc(job->context, &scratch, 1, job->set->layout.scratch_bytes));
@@ -177,7 +192,8 @@ static redux_status against_exemplars(int64_t index, void *user)
 
 static redux_status against_last(int64_t index, void *user)
 {
-    const block_job *job = user;
+    block_job *job = user;
+    rdx_tally tally = {0, 0};
     const redux_exemplars *set = job->set;
     const int64_t first = job->exemplar + 1 + index * PAIRS_PER_TASK;
     const int64_t last = RDX_MIN(first + PAIRS_PER_TASK, job->count);
@@ -186,13 +202,17 @@ static redux_status against_last(int64_t index, void *user)
     for (int64_t i = first; i < last; i++) {
         if (job->witness[i] >= 0)
             continue;
-        const double score = set->metric->ops->score(
-            set->metric, &set->layout, item_at(job, job->exemplar), item_at(job, i), scratch);
-        if (rdx_is_redundant(set->metric, score, set->threshold)) {
+        double score;
+        const rdx_verdict verdict =
+            rdx_judge(set->metric, &set->layout, item_at(job, job->exemplar), item_at(job, i),
+                      set->threshold, &score, scratch);
+        rdx_tally_add(&tally, verdict);
+        if (verdict == RDX_REDUNDANT) {
             job->witness[i] = job->number;
             job->scores[i] = score;
         }
     }
+    add_tally(job, &tally);
     rdx_free(job->context, scratch);
     return REDUX_OK;
 }
@@ -291,10 +311,13 @@ redux_status redux_exemplars_add(int64_t *witness, double *scores, redux_context
     for (int64_t first = 0; first < items->shape[0]; first += exemplars->block_capacity) {
         const int64_t count = RDX_MIN(exemplars->block_capacity, items->shape[0] - first);
         block_job job = {
-            context, exemplars, exemplars->block, count, witness + first, scores + first, 0, 0};
+            context, exemplars, exemplars->block, count, witness + first, scores + first, 0,
+            0,       {0}};
         RDX_TRY(search_block(exemplars, &job, items, first));
         RDX_TRY(exemplars->metric->ops->tile == 1 ? resolve_images(exemplars, &job)
                                                   : resolve_tiles(exemplars, &job));
+        exemplars->tally.compared += job.tally.compared;
+        exemplars->tally.skipped += job.tally.skipped;
     }
     return REDUX_OK;
 }
@@ -319,7 +342,7 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
                                 int64_t count)
 {
     const int64_t tile = exemplars->metric->ops->tile;
-    block_job job = {context, exemplars, prepared, count, witness, scores, 0, 0};
+    block_job job = {context, exemplars, prepared, count, witness, scores, 0, 0, {0}};
     for (int64_t i = 0; i < count; i++) {
         witness[i] = -1;
         scores[i] = (double)NAN;

@@ -96,6 +96,9 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
     if (reduction->base.exemplars != NULL)
         rdx_exemplars_stand_on(group.exemplars, reduction->base.exemplars);
     redux_status status = rdx_stream_group(job->stream, index, resize, ragged, judge, &group);
+    const rdx_tally tally = *ragged ? (rdx_tally){0, 0} : rdx_exemplars_tally(group.exemplars);
+    __atomic_fetch_add(&reduction->summary.pairs_compared, tally.compared, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&reduction->summary.pairs_skipped, tally.skipped, __ATOMIC_RELAXED);
     redux_exemplars_free(group.exemplars, context);
     rdx_free(context, group.exemplar_rows);
     return status;
@@ -137,6 +140,7 @@ redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *m
 {
     greedy_job job = {stream, metric, threshold};
     redux_reduction *reduction = stream->reduction;
+    reduction->summary.pairs_compared = reduction->summary.pairs_skipped = 0;
     rdx_progress_begin(stream->context, reduction->row_count);
     RDX_TRY(rdx_parallel(stream->context, stream->walk->groups, greedy_task, &job));
     rdx_progress_begin(stream->context, 0);

@@ -170,6 +170,8 @@ bool rdx_stream_resizes(const rdx_stream *stream);
 
 /* ---- exemplars.c, beyond the public part. `items`: one tensor a stage. ---- */
 
+/* How pairs were decided (metrics of images). */
+rdx_tally rdx_exemplars_tally(const redux_exemplars *exemplars);
 /* The set goes on from another one, which it does not own or change. Before anything is added. */
 void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *base);
 /* Adds all items as exemplars, without a look at what they are like. */
@@ -182,7 +184,8 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
 
 /* ---- greedy.c ---- */
 
-/* Judges all rows at one threshold by the rule of the options; returns how many are kept. */
+/* Judges all rows at one threshold by the rule of the options; returns how many are kept. The rule
+ * first counts in the summary how pairs were decided. */
 redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *metric,
                         double threshold);
 

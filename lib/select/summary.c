@@ -223,6 +223,10 @@ static json_t *counts_json(const redux_reduction *reduction)
         reduction->options.then == REDUX_STRATEGY_HASH)
         put(&json, "flat", json_integer(summary->flat));
     put(&json, "largest_group", json_integer(summary->largest));
+    if (summary->pairs_compared + summary->pairs_skipped > 0) {
+        put(&json, "pairs_compared", json_integer(summary->pairs_compared));
+        put(&json, "pairs_skipped", json_integer(summary->pairs_skipped));
+    }
     return json;
 }
 
