@@ -10,7 +10,8 @@
 #include "metric/ssim.h"
 
 #define LANES RDX_SSIM_LANES
-#define BAND 256 /* columns */
+#define BAND 256     /* columns */
+#define CHECK_ROWS 4 /* after so many a pair may turn out not to be redundant */
 
 redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_options *given)
 {
@@ -270,8 +271,23 @@ static ssim_item item_at(const rdx_ssim_plan *plan, const void *prepared)
     return (ssim_item){moments, moments + plan->moments};
 }
 
-static void score_band(const rdx_ssim_plan *plan, const ssim_band *band, const ssim_item *a,
-                       const ssim_item *b, double *lanes, float *scratch)
+/* Where a sum of indices stops being of use. Each is at most `most`, `rest` are still to come. */
+typedef struct ssim_goal {
+    double least, most;
+    int64_t rest;
+} ssim_goal;
+
+static bool out_of_reach(const ssim_goal *goal, const double *lanes)
+{
+    double sum = 0;
+    for (int k = 0; k < LANES; k++)
+        sum += lanes[k];
+    return sum + (double)goal->rest * goal->most < goal->least;
+}
+
+/* False where the goal went out of reach. */
+static bool score_band(const rdx_ssim_plan *plan, const ssim_band *band, const ssim_item *a,
+                       const ssim_item *b, ssim_goal *goal, double *lanes, float *scratch)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     ssim_ring products = ring_open(plan, scratch + plan->band_row);
@@ -285,18 +301,47 @@ static void score_band(const rdx_ssim_plan *plan, const ssim_band *band, const s
         const rdx_ssim_moments moments_b = {mean_b, mean_b + band->count};
         kernels->ssim_index(lanes, &moments_a, &moments_b, products.window, band->count,
                             band->valid, &plan->window, scratch);
+        goal->rest -= band->valid;
+        if (y % CHECK_ROWS == 0 && out_of_reach(goal, lanes))
+            return false;
     }
+    return true;
 }
 
-double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, void *scratch)
+/* False where the goal went out of reach. */
+static bool score_all(double *score, const rdx_ssim_plan *plan, const void *a, const void *b,
+                      ssim_goal *goal, void *scratch)
 {
     const ssim_item one = item_at(plan, a), other = item_at(plan, b);
     double lanes[LANES] = {0};
     for (int64_t x = 0; x < plan->valid_width; x += BAND) {
         const ssim_band band = band_at(plan, x);
-        score_band(plan, &band, &one, &other, lanes, scratch);
+        if (!score_band(plan, &band, &one, &other, goal, lanes, scratch))
+            return false;
     }
-    return mean_of(plan, lanes);
+    *score = mean_of(plan, lanes);
+    return true;
+}
+
+double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, void *scratch)
+{
+    ssim_goal none = {-(double)INFINITY, 1, plan->valid_width * plan->valid_height};
+    double score = 0;
+    (void)score_all(&score, plan, a, b, &none, scratch);
+    return score;
+}
+
+/* What an index of 8-bit pixels is at most, or infinity. In numbers that do not round it is 1:
+ * a product of what is at most 1, as 2 a b <= a^2 + b^2 for means and 2 cov(a, b) <= var(a) +
+ * var(b). Filtered means, squares and products of values up to m round by less than 2^-19 m and
+ * 2^-19 m^2 (at most 26 operations), so variances and covariances by less than 2^-16 m^2. What is
+ * then rounded relative to its size (the rest of the formula, and the sum of a row in floats) is
+ * less than 2^-16 together. */
+static double index_at_most(const rdx_ssim_window *window)
+{
+    const double m = RDX_MAX((double)window->shift, 255 - (double)window->shift);
+    const double error = m * m * 0x1p-16, c2 = (double)window->c2;
+    return c2 < 8 * error ? (double)INFINITY : 1 + 4 * error / (c2 - 2 * error) + 0x1p-16;
 }
 
 static double ssim_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
@@ -306,12 +351,28 @@ static double ssim_score(const redux_metric *metric, const rdx_layout *layout, c
     return rdx_ssim_score(&plan, a, b, scratch);
 }
 
+static rdx_verdict ssim_judge(const redux_metric *metric, const rdx_layout *layout, const void *a,
+                              const void *b, double threshold, double *score, void *scratch)
+{
+    const rdx_ssim_plan plan = rdx_ssim_plan_of(&metric->ssim, layout);
+    const int64_t count = plan.valid_width * plan.valid_height;
+    ssim_goal goal = {-(double)INFINITY, 1, count};
+    if (layout->dtype == REDUX_UINT8) {
+        goal.most = index_at_most(&plan.window);
+        goal.least = (threshold - fabs(threshold) * 0x1p-32) * (double)count;
+    }
+    if (!score_all(score, &plan, a, b, &goal, scratch))
+        return RDX_HOPELESS;
+    return rdx_is_redundant(metric, *score, threshold) ? RDX_REDUNDANT : RDX_DIFFERENT;
+}
+
 const rdx_metric_ops rdx_ssim_ops = {
     .name = "ssim",
     .item_axes = 2,
     .layout = ssim_layout,
     .prepare = ssim_prepare,
     .score = ssim_score,
+    .judge = ssim_judge,
     .tile = 1,
 };
 
