@@ -127,17 +127,52 @@ static void ms_ssim_prepare(const redux_metric *metric, const rdx_layout *layout
     }
 }
 
+/* The mean index of a scale to its power; NaN stays. */
+static double factor_of(const ms_ssim_plan *plan, int32_t scale, const void *a, const void *b,
+                        void *scratch)
+{
+    const size_t at = plan->at[scale];
+    const double mean =
+        rdx_ssim_score(&plan->scale[scale], (const char *)a + at, (const char *)b + at, scratch);
+    return mean < 0 ? 0 : pow(mean, plan->exponent[scale]);
+}
+
+static double product_of(const ms_ssim_plan *plan, const double *factors)
+{
+    double product = 1;
+    for (int32_t s = 0; s < plan->scales; s++)
+        product *= factors[s];
+    return product;
+}
+
 static double ms_ssim_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
                             const void *b, void *scratch)
 {
     const ms_ssim_plan plan = plan_of(&metric->ms_ssim, layout);
-    double product = 1;
-    for (int32_t s = 0; s < plan.scales; s++) {
-        const double mean = rdx_ssim_score(&plan.scale[s], (const char *)a + plan.at[s],
-                                           (const char *)b + plan.at[s], scratch);
-        product *= mean < 0 ? 0 : pow(mean, plan.exponent[s]); /* NaN stays */
+    double factors[SCALES];
+    for (int32_t s = 0; s < plan.scales; s++)
+        factors[s] = factor_of(&plan, s, a, b, scratch);
+    return product_of(&plan, factors);
+}
+
+/* From the coarsest scale on: three quarters of the work are in the finest one, whose factor, as
+ * any, is at most a hair over 1. */
+static rdx_verdict ms_ssim_judge(const redux_metric *metric, const rdx_layout *layout,
+                                 const void *a, const void *b, double threshold, double *score,
+                                 void *scratch)
+{
+    const ms_ssim_plan plan = plan_of(&metric->ms_ssim, layout);
+    double factors[SCALES];
+    for (int32_t s = 0; s < plan.scales; s++)
+        factors[s] = rdx_ssim_most(&plan.scale[s], (const char *)a + plan.at[s],
+                                   (const char *)b + plan.at[s]); /* its power is less */
+    for (int32_t s = plan.scales - 1; s >= 0; s--) {
+        factors[s] = factor_of(&plan, s, a, b, scratch);
+        if (s > 0 && product_of(&plan, factors) * (1 + 0x1p-40) < threshold)
+            return RDX_HOPELESS;
     }
-    return product;
+    *score = product_of(&plan, factors);
+    return rdx_is_redundant(metric, *score, threshold) ? RDX_REDUNDANT : RDX_DIFFERENT;
 }
 
 const rdx_metric_ops rdx_ms_ssim_ops = {
@@ -146,6 +181,7 @@ const rdx_metric_ops rdx_ms_ssim_ops = {
     .layout = ms_ssim_layout,
     .prepare = ms_ssim_prepare,
     .score = ms_ssim_score,
+    .judge = ms_ssim_judge,
     .tile = 1,
 };
 

@@ -182,7 +182,14 @@ static float *ring_next(ssim_ring *ring, const rdx_ssim_plan *plan, int64_t y)
 
 /* ---- as a metric ---- */
 
-/* Prepared form: for each band, for each row, means and variances; then the pixels. */
+/* Prepared form: for each band, for each row, means and variances; then the pixels; then how far
+ * they are from 0 once they are shifted (ssim_reach). */
+typedef struct ssim_tail {
+    double reach;
+    double reserved[7];
+} ssim_tail;
+
+_Static_assert(sizeof(ssim_tail) == 64, "items are aligned");
 
 static int64_t moments_at(const rdx_ssim_plan *plan, const ssim_band *band, int64_t row)
 {
@@ -206,7 +213,8 @@ redux_status rdx_ssim_check_size(const rdx_layout *layout)
 
 size_t rdx_ssim_item_bytes(const rdx_ssim_plan *plan)
 {
-    return (size_t)plan->moments * sizeof(float) + (pixel_bytes(plan) + 63) / 64 * 64;
+    return (size_t)plan->moments * sizeof(float) + (pixel_bytes(plan) + 63) / 64 * 64 +
+           sizeof(ssim_tail);
 }
 
 /* A ring, two rows for the kernels. */
@@ -239,6 +247,22 @@ static void prepare_band(const rdx_ssim_plan *plan, const ssim_band *band, const
     }
 }
 
+/* The greatest of |pixel - shift|; NaN where a pixel is none. */
+static double ssim_reach(const rdx_ssim_plan *plan, const void *pixels)
+{
+    const int64_t count = plan->width * plan->height;
+    const float shift = plan->window.shift;
+    float reach = 0, none = 0;
+    if (plan->dtype == REDUX_UINT8)
+        return (double)RDX_MAX(shift, 255 - shift);
+    for (int64_t i = 0; i < count; i++) {
+        const float value = fabsf(((const float *)pixels)[i] - shift);
+        reach = value > reach ? value : reach;
+        none += value - value; /* NaN of NaN and infinity */
+    }
+    return (double)(reach + none);
+}
+
 void rdx_ssim_prepare(const rdx_ssim_plan *plan, const void *item, void *prepared, void *scratch)
 {
     const size_t bytes = pixel_bytes(plan);
@@ -250,6 +274,8 @@ void rdx_ssim_prepare(const rdx_ssim_plan *plan, const void *item, void *prepare
     }
     memcpy(pixels, item, bytes);
     memset(pixels + bytes, 0, (bytes + 63) / 64 * 64 - bytes);
+    const ssim_tail tail = {.reach = ssim_reach(plan, item)};
+    memcpy((char *)prepared + rdx_ssim_item_bytes(plan) - sizeof tail, &tail, sizeof tail);
 }
 
 static void ssim_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
@@ -331,17 +357,22 @@ double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, v
     return score;
 }
 
-/* What an index of 8-bit pixels is at most, or infinity. In numbers that do not round it is 1:
- * a product of what is at most 1, as 2 a b <= a^2 + b^2 for means and 2 cov(a, b) <= var(a) +
- * var(b). Filtered means, squares and products of values up to m round by less than 2^-19 m and
- * 2^-19 m^2 (at most 26 operations), so variances and covariances by less than 2^-16 m^2. What is
- * then rounded relative to its size (the rest of the formula, and the sum of a row in floats) is
- * less than 2^-16 together. */
-static double index_at_most(const rdx_ssim_window *window)
+/* In numbers that do not round an index is at most 1: a product of what is at most 1, as 2 a b <=
+ * a^2 + b^2 for means and 2 cov(a, b) <= var(a) + var(b). Filtered values up to m, and their
+ * squares and products, round by less than 2^-19 m and 2^-19 m^2 (at most 26 operations), so
+ * variances and covariances by less than 2^-16 m^2. What is then rounded relative to its size (the
+ * rest of the formula, and the sum of a row in floats) is less than 2^-16 together. */
+double rdx_ssim_most(const rdx_ssim_plan *plan, const void *a, const void *b)
 {
-    const double m = RDX_MAX((double)window->shift, 255 - (double)window->shift);
-    const double error = m * m * 0x1p-16, c2 = (double)window->c2;
-    return c2 < 8 * error ? (double)INFINITY : 1 + 4 * error / (c2 - 2 * error) + 0x1p-16;
+    const size_t at = rdx_ssim_item_bytes(plan) - sizeof(ssim_tail);
+    ssim_tail one, other;
+    memcpy(&one, (const char *)a + at, sizeof one);
+    memcpy(&other, (const char *)b + at, sizeof other);
+    const double m = RDX_MAX(one.reach, other.reach);
+    const double error = m * m * 0x1p-16, c2 = (double)plan->window.c2;
+    if (isnan(one.reach) || isnan(other.reach) || !(8 * error <= c2) || m > 1e15)
+        return (double)INFINITY;
+    return 1 + 4 * error / (c2 - 2 * error) + 0x1p-16;
 }
 
 static double ssim_score(const redux_metric *metric, const rdx_layout *layout, const void *a,
@@ -356,11 +387,9 @@ static rdx_verdict ssim_judge(const redux_metric *metric, const rdx_layout *layo
 {
     const rdx_ssim_plan plan = rdx_ssim_plan_of(&metric->ssim, layout);
     const int64_t count = plan.valid_width * plan.valid_height;
-    ssim_goal goal = {-(double)INFINITY, 1, count};
-    if (layout->dtype == REDUX_UINT8) {
-        goal.most = index_at_most(&plan.window);
-        goal.least = (threshold - fabs(threshold) * 0x1p-32) * (double)count;
-    }
+    /* A little less, for the rounding of sums in double. */
+    const double least = (threshold - fabs(threshold) * 0x1p-32) * (double)count;
+    ssim_goal goal = {least, rdx_ssim_most(&plan, a, b), count};
     if (!score_all(score, &plan, a, b, &goal, scratch))
         return RDX_HOPELESS;
     return rdx_is_redundant(metric, *score, threshold) ? RDX_REDUNDANT : RDX_DIFFERENT;

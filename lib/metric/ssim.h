@@ -29,6 +29,9 @@ size_t rdx_ssim_scratch_bytes(const rdx_ssim_plan *plan);
 void rdx_ssim_prepare(const rdx_ssim_plan *plan, const void *item, void *prepared, void *scratch);
 /* The mean index of two prepared items. */
 double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, void *scratch);
+/* What no index of two prepared items, as it is computed, exceeds: a hair over 1; infinity where
+ * nothing can be said. */
+double rdx_ssim_most(const rdx_ssim_plan *plan, const void *a, const void *b);
 /* The index of each pixel whose window lies inside, [valid_height, valid_width], from C-contiguous
  * pixels. */
 redux_status rdx_ssim_map(redux_context *context, const rdx_ssim_plan *plan, const void *a,
