@@ -250,7 +250,7 @@ static const uint8_t *bins_of(const redux_metric *metric, const rdx_layout *layo
 /* Pixels of a piece: a multiple of 64. */
 static int64_t piece_of(int64_t count)
 {
-    return (count / PIECES + 63) / 64 * 64;
+    return (count / PIECES + 64) / 64 * 64;
 }
 
 /* The first pixel of piece `i` of quarter `quarter`. */
