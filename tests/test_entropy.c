@@ -511,6 +511,62 @@ START_TEST(tiers_agree)
 }
 END_TEST
 
+/* The joint histogram of any number of pixels, of few cells or many, and its marginals, against
+ * plain counting. */
+START_TEST(any_number_of_pixels)
+{
+    const rdx_kernels *tiers[] = {
+        &rdx_kernels_portable,
+#if defined(__x86_64__)
+        &rdx_kernels_avx2,
+        &rdx_kernels_avx512
+#endif
+    };
+    const int32_t bins = _i % 2 == 0 ? 256 : 37, spread = _i / 2 == 0 ? 2 : bins;
+    const redux_random_key key = {.seed = 6};
+    const int64_t pixels = 700011, cells = (bins * bins + 31) / 32 * 32;
+    uint8_t *a = malloc(2 * (size_t)pixels), *b = a + pixels;
+    uint32_t *want = calloc((size_t)cells, sizeof *want);
+    uint32_t *wide = aligned_alloc(64, (size_t)cells * 10 + 64);
+    for (int64_t i = 0; i < pixels; i++) {
+        const uint32_t random = redux_random_u32(&key, (uint32_t)i);
+        const bool flat = i / 5000 % 4 == 0; /* runs of one value too */
+        a[i] = (uint8_t)(flat ? 1 : random % (uint32_t)spread);
+        b[i] = (uint8_t)(flat ? 0 : (random >> 16) % (uint32_t)spread);
+        want[a[i] * bins + b[i]]++;
+    }
+    for (int t = 0; t <= (int)rdx_cpu_tier(); t++) {
+        uint32_t rows[256] = {0}, columns[256] = {0};
+        rdx_joint_counts joint = {
+            .wide = wide, .cells = cells, .bins = bins, .room = RDX_JOINT_ROOM};
+        memset(wide, 0, (size_t)cells * 8);
+        joint.even = (uint16_t *)(wide + cells);
+        joint.odd = joint.even + cells;
+        joint.listed = joint.odd + cells;
+        tiers[t]->histogram_pairs(&joint, a, b, 64000);
+        tiers[t]->histogram_pairs(&joint, a + 64000, b + 64000, pixels - 64000);
+        tiers[t]->histogram_columns(rows, columns, joint.even, joint.odd, bins);
+        for (int64_t i = 0; i < joint.listed_count; i++) {
+            rows[joint.listed[i] / bins] += wide[joint.listed[i]];
+            columns[joint.listed[i] % bins] += wide[joint.listed[i]];
+        }
+        for (int32_t r = 0; r < bins; r++) {
+            uint32_t row = 0, column = 0;
+            for (int32_t c = 0; c < bins; c++) {
+                const int32_t cell = r * bins + c;
+                ck_assert_uint_eq(wide[cell] + joint.even[cell] + joint.odd[cell], want[cell]);
+                row += want[cell];
+                column += want[c * bins + r];
+            }
+            ck_assert(rows[r] == row && columns[r] == column);
+        }
+    }
+    free(a);
+    free(want);
+    free(wide);
+}
+END_TEST
+
 START_TEST(refusals)
 {
     float values[12] = {0};
@@ -557,6 +613,7 @@ int main(void)
     tcase_add_test(properties, special_cases);
     tcase_add_test(properties, odd_floats);
     tcase_add_test(properties, tiers_agree);
+    tcase_add_loop_test(properties, any_number_of_pixels, 0, 4);
     tcase_add_test(properties, refusals);
     suite_add_tcase(suite, properties);
     return run_suite(suite);

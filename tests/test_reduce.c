@@ -47,6 +47,42 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* A slice is held against the kept ones before it, up to its witness. */
+START_TEST(pairs_are_counted)
+{
+    static const redux_strategy strategies[] = {REDUX_STRATEGY_SSIM, REDUX_STRATEGY_MI,
+                                                REDUX_STRATEGY_MS_SSIM, REDUX_STRATEGY_HASH};
+    redux_dataset *dataset = open_volumes();
+    for (int s = 0; s < 4; s++) {
+        redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+        redux_reduce_summary summary = {.struct_size = sizeof summary};
+        int64_t pairs = 0, kept = 0, rank[MOST];
+        options.strategy = strategies[s];
+        options.scope = REDUX_SCOPE_DATASET;
+        options.size = 128; /* so many pixels have parts */
+        options.threshold = s == 3 ? 6 : 0.7;
+        redux_reduction *reduction = run(dataset, &options, 1 + s % 2);
+        ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+        for (int64_t i = 0; i < redux_reduction_rows(reduction); i++) {
+            redux_row row;
+            ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+            rank[i] = kept;
+            pairs += row.kept ? kept : rank[row.witness] + 1;
+            kept += row.kept;
+        }
+        redux_reduction_free(reduction, NULL);
+        if (s == 3) {
+            ck_assert(summary.pairs_compared == 0 && summary.pairs_skipped == 0);
+            continue;
+        }
+        ck_assert_int_eq(summary.pairs_compared + summary.pairs_skipped, pairs);
+        ck_assert_int_lt(0, summary.pairs_skipped);
+        ck_assert_int_le(summary.slices - summary.kept, summary.pairs_compared);
+    }
+    redux_dataset_free(dataset);
+}
+END_TEST
+
 /* The strictest of all thresholds that could matter, tried one after the other. */
 static double plain_budget(const plain *p, int64_t budget)
 {
@@ -736,6 +772,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, scratch_remove);
     tcase_add_test(tests, greedy_is_the_papers_rule);
+    tcase_add_test(tests, pairs_are_counted);
     tcase_add_test(tests, budgets_are_exact);
     tcase_add_test(tests, sweep_is_every_threshold);
     tcase_add_test(tests, budgets_of_many);
