@@ -91,10 +91,10 @@ static void report(const settings *s, const redux_dataset *dataset,
             (long long)summary.slices,
             100 * (double)summary.kept / (double)(summary.slices > 0 ? summary.slices : 1),
             (long long)summary.volumes, seconds);
+    const int64_t pairs = summary.pairs_compared + summary.pairs_skipped;
     if (summary.pairs_skipped > 0)
         fprintf(stderr, "%lld of %lld pairs were decided early, by a bound\n",
-                (long long)summary.pairs_skipped,
-                (long long)(summary.pairs_compared + summary.pairs_skipped));
+                (long long)summary.pairs_skipped, (long long)pairs);
     if (summary.flat > 0)
         fprintf(stderr, "%lld slices are flat: their hashes say nothing\n",
                 (long long)summary.flat);

@@ -28,6 +28,19 @@ check "semdedup" rule_keeps semdedup first
         --rule medoid $two
 }
 
+# Pairs that a bound decides are told, and counted in the JSON; hashes are compared in blocks.
+# shellcheck disable=SC2086
+{
+    pairs_counted() {
+        "$reduce" --quiet --strategy "$1" --threshold 0.8 --json $two >"$work/pairs.json" &&
+            grep -q '"pairs_compared": [1-9]' "$work/pairs.json" &&
+            grep -q '"pairs_skipped": [1-9]' "$work/pairs.json"
+    }
+    check "pairs decided early" exits 0 "pairs were decided early" "$reduce" --strategy ssim $two
+    check "pairs of ssim in the JSON" pairs_counted ssim
+    check "pairs of ms-ssim in the JSON" pairs_counted ms-ssim
+}
+
 # Two stages: never more dropped than either stage alone would, and the score is the second's.
 # shellcheck disable=SC2086
 two_stages() {

@@ -46,7 +46,7 @@ static void noisy_images(redux_tensor *out, redux_dtype dtype, int64_t height, i
     for (int64_t i = 0; i < SLICES; i++) {
         const redux_random_key own = {.seed = 8, .sample = (uint64_t)i};
         for (int64_t p = 0; p < height * width; p++) {
-            const double share = (double)(i / 2 * 2) / SLICES;
+            const double share = (double)(i - i % 2) / SLICES; /* two alike */
             double value = (1 - share) * redux_random_uniform(&common, (uint32_t)p) +
                            share * redux_random_uniform(&own, (uint32_t)p);
             if (p / 3000 % 3 == 0)

@@ -149,7 +149,7 @@ static double ms_ssim_score(const redux_metric *metric, const rdx_layout *layout
                             const void *b, void *scratch)
 {
     const ms_ssim_plan plan = plan_of(&metric->ms_ssim, layout);
-    double factors[SCALES];
+    double factors[SCALES] = {0};
     for (int32_t s = 0; s < plan.scales; s++)
         factors[s] = factor_of(&plan, s, a, b, scratch);
     return product_of(&plan, factors);
@@ -162,7 +162,7 @@ static rdx_verdict ms_ssim_judge(const redux_metric *metric, const rdx_layout *l
                                  void *scratch)
 {
     const ms_ssim_plan plan = plan_of(&metric->ms_ssim, layout);
-    double factors[SCALES];
+    double factors[SCALES] = {0};
     for (int32_t s = 0; s < plan.scales; s++)
         factors[s] = rdx_ssim_most(&plan.scale[s], (const char *)a + plan.at[s],
                                    (const char *)b + plan.at[s]); /* its power is less */
