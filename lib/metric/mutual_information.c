@@ -16,7 +16,7 @@
 /* Parts of an image after which a pair is looked at, if it has many pixels: quarters, of pieces
  * spread all over it. */
 #define PARTS 3
-#define PIECES 64
+#define PIECES 32
 #define PARTED 16384
 
 /* Prepared form of an image: this, then its bins. */
@@ -260,15 +260,19 @@ static int64_t piece_at(int64_t quarter, int64_t i, int64_t piece)
     return (4 * i + order[quarter]) * piece;
 }
 
-static void part_sums(information_header *header, const uint8_t *bins, int64_t count,
-                      const int64_t *table)
+/* All of an image in four steps, or in one. */
+static void count_terms(information_header *header, const uint8_t *bins, int64_t count,
+                        const int64_t *table)
 {
-    const int64_t piece = piece_of(count);
+    const bool parted = count >= PARTED;
+    const int64_t piece = parted ? piece_of(count) : count;
     uint32_t counts[RDX_MAX_BINS] = {0};
-    for (int64_t quarter = 0; quarter < PARTS; quarter++) {
+    for (int64_t quarter = 0; quarter < (parted ? PARTS + 1 : 1); quarter++) {
         for (int64_t i = 0, at; (at = piece_at(quarter, i, piece)) < count; i++)
             rdx_kernels_get()->histogram_counts(counts, bins + at, RDX_MIN(piece, count - at));
-        header->part[quarter] = rdx_histogram_sum(counts, table, rdx_xlog2x_bits(count));
+        header->sum = rdx_histogram_sum(counts, table, rdx_xlog2x_bits(count));
+        if (quarter < PARTS)
+            header->part[quarter] = header->sum;
     }
 }
 
@@ -278,16 +282,12 @@ void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layou
     const int64_t count = layout->height * layout->width;
     information_header *header = prepared;
     uint8_t *bins = (uint8_t *)(header + 1);
-    uint32_t counts[RDX_MAX_BINS] = {0};
     (void)scratch;
     if (bins_of(metric, layout, item, bins) == item)
         memcpy(bins, item, (size_t)count);
     memset(bins + count, 0, layout->item_bytes - sizeof *header - (size_t)count);
-    rdx_kernels_get()->histogram_counts(counts, bins, count);
     memset(header, 0, sizeof *header);
-    header->sum = rdx_histogram_sum(counts, metric->xlog2x, rdx_xlog2x_bits(count));
-    if (count >= PARTED)
-        part_sums(header, bins, count, metric->xlog2x);
+    count_terms(header, bins, count, metric->xlog2x);
 }
 
 rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout *layout,
