@@ -145,28 +145,40 @@ static void histogram_trim(rdx_joint_counts *joint, uint16_t *half)
     }
 }
 
-/* Adds the pairs (a[i], b[i]). Blocks of one value go to `wide`, so that in most medical images the
- * others never fill the 16-bit halves. */
+/* Adds the pairs (a[i], b[i]). Blocks of one value go to `wide`, run by run, so that in most
+ * medical images the others never fill the 16-bit halves. */
 static void histogram_pairs(rdx_joint_counts *joint, const uint8_t *a, const uint8_t *b,
                             int64_t count)
 {
     _Alignas(64) uint16_t index[HISTOGRAM_BLOCK];
-    int64_t i = 0;
+    uint16_t *even = joint->even, *odd = joint->odd; /* stores cannot alias these */
+    const uint16_t bins = (uint16_t)joint->bins;
+    int64_t i = 0, room = joint->room;
+    uint32_t cell = 0, run = 0;
     for (; i + HISTOGRAM_BLOCK <= count; i += HISTOGRAM_BLOCK) {
-        if (histogram_index(index, a + i, b + i, (uint16_t)joint->bins)) {
-            histogram_widen(joint, index[0], HISTOGRAM_BLOCK);
+        if (histogram_index(index, a + i, b + i, bins)) {
+            if (index[0] != cell) {
+                if (run > 0)
+                    histogram_widen(joint, cell, run);
+                cell = index[0];
+                run = 0;
+            }
+            run += HISTOGRAM_BLOCK;
             continue;
         }
-        histogram_add_block(joint->even, joint->odd, index);
-        joint->room -= HISTOGRAM_BLOCK;
-        if (joint->room >= 0)
+        histogram_add_block(even, odd, index);
+        room -= HISTOGRAM_BLOCK;
+        if (room >= 0)
             continue;
-        histogram_trim(joint, joint->even);
-        histogram_trim(joint, joint->odd);
-        joint->room = RDX_JOINT_ROOM;
+        histogram_trim(joint, even);
+        histogram_trim(joint, odd);
+        room = RDX_JOINT_ROOM;
     }
+    if (run > 0)
+        histogram_widen(joint, cell, run);
     for (; i < count; i++)
         histogram_widen(joint, (uint32_t)(a[i] * joint->bins + b[i]), 1);
+    joint->room = room;
 }
 
 /* Adds the sums of rows and columns of the halves; `odd` may be NULL. */

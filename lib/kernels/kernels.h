@@ -45,7 +45,7 @@ typedef struct rdx_joint_counts {
 
 /* Trimming leaves counts below RDX_JOINT_LARGE, so that 16 bits hold as many pixels more in each
  * half, each of which gets every other one; less the block with which that is seen. */
-#define RDX_JOINT_LARGE 4096
+#define RDX_JOINT_LARGE 1024
 #define RDX_JOINT_ROOM (2 * (65536 - RDX_JOINT_LARGE) - 64)
 
 /* The taps of a horizontal pass over 8-bit pixels: output x begins at pixel first[x]; its weights
