@@ -32,13 +32,13 @@ check "semdedup" rule_keeps semdedup first
 # shellcheck disable=SC2086
 {
     pairs_counted() {
-        "$reduce" --quiet --strategy "$1" --threshold 0.8 --json $two >"$work/pairs.json" &&
+        "$reduce" --quiet --strategy "$1" --rule "$2" --threshold 0.8 --json $two >"$work/pairs.json" &&
             grep -q '"pairs_compared": [1-9]' "$work/pairs.json" &&
             grep -q '"pairs_skipped": [1-9]' "$work/pairs.json"
     }
     check "pairs decided early" exits 0 "pairs were decided early" "$reduce" --strategy ssim $two
-    check "pairs of ssim in the JSON" pairs_counted ssim
-    check "pairs of ms-ssim in the JSON" pairs_counted ms-ssim
+    check "pairs of ssim in the JSON" pairs_counted ssim first
+    check "pairs of ms-ssim in the JSON" pairs_counted ms-ssim complete-link
 }
 
 # Two stages: never more dropped than either stage alone would, and the score is the second's.

@@ -184,9 +184,9 @@ typedef struct redux_reduce_summary {
     int64_t flat;          /**< slices that are (nearly) flat, where hashes were taken */
     double false_drops;    /**< estimated rate at the threshold in force; NaN without calibration */
     double false_drops_error; /**< its standard error (redux_calibration_error) */
-    /** Pairs of images held against the threshold in force by rule first: with their score worked
-     *  out, and without, because a bound told that it does not reach the threshold. 0 where codes
-     *  and vectors are compared, in blocks. */
+    /** Pairs of images held against the threshold in force by rule first or complete-link: with
+     * their score worked out, and without, because a bound told that it does not reach the
+     * threshold. 0 where codes and vectors are compared, in blocks. */
     int64_t pairs_compared, pairs_skipped;
 } redux_reduce_summary;
 

@@ -16,13 +16,16 @@ typedef struct linkage {
 } linkage;
 
 /* Whether `item` is redundant with every member of group `g` but its first. */
-static bool fits_rest(const linkage *l, int64_t g, int64_t item, void *scratch)
+static bool fits_rest(linkage *l, int64_t g, int64_t item, void *scratch)
 {
     const rdx_group *group = l->group;
     for (int64_t member = l->next[l->first[g]]; member >= 0; member = l->next[member]) {
         double score;
-        if (rdx_judge(group->metric, &group->layout, rdx_group_item(group, member),
-                      rdx_group_item(group, item), l->threshold, &score, scratch) != RDX_REDUNDANT)
+        const rdx_verdict verdict =
+            rdx_judge(group->metric, &group->layout, rdx_group_item(group, member),
+                      rdx_group_item(group, item), l->threshold, &score, scratch);
+        rdx_tally_add(&l->tally, verdict);
+        if (verdict != RDX_REDUNDANT)
             return false;
     }
     return true;
@@ -82,6 +85,8 @@ redux_status rdx_complete_link(const rdx_group *group, double threshold)
         l.next = l.last + n;
         for (int64_t i = 0; i < group->count; i++)
             place(&l, i, scratch);
+        if (group->metric->ops->first_redundant == NULL) /* else not all are counted */
+            rdx_count_pairs(group->reduction, l.tally);
     }
     rdx_free(group->context, numbers);
     rdx_free(group->context, heads);

@@ -87,6 +87,12 @@ static redux_status judge(void *user, redux_context *context, const redux_tensor
     return status != REDUX_OK ? status : rdx_progress_add(context, count);
 }
 
+void rdx_count_pairs(redux_reduction *reduction, rdx_tally tally)
+{
+    __atomic_fetch_add(&reduction->summary.pairs_compared, tally.compared, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&reduction->summary.pairs_skipped, tally.skipped, __ATOMIC_RELAXED);
+}
+
 static redux_status judge_first(const greedy_job *job, int64_t index, bool resize, bool *ragged)
 {
     redux_context *context = job->stream->context;
@@ -96,9 +102,8 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
     if (reduction->base.exemplars != NULL)
         rdx_exemplars_stand_on(group.exemplars, reduction->base.exemplars);
     redux_status status = rdx_stream_group(job->stream, index, resize, ragged, judge, &group);
-    const rdx_tally tally = *ragged ? (rdx_tally){0, 0} : rdx_exemplars_tally(group.exemplars);
-    __atomic_fetch_add(&reduction->summary.pairs_compared, tally.compared, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&reduction->summary.pairs_skipped, tally.skipped, __ATOMIC_RELAXED);
+    if (!*ragged)
+        rdx_count_pairs(reduction, rdx_exemplars_tally(group.exemplars));
     redux_exemplars_free(group.exemplars, context);
     rdx_free(context, group.exemplar_rows);
     return status;

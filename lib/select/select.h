@@ -184,8 +184,11 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
 
 /* ---- greedy.c ---- */
 
-/* Judges all rows at one threshold by the rule of the options; returns how many are kept. The rule
- * first counts in the summary how pairs were decided. */
+/* Adds to the pairs of the summary; from any thread. */
+void rdx_count_pairs(redux_reduction *reduction, rdx_tally tally);
+
+/* Judges all rows at one threshold by the rule of the options; returns how many are kept. The
+ * rules first and complete-link count in the summary how pairs were decided. */
 redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *metric,
                         double threshold);
 
