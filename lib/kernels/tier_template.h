@@ -53,7 +53,7 @@
         .winograd_output = {winograd_output_2, winograd_output_4},                                 \
         .winograd_weight_back = {winograd_weight_back_2, winograd_weight_back_4},                  \
         .winograd_product = winograd_product, .transpose_16 = transpose_16,                        \
-         .bfloat16 = RDX_BFLOAT16,                                                                 \
-        .box_columns = box_columns, .box_picked = box_picked, .box_step = box_step,                \
-        .box_bytes = box_bytes, .blur_down = blur_down, .blur_across = blur_across,                \
+        .bfloat16 = RDX_BFLOAT16, .box_columns = box_columns, .box_picked = box_picked,            \
+        .box_step = box_step, .box_bytes = box_bytes, .blur_down = blur_down,                      \
+        .blur_across = blur_across,                                                                \
     }
