@@ -5,8 +5,8 @@
 #   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR
 #
 # Yours to set: CC CXX AR CFLAGS CPPFLAGS LDFLAGS LDLIBS, BUILD=folder, V=1 (show commands),
-# FFTW=0 (build without FFTW), WERROR=1 (warnings are errors). Objects are rebuilt when any of
-# these changes the command line.
+# FFTW=0, ISAL=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
+# of these changes the command line.
 
 # ---- deps first --------------------------------------------------------------------------------
 # On a fresh machine not even pkg-config is there when make reads this file. So when `deps` is
@@ -56,7 +56,9 @@ REALNAME := libredux.so.$(ABI).$(call version_part,MINOR).$(call version_part,PA
 # ---- dependencies (docs/dependencies.md) -------------------------------------------------------
 FFTW ?= $(shell $(PKG_CONFIG) --exists fftw3f 2>/dev/null && echo 1 || echo 0)
 USE_FFTW := $(filter 1,$(FFTW))
-PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f)
+ISAL ?= $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1 || echo 0)
+USE_ISAL := $(filter 1,$(ISAL))
+PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal)
 PACKAGES := openblas $(PC_PACKAGES)
 DEP_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
 BLAS_LIBS := $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null)
@@ -83,7 +85,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
-	-ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
+	$(if $(USE_ISAL),-DREDUX_ISAL=1) -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
 LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS)
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map

@@ -303,6 +303,62 @@ START_TEST(flipped_bits)
 }
 END_TEST
 
+/* One member of a gzip file (RFC 1952) with every field that a header may have. */
+static size_t gzip_member(uint8_t *out, size_t room, const void *data, size_t size)
+{
+    z_stream stream;
+    uint8_t extra[300] = {'R', 'X', 40, 1};
+    gz_header header = {.extra = extra, .extra_len = sizeof extra, .hcrc = 1};
+    memset(&stream, 0, sizeof stream);
+    header.name = (Bytef *)(uintptr_t) "volume.nii";
+    header.comment = (Bytef *)(uintptr_t) "of several members";
+    ck_assert_int_eq(deflateInit2(&stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflateSetHeader(&stream, &header), Z_OK);
+    stream.next_in = (Bytef *)(uintptr_t)data;
+    stream.avail_in = (unsigned)size;
+    stream.next_out = out;
+    stream.avail_out = (unsigned)room;
+    ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return room - stream.avail_out;
+}
+
+/* Members one after the other are one file; zeros after the last are padding. */
+START_TEST(gzip_members)
+{
+    enum { ROOM = 1 << 16 };
+    static const size_t pieces[] = {1, 347, 1, 5, 4000};
+    const char *path = in_scratch("members.nii.gz");
+    uint8_t *packed = calloc(ROOM, 1);
+    redux_tensor bytes;
+    golden_bytes(&bytes, "big.nii");
+    const uint8_t *plain = bytes.data;
+    const size_t size = (size_t)bytes.shape[0];
+    size_t done = 0, length = 0, before = 0;
+    for (int i = 0; done < size; i++) {
+        const size_t piece = i < 5 ? pieces[i] : size - done;
+        before = length;
+        length += gzip_member(packed + length, ROOM - length, plain + done, piece);
+        done += piece;
+    }
+    write_bytes(path, packed, length);
+    assert_volume(path, "big.nii", -1);
+    write_bytes(path, packed, length + 1000);
+    assert_volume(path, "big.nii", -1);
+    for (size_t cut = before > 100 ? before - 100 : 0; cut < length;
+         cut += cut < before + 400 ? 1 : 97) {
+        write_bytes(path, packed, cut);
+        ck_assert_redux(REDUX_E_FORMAT, open_status(path));
+    }
+    packed[before - 6] ^= 1; /* a checksum within the file */
+    write_bytes(path, packed, length);
+    ck_assert_redux(REDUX_E_FORMAT, open_status(path));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "checksum"));
+    free(packed);
+    redux_tensor_release(&bytes);
+}
+END_TEST
+
 /* Every bit of a plain header: any answer but a crash, and no absurd allocation. */
 START_TEST(flipped_header)
 {
@@ -448,6 +504,7 @@ int main(void)
     tcase_add_test(tests, unsupported);
     tcase_add_loop_test(tests, cut_short, 0, 3);
     tcase_add_test(tests, flipped_bits);
+    tcase_add_test(tests, gzip_members);
     tcase_add_loop_test(tests, flipped_header, 0, 2);
     tcase_add_loop_test(tests, bad_fields, 0, (int)(sizeof fields / sizeof fields[0]));
     tcase_add_loop_test(tests, absurd_dimensions, 0, 6);

@@ -56,6 +56,18 @@ void rdx_swap_bytes(void *data, uint64_t count, size_t size);
 /* "7 x 512 x 512", for messages. */
 const char *rdx_shape_text(char *text, size_t size, int32_t ndim, const int64_t *shape);
 
+/* ---- gzip.c ---- */
+
+typedef struct rdx_gzip rdx_gzip;
+
+/* Reads a gzip file from its beginning; `fd` and `path` are the caller's and stay open and in
+ * place. */
+redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path);
+/* The next `size` bytes; *count is smaller only at the end, where every checksum has been compared.
+ * After an error the file can only be closed. */
+redux_status rdx_gzip_read(rdx_gzip *file, void *out, size_t size, size_t *count);
+void rdx_gzip_close(rdx_gzip *file); /* NULL: nothing happens */
+
 /* ---- picture.c, picture_png.c, picture_jpeg.c ---- */
 
 typedef struct rdx_picture_info {

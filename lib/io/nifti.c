@@ -9,17 +9,16 @@
 #include <strings.h>
 #include <unistd.h>
 #include <nifti/nifti2_io.h>
-#include <zlib.h>
 #include "io.h"
 
 #define HEADER_1 348
 #define HEADER_2 540
-#define BUFFER (512U << 10)
 /* Deflate cannot do better than 1032 : 1 (RFC 1951: 258 bytes for two bits). */
 #define RATIO 1032
 /* After the voxels we read on to the checksum, but not for ever. */
 #define TAIL_MAX (8 << 20)
 #define GZ_SLACK 65536
+#define SCRAP 65536
 
 static const struct {
     int32_t code, bytes;
@@ -60,13 +59,13 @@ typedef struct header {
 
 /* ---- opening ---- */
 
-/* A plain file, or one that zlib inflates. */
+/* A plain file, or one that is inflated. */
 typedef struct packed {
-    gzFile gz; /* NULL: plain */
-    int fd;    /* of a plain file, else -1 */
+    rdx_gzip *gzip; /* NULL: plain */
+    int fd;
     const char *path;
     uint64_t size;     /* on disk */
-    uint64_t position; /* in a plain file */
+    uint64_t position; /* of the next byte to read, inflated */
 } packed;
 
 /* Told by content, not name: a .nii may be compressed and a .nii.gz may not. Only the voxels of an
@@ -79,98 +78,66 @@ static redux_status packed_open(packed *file, const char *path)
     *file = (packed){NULL, -1, path, 0, 0};
     RDX_TRY(rdx_open_read(&file->fd, &status, path));
     file->size = (uint64_t)status.st_size;
-    const redux_status read = rdx_read_at(file->fd, path, 0, magic, sizeof magic, &count);
-    if (read != REDUX_OK) {
-        close(file->fd);
-        return read;
-    }
+    redux_status result = rdx_read_at(file->fd, path, 0, magic, sizeof magic, &count);
     const size_t length = strlen(path);
     const bool image = length > 4 && strcasecmp(path + length - 4, ".img") == 0;
-    if (count < 2 || magic[0] != 0x1f || magic[1] != 0x8b || image)
-        return REDUX_OK;
-    file->gz = gzdopen(file->fd, "rb");
-    if (file->gz == NULL) {
+    if (result == REDUX_OK && count == 2 && magic[0] == 0x1f && magic[1] == 0x8b && !image)
+        result = rdx_gzip_open(&file->gzip, file->fd, path);
+    if (result != REDUX_OK)
         close(file->fd);
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
-    }
-    gzbuffer(file->gz, BUFFER);
-    file->fd = -1;
-    return REDUX_OK;
+    return result;
 }
 
 static void packed_close(packed *file)
 {
-    if (file->gz != NULL)
-        gzclose_r(file->gz);
-    else
-        close(file->fd);
-}
-
-static redux_status cut_short(const packed *file, const char *what)
-{
-    return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: the file ends within its %s", file->path,
-                    what);
-}
-
-/* Why the last read gave fewer bytes than asked for. */
-static redux_status gz_failure(const packed *file, const char *what)
-{
-    int code;
-    const int error = errno;
-    const char *reason = gzerror(file->gz, &code);
-    if (code == Z_ERRNO)
-        return rdx_fail_errno(file->path, "cannot be read", error);
-    if (code == Z_MEM_ERROR)
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", file->path);
-    if (code == Z_OK || code == Z_BUF_ERROR)
-        return cut_short(file, what);
-    return rdx_fail(REDUX_E_FORMAT, "%s: is damaged: %s", file->path, reason);
+    rdx_gzip_close(file->gzip);
+    close(file->fd);
 }
 
 static redux_status packed_read(packed *file, void *out, uint64_t size, const char *what)
 {
-    unsigned char *bytes = out;
-    if (file->gz == NULL) {
-        size_t count = 0;
+    size_t count = 0;
+    if (file->gzip != NULL)
+        RDX_TRY(rdx_gzip_read(file->gzip, out, (size_t)size, &count));
+    else
         RDX_TRY(rdx_read_at(file->fd, file->path, file->position, out, (size_t)size, &count));
-        file->position += size;
-        return count == size ? REDUX_OK : cut_short(file, what);
-    }
-    while (size > 0) {
-        const unsigned piece = (unsigned)RDX_MIN(size, (uint64_t)1 << 30);
-        const int count = gzread(file->gz, bytes, piece);
-        if (count < 0 || (unsigned)count < piece)
-            return gz_failure(file, what);
-        bytes += piece;
-        size -= piece;
-    }
+    file->position += count;
+    if (count < size)
+        return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: the file ends within its %s", file->path,
+                        what);
     return REDUX_OK;
 }
 
-/* In a compressed file the next read inflates what lies between, and reports what is wrong there.
- */
+/* Inflates `size` bytes that nobody asked for; fewer where the file ends before. */
+static redux_status packed_skip(packed *file, uint64_t size)
+{
+    size_t count = SCRAP;
+    unsigned char *scrap = malloc(SCRAP);
+    if (scrap == NULL)
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
+    redux_status status = REDUX_OK;
+    while (size > 0 && count > 0 && status == REDUX_OK) {
+        status = rdx_gzip_read(file->gzip, scrap, (size_t)RDX_MIN(size, (uint64_t)SCRAP), &count);
+        size -= count;
+        file->position += count;
+    }
+    free(scrap);
+    return status;
+}
+
+/* Forward only. Past the end of a file, the next read says so. */
 static redux_status packed_seek(packed *file, uint64_t position)
 {
-    if (file->gz != NULL && gzseek(file->gz, (z_off_t)position, SEEK_SET) < 0)
-        return gz_failure(file, "voxels");
+    if (file->gzip != NULL)
+        return packed_skip(file, position - file->position);
     file->position = position;
     return REDUX_OK;
 }
 
-/* Reads on to the end, where zlib compares the checksum; what follows there is not of interest. */
-static redux_status packed_finish(const packed *file)
+/* Reads on to the end, where the checksum is compared. */
+static redux_status packed_finish(packed *file)
 {
-    int count = 1, code = Z_OK;
-    if (file->gz == NULL)
-        return REDUX_OK;
-    unsigned char *scrap = malloc(65536);
-    if (scrap == NULL)
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
-    for (int64_t done = 0; count > 0 && done < TAIL_MAX; done += count)
-        count = gzread(file->gz, scrap, 65536);
-    free(scrap);
-    gzerror(file->gz, &code);
-    return code == Z_OK ? REDUX_OK : gz_failure(file, "checksum");
+    return file->gzip != NULL ? packed_skip(file, TAIL_MAX) : REDUX_OK;
 }
 
 /* ---- the header's fields ---- */
@@ -287,7 +254,7 @@ static redux_status check_size(rdx_nifti *out, const header *h, redux_context *c
         if (__builtin_mul_overflow(total, (uint64_t)(i < 3 ? out->dim[i] : out->frames), &total) ||
             total > (uint64_t)PTRDIFF_MAX / 2)
             return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions multiply to an absurd size", path);
-    if (image->gz != NULL)
+    if (image->gzip != NULL)
         capacity = image->size > UINT64_MAX / RATIO - GZ_SLACK ? UINT64_MAX
                                                                : image->size * RATIO + GZ_SLACK;
     if (out->offset + total > capacity)
