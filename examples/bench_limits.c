@@ -263,13 +263,13 @@ static redux_status prepare(worker *w, limit_kind kind)
     w->block = aligned_alloc(64, w->size);
     if (w->block == NULL)
         return REDUX_E_NO_MEMORY;
-    /* Like CT: 16 bits that wander. */
-    const redux_random_key key = {.seed = 3};
+    /* Like CT: 16 bits that wander, with noise. */
+    const redux_random_key key = {.seed = 3}, noise = {.seed = 4};
     int value = -1000;
     for (size_t i = 0; i < w->size; i += 2) {
         if (i % 64 == 0)
             value += (int)(redux_random_u32(&key, (uint32_t)(i / 64)) % 65) - 32;
-        const int noisy = value + (int)((i * 2654435761U >> 16) % 16);
+        const int noisy = value + (int)(redux_random_u32(&noise, (uint32_t)(i / 2)) % 32);
         w->block[i] = (unsigned char)(noisy & 255);
         w->block[i + 1] = (unsigned char)(noisy >> 8 & 255);
     }

@@ -1,20 +1,26 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""How cost grows: growth.py BIN OUT.csv [CURVE...]
+"""How cost grows: growth.py BIN SCANS OUT.csv [CURVE...]
 
 Runs redux-reduce and redux-pretrain on synthetic data of growing size and writes curve,what,size,seconds,mb
-(seconds of the whole program, peak memory of the process). Curves: slices, dataset, embeddings, width, batch, side,
-threads, full (512 x 512, the paper's PET-CT job from a measured part). Slices walk: a volume's neighbours differ by a
-little noise and a shift, so that strategies find something to drop. Needs NumPy; about 3 GB of temporary files.
+(seconds of the whole program, peak memory of the process; for reductions also the slices kept and pairs compared). Curves: slices, dataset, embeddings, width, batch, side,
+threads, full (.nii.gz of 512 x 512, of which tools/performance.py projects the paper's PET-CT job). Slices walk: a volume's neighbours differ by a
+little noise and a shift, so that strategies find something to drop; those of the full curve are real, enlarged from the
+.nii.gz in the folder SCANS. Needs NumPy, SciPy, nibabel; about 3 GB of temporary files.
 """
 import csv
+import glob
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
+import nibabel
 import numpy as np
+from scipy.ndimage import zoom
 
 VOLUME = 608  # slices of a volume: 541,439 / 891
 PAPER = 541439
@@ -22,7 +28,6 @@ PAPER = 541439
 
 def run(arguments):
     """Seconds and peak MB of one command."""
-    import time
     start = time.perf_counter()
     child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
@@ -38,30 +43,48 @@ def volume(rng, slices, side):
     phase = rng.uniform(0, 6, 4)
     out = np.empty((slices, side, side), np.uint8)
     for i in range(slices):
-        phase += rng.normal(0, 0.08, 4)
+        phase += rng.normal(0, 0.4, 4)
         image = 128 + 50 * np.sin(9 * x + phase[0]) * np.cos(7 * y + phase[1]) + 40 * np.sin(15 * x * y + phase[2])
         out[i] = np.clip(image * (np.hypot(x - 0.5, y - 0.5) < 0.45) + rng.normal(0, 4, (side, side)), 0, 255)
     return out
 
 
+def scan(rng, paths, slices):
+    """Real CT, enlarged to 512 x 512 with a little noise: one volume's slices after another's, then mirrored."""
+    out = np.empty((512, 512, slices), np.int16)
+    done = 0
+    for turn in range(4):
+        for path in paths:
+            voxels = np.asarray(nibabel.load(path).dataobj, np.float32)[:, :, :slices - done]
+            voxels = np.flip(voxels, [axis for axis in (0, 1) if turn >> axis & 1])
+            large = zoom(voxels, (512 / voxels.shape[0], 512 / voxels.shape[1], 1), order=1)
+            out[:, :, done:done + voxels.shape[2]] = large + rng.normal(0, 8, large.shape)
+            done += voxels.shape[2]
+            if done == slices:
+                return out
+    sys.exit("growth.py: too few scans")
+
+
 class Growth:
-    def __init__(self, bin_folder, out, wanted):
+    def __init__(self, bin_folder, scans, out, wanted):
         self.bin, self.wanted = bin_folder, wanted
+        self.real = sorted(glob.glob(os.path.join(scans, "*.nii.gz")))
         self.work = tempfile.mkdtemp(prefix="redux-growth-")
         self.rng = np.random.default_rng(0)
         self.file = open(out, "a" if os.path.exists(out) and os.path.getsize(out) else "w", newline="")
         self.out = csv.writer(self.file)
         if self.file.tell() == 0:
-            self.out.writerow(["curve", "what", "size", "seconds", "mb"])
+            self.out.writerow(["curve", "what", "size", "seconds", "mb", "kept", "pairs"])
 
     def has(self, curve):
         return not self.wanted or curve in self.wanted
 
-    def row(self, curve, what, size, arguments):
+    def row(self, curve, what, size, arguments, counts=None):
         seconds, mb = run(arguments)
-        self.out.writerow([curve, what, size, f"{seconds:.2f}", f"{mb:.0f}"])
+        kept, pairs = counts() if counts else ("", "")
+        self.out.writerow([curve, what, size, f"{seconds:.2f}", f"{mb:.0f}", kept, pairs])
         self.file.flush()
-        print(curve, what, size, f"{seconds:.2f} s", f"{mb:.0f} MB", file=sys.stderr)
+        print(curve, what, size, f"{seconds:.2f} s", f"{mb:.0f} MB", kept, pairs, file=sys.stderr)
 
     def volumes(self, slices, side):
         """A folder of volumes of `side` with so many slices; 32 different ones, the rest are links."""
@@ -82,21 +105,41 @@ class Growth:
             np.save(os.path.join(folder, "v0000.npy"), volume(self.rng, slices, side))
         return folder
 
-    def reduce(self, *options):
-        return [os.path.join(self.bin, "redux-reduce"), "--quiet", *options]
+    def scans(self, count):
+        """A folder of so many .nii.gz of 512 x 512, 16 bits; two different ones, the rest are links."""
+        folder = os.path.join(self.work, f"scans-{count}")
+        os.makedirs(folder)
+        for i in range(2):
+            path = os.path.join(self.work, f"scan-{i}.nii.gz")
+            if not os.path.exists(path):
+                nibabel.Nifti1Image(scan(self.rng, self.real[i:] + self.real[:i], VOLUME), np.eye(4)).to_filename(path)
+        for i in range(count):
+            os.symlink(os.path.join(self.work, f"scan-{i % 2}.nii.gz"), os.path.join(folder, f"v{i:04}.nii.gz"))
+        return folder
+
+    def reduce(self, curve, strategy, size, *options):
+        manifest = os.path.join(self.work, "manifest.csv")
+
+        def counts():
+            with open(os.path.join(self.work, "manifest.json")) as file:
+                counted = json.load(file)["counts"]
+            return counted["kept"], counted.get("pairs_compared", 0) + counted.get("pairs_skipped", 0) or ""
+
+        self.row(curve, strategy, size, [os.path.join(self.bin, "redux-reduce"), "--quiet", "--strategy", strategy,
+                                         "--manifest", manifest, *options], counts)
 
     def slices(self):
         for size in (1000, 10000, 100000, PAPER):
             folder = self.volumes(size, 64)
             for strategy in ("every-n", "entropy", "hash", "cosine", "mi", "ssim"):
-                self.row("slices, volume scope, 64 x 64", strategy, size, self.reduce("--strategy", strategy, folder))
+                self.reduce("slices, volume scope, 64 x 64", strategy, size, folder)
 
     def dataset(self):
         for size in (1000, 2000, 5000, 10000):
             folder = self.volumes(size, 64)
             for strategy in ("hash", "cosine", "mi", "ssim"):
-                self.row("slices, dataset scope, 64 x 64", strategy, size,
-                         self.reduce("--strategy", strategy, "--scope", "dataset", "--size", "64", folder))
+                self.reduce("slices, dataset scope, 64 x 64", strategy, size, "--scope", "dataset", "--size", "64",
+                            folder)
 
     def embeddings(self):
         folder = self.volumes(10000, 64)
@@ -104,8 +147,8 @@ class Growth:
         for width in (128, 512, 2048):
             path = os.path.join(self.work, "embeddings.npy")
             np.save(path, self.rng.standard_normal((count, width), dtype=np.float32))
-            self.row("embedding width, 10,000 slices", "cosine over the dataset", width,
-                     self.reduce("--strategy", "cosine", "--scope", "dataset", "--embeddings", path, folder))
+            self.reduce("embedding width, 10,000 slices, dataset scope", "cosine", width, "--scope", "dataset",
+                        "--embeddings", path, folder)
 
     def train(self, curve, what, size, *options):
         out = os.path.join(self.work, "run")
@@ -125,22 +168,20 @@ class Growth:
         folder = self.volumes(10000, 64)
         for count in (1, 2):
             for strategy in ("hash", "mi", "ssim"):
-                self.row("threads, 10,000 slices of 64 x 64", strategy, count,
-                         self.reduce("--threads", str(count), "--strategy", strategy, folder))
+                self.reduce("threads, 10,000 slices of 64 x 64", strategy, count, "--threads", str(count), folder)
             self.train("threads, batch 64, 20 steps", "trainer", count, "--batch", "64", "--threads", str(count))
 
     def full(self):
-        for volumes in (1, 2, 4):
-            folder = self.volumes(volumes * VOLUME, 512)
-            for strategy in ("hash", "cosine", "mi", "ssim"):
-                self.row("slices of 512 x 512, volume scope", strategy, volumes * VOLUME,
-                         self.reduce("--strategy", strategy, folder))
+        for volumes in (1, 2, 4, 8):
+            folder = self.scans(volumes)
+            for strategy in ("every-n", "entropy", "hash", "cosine", "mi", "ssim"):
+                self.reduce("full", strategy, volumes * VOLUME, folder)
 
 
 def main():
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
-    growth = Growth(sys.argv[1], sys.argv[2], sys.argv[3:])
+    growth = Growth(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
     try:
         for curve in ("slices", "dataset", "embeddings", "batch", "side", "threads", "full"):
             if growth.has(curve):

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Puts the tables of docs/performance.md in place: performance.py BENCH.json [GROWTH.csv] FILE.md
+"""Puts the tables of docs/performance.md in place.
 
-BENCH.json is what `redux-bench --json` printed, GROWTH.csv what tools/growth.sh wrote. The text between
-<!-- bench --> and <!-- /bench --> (and growth) is replaced; nothing else is touched.
+performance.py FILE.md [--bench BENCH.json] [--growth GROWTH.csv] [--loss NAME=log.csv ...]
+
+BENCH.json is what `redux-bench --json` printed, GROWTH.csv what tools/growth.py wrote, log.csv what redux-pretrain
+wrote. The text between <!-- bench --> and <!-- /bench --> (growth, full, loss) is replaced; nothing else is touched.
 """
+import argparse
 import csv
 import json
 import math
@@ -40,39 +43,88 @@ def exponent(points):
     return sum((x - mx) * (y - my) for x, y in zip(xs, ys)) / spread if spread else float("nan")
 
 
-def growth_table(path):
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
+def read_curves(path):
     curves = {}
-    for row in rows:
-        curves.setdefault((row["curve"], row["what"]), []).append(row)
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            curves.setdefault((row["curve"], row["what"]), []).append(row)
+    return curves
+
+
+def growth_table(path):
+    curves = read_curves(path)
     lines = ["| curve | of | sizes | seconds | peak MB | exponent |", "| --- | --- | --- | --- | --- | ---: |"]
     for (curve, what), points in curves.items():
+        if curve == "full":
+            continue
         fit = exponent([(float(p["size"]), float(p["seconds"])) for p in points])
         lines.append("| " + " | ".join([curve, what, ", ".join(p["size"] for p in points), ", ".join(p["seconds"] for p in points),
                                          ", ".join(p["mb"] for p in points), f"{fit:.2f}"]) + " |")
     return "\n".join(lines)
 
 
+PAPER_SLICES = 541439
+
+
+def duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def full_table(path):
+    """The paper's PET-CT job: the largest measured part, and the rest at the rate of its second half."""
+    lines = ["| strategy | slices measured | seconds | peak MB | kept | pairs | all 541,439 slices |",
+             "| --- | --- | --- | --- | ---: | ---: | ---: |"]
+    for (curve, what), points in read_curves(path).items():
+        if curve != "full":
+            continue
+        (n, t), (m, s) = [(float(p["size"]), float(p["seconds"])) for p in points[-2:]]
+        whole = s + (PAPER_SLICES - m) * (s - t) / (m - n)
+        lines.append("| " + " | ".join([what, ", ".join(p["size"] for p in points), ", ".join(p["seconds"] for p in points),
+                                         ", ".join(p["mb"] for p in points), points[-1]["kept"], points[-1]["pairs"], duration(whole)]) + " |")
+    return "\n".join(lines)
+
+
+def loss_table(logs):
+    """Mean loss of some epochs, a column for each run."""
+    runs = {}
+    for name, path in (log.split("=", 1) for log in logs):
+        epochs = {}
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                epochs.setdefault(int(row["epoch"]), []).append(float(row["loss"]))
+        runs[name] = {epoch: sum(losses) / len(losses) for epoch, losses in epochs.items()}
+    lines = ["| epoch | " + " | ".join(runs) + " |", "| ---: |" + " ---: |" * len(runs)]
+    shown = sorted(set.intersection(*(set(run) for run in runs.values())))
+    for epoch in shown[::max(1, len(shown) // 5)] + shown[-1:]:
+        lines.append(f"| {epoch} | " + " | ".join(f"{run[epoch]:.3f}" for run in runs.values()) + " |")
+    return "\n".join(lines)
+
+
 def replace(text, name, table):
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.S)
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
     if not pattern.search(text):
         sys.exit(f"performance.py: no <!-- {name} --> in the document")
-    return pattern.sub(lambda match: match.group(1) + table + match.group(2), text)
+    return pattern.sub(lambda match: match.group(1) + table + "\n" + match.group(2), text)
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
-        sys.exit(__doc__)
-    with open(sys.argv[1]) as file:
-        bench = json.load(file)
-    document = sys.argv[-1]
-    with open(document) as file:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("document")
+    parser.add_argument("--bench")
+    parser.add_argument("--growth")
+    parser.add_argument("--loss", action="append", metavar="NAME=log.csv")
+    options = parser.parse_args()
+    with open(options.document) as file:
         text = file.read()
-    text = replace(text, "bench", bench_table(bench))
-    if len(sys.argv) == 4:
-        text = replace(text, "growth", growth_table(sys.argv[2]))
-    with open(document, "w") as file:
+    if options.bench:
+        with open(options.bench) as file:
+            text = replace(text, "bench", bench_table(json.load(file)))
+    if options.growth:
+        text = replace(text, "growth", growth_table(options.growth))
+        text = replace(text, "full", full_table(options.growth))
+    if options.loss:
+        text = replace(text, "loss", loss_table(options.loss))
+    with open(options.document, "w") as file:
         file.write(text)
 
 

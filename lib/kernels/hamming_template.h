@@ -106,6 +106,22 @@ static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_
     int64_t found = 0, i = 0;
 #if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
     const __m512i limit = _mm512_set1_epi64(radius), one = _mm512_set1_epi64((long long)query[0]);
+    /* Four registers for one jump: hits are few, and the nearest of the codes decides. */
+    for (; words == 1 && i + 32 <= count; i += 32) {
+        __m512i distance[4];
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+            distance[k] =
+                _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_loadu_si512(many + i + 8 * k), one));
+        const __m512i least = _mm512_min_epu32(_mm512_min_epu32(distance[0], distance[1]),
+                                               _mm512_min_epu32(distance[2], distance[3]));
+        if (__builtin_expect(_mm512_cmple_epu64_mask(least, limit) == 0, 1))
+            continue;
+        for (int k = 0; k < 4; k++)
+            for (unsigned hits = _mm512_cmple_epu64_mask(distance[k], limit); hits != 0;
+                 hits &= hits - 1)
+                rows[found++] = (int32_t)(i + 8 * k + __builtin_ctz(hits));
+    }
     for (; words == 1 && i + 8 <= count; i += 8) {
         const __m512i codes = _mm512_loadu_si512(many + i);
         unsigned hits =
