@@ -9,7 +9,7 @@
  * Streams of stdio make their system calls inside the C library, where no preloaded function sees
  * them: fopen is replaced by a stream over the functions below, and so is standard output.
  * Allocations of OpenBLAS, FFTW and the dynamic loader are let alone: they end the process
- * (docs/errors.md). */
+ * (docs/errors.md). So are minizip's: zipOpenNewFileInZip4_64 of 1.2.13 does not check its own. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -92,7 +92,8 @@ static int spared_count;
 
 static int spare(struct dl_phdr_info *info, size_t size, void *user)
 {
-    static const char *const libraries[] = {"openblas", "fftw", "gfortran", "gomp", "ld-linux"};
+    static const char *const libraries[] = {"openblas", "fftw", "gfortran", "gomp", "ld-linux",
+                                            "minizip"};
     (void)size;
     (void)user;
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
