@@ -12,7 +12,6 @@ typedef struct scenario {
     const char *name;
     redux_status (*run)(redux_context *context);
     const char *file; /* that it writes, in the scratch folder; NULL: none */
-    bool reads_packed;
 } scenario;
 
 enum { DEPTH = 10, HEIGHT = 24, WIDTH = 20, SIDE = 16, LABELLED = 40, FEATURES = 6 };

@@ -100,9 +100,10 @@ static redux_status pretrain(redux_context *context)
     redux_pretrain_result out;
     memset(&out, 0, sizeof out);
     out.struct_size = sizeof out;
-    nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     const redux_status status =
         redux_pretrain(&out, context, in_scratch("run"), set.dataset, NULL, &options);
+    calm();
+    nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (status != REDUX_OK)
         must(out.steps == (0));
     return status;

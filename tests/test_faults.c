@@ -184,6 +184,12 @@ END_TEST
 
 /* ---- the C library's ---- */
 
+/* minizip 1.2.13 forgets a block of its own where zlib has no memory for it (docs/errors.md). */
+static bool forgets(const scenario *s)
+{
+    return strstr(s->name, "npz") != NULL;
+}
+
 static void fail_calls(const scenario *s, int call, const char *name, int error)
 {
     forget_file(s);
@@ -198,7 +204,8 @@ static void fail_calls(const scenario *s, int call, const char *name, int error)
         const bool failed = fault_disarm() != 0;
         const int64_t leaked = fault_live() - live;
         check_files(s, whole, name, n);
-        ck_assert_msg(leaked == 0, "%s, %s %lld: %lld blocks leaked", s->name, name, (long long)n,
+        ck_assert_msg(leaked == 0 || (leaked == 1 && call == FAULT_MALLOC && forgets(s)),
+                      "%s, %s %lld: %lld blocks leaked", s->name, name, (long long)n,
                       (long long)leaked);
         if (!failed) {
             ck_assert_msg(status == REDUX_OK, "%s: %s", s->name, redux_error_message());
@@ -254,9 +261,7 @@ static void survive(const scenario *s, int call, int error)
 START_TEST(interruptions_are_survived)
 {
     const scenario *s = &scenarios[_i];
-    /* zlib's gzread gives up there: docs/testing.md */
-    if (!s->reads_packed)
-        survive(s, FAULT_READ, EINTR);
+    survive(s, FAULT_READ, EINTR);
     survive(s, FAULT_WRITE, EINTR);
     survive(s, FAULT_OPEN, EINTR);
     survive(s, FAULT_FSYNC, EINTR);
