@@ -111,13 +111,14 @@ PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
 PROGRAM_COMMON := $(call objects,$(filter-out $(PROGRAM_SOURCES),$(wildcard examples/*.c)),.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
-TEST_COMMON := $(call objects,$(filter-out $(TEST_SOURCES),$(wildcard tests/*.c)),.o)
+TEST_COMMON := $(call objects,$(filter-out $(TEST_SOURCES) tests/fault_shim.c,$(wildcard tests/*.c)),.o)
+FAULT_SHIM := $(BUILD)/tests/fault_shim.so
 STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
 
 .PHONY: all tests
 all: $(STATIC) $(SHARED) $(PROGRAMS)
-tests: $(TESTS)
+tests: $(TESTS) $(FAULT_SHIM)
 
 # The command line of the last build: a file that is written anew only when its text changes.
 quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(LINK) $(SHARED_LDFLAGS) \
@@ -162,6 +163,12 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
+# Preloaded by the tests of faults, so without sanitizers, and it defines malloc itself.
+$(FAULT_SHIM): tests/fault_shim.c tests/fault_shim.h
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fno-builtin -fPIC -fvisibility=hidden -shared -o $@ $< -ldl
+
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PIC_OBJECTS) $(PROGRAM_COMMON) $(TEST_COMMON) \
 	$(call objects,$(PROGRAM_SOURCES) $(TEST_SOURCES),.o))
 .SECONDARY:
@@ -177,17 +184,17 @@ check: all tests
 	done | tee $(BUILD)/check.log
 	@tests/sum.sh $(BUILD)/check.log
 
-check-tests: $(TESTS)
+check-tests: $(TESTS) $(FAULT_SHIM)
 	@tests/run.sh "$@" $(TESTS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
-TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_io_%,$(TESTS))
-check-tiers: $(TESTS)
+TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
+check-tiers: $(TESTS) $(FAULT_SHIM)
 	@for tier in portable avx2; do REDUX_TIER=$$tier tests/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
 
-check-programs: all
+check-programs: all $(FAULT_SHIM)
 	@if [ -f tests/test_programs.sh ]; then BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 \
 	tests/test_programs.sh; fi
 

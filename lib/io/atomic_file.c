@@ -16,23 +16,26 @@
 
 /* ---- the stream: short writes are continued, EINTR is retried, the first error is kept ---- */
 
+int rdx_write_all(int fd, const char *bytes, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t count = write(fd, bytes + done, size - done);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return count < 0 ? errno : EIO;
+        done += (size_t)count;
+    }
+    return 0;
+}
+
 static ssize_t stream_write(void *cookie, const char *bytes, size_t size)
 {
     rdx_file *file = cookie;
-    size_t done = 0;
-    if (file->error != 0)
-        return 0;
-    while (done < size) {
-        const ssize_t count = write(file->descriptor, bytes + done, size - done);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0) {
-            file->error = count < 0 ? errno : EIO;
-            return 0; /* to fopencookie's caller, an error */
-        }
-        done += (size_t)count;
-    }
-    return (ssize_t)size;
+    if (file->error == 0)
+        file->error = rdx_write_all(file->descriptor, bytes, size);
+    return file->error == 0 ? (ssize_t)size : 0; /* 0: to fopencookie's caller, an error */
 }
 
 /* Archives go back to fill in sizes. */
@@ -46,13 +49,13 @@ static int stream_seek(void *cookie, off64_t *offset, int whence)
     return 0;
 }
 
-static int sync_descriptor(int fd)
+int rdx_sync(int fd)
 {
     int result;
     do
         result = fsync(fd);
     while (result != 0 && errno == EINTR);
-    return result;
+    return result == 0 ? 0 : errno;
 }
 
 /* ---- names ---- */
@@ -121,14 +124,21 @@ static redux_status open_temporary(rdx_file *file)
         file->descriptor = fd;
         if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
             return rdx_fail(REDUX_E_IO, "%s: is being written by another process", file->path);
-        if (fstat(fd, &opened) != 0 || !S_ISREG(opened.st_mode))
+        if (fstat(fd, &opened) != 0) {
+            const int error = errno;
+            unlink(file->temporary);
+            return rdx_fail_errno(file->path, "cannot be written", error);
+        }
+        if (!S_ISREG(opened.st_mode))
             return rdx_fail(REDUX_E_IO, "%s: is in the way and no plain file", file->temporary);
         /* The other writer may have renamed it between our open and our lock. */
         if (lstat(file->temporary, &named) == 0 && named.st_ino == opened.st_ino &&
             named.st_dev == opened.st_dev) {
-            if (ftruncate(fd, 0) != 0)
-                return rdx_fail_errno(file->path, "cannot be written", errno);
-            return REDUX_OK;
+            if (ftruncate(fd, 0) == 0)
+                return REDUX_OK;
+            const int error = errno;
+            unlink(file->temporary); /* ours by its lock */
+            return rdx_fail_errno(file->path, "cannot be written", error);
         }
         close(fd);
         file->descriptor = -1;
@@ -194,8 +204,9 @@ static redux_status sync_folder(const rdx_file *file)
      * neither is the writer's failure. */
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        if (sync_descriptor(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
-            error = errno;
+        error = rdx_sync(fd);
+        if (error == EINVAL || error == ENOTSUP || error == EROFS)
+            error = 0;
         close(fd);
     }
     rdx_free(file->context, folder);
@@ -212,8 +223,9 @@ static redux_status finish(rdx_file *file)
                               file->error != 0 ? file->error
                               : errno != 0     ? errno
                                                : EIO);
-    if (sync_descriptor(file->descriptor) != 0 && file->temporary != NULL)
-        return rdx_fail_errno(file->path, "could not be synced", errno);
+    const int error = rdx_sync(file->descriptor);
+    if (error != 0 && file->temporary != NULL)
+        return rdx_fail_errno(file->path, "could not be synced", error);
     /* The descriptor stays open, and locked, until after the rename; write errors that only show on
      * closing (quotas on network file systems) show in fsync already. */
     if (file->temporary != NULL && rename(file->temporary, file->path) != 0)

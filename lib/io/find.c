@@ -368,8 +368,11 @@ static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *
                                 const char *path)
 {
     struct stat status;
-    DIR *stream = opendir(path);
+    DIR *stream;
     *loop = false;
+    do
+        stream = opendir(path);
+    while (stream == NULL && errno == EINTR);
     if (stream == NULL)
         return rdx_fail_errno(path, "cannot be listed", errno);
     redux_status result = REDUX_OK;

@@ -33,6 +33,11 @@ redux_status rdx_file_commit(rdx_file *file);
 /* Removes the temporary file and clears the struct; again, or before begin, it does nothing. */
 void rdx_file_abort(rdx_file *file);
 
+/* Writes on after interruptions and short writes; 0 or an errno. */
+int rdx_write_all(int fd, const char *bytes, size_t size);
+/* fsync; 0 or an errno. */
+int rdx_sync(int fd);
+
 /* ---- file.c: reading, and memory for what was read ---- */
 
 #define RDX_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)

@@ -2,13 +2,12 @@
  * safetensors: 8 bytes with the header's length (little-endian), the header (JSON: for each tensor
  * dtype, shape and its begin and end in the data), the data without gaps. */
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <redux/safetensors.h>
-#include "io.h"
+#include "json.h"
 
 #define PRELUDE 8
 #define HEADER_MAX (100u << 20) /* as the format's own reader has it */
@@ -245,19 +244,13 @@ static redux_status read_exactly(int fd, const char *path, uint64_t offset, void
 static redux_status read_header(redux_safetensors *file, redux_context *context, int fd,
                                 uint64_t length, const char *path)
 {
-    json_error_t error;
     void *text;
     RDX_TRY(rdx_alloc(context, &text, length, 1));
     redux_status status = read_exactly(fd, path, PRELUDE, text, (size_t)length);
-    if (status == REDUX_OK) {
-        file->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-        /* Jansson has no words for a lack of memory. */
-        if (file->header == NULL && error.text[0] == '\0')
-            status = rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory for its header", path);
-        else if (!json_is_object(file->header))
-            status = rdx_fail(REDUX_E_FORMAT, "%s: its header is no JSON object: %s", path,
-                              file->header == NULL ? error.text : "");
-    }
+    if (status == REDUX_OK)
+        status = rdx_json_parse(&file->header, text, (size_t)length, JSON_REJECT_DUPLICATES, path);
+    if (status == REDUX_OK && !json_is_object(file->header))
+        status = rdx_fail(REDUX_E_FORMAT, "%s: its header is no JSON object", path);
     rdx_free(context, text);
     return status;
 }

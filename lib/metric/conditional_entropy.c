@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Conditional entropy of one image given another, H(b | a) = H(a, b) - H(a): what b adds to a
  * (Shannon 1948; Cover, Thomas, Elements of Information Theory, 2.2). */
+#include <string.h>
 #include "metric/histogram.h"
 #include "metric/metric.h"
 
@@ -91,26 +92,38 @@ static redux_status sequence_task(int64_t index, void *user)
     return status;
 }
 
+/* Into `job->out`, which is not the caller's: on failure that one stays as it was. */
+static redux_status run_sequence(sequence_job *job, const redux_histogram_options *options)
+{
+    redux_tensor slice;
+    RDX_TRY(redux_tensor_select(&slice, job->volume, 0, 0));
+    const redux_status status = redux_entropy(job->out, job->context, &slice, options);
+    redux_tensor_release(&slice);
+    RDX_TRY(status);
+    return rdx_parallel(job->context, (job->volume->shape[0] + RUN - 1) / RUN, sequence_task, job);
+}
+
 redux_status redux_conditional_entropy_sequence(double *out, redux_context *context,
                                                 const redux_tensor *volume,
                                                 const redux_histogram_options *options)
 {
     redux_metric *metric;
     rdx_layout layout;
+    void *scores;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_conditional_entropy_sequence: out is NULL");
     RDX_TRY(redux_metric_new_conditional_entropy(&metric, context, options));
     redux_status status = rdx_metric_layout(metric, volume, &layout);
     if (status == REDUX_OK && volume->shape[0] > 0) {
-        redux_tensor slice;
-        sequence_job job = {context, metric, &layout, volume, out};
-        status = redux_tensor_select(&slice, volume, 0, 0);
+        const uint64_t count = (uint64_t)volume->shape[0];
+        status = rdx_alloc(context, &scores, count, sizeof *out);
         if (status == REDUX_OK) {
-            status = redux_entropy(out, context, &slice, options);
-            redux_tensor_release(&slice);
+            sequence_job job = {context, metric, &layout, volume, scores};
+            status = run_sequence(&job, options);
+            if (status == REDUX_OK)
+                memcpy(out, scores, count * sizeof *out);
+            rdx_free(context, scores);
         }
-        if (status == REDUX_OK)
-            status = rdx_parallel(context, (volume->shape[0] + RUN - 1) / RUN, sequence_task, &job);
     }
     redux_metric_free(metric, context);
     return status;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "io/io.h"
+#include "io/json.h"
 #include "manifest_read.h"
 
 static const char header[] = "source,slice,kept,witness_source,witness_slice,score";
@@ -209,20 +209,15 @@ redux_status rdx_exemplars_path(char **out, redux_context *context, const char *
 /* The summary is welcome, but not needed by everything. */
 static redux_status load_summary(redux_manifest *manifest, redux_context *context)
 {
-    json_error_t error;
     unsigned char *bytes;
     size_t size;
     if (access(manifest->summary_path, F_OK) != 0)
         return REDUX_OK;
     RDX_TRY(rdx_read_whole(&bytes, &size, context, manifest->summary_path));
-    manifest->summary = json_loadb((const char *)bytes, size, 0, &error);
+    const redux_status status =
+        rdx_json_parse(&manifest->summary, bytes, size, 0, manifest->summary_path);
     rdx_free(context, bytes);
-    if (manifest->summary == NULL && error.text[0] == '\0') /* Jansson's lack of memory */
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", manifest->summary_path);
-    if (manifest->summary == NULL)
-        return rdx_fail(REDUX_E_FORMAT, "%s: line %d: %s", manifest->summary_path, error.line,
-                        error.text);
-    return REDUX_OK;
+    return status;
 }
 
 static redux_status load(redux_manifest *manifest, redux_context *context, const char *path)

@@ -42,7 +42,7 @@ typedef struct rdx_run {
     double seconds_before;        /* of earlier sessions */
     double started;               /* seconds_now when this one began training */
     double images_per_second;
-    FILE *log;
+    int log; /* log.csv; -1: closed */
 } rdx_run;
 
 /* ---- pretrain_options.c ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * log.csv, a line a step, and run.json. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +74,10 @@ redux_status rdx_log_open(rdx_run *run)
     RDX_TRY(rdx_run_path(&path, run, LOG));
     redux_status status = trim(run, path);
     if (status == REDUX_OK) {
-        run->log = fopen(path, "a");
-        if (run->log == NULL)
+        do
+            run->log = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        while (run->log < 0 && errno == EINTR);
+        if (run->log < 0)
             status = rdx_fail_errno(path, "open", errno);
     }
     rdx_free(run->context, path);
@@ -83,28 +86,26 @@ redux_status rdx_log_open(rdx_run *run)
 
 redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step)
 {
-    char loss[32], rate[32], norm[32];
+    char loss[32], rate[32], norm[32], line[256];
     rdx_format_double(loss, step->loss);
     rdx_format_double(rate, step->rate);
     rdx_format_double(norm, step->gradient_norm);
-    fprintf(run->log, "%lld,%lld,%s,%s,%s,%.1f,%.3f\n", (long long)step->step,
-            (long long)step->epoch, loss, rate, norm, step->images_per_second, step->seconds);
-    if (fflush(run->log) != 0)
-        return rdx_fail_errno(run->folder, "write " LOG, errno);
-    return REDUX_OK;
+    const int length =
+        snprintf(line, sizeof line, "%lld,%lld,%s,%s,%s,%.1f,%.3f\n", (long long)step->step,
+                 (long long)step->epoch, loss, rate, norm, step->images_per_second, step->seconds);
+    const int error = rdx_write_all(run->log, line, (size_t)length);
+    return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " LOG, error);
 }
 
 redux_status rdx_log_close(rdx_run *run)
 {
-    if (run->log == NULL)
+    if (run->log < 0)
         return REDUX_OK;
-    const bool is_synced = fsync(fileno(run->log)) == 0;
-    const int error = errno;
-    const bool is_closed = fclose(run->log) == 0;
-    run->log = NULL;
-    if (!is_synced || !is_closed)
-        return rdx_fail_errno(run->folder, "write " LOG, is_synced ? errno : error);
-    return REDUX_OK;
+    int error = rdx_sync(run->log);
+    if (close(run->log) != 0 && error == 0 && errno != EINTR)
+        error = errno;
+    run->log = -1;
+    return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " LOG, error);
 }
 
 /* ---- run.json ---- */

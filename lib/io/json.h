@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * JSON out of memory, through Jansson. */
+#ifndef REDUX_LIB_IO_JSON_H
+#define REDUX_LIB_IO_JSON_H
+
+#include <jansson.h>
+#include "io.h"
+
+/* `flags` are Jansson's; `path` is for messages. Errors: REDUX_E_FORMAT, REDUX_E_NO_MEMORY. The
+ * caller decrefs *out. */
+redux_status rdx_json_parse(json_t **out, const void *text, size_t size, size_t flags,
+                            const char *path);
+
+#endif

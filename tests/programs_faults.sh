@@ -1,0 +1,109 @@
+# shellcheck shell=bash disable=SC2154 # sourced by test_programs.sh, whose variables these are
+# SPDX-License-Identifier: MIT
+# The programs with a system call or an allocation that fails (tests/fault_shim.c): a message and an exit status,
+# no half-written file under its final name, no temporary file; interrupted and short calls are survived. FAULTS=all
+# tries every n-th call, else strides grow. Sourced by test_programs.sh.
+shim=$(cd "${BUILD:-build}" && pwd)/tests/fault_shim.so
+out=$work/faults
+faults_tried=0
+
+fault_program() { # fault_program NAME: runs it, its files go to $out
+    case $1 in
+    reduce) "$reduce" --quiet --manifest "$out/m.csv" --export "$out/x" --format npz "$scan" ;;
+    pictures) "$reduce" --quiet --strategy ssim --keep 5 --manifest "$out/m.csv" --export "$out/x" "$scan" ;;
+    hash) "$hash" --quiet --format binary --out "$out/h.rdx" "$scan" ;;
+    embed) "$BIN/redux-embed" --quiet --weights "$work/p/weights.safetensors" --out "$out/e.npy" "$scan" ;;
+    pretrain) "$pretrain" "${small[@]}" --epochs 1 --warm-up 0 --out "$out/p" "$scan" ;;
+    esac
+}
+
+# What is there is whole: as without faults, or (files with times in them) with an end.
+files_whole() { # files_whole REFERENCE
+    local file
+    [ -z "$(find "$out" -name '*redux-tmp*')" ] || return 1
+    while read -r file; do
+        case $file in
+        *log.csv | *checkpoint.safetensors) ;; # grow, or hold seconds: --resume reads them (programs_pretrain.sh)
+        *.json) [ "$(tail -c 2 "$out/$file")" = "}" ] || return 1 ;;
+        *) cmp -s "$1/$file" "$out/$file" || return 1 ;;
+        esac
+    done < <(cd "$out" && find . -type f)
+}
+
+with_fault() { # with_fault FAULT PROGRAM: its exit status
+    rm -rf "$out" "$work/mark"
+    mkdir "$out"
+    faults_tried=$((faults_tried + 1))
+    (export LD_PRELOAD=$shim REDUX_FAULT=$1 REDUX_FAULT_MARK=$work/mark
+        fault_program "$2") >"$work/out" 2>"$work/err"
+}
+
+failed_well() { # failed_well FAULT PROGRAM STATUS
+    if files_whole "$work/faults-$2" && case $3 in
+        0) [ "$(find "$out" -type f | wc -l)" = "$(find "$work/faults-$2" -type f | wc -l)" ] ;;
+        1) [ -s "$work/err" ] ;;
+        *) false ;;
+        esac then
+        return 0
+    fi
+    echo "  $2 with $1: exit $3; files: $(find "$out" -type f | tr '\n' ' ')"
+    sed 's/^/    /' "$work/err"
+    return 1
+}
+
+each_call_fails() { # each_call_fails CALL ERROR PROGRAM
+    local n=1 status result=0
+    while :; do
+        with_fault "$1:$n:$2" "$3"
+        status=$?
+        failed_well "$1:$n:$2" "$3" $status || result=1
+        [ -e "$work/mark" ] || break
+        [ "${FAULTS:-}" = all ] && n=$((n + 1)) || n=$((n + 1 + n / 2))
+    done
+    return $result
+}
+
+if [ -e "$shim" ] && ! ldd "$reduce" | grep -q -e libasan -e libtsan -e libubsan; then
+    for program in reduce pictures hash embed pretrain; do
+        rm -rf "$out"
+        mkdir "$out"
+        fault_program $program >/dev/null 2>&1
+        rm -rf "$work/faults-$program"
+        mv "$out" "$work/faults-$program"
+        for fault in malloc:ENOMEM read:EIO write:ENOSPC open:EMFILE close:EIO fsync:EIO rename:EIO; do
+            check "$program: n-th ${fault%:*} fails" each_call_fails "${fault%:*}" "${fault#*:}" $program
+        done
+        for fault in read:all:EINTR write:all:EINTR open:all:EINTR fsync:all:EINTR read:all:short write:all:short; do
+            with_fault $fault $program
+            check "$program survives $fault" failed_well $fault $program $?
+            check "$program: $fault is no failure" test -n "$(find "$out" -type f)"
+        done
+    done
+    echo "faults in programs: $faults_tried"
+fi
+
+# redux-reduce killed at any moment and started again; KILLS says how often.
+for format in png npz; do
+    killed=0
+    long=(--quiet --strategy ssim --scope dataset --format $format "$ct")
+    started=$(date +%s%N)
+    "$reduce" "${long[@]}" --manifest "$work/whole-$format.csv" --export "$work/whole-$format"
+    took=$((($(date +%s%N) - started) / 1000000))
+    for i in $(seq "${KILLS:-3}"); do
+        rm -rf "$work/k"
+        mkdir "$work/k"
+        "$reduce" "${long[@]}" --manifest "$work/k/m.csv" --export "$work/k/x" &
+        sleep "$(printf '%d.%03d' 0 $((RANDOM % (took < 999 ? took : 999))))"
+        kill -9 $! 2>/dev/null && killed=$((killed + 1))
+        wait $! 2>/dev/null
+        check "reduce killed ($format, $i): manifest whole or absent" \
+            test ! -e "$work/k/m.csv" -o "$(cksum <"$work/k/m.csv" 2>/dev/null)" = "$(cksum <"$work/whole-$format.csv")"
+        check "reduce killed ($format, $i) runs again" exits 0 "" "$reduce" "${long[@]}" --manifest "$work/k/m.csv" \
+            --export "$work/k/x"
+        check "reduce killed ($format, $i): same manifest" cmp -s "$work/whole-$format.csv" "$work/k/m.csv"
+        check "reduce killed ($format, $i): same export, nothing left behind" \
+            diff -qr "$work/whole-$format" "$work/k/x"
+        check "reduce killed ($format, $i): two files beside" test "$(find "$work/k" -maxdepth 1 -type f | wc -l)" = 2
+    done
+    check "reduce was killed at least once" test "$killed" -gt 0
+done
