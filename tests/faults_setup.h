@@ -109,9 +109,10 @@ static void write_results(void)
     set.index = in_scratch("codes.index");
     ck_assert_redux_ok(redux_index_save(set.index, NULL, index));
     redux_index_free(index, NULL);
-    ck_assert_redux_ok(pretrain(NULL));
+    ck_assert_redux_ok(run_pretrain(NULL));
     set.weights = in_scratch("weights.safetensors");
     ck_assert_int_eq(rename(in_scratch("run/weights.safetensors"), set.weights), 0);
+    nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     ck_assert_redux_ok(redux_safetensors_load(&set.file, NULL, set.weights));
     const redux_evaluate_options evaluate = quick(REDUX_PROTOCOL_KNN);
     ck_assert_redux_ok(redux_evaluate(&set.evaluation, NULL, set.labels, &evaluate));
@@ -142,11 +143,11 @@ static void setup(void)
 
 #define S(name)                                                                                    \
     {                                                                                              \
-#name, name, NULL, false                                                                   \
+#name, name, NULL                                                                          \
     }
 #define WRITES(name, file)                                                                         \
     {                                                                                              \
-#name, name, file, false                                                                   \
+#name, name, file                                                                          \
     }
 static const scenario scenarios[] = {S(tensor_new),
                                      S(tensor_contiguous),

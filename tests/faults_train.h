@@ -94,7 +94,7 @@ static redux_pretrain_options tiny_pretrain(void)
     return options;
 }
 
-static redux_status pretrain(redux_context *context)
+static redux_status run_pretrain(redux_context *context)
 {
     const redux_pretrain_options options = tiny_pretrain();
     redux_pretrain_result out;
@@ -102,10 +102,16 @@ static redux_status pretrain(redux_context *context)
     out.struct_size = sizeof out;
     const redux_status status =
         redux_pretrain(&out, context, in_scratch("run"), set.dataset, NULL, &options);
-    calm();
-    nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (status != REDUX_OK)
         must(out.steps == (0));
+    return status;
+}
+
+static redux_status pretrain(redux_context *context)
+{
+    const redux_status status = run_pretrain(context);
+    calm();
+    nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return status;
 }
 

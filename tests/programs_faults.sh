@@ -6,6 +6,7 @@
 shim=$(cd "${BUILD:-build}" && pwd)/tests/fault_shim.so
 out=$work/faults
 faults_tried=0
+export OPENBLAS_NUM_THREADS=1 # which a program sets itself, if it has the memory: another number gives other bits
 
 fault_program() { # fault_program NAME: runs it, its files go to $out
     case $1 in
@@ -58,7 +59,7 @@ each_call_fails() { # each_call_fails CALL ERROR PROGRAM
         status=$?
         failed_well "$1:$n:$2" "$3" $status || result=1
         [ -e "$work/mark" ] || break
-        [ "${FAULTS:-}" = all ] && n=$((n + 1)) || n=$((n + 1 + n / 2))
+        [ "${FAULTS:-}" = all ] && n=$((n + 1)) || n=$((2 * n + 1))
     done
     return $result
 }
@@ -97,13 +98,13 @@ for format in png npz; do
         kill -9 $! 2>/dev/null && killed=$((killed + 1))
         wait $! 2>/dev/null
         check "reduce killed ($format, $i): manifest whole or absent" \
-            test ! -e "$work/k/m.csv" -o "$(cksum <"$work/k/m.csv" 2>/dev/null)" = "$(cksum <"$work/whole-$format.csv")"
+            sh -c "[ ! -e '$work/k/m.csv' ] || cmp -s '$work/k/m.csv' '$work/whole-$format.csv'"
         check "reduce killed ($format, $i) runs again" exits 0 "" "$reduce" "${long[@]}" --manifest "$work/k/m.csv" \
             --export "$work/k/x"
         check "reduce killed ($format, $i): same manifest" cmp -s "$work/whole-$format.csv" "$work/k/m.csv"
         check "reduce killed ($format, $i): same export, nothing left behind" \
             diff -qr "$work/whole-$format" "$work/k/x"
-        check "reduce killed ($format, $i): two files beside" test "$(find "$work/k" -maxdepth 1 -type f | wc -l)" = 2
+        check "reduce killed ($format, $i): three files" test "$(find "$work/k" -maxdepth 1 -type f | wc -l)" = 3
     done
     check "reduce was killed at least once" test "$killed" -gt 0
 done

@@ -167,6 +167,11 @@ static redux_status read_entry(archive *a, bool *array)
     return REDUX_OK;
 }
 
+static redux_status no_memory(const archive *a)
+{
+    return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", a->label);
+}
+
 /* Begins to inflate the current member, if its entry makes sense. */
 static redux_status open_member(archive *a)
 {
@@ -181,9 +186,10 @@ static redux_status open_member(archive *a)
     if ((info->compression_method == 0 && info->compressed_size != info->uncompressed_size) ||
         info->uncompressed_size / RATIO > info->compressed_size + SLACK)
         return damaged(a, "its sizes contradict each other");
-    if (unzOpenCurrentFile(a->zip) != UNZ_OK)
-        return damaged(a, "it cannot be opened");
-    return REDUX_OK;
+    const int code = unzOpenCurrentFile(a->zip);
+    if (code == Z_MEM_ERROR || code == UNZ_INTERNALERROR) /* zlib's and minizip's lack of memory */
+        return no_memory(a);
+    return code == UNZ_OK ? REDUX_OK : damaged(a, "it cannot be opened");
 }
 
 static redux_status read_bytes(archive *a, void *out, uint64_t size)
@@ -191,6 +197,8 @@ static redux_status read_bytes(archive *a, void *out, uint64_t size)
     unsigned char *bytes = out;
     while (size > 0) {
         const int count = unzReadCurrentFile(a->zip, bytes, (unsigned)RDX_MIN(size, PIECE));
+        if (count == Z_MEM_ERROR)
+            return no_memory(a);
         if (count <= 0)
             return damaged(a, count == 0 ? "it is cut short" : "it cannot be inflated");
         bytes += count;
@@ -413,8 +421,10 @@ typedef struct writer {
     const char *path;
 } writer;
 
-static redux_status write_failure(const writer *w)
+static redux_status write_failure(const writer *w, int code)
 {
+    if (code == Z_MEM_ERROR || code == ZIP_INTERNALERROR)
+        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to write it", w->path);
     /* A full disk has its own reason, which the commit of the file tells. */
     return ferror(w->stream) != 0 ? REDUX_OK
                                   : rdx_fail(REDUX_E_IO, "%s: could not be archived", w->path);
@@ -425,8 +435,9 @@ static redux_status to_archive(const void *bytes, size_t size, void *user)
     const writer *w = user;
     for (size_t done = 0; done < size;) {
         const size_t piece = RDX_MIN(size - done, PIECE);
-        if (zipWriteInFileInZip(w->zip, (const char *)bytes + done, (unsigned)piece) != ZIP_OK)
-            return write_failure(w);
+        const int code = zipWriteInFileInZip(w->zip, (const char *)bytes + done, (unsigned)piece);
+        if (code != ZIP_OK)
+            return write_failure(w, code);
         done += piece;
     }
     return REDUX_OK;
@@ -449,17 +460,15 @@ static redux_status write_array(writer *w, redux_context *context, const char *k
     RDX_TRY(rdx_npy_header(&header, &size, context, array, w->path));
     const uint64_t bytes =
         (uint64_t)redux_tensor_elements(array) * redux_dtype_size(array->dtype) + size;
-    redux_status status = REDUX_OK;
-    if (zipOpenNewFileInZip4_64(w->zip, name, &info, NULL, 0, NULL, 0, NULL, Z_DEFLATED,
-                                COMPRESSION_LEVEL, 0, -MAX_WBITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY,
-                                NULL, 0, 0, flags, bytes >= 0xff000000) != ZIP_OK)
-        status = write_failure(w);
-    else
-        status = to_archive(header, size, w);
+    int code = zipOpenNewFileInZip4_64(w->zip, name, &info, NULL, 0, NULL, 0, NULL, Z_DEFLATED,
+                                       COMPRESSION_LEVEL, 0, -MAX_WBITS, MEMORY_LEVEL,
+                                       Z_DEFAULT_STRATEGY, NULL, 0, 0, flags, bytes >= 0xff000000);
+    redux_status status = code == ZIP_OK ? to_archive(header, size, w) : write_failure(w, code);
     rdx_free(context, header);
     RDX_TRY(status);
     RDX_TRY(rdx_npy_elements(context, array, to_archive, w));
-    return zipCloseFileInZip(w->zip) == ZIP_OK ? REDUX_OK : write_failure(w);
+    code = zipCloseFileInZip(w->zip);
+    return code == ZIP_OK ? REDUX_OK : write_failure(w, code);
 }
 
 static redux_status write_all(rdx_file *file, redux_context *context, const char *const *keys,
@@ -475,7 +484,7 @@ static redux_status write_all(rdx_file *file, redux_context *context, const char
         status = write_array(&w, context, keys[i], &arrays[i]);
     const int closed = zipClose(w.zip, NULL);
     if (status == REDUX_OK && closed != ZIP_OK)
-        status = write_failure(&w);
+        status = write_failure(&w, closed);
     return status;
 }
 
