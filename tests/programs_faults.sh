@@ -86,7 +86,7 @@ fi
 # redux-reduce killed at any moment and started again; KILLS says how often.
 for format in png npz; do
     killed=0
-    long=(--quiet --strategy ssim --scope dataset --format $format "$ct")
+    long=(--quiet --strategy ssim --scope dataset --format "$format" "$ct")
     started=$(date +%s%N)
     "$reduce" "${long[@]}" --manifest "$work/whole-$format.csv" --export "$work/whole-$format"
     took=$((($(date +%s%N) - started) / 1000000))
