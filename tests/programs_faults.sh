@@ -5,6 +5,8 @@
 # tries every n-th call, else strides grow. Sourced by test_programs.sh.
 shim=$(cd "${BUILD:-build}" && pwd)/tests/fault_shim.so
 out=$work/faults
+tiny_run=("$BIN/redux-pretrain" --width 0.125 --projection 16 --size 32 --batch 16 --window -160:240 --quiet
+    --epochs 1 --warm-up 0)
 faults_tried=0
 export OPENBLAS_NUM_THREADS=1 # which a program sets itself, if it has the memory: another number gives other bits
 
@@ -13,8 +15,8 @@ fault_program() { # fault_program NAME: runs it, its files go to $out
     reduce) "$reduce" --quiet --manifest "$out/m.csv" --export "$out/x" --format npz "$scan" ;;
     pictures) "$reduce" --quiet --strategy ssim --keep 5 --manifest "$out/m.csv" --export "$out/x" "$scan" ;;
     hash) "$hash" --quiet --format binary --out "$out/h.rdx" "$scan" ;;
-    embed) "$BIN/redux-embed" --quiet --weights "$work/p/weights.safetensors" --out "$out/e.npy" "$scan" ;;
-    pretrain) "$pretrain" "${small[@]}" --epochs 1 --warm-up 0 --out "$out/p" "$scan" ;;
+    embed) "$BIN/redux-embed" --quiet --weights "$work/faults-pretrain/p/weights.safetensors" --out "$out/e.npy" "$scan" ;;
+    pretrain) "${tiny_run[@]}" --out "$out/p" "$scan" ;;
     esac
 }
 
@@ -65,7 +67,7 @@ each_call_fails() { # each_call_fails CALL ERROR PROGRAM
 }
 
 if [ -e "$shim" ] && ! ldd "$reduce" | grep -q -e libasan -e libtsan -e libubsan; then
-    for program in reduce pictures hash embed pretrain; do
+    for program in pretrain reduce pictures hash embed; do
         rm -rf "$out"
         mkdir "$out"
         fault_program $program >/dev/null 2>&1
