@@ -104,9 +104,9 @@ __attribute__((target("avx512f"))) static double read_avx512(const unsigned char
         for (size_t k = 0; k < 4; k++)
             s[k] = _mm512_xor_si512(s[k], _mm512_load_si512(block + i + 64 * k));
     s[0] = _mm512_xor_si512(_mm512_xor_si512(s[0], s[1]), _mm512_xor_si512(s[2], s[3]));
-    uint64_t words[8]; /* a sum of signed ones may overflow */
-    memcpy(words, &s[0], sizeof words);
-    return (double)(words[0] ^ words[3] ^ words[7]);
+    uint64_t lanes[8]; /* a sum of signed ones may overflow */
+    memcpy(lanes, &s[0], sizeof lanes);
+    return (double)(lanes[0] ^ lanes[3] ^ lanes[7]);
 }
 
 #endif

@@ -28,6 +28,8 @@
 #include <unistd.h>
 #include "fault_shim.h"
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library has __names */
+
 #define EXPORTED __attribute__((visibility("default")))
 #define SHORT (-1) /* in place of an errno */
 #define CALLER __builtin_return_address(0)
@@ -92,8 +94,8 @@ static int spared_count;
 
 static int spare(struct dl_phdr_info *info, size_t size, void *user)
 {
-    static const char *const libraries[] = {"openblas", "fftw", "gfortran", "gomp", "ld-linux",
-                                            "minizip"};
+    static const char *const libraries[] = {"openblas", "fftw",     "gfortran",
+                                            "gomp",     "ld-linux", "minizip"};
     (void)size;
     (void)user;
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
@@ -414,3 +416,5 @@ __attribute__((constructor)) static void start(void)
         if (strcmp(call, calls[i]) == 0)
             fault_arm(i, strcmp(n, "all") == 0 ? 0 : strtoll(n, NULL, 10), error_of(error));
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -8,6 +8,8 @@
 #include "fault_shim.h"
 #include "test_io.h"
 
+/* NOLINTBEGIN(bugprone-sizeof-expression): outputs may be pointers */
+
 typedef struct scenario {
     const char *name;
     redux_status (*run)(redux_context *context);
@@ -288,5 +290,7 @@ static redux_status input_apply(redux_context *context)
     borrow(&out, values, REDUX_FLOAT32, 2, square);
     return redux_input_apply(&out, context, &set.a, 1, 0, 0, &options);
 }
+
+/* NOLINTEND(bugprone-sizeof-expression) */
 
 #endif

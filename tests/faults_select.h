@@ -5,6 +5,8 @@
 
 #include "faults_scenarios.h"
 
+/* NOLINTBEGIN(bugprone-sizeof-expression): outputs may be pointers */
+
 /* ---- hashes ---- */
 
 typedef struct codes {
@@ -122,7 +124,8 @@ static redux_status entropy_sequence(redux_context *context)
     memcpy(before, out, sizeof out);
     const redux_status status = redux_conditional_entropy_sequence(out, context, &set.images, NULL);
     calm();
-    must(status == REDUX_OK || memcmp(out, before, sizeof out) == 0);
+    for (int i = 0; i < DEPTH && status != REDUX_OK; i++)
+        must(signbit(out[i]) == signbit(before[i]) && out[i] == before[i]);
     return status;
 }
 
@@ -321,5 +324,7 @@ static redux_status export_as(redux_context *context, redux_export_format format
 NOTHING(export_png, export_as(context, REDUX_EXPORT_PNG))
 NOTHING(export_npy, export_as(context, REDUX_EXPORT_NPY))
 NOTHING(export_npz, export_as(context, REDUX_EXPORT_NPZ))
+
+/* NOLINTEND(bugprone-sizeof-expression) */
 
 #endif

@@ -177,10 +177,11 @@ static redux_status NAME(backward)(redux_context *context, const rdx_conv_plan *
         RDX_TRY(
             rdx_winograd_backward_weight(context, &plan->winograd, d_weight, d_out, in, workspace));
     } else if (d_weight != NULL) {
-        RDX_TRY(plan->bfloat16 ? rdx_conv_bfloat16_backward_weight(
-                                     context, plan, (float *)c.partials, d_out, in, workspace)
-                               : rdx_parallel(context, plan->chunks * plan->o_blocks,
-                                              NAME(backward_weight), &c));
+        RDX_TRY(
+            plan->bfloat16
+                ? rdx_conv_bfloat16_backward_weight(context, plan, (float *)(void *)c.partials,
+                                                    d_out, in, workspace)
+                : rdx_parallel(context, plan->chunks * plan->o_blocks, NAME(backward_weight), &c));
         RDX_TRY(rdx_parallel(context, (plan->o * plan->k + SUM_TILE - 1) / SUM_TILE,
                              NAME(sum_partials), &c));
     }

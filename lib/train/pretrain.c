@@ -319,7 +319,8 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
                             const redux_dataset *dataset, const uint8_t *kept,
                             const redux_pretrain_options *options)
 {
-    rdx_run run = {.context = context, .folder = folder, .dataset = dataset, .kept = kept, .log = -1};
+    rdx_run run = {
+        .context = context, .folder = folder, .dataset = dataset, .kept = kept, .log = -1};
     bool was_complete = false;
     if (folder == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
