@@ -15,7 +15,7 @@
 
 /* Over all tests, each of which is a process of its own. */
 static struct {
-    _Atomic int64_t allocations, calls;
+    _Atomic int64_t allocations, calls, cancelled;
 } * tried;
 
 /* ---- an allocator that counts, fails when told, and guards its blocks ---- */
@@ -270,6 +270,108 @@ START_TEST(interruptions_are_survived)
 }
 END_TEST
 
+/* ---- cancelling ---- */
+
+/* A host that says no once, at its n-th callback. */
+static struct {
+    int64_t count, says_no_at, after; /* after: callbacks that came later */
+    bool was_done;                    /* there was nothing left to do */
+} host;
+
+static int ask_host(int64_t done, int64_t total, void *user)
+{
+    (void)user;
+    host.after += host.says_no_at != 0 && host.count >= host.says_no_at;
+    if (++host.count != host.says_no_at)
+        return 0;
+    host.was_done = done == total;
+    return 1;
+}
+
+static redux_context *asking_context(int threads)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *context;
+    options.allocate = guarded_allocate;
+    options.deallocate = guarded_deallocate;
+    options.progress = ask_host;
+    options.threads = threads;
+    atomic_store(&heap.fail_at, 0);
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    return context;
+}
+
+static redux_status run_asked(const scenario *s, redux_context *context, int64_t says_no_at)
+{
+    forget_file(s);
+    memset(&host, 0, sizeof host);
+    host.says_no_at = says_no_at;
+    return s->run(context);
+}
+
+/* Those whose work grows without bound with their input. */
+static bool is_long(const char *name)
+{
+    static const char *const names[] = {"hash_list",     "volume_hash_read",   "search_hamming",
+                                        "search_cosine", "search_ssim",        "search_mi",
+                                        "search_mattes", "search_conditional", "search_phase",
+                                        "index_scan",    "index_multi",        "index_cosine",
+                                        "export_png",    "export_npy",         "export_npz",
+                                        "embed",         "pretrain",           "evaluate_linear",
+                                        "evaluate_knn",  "evaluate_finetune",  "labels_leakage"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, "reduce_", 7) == 0;
+}
+
+/* False: there was no n-th callback (how many come depends on the threads), and it went well. */
+static bool cancel_at(const scenario *s, redux_context *context, int64_t n, int threads)
+{
+    const redux_status status = run_asked(s, context, n);
+    if (host.count < n) {
+        ck_assert_msg(status == REDUX_OK, "%s: %s", s->name, redux_error_message());
+        return false;
+    }
+    if (status == REDUX_OK) /* only where all was done already */
+        ck_assert_msg(host.was_done, "%s, callback %lld: nobody listened", s->name, (long long)n);
+    else
+        ck_assert_msg(status == REDUX_E_CANCELLED, "%s, callback %lld: %s: %s", s->name,
+                      (long long)n, redux_status_string(status), redux_error_message());
+    ck_assert_msg(host.after <= threads, "%s, callback %lld: %lld more callbacks", s->name,
+                  (long long)n, (long long)host.after);
+    tried->cancelled++;
+    return true;
+}
+
+static void cancel_at_each_callback(const scenario *s, int threads)
+{
+    redux_context *context = asking_context(threads);
+    ck_assert_redux_ok(run_asked(s, context, 0));
+    ck_assert_msg(!is_long(s->name) || host.count > 0, "%s: is never asked", s->name);
+    const uint32_t whole = s->file == NULL ? 0 : file_sum(in_scratch(s->file));
+    const int64_t live = atomic_load(&heap.live);
+    for (int64_t n = 1; cancel_at(s, context, n, threads); n = next_n(n)) {
+        ck_assert_msg(atomic_load(&heap.live) == live, "%s, callback %lld: %lld blocks leaked",
+                      s->name, (long long)n, (long long)(atomic_load(&heap.live) - live));
+        check_files(s, whole, "callback", n);
+    }
+    redux_context_free(context);
+    ck_assert_int_eq(atomic_load(&heap.live), 0);
+}
+
+START_TEST(cancelling_ends_it)
+{
+    cancel_at_each_callback(&scenarios[_i], 1);
+}
+END_TEST
+
+START_TEST(cancelling_ends_it_on_threads)
+{
+    cancel_at_each_callback(&scenarios[_i], 3);
+}
+END_TEST
+
 /* ---- main ---- */
 
 static bool is_sanitized(void)
@@ -309,14 +411,16 @@ int main(int count, char **arguments)
     tcase_add_unchecked_fixture(tests, setup, NULL);
     tcase_add_loop_test(tests, allocations_fail, 0, SCENARIOS);
     tcase_add_loop_test(tests, allocations_fail_on_threads, 0, SCENARIOS);
+    tcase_add_loop_test(tests, cancelling_ends_it, 0, SCENARIOS);
+    tcase_add_loop_test(tests, cancelling_ends_it_on_threads, 0, SCENARIOS);
     if (is_preloaded()) {
         tcase_add_loop_test(tests, calls_fail, 0, SCENARIOS * CALLS);
         tcase_add_loop_test(tests, interruptions_are_survived, 0, SCENARIOS);
     }
     suite_add_tcase(suite, tests);
     const int status = run_suite(suite);
-    printf("%d scenarios, %lld allocations and %lld calls failed\n", (int)SCENARIOS,
-           (long long)tried->allocations, (long long)tried->calls);
+    printf("%d scenarios, %lld allocations and %lld calls failed, %lld cancelled\n", (int)SCENARIOS,
+           (long long)tried->allocations, (long long)tried->calls, (long long)tried->cancelled);
     scratch_remove();
     return status;
 }
