@@ -178,6 +178,7 @@ FORCE:
 # ---- tests -------------------------------------------------------------------------------------
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-tiers check-programs check-symbols check-install check-abi abi-baseline
+.PHONY: check-headers check-builds
 CHECKS := check-tests check-tiers check-symbols check-install check-programs
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
@@ -200,6 +201,12 @@ check-programs: all $(FAULT_SHIM)
 
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
+
+# Each public header alone, in every standard; and the library in other ways than the usual (long).
+check-headers:
+	@tools/check-headers.sh include/redux.h $(PUBLIC_HEADERS)
+check-builds:
+	@MAKE='$(MAKE)' tools/check-builds.sh $(BUILDS)
 
 check-install: all
 	+@CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
