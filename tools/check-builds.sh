@@ -24,7 +24,7 @@ build() {
     if ! "$compiler" $flags -o "build-$name.out" "build-$name.c" 2>/dev/null; then
         echo "  $name: $compiler $flags links nothing here"
         skipped=$((skipped + 1))
-    elif "$MAKE" -j"$JOBS" BUILD="build-$name" CC="$compiler" CFLAGS="$flags" WERROR=1 "$@" \
+    elif "$MAKE" --no-print-directory -j"$JOBS" BUILD="build-$name" CC="$compiler" CFLAGS="$flags" WERROR=1 "$@" \
         all check-tests >"build-$name.log" 2>&1; then
         echo "  $name: $(tail -n 1 "build-$name.log")"
         passed=$((passed + 1))
