@@ -31,11 +31,15 @@ static void plain_means(double *contrast, double *whole, const double *a, const 
 {
     const int64_t rows = largest_window(h), columns = largest_window(w);
     const double c1 = 1e-4 * range * range, c2 = 9e-4 * range * range;
-    double down[11], across[11], sum_down = 0, sum_across = 0;
-    for (int64_t k = 0; k < rows; k++)
-        sum_down += down[k] = exp(-pow((double)(k - rows / 2), 2) / 4.5);
-    for (int64_t k = 0; k < columns; k++)
-        sum_across += across[k] = exp(-pow((double)(k - columns / 2), 2) / 4.5);
+    double down[11] = {0}, across[11] = {0}, sum_down = 0, sum_across = 0;
+    for (int64_t k = 0; k < rows; k++) {
+        const int64_t d = k - rows / 2;
+        sum_down += down[k] = exp((double)(-d * d) / 4.5);
+    }
+    for (int64_t k = 0; k < columns; k++) {
+        const int64_t d = k - columns / 2;
+        sum_across += across[k] = exp((double)(-d * d) / 4.5);
+    }
     *contrast = *whole = 0;
     for (int64_t y = 0; y + rows <= h; y++)
         for (int64_t x = 0; x + columns <= w; x++) {
@@ -118,7 +122,7 @@ static double plain_mattes(const redux_tensor *fixed, const redux_tensor *moving
 {
     const int64_t n = redux_tensor_elements(fixed);
     double *a = values_of(fixed), *b = values_of(moving), sum = 0, total = 0;
-    double *joint = calloc((size_t)(bins * bins), sizeof *joint);
+    double *joint = calloc((size_t)bins * (size_t)bins, sizeof *joint);
     ck_assert_ptr_nonnull(joint);
     const double span_a = plain_places(a, n, bins), span_b = plain_places(b, n, bins);
     for (int64_t i = 0; i < n && span_a > 0 && span_b > 0; i++) {
@@ -155,8 +159,9 @@ static double complex *plain_spectrum(const redux_tensor *image, int window)
     for (int64_t i = 0; i < h * w; i++)
         mean += v[i] / (double)(h * w);
     for (int64_t i = 0; i < h * w; i++) {
-        const double y = sin(M_PI * ((double)(i / w) + 0.5) / (double)h);
-        const double x = sin(M_PI * ((double)(i % w) + 0.5) / (double)w);
+        const int64_t row = i / w, column = i % w;
+        const double y = sin(M_PI * ((double)row + 0.5) / (double)h);
+        const double x = sin(M_PI * ((double)column + 0.5) / (double)w);
         v[i] = fabs(v[i] - mean) < 1e-9 ? 0 : v[i] - mean; /* constant is constant */
         v[i] = v[i] * (window == REDUX_PHASE_PLAIN ? 1 : y * y * x * x);
     }

@@ -7,7 +7,7 @@ enum { CODES, VECTORS, SLICES };
 
 typedef struct law {
     const char *name;
-    int items;
+    int64_t items;
     redux_status (*make)(redux_metric **out, int variant);
     int variant;
     int symmetric;
@@ -15,7 +15,7 @@ typedef struct law {
     double low, high;     /* of every score; NaN: no bound */
     double self;          /* of an item with itself; NaN: depends on the item */
     double self_constant; /* of a constant slice with itself */
-    int not_finite;       /* what a NaN gives: 0 a score in its bounds, 1 NaN */
+    double not_finite;    /* what a NaN gives: 0 a score in its bounds, 1 NaN */
     double slack;         /* of `self`, below it */
 } law;
 
@@ -369,7 +369,7 @@ START_TEST(no_numbers)
         for (int64_t i = 0; i < KINDS; i++) {
             redux_tensor b = row_of(&items, i);
             const double forth = score_of(metric, &a, &b), back = score_of(metric, &b, &a);
-            if (l->not_finite) /* one's own: |inf - inf| is no number, |inf - 1| is one */
+            if (l->not_finite > 0) /* one's own: |inf - inf| is no number, |inf - 1| is one */
                 ck_assert_msg(!isfinite(forth) && !isfinite(back), "%s: %g", l->name, forth);
             else
                 ck_assert_msg(forth >= l->low && !(forth > l->high) && isfinite(back), "%s: %g",

@@ -17,9 +17,9 @@ static void write_random_volumes(uint64_t round)
         redux_tensor volume;
         ck_assert_redux_ok(redux_tensor_new(&volume, NULL, REDUX_INT16, 3, shape));
         for (int64_t i = 0; i < redux_tensor_elements(&volume); i++) {
-            const int64_t k = i / (h * w), y = i / w % h, x = i % w;
+            const int64_t k = i / (h * w), pair = k / 2, y = i / w % h, x = i % w;
             const double wave =
-                sin((double)x / 4 + (double)(k / 2)) * cos((double)y / 5 - (double)k / 3);
+                sin((double)x / 4 + (double)pair) * cos((double)y / 5 - (double)k / 3);
             ((int16_t *)volume.data)[i] =
                 (int16_t)(k % 5 == 4 ? 40
                                      : 400 * wave + 15 * redux_random_normal(&key, (uint32_t)i));

@@ -160,6 +160,11 @@ static void everything(results *out, redux_context *context, const work *w)
 
 /* ---- the threads ---- */
 
+static int same_bytes(const void *a, const void *b, size_t size)
+{
+    return memcmp(a, b, size) == 0;
+}
+
 static atomic_int working;
 
 typedef struct worker {
@@ -179,7 +184,7 @@ static void *work_on(void *user)
         if (!done(redux_context_new(&context, &options)))
             break;
         everything(mine, context, me->w);
-        failures += memcmp(mine, me->want, sizeof *mine) != 0;
+        failures += !same_bytes(mine, me->want, sizeof *mine);
         redux_context_free(context);
     }
     failures += mine == NULL;
@@ -219,8 +224,8 @@ static void *host(void *user)
     host_step(product[0], spectrum[0]);
     while (working > 0) {
         host_step(product[1], spectrum[1]);
-        failures += memcmp(product[0], product[1], sizeof product[0]) != 0;
-        failures += memcmp(spectrum[0], spectrum[1], sizeof spectrum[0]) != 0;
+        failures += !same_bytes(product[0], product[1], sizeof product[0]);
+        failures += !same_bytes(spectrum[0], spectrum[1], sizeof spectrum[0]);
         ++*steps;
     }
     return NULL;
@@ -262,7 +267,7 @@ START_TEST(many_at_once)
     everything(&again, NULL, &w);
     ck_assert_int_eq(failures, 0);
     ck_assert_int_gt(want.count, 500);
-    ck_assert(memcmp(&want, &again, sizeof want) == 0);
+    ck_assert(same_bytes(&want, &again, sizeof want));
     working = WORKERS;
     ck_assert_int_eq(pthread_create(&host_id, NULL, host, &steps), 0);
     for (int i = 0; i < WORKERS; i++) {
