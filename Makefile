@@ -80,12 +80,13 @@ $(if $(strip $(MISSING)),$(error not found: $(strip $(MISSING)). `make deps` ins
 endif
 
 # ---- flags -------------------------------------------------------------------------------------
+# Debug information names the sources from the top folder, so that builds in two folders are equal.
 # No contraction to fused multiply-add behind our back, or results would differ between compilers;
 # errno of math functions is never read. Nothing of -ffast-math.
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
-	$(if $(USE_ISAL),-DREDUX_ISAL=1) -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
+	$(if $(USE_ISAL),-DREDUX_ISAL=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
 LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS)
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
@@ -140,7 +141,7 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 $(STATIC): $(LIB_OBJECTS)
 	$(call say,AR,$@)
 	@mkdir -p $(@D)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/lib/$(REALNAME): $(PIC_OBJECTS) lib/libredux.map
 	$(call say,LD,$@)
@@ -178,6 +179,7 @@ FORCE:
 # ---- tests -------------------------------------------------------------------------------------
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-tiers check-programs check-symbols check-install check-abi abi-baseline
+.PHONY: check-headers check-builds check-reproducible
 CHECKS := check-tests check-tiers check-symbols check-install check-programs
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
@@ -200,6 +202,15 @@ check-programs: all $(FAULT_SHIM)
 
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
+
+# Each public header alone, in every standard; and the library in other ways than the usual (long).
+check-headers:
+	@tools/check-headers.sh include/redux.h $(PUBLIC_HEADERS)
+check-builds:
+	@MAKE='$(MAKE)' tools/check-builds.sh $(BUILDS)
+# The archive of the last commit, built twice in different folders (TEST=1: and tested).
+check-reproducible: dist
+	@MAKE='$(MAKE)' tools/check-reproducible.sh $(BUILD)/libredux-$(VERSION).tar.gz
 
 check-install: all
 	+@CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \

@@ -224,7 +224,7 @@ static redux_status run_views(double *units, bench *b, const bench_path *path)
 {
     const int64_t shape[2] = {path->a, path->a};
     redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT, out = REDUX_TENSOR_INIT;
-    redux_views_options options;
+    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
     const redux_random_key key = {.seed = 6, .sample = (uint64_t)b->next};
     redux_status status = need_images(b);
     if (status == REDUX_OK)

@@ -71,7 +71,7 @@ static int on_step(const redux_pretrain_step *step, void *user)
 static redux_status pretrain(redux_pretrain_result *result, const demo *d, const char *run,
                              const uint8_t *wanted, int part)
 {
-    redux_pretrain_options options;
+    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
     const int64_t slices = redux_dataset_slices(d->dataset);
     uint8_t *mask = malloc((size_t)slices);
     redux_status status = mask == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;

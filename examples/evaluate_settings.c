@@ -96,6 +96,7 @@ void evaluate_settings_init(evaluate_settings *s)
                                      .labels = REDUX_LABELS_OPTIONS_INIT,
                                      .split = REDUX_SPLIT_OPTIONS_INIT,
                                      .network = REDUX_NETWORK_OPTIONS_INIT,
+                                     .views = REDUX_VIEWS_OPTIONS_INIT,
                                      .input = REDUX_INPUT_OPTIONS_INIT};
     *s = empty;
 }

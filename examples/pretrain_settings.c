@@ -117,6 +117,8 @@ const char *pretrain_setting_name(int index)
 
 redux_status pretrain_settings_init(redux_pretrain_options *options)
 {
+    const redux_pretrain_options empty = REDUX_PRETRAIN_OPTIONS_INIT;
+    *options = empty;
     return redux_pretrain_defaults(options, "simclr", 64);
 }
 

@@ -273,7 +273,7 @@ static redux_status views_apply(redux_context *context)
 {
     static float values[SIDE * SIDE];
     const redux_random_key key = {3, 0, 0, 1};
-    redux_views_options options;
+    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
     redux_tensor out;
     must(redux_views_preset(&options, "simclr", SIDE) == REDUX_OK);
     options.blur_probability = options.noise_probability = options.rotate_probability = 1;

@@ -86,7 +86,7 @@ static redux_status embed(redux_context *context)
 
 static redux_pretrain_options tiny_pretrain(void)
 {
-    redux_pretrain_options options;
+    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
     must(redux_pretrain_defaults(&options, "simclr", SIDE) == REDUX_OK);
     options.network.width = 0.125;
     options.network.projection = 8;

@@ -450,7 +450,7 @@ START_TEST(encoder_from_file)
     static const char *const values[] = {"-900:1000", "32", "0.5", "0.25"};
     const char *path = in_scratch("weights.safetensors");
     redux_network *made = network_of(NULL, 1, 9), *loaded;
-    redux_input_options input;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
     char name[REDUX_ENCODER_NAME];
     size_t size;
     save(path, made, 4, keys, values);
@@ -499,7 +499,7 @@ START_TEST(input_options)
         {"size", "0"},    {"size", "64.5"},   {"size", "x"},         {"size", "1e9"},
         {"mean", "nan"},  {"deviation", "0"}, {"deviation", "0.2 "}, {"window", "lungs"},
         {"size", "100K"}, {"mean", ""}};
-    redux_input_options options;
+    redux_input_options options = REDUX_INPUT_OPTIONS_INIT;
     ck_assert_redux_ok(options_from(&options, NULL, NULL));
     ck_assert(options.size == 64 && options.window.kind == REDUX_WINDOW_AUTO);
     ck_assert(options.mean == 0.5 && options.deviation == 0.25);

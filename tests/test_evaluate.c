@@ -524,7 +524,7 @@ START_TEST(frozen_is_a_step_by_hand)
 {
     redux_network_options network;
     redux_input_options input;
-    redux_views_options views;
+    redux_views_options views = REDUX_VIEWS_OPTIONS_INIT;
     redux_evaluate_options options = small_network(&network, &input, REDUX_PROTOCOL_FINETUNE);
     redux_evaluation_prediction p = {.struct_size = sizeof p};
     redux_network *encoder;

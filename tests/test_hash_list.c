@@ -96,7 +96,7 @@ END_TEST
 START_TEST(lists_come_back_from_bytes)
 {
     redux_hash_list *list = small_list(), *back;
-    redux_hash_options options;
+    redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
     redux_hash_item a, b;
     redux_tensor codes;
     const char *path = in_scratch("codes.rdx");

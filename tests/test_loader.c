@@ -94,6 +94,7 @@ static rdx_loader_options options_of(const char *preset, int64_t batch, uint64_t
 {
     rdx_loader_options options = {
         .dataset = dataset, .batch = batch, .seed = 7, .memory_bytes = memory};
+    options.views.struct_size = sizeof options.views;
     ck_assert_redux_ok(redux_views_preset(&options.views, preset, 16));
     options.views.input.window.kind = REDUX_WINDOW_RANGE;
     options.views.input.window.low = -900;

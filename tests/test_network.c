@@ -139,7 +139,7 @@ START_TEST(a_file_tells_its_network)
 {
     for (int arch = 0; arch < 3; arch++)
         for (int stem = 0; stem < 2; stem++) {
-            redux_network_options options = REDUX_NETWORK_OPTIONS_INIT, found;
+            redux_network_options options = REDUX_NETWORK_OPTIONS_INIT, found = options;
             redux_network *network;
             options.arch = (redux_arch)arch;
             options.stem = (redux_stem)stem;

@@ -32,7 +32,7 @@ static redux_dataset *open_slices(void)
 
 static redux_pretrain_options tiny(void)
 {
-    redux_pretrain_options options;
+    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
     ck_assert_redux_ok(redux_pretrain_defaults(&options, "simclr", 16));
     options.network.width = 0.125;
     options.network.projection = 8;
@@ -97,7 +97,7 @@ START_TEST(a_run_writes_weights_log_and_settings)
     redux_pretrain_options options = tiny();
     redux_pretrain_result result = {.struct_size = sizeof result};
     redux_safetensors *file;
-    redux_network_options network_options;
+    redux_network_options network_options = REDUX_NETWORK_OPTIONS_INIT;
     redux_network *network;
     double losses[180];
     options.epochs = 60; /* enough to learn something, whatever the first weights */

@@ -905,7 +905,7 @@ START_TEST(an_update_equals_a_fresh_start)
         paths[v] = in_scratch(names[v]);
     for (int s = 0; s < 6; s++)
         for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
-            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT, earlier;
+            redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT, earlier = options;
             redux_dataset_options rest = REDUX_DATASET_OPTIONS_INIT;
             redux_dataset *all, *old = open_some(names, 2), *fresh;
             redux_manifest *manifest;
@@ -973,7 +973,7 @@ START_TEST(manifests_are_read_back)
                                "e.png,0,1,,,";
     redux_manifest *manifest;
     redux_manifest_row row;
-    redux_reduce_options options;
+    redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     int64_t count;
     write_bytes(in_scratch("m.csv"), good, sizeof good - 1);
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));

@@ -44,7 +44,7 @@ static bool same_bits(const void *a, const void *b, size_t size)
 
 static redux_views_options preset(const char *name, int32_t size)
 {
-    redux_views_options options;
+    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
     ck_assert_redux_ok(redux_views_preset(&options, name, size));
     options.input.mean = 0; /* so that views are grey values */
     options.input.deviation = 1;
@@ -239,7 +239,7 @@ START_TEST(identity_is_the_input)
     static const char *const windows[] = {"auto", "slice", "-700:650"};
     for (int i = 0; i < 3; i++) {
         static float view[SIDE * SIDE], input[SIDE * SIDE];
-        redux_views_options options;
+        redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
         const redux_tensor to = square(input, 32);
         ck_assert_redux_ok(redux_views_preset(&options, "none", 32));
         ck_assert_redux_ok(redux_window_parse(&options.input.window, windows[i]));
@@ -591,7 +591,7 @@ END_TEST
 
 START_TEST(presets)
 {
-    redux_views_options options;
+    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_views_preset(&options, "simclr2", 64));
     ck_assert_redux(REDUX_E_INVALID, redux_views_preset(&options, "simclr", 0));
     ck_assert_redux_ok(redux_views_preset(&options, "paper-swav-crops", 224));

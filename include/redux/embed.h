@@ -11,7 +11,8 @@ REDUX_BEGIN_DECLS
 
 /** How a weight file wants its inputs: from its metadata (written by redux_pretrain: "window" as
  *  redux_window_parse reads it, "size", "mean", "deviation"), defaults where it says nothing.
- *  Errors: REDUX_E_FORMAT (what it says makes no sense). Since 0.1. */
+ *  out->struct_size is set by the caller. Errors: REDUX_E_FORMAT (what it says makes no sense),
+ *  REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_input_options_of(redux_input_options *out,
                                               const redux_safetensors *file);
 

@@ -52,7 +52,8 @@ REDUX_API int64_t redux_hash_list_count(const redux_hash_list *list);
 REDUX_API redux_status redux_hash_list_get(redux_hash_item *out, const redux_hash_list *list,
                                            int64_t index);
 
-/** How the codes were made, with the size and window in force. Since 0.1. */
+/** How the codes were made, with the size and window in force. out->struct_size is set by the
+ * caller. Errors: REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_hash_list_options(redux_hash_options *out,
                                                const redux_hash_list *list);
 

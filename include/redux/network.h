@@ -128,7 +128,8 @@ REDUX_API void redux_network_zero_gradients(redux_network *network);
 REDUX_API void redux_network_freeze(redux_network *network, int frozen);
 
 /** What network a file holds, from the names and shapes of its tensors (projection and classes
- *  included). Errors: REDUX_E_FORMAT (not a ResNet of torchvision's names). Since 0.1. */
+ *  included). out->struct_size is set by the caller. Errors: REDUX_E_FORMAT (not a ResNet of
+ *  torchvision's names), REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_network_options_of(redux_network_options *out,
                                                 const redux_safetensors *file);
 

@@ -87,7 +87,8 @@ typedef enum redux_resume {
     REDUX_RESUME_OVERWRITE = 2 /**< start anew */
 } redux_resume;
 
-/** Options of redux_pretrain. Set them up with redux_pretrain_defaults. */
+/** Options of redux_pretrain. Set them up with REDUX_PRETRAIN_OPTIONS_INIT, then
+ *  redux_pretrain_defaults. */
 typedef struct redux_pretrain_options {
     size_t struct_size;
     redux_network_options network; /**< its seed is replaced by `seed` */
@@ -113,10 +114,19 @@ typedef struct redux_pretrain_options {
     void *report_user;
 } redux_pretrain_options;
 
+/** Nothing that trains, for redux_pretrain_defaults to fill in. */
+#define REDUX_PRETRAIN_OPTIONS_INIT                                                                \
+    {                                                                                              \
+        sizeof(redux_pretrain_options), REDUX_NETWORK_OPTIONS_INIT, REDUX_VIEWS_OPTIONS_INIT,      \
+            REDUX_OPTIMISER_OPTIONS_INIT, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             \
+            REDUX_RESUME_REFUSE, NULL, NULL                                                        \
+    }
+
 /** Defaults for a network's input of `size` pixels and a preset of views (redux_views_preset):
  *  ResNet-18 with a projection to 128, SGD with momentum 0.9 and weight decay 5e-4 at rate 0.12 a
  *  batch of 256, 10 epochs of warm-up, temperature 0.5, batch 256, 100 epochs, 2 GiB for slices.
- *  Errors: REDUX_E_NOT_FOUND (preset), REDUX_E_INVALID. Since 0.1. */
+ *  out->struct_size is set by the caller. Errors: REDUX_E_NOT_FOUND (preset), REDUX_E_INVALID.
+ * Since 0.1. */
 REDUX_API redux_status redux_pretrain_defaults(redux_pretrain_options *out, const char *preset,
                                                int32_t size);
 

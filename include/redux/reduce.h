@@ -247,7 +247,7 @@ REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *c
                                        const redux_reduce_options *options);
 
 /** The parameters that an earlier result was made with, from its JSON: what an update of it needs.
- *  Texts in it belong to the manifest.
+ *  Texts in it belong to the manifest. out->struct_size is set by the caller.
  *  Errors: REDUX_E_NOT_FOUND (no JSON beside the manifest), REDUX_E_FORMAT. Since 0.1. */
 REDUX_API redux_status redux_manifest_options(redux_reduce_options *out,
                                               const redux_manifest *manifest);

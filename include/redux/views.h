@@ -34,7 +34,7 @@ REDUX_API redux_status redux_input_apply(const redux_tensor *out, redux_context 
                                          int is_volume, const redux_input_options *options);
 
 /** Strengths of the random operations, in the order in which they are done; probabilities 0 leave
- *  one out. Set up with redux_views_preset.
+ *  one out. Set up with REDUX_VIEWS_OPTIONS_INIT, then redux_views_preset.
  *
  *  Window, crop and resize work on the stored values; the others on the resized view, grey values
  *  in [0, 1]. Brightness, contrast (about the view's mean) and gamma, in this order, are each kept
@@ -64,9 +64,17 @@ typedef struct redux_views_options {
                                                  with the mean */
 } redux_views_options;
 
+/** Nothing but the size, for redux_views_preset to fill in. */
+#define REDUX_VIEWS_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(redux_views_options), REDUX_INPUT_OPTIONS_INIT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                     \
+    }
+
 /** Presets: "simclr" (Chen et al. 2020, on grey slices), "paper-swav-crops" (two crops of 0.9 to 1
  *  and six small ones, no flips), "moco-medical" (rotation, crops of 0.2 to 1, jitter, blur, both
- *  flips, noise), "none". Fills in all of *out for `size`. Errors: REDUX_E_NOT_FOUND. Since 0.1. */
+ *  flips, noise), "none". Fills in all of *out for `size`; out->struct_size is set by the caller.
+ *  Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_views_preset(redux_views_options *out, const char *name, int32_t size);
 
 /** View number `view` (full ones first) of a slice; out: [s, s] float32, C-contiguous. A function

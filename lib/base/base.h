@@ -81,6 +81,10 @@ rdx_pool *rdx_context_pool(const redux_context *context);
 /* Options structs start with their size: checks it, and copies what the caller has over the
  * defaults in `known`. A larger struct is accepted when its unknown tail is zero. */
 redux_status rdx_read_options(void *known, size_t known_size, const void *given, const char *name);
+/* Structs that the caller has filled in start with their size, which the caller sets: whether it
+ * is set. And: what was made into such a struct, as far as it goes; a larger one ends in zeros. */
+redux_status rdx_check_result(const void *out, const char *name);
+redux_status rdx_write_result(void *out, const void *made, size_t made_size, const char *name);
 
 /* Fewest digits that read back as `value`, with '.' in every locale. text: 32 bytes. */
 void rdx_format_double(char *text, double value);

@@ -75,6 +75,30 @@ redux_status rdx_read_options(void *known, size_t known_size, const void *given,
     return REDUX_OK;
 }
 
+redux_status rdx_check_result(const void *out, const char *name)
+{
+    size_t size;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "%s: nowhere to put it", name);
+    memcpy(&size, out, sizeof size);
+    if (size < sizeof size)
+        return rdx_fail(REDUX_E_INVALID, "%s: struct_size is %zu; set it to the size of the struct",
+                        name, size);
+    return REDUX_OK;
+}
+
+redux_status rdx_write_result(void *out, const void *made, size_t made_size, const char *name)
+{
+    size_t size;
+    RDX_TRY(rdx_check_result(out, name));
+    memcpy(&size, out, sizeof size);
+    memcpy(out, made, RDX_MIN(size, made_size));
+    if (size > made_size)
+        memset((char *)out + made_size, 0, size - made_size);
+    memcpy(out, &size, sizeof size);
+    return REDUX_OK;
+}
+
 void rdx_format_double(char *text, double value)
 {
     for (int digits = 15; digits <= 17; digits++) {

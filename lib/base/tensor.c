@@ -8,6 +8,16 @@
 #include "base.h"
 #include "storage.h"
 
+/* Frozen: programs are built against it (docs/abi.md). */
+_Static_assert(offsetof(redux_tensor, storage) == sizeof(void *) &&
+                   offsetof(redux_tensor, shape) == 2 * sizeof(void *) &&
+                   offsetof(redux_tensor, strides) == 2 * sizeof(void *) + 64 &&
+                   offsetof(redux_tensor, ndim) == 2 * sizeof(void *) + 128 &&
+                   offsetof(redux_tensor, dtype) == 2 * sizeof(void *) + 132 &&
+                   offsetof(redux_tensor, reserved) == 2 * sizeof(void *) + 136 &&
+                   sizeof(redux_tensor) == 2 * sizeof(void *) + 144,
+               "the layout of redux_tensor");
+
 #if UINTPTR_MAX == UINT64_MAX
 static_assert(sizeof(redux_tensor) == 160, "the tensor's layout is frozen");
 static_assert(offsetof(redux_tensor, shape) == 16, "the tensor's layout is frozen");

@@ -102,8 +102,7 @@ redux_status redux_views_preset(redux_views_options *out, const char *name, int3
                         "views '%s' are none of simclr, paper-swav-crops, moco-medical, none",
                         name);
     RDX_TRY(rdx_input_check(&options.input));
-    *out = options;
-    return REDUX_OK;
+    return rdx_write_result(out, &options, sizeof options, "redux_views_options");
 }
 
 /* ---- what is allowed ---- */

@@ -131,8 +131,7 @@ redux_status redux_hash_list_options(redux_hash_options *out, const redux_hash_l
 {
     if (out == NULL || list == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_options: an argument is NULL");
-    *out = list->options;
-    return REDUX_OK;
+    return rdx_write_result(out, &list->options, sizeof *out, "redux_hash_options");
 }
 
 redux_status redux_hash_list_codes(redux_tensor *out, const redux_hash_list *list)

@@ -146,13 +146,15 @@ static void load_product(const rdx_ssim_plan *plan, const ssim_band *band, const
                                   band->pixels, plan->window.shift);
 }
 
-/* The mean of the index, of which the lanes hold the sum. */
+/* The mean of the index, of which the lanes hold the sum: within -1 ... 1, where rounding would
+ * carry nearly equal images a hair beyond; NaN stays. */
 static double mean_of(const rdx_ssim_plan *plan, const double *lanes)
 {
     double sum = 0;
     for (int k = 0; k < LANES; k++)
         sum += lanes[k];
-    return sum / ((double)plan->valid_width * (double)plan->valid_height);
+    const double mean = sum / ((double)plan->valid_width * (double)plan->valid_height);
+    return mean > 1 ? 1 : (mean < -1 ? -1 : mean);
 }
 
 /* The last rows of a band, of an image or of a product, as many as the window is high. */

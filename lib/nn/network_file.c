@@ -58,8 +58,7 @@ redux_status redux_network_options_of(redux_network_options *out, const redux_sa
         o.arch = has(file, "layer1.2.conv1.weight") ? REDUX_RESNET34 : REDUX_RESNET18;
     o.projection = outputs_of(file, "projection.2.weight");
     o.classes = outputs_of(file, "fc.weight");
-    *out = o;
-    return REDUX_OK;
+    return rdx_write_result(out, &o, sizeof o, "redux_network_options");
 }
 
 /* ---- loading ---- */

@@ -77,8 +77,7 @@ redux_status redux_manifest_options(redux_reduce_options *out, const redux_manif
             (int64_t)real(json_object_get(manifest->summary, "counts"), "budget", 0);
         options.threshold = (double)NAN;
     }
-    *out = options;
-    return REDUX_OK;
+    return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");
 }
 
 int64_t rdx_manifest_inputs(const redux_manifest *manifest)
@@ -138,7 +137,7 @@ static const char *difference(const redux_reduce_options *a, const redux_reduce_
 redux_status rdx_update_check(const redux_reduce_options *options)
 {
     const redux_manifest *manifest = options->update;
-    redux_reduce_options before;
+    redux_reduce_options before = REDUX_REDUCE_OPTIONS_INIT;
     RDX_TRY(redux_manifest_options(&before, manifest));
     if (options->rule != REDUX_RULE_FIRST || isnan(options->threshold) || isnan(before.threshold) ||
         before.rule != REDUX_RULE_FIRST)

@@ -520,12 +520,7 @@ redux_status redux_calibrate(redux_calibration **out, redux_context *context,
 
 redux_status redux_reduction_summary(redux_reduce_summary *out, const redux_reduction *reduction)
 {
-    const size_t size = out->struct_size;
-    if (size < sizeof(size_t))
-        return rdx_fail(REDUX_E_INVALID, "redux_reduce_summary: struct_size is %zu", size);
-    memcpy(out, &reduction->summary, RDX_MIN(size, sizeof *out));
-    out->struct_size = size;
-    return REDUX_OK;
+    return rdx_write_result(out, &reduction->summary, sizeof *out, "redux_reduce_summary");
 }
 
 int64_t redux_reduction_rows(const redux_reduction *reduction)

@@ -50,8 +50,7 @@ redux_status redux_input_options_of(redux_input_options *out, const redux_safete
     options.size = size >= 1 && size <= INT32_MAX && size == floor(size) ? (int32_t)size : 0;
     if (rdx_input_check(&options) != REDUX_OK)
         return rdx_fail(REDUX_E_FORMAT, "metadata: size %g, deviation %g", size, options.deviation);
-    *out = options;
-    return REDUX_OK;
+    return rdx_write_result(out, &options, sizeof options, "redux_input_options");
 }
 
 static redux_status name_encoder(char *name, redux_context *context, const char *path,

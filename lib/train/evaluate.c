@@ -137,8 +137,9 @@ redux_status rdx_evaluation_network(redux_network **out, redux_context *context,
     redux_network *made;
     if (options->weights != NULL)
         RDX_TRY(redux_network_options_of(&network, options->weights));
-    else if (options->network != NULL)
-        network = *options->network;
+    else
+        RDX_TRY(
+            rdx_read_options(&network, sizeof network, options->network, "redux_network_options"));
     network.channels = 1; /* slices are grey; a stem of colours is summed over */
     network.projection = 0;
     network.classes = classes;
@@ -156,10 +157,10 @@ redux_status rdx_evaluation_network(redux_network **out, redux_context *context,
 redux_status rdx_evaluation_input(redux_input_options *out, const redux_evaluate_options *options)
 {
     const redux_input_options defaults = REDUX_INPUT_OPTIONS_INIT;
-    *out = options->input != NULL ? *options->input : defaults;
+    *out = defaults;
     if (options->input == NULL && options->weights != NULL)
         return redux_input_options_of(out, options->weights);
-    return REDUX_OK;
+    return rdx_read_options(out, sizeof *out, options->input, "redux_input_options");
 }
 
 /* ---- features ---- */
@@ -510,22 +511,20 @@ redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
                                           const redux_evaluation *evaluation)
 {
     redux_scores ignored;
-    if (out == NULL || out->struct_size != sizeof *out)
-        return rdx_fail(REDUX_E_INVALID, "redux_evaluation_summary: struct_size is not set");
-    out->runs = evaluation->runs;
-    out->seeds = evaluation->options.seeds;
-    out->folds = evaluation->folds;
-    out->rows = evaluation->labels->count;
-    out->classes = evaluation->labels->class_count;
-    out->groups = evaluation->labels->group_count;
-    out->features = evaluation->features;
-    out->positive = evaluation->options.positive;
-    out->protocol = evaluation->options.protocol;
-    summarise(&out->mean, &out->deviation, evaluation, test_of);
-    summarise(&out->validation_mean, &out->validation_deviation, evaluation, validation_of);
-    summarise(&out->low, &ignored, evaluation, low_of);
-    summarise(&out->high, &ignored, evaluation, high_of);
-    return REDUX_OK;
+    redux_evaluation_summary made = {.runs = evaluation->runs,
+                                     .seeds = evaluation->options.seeds,
+                                     .folds = evaluation->folds,
+                                     .rows = evaluation->labels->count,
+                                     .classes = evaluation->labels->class_count,
+                                     .groups = evaluation->labels->group_count,
+                                     .features = evaluation->features,
+                                     .positive = evaluation->options.positive,
+                                     .protocol = evaluation->options.protocol};
+    summarise(&made.mean, &made.deviation, evaluation, test_of);
+    summarise(&made.validation_mean, &made.validation_deviation, evaluation, validation_of);
+    summarise(&made.low, &ignored, evaluation, low_of);
+    summarise(&made.high, &ignored, evaluation, high_of);
+    return rdx_write_result(out, &made, sizeof made, "redux_evaluation_summary");
 }
 
 const redux_labels *rdx_evaluation_labels(const redux_evaluation *evaluation)
@@ -536,11 +535,11 @@ const redux_labels *rdx_evaluation_labels(const redux_evaluation *evaluation)
 redux_status redux_evaluation_get_run(redux_evaluation_run *out, const redux_evaluation *evaluation,
                                       int64_t index)
 {
-    if (out == NULL || out->struct_size != sizeof *out || index < 0 || index >= evaluation->runs)
+    if (index < 0 || index >= evaluation->runs)
         return rdx_fail(REDUX_E_INVALID, "run %lld of %lld", (long long)index,
                         (long long)evaluation->runs);
-    *out = evaluation->records[index].run;
-    return REDUX_OK;
+    return rdx_write_result(out, &evaluation->records[index].run, sizeof *out,
+                            "redux_evaluation_run");
 }
 
 int64_t redux_evaluation_predictions(const redux_evaluation *evaluation)
@@ -552,18 +551,19 @@ redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
                                              const redux_evaluation *evaluation, int64_t index)
 {
     int64_t run = 0;
-    if (out == NULL || out->struct_size != sizeof *out || index < 0 ||
-        index >= evaluation->predictions)
+    if (index < 0 || index >= evaluation->predictions)
         return rdx_fail(REDUX_E_INVALID, "prediction %lld of %lld", (long long)index,
                         (long long)evaluation->predictions);
     while (run + 1 < evaluation->runs && evaluation->records[run + 1].first <= index)
         run++;
-    out->seed = evaluation->records[run].run.seed;
-    out->fold = evaluation->records[run].run.fold;
-    out->row = evaluation->rows[index];
-    out->label = evaluation->labels->rows[out->row].label;
-    out->probabilities = evaluation->probabilities + index * evaluation->labels->class_count;
-    return REDUX_OK;
+    const int64_t row = evaluation->rows[index];
+    const redux_evaluation_prediction made = {
+        .seed = evaluation->records[run].run.seed,
+        .fold = evaluation->records[run].run.fold,
+        .label = evaluation->labels->rows[row].label,
+        .row = row,
+        .probabilities = evaluation->probabilities + index * evaluation->labels->class_count};
+    return rdx_write_result(out, &made, sizeof made, "redux_evaluation_prediction");
 }
 
 void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluation)

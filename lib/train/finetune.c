@@ -318,7 +318,9 @@ static redux_status tune(tuner *t, rdx_run *run, double *scratch)
 static redux_status choose_views(tuner *t)
 {
     redux_views_options *views = &t->views;
+    const redux_views_options empty = REDUX_VIEWS_OPTIONS_INIT;
     redux_input_options input;
+    *views = empty;
     RDX_TRY(rdx_evaluation_input(&input, t->options));
     RDX_TRY(redux_views_preset(views, "none", input.size));
     if (t->options->views != NULL)

@@ -145,15 +145,17 @@ static redux_status search_all(search *s, redux_context *context)
 redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
                                   const redux_labels *labels, const uint8_t *split)
 {
-    redux_leakage known = REDUX_LEAKAGE_INIT;
+    redux_leakage known = REDUX_LEAKAGE_INIT, given = REDUX_LEAKAGE_INIT;
     const redux_tensor none = REDUX_TENSOR_INIT;
     search s = {.out = &known, .labels = labels, .split = split};
     if (out == NULL || labels == NULL || split == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_labels_leakage: an argument is NULL");
-    if (out->struct_size != sizeof *out || out->distance < 0 || out->pdq_distance < 0)
-        return rdx_fail(REDUX_E_INVALID, "redux_leakage: use REDUX_LEAKAGE_INIT");
-    known.distance = out->distance;
-    known.pdq_distance = out->pdq_distance;
+    RDX_TRY(rdx_read_options(&given, sizeof given, out, "redux_leakage"));
+    if (given.distance < 0 || given.pdq_distance < 0)
+        return rdx_fail(REDUX_E_INVALID, "redux_leakage: distance %d, pdq_distance %d",
+                        (int)given.distance, (int)given.pdq_distance);
+    known.distance = given.distance;
+    known.pdq_distance = given.pdq_distance;
     s.difference_codes = s.pdq_codes = none;
     redux_status status = hash_all(&s.difference, &s.difference_codes, context, labels,
                                    REDUX_HASH_DIFFERENCE, REDUX_PROFILE_IMAGEHASH);
@@ -167,7 +169,6 @@ redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
     redux_tensor_release(&s.pdq_codes);
     redux_hash_list_free(s.difference, context);
     redux_hash_list_free(s.pdq, context);
-    if (status == REDUX_OK)
-        *out = known;
-    return status;
+    return status == REDUX_OK ? rdx_write_result(out, &known, sizeof known, "redux_leakage")
+                              : status;
 }

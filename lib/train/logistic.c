@@ -284,19 +284,18 @@ void redux_logistic_free(redux_logistic *model, redux_context *context)
 redux_status redux_logistic_get_info(redux_logistic_info *out, const redux_logistic *model)
 {
     const int64_t shape[2] = {model->outputs, model->features};
-    if (out == NULL || out->struct_size != sizeof *out)
-        return rdx_fail(REDUX_E_INVALID, "redux_logistic_info: struct_size is not set");
-    out->classes = model->classes;
-    out->features = model->features;
-    out->iterations = model->search.iterations;
-    out->converged = model->search.converged;
-    out->loss = model->search.value;
-    RDX_TRY(redux_tensor_borrow(&out->weights, model->weights, REDUX_FLOAT64, 2, shape, NULL));
-    RDX_TRY(redux_tensor_borrow(&out->biases, model->weights + shape[0] * shape[1], REDUX_FLOAT64,
+    redux_logistic_info made = {.classes = model->classes,
+                                .features = model->features,
+                                .iterations = model->search.iterations,
+                                .converged = model->search.converged,
+                                .loss = model->search.value};
+    RDX_TRY(redux_tensor_borrow(&made.weights, model->weights, REDUX_FLOAT64, 2, shape, NULL));
+    RDX_TRY(redux_tensor_borrow(&made.biases, model->weights + shape[0] * shape[1], REDUX_FLOAT64,
                                 1, shape, NULL));
-    RDX_TRY(redux_tensor_borrow(&out->means, model->means, REDUX_FLOAT64, 1, &shape[1], NULL));
-    return redux_tensor_borrow(&out->scales, model->means + shape[1], REDUX_FLOAT64, 1, &shape[1],
-                               NULL);
+    RDX_TRY(redux_tensor_borrow(&made.means, model->means, REDUX_FLOAT64, 1, &shape[1], NULL));
+    RDX_TRY(redux_tensor_borrow(&made.scales, model->means + shape[1], REDUX_FLOAT64, 1, &shape[1],
+                                NULL));
+    return rdx_write_result(out, &made, sizeof made, "redux_logistic_info");
 }
 
 /* ---- predicting ---- */

@@ -275,7 +275,8 @@ redux_status redux_evaluation_compare(redux_comparison *out, redux_context *cont
     const redux_scores empty = REDUX_SCORES_INIT;
     list a = {0}, b = {0};
     redux_comparison made = {.struct_size = sizeof made, .a = empty, .b = empty, .p_values = empty};
-    if (out == NULL || out->struct_size != sizeof *out || path_a == NULL || path_b == NULL)
+    RDX_TRY(rdx_check_result(out, "redux_comparison"));
+    if (path_a == NULL || path_b == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_evaluation_compare: an argument is missing");
     const locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (locale == (locale_t)0)
@@ -288,7 +289,6 @@ redux_status redux_evaluation_compare(redux_comparison *out, redux_context *cont
     freelocale(locale);
     free_list(&a, context);
     free_list(&b, context);
-    if (status == REDUX_OK)
-        *out = made;
-    return status;
+    return status == REDUX_OK ? rdx_write_result(out, &made, sizeof made, "redux_comparison")
+                              : status;
 }

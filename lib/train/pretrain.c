@@ -308,11 +308,8 @@ static void report_result(redux_pretrain_result *out, const rdx_run *run, bool w
                                           .seconds = was_complete ? run->seconds_before
                                                                   : rdx_run_seconds(run),
                                           .was_complete = was_complete};
-    if (out == NULL)
-        return;
-    const size_t size = out->struct_size;
-    memcpy(out, &result, RDX_MIN(size, sizeof result));
-    out->struct_size = size;
+    if (out != NULL) /* its size has been checked */
+        (void)rdx_write_result(out, &result, sizeof result, "redux_pretrain_result");
 }
 
 redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, const char *folder,
@@ -324,6 +321,8 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
     bool was_complete = false;
     if (folder == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
+    if (out != NULL)
+        RDX_TRY(rdx_check_result(out, "redux_pretrain_result"));
     RDX_TRY(rdx_pretrain_read_options(&run.options, options));
     redux_status status = open_run(&run);
     if (status == REDUX_OK)

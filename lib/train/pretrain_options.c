@@ -13,8 +13,10 @@ redux_status redux_pretrain_defaults(redux_pretrain_options *out, const char *pr
 {
     const redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
     const redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
+    const redux_views_options views = REDUX_VIEWS_OPTIONS_INIT;
     redux_pretrain_options o = {.struct_size = sizeof o,
                                 .network = network,
+                                .views = views,
                                 .optimiser = optimiser,
                                 .temperature = 0.5,
                                 .batch = 256,
@@ -28,8 +30,7 @@ redux_status redux_pretrain_defaults(redux_pretrain_options *out, const char *pr
     RDX_TRY(redux_views_preset(&o.views, preset, size));
     o.network.projection = 128;
     o.optimiser.weight_decay = 5e-4;
-    *out = o;
-    return REDUX_OK;
+    return rdx_write_result(out, &o, sizeof o, "redux_pretrain_options");
 }
 
 static redux_status check_numbers(const redux_pretrain_options *o)
@@ -58,8 +59,10 @@ static redux_status check_numbers(const redux_pretrain_options *o)
 redux_status rdx_pretrain_read_options(redux_pretrain_options *known,
                                        const redux_pretrain_options *given)
 {
+    const redux_pretrain_options empty = REDUX_PRETRAIN_OPTIONS_INIT;
     if (given == NULL)
         return rdx_fail(REDUX_E_INVALID, "no options; redux_pretrain_defaults makes them");
+    *known = empty;
     RDX_TRY(redux_pretrain_defaults(known, "none", 64));
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_pretrain_options"));
     if (known->memory_bytes == 0)

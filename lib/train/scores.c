@@ -288,15 +288,9 @@ static double *figure(redux_scores *scores, int index)
     return (double *)(void *)((char *)scores + places[index]);
 }
 
-/* Into a caller's struct, which may be an older, smaller one. */
 static redux_status hand_out(redux_scores *out, const redux_scores *known)
 {
-    const size_t size = out->struct_size;
-    if (size < sizeof(size_t))
-        return rdx_fail(REDUX_E_INVALID, "redux_scores: struct_size is %zu", size);
-    memcpy(out, known, RDX_MIN(size, sizeof *known));
-    out->struct_size = size;
-    return REDUX_OK;
+    return rdx_write_result(out, known, sizeof *known, "redux_scores");
 }
 
 redux_status redux_scores_compute(redux_scores *out, redux_context *context,
