@@ -114,12 +114,17 @@ TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 TEST_COMMON := $(call objects,$(filter-out $(TEST_SOURCES) tests/fault_shim.c,$(wildcard tests/*.c)),.o)
 FAULT_SHIM := $(BUILD)/tests/fault_shim.so
+FUZZ_COMMON_SOURCES := tests/fuzz/fuzz.c tests/fuzz/runner.c
+FUZZ_SOURCES := $(filter-out $(FUZZ_COMMON_SOURCES),$(wildcard tests/fuzz/*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
+# libFuzzer brings its own main.
+FUZZ_COMMON := $(call objects,$(if $(LIBFUZZER),tests/fuzz/fuzz.c,$(FUZZ_COMMON_SOURCES)),.o)
 STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
 
 .PHONY: all tests
 all: $(STATIC) $(SHARED) $(PROGRAMS)
-tests: $(TESTS) $(FAULT_SHIM)
+tests: $(TESTS) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
 quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(LINK) $(SHARED_LDFLAGS) \
@@ -164,6 +169,14 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
+# Each reader of outside bytes with its corpus; see `make fuzz`.
+$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Iexamples
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_COMMON) $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(LIBFUZZER) -o $@ $(filter %.o,$^) $(STATIC) $(DEP_LIBS) $(LDLIBS)
+$(BUILD)/fuzz/experiment: $(BUILD)/obj/examples/experiment_config.o
+
 # Preloaded by the tests of faults, so without sanitizers, and it defines malloc itself.
 $(FAULT_SHIM): tests/fault_shim.c tests/fault_shim.h
 	$(call say,LD,$@)
@@ -171,16 +184,16 @@ $(FAULT_SHIM): tests/fault_shim.c tests/fault_shim.h
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fno-builtin -fPIC -fvisibility=hidden -shared -o $@ $< -ldl
 
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PIC_OBJECTS) $(PROGRAM_COMMON) $(TEST_COMMON) \
-	$(call objects,$(PROGRAM_SOURCES) $(TEST_SOURCES),.o))
+	$(call objects,$(PROGRAM_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
 .SECONDARY:
 .DELETE_ON_ERROR:
 FORCE:
 
 # ---- tests -------------------------------------------------------------------------------------
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
-.PHONY: check check-tests check-tiers check-programs check-symbols check-install check-abi abi-baseline
+.PHONY: check check-tests check-fuzz check-tiers check-programs check-symbols check-install check-abi abi-baseline
 .PHONY: check-headers check-builds check-reproducible
-CHECKS := check-tests check-tiers check-symbols check-install check-programs
+CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-programs
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
@@ -188,6 +201,10 @@ check: all tests
 
 check-tests: $(TESTS) $(FAULT_SHIM)
 	@tests/run.sh "$@" $(TESTS)
+
+# Every fuzz target over its corpus, without libFuzzer.
+check-fuzz: $(FUZZ_TARGETS)
+	@CORPUS=tests/fuzz/corpus tests/run.sh "$@" $(FUZZ_TARGETS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
@@ -242,9 +259,20 @@ valgrind: $(TESTS)
 	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='$(VALGRIND)' \
 	tests/run.sh "$@" $(TESTS)
 
+# libFuzzer targets in build-fuzz/fuzz (Clang). FUZZ=TARGET fuzzes one for SECONDS, beginning with its
+# corpus; what it finds is kept in build-fuzz/found, inputs of new coverage in build-fuzz/corpus.
+.PHONY: fuzz fuzz-targets
+FUZZ ?=
+SECONDS ?= 60
+fuzz-targets: $(FUZZ_TARGETS)
+fuzz:
+	$(SUB) BUILD=build-fuzz CC=clang LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-targets
+	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
+
 coverage:
 	$(SUB) BUILD=build-coverage CFLAGS='-Og -g --coverage -fprofile-update=atomic' \
-	CK_TIMEOUT_MULTIPLIER=50 check-tests check-tiers check-programs
+	CK_TIMEOUT_MULTIPLIER=50 check-tests check-fuzz check-tiers check-programs
 	@tools/coverage.sh build-coverage
 
 # ---- demo, bench, lint, docs -------------------------------------------------------------------
@@ -311,7 +339,7 @@ dist:
 	@echo "$(BUILD)/libredux-$(VERSION).tar.gz"
 
 clean:
-	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-coverage build-lint-gcc build-lint-clang demo
+	rm -rf $(BUILD) build-fuzz build-asan build-ubsan build-tsan build-coverage build-lint-gcc build-lint-clang demo
 
 help:
 	@sed -n 's/^# *//; 1,/^$$/p' Makefile | head -n 11

@@ -3,7 +3,7 @@
 # Runs Check programs: tests/run.sh LABEL PROGRAM...
 # Prints each one's summary line, the whole output of those that fail, and at the end
 # "LABEL: N passed, N failed" over all checks. JOBS programs run at a time (all processors);
-# WRAPPER (valgrind ...) is put before each.
+# WRAPPER (valgrind ...) is put before each. CORPUS: each program NAME gets CORPUS/NAME to run.
 label=$1
 shift
 export OPENBLAS_NUM_THREADS=1
@@ -15,7 +15,7 @@ export WRAPPER logs
 # shellcheck disable=SC2016 # expanded by the inner shell
 printf '%s\n' "$@" | xargs -P "${JOBS:-$(nproc)}" -I PROGRAM sh -c '
     name=$(basename PROGRAM)
-    $WRAPPER PROGRAM >"$logs/$name.log" 2>&1
+    $WRAPPER PROGRAM ${CORPUS:+"$CORPUS/$name"} >"$logs/$name.log" 2>&1
     echo $? >"$logs/$name.status"'
 
 passed=0
