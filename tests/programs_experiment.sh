@@ -64,8 +64,9 @@ killed() { # killed at some moment, then finished: the same
     "$experiment" "$tiny" --data "$ct" --out "$work/k" --quiet >/dev/null 2>&1 &&
         without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
 }
-for moment in 0.3 0.6 1.1; do
-    check "killed after $moment s, and finished" killed $moment
+# KILLS says how often; those after the third come at any moment.
+for moment in 0.3 0.6 1.1 $(for _ in $(seq 4 "${KILLS:-3}"); do echo "$((RANDOM % 2)).$((RANDOM % 10))"; done); do
+    check "killed after $moment s, and finished" killed "$moment"
 done
 interrupted_experiment() { # Ctrl-C: told, and what is finished by then stays
     rm -rf "$work/k"

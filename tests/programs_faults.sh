@@ -17,6 +17,10 @@ fault_program() { # fault_program NAME: runs it, its files go to $out
     hash) "$hash" --quiet --format binary --out "$out/h.rdx" "$scan" ;;
     embed) "$BIN/redux-embed" --quiet --weights "$work/faults-pretrain/p/weights.safetensors" --out "$out/e.npy" "$scan" ;;
     pretrain) "${tiny_run[@]}" --out "$out/p" "$scan" ;;
+    evaluate)
+        "$BIN/redux-evaluate" --quiet --weights none --width 0.125 --size 32 --labels "$ct/labels.csv" --label tumour \
+            --validation 0.25 --test 0.25 --seeds 1 --protocol knn --resamples 10 --predictions "$out/p.csv"
+        ;;
     esac
 }
 
@@ -67,7 +71,7 @@ each_call_fails() { # each_call_fails CALL ERROR PROGRAM
 }
 
 if [ -e "$shim" ] && ! ldd "$reduce" | grep -q -e libasan -e libtsan -e libubsan; then
-    for program in pretrain reduce pictures hash embed; do
+    for program in pretrain reduce pictures hash embed evaluate; do
         rm -rf "$out"
         mkdir "$out"
         fault_program $program >/dev/null 2>&1
