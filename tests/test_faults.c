@@ -6,7 +6,7 @@
  * Allocations of the library fail through a context's allocator. Those of the C library and of
  * zlib, libpng, libjpeg ..., and system calls, fail through tests/fault_shim.c, which this program
  * preloads to itself (not under a sanitizer, whose malloc is its own). FAULTS=all tries every n;
- * else, from 24 on, strides grow. */
+ * else, from 128 on, strides grow. */
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -98,7 +98,7 @@ static int64_t next_n(int64_t n)
 {
     const char *faults = getenv("FAULTS");
     const bool all = faults != NULL && strcmp(faults, "all") == 0;
-    return n < 24 || all ? n + 1 : n + n / 4;
+    return n < 128 || all ? n + 1 : n + n / 4;
 }
 
 /* What a run may leave: no temporary file, and its file absent or whole. */

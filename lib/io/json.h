@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * JSON out of memory, through Jansson. */
+ * JSON from and to memory, through Jansson. */
 #ifndef REDUX_LIB_IO_JSON_H
 #define REDUX_LIB_IO_JSON_H
 
@@ -10,5 +10,8 @@
  * caller decrefs *out. */
 redux_status rdx_json_parse(json_t **out, const void *text, size_t size, size_t flags,
                             const char *path);
+/* As json_dumps, which may leave a key out where memory is short. NULL: no memory, or no JSON;
+ * free() it. */
+char *rdx_json_text(const json_t *json, size_t flags);
 
 #endif

@@ -74,7 +74,8 @@ static redux_status add_header(checksum *sum, const json_t *metadata, const entr
     const bool is_copied =
         metadata == NULL || json_object_update(sorted, (json_t *)(uintptr_t)metadata) == 0;
     json_object_del(sorted, CHECKSUM);
-    text = is_copied ? json_dumps(sorted, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    text =
+        is_copied ? rdx_json_text(sorted, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
     if (text == NULL) {
         json_decref(sorted);
         return rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
@@ -480,7 +481,7 @@ static redux_status make_header(char **text, const entry *entries, int64_t count
             status = rdx_fail(REDUX_E_INVALID, "name '%.80s' is not UTF-8", entries[i].name);
         else if (json_object_set_new(header, entries[i].name, entry_json(&entries[i])) != 0)
             status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for a header");
-    *text = status == REDUX_OK ? json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    *text = status == REDUX_OK ? rdx_json_text(header, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(header);
     if (status == REDUX_OK && *text == NULL)
         status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for a header");

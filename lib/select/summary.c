@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <redux/version.h>
+#include "io/json.h"
 #include "manifest_read.h"
 
 /* Paths are bytes, JSON is UTF-8: what is no UTF-8 becomes "?", byte by byte. */
@@ -259,7 +260,7 @@ static json_t *calibration_json(const redux_reduction *reduction)
 /* As one text: so it is not the receiver that failed where memory is short. */
 static redux_status write_json(const rdx_writer *writer, const json_t *json)
 {
-    char *bytes = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
+    char *bytes = json == NULL ? NULL : rdx_json_text(json, JSON_INDENT(2));
     if (bytes == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "no memory for the summary");
     const redux_status status = rdx_write(writer, bytes);

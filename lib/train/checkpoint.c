@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "image/image.h"
-#include "io/io.h"
+#include "io/json.h"
 #include "run.h"
 
 #define CHECKPOINT "checkpoint.safetensors"
@@ -166,7 +166,7 @@ static redux_status save_checkpoint(const rdx_run *run, content *c, const char *
 redux_status rdx_checkpoint_save(rdx_run *run)
 {
     content c;
-    char *settings = json_dumps(run->settings, JSON_SORT_KEYS | JSON_COMPACT);
+    char *settings = rdx_json_text(run->settings, JSON_SORT_KEYS | JSON_COMPACT);
     if (settings == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
     redux_status status = content_init(

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 #include "image/image.h"
+#include "io/json.h"
 #include "run.h"
 
 #define DEFAULT_MEMORY ((uint64_t)2 << 30)
@@ -188,16 +189,16 @@ static const char *difference(const json_t *a, const json_t *b)
 redux_status rdx_run_compare(const rdx_run *run, const char *settings)
 {
     /* Numbers as they are after having been written. */
-    char *text = json_dumps(run->settings, JSON_SORT_KEYS | JSON_COMPACT);
-    json_t *own = text == NULL ? NULL : json_loads(text, 0, NULL);
-    json_t *other = json_loads(settings, 0, NULL);
-    redux_status status = REDUX_OK;
-    if (own == NULL)
-        status = rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
-    else if (!json_is_object(other))
+    char *text = rdx_json_text(run->settings, JSON_SORT_KEYS | JSON_COMPACT);
+    json_t *own = NULL, *other = NULL;
+    redux_status status = text == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory")
+                                       : rdx_json_parse(&own, text, strlen(text), 0, run->folder);
+    if (status == REDUX_OK)
+        status = rdx_json_parse(&other, settings, strlen(settings), 0, run->folder);
+    if (status == REDUX_E_FORMAT || (status == REDUX_OK && !json_is_object(other)))
         status =
             rdx_fail(REDUX_E_FORMAT, "%s: settings of the checkpoint are no JSON", run->folder);
-    else if (!json_equal(own, other)) {
+    else if (status == REDUX_OK && !json_equal(own, other)) {
         const char *key = difference(own, other);
         status = rdx_fail(REDUX_E_INVALID, "%s: the run there was begun with another '%s'",
                           run->folder, key == NULL ? "version" : key);
