@@ -462,7 +462,10 @@ static json_t *entry_json(const entry *e)
 {
     json_t *shape = json_array();
     for (int32_t i = 0; i < e->tensor.ndim; i++)
-        json_array_append_new(shape, json_integer(e->tensor.shape[i]));
+        if (json_array_append_new(shape, json_integer(e->tensor.shape[i])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_name(e->tensor.dtype), "shape", shape,
                      "data_offsets", (json_int_t)e->begin, (json_int_t)e->end);
 }
