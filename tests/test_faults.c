@@ -6,7 +6,7 @@
  * Allocations of the library fail through a context's allocator. Those of the C library and of
  * zlib, libpng, libjpeg ..., and system calls, fail through tests/fault_shim.c, which this program
  * preloads to itself (not under a sanitizer, whose malloc is its own). FAULTS=all tries every n;
- * else, from 128 on, strides grow. */
+ * else strides grow, from the 24th or 100th on. */
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -94,11 +94,12 @@ static redux_context *guarded_context(int threads)
     return context;
 }
 
-static int64_t next_n(int64_t n)
+/* `every`: as many one by one. */
+static int64_t next_n(int64_t n, int64_t every)
 {
     const char *faults = getenv("FAULTS");
     const bool all = faults != NULL && strcmp(faults, "all") == 0;
-    return n < 128 || all ? n + 1 : n + n / 4;
+    return n < every || all ? n + 1 : n + n / 4;
 }
 
 /* What a run may leave: no temporary file, and its file absent or whole. */
@@ -147,7 +148,7 @@ static void fail_allocations(const scenario *s, int threads)
     ck_assert_redux_ok(s->run(context)); /* also: plans and the like, which a context keeps */
     const uint32_t whole = s->file == NULL ? 0 : file_sum(in_scratch(s->file));
     const int64_t live = atomic_load(&heap.live);
-    for (int64_t n = 1;; n = next_n(n)) {
+    for (int64_t n = 1;; n = next_n(n, 24)) {
         forget_file(s);
         atomic_store(&heap.count, 0);
         atomic_store(&heap.failed, 0);
@@ -196,7 +197,7 @@ static void fail_calls(const scenario *s, int call, const char *name, int error)
     for (int i = 0; i < 2; i++) /* what is kept for good is there after the first */
         ck_assert_redux_ok(s->run(NULL));
     const uint32_t whole = s->file == NULL ? 0 : file_sum(in_scratch(s->file));
-    for (int64_t n = 1;; n = next_n(n)) {
+    for (int64_t n = 1;; n = next_n(n, 100)) {
         forget_file(s);
         const int64_t live = fault_live();
         fault_arm(call, n, error);
@@ -351,7 +352,7 @@ static void cancel_at_each_callback(const scenario *s, int threads)
     ck_assert_msg(!is_long(s->name) || host.count > 0, "%s: is never asked", s->name);
     const uint32_t whole = s->file == NULL ? 0 : file_sum(in_scratch(s->file));
     const int64_t live = atomic_load(&heap.live);
-    for (int64_t n = 1; cancel_at(s, context, n, threads); n = next_n(n)) {
+    for (int64_t n = 1; cancel_at(s, context, n, threads); n = next_n(n, 24)) {
         ck_assert_msg(atomic_load(&heap.live) == live, "%s, callback %lld: %lld blocks leaked",
                       s->name, (long long)n, (long long)(atomic_load(&heap.live) - live));
         check_files(s, whole, "callback", n);
