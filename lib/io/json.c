@@ -35,17 +35,26 @@ typedef struct json_text {
     bool failed;
 } json_text;
 
+static void make_room(json_text *text, size_t size)
+{
+    const size_t room = 2 * (text->used + size) + 256;
+    if (size < text->room - text->used)
+        return;
+    char *larger = realloc(text->bytes, room);
+    if (larger == NULL) {
+        text->failed = true;
+        return;
+    }
+    text->bytes = larger;
+    text->room = room;
+}
+
 /* A failure stays: Jansson 2.14 overlooks one at a key, and would go on without it. */
 static int append(const char *bytes, size_t size, void *user)
 {
     json_text *text = user;
-    if (!text->failed && size >= text->room - text->used) {
-        const size_t room = 2 * (text->used + size) + 256;
-        char *larger = realloc(text->bytes, room);
-        text->failed = larger == NULL;
-        text->bytes = larger == NULL ? text->bytes : larger;
-        text->room = larger == NULL ? text->room : room;
-    }
+    if (!text->failed)
+        make_room(text, size);
     if (text->failed)
         return -1;
     memcpy(text->bytes + text->used, bytes, size);
