@@ -138,6 +138,16 @@ void fuzz_put_stacks(void)
     done = true;
 }
 
+uint8_t *fuzz_copy(const void *from, size_t size)
+{
+    uint8_t *block = malloc(size == 0 ? 1 : size);
+    if (block == NULL)
+        abort();
+    if (size > 0)
+        memcpy(block, from, size);
+    return block;
+}
+
 /* ---- reading ---- */
 
 void fuzz_touch(redux_context *context, const redux_tensor *tensor)

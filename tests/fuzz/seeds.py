@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Makes the seed corpora: tests/fuzz/corpus/TARGET/NAME. Small files of each kind and hand-made
-corners. Findings of the fuzzer (found-*) lie beside them and are left alone."""
+corners. What lies beside them is left alone: findings of the fuzzer (found-*), and files that the
+library wrote (index/saved-*, manifest/reduced)."""
 import gzip, io, json, struct, sys, zipfile, zlib
 from pathlib import Path
 import numpy as np
