@@ -246,9 +246,9 @@ abi-baseline: $(SHARED)
 SUB = +@$(MAKE) --no-print-directory
 SANITIZE = $(SUB) BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
 asan:
-	$(call SANITIZE,-fsanitize=address) check-tests check-programs
+	$(call SANITIZE,-fsanitize=address) check-tests check-fuzz check-programs
 ubsan:
-	$(call SANITIZE,-fsanitize=undefined -fno-sanitize-recover=all) check-tests check-programs
+	$(call SANITIZE,-fsanitize=undefined -fno-sanitize-recover=all) check-tests check-fuzz check-programs
 tsan:
 	$(call SANITIZE,-fsanitize=thread) check-tests
 
