@@ -297,7 +297,7 @@ static const char *write_archive(const char *name)
 
 START_TEST(export_stays_in_its_folder)
 {
-    static const char *const keys[] = {"../../escape.npy", "/tmp/x/escap.npy", "./.././scape.npy",
+    static const char *const keys[] = {"../../escape.npy", "/etc/x/escap.npy", "./.././scape.npy",
                                        "..\\..\\escape.npy", "aa/../escape.npy"};
     ck_assert_int_eq(mkdir(in_scratch("in"), 0777), 0);
     ck_assert_int_eq(mkdir(in_scratch("out"), 0777), 0);
