@@ -208,7 +208,7 @@ check-fuzz: $(FUZZ_TARGETS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
-TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
+TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS) $(FAULT_SHIM)
 	@for tier in portable avx2; do REDUX_TIER=$$tier tests/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
@@ -246,9 +246,9 @@ abi-baseline: $(SHARED)
 SUB = +@$(MAKE) --no-print-directory
 SANITIZE = $(SUB) BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
 asan:
-	$(call SANITIZE,-fsanitize=address) check-tests check-programs
+	$(call SANITIZE,-fsanitize=address) check-tests check-fuzz check-programs
 ubsan:
-	$(call SANITIZE,-fsanitize=undefined -fno-sanitize-recover=all) check-tests check-programs
+	$(call SANITIZE,-fsanitize=undefined -fno-sanitize-recover=all) check-tests check-fuzz check-programs
 tsan:
 	$(call SANITIZE,-fsanitize=thread) check-tests
 

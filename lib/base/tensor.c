@@ -125,7 +125,8 @@ static void free_block(void *block, const rdx_allocator *allocator)
 static redux_status check_shape(int32_t ndim, const int64_t *shape, redux_dtype dtype,
                                 uint64_t *elements)
 {
-    uint64_t count = 1;
+    uint64_t count = 1; /* of the axes that are not empty: strides are products of those */
+    bool empty = false;
     if (ndim < 0 || ndim > REDUX_MAX_DIMS || (ndim > 0 && shape == NULL))
         return rdx_fail(REDUX_E_INVALID, "a tensor has 0 to %d axes, not %d", REDUX_MAX_DIMS,
                         (int)ndim);
@@ -135,11 +136,12 @@ static redux_status check_shape(int32_t ndim, const int64_t *shape, redux_dtype 
         if (shape[i] < 0)
             return rdx_fail(REDUX_E_INVALID, "axis %d has %lld elements", (int)i,
                             (long long)shape[i]);
-        if (__builtin_mul_overflow(count, (uint64_t)shape[i], &count) ||
+        empty = empty || shape[i] == 0;
+        if (__builtin_mul_overflow(count, (uint64_t)RDX_MAX(shape[i], 1), &count) ||
             count > (uint64_t)PTRDIFF_MAX / 8)
             return rdx_fail(REDUX_E_LIMIT, "the product of %d axes overflows", (int)ndim);
     }
-    *elements = count;
+    *elements = empty ? 0 : count;
     return REDUX_OK;
 }
 

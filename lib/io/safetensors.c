@@ -129,7 +129,8 @@ static redux_status read_dtype(entry *e, const json_t *json, const char *path)
                     name == NULL ? "" : name);
 }
 
-/* Fills in contiguous strides; the bytes of the shape must be those between begin and end. */
+/* Fills in contiguous strides; the bytes of the shape must be those between begin and end. Of a
+ * tensor without elements too the other lengths must multiply to what a tensor can have. */
 static redux_status settle_layout(entry *e, uint64_t size, const char *path)
 {
     redux_tensor *tensor = &e->tensor;
@@ -139,7 +140,8 @@ static redux_status settle_layout(entry *e, uint64_t size, const char *path)
     for (int32_t i = tensor->ndim - 1; i >= 0; i--) {
         tensor->strides[i] = stride;
         fits = fits && !__builtin_mul_overflow(bytes, (uint64_t)tensor->shape[i], &bytes) &&
-               !__builtin_mul_overflow(stride, RDX_MAX(tensor->shape[i], 1), &stride);
+               !__builtin_mul_overflow(stride, RDX_MAX(tensor->shape[i], 1), &stride) &&
+               stride <= PTRDIFF_MAX / 8;
     }
     if (!fits || bytes != e->end - e->begin)
         return rdx_fail(REDUX_E_FORMAT,

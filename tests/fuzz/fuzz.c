@@ -10,6 +10,8 @@
 
 enum { NAMES = 16, PATH_SIZE = 300 };
 
+bool fuzz_verbose;
+
 static char folder[200];
 static int64_t blocks, bytes, most_bytes;
 
@@ -26,6 +28,8 @@ bool fuzz_ok(redux_status status)
     fuzz_require(status >= REDUX_OK && status <= REDUX_E_NOT_FINITE, "an unknown status");
     fuzz_require(status == REDUX_OK || redux_error_message()[0] != '\0', "no message");
     fuzz_require(status != REDUX_E_NO_MEMORY, "an allocation failed below the limit");
+    if (fuzz_verbose)
+        fprintf(stderr, "  %s\n", status == REDUX_OK ? "ok" : redux_error_message());
     return status == REDUX_OK;
 }
 
@@ -118,19 +122,30 @@ const char *fuzz_put(const char *name, const void *contents, size_t size)
     return path;
 }
 
-void fuzz_put_stack(const char *name)
+void fuzz_put_stacks(void)
 {
+    static const char *const names[] = {"stack.npy", "two.npy", "three.npy"};
+    static const int64_t shape[] = {5, 4, 6};
     static bool done;
-    const int64_t shape[] = {5, 4, 6};
-    redux_tensor stack;
-    if (done)
-        return;
+    for (int n = 0; n < 3 && !done; n++) {
+        redux_tensor stack;
+        fuzz_require(redux_tensor_new(&stack, NULL, REDUX_UINT8, 3, shape) == REDUX_OK, "no stack");
+        for (int64_t i = 0; i < redux_tensor_elements(&stack); i++)
+            ((uint8_t *)stack.data)[i] = (uint8_t)(i * i * 7 + i / 24 * 31 + n);
+        fuzz_require(redux_npy_write(fuzz_path(names[n]), NULL, &stack) == REDUX_OK, "no stack");
+        redux_tensor_release(&stack);
+    }
     done = true;
-    fuzz_require(redux_tensor_new(&stack, NULL, REDUX_UINT8, 3, shape) == REDUX_OK, "no stack");
-    for (int64_t i = 0; i < redux_tensor_elements(&stack); i++)
-        ((uint8_t *)stack.data)[i] = (uint8_t)(i * i * 7 + i / 24 * 31);
-    fuzz_require(redux_npy_write(fuzz_path(name), NULL, &stack) == REDUX_OK, "no stack");
-    redux_tensor_release(&stack);
+}
+
+uint8_t *fuzz_copy(const void *from, size_t size)
+{
+    uint8_t *block = malloc(size == 0 ? 1 : size);
+    if (block == NULL)
+        abort();
+    if (size > 0)
+        memcpy(block, from, size);
+    return block;
 }
 
 /* ---- reading ---- */

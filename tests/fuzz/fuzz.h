@@ -25,15 +25,21 @@ void fuzz_end(redux_context *context);
 void fuzz_require(bool holds, const char *what);
 /* What holds after any call: a known status, and a message where it failed. true: it did not. */
 bool fuzz_ok(redux_status status);
+/* fuzz_ok tells what it was given. */
+extern bool fuzz_verbose;
 
 /* Writes a file into a folder of this process's own; returns its path, which is valid for ever for
  * the same name. */
-const char *fuzz_put(const char *name, const void *bytes, size_t size);
+const char *fuzz_put(const char *name, const void *contents, size_t size);
 /* A path in that folder. */
 const char *fuzz_path(const char *name);
 void fuzz_remove(const char *name);
-/* "stack.npy", uint8, 5 x 4 x 6, no two slices alike; for inputs that name other files. */
-void fuzz_put_stack(const char *name);
+/* "stack.npy", "two.npy", "three.npy": uint8, 5 x 4 x 6, no two slices alike; for inputs that name
+ * other files. */
+void fuzz_put_stacks(void);
+
+/* A copy in a block of just `size` bytes (one where it is 0), for free(). */
+uint8_t *fuzz_copy(const void *from, size_t size);
 
 /* Reads every element. */
 void fuzz_touch(redux_context *context, const redux_tensor *tensor);

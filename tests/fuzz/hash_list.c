@@ -72,9 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     decode(context, data, size);
     parse_text(data, size);
     if (size >= 4) {
-        uint8_t *mended = malloc(size);
-        fuzz_require(mended != NULL, "no memory");
-        memcpy(mended, data, size);
+        uint8_t *mended = fuzz_copy(data, size);
         const unsigned long crc = crc32(0, mended, (unsigned)size - 4);
         for (size_t i = 0; i < 4; i++)
             mended[size - 4 + i] = (uint8_t)(crc >> (8 * i));

@@ -71,10 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     redux_context *context = fuzz_begin();
     open_index(context, data, size);
-    uint8_t *mended = malloc(size == 0 ? 1 : size);
-    fuzz_require(mended != NULL, "no memory");
-    if (size > 0)
-        memcpy(mended, data, size);
+    uint8_t *mended = fuzz_copy(data, size);
     mend(mended, size);
     if (size > 0 && memcmp(mended, data, size) != 0)
         open_index(context, mended, size);

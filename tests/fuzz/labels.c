@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     redux_context *context = fuzz_begin();
     static const char *const columns[] = {NULL, "split"};
     redux_labels_options options = REDUX_LABELS_OPTIONS_INIT;
-    fuzz_put_stack("stack.npy");
+    fuzz_put_stacks();
     const char *path = fuzz_put("labels.csv", data, size);
     for (int i = 0; i < 2; i++) {
         redux_split_options how = REDUX_SPLIT_OPTIONS_INIT;

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *nul = size == 0 ? NULL : memchr(data, 0, size);
     const size_t table = nul == NULL ? size : (size_t)(nul - data);
     redux_manifest *manifest;
-    fuzz_put_stack("stack.npy");
+    fuzz_put_stacks();
     fuzz_remove("kept.json");
     if (nul != NULL)
         fuzz_put("kept.json", nul + 1, size - table - 1);

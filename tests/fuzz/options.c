@@ -137,11 +137,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t which = data[0] % (sizeof trials / sizeof *trials);
     const size_t block_size = sizeof(size_t) + size - 2;
     const size_t struct_size = data[1] == 0 ? block_size : data[1] % (block_size + 1);
-    uint8_t *block = malloc(block_size); /* struct_size itself must always be there */
-    fuzz_require(block != NULL, "no memory");
-    memcpy(block, &struct_size, sizeof struct_size);
-    if (size > 2)
-        memcpy(block + sizeof struct_size, data + 2, size - 2);
+    uint8_t bytes[sizeof(size_t) + 600];
+    memcpy(bytes, &struct_size, sizeof struct_size);
+    memcpy(bytes + sizeof struct_size, data + 2, size - 2);
+    uint8_t *block = fuzz_copy(bytes, block_size);
     if (trials[which] == try_reduce)
         clear_pointers(block, block_size);
     context = fuzz_begin();

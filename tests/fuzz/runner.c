@@ -49,6 +49,7 @@ static int run_folder(const char *folder)
 int main(int count, char **arguments)
 {
     int files = 0;
+    fuzz_verbose = true; /* tests/run.sh shows it where a target died */
     for (int i = 1; i < count; i++)
         files += run_folder(arguments[i]);
     if (files == 0) {

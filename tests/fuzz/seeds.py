@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Makes the seed corpora: tests/fuzz/corpus/TARGET/NAME. Small files of each kind and hand-made
-corners. Findings of the fuzzer (found-*) lie beside them and are left alone."""
+corners. What lies beside them is left alone: findings of the fuzzer (found-*), and files that the
+library wrote (index/saved-*, manifest/reduced)."""
 import gzip, io, json, struct, sys, zipfile, zlib
 from pathlib import Path
 import numpy as np
@@ -198,6 +199,8 @@ def seeds_weights():
 def seeds_texts():
     rows = "file,slice,label,split\n" + "".join(f"stack.npy,{i},{i % 2},{s}\n" for i, s in enumerate(["train", "train", "val", "test", "test"]))
     put("labels", "plain", rows.encode())
+    groups = "file,slice,label,split\n" + "".join(f"{f},{i},{i % 2},{s}\n" for f, s in (("stack.npy", "train"), ("two.npy", "val"), ("three.npy", "test")) for i in range(4))
+    put("labels", "groups", groups.encode())
     put("labels", "crlf", rows.replace("\n", "\r\n").encode())
     put("labels", "quoted", b'file,label,slice\n"stack.npy","a ""b"", c",0\n"stack.npy","x\ny",1\n')
     put("labels", "outside", b"file,slice,label\nstack.npy,9223372036854775808,0\nstack.npy,-1,1\n")
@@ -207,7 +210,10 @@ def seeds_texts():
     head = "source,slice,kept,witness_source,witness_slice,score\n"
     body = "stack.npy,0,1,,,\nstack.npy,1,0,stack.npy,0,3\nstack.npy,2,1,,,\nstack.npy,3,1,,,\nstack.npy,4,0,stack.npy,2,1.5e0\n"
     put("manifest", "plain", (head + body).encode())
-    put("manifest", "summary", (head + body).encode() + b"\0" + json.dumps({"parameters": {"strategy": "hash", "threshold": 3, "scope": "volume"}}).encode())
+    put("manifest", "summary", (head + body).encode() + b"\0" + json.dumps({
+        "parameters": {"strategy": "hash", "scope": "volume", "order": "anatomical", "rule": "first", "threshold": 3, "window": "auto",
+                       "hash": "difference", "profile": "paper-hash"}, "counts": {"slices": 5, "kept": 3},
+        "inputs": [{"source": "stack.npy", "slices": 5}]}).encode())
     put("manifest", "numbers", (head + "stack.npy,9223372036854775807,1,,,\nstack.npy,1,0,stack.npy,99,nan\n").encode())
     put("manifest", "up", (head + "../../x,0,1,,,\n/dev/zero,0,1,,,\n").encode())
     put("comparison", "plain", b"seed,fold,source,slice,label,p_0,p_1\n0,,a,0,0,0.7,0.3\n0,,a,1,1,0.4,0.6\n0,,a,2,1,0.1,0.9\n0,,a,3,0,0.8,0.2\n")
@@ -225,13 +231,13 @@ def seeds_texts():
 def seeds_binary():
     def hash_list(kind, profile, size, bits, count=2, name=b"stack.npy\0"):
         code = (bits + 7) // 8
-        b = b"\x89RDXHS0\n" + struct.pack("<6I", 1, kind, profile, size, bits, 0) + struct.pack("<2d", 0, 0)
+        b = b"\x89RDXHSH\n" + struct.pack("<6I", 1, kind, profile, size, bits, 0) + struct.pack("<2d", 0, 0)
         b += struct.pack("<3Q", count, 1, len(name)) + name + bytes(range(code)) * count
         b += b"".join(struct.pack("<IqBB", 0, i, 255, 0) for i in range(count))
         return b + struct.pack("<I", zlib.crc32(b))
     put("hash_list", "difference", hash_list(1, 0, 8, 64))
     put("hash_list", "colour", hash_list(6, 1, 3, 42))
-    put("hash_list", "pdq", hash_list(7, 3, 64, 256))
+    put("hash_list", "pdq", hash_list(7, 3, 0, 256))
     put("hash_list", "many", hash_list(1, 0, 8, 64)[:48] + struct.pack("<Q", 1 << 61) + hash_list(1, 0, 8, 64)[56:])
     for text in (b"0123456789abcdef", b"7ffffffffff", b"0" * 64, b"0" * 80, b"0x12", b"-1"):
         put("hash_list", "text-" + text[:12].decode(), text)
@@ -256,7 +262,6 @@ def seeds_binary():
         body = ids + bytes(-len(ids) % 64) + bytes(item * rows)
         return h + body + bytes(-len(body) % 64)
     put("index", "codes", index(0, 8, 8, 5))
-    put("index", "vectors", index(1, 4, 16, 3))
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
