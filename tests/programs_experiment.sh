@@ -54,25 +54,29 @@ sed 's/"threshold": 6}/"threshold": 7}/' "$tiny" >"$work/changed.json"
 check "a changed setting runs again" exits 0 "hash-6.seed-0: " "$experiment" "$work/changed.json" \
     --data "$ct" --out "$work/e"
 check "... alone" test "$(grep -c "done before" "$work/err")" = 11
-killed() { # killed at some moment, then finished: the same
+started=$(date +%s%N)
+"$experiment" "$tiny" --data "$ct" --out "$work/whole" >/dev/null 2>&1
+took=$((($(date +%s%N) - started) / 1000000))
+killed=0
+for i in $(seq "${KILLS:-3}"); do # KILLS says how often
     rm -rf "$work/k"
     "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>&1 &
-    local pid=$!
-    sleep "$1"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    "$experiment" "$tiny" --data "$ct" --out "$work/k" --quiet >/dev/null 2>&1 &&
-        without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
-}
-# KILLS says how often; those after the third come at any moment.
-for moment in 0.3 0.6 1.1 $(for _ in $(seq 4 "${KILLS:-3}"); do echo "$((RANDOM % 2)).$((RANDOM % 10))"; done); do
-    check "killed after $moment s, and finished" killed "$moment"
+    kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
+    check "redux-experiment killed ($i), and finished" exits 0 "" "$experiment" "$tiny" --data "$ct" \
+        --out "$work/k" --quiet
+    without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
+    check "redux-experiment killed ($i): same table" test $? = 0
+    check "redux-experiment killed ($i): nothing left behind" test -z \
+        "$(find "$work/k" -name '*redux-tmp*')"
 done
-interrupted_experiment() { # Ctrl-C: told, and what is finished by then stays
+check "redux-experiment was killed at least once" test "$killed" -gt 0
+interrupted_experiment() { # Ctrl-C after the first cell: told, and what is finished by then stays
     rm -rf "$work/k"
     "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>"$work/err" &
     local pid=$!
-    sleep 0.7
+    while [ -z "$(find "$work/k/cells" -name '*.json' 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do
+        sleep 0.01
+    done
     kill -INT $pid
     wait $pid
     [ $? -eq 130 ] && grep -q interrupted "$work/err" && [ ! -e "$work/k/table.csv" ] &&

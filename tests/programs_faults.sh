@@ -100,9 +100,7 @@ for format in png npz; do
         rm -rf "$work/k"
         mkdir "$work/k"
         "$reduce" "${long[@]}" --manifest "$work/k/m.csv" --export "$work/k/x" &
-        sleep "$(printf '%d.%03d' 0 $((RANDOM % (took < 999 ? took : 999))))"
-        kill -9 $! 2>/dev/null && killed=$((killed + 1))
-        wait $! 2>/dev/null
+        kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
         check "reduce killed ($format, $i): manifest whole or absent" \
             sh -c "[ ! -e '$work/k/m.csv' ] || cmp -s '$work/k/m.csv' '$work/whole-$format.csv'"
         check "reduce killed ($format, $i) runs again" exits 0 "" "$reduce" "${long[@]}" --manifest "$work/k/m.csv" \

@@ -68,9 +68,7 @@ killed=0
 for i in $(seq "${KILLS:-3}"); do
     rm -rf "$work/k"
     "$pretrain" "${long[@]}" --out "$work/k" "$scan" &
-    sleep "$(printf '%d.%03d' 0 $((RANDOM % (took < 999 ? took : 999))))"
-    kill -9 $! 2>/dev/null && killed=$((killed + 1))
-    wait $! 2>/dev/null
+    kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
     check "pretrain killed ($i) goes on" exits 0 "" "$pretrain" "${long[@]}" --resume \
         --out "$work/k" "$scan"
     check "pretrain killed ($i): same weights" \
@@ -82,11 +80,8 @@ check "pretrain was killed at least once" test "$killed" -gt 0
 
 # Interrupted: a checkpoint is written.
 rm -rf "$work/i"
-"$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 --out "$work/i" "$scan" 2>"$work/err" &
-sleep 1
-kill -INT $!
-wait $!
-check "pretrain interrupted" test $? = 130
+check "pretrain interrupted" interrupt "$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 \
+    --out "$work/i" "$scan"
 check "pretrain interrupted: checkpoint" test -s "$work/i/checkpoint.safetensors"
 check "pretrain interrupted: no weights" test ! -e "$work/i/weights.safetensors"
 

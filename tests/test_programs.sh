@@ -194,18 +194,32 @@ check "embeddings that do not match" exits 1 "47 slices" "$reduce" --strategy co
 check "no embeddings file" exits 1 "missing.npy" "$reduce" --strategy cosine \
     --embeddings "$work/missing.npy" $scan
 
-# Interrupted: told, and nothing left behind.
-interrupted() {
-    "$reduce" --strategy ssim --scope dataset --keep 50% --manifest "$work/i.csv" $ct $ct $ct $ct \
-        2>"$work/err" &
-    local pid=$!
-    sleep 0.5
-    kill -INT $pid
-    wait $pid
-    [ $? -eq 130 ] && grep -q interrupted "$work/err" && [ ! -e "$work/i.csv" ]
+# Interrupted: told, and nothing left behind. A fast machine may be done before the signal
+# comes, or the signal come before the program listens: other moments are tried then.
+interrupt() { # interrupt COMMAND...: Ctrl-C while it runs; its last words are in err
+    local moment pid
+    for moment in 0.5 0.2 0.1 0.05 1 2; do
+        "$@" >/dev/null 2>"$work/err" &
+        pid=$!
+        sleep "$moment"
+        kill -INT $pid 2>/dev/null
+        wait $pid
+        [ $? -ne 130 ] || ! grep -q interrupted "$work/err" || return 0
+    done
+    return 1
+}
+kill_at() { # kill_at I OF MS: the last job, at a random moment of the I-th part of MS; was it running?
+    local ms=$((($3 * ($1 - 1) + RANDOM % $3) / $2))
+    sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
+    kill -9 $! 2>/dev/null
+    local was=$?
+    wait $! 2>/dev/null
+    return $was
 }
 set -m # so that a background job gets SIGINT
-check "Ctrl-C" interrupted
+check "Ctrl-C" interrupt "$reduce" --strategy ssim --scope dataset --keep 50% \
+    --manifest "$work/i.csv" $ct $ct $ct $ct
+check "Ctrl-C: no manifest" test ! -e "$work/i.csv"
 check "Ctrl-C leaves nothing" test -z "$(find "$work" -name '*redux-tmp*')"
 
 "$BIN/redux-demo" --quiet --out "$work/demo" $scan >"$work/out" 2>&1
