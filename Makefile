@@ -170,7 +170,6 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
 	$(Q)$(LINK) -o $@ $^ $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
 # Each reader of outside bytes with its corpus; see `make fuzz`.
-$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Iexamples
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_COMMON) $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

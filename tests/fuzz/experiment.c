@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The configuration of redux-experiment. Fuzz it with -close_fd_mask=2: it tells what is wrong. */
-#include "experiment.h"
+#include "../../examples/experiment.h"
 #include "fuzz.h"
 
 /* examples/common.c has these for programs, with a message. */
