@@ -47,7 +47,8 @@ static const char help_rest[] =
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                       default: slice, and full for 8-bit pictures and arrays\n"
     "  --hash NAME          difference (default), or any that redux-hash --help names\n"
-    "  --profile NAME       paper-hash (default), imagehash, or any other of redux-hash\n"
+    "  --profile NAME       paper-hash (default; with a window of HU: imagehash), or any other of\n"
+    "                       redux-hash\n"
     "  --hash-size N        side of the hash, where its profile leaves that open\n"
     "  --bins N             histogram bins of mi and entropies, 2 to 256 (default 256)\n"
     "  --size N             side to which images are resized over a dataset, with --against and\n"
@@ -393,6 +394,9 @@ static int check_settings(settings *s)
         s->reduce.profile = redux_hash_profile_for(s->reduce.hash);
     else if (!s->has_hash && s->has_profile)
         s->reduce.hash = redux_hash_for_profile(s->reduce.profile);
+    if (!s->has_profile && s->update == NULL && s->reduce.window.kind == REDUX_WINDOW_RANGE &&
+        s->reduce.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
+        s->reduce.profile = REDUX_PROFILE_IMAGEHASH;
     redux_reduce_options probe = s->reduce;
     if (s->embeddings != NULL || s->encoder != NULL)
         probe.embeddings = &not_read_yet;

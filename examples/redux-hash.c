@@ -19,6 +19,7 @@ static const char help[] =
     "  --profile NAME   whose arithmetic, bit for bit; default: what the hash implies, else\n"
     "                   paper-hash: slices as stored, as the paper's script takes them\n"
     "                   imagehash: axial slices, hashed as Python's imagehash hashes a picture\n"
+    "                   (default with a window of HU)\n"
     "                   imagededup, pdq, blockhash, opencv: as those do, pictures in colour\n"
     "                   hu: from HU under --window, without a step to 8 bits\n"
     "  --size N         size of the hash where the profile has a choice: imagehash, hu 2 to 64\n"
@@ -147,6 +148,9 @@ static int check_settings(settings *s, int inputs)
         s->hash.profile = redux_hash_profile_for(s->hash.hash);
     if (s->has_profile && !s->has_hash)
         s->hash.hash = redux_hash_for_profile(s->hash.profile);
+    if (!s->has_profile && s->window.kind == REDUX_WINDOW_RANGE &&
+        s->hash.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
+        s->hash.profile = REDUX_PROFILE_IMAGEHASH;
     if (redux_hash_check(&s->hash) != REDUX_OK)
         return usage_error("%s", redux_error_message());
     if (s->hash.profile == REDUX_PROFILE_PAPER_HASH && s->window.kind == REDUX_WINDOW_RANGE)

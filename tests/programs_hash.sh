@@ -59,6 +59,13 @@ for wrong in "--hash wavelet --size 12" "--hash dct --size 1" "--hash dct --size
     check "$wrong" exits 2 "" "$hash" $wrong "$scan"
 done
 
+# ---- windows: without a profile, one that has them ----
+check "--window alone" exits 0 "" "$hash" --window mediastinum "$scan"
+cp "$work/out" "$work/windowed.txt"
+check "... means profile imagehash" exits 0 "" "$hash" --profile imagehash --window mediastinum "$scan"
+check "... the same codes" cmp -s "$work/out" "$work/windowed.txt"
+check "... others than without" test "$("$hash" --quiet "$scan" | cksum)" != "$(cksum <"$work/out")"
+
 # ---- quality, formats ----
 check "--quality" test "$("$hash" --quiet --quality "$scan" | awk -F'\t' \
     'NF == 5 && $4 >= 0 && $4 <= 100 && $5 ~ /^(-|flat)$/' | wc -l)" = 47

@@ -144,3 +144,9 @@ check "hu" hash_default 6 64 --profile hu --window lung
     check "no such pair" exits 2 "has no hash" "$reduce" --profile pdq --hash average $two
     check "a threshold beyond the bits" exits 2 "0 to 256" "$reduce" --hash pdq --threshold 257 $two
 }
+
+# A window of HU and no profile: one that knows windows.
+check "reduce --window alone" exits 0 "" "$reduce" --window -160:240 --manifest "$work/w.csv" "$scan"
+check "... profile imagehash" grep -q '"profile": "imagehash"' "$work/w.json"
+check "... refused by paper-hash" exits 2 "windows by slice" "$reduce" --profile paper-hash \
+    --window -160:240 "$scan"

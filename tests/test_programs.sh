@@ -81,7 +81,7 @@ for wrong in "--strategy best" "--threshold six" "--threshold 6.5" "--threshold 
     "--format bmp" "--on-error ask" "--threads -1" "--threads x" "--frame -1" \
     "--threshold 6 --keep 10%" "--strategy all --keep 10%" "--strategy all --threshold 1" \
     "--strategy every-n --threshold 0" "--strategy ssim --threshold 2" \
-    "--embeddings x.npy" "--format npy" "--window lung"; do
+    "--embeddings x.npy" "--format npy"; do
     # shellcheck disable=SC2086 # several words on purpose
     check "$wrong" exits 2 "" "$reduce" $wrong $scan
 done

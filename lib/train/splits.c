@@ -115,7 +115,7 @@ static redux_status deal_groups(uint8_t *part_of, redux_context *context,
         d.order = order;
         count_rows(&d, taking, seed);
         if (d.groups < parts)
-            status = rdx_fail(REDUX_E_INVALID, "%lld groups cannot make %lld parts",
+            status = rdx_fail(REDUX_E_INVALID, "%lld groups cannot make %lld parts: use fewer",
                               (long long)d.groups, (long long)parts);
         else
             deal(&d);
