@@ -47,6 +47,17 @@ use_static() { # a tree with libredux.a alone
         $CXX -std=c++17 $strict $CFLAGS -o "$work/cc-static" tests/install/consumer.cc $cflags $LDFLAGS $libs &&
         "$work/c-static" && "$work/cc-static" && ! ldd "$work/c-static" | grep -F libredux
 }
+# The README's program, as it stands there.
+# shellcheck disable=SC2086
+readme_example() {
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) && libs=$($PKG_CONFIG --libs libredux) || return 1
+    mkdir "$work/readme" && ln -s "$PWD/data" "$work/readme/data" &&
+        awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' README.md >"$work/readme/example.c" &&
+        $CC -std=c11 $strict $CFLAGS -o "$work/readme/example" "$work/readme/example.c" $cflags \
+            $LDFLAGS $libs &&
+        (cd "$work/readme" && ./example && cat kept.csv && [ "$(wc -l <kept.csv)" -eq 200 ])
+}
 # shellcheck disable=SC2086
 alone() { # header, language, standard
     echo "#include <$1>" | ${4:-$CC} -x "$2" -std="$3" $strict -fsyntax-only -I"$moved/include" -
@@ -70,6 +81,7 @@ mkdir "$moved" && cp -a "$stage/usr/." "$moved/" && cp -a "$moved" "$work/static
 step "uninstall" stage_make uninstall PREFIX=/usr
 step "nothing is left behind" nothing_left
 step "shared, from a moved tree" use "$moved" lib
+step "the README's example" readme_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
 for header in redux.h $(cd "$moved/include" && ls redux/*.h); do
