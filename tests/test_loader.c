@@ -303,6 +303,35 @@ START_TEST(begins_anywhere)
 }
 END_TEST
 
+/* With an end: the same batches up to it, anywhere in an epoch, and then no more. */
+START_TEST(ends)
+{
+    for (int chunks = 0; chunks < 2; chunks++) {
+        rdx_loader_options options = options_of("simclr", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
+        float *all = take_batches(&options, 2, 40);
+        for (int64_t end = 1; end <= 40; end += 1 + end / 6) {
+            redux_context *context = context_of(2);
+            const redux_tensor *views;
+            rdx_loader *loader;
+            options.batches = end;
+            ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+            for (int64_t b = 0; b < end; b++) {
+                ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+                ck_assert_mem_eq(views[0].data, all + (size_t)b * 2 * 4 * 256,
+                                 (size_t)2 * 4 * 256 * sizeof(float));
+            }
+            ck_assert_int_eq(rdx_loader_next(&views, loader, context), REDUX_E_INVALID);
+            rdx_loader_free(loader, context);
+            redux_context_free(context);
+        }
+        options.batches = 0;
+        options.epochs = 2;
+        free(take_batches(&options, 2, 2 * (total / 4)));
+        free(all);
+    }
+}
+END_TEST
+
 /* Only what is kept; fewer than a batch. */
 START_TEST(kept_slices)
 {
@@ -701,6 +730,7 @@ int main(void)
     tcase_add_test(tests, in_chunks);
     tcase_add_test(tests, same_whatever_the_threads);
     tcase_add_test(tests, begins_anywhere);
+    tcase_add_test(tests, ends);
     tcase_add_test(tests, kept_slices);
     tcase_add_test(tests, stays_within_memory);
     tcase_add_test(tests, too_large_a_volume);

@@ -49,7 +49,7 @@ struct rdx_loader {
     redux_views_options views;
     rdx_catalogue catalogue;
     bool resident;
-    int64_t batch, batches, first_batch;
+    int64_t batch, batches, first_batch, end_batch;
     place places[2];
     slot slots[RING];
     worker *workers;
@@ -127,7 +127,7 @@ static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
 static const entry *claim(rdx_loader *loader, slot **out, int64_t *index)
 {
     slot *s = &loader->slots[loader->claim_batch % RING];
-    if (loader->failed_batch >= 0)
+    if (loader->failed_batch >= 0 || loader->claim_batch >= loader->end_batch)
         return NULL;
     if (s->number != loader->claim_batch) {
         if (s->number >= 0)
@@ -250,6 +250,13 @@ static bool wait_for_place(rdx_loader *loader, const place *p)
     return !loader->stop;
 }
 
+/* Is there a batch that needs it? */
+static bool chunk_needed(const rdx_loader *loader, const reading *r)
+{
+    const int64_t batch = loader->read_order.starts[r->index] / loader->batch;
+    return r->epoch * loader->batches + batch < loader->end_batch;
+}
+
 /* One chunk into its place; false: it is time to end. The mutex is held. */
 static bool read_next(rdx_loader *loader, const reading *r)
 {
@@ -282,7 +289,7 @@ static void *reader_main(void *user)
     rdx_order_make(order, &loader->catalogue, r.epoch);
     r.index = rdx_order_chunk(order, r.first);
     pthread_mutex_lock(&loader->mutex);
-    while (read_next(loader, &r)) {
+    while (chunk_needed(loader, &r) && read_next(loader, &r)) {
         r.chunk++;
         r.index++;
         if (r.index < chunks_used(loader, order))
@@ -458,6 +465,14 @@ static redux_status start_threads(rdx_loader *loader)
     return REDUX_OK;
 }
 
+/* The end is known before threads work ahead, so that nobody works beyond it. */
+static int64_t end_of(const rdx_loader *loader, const rdx_loader_options *options)
+{
+    if (options->batches > 0)
+        return options->batches;
+    return options->epochs > 0 ? options->epochs * loader->batches : INT64_MAX;
+}
+
 static redux_status loader_open(rdx_loader *loader, const rdx_loader_options *options)
 {
     RDX_TRY(rdx_views_read(&loader->views, &options->views));
@@ -468,6 +483,7 @@ static redux_status loader_open(rdx_loader *loader, const rdx_loader_options *op
     RDX_TRY(open_slices(loader, options));
     loader->batch = RDX_MIN(options->batch, loader->catalogue.item_count);
     loader->batches = loader->catalogue.item_count / loader->batch;
+    loader->end_batch = end_of(loader, options);
     loader->first_batch = loader->next = loader->claim_batch = options->first_batch;
     RDX_TRY(rdx_order_init(&loader->claim_order, loader->context, &loader->catalogue));
     RDX_TRY(rdx_order_init(&loader->read_order, loader->context, &loader->catalogue));
@@ -590,6 +606,9 @@ redux_status rdx_loader_next(const redux_tensor **views, rdx_loader *loader, red
 {
     slot *s = &loader->slots[loader->next % RING];
     redux_status status = REDUX_OK;
+    if (loader->next >= loader->end_batch)
+        return rdx_fail(REDUX_E_INVALID, "loader: there are %lld batches",
+                        (long long)loader->end_batch);
     pthread_mutex_lock(&loader->mutex);
     give_back(loader);
     while (s->number != loader->next || s->done < loader->batch) {

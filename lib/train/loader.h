@@ -15,9 +15,10 @@ typedef struct rdx_loader_options {
     redux_views_options views;
     int64_t batch; /* slices; fewer where the dataset has fewer */
     uint64_t seed;
-    uint64_t memory_bytes; /* for slices held in memory; 0: no limit */
-    int64_t first_batch;   /* to begin at, counted from the start of epoch 0 */
-    int32_t skip_errors;   /* slices that cannot be read are left out, as redux_reduce does */
+    uint64_t memory_bytes;   /* for slices held in memory; 0: no limit */
+    int64_t first_batch;     /* to begin at, counted from the start of epoch 0 */
+    int64_t epochs, batches; /* where it ends, counted from there too; both 0: never */
+    int32_t skip_errors;     /* slices that cannot be read are left out, as redux_reduce does */
 } rdx_loader_options;
 
 /* Where all slices fit into memory_bytes they are read here, and an epoch is one shuffle of them.
@@ -36,11 +37,12 @@ int64_t rdx_loader_batch(const rdx_loader *loader);
 int64_t rdx_loader_skipped(const rdx_loader *loader);
 /* 1 if all slices are in memory. */
 bool rdx_loader_is_resident(const rdx_loader *loader);
-/* The next batch, epoch after epoch without end: views[v]: [batch, s, s, 1] float32; valid until
- * the next call. Full views lie one after the other in memory, [V, batch, s, s, 1], and so do the
- * small ones. Epoch e's order is a function of (seed, e, memory_bytes, the dataset) alone. A
- * failure comes with the batch it belongs to, and again with every later call. While it waits, the
- * context's progress callback can cancel; the loader can then be asked again. */
+/* The next batch, epoch after epoch, REDUX_E_INVALID after the last one: views[v]: [batch, s, s, 1]
+ * float32; valid until the next call. Full views lie one after the other in memory, [V, batch, s,
+ * s, 1], and so do the small ones. Epoch e's order is a function of (seed, e, memory_bytes, the
+ * dataset) alone. A failure comes with the batch it belongs to, and again with every later call.
+ * While it waits, the context's progress callback can cancel; the loader can then be asked again.
+ */
 redux_status rdx_loader_next(const redux_tensor **views, rdx_loader *loader,
                              redux_context *context);
 

@@ -42,6 +42,8 @@ static redux_status open_loader(rdx_run *run)
                                         .seed = run->options.seed,
                                         .memory_bytes = run->options.memory_bytes,
                                         .first_batch = run->step,
+                                        .epochs = run->options.epochs,
+                                        .batches = run->options.steps,
                                         .skip_errors = run->options.skip_errors};
     RDX_TRY(rdx_loader_new(&run->loader, run->context, &options));
     run->slices = rdx_loader_slices(run->loader);
