@@ -109,7 +109,9 @@ PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o)
 PUBLIC_HEADERS := $(wildcard include/redux/*.h)
 PROGRAM_SOURCES := $(wildcard examples/redux-*.c)
 PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
-PROGRAM_COMMON := $(call objects,$(filter-out $(PROGRAM_SOURCES),$(wildcard examples/*.c)),.o)
+TUTORIAL_SOURCES := $(wildcard examples/0*.c)
+TUTORIALS := $(patsubst examples/%.c,$(BUILD)/tutorials/%,$(TUTORIAL_SOURCES))
+PROGRAM_COMMON := $(call objects,$(filter-out $(PROGRAM_SOURCES) $(TUTORIAL_SOURCES),$(wildcard examples/*.c)),.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 TEST_COMMON := $(call objects,$(filter-out $(TEST_SOURCES) tests/fault_shim.c,$(wildcard tests/*.c)),.o)
@@ -123,7 +125,7 @@ STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
 
 .PHONY: all tests
-all: $(STATIC) $(SHARED) $(PROGRAMS)
+all: $(STATIC) $(SHARED) $(PROGRAMS) $(TUTORIALS)
 tests: $(TESTS) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
@@ -162,6 +164,11 @@ $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(PROGRAM_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
 
+$(BUILD)/tutorials/%: $(BUILD)/obj/examples/%.o $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
+
 # Tests link the static library: they also reach what is internal.
 $(BUILD)/obj/tests/%.o: DEP_CFLAGS += $(CHECK_CFLAGS)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
@@ -183,16 +190,16 @@ $(FAULT_SHIM): tests/fault_shim.c tests/fault_shim.h
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fno-builtin -fPIC -fvisibility=hidden -shared -o $@ $< -ldl
 
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PIC_OBJECTS) $(PROGRAM_COMMON) $(TEST_COMMON) \
-	$(call objects,$(PROGRAM_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
+	$(call objects,$(PROGRAM_SOURCES) $(TUTORIAL_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
 .SECONDARY:
 .DELETE_ON_ERROR:
 FORCE:
 
 # ---- tests -------------------------------------------------------------------------------------
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
-.PHONY: check check-tests check-fuzz check-tiers check-programs check-symbols check-install check-abi abi-baseline
+.PHONY: check check-tests check-fuzz check-tiers check-programs check-tutorials check-symbols check-install check-abi abi-baseline
 .PHONY: check-headers check-builds check-reproducible
-CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-programs
+CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
@@ -211,6 +218,9 @@ TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_hostile 
 check-tiers: $(TESTS) $(FAULT_SHIM)
 	@for tier in portable avx2; do REDUX_TIER=$$tier tests/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
+
+check-tutorials: $(TUTORIALS)
+	@BUILD='$(BUILD)' tests/tutorials.sh
 
 check-programs: all $(FAULT_SHIM)
 	@if [ -f tests/test_programs.sh ]; then BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 \

@@ -396,7 +396,7 @@ static redux_status read_volume(double *bytes, bench *b, const redux_dataset *da
                                 int64_t index)
 {
     redux_volume *volume = NULL;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_status status = redux_dataset_volume_info(&info, dataset, index);
     if (status == REDUX_OK)
         status = redux_volume_open(&volume, b->single, dataset, index);

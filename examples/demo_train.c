@@ -20,7 +20,7 @@ typedef struct demo {
 /* The part that a slice is held out with: every fourth volume. */
 static int part_of(const demo *d, int64_t slice)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     for (int64_t v = 0; v < redux_dataset_volumes(d->dataset); v++) {
         if (redux_dataset_volume_info(&info, d->dataset, v) != REDUX_OK || slice < info.slices)
             return (int)(v % PARTS);
@@ -38,7 +38,7 @@ static redux_status reduce_by_hash(demo *d)
     redux_reduction *reduction = NULL;
     const int64_t volumes = redux_dataset_volumes(d->dataset);
     const char **paths = calloc((size_t)volumes, sizeof *paths);
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_status status = paths == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     dataset_options.orientation = REDUX_ORIENTATION_STORED;
     for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {

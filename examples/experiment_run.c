@@ -225,7 +225,7 @@ static redux_status match_names(names *out, const redux_dataset *dataset, const 
     char real[PATH_MAX];
     const char *key = real;
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         redux_status status = redux_dataset_volume_info(&info, dataset, v);
         for (int64_t k = 0; status == REDUX_OK && k < info.slices; k++) {
             const char *source;
@@ -306,7 +306,7 @@ static json_t *describe_data(const cell *c)
     const size_t length = strlen(c->e->data);
     char key[17];
     for (int64_t v = 0; v < redux_dataset_volumes(c->dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (redux_dataset_volume_info(&info, c->dataset, v) != REDUX_OK)
             break;
         const bool below = strncmp(info.source, c->e->data, length) == 0;
@@ -333,7 +333,7 @@ typedef struct reduced {
 static int check_orientations(const redux_dataset *dataset)
 {
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (redux_dataset_volume_info(&info, dataset, v) == REDUX_OK && !info.same_slices) {
             fprintf(stderr,
                     "%s: %s: its stored slices are not axial: give the strategy another "

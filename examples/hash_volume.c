@@ -220,7 +220,7 @@ static int hash_set(other_set *set, redux_context *context, const settings *s)
     if (status != REDUX_OK)
         return data_error();
     for (int64_t v = 0; v < redux_dataset_volumes(dataset) && status == REDUX_OK; v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         status = redux_dataset_volume_info(&info, dataset, v);
         if (status == REDUX_OK)
             status = redux_volume_hash_read(code, 1, NULL, context, dataset, v, &s->hash);
@@ -354,7 +354,7 @@ static redux_status print_rows(FILE *out, redux_context *context, const redux_da
     if (s->against != NULL)
         fputs("source,kept,nearest,distance,turn\n", out);
     for (int64_t v = 0; v < redux_dataset_volumes(dataset) && status == REDUX_OK; v++) {
-        redux_volume_info about;
+        redux_volume_info about = REDUX_VOLUME_INFO_INIT;
         redux_hash_info info;
         status = redux_dataset_volume_info(&about, dataset, v);
         if (status == REDUX_OK)

@@ -404,7 +404,7 @@ static int load_slice(redux_tensor *out, redux_context *context, char *text, red
     const char *path = text;
     redux_dataset *dataset = NULL;
     redux_volume *volume = NULL;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();
@@ -475,7 +475,7 @@ static int neighbours(const settings *s, redux_context *context, const char *pat
     redux_tensor slices = REDUX_TENSOR_INIT;
     redux_dataset *dataset = NULL;
     redux_volume *volume = NULL;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();

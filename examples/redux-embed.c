@@ -236,7 +236,7 @@ static void each_row(const work *w, row_fn row, void *user)
 {
     const uint8_t *kept = w->kept.data;
     for (int64_t volume = 0, at = 0, i = 0; volume < redux_dataset_volumes(w->dataset); volume++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (redux_dataset_volume_info(&info, w->dataset, volume) != REDUX_OK)
             return;
         for (int64_t slice = 0; slice < info.slices; slice++, i++)

@@ -17,7 +17,7 @@ static void ct_slices(redux_tensor *out, const char *window_name)
     const char *path = VOLUME;
     redux_dataset *dataset;
     redux_volume *volume;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_window window;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));

@@ -32,7 +32,7 @@ static const char *listing(const redux_dataset *dataset)
     size_t used = 0;
     out[0] = '\0';
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, v));
         for (int64_t s = 0; s < info.slices; s++) {
             const char *source;
@@ -123,7 +123,7 @@ START_TEST(folders)
     assert_listing(want, &plain, 1);
     assert_listing(want, &slashed, 1);
     redux_dataset *dataset;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     ck_assert_redux_ok(open_path(&dataset, plain, NULL));
     ck_assert_int_eq(redux_dataset_volumes(dataset), 8);
     ck_assert_int_eq(redux_dataset_slices(dataset), 20);
@@ -173,7 +173,7 @@ START_TEST(arguments)
     ck_assert_int_eq(chdir(one), 0);
     const char *relative[] = {"a.png", "b.png", ".", "../two"};
     redux_dataset *dataset;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, relative, 4, NULL));
     ck_assert_str_eq(listing(dataset), "a.png:0* b.png:0 ./a.png:0* ./b.png:0 ./x.nii:0* "
                                        "../two/a.png:0*");
@@ -228,7 +228,7 @@ END_TEST
 /* Arrays as volumes: the slices against NumPy's. */
 static void assert_slices(const char *name, const char *key, int64_t only)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor have = REDUX_TENSOR_INIT, want, all;
     const char *path = place(ARRAYS, name, name);
     golden(&all, key);
@@ -270,7 +270,7 @@ START_TEST(pictures_as_slices)
 {
     redux_dataset *dataset;
     redux_volume *volume;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor have, want;
     folder("album");
     place(PICTURES, "rgb.png", "album/1.png");
@@ -380,7 +380,7 @@ START_TEST(skipping)
     }
     ck_assert_ptr_null(redux_dataset_skipped_source(dataset, 5));
     ck_assert_ptr_null(redux_dataset_skipped_reason(dataset, -1));
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     const char *source;
     int64_t index;
     ck_assert_redux(REDUX_E_INVALID, redux_dataset_volume_info(&info, dataset, 3));
@@ -443,7 +443,7 @@ START_TEST(threads)
 {
     redux_dataset *dataset;
     redux_volume *volume;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     reader readers[4];
     pthread_t ids[4];
     folder("parallel");

@@ -10,7 +10,7 @@ static const redux_dataset_options defaults = REDUX_DATASET_OPTIONS_INIT;
 static void assert_volume(const char *path, const char *key, int frame)
 {
     redux_dataset_options options = defaults;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor have, want;
     options.frame = frame;
     for (int stored = 0; stored < 2; stored++) {
@@ -31,7 +31,7 @@ static void assert_volume(const char *path, const char *key, int frame)
 
 static redux_status open_status(const char *path)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor out;
     const redux_status status = read_volume(&out, &info, path, NULL);
     if (status == REDUX_OK)
@@ -68,7 +68,7 @@ START_TEST(orientations)
         codes[i] = ends[orders[_i / 8][i]][_i >> i & 1];
     const bool descending = strchr(codes, 'I') != NULL;
     const char *name = text("orient_%s.nii", codes), *path = unpack(name);
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor have, truth, want;
     golden(&truth, "truth");
     ck_assert_redux_ok(read_volume(&have, &info, path, NULL));
@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(units)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor out;
     const char *path = unpack(_i ? "meter.nii" : "micron.nii");
     ck_assert_redux_ok(read_volume(&out, &info, path, NULL));
@@ -152,7 +152,7 @@ END_TEST
 START_TEST(pairs)
 {
     redux_dataset *dataset;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     uint32_t crc = 0;
     size_t header_size, image_size;
     unpack("pair.hdr");

@@ -75,7 +75,7 @@ START_TEST(header_tells)
     const char *name = pictures[_i].name;
     redux_tensor want;
     redux_dataset *dataset;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     golden(&want, text("grey/%s", name));
     ck_assert_redux_ok(open_path(&dataset, unpack(name), NULL));
     ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));

@@ -316,6 +316,11 @@ static redux_status get_reduce_summary(void *out)
     return redux_reduction_summary(out, reduction);
 }
 
+static redux_status get_volume_info(void *out)
+{
+    return redux_dataset_volume_info(out, dataset, 0);
+}
+
 static redux_status get_result(void *out)
 {
     const redux_pretrain_options options = one_step_options();
@@ -438,6 +443,7 @@ static const entry entries[] = {
     {"redux_reduce_options", sizeof reduce, with_reduce, &reduce, 0},
     {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
     {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
+    {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
     {"redux_custom_metric", sizeof custom, with_custom, &custom,
      offsetof(redux_custom_metric, one_to_many)},
     {"redux_labels_options", sizeof labels_options, with_labels, &labels_options, 0},

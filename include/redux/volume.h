@@ -56,6 +56,7 @@ typedef struct redux_dataset_options {
 
 /** What is known of a volume without opening it. Strings belong to the dataset. */
 typedef struct redux_volume_info {
+    size_t struct_size; /**< set by the caller */
     redux_volume_kind kind;
     redux_dtype dtype;  /**< as stored (float128: float64); for pictures, of the first one */
     const char *source; /**< the file; FILE.npz:KEY; for pictures the folder */
@@ -66,6 +67,12 @@ typedef struct redux_volume_info {
     uint64_t bytes;          /**< of the file, or of all the pictures */
     int32_t same_slices;     /**< 1: slice k is slice k in both orientations */
 } redux_volume_info;
+
+#define REDUX_VOLUME_INFO_INIT                                                                     \
+    {                                                                                              \
+        sizeof(redux_volume_info), REDUX_VOLUME_NIFTI, REDUX_UINT8, NULL, 0, 0, 0, 0, 0,           \
+            {0, 0, 0}, 0, 0                                                                        \
+    }
 
 /** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
  *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
@@ -90,7 +97,7 @@ REDUX_API void redux_dataset_free(redux_dataset *dataset);
 REDUX_API int64_t redux_dataset_volumes(const redux_dataset *dataset);
 REDUX_API int64_t redux_dataset_slices(const redux_dataset *dataset);
 
-/** Errors: REDUX_E_INVALID (index). Since 0.1. */
+/** Errors: REDUX_E_INVALID (index, struct_size). Since 0.1. */
 REDUX_API redux_status redux_dataset_volume_info(redux_volume_info *out,
                                                  const redux_dataset *dataset, int64_t volume);
 

@@ -215,10 +215,7 @@ redux_status redux_dataset_volume_info(redux_volume_info *out, const redux_datas
                                        int64_t volume)
 {
     RDX_TRY(check_volume(dataset, volume));
-    if (out == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_dataset_volume_info: out is NULL");
-    *out = dataset->volumes[volume].info;
-    return REDUX_OK;
+    return rdx_write_result(out, &dataset->volumes[volume].info, sizeof *out, "redux_volume_info");
 }
 
 redux_status redux_dataset_slice_name(const char **source, int64_t *index,

@@ -127,7 +127,7 @@ static redux_status hash_slices(int64_t index, void *user)
 static redux_status hash_volume(int64_t index, void *user)
 {
     dataset_job *all = user;
-    volume_job job = {.all = all, .index = index};
+    volume_job job = {.all = all, .info = REDUX_VOLUME_INFO_INIT, .index = index};
     redux_volume *volume;
     RDX_TRY(redux_dataset_volume_info(&job.info, all->dataset, index));
     RDX_TRY(redux_volume_open(&volume, all->context, all->dataset, index));
@@ -144,7 +144,7 @@ static redux_status name_slices(redux_hash_list *list, redux_context *context,
 {
     RDX_TRY(rdx_hash_list_reserve(list, context, redux_dataset_slices(dataset)));
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
         first[v] = list->count;
         for (int64_t k = 0; k < info.slices; k++) {

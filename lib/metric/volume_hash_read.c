@@ -29,7 +29,7 @@ redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash
                                     int64_t volume, const redux_volume_hash_options *options)
 {
     redux_volume_hash_options known;
-    redux_volume_info about;
+    redux_volume_info about = REDUX_VOLUME_INFO_INIT;
     redux_volume *opened;
     reading r = {.context = context};
     if (codes == NULL || dataset == NULL)

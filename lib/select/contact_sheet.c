@@ -66,7 +66,7 @@ static redux_status draw_volume(const redux_tensor *sheet, redux_context *contex
                                 int64_t columns, int64_t top)
 {
     const int64_t index = reduction->rows[first_row].volume, shown = RDX_MIN(columns, rows);
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_status status = REDUX_OK;
     RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, index));

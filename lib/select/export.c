@@ -60,7 +60,7 @@ static redux_status file_name(const export_job *job, char *name, size_t size, in
 {
     static const char *const endings[] = {"png", "npy", "npz"};
     char stem[160];
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     const char *source = NULL;
     int64_t index = 0;
     RDX_TRY(redux_dataset_volume_info(&info, job->reduction->dataset, volume));
@@ -160,7 +160,7 @@ static redux_status export_archive(const export_job *job, const redux_volume *vo
 static redux_status export_volume(const export_job *job, int64_t index, const int64_t *slices,
                                   int64_t count)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_status status = REDUX_OK;
     if (count == 0)

@@ -165,7 +165,7 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
 {
     const json_t *inputs = json_object_get(options->update->summary, "inputs");
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         const json_t *input;
         size_t i;
         RDX_TRY(redux_dataset_volume_info(&info, dataset, v));

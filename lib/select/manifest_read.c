@@ -366,7 +366,7 @@ static redux_status mark_named(int64_t *found, redux_tensor *mask, const redux_d
     int64_t row = 0;
     *found = 0;
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
         for (int64_t k = 0; k < info.slices; k++, row++) {
             kept_name name = {NULL, 0};

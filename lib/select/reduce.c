@@ -342,7 +342,7 @@ redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction)
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)reduction->row_count, sizeof(redux_row)));
     reduction->rows = block;
     for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, v));
         for (int64_t k = 0; k < info.slices; k++, row++) {
             reduction->rows[row].volume = v;

@@ -228,7 +228,7 @@ static redux_status read_volume(int64_t index, void *user)
 {
     rdx_stream *stream = user;
     redux_context *context = stream->context;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     RDX_TRY(redux_dataset_volume_info(&info, stream->reduction->dataset, index));
     const int64_t first_row = first_row_of(stream->reduction, index);
@@ -446,7 +446,7 @@ static redux_status stream_run(rdx_stream *stream, const redux_volume *volume, i
 {
     const redux_reduce_options *options = &stream->reduction->options;
     const int64_t index = stream->reduction->rows[stream->walk->rows[at]].volume;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor items;
     RDX_TRY(redux_dataset_volume_info(&info, stream->reduction->dataset, index));
     int64_t shape[3] = {0, info.height, info.width};
@@ -500,7 +500,7 @@ static redux_status open_run(int64_t i, void *user)
     open_job *job = user;
     rdx_stream *stream = job->stream;
     const int64_t index = stream->reduction->rows[stream->walk->rows[job->start[i]]].volume;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     RDX_TRY(redux_dataset_volume_info(&info, stream->reduction->dataset, index));
     RDX_TRY(
         open_volume(stream, &job->volume[i], index, &info, first_row_of(stream->reduction, index)));

@@ -68,7 +68,7 @@ static json_t *window_json(const redux_reduction *reduction)
 {
     redux_window window = reduction->options.window;
     for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (redux_dataset_volume_info(&info, reduction->dataset, v) != REDUX_OK)
             break;
         const redux_window own = redux_window_resolve(reduction->options.window, info.dtype,
@@ -153,7 +153,7 @@ static json_t *parameters_json(const redux_reduction *reduction)
 static redux_status input_json(json_t **out, redux_context *context,
                                const redux_reduction *reduction, int64_t volume)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     uint32_t crc;
     char checksum[16];
     RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, volume));

@@ -192,7 +192,7 @@ static void spread(float *image, int64_t pixels, int64_t channels)
 static redux_status fill_image(const work *w, rdx_viewer *viewer, float *image, const target *t)
 {
     const int64_t pixels = (int64_t)w->input.size * w->input.size;
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor stored;
     rdx_slice slice;
     RDX_TRY(redux_dataset_volume_info(&info, w->dataset, t->volume));
@@ -288,7 +288,7 @@ static redux_status list_targets(work *w, const uint8_t *wanted)
         rdx_alloc(w->context, &block, (uint64_t)redux_dataset_slices(w->dataset), sizeof(target)));
     w->targets = block;
     for (int64_t volume = 0, row = 0; volume < redux_dataset_volumes(w->dataset); volume++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, w->dataset, volume));
         for (int64_t slice = 0; slice < info.slices; slice++, row++)
             if (wanted == NULL || wanted[row] != 0)

@@ -32,7 +32,7 @@ typedef struct tuner {
 static redux_status load_volume(rdx_images *images, redux_context *context,
                                 const redux_labels *labels, int64_t volume, const int64_t *row_of)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *opened;
     redux_status status;
     RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, volume));
@@ -91,7 +91,7 @@ static redux_status load_slices(rdx_images *images, redux_context *context,
     rdx_progress_begin(context, labels->count);
     for (int64_t v = 0; v < redux_dataset_volumes(labels->dataset) && status == REDUX_OK; v++) {
         bool wanted = false;
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         status = redux_dataset_volume_info(&info, labels->dataset, v);
         for (int64_t k = 0; k < info.slices && status == REDUX_OK && !wanted; k++)
             wanted = row_of[labels->starts[v] + k] >= 0;

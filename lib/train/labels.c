@@ -184,7 +184,7 @@ static redux_status list_places(place *places, const redux_dataset *dataset)
 {
     int64_t row = 0;
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
         for (int64_t k = 0; k < info.slices; k++, row++) {
             RDX_TRY(redux_dataset_slice_name(&places[row].path, &places[row].slice, dataset, v, k));
@@ -361,7 +361,7 @@ static redux_status find_starts(redux_labels *labels, redux_context *context)
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)volumes, sizeof(int64_t)));
     labels->starts = block;
     for (int64_t v = 0; v < volumes; v++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, v));
         labels->starts[v] = slices;
         slices += info.slices;

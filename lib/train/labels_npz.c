@@ -133,7 +133,7 @@ static redux_status read_parts(redux_labels *labels, redux_context *context, boo
 {
     int64_t volume = 0;
     for (int64_t p = 0; p < RDX_COUNT(parts); p++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (!has[p][0])
             continue;
         RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, volume++));

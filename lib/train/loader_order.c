@@ -64,7 +64,7 @@ static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
                       sizeof(rdx_item)));
     catalogue->items = block;
     for (int64_t volume = 0, row = 0; volume < volumes; volume++) {
-        redux_volume_info info;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, options->dataset, volume));
         for (int64_t slice = 0; slice < info.slices; slice++, row++) {
             if (options->kept != NULL && options->kept[row] == 0)
@@ -91,7 +91,7 @@ static redux_status add_unit(rdx_catalogue *catalogue, redux_context *context, c
 static redux_status list_volume(rdx_catalogue *catalogue, redux_context *context, int64_t first,
                                 int64_t end, uint64_t piece)
 {
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     RDX_TRY(redux_dataset_volume_info(&info, catalogue->dataset, catalogue->items[first].volume));
     rdx_unit unit = {.first = first, .passing = passing_bytes(&info)};
     for (int64_t i = first; i < end; i++) {

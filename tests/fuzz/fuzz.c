@@ -168,7 +168,7 @@ void fuzz_touch(redux_context *context, const redux_tensor *tensor)
 static void read_volume(redux_context *context, const redux_dataset *dataset, int64_t number)
 {
     enum { SLICES = 8 }; /* of one volume */
-    redux_volume_info info;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_tensor slice;
     fuzz_require(fuzz_ok(redux_dataset_volume_info(&info, dataset, number)), "no info");
