@@ -18,8 +18,12 @@ check() { # check WHAT COMMAND...
     fi
 }
 says() { # says NAME WORDS [ARGUMENT...]
-    "$BUILD/tutorials/$1" "${@:3}" >"$work/out" 2>"$work/err" && grep -qE -- "$2" "$work/out" &&
-        [ ! -s "$work/err" ] || { cat "$work/out" "$work/err" && false; }
+    if "$BUILD/tutorials/$1" "${@:3}" >"$work/out" 2>"$work/err" && grep -qE -- "$2" "$work/out" &&
+        [ ! -s "$work/err" ]; then
+        return 0
+    fi
+    cat "$work/out" "$work/err"
+    return 1
 }
 check tensors says 00_tensors '^seen through the view +7$'
 check volume says 01_volume '^middle slice: -[0-9]+ to [0-9]+ HU$' data/ct "$work/slice.png"
