@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * The foundation: options structs, statuses, contexts, the thread pool, tensors, DLPack, random
  * numbers. */
+#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <redux/window.h>
 #include "base/base.h"
 #include "test.h"
 
@@ -959,6 +962,45 @@ END_TEST
 /* ---- random numbers ---- */
 
 /* Known answers of Random123 for philox4x32-10. */
+/* A host whose decimal sign is a comma. Where there is no such locale one is made; where that is
+ * not possible either, nothing is asked. */
+static bool set_comma_locale(void)
+{
+    char folder[] = "/tmp/redux-locale-XXXXXX", command[256];
+    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") != NULL)
+        return true;
+    if (mkdtemp(folder) == NULL)
+        return false;
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >%s/log 2>&1",
+             folder, folder);
+    const bool made = system(command) == 0 && setenv("LOCPATH", folder, 1) == 0 &&
+                      setlocale(LC_NUMERIC, "de_DE.UTF-8") != NULL;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command) == 0 && made;
+}
+
+START_TEST(numbers_in_every_locale)
+{
+    char text[32], *end;
+    redux_window window;
+    if (!set_comma_locale()) {
+        printf("no locale with a decimal comma here\n");
+        return;
+    }
+    snprintf(text, sizeof text, "%g", 0.5);
+    ck_assert_str_eq(text, "0,5"); /* so it is one */
+    rdx_format_double(text, -1.25e-7);
+    ck_assert_str_eq(text, "-1.25e-07");
+    rdx_format_fixed(text, 2.25, 1);
+    ck_assert_str_eq(text, "2.2");
+    ck_assert_double_eq(rdx_parse_double("0.75,3", &end), 0.75);
+    ck_assert_str_eq(end, ",3");
+    ck_assert_redux_ok(redux_window_parse(&window, "-1.5:2.5"));
+    ck_assert_double_eq(window.high, 2.5);
+    setlocale(LC_NUMERIC, "C");
+}
+END_TEST
+
 START_TEST(philox)
 {
     const struct {
@@ -1098,6 +1140,7 @@ int main(void)
     tcase_add_test(random, uniform_numbers);
     tcase_add_test(random, numbers_below);
     tcase_add_test(random, streams_differ);
+    tcase_add_test(random, numbers_in_every_locale);
     suite_add_tcase(suite, random);
     return run_suite(suite);
 }

@@ -88,6 +88,10 @@ redux_status rdx_write_result(void *out, const void *made, size_t made_size, con
 
 /* Fewest digits that read back as `value`, with '.' in every locale. text: 32 bytes. */
 void rdx_format_double(char *text, double value);
+/* "%.*f" with '.' in every locale; text: 32 bytes. */
+void rdx_format_fixed(char *text, double value, int digits);
+/* strtod with '.' in every locale of the host. */
+double rdx_parse_double(const char *text, char **end);
 
 /* Instruction sets, in order. */
 typedef enum rdx_tier { RDX_PORTABLE = 0, RDX_AVX2 = 1, RDX_AVX512 = 2 } rdx_tier;

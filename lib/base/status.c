@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <locale.h>
 #include <string.h>
 #include <redux/version.h>
 #include "base.h"
@@ -99,6 +100,13 @@ redux_status rdx_write_result(void *out, const void *made, size_t made_size, con
     return REDUX_OK;
 }
 
+static void use_point(char *text)
+{
+    for (char *c = text; *c != '\0'; c++)
+        if (strchr("+-.0123456789einfa", *c) == NULL) /* a decimal sign of the host's locale */
+            *c = '.';
+}
+
 void rdx_format_double(char *text, double value)
 {
     for (int digits = 15; digits <= 17; digits++) {
@@ -106,9 +114,24 @@ void rdx_format_double(char *text, double value)
         if (strtod(text, NULL) == value)
             break;
     }
-    for (char *c = text; *c != '\0'; c++)
-        if (strchr("+-.0123456789einfa", *c) == NULL) /* a decimal sign of the host's locale */
-            *c = '.';
+    use_point(text);
+}
+
+void rdx_format_fixed(char *text, double value, int digits)
+{
+    snprintf(text, 32, "%.*f", digits, value);
+    use_point(text);
+}
+
+double rdx_parse_double(const char *text, char **end)
+{
+    const locale_t c =
+        newlocale(LC_ALL_MASK, "C", (locale_t)0); /* the C library's own: no memory */
+    if (c == (locale_t)0)
+        return strtod(text, end);
+    const double value = strtod_l(text, end, c);
+    freelocale(c);
+    return value;
 }
 
 int redux_version_number(void)

@@ -34,14 +34,14 @@ redux_status redux_window_parse(redux_window *out, const char *text)
             *out = named[i].window;
             return REDUX_OK;
         }
-    window.low = strtod(text, &end);
+    window.low = rdx_parse_double(text, &end);
     if (end == text || *end != ':')
         return rdx_fail(REDUX_E_INVALID,
                         "window '%s' is none of slice, full, lung, mediastinum, abdomen, bone, "
                         "brain or LO:HI",
                         text);
     text = end + 1;
-    window.high = strtod(text, &end);
+    window.high = rdx_parse_double(text, &end);
     if (end == text || *end != '\0' || !isfinite(window.low) || !isfinite(window.high) ||
         window.low >= window.high)
         return rdx_fail(REDUX_E_INVALID, "window LO:HI needs two numbers, LO below HI");

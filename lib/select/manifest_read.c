@@ -2,7 +2,6 @@
  * A manifest read back. The text of the file stays in memory, fields unquoted in place; rows point
  * into it. */
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,6 @@ typedef struct reader {
     const char *path;
     char *at, *end; /* of what is still to be read */
     int64_t line;
-    locale_t locale; /* numbers have a '.' in every locale of the host */
 } reader;
 
 /* One field, ended by ',' or the line's end; *last: it was the line's. */
@@ -92,7 +90,7 @@ static redux_status fill_row(const reader *r, rdx_manifest_entry *entry, char *c
     if (row->witness_source != NULL && !whole_number(&row->witness_slice, fields[4]))
         return wrong_field(r, "witness_slice", fields[4]);
     if (fields[5][0] != '\0')
-        row->score = strtod_l(fields[5], &end, r->locale);
+        row->score = rdx_parse_double(fields[5], &end);
     if (fields[5][0] != '\0' && *end != '\0')
         return wrong_field(r, "score", fields[5]);
     return REDUX_OK;
@@ -238,17 +236,8 @@ static redux_status load(redux_manifest *manifest, redux_context *context, const
     memcpy(manifest->text, bytes, size);
     manifest->text[size] = '\0';
     rdx_free(context, bytes);
-    reader r = {manifest,
-                context,
-                path,
-                manifest->text,
-                manifest->text + size,
-                1,
-                newlocale(LC_ALL_MASK, "C", (locale_t)0)};
-    status = r.locale == (locale_t)0 ? rdx_fail(REDUX_E_NO_MEMORY, "no memory for a locale")
-                                     : read_rows(&r);
-    if (r.locale != (locale_t)0)
-        freelocale(r.locale);
+    reader r = {manifest, context, path, manifest->text, manifest->text + size, 1};
+    status = read_rows(&r);
     if (status == REDUX_OK)
         status = list_sources(manifest, context);
     return status == REDUX_OK ? load_summary(manifest, context) : status;

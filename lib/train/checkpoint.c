@@ -186,7 +186,7 @@ static redux_status metadata_number(double *out, const redux_safetensors *file, 
     char *end;
     if (text == NULL)
         return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": no %s", key);
-    *out = strtod(text, &end);
+    *out = rdx_parse_double(text, &end);
     if (*text == '\0' || *end != '\0')
         return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": %s is '%s'", key, text);
     return REDUX_OK;

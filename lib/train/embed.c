@@ -28,7 +28,7 @@ static redux_status read_number(double *out, const redux_safetensors *file, cons
     char *end;
     if (text == NULL)
         return REDUX_OK;
-    const double value = strtod(text, &end);
+    const double value = rdx_parse_double(text, &end);
     if (end == text || *end != '\0' || !isfinite(value))
         return rdx_fail(REDUX_E_FORMAT, "metadata: %s is '%s', no number", key, text);
     *out = value;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Predictions as CSV, and two such files held against each other. */
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,12 +147,12 @@ static redux_status read_item(item *out, const list *l, int64_t row, const int64
     return out->label < 0 ? no_predictions(l, row, "such class") : REDUX_OK;
 }
 
-static redux_status add_probabilities(double *sum, const list *l, int64_t row, locale_t locale)
+static redux_status add_probabilities(double *sum, const list *l, int64_t row)
 {
     for (int64_t c = 0; c < l->classes; c++) {
         const char *text = rdx_table_field(&l->table, row, l->first + c);
         char *end;
-        const double p = strtod_l(text, &end, locale);
+        const double p = rdx_parse_double(text, &end);
         if (end == text || *end != '\0' || !(p >= 0 && p <= 1))
             return no_predictions(l, row, "probability");
         sum[c] += p;
@@ -162,7 +161,7 @@ static redux_status add_probabilities(double *sum, const list *l, int64_t row, l
 }
 
 /* Joins the rows of one slice. */
-static redux_status join_items(list *l, locale_t locale)
+static redux_status join_items(list *l)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < l->table.rows; i++) {
@@ -175,8 +174,7 @@ static redux_status join_items(list *l, locale_t locale)
         } else {
             l->items[count++] = *next;
         }
-        RDX_TRY(
-            add_probabilities(l->probabilities + (count - 1) * l->classes, l, next->row, locale));
+        RDX_TRY(add_probabilities(l->probabilities + (count - 1) * l->classes, l, next->row));
     }
     l->count = count;
     for (int64_t i = 0; i < count; i++) {
@@ -187,7 +185,7 @@ static redux_status join_items(list *l, locale_t locale)
     return REDUX_OK;
 }
 
-static redux_status read_list(list *l, redux_context *context, const char *path, locale_t locale)
+static redux_status read_list(list *l, redux_context *context, const char *path)
 {
     int64_t columns[COLUMNS];
     void *block;
@@ -204,7 +202,7 @@ static redux_status read_list(list *l, redux_context *context, const char *path,
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)l->table.rows * (uint64_t)l->classes,
                            sizeof(double)));
     l->probabilities = block;
-    return join_items(l, locale);
+    return join_items(l);
 }
 
 static void free_list(list *l, redux_context *context)
@@ -278,15 +276,11 @@ redux_status redux_evaluation_compare(redux_comparison *out, redux_context *cont
     RDX_TRY(rdx_check_result(out, "redux_comparison"));
     if (path_a == NULL || path_b == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_evaluation_compare: an argument is missing");
-    const locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (locale == (locale_t)0)
-        return rdx_fail(REDUX_E_NO_MEMORY, "no memory for a locale");
-    redux_status status = read_list(&a, context, path_a, locale);
+    redux_status status = read_list(&a, context, path_a);
     if (status == REDUX_OK)
-        status = read_list(&b, context, path_b, locale);
+        status = read_list(&b, context, path_b);
     if (status == REDUX_OK)
         status = compare_lists(&made, context, &a, &b, positive, permutations, seed);
-    freelocale(locale);
     free_list(&a, context);
     free_list(&b, context);
     return status == REDUX_OK ? rdx_write_result(out, &made, sizeof made, "redux_comparison")

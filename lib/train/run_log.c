@@ -45,7 +45,7 @@ static redux_status keep_lines(rdx_run *run, const char *path, FILE *out)
         if (strtoll(own, NULL, 10) > run->step)
             break;
         const char *last = strrchr(own, ',');
-        run->seconds_before = last == NULL ? 0 : strtod(last + 1, NULL);
+        run->seconds_before = last == NULL ? 0 : rdx_parse_double(last + 1, NULL);
         fprintf(out, "%s\n", own);
         line = next + 1;
     }
@@ -86,13 +86,15 @@ redux_status rdx_log_open(rdx_run *run)
 
 redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step)
 {
-    char loss[32], rate[32], norm[32], line[256];
+    char loss[32], rate[32], norm[32], speed[32], seconds[32], line[256];
     rdx_format_double(loss, step->loss);
     rdx_format_double(rate, step->rate);
     rdx_format_double(norm, step->gradient_norm);
+    rdx_format_fixed(speed, step->images_per_second, 1);
+    rdx_format_fixed(seconds, step->seconds, 3);
     const int length =
-        snprintf(line, sizeof line, "%lld,%lld,%s,%s,%s,%.1f,%.3f\n", (long long)step->step,
-                 (long long)step->epoch, loss, rate, norm, step->images_per_second, step->seconds);
+        snprintf(line, sizeof line, "%lld,%lld,%s,%s,%s,%s,%s\n", (long long)step->step,
+                 (long long)step->epoch, loss, rate, norm, speed, seconds);
     const int error = rdx_write_all(run->log, line, (size_t)length);
     return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " LOG, error);
 }
