@@ -5,7 +5,7 @@
 #   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR
 #
 # Yours to set: CC CXX AR CFLAGS CPPFLAGS LDFLAGS LDLIBS, BUILD=folder, V=1 (show commands),
-# FFTW=0, ISAL=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
+# FFTW=0, ISAL=0, GDCM=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
 # of these changes the command line.
 
 # ---- deps first --------------------------------------------------------------------------------
@@ -30,7 +30,9 @@ CC ?= cc
 ifeq ($(origin CC),default)
 CC := $(if $(shell command -v gcc),gcc,cc)
 endif
-CXX ?= g++
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
+endif
 PKG_CONFIG ?= pkg-config
 BUILD ?= build
 CFLAGS ?= -O3 -g
@@ -58,6 +60,11 @@ FFTW ?= $(shell $(PKG_CONFIG) --exists fftw3f 2>/dev/null && echo 1 || echo 0)
 USE_FFTW := $(filter 1,$(FFTW))
 ISAL ?= $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1 || echo 0)
 USE_ISAL := $(filter 1,$(ISAL))
+# GDCM has no .pc file.
+GDCM_INCLUDE ?= $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
+GDCM ?= $(if $(GDCM_INCLUDE),1,0)
+USE_GDCM := $(filter 1,$(GDCM))
+GDCM_LIBS ?= $(if $(USE_GDCM),-lgdcmMSFF -lgdcmDSED -lgdcmDICT -lgdcmCommon -lstdc++)
 PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal)
 PACKAGES := openblas $(PC_PACKAGES)
 DEP_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
@@ -65,7 +72,7 @@ BLAS_LIBS := $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null)
 NIFTI_CFLAGS ?= -isystem /usr/include/nifti
 NIFTI_LIBS ?= -lnifti2 -lznz
 DEP_LIBS := $(BLAS_LIBS) $(shell $(PKG_CONFIG) --libs $(filter-out openblas,$(PACKAGES)) 2>/dev/null) $(NIFTI_LIBS) \
-	-lpthread -lm
+	$(GDCM_LIBS) -lpthread -lm
 CHECK_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags check 2>/dev/null))
 CHECK_LIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
 
@@ -86,8 +93,12 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
-	$(if $(USE_ISAL),-DREDUX_ISAL=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
+	$(if $(USE_ISAL),-DREDUX_ISAL=1) $(if $(USE_GDCM),-DREDUX_DICOM=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
+# The one C++ file, which reads compressed DICOM pixels by GDCM.
+COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
+	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) \
+	$(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS)
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
 
@@ -104,8 +115,9 @@ $(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: TIER_FLAGS = $(AV
 # ---- what is built -----------------------------------------------------------------------------
 objects = $(patsubst %.c,$(BUILD)/obj/%$(2),$(1))
 LIB_SOURCES := $(wildcard lib/*/*.c)
-LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o)
-PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o)
+LIB_SOURCES_CXX := $(if $(USE_GDCM),lib/io/dicom_gdcm.cpp)
+LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o) $(LIB_SOURCES_CXX:%.cpp=$(BUILD)/obj/%.o)
+PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o) $(LIB_SOURCES_CXX:%.cpp=$(BUILD)/obj/%.pic.o)
 PUBLIC_HEADERS := $(wildcard include/redux/*.h)
 PROGRAM_SOURCES := $(wildcard examples/redux-*.c)
 PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
@@ -129,7 +141,7 @@ all: $(STATIC) $(SHARED) $(PROGRAMS) $(TUTORIALS)
 tests: $(TESTS) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
-quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(LINK) $(SHARED_LDFLAGS) \
+quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(COMPILE_CXX) $(LINK) $(SHARED_LDFLAGS) \
 	$(AVX512_FLAGS) $(DEP_LIBS) $(LDLIBS) $(CHECK_LIBS))
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -144,6 +156,16 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 	$(call say,CC,$< (shared))
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -fPIC -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.cpp $(BUILD)/flags
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_CXX) -c -o $@ $<
+
+$(BUILD)/obj/%.pic.o: %.cpp $(BUILD)/flags
+	$(call say,CXX,$< (shared))
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_CXX) -fPIC -c -o $@ $<
 
 $(STATIC): $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -326,7 +348,7 @@ install: all
 	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
-	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm)|' pkgconfig/libredux.pc.in \
+	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) $(GDCM_LIBS) -lpthread -lm)|' pkgconfig/libredux.pc.in \
 	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
 
 # Folders go too where they are empty, but those of the system stay.

@@ -51,6 +51,7 @@ build clang-lto clang '-O2 -g -flto=thin -fuse-ld=lld' AR=llvm-ar
 build gcc-m32 gcc '-O2 -g -m32'
 build no-fftw gcc '-O2 -g' FFTW=0
 build no-isal gcc '-O2 -g' ISAL=0
-build no-options gcc '-O2 -g' FFTW=0 ISAL=0
+build no-gdcm gcc '-O2 -g' GDCM=0
+build no-options gcc '-O2 -g' FFTW=0 ISAL=0 GDCM=0
 echo "check-builds: $passed passed, $failed failed, $skipped not possible here"
 [ "$failed" -eq 0 ]

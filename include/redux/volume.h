@@ -21,7 +21,11 @@ typedef enum redux_volume_kind {
     /** .npy of (H, W), (N, H, W) or (N, H, W, 3|4); three axes are always (N, H, W), never one
      *  colour picture. */
     REDUX_VOLUME_NPY = 2,
-    REDUX_VOLUME_NPZ = 3 /**< one such array of an .npz; its source is FILE.npz:KEY */
+    REDUX_VOLUME_NPZ = 3, /**< one such array of an .npz; its source is FILE.npz:KEY */
+    /** The DICOM files of one folder that are one series (and of one size, kind of pixels and
+     *  orientation), in the order in which they lie along their normal: axial ones from the feet
+     *  to the head. */
+    REDUX_VOLUME_DICOM = 4
 } redux_volume_kind;
 
 /** How the slices of a NIfTI volume are taken. */

@@ -228,9 +228,9 @@ redux_status redux_dataset_slice_name(const char **source, int64_t *index,
     if (slice < 0 || slice >= from->info.slices)
         return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", from->source,
                         (long long)slice, (long long)from->info.slices);
-    const bool picture = from->info.kind == REDUX_VOLUME_PICTURES;
-    *source = picture ? dataset->pictures[from->first_picture + slice] : from->source;
-    *index = picture ? 0 : slice;
+    const bool file = rdx_volume_of_files(&from->info);
+    *source = file ? dataset->pictures[from->first_picture + slice] : from->source;
+    *index = file ? 0 : slice;
     return REDUX_OK;
 }
 
@@ -274,7 +274,7 @@ static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, 
 static redux_status add_files(uint32_t *crc, unsigned char *buffer, size_t size,
                               const redux_dataset *dataset, const rdx_source *source)
 {
-    if (source->info.kind == REDUX_VOLUME_PICTURES) {
+    if (rdx_volume_of_files(&source->info)) {
         for (int64_t i = 0; i < source->info.slices; i++)
             RDX_TRY(add_file(crc, buffer, size, dataset->pictures[source->first_picture + i]));
         return REDUX_OK;

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-#include "io.h"
+#include "dicom.h"
 
 typedef struct finder {
     redux_dataset *dataset;
     redux_context *context;
-    int64_t run; /* the volume of pictures that the next picture may join; -1: none */
+    int64_t run;  /* the volume of pictures that the next picture may join; -1: none */
+    char **named; /* DICOM files that were named one after the other, all of one folder */
+    int64_t named_count, named_capacity;
 } finder;
 
 /* What happens to a failure: it ends the search, or is noted and the search goes on. */
@@ -262,15 +264,19 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     return REDUX_OK;
 }
 
+static redux_status folder_of(char **out, const finder *f, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return rdx_strdup(f->context, out, ".");
+    return rdx_strndup(f->context, out, path, (size_t)RDX_MAX(slash - path, 1));
+}
+
 /* A picture that was named: it joins the one before it if that lies in the same folder. */
 static redux_status add_named_picture(finder *f, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     char *folder;
-    if (slash == NULL)
-        RDX_TRY(rdx_strdup(f->context, &folder, "."));
-    else
-        RDX_TRY(rdx_strndup(f->context, &folder, path, (size_t)RDX_MAX(slash - path, 1)));
+    RDX_TRY(folder_of(&folder, f, path));
     if (f->run >= 0 && strcmp(f->dataset->volumes[f->run].source, folder) != 0)
         f->run = -1;
     const redux_status status = add_picture(f, folder, path);
@@ -331,7 +337,8 @@ static redux_status sort_names(finder *f, listing *list)
  * that promises something is looked at later, and then an error. */
 static bool classify(int fd, const struct dirent *entry, bool *folder)
 {
-    const bool named = rdx_kind_of(entry->d_name) != RDX_KIND_NONE;
+    const bool named =
+        rdx_kind_of(entry->d_name) != RDX_KIND_NONE || rdx_dicom_maybe(entry->d_name);
     struct stat status;
     if (entry->d_name[0] == '.')
         return false;
@@ -407,6 +414,100 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
     return status;
 }
 
+/* ---- DICOM ---- */
+
+/* Files without a telling name are looked into. */
+static bool is_dicom(const char *path, const char *name)
+{
+    const rdx_kind kind = rdx_kind_of(name);
+    return kind == RDX_KIND_DICOM ||
+           (kind == RDX_KIND_NONE && rdx_dicom_maybe(name) && rdx_dicom_signature(path));
+}
+
+static redux_status settle_file(void *user, const char *path, redux_status status)
+{
+    return settle(user, path, status);
+}
+
+static redux_status keep_path(finder *f, const char *path)
+{
+    void *block = f->named;
+    RDX_TRY(rdx_grow(f->context, &block, &f->named_capacity, f->named_count, f->named_count + 1,
+                     sizeof(char *)));
+    f->named = block;
+    RDX_TRY(rdx_strdup(f->context, &f->named[f->named_count], path));
+    f->named_count++;
+    return REDUX_OK;
+}
+
+static void forget_paths(finder *f)
+{
+    for (int64_t i = 0; i < f->named_count; i++)
+        rdx_free(f->context, f->named[i]);
+    rdx_free(f->context, f->named);
+    f->named = NULL;
+    f->named_count = f->named_capacity = 0;
+}
+
+/* The volumes of the files that were kept. */
+static redux_status add_kept_files(finder *f, const char *folder)
+{
+    redux_status status = REDUX_OK;
+    if (f->named_count > 0)
+        status = rdx_dicom_add_files(f->dataset, f->context, folder, (const char *const *)f->named,
+                                     f->named_count, settle_file, f);
+    forget_paths(f);
+    return status;
+}
+
+/* All DICOM files of the folder, from its first one on. */
+static redux_status add_dicom_files(finder *f, const listing *list, int64_t first,
+                                    const char *folder)
+{
+    redux_status status = REDUX_OK;
+    for (int64_t i = first; i < list->count && status == REDUX_OK; i++) {
+        char *path;
+        if (list->names[i][-1] != 'f')
+            continue;
+        status = rdx_join(&path, f->context, folder, list->names[i]);
+        if (status != REDUX_OK)
+            break;
+        if (is_dicom(path, list->names[i]))
+            status = keep_path(f, path);
+        rdx_free(f->context, path);
+    }
+    if (status == REDUX_OK)
+        return add_kept_files(f, folder);
+    forget_paths(f);
+    return status;
+}
+
+/* Ends a run of named files. */
+static redux_status end_named(finder *f)
+{
+    char *folder;
+    if (f->named_count == 0)
+        return REDUX_OK;
+    RDX_TRY(folder_of(&folder, f, f->named[0]));
+    const redux_status status = add_kept_files(f, folder);
+    rdx_free(f->context, folder);
+    return status;
+}
+
+/* A file that was named: it waits for others of its folder. */
+static redux_status add_named_dicom(finder *f, const char *path)
+{
+    if (f->named_count > 0) {
+        const char *before = f->named[f->named_count - 1];
+        const char *a = strrchr(before, '/'), *b = strrchr(path, '/');
+        const size_t length = a == NULL ? 0 : (size_t)(a - before);
+        if ((a == NULL) != (b == NULL) ||
+            (b != NULL && ((size_t)(b - path) != length || memcmp(before, path, length) != 0)))
+            RDX_TRY(end_named(f));
+    }
+    return keep_path(f, path);
+}
+
 static redux_status add_file(finder *f, const char *path, bool in_folder)
 {
     switch (rdx_kind_of(path)) {
@@ -421,13 +522,15 @@ static redux_status add_file(finder *f, const char *path, bool in_folder)
         return add_npz(f, path);
     case RDX_KIND_PICTURE:
         return add_named_picture(f, path);
+    case RDX_KIND_DICOM:
     case RDX_KIND_NONE:
         break;
     }
-    return rdx_fail(REDUX_E_UNSUPPORTED,
-                    "%s: is not of a known kind (.nii, .nii.gz, .hdr, .img, .png, .jpg, .jpeg, "
-                    ".npy, .npz)",
-                    path);
+    return rdx_fail(
+        REDUX_E_UNSUPPORTED,
+        "%s: is not of a known kind (.nii, .nii.gz, .hdr, .img, .dcm, .png, .jpg, .jpeg, "
+        ".npy, .npz)",
+        path);
 }
 
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up);
@@ -435,7 +538,7 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
 static redux_status add_entries(finder *f, const listing *list, const char *folder,
                                 const ancestor *here)
 {
-    bool pictures = false;
+    bool pictures = false, dicom = false;
     for (int64_t i = 0; i < list->count; i++) {
         char *path;
         redux_status status;
@@ -448,6 +551,17 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
             continue;
         }
         RDX_TRY(rdx_join(&path, f->context, folder, name));
+        if (!is_folder && is_dicom(path, name)) {
+            rdx_free(f->context, path);
+            if (!dicom)
+                RDX_TRY(add_dicom_files(f, list, i, folder));
+            dicom = true;
+            continue;
+        }
+        if (!is_folder && rdx_kind_of(name) == RDX_KIND_NONE) { /* it only might have been one */
+            rdx_free(f->context, path);
+            continue;
+        }
         status = is_folder ? add_folder(f, path, here) : add_file(f, path, true);
         status = settle(f, path, status);
         rdx_free(f->context, path);
@@ -484,7 +598,7 @@ static redux_status add_root(finder *f, const char *folder)
     RDX_TRY(add_folder(f, folder, NULL));
     if (sources_met(f->dataset) == before)
         return rdx_fail(REDUX_E_NOT_FOUND,
-                        "%s: the folder holds no NIfTI files, pictures or arrays", folder);
+                        "%s: the folder holds no NIfTI or DICOM files, pictures or arrays", folder);
     return REDUX_OK;
 }
 
@@ -506,6 +620,11 @@ static redux_status add_argument(finder *f, const char *path)
     const int error = stat(path, &status) == 0 ? 0 : errno;
     if (error != 0 || !S_ISREG(status.st_mode) || !picture)
         f->run = -1;
+    if (error == 0 && S_ISREG(status.st_mode) &&
+        (rdx_kind_of(path) == RDX_KIND_DICOM ||
+         (rdx_kind_of(path) == RDX_KIND_NONE && rdx_dicom_signature(path))))
+        return add_named_dicom(f, path);
+    RDX_TRY(end_named(f));
     if (error != 0 && key != NULL) {
         char *file;
         RDX_TRY(rdx_strndup(f->context, &file, path, (size_t)(key - 1 - path)));
@@ -523,16 +642,21 @@ static redux_status add_argument(finder *f, const char *path)
 redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
                               const char *const *paths, int64_t count)
 {
-    finder f = {dataset, context, -1};
-    for (int64_t i = 0; i < count; i++) {
+    finder f = {.dataset = dataset, .context = context, .run = -1};
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         size_t length = strlen(paths[i]);
         char *path;
         while (length > 1 && paths[i][length - 1] == '/')
             length--;
-        RDX_TRY(rdx_strndup(context, &path, paths[i], length));
-        redux_status status = settle(&f, path, add_argument(&f, path));
-        rdx_free(context, path);
-        RDX_TRY(status);
+        status = rdx_strndup(context, &path, paths[i], length);
+        if (status == REDUX_OK) {
+            status = settle(&f, path, add_argument(&f, path));
+            rdx_free(context, path);
+        }
     }
-    return REDUX_OK;
+    if (status == REDUX_OK)
+        status = end_named(&f);
+    forget_paths(&f);
+    return status;
 }

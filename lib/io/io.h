@@ -194,7 +194,8 @@ typedef enum rdx_kind {
     RDX_KIND_IMAGE,  /* .img, .img.gz */
     RDX_KIND_PICTURE,
     RDX_KIND_NPY,
-    RDX_KIND_NPZ
+    RDX_KIND_NPZ,
+    RDX_KIND_DICOM
 } rdx_kind;
 
 rdx_kind rdx_kind_of(const char *name);
@@ -217,7 +218,7 @@ typedef struct rdx_source {
     char *image;           /* .hdr: the voxels' file, else NULL */
     rdx_nifti nifti;       /* of NIfTI */
     rdx_npz_member array;  /* of arrays; for .npy only its header */
-    int64_t first_picture; /* of pictures: its index in redux_dataset.pictures */
+    int64_t first_picture; /* of pictures, DICOM: its index in redux_dataset.pictures */
 } rdx_source;
 
 struct redux_dataset {
@@ -225,7 +226,7 @@ struct redux_dataset {
     redux_dataset_options options;
     rdx_source *volumes;
     int64_t count, capacity;
-    const char **pictures; /* paths, those of one volume together */
+    const char **pictures; /* paths, those of one volume together; DICOM files too */
     int64_t picture_count, picture_capacity;
     struct rdx_text_block *text; /* where the paths of pictures are packed */
     char **skipped;              /* path, reason, path, reason ... */
@@ -245,6 +246,18 @@ bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
 /* Appends a picture's path to the list of them. */
 redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *context,
                                      const char *path);
+
+/* One file a slice, which names it: pictures and DICOM. */
+static inline bool rdx_volume_of_files(const redux_volume_info *info)
+{
+    return info->kind == REDUX_VOLUME_PICTURES || info->kind == REDUX_VOLUME_DICOM;
+}
+
+/* Scans, whose values are measured: NIfTI and DICOM. */
+static inline bool rdx_volume_of_scan(const redux_volume_info *info)
+{
+    return info->kind == REDUX_VOLUME_NIFTI || info->kind == REDUX_VOLUME_DICOM;
+}
 
 /* find.c: fills in a dataset from paths. */
 redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,

@@ -11,7 +11,8 @@ static const struct {
     {".nii", RDX_KIND_NIFTI},     {".nii.gz", RDX_KIND_NIFTI}, {".hdr", RDX_KIND_HEADER},
     {".hdr.gz", RDX_KIND_HEADER}, {".img", RDX_KIND_IMAGE},    {".img.gz", RDX_KIND_IMAGE},
     {".png", RDX_KIND_PICTURE},   {".jpg", RDX_KIND_PICTURE},  {".jpeg", RDX_KIND_PICTURE},
-    {".npy", RDX_KIND_NPY},       {".npz", RDX_KIND_NPZ},
+    {".npy", RDX_KIND_NPY},       {".npz", RDX_KIND_NPZ},      {".dcm", RDX_KIND_DICOM},
+    {".dicom", RDX_KIND_DICOM},   {".ima", RDX_KIND_DICOM},
 };
 
 static bool ends_with(const char *text, const char *suffix)

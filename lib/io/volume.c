@@ -4,7 +4,7 @@
 #include <redux/array.h>
 #include <redux/picture.h>
 #include <redux/window.h>
-#include "io.h"
+#include "dicom.h"
 
 struct redux_volume {
     const redux_dataset *dataset;
@@ -88,7 +88,7 @@ redux_status redux_volume_open(redux_volume **out, redux_context *context,
     opened->allocator = rdx_allocator_of(context);
     if (opened->source->info.kind == REDUX_VOLUME_NIFTI)
         status = open_nifti(opened, context);
-    else if (opened->source->info.kind != REDUX_VOLUME_PICTURES)
+    else if (!rdx_volume_of_files(&opened->source->info))
         status = open_array(opened, context);
     if (status != REDUX_OK) {
         redux_volume_free(opened, context);
@@ -150,6 +150,9 @@ static redux_status take_slice(redux_tensor *out, redux_context *context,
     if (index < 0 || index >= info->slices)
         return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", info->source,
                         (long long)index, (long long)info->slices);
+    if (info->kind == REDUX_VOLUME_DICOM)
+        return rdx_dicom_read(
+            out, context, volume->dataset->pictures[volume->source->first_picture + index], info);
     if (info->kind == REDUX_VOLUME_PICTURES)
         return (colour ? redux_picture_read_alpha : redux_picture_read)(
             out, context, volume->dataset->pictures[volume->source->first_picture + index]);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <redux/entropy.h>
 #include "select.h"
+#include "io/io.h"
 
 redux_hash_options rdx_hash_options_of(const redux_reduce_options *options)
 {
@@ -106,8 +107,8 @@ redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_slice_p
             redux_tensor_release(&pixels);
         return status;
     }
-    const redux_window window = redux_window_resolve(extractor->options->window, pixels.dtype,
-                                                     info->kind == REDUX_VOLUME_NIFTI);
+    const redux_window window =
+        redux_window_resolve(extractor->options->window, pixels.dtype, rdx_volume_of_scan(info));
     status = buffer(&extractor->windowed, context, redux_window_dtype(window), pixels.shape[0],
                     pixels.shape[1]);
     if (status == REDUX_OK)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "manifest_read.h"
+#include "io/io.h"
 
 static double real(const json_t *json, const char *key, double otherwise)
 {
@@ -173,7 +174,7 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
         {
             if (strcmp(word(input, "source"), info.source) != 0)
                 continue;
-            if (info.kind != REDUX_VOLUME_PICTURES)
+            if (!rdx_volume_of_files(&info))
                 return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
                                 info.source, options->update->path);
             if (options->scope == REDUX_SCOPE_VOLUME)

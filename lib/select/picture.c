@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Slices as people look at them: windowed, 8-bit, in axial orientation. */
 #include "picture.h"
+#include "io/io.h"
 
 redux_status rdx_windowed(redux_tensor *out, redux_context *context, const redux_tensor *pixels,
                           const redux_volume_info *info, redux_window window)
 {
-    window = redux_window_resolve(window, pixels->dtype, info->kind == REDUX_VOLUME_NIFTI);
+    window = redux_window_resolve(window, pixels->dtype, rdx_volume_of_scan(info));
     RDX_TRY(redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels->shape));
     redux_status status =
         redux_window_apply(out, context, pixels, info->slope, info->intercept, window);

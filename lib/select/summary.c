@@ -8,6 +8,7 @@
 #include <redux/version.h>
 #include "io/json.h"
 #include "manifest_read.h"
+#include "io/io.h"
 
 /* Paths are bytes, JSON is UTF-8: what is no UTF-8 becomes "?", byte by byte. */
 static json_t *text(const char *bytes)
@@ -71,8 +72,8 @@ static json_t *window_json(const redux_reduction *reduction)
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (redux_dataset_volume_info(&info, reduction->dataset, v) != REDUX_OK)
             break;
-        const redux_window own = redux_window_resolve(reduction->options.window, info.dtype,
-                                                      info.kind == REDUX_VOLUME_NIFTI);
+        const redux_window own =
+            redux_window_resolve(reduction->options.window, info.dtype, rdx_volume_of_scan(&info));
         if (v == 0)
             window = own;
         else if (own.kind != window.kind)

@@ -6,6 +6,7 @@
 #include <redux/layers.h>
 #include <redux/optimiser.h>
 #include "evaluate.h"
+#include "io/io.h"
 
 #define OPERATION_ORDER 0x6f726465u
 
@@ -45,7 +46,7 @@ static redux_status load_volume(rdx_images *images, redux_context *context,
         status = redux_volume_slice(&images->slices[row], context, opened, k);
         images->slope[row] = info.slope;
         images->intercept[row] = info.intercept;
-        images->is_volume[row] = info.kind == REDUX_VOLUME_NIFTI;
+        images->is_volume[row] = rdx_volume_of_scan(&info);
         if (status == REDUX_OK)
             status = rdx_progress_add(context, 1);
     }

@@ -50,7 +50,7 @@ static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
 /* In memory while the volume is open: pictures and mapped arrays come slice by slice. */
 static uint64_t passing_bytes(const redux_volume_info *info)
 {
-    if (info->kind == REDUX_VOLUME_PICTURES || info->kind == REDUX_VOLUME_NPY)
+    if (rdx_volume_of_files(info) || info->kind == REDUX_VOLUME_NPY)
         return 0;
     return (uint64_t)info->slices * bytes_of(info->height, info->width, info->dtype);
 }

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ * The pixels of a DICOM file. Uncompressed ones are read here; compressed ones are gathered here
+ * and decoded by GDCM (dicom_gdcm.cpp), which sees nothing else of the file. */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+#include "dicom.h"
+#include "dicom_gdcm.h"
+
+/* ---- compressed ---- */
+
+#ifdef REDUX_DICOM
+
+static uint32_t little_endian(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+/* Moves the fragments (PS3.5, A.4) together: items, the first of which is a table of offsets. */
+static redux_status join_fragments(unsigned char *bytes, size_t size, size_t *length,
+                                   const char *path)
+{
+    static const unsigned char item[4] = {0xFE, 0xFF, 0x00, 0xE0};
+    size_t at = 0;
+    *length = 0;
+    for (int64_t i = 0; size - at >= 8; i++) {
+        const size_t count = little_endian(bytes + at + 4);
+        const bool is_item = memcmp(bytes + at, item, 4) == 0;
+        at += 8;
+        if (!is_item)
+            return REDUX_OK; /* the end of the sequence */
+        if (count > size - at)
+            return rdx_fail(REDUX_E_FORMAT, "%s: its pixels are cut short", path);
+        if (i > 0) {
+            memmove(bytes + *length, bytes + at, count);
+            *length += count;
+        }
+        at += count;
+    }
+    return rdx_fail(REDUX_E_FORMAT, "%s: its pixels are cut short", path);
+}
+
+static redux_status decode(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
+                           int fd, const char *path)
+{
+    void *bytes;
+    size_t count, length = 0;
+    const char *why = "";
+    RDX_TRY(rdx_alloc(context, &bytes, d->length, 1));
+    redux_status status = rdx_read_at(fd, path, d->offset, bytes, (size_t)d->length, &count);
+    if (status == REDUX_OK)
+        status = join_fragments(bytes, count, &length, path);
+    if (status == REDUX_OK) {
+        const size_t size = (size_t)redux_tensor_elements(out) * redux_dtype_size(out->dtype);
+        const rdx_compressed image = {d->syntax, d->height,    d->width, d->bits, d->stored,
+                                      d->high,   d->is_signed, bytes,    length};
+        status = rdx_dicom_decode(out->data, size, &image, &why);
+        if (status != REDUX_OK)
+            rdx_fail(status, "%s: %s", path, why);
+    }
+    rdx_free(context, bytes);
+    return status;
+}
+
+#else
+
+static redux_status decode(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
+                           int fd, const char *path)
+{
+    (void)out;
+    (void)context;
+    (void)fd;
+    return rdx_fail(REDUX_E_UNSUPPORTED,
+                    "%s: its pixels are compressed (transfer syntax %s), and this libredux was "
+                    "built without GDCM: convert it by dcm2niix",
+                    path, d->syntax);
+}
+
+#endif
+
+/* ---- uncompressed ---- */
+
+static redux_status read_plain(const redux_tensor *out, const rdx_dicom *d, int fd,
+                               const char *path)
+{
+    const uint64_t elements = (uint64_t)redux_tensor_elements(out);
+    const size_t each = redux_dtype_size(out->dtype);
+    size_t count;
+    RDX_TRY(rdx_read_at(fd, path, d->offset, out->data, (size_t)elements * each, &count));
+    if (count < elements * each)
+        return rdx_fail(REDUX_E_FORMAT, "%s: its pixels are cut short", path);
+    if (d->swap)
+        rdx_swap_bytes(out->data, elements, each);
+    return REDUX_OK;
+}
+
+/* ---- values ---- */
+
+/* Bits above those that are stored may hold anything (overlays, in old files). */
+#define CLEAR_HIGH_BITS(type, unsigned_type)                                                       \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+        type *const v = (type *)out->data + i;                                                     \
+        *v = (type)((unsigned_type)((unsigned_type)*v << unused));                                 \
+        *v = (type)(*v >> unused);                                                                 \
+    }
+
+static void clear_high_bits(const redux_tensor *out, const rdx_dicom *d)
+{
+    const int unused = (int)(d->bits - d->stored);
+    const int64_t count = redux_tensor_elements(out);
+    if (unused == 0)
+        return;
+    switch (out->dtype) {
+    case REDUX_INT8:
+        CLEAR_HIGH_BITS(int8_t, uint8_t)
+        break;
+    case REDUX_UINT8:
+        CLEAR_HIGH_BITS(uint8_t, uint8_t)
+        break;
+    case REDUX_INT16:
+        CLEAR_HIGH_BITS(int16_t, uint16_t)
+        break;
+    case REDUX_UINT16:
+        CLEAR_HIGH_BITS(uint16_t, uint16_t)
+        break;
+    case REDUX_INT32:
+        CLEAR_HIGH_BITS(int32_t, uint32_t)
+        break;
+    default:
+        CLEAR_HIGH_BITS(uint32_t, uint32_t)
+        break;
+    }
+}
+
+/* Slices of one volume that have slopes of their own: their values, in float32. */
+static redux_status rescale(redux_tensor *pixels, redux_context *context, const rdx_dicom *d)
+{
+    redux_tensor values;
+    RDX_TRY(redux_tensor_contiguous(&values, context, pixels, REDUX_FLOAT32));
+    float *v = values.data;
+    for (int64_t i = 0; i < redux_tensor_elements(&values); i++)
+        v[i] = (float)(d->slope * (double)v[i] + d->intercept);
+    redux_tensor_release(pixels);
+    *pixels = values;
+    return REDUX_OK;
+}
+
+static bool differ(double a, double b)
+{
+    return a < b || a > b;
+}
+
+static redux_status check_unchanged(const rdx_dicom *d, const redux_volume_info *info,
+                                    const char *path)
+{
+    if (d->height == info->height && d->width == info->width &&
+        (info->dtype == REDUX_FLOAT32 ||
+         (d->dtype == info->dtype && !differ(d->slope, info->slope) &&
+          !differ(d->intercept, info->intercept))))
+        return REDUX_OK;
+    return rdx_fail(REDUX_E_FORMAT, "%s: has changed since the dataset was opened", path);
+}
+
+redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
+                            const redux_volume_info *info)
+{
+    rdx_dicom d;
+    redux_tensor pixels;
+    struct stat file;
+    int fd;
+    RDX_TRY(rdx_dicom_probe(&d, path));
+    RDX_TRY(check_unchanged(&d, info, path));
+    const int64_t shape[2] = {d.height, d.width};
+    RDX_TRY(rdx_open_read(&fd, &file, path));
+    redux_status status = rdx_tensor_alloc(&pixels, context, d.dtype, 2, shape);
+    if (status != REDUX_OK) {
+        close(fd);
+        return status;
+    }
+    status =
+        d.encapsulated ? decode(&pixels, context, &d, fd, path) : read_plain(&pixels, &d, fd, path);
+    close(fd);
+    if (status == REDUX_OK) {
+        clear_high_bits(&pixels, &d);
+        if (info->dtype == REDUX_FLOAT32)
+            status = rescale(&pixels, context, &d);
+    }
+    if (status != REDUX_OK) {
+        redux_tensor_release(&pixels);
+        return status;
+    }
+    *out = pixels;
+    return REDUX_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * What dicom.c asks of GDCM; both C and C++. Internal. */
+#ifndef RDX_DICOM_GDCM_H
+#define RDX_DICOM_GDCM_H
+
+#include <stddef.h>
+#include <redux/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One compressed grey image: the fragments that hold it, joined. */
+typedef struct rdx_compressed {
+    const char *syntax; /* UID */
+    int64_t height, width;
+    int64_t bits, stored, high, is_signed; /* as rdx_dicom has them */
+    const void *bytes;
+    size_t length;
+} rdx_compressed;
+
+/* Decodes into `out`, which has room for `size` bytes, native byte order. *why: what was wrong, a
+ * string that stays. Errors: REDUX_E_FORMAT, REDUX_E_NO_MEMORY. Any thread. */
+redux_status rdx_dicom_decode(void *out, size_t size, const rdx_compressed *image,
+                              const char **why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
