@@ -53,6 +53,7 @@ version_part = $(shell sed -n 's/^.define REDUX_VERSION_$(1) //p' include/redux/
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 ABI := 0
 SONAME := libredux.so.$(ABI)
+MODULE_NAME := libredux-gdcm.so.$(ABI)
 REALNAME := libredux.so.$(ABI).$(call version_part,MINOR).$(call version_part,PATCH)
 
 # ---- dependencies (docs/dependencies.md) -------------------------------------------------------
@@ -64,7 +65,7 @@ USE_ISAL := $(filter 1,$(ISAL))
 GDCM_INCLUDE ?= $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
 GDCM ?= $(if $(GDCM_INCLUDE),1,0)
 USE_GDCM := $(filter 1,$(GDCM))
-GDCM_LIBS ?= $(if $(USE_GDCM),-lgdcmMSFF -lgdcmDSED -lgdcmDICT -lgdcmCommon -lstdc++)
+GDCM_LIBS ?= $(if $(USE_GDCM),-lgdcmMSFF -lgdcmDSED -lgdcmCommon)
 PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal)
 PACKAGES := openblas $(PC_PACKAGES)
 DEP_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
@@ -72,7 +73,7 @@ BLAS_LIBS := $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null)
 NIFTI_CFLAGS ?= -isystem /usr/include/nifti
 NIFTI_LIBS ?= -lnifti2 -lznz
 DEP_LIBS := $(BLAS_LIBS) $(shell $(PKG_CONFIG) --libs $(filter-out openblas,$(PACKAGES)) 2>/dev/null) $(NIFTI_LIBS) \
-	$(GDCM_LIBS) -lpthread -lm
+	-lpthread -lm -ldl
 CHECK_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags check 2>/dev/null))
 CHECK_LIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
 
@@ -93,13 +94,17 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
-	$(if $(USE_ISAL),-DREDUX_ISAL=1) $(if $(USE_GDCM),-DREDUX_DICOM=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
+	$(if $(USE_ISAL),-DREDUX_ISAL=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
-# The one C++ file, which reads compressed DICOM pixels by GDCM.
+# The one C++ file, which reads compressed DICOM pixels by GDCM. It is a module, loaded when it is
+# needed: GDCM and what it stands on take 30 ms to load.
 COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
 	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) \
-	$(CPPFLAGS) $(CFLAGS) -MMD -MP
-LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS)
+	$(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
+comma := ,
+# Where the module is looked for first: beside the library, and in ../lib of a program.
+RUNPATH ?= $$ORIGIN:$$ORIGIN/../lib
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
 
 # Each instruction set is one file that re-includes the kernel templates (lib/kernels/kernels.h);
@@ -115,9 +120,8 @@ $(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: TIER_FLAGS = $(AV
 # ---- what is built -----------------------------------------------------------------------------
 objects = $(patsubst %.c,$(BUILD)/obj/%$(2),$(1))
 LIB_SOURCES := $(wildcard lib/*/*.c)
-LIB_SOURCES_CXX := $(if $(USE_GDCM),lib/io/dicom_gdcm.cpp)
-LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o) $(LIB_SOURCES_CXX:%.cpp=$(BUILD)/obj/%.o)
-PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o) $(LIB_SOURCES_CXX:%.cpp=$(BUILD)/obj/%.pic.o)
+LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o)
+PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o)
 PUBLIC_HEADERS := $(wildcard include/redux/*.h)
 PROGRAM_SOURCES := $(wildcard examples/redux-*.c)
 PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
@@ -135,10 +139,11 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 FUZZ_COMMON := $(call objects,$(if $(LIBFUZZER),tests/fuzz/fuzz.c,$(FUZZ_COMMON_SOURCES)),.o)
 STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
+MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
 
 .PHONY: all tests
-all: $(STATIC) $(SHARED) $(PROGRAMS) $(TUTORIALS)
-tests: $(TESTS) $(FAULT_SHIM) $(FUZZ_TARGETS)
+all: $(STATIC) $(SHARED) $(MODULE) $(PROGRAMS) $(TUTORIALS)
+tests: $(TESTS) $(MODULE) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
 quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(COMPILE_CXX) $(LINK) $(SHARED_LDFLAGS) \
@@ -157,15 +162,10 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -fPIC -c -o $@ $<
 
-$(BUILD)/obj/%.o: %.cpp $(BUILD)/flags
-	$(call say,CXX,$<)
+$(BUILD)/lib/$(MODULE_NAME): lib/io/dicom_gdcm.cpp lib/io/dicom_gdcm.h $(BUILD)/flags
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE_CXX) -c -o $@ $<
-
-$(BUILD)/obj/%.pic.o: %.cpp $(BUILD)/flags
-	$(call say,CXX,$< (shared))
-	@mkdir -p $(@D)
-	$(Q)$(COMPILE_CXX) -fPIC -c -o $@ $<
+	$(Q)$(COMPILE_CXX) -fPIC -shared -Wl,-soname,$(MODULE_NAME) $(LDFLAGS) -o $@ $< $(GDCM_LIBS)
 
 $(STATIC): $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -227,7 +227,7 @@ check: all tests
 	done | tee $(BUILD)/check.log
 	@tests/sum.sh $(BUILD)/check.log
 
-check-tests: $(TESTS) $(FAULT_SHIM)
+check-tests: $(TESTS) $(MODULE) $(FAULT_SHIM)
 	@tests/run.sh "$@" $(TESTS)
 
 # Every fuzz target over its corpus, without libFuzzer.
@@ -275,7 +275,7 @@ abi-baseline: $(SHARED)
 # ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
 .PHONY: asan ubsan tsan valgrind coverage
 SUB = +@$(MAKE) --no-print-directory
-SANITIZE = $(SUB) BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
+SANITIZE = $(SUB) LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
 asan:
 	$(call SANITIZE,-fsanitize=address) check-tests check-fuzz check-programs
 ubsan:
@@ -286,7 +286,7 @@ tsan:
 # valgrind 3.19 knows no AVX-512, neither in our kernels nor in OpenBLAS's.
 VALGRIND := valgrind -q --leak-check=full --show-leak-kinds=definite \
 	--errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp --error-exitcode=99
-valgrind: $(TESTS)
+valgrind: $(TESTS) $(MODULE)
 	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='$(VALGRIND)' \
 	tests/run.sh "$@" $(TESTS)
 
@@ -297,7 +297,7 @@ FUZZ ?=
 SECONDS ?= 60
 fuzz-targets: $(FUZZ_TARGETS)
 fuzz:
-	$(SUB) BUILD=build-fuzz CC=clang LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	$(SUB) BUILD=build-fuzz CC=clang GDCM=0 LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-targets
 	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
 
@@ -329,7 +329,7 @@ docs:
 # libredux.pc finds its prefix from where it lies, so that an installed tree can be moved.
 .PHONY: install uninstall
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
-INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
+INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME) $(MODULE_NAME),$(LIBDIR)/$(f)) \
 	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
 	$(foreach f,$(PROGRAMS),$(BINDIR)/$(notdir $(f)))
@@ -338,7 +338,7 @@ install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PKGCONFIGDIR)' '$(DESTDIR)$(BINDIR)' \
 	'$(DESTDIR)$(INCLUDEDIR)/redux'
-	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
+	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) $(MODULE) '$(DESTDIR)$(LIBDIR)'
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
 	$(Q)install -m 644 include/redux.h '$(DESTDIR)$(INCLUDEDIR)'
@@ -348,7 +348,7 @@ install: all
 	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
-	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) $(GDCM_LIBS) -lpthread -lm)|' pkgconfig/libredux.pc.in \
+	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm -ldl)|' pkgconfig/libredux.pc.in \
 	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
 
 # Folders go too where they are empty, but those of the system stay.

@@ -9,7 +9,7 @@ static const char help_head[] =
     "Usage: redux-pretrain [options] --out DIR INPUT...\n"
     "Train an encoder on slices by contrast (SimCLR), without labels.\n"
     "\n"
-    "INPUT: as for redux-reduce: NIfTI volumes, folders, pictures, arrays; also --input PATH.\n"
+    "INPUT: as for redux-reduce: NIfTI volumes, DICOM, folders, pictures, arrays; also --input PATH.\n"
     "DIR gets weights.safetensors (torchvision's names, and projection.*),\n"
     "checkpoint.safetensors, log.csv and run.json.\n"
     "\n"

@@ -80,8 +80,13 @@ typedef struct redux_volume_info {
 
 /** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
  *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
- *  pictures are one volume, at the place of the first of them. Pictures named directly, one after
- *  the other and from the same folder, are one volume too. Other files in folders are ignored;
+ *  pictures are one volume, at the place of the first of them, and its DICOM files (.dcm, .dicom,
+ *  .ima, or no ending or one of digits, where they begin as DICOM files do) one for each series,
+ *  size, kind of pixels and orientation, at the place of the first file; objects without an image
+ *  are passed over. A DICOM volume's source is FOLDER, or FOLDER#SERIES_UID where the folder has
+ *  several; its slices are named by their files. Gaps, slices in one place and places that are not
+ *  told are logged as warnings. Pictures named directly, one after the other and from the same
+ *  folder, are one volume too, and DICOM files are put together likewise. Other files in folders are ignored;
  *  named directly they are an error. Of an .npz each array of a shape that redux_volume_kind lists
  *  is a volume, in archive order, others (labels) are passed over; two-dimensional arrays count
  *  only where there is no stack, for beside one they are tables (MedMNIST's labels are (N, 1)).

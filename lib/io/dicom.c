@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The pixels of a DICOM file. Uncompressed ones are read here; compressed ones are gathered here
- * and decoded by GDCM (dicom_gdcm.cpp), which sees nothing else of the file. */
+ * The pixels of a DICOM file. Uncompressed ones are read here; of compressed ones the fragments are
+ * joined here, and GDCM (dicom_gdcm.cpp), which sees nothing else of the file, decodes them. */
+#include <dlfcn.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include "dicom.h"
@@ -9,7 +11,17 @@
 
 /* ---- compressed ---- */
 
-#ifdef REDUX_DICOM
+/* The module with GDCM in it, loaded when the first compressed image is met: that takes 30 ms,
+ * which others shall not pay. NULL: there is none. */
+static rdx_dicom_decode_fn *decoder;
+static pthread_once_t decoder_once = PTHREAD_ONCE_INIT;
+
+static void find_decoder(void)
+{
+    void *module = dlopen("libredux-gdcm.so.0", RTLD_NOW | RTLD_LOCAL); /* and never unloaded */
+    void *found = module == NULL ? NULL : dlsym(module, "rdx_dicom_decode");
+    memcpy(&decoder, &found, sizeof decoder); /* ISO C knows no conversion to a function */
+}
 
 static uint32_t little_endian(const unsigned char *bytes)
 {
@@ -41,43 +53,41 @@ static redux_status join_fragments(unsigned char *bytes, size_t size, size_t *le
     return rdx_fail(REDUX_E_FORMAT, "%s: its pixels are cut short", path);
 }
 
+/* Whatever GDCM decodes. */
+static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d, const void *bytes,
+                                     size_t length, const char *path)
+{
+    const rdx_compressed image = {d->syntax, d->height,    d->width, d->bits, d->stored,
+                                  d->high,   d->is_signed, bytes,    length};
+    const size_t size = (size_t)redux_tensor_elements(out) * redux_dtype_size(out->dtype);
+    const char *why = "";
+    pthread_once(&decoder_once, find_decoder);
+    if (decoder == NULL)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: its pixels are compressed (transfer syntax %s), and there is no "
+                        "libredux-gdcm.so.0 to decode them: convert it by dcm2niix",
+                        path, d->syntax);
+    const redux_status status = decoder(out->data, size, &image, &why);
+    return status == REDUX_OK ? status : rdx_fail(status, "%s: %s", path, why);
+}
+
 static redux_status decode(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
                            int fd, const char *path)
 {
     void *bytes;
     size_t count, length = 0;
-    const char *why = "";
     RDX_TRY(rdx_alloc(context, &bytes, d->length, 1));
     redux_status status = rdx_read_at(fd, path, d->offset, bytes, (size_t)d->length, &count);
     if (status == REDUX_OK)
         status = join_fragments(bytes, count, &length, path);
-    if (status == REDUX_OK) {
-        const size_t size = (size_t)redux_tensor_elements(out) * redux_dtype_size(out->dtype);
-        const rdx_compressed image = {d->syntax, d->height,    d->width, d->bits, d->stored,
-                                      d->high,   d->is_signed, bytes,    length};
-        status = rdx_dicom_decode(out->data, size, &image, &why);
-        if (status != REDUX_OK)
-            rdx_fail(status, "%s: %s", path, why);
-    }
+    if (status == REDUX_OK && strcmp(d->syntax, RDX_DICOM_RUN_LENGTHS) == 0)
+        status = rdx_dicom_run_lengths(out->data, redux_tensor_elements(out),
+                                       (int)redux_dtype_size(out->dtype), bytes, length, path);
+    else if (status == REDUX_OK)
+        status = decode_by_module(out, d, bytes, length, path);
     rdx_free(context, bytes);
     return status;
 }
-
-#else
-
-static redux_status decode(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
-                           int fd, const char *path)
-{
-    (void)out;
-    (void)context;
-    (void)fd;
-    return rdx_fail(REDUX_E_UNSUPPORTED,
-                    "%s: its pixels are compressed (transfer syntax %s), and this libredux was "
-                    "built without GDCM: convert it by dcm2niix",
-                    path, d->syntax);
-}
-
-#endif
 
 /* ---- uncompressed ---- */
 

@@ -6,6 +6,7 @@
 #include "io.h"
 
 #define RDX_DICOM_UID 65 /* with the NUL */
+#define RDX_DICOM_RUN_LENGTHS "1.2.840.10008.1.2.5"
 
 /* What a file says of its image. */
 typedef struct rdx_dicom {
@@ -44,6 +45,12 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path);
  * where info.dtype is that. REDUX_E_FORMAT if the file does not fit `info` any more. */
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
                             const redux_volume_info *info);
+
+/* ---- dicom_rle.c ---- */
+
+/* Unpacks the run lengths of an image: `pixels` of `bytes_each` bytes, native byte order. */
+redux_status rdx_dicom_run_lengths(void *out, int64_t pixels, int bytes_each,
+                                   const unsigned char *bytes, size_t length, const char *path);
 
 /* ---- dicom_series.c ---- */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compressed DICOM pixels through GDCM: JPEG, JPEG-LS, JPEG 2000, run lengths. GDCM gets the size
+// Compressed DICOM pixels through GDCM: JPEG, JPEG-LS, JPEG 2000. GDCM gets the size
 // of the image and the compressed bytes, never a file: its parser is not made for hostile ones.
 // No exception leaves this file.
 #include "dicom_gdcm.h"
@@ -54,8 +54,9 @@ redux_status decode(void *out, size_t size, const rdx_compressed *d, const char 
 
 } // namespace
 
-extern "C" redux_status rdx_dicom_decode(void *out, size_t size, const rdx_compressed *image,
-                                         const char **why)
+extern "C" __attribute__((visibility("default"))) rdx_dicom_decode_fn rdx_dicom_decode;
+
+redux_status rdx_dicom_decode(void *out, size_t size, const rdx_compressed *image, const char **why)
 {
     static std::once_flag once;
     try {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What dicom.c asks of GDCM; both C and C++. Internal. */
+ * What dicom.c asks of the module with GDCM in it, its function rdx_dicom_decode. Internal. */
 #ifndef RDX_DICOM_GDCM_H
 #define RDX_DICOM_GDCM_H
 
@@ -21,8 +21,8 @@ typedef struct rdx_compressed {
 
 /* Decodes into `out`, which has room for `size` bytes, native byte order. *why: what was wrong, a
  * string that stays. Errors: REDUX_E_FORMAT, REDUX_E_NO_MEMORY. Any thread. */
-redux_status rdx_dicom_decode(void *out, size_t size, const rdx_compressed *image,
-                              const char **why);
+typedef redux_status rdx_dicom_decode_fn(void *out, size_t size, const rdx_compressed *image,
+                                         const char **why);
 
 #ifdef __cplusplus
 }

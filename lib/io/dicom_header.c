@@ -264,7 +264,7 @@ static const syntax syntaxes[] = {
     {"1.2.840.10008.1.2.4.81", true, false, true}, /* JPEG-LS */
     {"1.2.840.10008.1.2.4.90", true, false, true}, /* JPEG 2000 lossless */
     {"1.2.840.10008.1.2.4.91", true, false, true}, /* JPEG 2000 */
-    {"1.2.840.10008.1.2.5", true, false, true},    /* run lengths */
+    {RDX_DICOM_RUN_LENGTHS, true, false, true},    /* run lengths */
 };
 
 static const syntax *find_syntax(const char *uid)

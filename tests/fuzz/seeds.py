@@ -18,6 +18,49 @@ def put(target, name, content):
     (folder / name).write_bytes(content)
 
 
+# ---- DICOM ----
+
+def dicom(syntax="1.2.840.10008.1.2.1", place="0\\0\\1", series="1.2.3", bits=16, extra=b"", pixels=None):
+    implicit, order = syntax == "1.2.840.10008.1.2", ">" if syntax.endswith("1.2.2") else "<"
+
+    def element(tag, vr, value, order=order, implicit=implicit):
+        value = value + (b"" if len(value) % 2 == 0 else b" ")
+        head = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
+        if implicit:
+            return head + struct.pack(order + "I", len(value)) + value
+        if vr in (b"OW", b"OB", b"SQ", b"UN"):
+            return head + vr + bytes(2) + struct.pack(order + "I", len(value)) + value
+        return head + vr + struct.pack(order + "H", len(value)) + value
+
+    short = lambda tag, v: element(tag, b"US", struct.pack(order + "H", v))
+    out = bytes(128) + b"DICM" + element(0x00020010, b"UI", syntax.encode(), "<", False)
+    out += element(0x0020000E, b"UI", series.encode()) + element(0x00200032, b"DS", place.encode())
+    out += element(0x00200037, b"DS", b"1\\0\\0\\0\\1\\0") + extra
+    out += short(0x00280002, 1) + element(0x00280004, b"CS", b"MONOCHROME2") + short(0x00280010, 3)
+    out += short(0x00280011, 4) + short(0x00280100, bits) + short(0x00280101, bits) + short(0x00280102, bits - 1)
+    out += short(0x00280103, 1) + element(0x00281052, b"DS", b"-1024") + element(0x00281053, b"DS", b"2")
+    if pixels is not None:
+        return out + struct.pack("<HH", 0x7FE0, 0x10) + b"OB" + bytes(2) + b"\xff" * 4 + pixels
+    return out + element(0x7FE00010, b"OW", bytes(range(12 * bits // 8)))
+
+
+def seeds_dicom():
+    two = lambda a, b: bytes([min(255, 256 * len(a) // (len(a) + len(b)) + 1)]) + a + b
+    item = lambda b: struct.pack("<HHI", 0xFFFE, 0xE000, len(b)) + b
+    nested = struct.pack("<HH2sHI", 0x21, 0x10, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) \
+        + struct.pack("<HH2sHH", 0x28, 0x10, b"US", 2, 9) + struct.pack("<HHI", 0xFFFE, 0xE00D, 0) \
+        + item(b"abcd") + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    put("dicom", "explicit", b"\0" + dicom())
+    put("dicom", "implicit", b"\0" + dicom("1.2.840.10008.1.2"))
+    put("dicom", "big-endian", b"\0" + dicom("1.2.840.10008.1.2.2", bits=32))
+    put("dicom", "nested", b"\0" + dicom(extra=nested, bits=8))
+    put("dicom", "run-lengths", b"\0" + dicom("1.2.840.10008.1.2.5", pixels=item(b"") + item(bytes(64)) + end))
+    put("dicom", "cut-fragments", b"\0" + dicom("1.2.840.10008.1.2.4.70", pixels=item(b"") + item(bytes(64))[:40]))
+    put("dicom", "series", two(dicom(place="0\\0\\4"), dicom(place="0\\0\\2")))
+    put("dicom", "two-series", two(dicom(), dicom(series="1.2.4", bits=8)))
+
+
 # ---- NIfTI ----
 
 def nifti1(shape, code=4, bits=16, order="<", magic=b"n+1\0", offset=352.0, qform=0, sform=0, slope=1.0):
@@ -265,5 +308,5 @@ def seeds_binary():
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
-for make in (seeds_nifti, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
+for make in (seeds_dicom, seeds_nifti, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
     make()
