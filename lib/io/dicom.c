@@ -107,39 +107,32 @@ static redux_status read_plain(const redux_tensor *out, const rdx_dicom *d, int 
 
 /* ---- values ---- */
 
-/* Bits above those that are stored may hold anything (overlays, in old files). */
-#define CLEAR_HIGH_BITS(type, unsigned_type)                                                       \
-    for (int64_t i = 0; i < count; i++) {                                                          \
-        type *const v = (type *)out->data + i;                                                     \
-        *v = (type)((unsigned_type)((unsigned_type)*v << unused));                                 \
-        *v = (type)(*v >> unused);                                                                 \
-    }
+/* The lowest 32 - `shift` bits of a number. */
+static uint32_t low_bits(uint32_t number, int shift, bool is_signed)
+{
+    const uint32_t high = number << shift;
+    return is_signed ? (uint32_t)((int32_t)high >> shift) : high >> shift;
+}
 
+/* Bits above those that are stored may hold anything (overlays, in old files). */
 static void clear_high_bits(const redux_tensor *out, const rdx_dicom *d)
 {
-    const int unused = (int)(d->bits - d->stored);
+    const int shift = 32 - (int)d->stored;
+    const bool is_signed = d->is_signed != 0;
     const int64_t count = redux_tensor_elements(out);
-    if (unused == 0)
+    if (d->stored == d->bits)
         return;
-    switch (out->dtype) {
-    case REDUX_INT8:
-        CLEAR_HIGH_BITS(int8_t, uint8_t)
-        break;
-    case REDUX_UINT8:
-        CLEAR_HIGH_BITS(uint8_t, uint8_t)
-        break;
-    case REDUX_INT16:
-        CLEAR_HIGH_BITS(int16_t, uint16_t)
-        break;
-    case REDUX_UINT16:
-        CLEAR_HIGH_BITS(uint16_t, uint16_t)
-        break;
-    case REDUX_INT32:
-        CLEAR_HIGH_BITS(int32_t, uint32_t)
-        break;
-    default:
-        CLEAR_HIGH_BITS(uint32_t, uint32_t)
-        break;
+    for (int64_t i = 0; i < count; i++) {
+        if (d->bits == 8) {
+            uint8_t *v = (uint8_t *)out->data + i;
+            *v = (uint8_t)low_bits(*v, shift, is_signed);
+        } else if (d->bits == 16) {
+            uint16_t *v = (uint16_t *)out->data + i;
+            *v = (uint16_t)low_bits(*v, shift, is_signed);
+        } else {
+            uint32_t *v = (uint32_t *)out->data + i;
+            *v = low_bits(*v, shift, is_signed);
+        }
     }
 }
 

@@ -188,7 +188,7 @@ static const struct {
  * numbers, all stay unknown. */
 static void read_decimals(double *out, const char *text, int count)
 {
-    double numbers[6];
+    double numbers[6] = {0};
     for (int i = 0; i < count; i++) {
         char *end;
         numbers[i] = rdx_parse_double(text, &end);
