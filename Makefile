@@ -220,8 +220,8 @@ FORCE:
 # ---- tests -------------------------------------------------------------------------------------
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-fuzz check-tiers check-programs check-tutorials check-symbols check-install check-abi abi-baseline
-.PHONY: check-headers check-builds check-reproducible
-CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs
+.PHONY: check-headers check-builds check-reproducible check-python
+CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs check-python
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
@@ -247,6 +247,10 @@ check-tutorials: $(TUTORIALS)
 check-programs: all $(FAULT_SHIM)
 	@if [ -f tests/test_programs.sh ]; then BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 \
 	tests/test_programs.sh; fi
+
+# examples/python, where there is NumPy; PyTorch's part where there is PyTorch.
+check-python: all
+	@BUILD='$(BUILD)' CC='$(CC)' tests/python/run.sh
 
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
