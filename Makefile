@@ -334,7 +334,7 @@ docs:
 .PHONY: install uninstall
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
 INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME) $(MODULE_NAME),$(LIBDIR)/$(f)) \
-	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h \
+	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
 	$(foreach f,$(PROGRAMS),$(BINDIR)/$(notdir $(f)))
 
@@ -345,7 +345,7 @@ install: all
 	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) $(MODULE) '$(DESTDIR)$(LIBDIR)'
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
-	$(Q)install -m 644 include/redux.h '$(DESTDIR)$(INCLUDEDIR)'
+	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
 	$(Q)install -m 644 $(PUBLIC_HEADERS) '$(DESTDIR)$(INCLUDEDIR)/redux'
 	$(Q)install -m 755 $(PROGRAMS) '$(DESTDIR)$(BINDIR)'
 	$(Q)sed -e 's|@PREFIX@|$${pcfiledir}/$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \

@@ -24,7 +24,7 @@ verdict() { # name, exit status
 lint_format() {
     need clang-format || return
     # shellcheck disable=SC2086
-    clang-format --dry-run -Werror $sources $headers tests/install/consumer.cc
+    clang-format --dry-run -Werror $sources $headers include/redux.hpp tests/install/*.cc
     verdict clang-format $?
 }
 # One process a file; the files of an instruction set get its flags.

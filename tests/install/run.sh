@@ -47,6 +47,15 @@ use_static() { # a tree with libredux.a alone
         $CXX -std=c++17 $strict $CFLAGS -o "$work/cc-static" tests/install/consumer.cc $cflags $LDFLAGS $libs &&
         "$work/c-static" && "$work/cc-static" && ! ldd "$work/c-static" | grep -F libredux
 }
+# redux.hpp in a C++ standard.
+# shellcheck disable=SC2086
+use_hpp() { # tree, library folder, standard
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) && libs=$($PKG_CONFIG --libs libredux) || return 1
+    mkdir -p "$work/hpp" &&
+        $CXX "-std=$3" $strict $CFLAGS -o "$work/hpp/use" tests/install/consumer_hpp.cc $cflags \
+            $LDFLAGS $libs && "$work/hpp/use" "$work/hpp"
+}
 # The README's program, as it stands there.
 # shellcheck disable=SC2086
 readme_example() {
@@ -81,6 +90,8 @@ mkdir "$moved" && cp -a "$stage/usr/." "$moved/" && cp -a "$moved" "$work/static
 step "uninstall" stage_make uninstall PREFIX=/usr
 step "nothing is left behind" nothing_left
 step "shared, from a moved tree" use "$moved" lib
+step "redux.hpp in C++17" use_hpp "$moved" lib c++17
+step "redux.hpp in C++20" use_hpp "$moved" lib c++20
 step "the README's example" readme_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
