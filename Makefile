@@ -46,6 +46,7 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+CMAKEDIR ?= $(LIBDIR)/cmake/redux
 
 # The version has one home, include/redux/version.h. The ABI has a number of its own, which goes up
 # only when a program built against an older library would break (docs/abi.md).
@@ -330,19 +331,22 @@ docs:
 	@echo "$(BUILD)/docs/html/index.html"
 
 # ---- install -----------------------------------------------------------------------------------
-# libredux.pc finds its prefix from where it lies, so that an installed tree can be moved.
+# libredux.pc and CMake's files find the rest from where they lie, so that an installed tree can be moved.
 .PHONY: install uninstall
+space := $(subst ,, )
+POINTER_BYTES = $(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -)
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
 INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME) $(MODULE_NAME),$(LIBDIR)/$(f)) \
 	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
+	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
 	$(foreach f,$(PROGRAMS),$(BINDIR)/$(notdir $(f)))
 
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PKGCONFIGDIR)' '$(DESTDIR)$(BINDIR)' \
-	'$(DESTDIR)$(INCLUDEDIR)/redux'
-	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) $(MODULE) '$(DESTDIR)$(LIBDIR)'
+	'$(DESTDIR)$(INCLUDEDIR)/redux' '$(DESTDIR)$(CMAKEDIR)'
+	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
 	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
@@ -354,12 +358,18 @@ install: all
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
 	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm -ldl)|' pkgconfig/libredux.pc.in \
 	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
+	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
+	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
+	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
+	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
+	-e 's|@LIBS@|$(subst $(space),;,$(strip $(DEP_LIBS)))|' pkgconfig/$$file.in \
+	> '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
 
 # Folders go too where they are empty, but those of the system stay.
 uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)cd '$(or $(DESTDIR),/)' && rm -f $(patsubst /%,'%',$(INSTALLED))
-	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux \
+	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux $(CMAKEDIR) \
 	$(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR))); \
 	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Is the installed library usable? Installs into a stage, moves the tree (libredux.pc must follow),
-# builds a C and a C++ program against it through pkg-config, shared and static, and runs them;
+# builds C and C++ programs against it through pkg-config, CMake and Meson, and runs them;
 # compiles each public header alone; uninstalls, and looks for leftovers. `make check-install`.
 set -u
 : "${CC:=cc}" "${CXX:=c++}" "${MAKE:=make}" "${PKG_CONFIG:=pkg-config}" "${BUILD:=build}"
@@ -49,12 +49,31 @@ use_static() { # a tree with libredux.a alone
 }
 # redux.hpp in a C++ standard.
 # shellcheck disable=SC2086
-use_hpp() { # tree, library folder, standard
+use_hpp() { # tree, library folder, standard, -fsyntax-only: not run
     export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
     cflags=$($PKG_CONFIG --cflags libredux) && libs=$($PKG_CONFIG --libs libredux) || return 1
     mkdir -p "$work/hpp" &&
-        $CXX "-std=$3" $strict $CFLAGS -o "$work/hpp/use" tests/install/consumer_hpp.cc $cflags \
-            $LDFLAGS $libs && "$work/hpp/use" "$work/hpp"
+        $CXX "-std=$3" $strict $CFLAGS ${4:-} -o "$work/hpp/use" tests/install/consumer_hpp.cc $cflags \
+            $LDFLAGS $libs && { [ $# -eq 4 ] || "$work/hpp/use" "$work/hpp"; }
+}
+# By CMake's find_package(redux), without pkg-config or a library path to help it.
+use_cmake() { # tree, its library folder, what to build
+    unset LD_LIBRARY_PATH PKG_CONFIG_PATH
+    export CC CXX CFLAGS LDFLAGS CXXFLAGS="$CFLAGS"
+    rm -rf "$work/cmake"
+    cmake -S tests/install/cmake -B "$work/cmake" -Dredux_DIR="$1/$2/cmake/redux" &&
+        cmake --build "$work/cmake" --target "$3" || return 1
+    "$work/cmake/shared" && ldd "$work/cmake/shared" | grep -F "libredux.so.0 => $1/$2/" &&
+        { [ "$3" = shared ] || { "$work/cmake/static" && "$work/cmake/plusplus" &&
+            ! ldd "$work/cmake/static" | grep -F libredux; }; }
+}
+# By Meson's dependency('libredux'), which asks pkg-config.
+use_meson() { # tree, its library folder
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    rm -rf "$work/meson"
+    cp -r tests/install/meson "$work/meson" && cp tests/install/consumer.c "$work/meson" &&
+        CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" meson setup "$work/meson/build" "$work/meson" &&
+        meson compile -C "$work/meson/build" && "$work/meson/build/shared"
 }
 # The README's program, as it stands there.
 # shellcheck disable=SC2086
@@ -91,7 +110,17 @@ step "uninstall" stage_make uninstall PREFIX=/usr
 step "nothing is left behind" nothing_left
 step "shared, from a moved tree" use "$moved" lib
 step "redux.hpp in C++17" use_hpp "$moved" lib c++17
-step "redux.hpp in C++20" use_hpp "$moved" lib c++20
+step "redux.hpp in C++20" use_hpp "$moved" lib c++20 -fsyntax-only
+if command -v cmake >/dev/null; then
+    step "CMake, from a moved tree" use_cmake "$moved" lib all
+else
+    echo "  check-install: skipped: CMake (cmake is not installed)"
+fi
+if command -v meson >/dev/null && command -v ninja >/dev/null; then
+    step "Meson, from a moved tree" use_meson "$moved" lib
+else
+    echo "  check-install: skipped: Meson (meson, ninja-build are not installed)"
+fi
 step "the README's example" readme_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
@@ -108,6 +137,7 @@ mkdir -p "$stage/opt/other" # somebody else's
 step "install in another layout" stage_make install $layout
 mkdir "$work/second" && cp -a "$stage/opt/redux/." "$work/second/"
 step "shared, from another layout" use "$work/second" lib/some-arch
+[ -z "$(command -v cmake)" ] || step "CMake, from another layout" use_cmake "$work/second" lib/some-arch shared
 # shellcheck disable=SC2086
 step "uninstall another layout" stage_make uninstall $layout
 step "its folders are gone" test ! -e "$stage/opt/redux" -a -d "$stage/opt/other"
