@@ -2,7 +2,7 @@
 #
 #   make                       libraries in build/lib, programs in build/bin
 #   make deps check            install what is missing (Debian), then test
-#   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR
+#   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR, MANDIR
 #
 # Yours to set: CC CXX AR CFLAGS CPPFLAGS LDFLAGS LDLIBS, BUILD=folder, V=1 (show commands),
 # FFTW=0, ISAL=0, GDCM=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
@@ -47,6 +47,9 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 CMAKEDIR ?= $(LIBDIR)/cmake/redux
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 # The version has one home, include/redux/version.h. The ABI has a number of its own, which goes up
 # only when a program built against an older library would break (docs/abi.md).
@@ -142,8 +145,13 @@ STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
 MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
 
+# What --help prints, as man pages and completions (tools/help).
+PROGRAM_NAMES := $(notdir $(PROGRAMS))
+SHARE := $(BUILD)/share
+MAN_PAGES := $(PROGRAM_NAMES:%=$(SHARE)/man/man1/%.1)
+
 .PHONY: all tests
-all: $(STATIC) $(SHARED) $(MODULE) $(PROGRAMS) $(TUTORIALS)
+all: $(STATIC) $(SHARED) $(MODULE) $(PROGRAMS) $(TUTORIALS) $(MAN_PAGES) $(SHARE)/man/man3/redux.3
 tests: $(TESTS) $(MODULE) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
@@ -191,6 +199,15 @@ $(BUILD)/tutorials/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
+
+# Dated as the sources are, so that what is built twice is the same.
+MAN_DATE := $(shell date -u -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y include/redux/version.h)} +%Y-%m-%d)
+$(SHARE)/man/man1/%.1: $(BUILD)/bin/% $(wildcard tools/help/*)
+	$(call say,MAN,$@)
+	$(Q)tools/help/make.sh $< $(SHARE) $(VERSION) $(MAN_DATE) '$(PROGRAM_NAMES)'
+$(SHARE)/man/man3/redux.3: $(wildcard tools/help/*) README.md include/redux.h $(PUBLIC_HEADERS)
+	$(call say,MAN,$@)
+	$(Q)tools/help/library.sh $@ $(VERSION) $(MAN_DATE) '$(PROGRAM_NAMES)' $(PUBLIC_HEADERS)
 
 # Tests link the static library: they also reach what is internal.
 $(BUILD)/obj/tests/%.o: DEP_CFLAGS += $(CHECK_CFLAGS)
@@ -340,18 +357,24 @@ INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME) $(MODULE_NA
 	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
 	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
-	$(foreach f,$(PROGRAMS),$(BINDIR)/$(notdir $(f)))
+	$(foreach f,$(PROGRAM_NAMES),$(BINDIR)/$(f) $(MANDIR)/man1/$(f).1 $(BASHDIR)/$(f) $(ZSHDIR)/_$(f)) \
+	$(MANDIR)/man3/redux.3
 
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PKGCONFIGDIR)' '$(DESTDIR)$(BINDIR)' \
-	'$(DESTDIR)$(INCLUDEDIR)/redux' '$(DESTDIR)$(CMAKEDIR)'
-	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
+	'$(DESTDIR)$(INCLUDEDIR)/redux' '$(DESTDIR)$(CMAKEDIR)' '$(DESTDIR)$(MANDIR)/man1' \
+	'$(DESTDIR)$(MANDIR)/man3' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)'
+	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) $(MODULE) '$(DESTDIR)$(LIBDIR)'
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
 	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
 	$(Q)install -m 644 $(PUBLIC_HEADERS) '$(DESTDIR)$(INCLUDEDIR)/redux'
 	$(Q)install -m 755 $(PROGRAMS) '$(DESTDIR)$(BINDIR)'
+	$(Q)install -m 644 $(MAN_PAGES) '$(DESTDIR)$(MANDIR)/man1'
+	$(Q)install -m 644 $(SHARE)/man/man3/redux.3 '$(DESTDIR)$(MANDIR)/man3'
+	$(Q)install -m 644 $(PROGRAM_NAMES:%=$(SHARE)/bash-completion/completions/%) '$(DESTDIR)$(BASHDIR)'
+	$(Q)install -m 644 $(PROGRAM_NAMES:%=$(SHARE)/zsh/site-functions/_%) '$(DESTDIR)$(ZSHDIR)'
 	$(Q)sed -e 's|@PREFIX@|$${pcfiledir}/$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \
 	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
@@ -370,7 +393,8 @@ uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)cd '$(or $(DESTDIR),/)' && rm -f $(patsubst /%,'%',$(INSTALLED))
 	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux $(CMAKEDIR) \
-	$(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR))); \
+	$(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR) \
+	$(MANDIR)/man1 $(MANDIR)/man3 $(BASHDIR) $(ZSHDIR))); \
 	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
 
 # ---- the rest ----------------------------------------------------------------------------------

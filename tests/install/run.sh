@@ -99,6 +99,13 @@ programs_run() {
         "$program" --version || return 1
     done
 }
+clean_page() { # as man and mandoc see it, where they are installed
+    page=$1
+    grep -q '^\.SH NAME' "$page" && grep -q '^\.SH "\?SEE ALSO' "$page" || return 1
+    [ -z "$(command -v mandoc)" ] || mandoc -Tlint -W warning "$page" || return 1
+    [ -z "$(command -v man)" ] ||
+        [ -z "$(LC_ALL=C man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)" ]
+}
 nothing_left() {
     ! find "$stage" -mindepth 1 | grep .
 }
@@ -124,6 +131,12 @@ fi
 step "the README's example" readme_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
+for program in "$moved"/bin/*; do
+    step "help of $(basename "$program")" tests/install/help.sh "$program" "$moved/share"
+done
+for page in "$moved"/share/man/man?/*; do
+    step "$(basename "$page")" clean_page "$page"
+done
 for header in redux.h $(cd "$moved/include" && ls redux/*.h); do
     step "$header as C99" alone "$header" c c99
     step "$header as C11" alone "$header" c c11
