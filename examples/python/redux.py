@@ -631,7 +631,7 @@ def cosine(a: Any, b: Any) -> float:
 # ---- datasets ---------------------------------------------------------------------------------
 
 class Dataset:
-    """Slices of the NIfTI files, pictures, .npy and .npz below some paths. len(d), d[i]: the values
+    """Slices of the NIfTI and DICOM files, pictures, .npy and .npz below some paths. len(d), d[i]: the values
     (HU for CT) of slice i, [H, W] float32. Can be pickled, and used in DataLoader's workers."""
 
     def __init__(self, paths: Any, orientation: str = "axial", frame: int = -1,
@@ -654,7 +654,8 @@ class Dataset:
         _lib.dataset_volume_info(byref(info), self._handle, volume)
         return {"source": os.fsdecode(info.source), "slices": info.slices, "height": info.height,
                 "width": info.width, "slope": info.slope, "intercept": info.intercept,
-                "spacing": tuple(info.spacing), "kind": info.kind}
+                "spacing": tuple(info.spacing), "kind": info.kind,
+                "scan": info.kind in (0, 4)}  # NIfTI, DICOM
 
     def __reduce__(self) -> Any:
         return Dataset, self._arguments
@@ -713,7 +714,7 @@ class Dataset:
         if window is None:
             values = np.asarray(source).astype(np.float64) * info["slope"] + info["intercept"]
             return values.astype(np.float32)
-        resolved = _lib.window_resolve(_window(window), source._tensor.dtype, info["kind"] == 0)
+        resolved = _lib.window_resolve(_window(window), source._tensor.dtype, info["scan"])
         out = np.zeros(source.shape, _DTYPES[_lib.window_dtype(resolved)])
         with _context() as c:
             _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
@@ -747,7 +748,7 @@ class Inputs:
         out = np.zeros((options.size, options.size), np.float32)
         with _context() as c:
             _lib.input_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
-                             info["intercept"], info["kind"] == 0, byref(options))
+                             info["intercept"], info["scan"], byref(options))
         return np.repeat(out[None], self._channels, axis=0)
 
 
