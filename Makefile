@@ -286,6 +286,11 @@ check-install: all
 	+@CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
 
+# The Debian packages of the last commit, built and looked at by lintian (long).
+.PHONY: check-debian
+check-debian:
+	@tools/check-debian.sh $(DEBS)
+
 # Against the baseline of this ABI number. A change to it is made in the commit that changes the
 # interface, by `make abi-baseline` (docs/abi.md).
 ABI_BASELINE := tests/abi/libredux-$(ABI).abi

@@ -19,8 +19,8 @@ import enum
 import os
 import threading
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t
-from ctypes import c_uint32, c_uint64, c_uint8, c_void_p
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from ctypes import c_uint32, c_uint64, c_void_p
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -86,7 +86,8 @@ class _ContextOptions(_Sized):
 
 class _DatasetOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("orientation", c_int32), ("frame", c_int32),
-                ("skip_errors", c_int32), ("exclude", POINTER(c_char_p)), ("exclude_count", c_int64)]
+                ("skip_errors", c_int32), ("exclude", POINTER(c_char_p)),
+                ("exclude_count", c_int64)]
     _init_ = {"frame": -1}
 
 
@@ -271,13 +272,15 @@ __version__: str = _lib.version_string().decode()
 
 class Context:
     """Worker threads (-1: all processors) and, if wanted, progress(done, total), which cancels the
-    call when it returns something true or raises. For one calling thread at a time."""
+    call when it returns something true or raises (it may be called on another thread). For one call
+    at a time."""
 
-    def __init__(self, threads: int = -1, progress: Optional[Callable[[int, int], Any]] = None):
+    def __init__(self, threads: int = -1, progress: Optional[Callable[[int, int], Any]] = None,
+                 _short: bool = False):
         self._raised: Optional[BaseException] = None
+        self._stop = False
         self._progress = progress
-        # Always installed: Python handles signals inside of it, so that Ctrl-C ends a long call.
-        self._callback = _PROGRESS(self._report)
+        self._callback = _PROGRESS() if _short else _PROGRESS(self._report)
         self._handle = c_void_p()
         self._pid = os.getpid()
         options = _ContextOptions(threads=threads, progress=self._callback)
@@ -285,22 +288,43 @@ class Context:
 
     def _report(self, done: int, total: int, _: Any) -> int:
         try:
-            return 1 if self._progress is not None and self._progress(done, total) else 0
-        except BaseException as error:  # must not leave a C callback; goes on in _finish
+            wanted = self._progress is not None and self._progress(done, total)
+        except BaseException as error:  # must not leave a C callback
             self._raised = error
-            return 1
+            wanted = True
+        return 1 if wanted or self._stop else 0
 
     @property
     def threads(self) -> int:
         return _lib.context_threads(self._handle)
 
-    def __enter__(self) -> c_void_p:
-        return self._handle
+    def _run(self, work: Callable[[c_void_p], Any]) -> None:
+        """Works on another thread if this one is Python's first, which alone gets signals: so
+        Ctrl-C stops `work` at its next step, and never strikes inside of a C callback."""
+        failed: List[BaseException] = []
+        done = threading.Event()
+        interrupted = None
+        self._raised, self._stop = None, False
 
-    def __exit__(self, *_: Any) -> None:
-        raised, self._raised = self._raised, None
-        if raised is not None:
-            raise raised
+        def run() -> None:
+            try:
+                work(self._handle)
+            except BaseException as error:
+                failed.append(error)
+            finally:
+                done.set()
+        if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=run, daemon=True).start()
+        else:
+            run()
+        while not done.is_set():
+            try:
+                done.wait()
+            except BaseException as error:  # KeyboardInterrupt, or of a signal's handler
+                interrupted, self._stop = error, True
+        for error in (interrupted, self._raised, *failed):
+            if error is not None:
+                raise error
 
     def __del__(self) -> None:
         # After a fork the threads are the parent's: the child leaves them alone.
@@ -311,14 +335,16 @@ class Context:
 _local = threading.local()
 
 
-def _context(context: Optional[Context] = None) -> Context:
-    """The one given, or this thread's own; a forked DataLoader worker makes a new one."""
-    if context is not None:
-        return context
+def _short_call() -> c_void_p:
+    """This thread's own context, for what is soon done; a forked DataLoader worker gets its own."""
     own = getattr(_local, "context", None)
     if own is None or own._pid != os.getpid():
-        own = _local.context = Context()
-    return own
+        own = _local.context = Context(_short=True)
+    return own._handle
+
+
+def _long_call(context: Optional[Context], work: Callable[[c_void_p], Any]) -> None:
+    (context or Context())._run(work)
 
 
 # ---- tensors ----------------------------------------------------------------------------------
@@ -451,12 +477,12 @@ def _paths(paths: Any) -> Any:
 # ---- images and pairs of images ---------------------------------------------------------------
 
 def window(image: Any, window: str = "slice", slope: float = 1, intercept: float = 0) -> np.ndarray:
-    """Voxel values [H, W] to grey: "slice", "full" (uint8), "lung", "-160:240" (float32, 0 to 1)."""
+    """Voxel values [H, W] to grey: "slice", "full" (uint8), "lung", "-160:240" (float32)."""
     source = Tensor.of(image)
     resolved = _lib.window_resolve(_window(window), source._tensor.dtype, 1)
     out = np.zeros(source.shape, _DTYPES[_lib.window_dtype(resolved)])
-    with _context() as c:
-        _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, slope, intercept, resolved)
+    c = _short_call()
+    _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, slope, intercept, resolved)
     return out
 
 
@@ -494,7 +520,7 @@ class Hashes:
 
 
 def hash(images: Any, kind: str = "difference", profile: Optional[str] = None, size: int = 0,
-         window: Optional[str] = None, context: Optional[Context] = None) -> Hashes:
+         window: Optional[str] = None) -> Hashes:
     """Perceptual hashes of [H, W] or [N, H, W] grey images, uint8 or float32 in 0 to 1. Profile
     "hu": any type, under a window such as "lung"."""
     source = Tensor.of(images)
@@ -506,15 +532,15 @@ def hash(images: Any, kind: str = "difference", profile: Optional[str] = None, s
     codes = np.zeros((count, _lib.hash_bytes(byref(options))), np.uint8)
     out = Tensor.of(codes if len(source.shape) == 3 else codes[0])
     infos = np.zeros(count, np.dtype([("quality", np.int32), ("flags", np.uint32)]))
-    with _context(context) as c:
-        _lib.hash_compute_info(out._tensor, infos.ctypes.data, c, source._tensor, byref(options))
+    _lib.hash_compute_info(out._tensor, infos.ctypes.data, _short_call(), source._tensor,
+                           byref(options))
     return Hashes(options, codes, infos["quality"].copy(), infos["flags"] & 1 == 1)
 
 
 def _pair(function: Any, out: Any, a: Any, b: Any, options: Any) -> Any:
     first, second = Tensor.of(a), Tensor.of(b)
-    with _context() as c:
-        function(byref(out), c, first._tensor, second._tensor, byref(options))
+    c = _short_call()
+    function(byref(out), c, first._tensor, second._tensor, byref(options))
     return out
 
 
@@ -547,8 +573,8 @@ def mutual_information(a: Any, b: Any, normalisation: str = "arithmetic", bins: 
 def entropy(image: Any, bins: int = 0) -> float:
     """Shannon entropy in bits."""
     source, value = Tensor.of(image), c_double()
-    with _context() as c:
-        _lib.entropy(byref(value), c, source._tensor, byref(_HistogramOptions(bins=bins)))
+    c = _short_call()
+    _lib.entropy(byref(value), c, source._tensor, byref(_HistogramOptions(bins=bins)))
     return value.value
 
 
@@ -578,17 +604,16 @@ class Metric:
 
     def pair(self, a: Any, b: Any) -> float:
         first, second, score = Tensor.of(a), Tensor.of(b), c_double()
-        with _context() as c:
-            _lib.metric_pair(byref(score), c, self._handle, first._tensor, second._tensor)
+        c = _short_call()
+        _lib.metric_pair(byref(score), c, self._handle, first._tensor, second._tensor)
         return score.value
 
-    def one_to_many(self, one: Any, many: Any, context: Optional[Context] = None) -> np.ndarray:
+    def one_to_many(self, one: Any, many: Any) -> np.ndarray:
         """The score of one item with each row of `many`."""
         first, rest = Tensor.of(one), Tensor.of(many)
         scores = np.zeros(rest.shape[0])
-        with _context(context) as c:
-            _lib.metric_one_to_many(scores.ctypes.data, c, self._handle, first._tensor,
-                                    rest._tensor)
+        _lib.metric_one_to_many(scores.ctypes.data, _short_call(), self._handle, first._tensor,
+                                rest._tensor)
         return scores
 
     def pairs(self, items: Any, threshold: float,
@@ -599,8 +624,8 @@ class Metric:
         def add(pair: Any, _: Any) -> int:
             found.append((pair[0].first, pair[0].second, pair[0].score))
             return 0
-        with _context(context) as c:
-            _lib.metric_pairs(c, self._handle, source._tensor, threshold, _FOUND(add), None)
+        _long_call(context, lambda c: _lib.metric_pairs(
+            c, self._handle, source._tensor, threshold, _FOUND(add), None))
         return found
 
     def nearest(self, queries: Any, items: Any, k: int = 1,
@@ -608,9 +633,9 @@ class Metric:
         """Numbers and scores, [queries, k] each, of the k most alike rows of `items`."""
         first, rest = Tensor.of(queries), Tensor.of(items)
         indices, scores = np.zeros((first.shape[0], k), np.int64), np.zeros((first.shape[0], k))
-        with _context(context) as c:
-            _lib.metric_nearest(indices.ctypes.data, scores.ctypes.data, c, self._handle,
-                                first._tensor, rest._tensor, k)
+        _long_call(context, lambda c: _lib.metric_nearest(
+            indices.ctypes.data, scores.ctypes.data, c, self._handle, first._tensor, rest._tensor,
+            k))
         return indices, scores
 
     def __del__(self) -> None:
@@ -631,8 +656,9 @@ def cosine(a: Any, b: Any) -> float:
 # ---- datasets ---------------------------------------------------------------------------------
 
 class Dataset:
-    """Slices of the NIfTI and DICOM files, pictures, .npy and .npz below some paths. len(d), d[i]: the values
-    (HU for CT) of slice i, [H, W] float32. Can be pickled, and used in DataLoader's workers."""
+    """Slices of the NIfTI and DICOM files, pictures, .npy and .npz below some paths. len(d), d[i]:
+    the values (HU for CT) of slice i, [H, W] float32. Can be pickled, and used in DataLoader's
+    workers."""
 
     def __init__(self, paths: Any, orientation: str = "axial", frame: int = -1,
                  skip_errors: bool = False, exclude: Sequence[str] = (), open_volumes: int = 4):
@@ -644,8 +670,8 @@ class Dataset:
         options = _DatasetOptions(
             orientation=("axial", "stored").index(orientation), frame=frame,
             skip_errors=skip_errors, exclude=left_out, exclude_count=len(left_out))
-        with _context() as c:
-            _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
+        c = _short_call()
+        _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
         self.volumes = [self._info(v) for v in range(_lib.dataset_volumes(self._handle))]
         self._first = np.cumsum([0] + [volume["slices"] for volume in self.volumes])
 
@@ -691,8 +717,8 @@ class Dataset:
         handle = self._open.pop(volume, None)
         if handle is None:
             handle = c_void_p()
-            with _context() as c:
-                _lib.volume_open(byref(handle), c, self._handle, volume)
+            c = _short_call()
+            _lib.volume_open(byref(handle), c, self._handle, volume)
             while len(self._open) >= max(1, self._arguments[5]):
                 _lib.volume_free(self._open.pop(next(iter(self._open))), None)
         self._open[volume] = handle
@@ -703,7 +729,8 @@ class Dataset:
         not write to it."""
         volume, number = self.place(index)
         result = Tensor()
-        with self._lock, _context() as c:
+        c = _short_call()
+        with self._lock:
             _lib.volume_slice(result._tensor, c, self._volume(volume), number)
         return result
 
@@ -716,9 +743,9 @@ class Dataset:
             return values.astype(np.float32)
         resolved = _lib.window_resolve(_window(window), source._tensor.dtype, info["scan"])
         out = np.zeros(source.shape, _DTYPES[_lib.window_dtype(resolved)])
-        with _context() as c:
-            _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
-                              info["intercept"], resolved)
+        c = _short_call()
+        _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
+                          info["intercept"], resolved)
         return out
 
     def __getitem__(self, index: int) -> np.ndarray:
@@ -743,12 +770,13 @@ class Inputs:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        info, source = self.dataset.volumes[self.dataset.place(index)[0]], self.dataset.stored(index)
+        info = self.dataset.volumes[self.dataset.place(index)[0]]
+        source = self.dataset.stored(index)
         options = _InputOptions(**{**self._options, "window": _window(self._options["window"])})
         out = np.zeros((options.size, options.size), np.float32)
-        with _context() as c:
-            _lib.input_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
-                             info["intercept"], info["scan"], byref(options))
+        c = _short_call()
+        _lib.input_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
+                         info["intercept"], info["scan"], byref(options))
         return np.repeat(out[None], self._channels, axis=0)
 
 
@@ -797,9 +825,9 @@ class Manifest:
             raise ValueError("only what reduce() returned is saved")
         csv = os.fspath(path)
         json = (csv[:-4] if csv.endswith(".csv") else csv) + ".json"
-        with _context() as c:
-            _lib.results_save(os.fsencode(csv), os.fsencode(json), c, self._reduction.handle,
-                              seconds)
+        c = _short_call()
+        _lib.results_save(os.fsencode(csv), os.fsencode(json), c, self._reduction.handle,
+                          seconds)
 
     def subset(self, dataset: Any) -> Any:
         """torch.utils.data.Subset of a PyTorch dataset (or Inputs) with an item for each slice."""
@@ -823,8 +851,8 @@ class _Reduction:
     def __init__(self, dataset: Dataset, options: _ReduceOptions, context: Optional[Context],
                  needs: Any):
         self.handle, self.dataset, self.needs = c_void_p(), dataset, needs
-        with _context(context) as c:
-            _lib.reduce(byref(self.handle), c, dataset._handle, byref(options))
+        _long_call(context, lambda c: _lib.reduce(
+            byref(self.handle), c, dataset._handle, byref(options)))
 
     def name(self, row: int) -> Tuple[str, int]:
         source, number = c_char_p(), c_int64()
@@ -949,9 +977,9 @@ class Encoder:
               context: Optional[Context] = None) -> np.ndarray:
         """[slices, features] float32, in the order of the dataset, not normalised."""
         out = np.zeros((len(dataset), self.features), np.float32)
-        with _context(context) as c:
-            _lib.embed(Tensor.of(out)._tensor, c, self._handle, dataset._handle, None,
-                       byref(self._input), batch)
+        _long_call(context, lambda c: _lib.embed(
+            Tensor.of(out)._tensor, c, self._handle, dataset._handle, None, byref(self._input),
+            batch))
         return out
 
     def __del__(self) -> None:

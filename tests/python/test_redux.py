@@ -8,10 +8,14 @@ import json
 import os
 import pickle
 import re
+import resource
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 import numpy as np
@@ -179,8 +183,6 @@ class ArrayTest(unittest.TestCase):
         np.testing.assert_array_equal(passed_on, expected)
 
     def test_memory_is_given_back(self):
-        import resource
-
         def peak():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # MiB
 
@@ -294,11 +296,13 @@ class NumbersTest(unittest.TestCase):
         rows = rng.normal(size=(20, 8)).astype(np.float32)
         unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         cosines = unit @ unit.T
-        np.testing.assert_allclose(redux.one_to_many("cosine", rows[3], rows), cosines[3], atol=1e-5)
+        scores = redux.one_to_many("cosine", rows[3], rows)
+        np.testing.assert_allclose(scores, cosines[3], atol=1e-5)
         self.assertAlmostEqual(redux.cosine(rows[0], rows[1]), cosines[0, 1], places=5)
         metric = redux.Metric("cosine")
         found = {(a, b) for a, b, _ in metric.pairs(rows, 0.3)}
-        self.assertEqual(found, {(a, b) for b in range(20) for a in range(b) if cosines[a, b] >= 0.3})
+        expected = {(a, b) for b in range(20) for a in range(b) if cosines[a, b] >= 0.3}
+        self.assertEqual(found, expected)
         indices, scores = metric.nearest(rows[:4], rows, 3)
         np.testing.assert_array_equal(indices, np.argsort(-cosines[:4], axis=1)[:, :3])
         np.testing.assert_allclose(scores, -np.sort(-cosines[:4], axis=1)[:, :3], atol=1e-5)
@@ -437,10 +441,24 @@ class ReduceTest(unittest.TestCase):
         self.assertEqual(raised.exception.status, redux.Status.CANCELLED)
 
         def stop(done, total):
-            raise KeyboardInterrupt
+            raise ZeroDivisionError
         context = redux.Context(1, stop)
-        with self.assertRaises(KeyboardInterrupt):
+        with self.assertRaises(ZeroDivisionError):
             redux.reduce(SCAN, context=context)
+        context._progress = None  # and it can be used again
+        self.assertEqual(len(redux.reduce(SCAN, context=context)), 47)
+
+    def test_control_c(self):
+        seen = []
+
+        def press(done, total):
+            seen.append(done)
+            if len(seen) == 1:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.02)  # there is time to notice it
+        with self.assertRaises(KeyboardInterrupt):
+            redux.reduce(CT, context=redux.Context(1, press))
+        self.assertLess(len(seen), 40)
 
     @needs(torch, "python3-torch")
     def test_what_pytorch_gets(self):
@@ -468,11 +486,12 @@ def read_safetensors(path):
         length, = struct.unpack("<Q", file.read(8))
         header, data = json.loads(file.read(length)), file.read()
     metadata = header.pop("__metadata__", {})
-    kinds = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I64": np.int64, "U8": np.uint8}
+    kinds = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "I64": "<i8", "U8": "u1"}
     tensors = {}
     for name, entry in header.items():
         start, end = entry["data_offsets"]
-        tensors[name] = np.frombuffer(data[start:end], kinds[entry["dtype"]]).reshape(entry["shape"])
+        values = np.frombuffer(data[start:end], kinds[entry["dtype"]])
+        tensors[name] = values.reshape(entry["shape"])
     return tensors, metadata
 
 
