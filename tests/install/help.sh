@@ -14,8 +14,11 @@ fail() {
     status=1
 }
 
-help=$("$program" --help)
-[ "$name" != redux-hash ] || help+=$("$program" --volume --help)
+told() { # without examples, which may be of other programs
+    "$program" "$@" --help | sed '/^Examples\{0,1\}:/,$d'
+}
+help=$(told)
+[ "$name" != redux-hash ] || help+=$(told --volume)
 options=$(grep -oE -- '--[a-z][a-z0-9-]*' <<<"$help" | sort -u)
 [ "$(wc -l <<<"$options")" -ge 3 ] || fail "few options: $options"
 plain=$(sed 's/\\-/-/g; s/\\f[BRI]//g' "$page")

@@ -8,9 +8,9 @@ function kind(argument, values) {
         return "words"
     if (argument == "0|1")
         return "words"
-    if (argument == "DIR")
+    if (argument ~ /^(DIR|FOLDER)$/)
         return "folders"
-    return argument ~ /^(FILE|PATH|SET)/ ? "files" : "other"
+    return argument ~ /^(FILE|PATH|SET|RUN)/ ? "files" : "other"
 }
 function short(text) {
     sub(/[;:(] .*| \(.*|, .*/, "", text)

@@ -27,7 +27,10 @@ function marked(text) {
     return text
 }
 function name_line(text) {
+    gsub(/ \([^)]*\)/, "", text)
     sub(/[.;] .*|: [A-Z].*|[.;:]$/, "", text)
+    if (length(text) > 70)
+        sub(/: .*/, "", text)
     return tolower(substr(text, 1, 1)) substr(text, 2)
 }
 
@@ -36,6 +39,8 @@ function name_line(text) {
 END {
     for (i = 1; i <= NR && (line[i] ~ /^Usage:/ || line[i] ~ /^       /); i++)
         usages = i
+    while (usages < NR && line[usages + 1] == "")
+        line[++usages] = ""
     about = line[usages + 1]
     for (i = usages + 2; i <= NR && line[i] != ""; i++)
         about = about " " line[i]
@@ -44,7 +49,7 @@ END {
     print ".SH NAME"
     print quoted(program) " \\- " quoted(name_line(about))
     print ".SH SYNOPSIS"
-    for (i = 1; i <= usages; i++) {
+    for (i = 1; i <= usages && line[i] != ""; i++) {
         text = line[i]
         sub(/^Usage: *| +/, "", text)
         sub(/^redux-[a-z]+/, "\\fB&\\fR", text)
