@@ -86,6 +86,17 @@ readme_example() {
             $LDFLAGS $libs &&
         (cd "$work/readme" && ./example && cat kept.csv && [ "$(wc -l <kept.csv)" -eq 200 ])
 }
+# The C++ program of "getting started".
+# shellcheck disable=SC2086
+started_example() {
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) && libs=$($PKG_CONFIG --libs libredux) || return 1
+    awk '/^```cpp$/ { on = 1; next } /^```$/ { on = 0 } on' docs/getting-started.md \
+        >"$work/readme/started.cc" &&
+        $CXX -std=c++17 $strict $CFLAGS -o "$work/readme/started" "$work/readme/started.cc" $cflags \
+            $LDFLAGS $libs &&
+        (cd "$work/readme" && [ "$(./started)" = "kept 50 of 199" ] && [ "$(wc -l <kept.csv)" -eq 200 ])
+}
 # shellcheck disable=SC2086
 alone() { # header, language, standard
     echo "#include <$1>" | ${4:-$CC} -x "$2" -std="$3" $strict -fsyntax-only -I"$moved/include" -
@@ -129,6 +140,7 @@ else
     echo "  check-install: skipped: Meson (meson, ninja-build are not installed)"
 fi
 step "the README's example" readme_example "$moved" lib
+step "C++ of getting started" started_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
 for program in "$moved"/bin/*; do

@@ -630,6 +630,17 @@ class FormatsTest(unittest.TestCase):
             own = redux.hash(dataset.read(int(number), "slice"), "dct", "imagehash")
             self.assertEqual((source, [digits]), (SCAN, own.hex))
 
+    def test_what_getting_started_shows(self):
+        if torch is None:
+            self.skipTest("python3-torch is not installed")
+        code = re.search(r"```python\n(.*?)```", text_of("docs/getting-started.md"), re.S).group(1)
+        code += "print(sum(len(batch) for batch in loader))\n"
+        os.symlink(os.path.abspath("data"), os.path.join(self.folder.name, "data"))
+        printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
+                                 cwd=self.folder.name,
+                                 env={**os.environ, "PYTHONPATH": os.path.abspath("examples/python")})
+        self.assertEqual(printed.stdout.decode().strip(), "50")
+
     def test_the_example_runs(self):
         if torch is None:
             self.skipTest("python3-torch is not installed")
