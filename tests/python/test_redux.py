@@ -630,27 +630,27 @@ class FormatsTest(unittest.TestCase):
             own = redux.hash(dataset.read(int(number), "slice"), "dct", "imagehash")
             self.assertEqual((source, [digits]), (SCAN, own.hex))
 
-    def test_what_getting_started_shows(self):
-        if torch is None:
-            self.skipTest("python3-torch is not installed")
+    @needs(torch, "python3-torch")
+    def test_the_examples_run(self):
+        """What "getting started" shows, and the example; in one process, for PyTorch is big."""
         code = re.search(r"```python\n(.*?)```", text_of("docs/getting-started.md"), re.S).group(1)
-        code += "print(sum(len(batch) for batch in loader))\n"
+        example = os.path.abspath("examples/python/reduce_and_train.py")
+        code += ("print(sum(len(batch) for batch in loader), 'of', len(manifest))\n"
+                 "import runpy, sys\nsys.argv = ['', 'data/ct', 'example.csv']\n"
+                 f"runpy.run_path({example!r})\n")
         os.symlink(os.path.abspath("data"), os.path.join(self.folder.name, "data"))
         printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
                                  cwd=self.folder.name,
                                  env={**os.environ, "PYTHONPATH": os.path.abspath("examples/python")})
-        self.assertEqual(printed.stdout.decode().strip(), "50")
-
-    def test_the_example_runs(self):
-        if torch is None:
-            self.skipTest("python3-torch is not installed")
-        kept = os.path.join(self.folder.name, "example.csv")
-        printed = subprocess.run([sys.executable, "examples/python/reduce_and_train.py", CT, kept],
-                                 check=True, capture_output=True).stdout.decode()
-        self.assertIn("kept 50 of 199 slices", printed)
-        losses = [float(x) for x in re.findall(r"loss ([0-9.]+)", printed)]
+        lines = printed.stdout.decode().splitlines()
+        self.assertEqual(lines[0], "50 of 199")
+        self.assertIn("kept 50 of 199 slices", lines[1])
+        losses = [float(x) for x in re.findall(r"loss ([0-9.]+)", "".join(lines))]
+        self.assertEqual(len(losses), 5)
         self.assertLess(losses[-1], losses[0] / 2)
-        self.assertEqual(redux.Manifest.load(kept).kept.sum(), 50)
+        for name in "kept.csv", "example.csv":
+            kept = redux.Manifest.load(os.path.join(self.folder.name, name)).kept
+            self.assertEqual(kept.sum(), 50)
 
 
 def main():
