@@ -47,6 +47,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 CMAKEDIR ?= $(LIBDIR)/cmake/redux
+MODULEDIR ?= $(LIBDIR)
 MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -107,7 +108,8 @@ COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map
 	$(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
 comma := ,
-# Where the module is looked for first: beside the library, and in ../lib of a program.
+# Where the module is looked for first: beside the library, and in ../lib of a program. An installation that
+# has it in a folder of its own sets MODULEDIR, and RUNPATH to that.
 RUNPATH ?= $$ORIGIN:$$ORIGIN/../lib
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
 
@@ -358,8 +360,8 @@ docs:
 space := $(subst ,, )
 POINTER_BYTES = $(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -)
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
-INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME) $(MODULE_NAME),$(LIBDIR)/$(f)) \
-	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
+INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
+	$(MODULEDIR)/$(MODULE_NAME) $(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
 	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
 	$(foreach f,$(PROGRAM_NAMES),$(BINDIR)/$(f) $(MANDIR)/man1/$(f).1 $(BASHDIR)/$(f) $(ZSHDIR)/_$(f)) \
@@ -370,7 +372,8 @@ install: all
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PKGCONFIGDIR)' '$(DESTDIR)$(BINDIR)' \
 	'$(DESTDIR)$(INCLUDEDIR)/redux' '$(DESTDIR)$(CMAKEDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 	'$(DESTDIR)$(MANDIR)/man3' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)'
-	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) $(MODULE) '$(DESTDIR)$(LIBDIR)'
+	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
+	$(if $(MODULE),$(Q)install -D -m 644 $(MODULE) '$(DESTDIR)$(MODULEDIR)/$(MODULE_NAME)')
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
 	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
@@ -398,7 +401,7 @@ uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)cd '$(or $(DESTDIR),/)' && rm -f $(patsubst /%,'%',$(INSTALLED))
 	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux $(CMAKEDIR) \
-	$(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR) \
+	$(filter-out $(LIBDIR),$(MODULEDIR)) $(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR) \
 	$(MANDIR)/man1 $(MANDIR)/man3 $(BASHDIR) $(ZSHDIR))); \
 	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
 
