@@ -368,6 +368,13 @@ class DatasetTest(unittest.TestCase):
             seen = np.stack(list(redux.Dataset(path, "stored")))
             np.testing.assert_array_equal(seen, voxels * 0.5 - 1024)
 
+    def test_dicom(self):
+        series = redux.Dataset("tests/golden/data/dicom/STS_019")
+        self.assertEqual((len(series), series.volumes[0]["scan"]), (10, True))
+        for i, values in enumerate(series):
+            np.testing.assert_array_equal(values, self.dataset[152 + 19 + i])
+            self.assertEqual(series.read(i, "auto").dtype, np.uint8)
+
     def test_copies_for_other_processes(self):
         copy = pickle.loads(pickle.dumps(self.dataset))
         np.testing.assert_array_equal(copy[60], self.dataset[60])
