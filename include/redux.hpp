@@ -1007,6 +1007,7 @@ class safetensors_content
     void save(const std::string &path, redux_context *context = nullptr) const
     {
         std::vector<redux_tensor> tensors; // borrowed from tensors_
+        tensors.reserve(tensors_.size());
         for (const tensor &one : tensors_)
             tensors.push_back(*one.get());
         const auto names = texts(names_), keys = texts(keys_), values = texts(values_);
@@ -1024,6 +1025,7 @@ class safetensors_content
     static std::vector<const char *> texts(const std::vector<std::string> &strings)
     {
         std::vector<const char *> result;
+        result.reserve(strings.size());
         for (const std::string &one : strings)
             result.push_back(one.c_str());
         return result;
