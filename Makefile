@@ -2,7 +2,7 @@
 #
 #   make                       libraries in build/lib, programs in build/bin
 #   make deps check            install what is missing (Debian), then test
-#   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR
+#   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR, MANDIR
 #
 # Yours to set: CC CXX AR CFLAGS CPPFLAGS LDFLAGS LDLIBS, BUILD=folder, V=1 (show commands),
 # FFTW=0, ISAL=0, GDCM=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
@@ -46,6 +46,11 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+CMAKEDIR ?= $(LIBDIR)/cmake/redux
+MODULEDIR ?= $(LIBDIR)
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 # The version has one home, include/redux/version.h. The ABI has a number of its own, which goes up
 # only when a program built against an older library would break (docs/abi.md).
@@ -103,7 +108,8 @@ COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map
 	$(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
 comma := ,
-# Where the module is looked for first: beside the library, and in ../lib of a program.
+# Where the module is looked for first: beside the library, and in ../lib of a program. An installation that
+# has it in a folder of its own sets MODULEDIR, and RUNPATH to that.
 RUNPATH ?= $$ORIGIN:$$ORIGIN/../lib
 SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
 
@@ -141,8 +147,13 @@ STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
 MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
 
+# What --help prints, as man pages and completions (tools/help).
+PROGRAM_NAMES := $(notdir $(PROGRAMS))
+SHARE := $(BUILD)/share
+MAN_PAGES := $(PROGRAM_NAMES:%=$(SHARE)/man/man1/%.1)
+
 .PHONY: all tests
-all: $(STATIC) $(SHARED) $(MODULE) $(PROGRAMS) $(TUTORIALS)
+all: $(STATIC) $(SHARED) $(MODULE) $(PROGRAMS) $(TUTORIALS) $(MAN_PAGES) $(SHARE)/man/man3/redux.3
 tests: $(TESTS) $(MODULE) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
@@ -191,6 +202,15 @@ $(BUILD)/tutorials/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
 
+# Dated as the sources are, so that what is built twice is the same.
+MAN_DATE := $(shell date -u -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y include/redux/version.h)} +%Y-%m-%d)
+$(SHARE)/man/man1/%.1: $(BUILD)/bin/% $(wildcard tools/help/*)
+	$(call say,MAN,$@)
+	$(Q)tools/help/make.sh $< $(SHARE) $(VERSION) $(MAN_DATE) '$(PROGRAM_NAMES)'
+$(SHARE)/man/man3/redux.3: $(wildcard tools/help/*) README.md include/redux.h $(PUBLIC_HEADERS)
+	$(call say,MAN,$@)
+	$(Q)tools/help/library.sh $@ $(VERSION) $(MAN_DATE) '$(PROGRAM_NAMES)' $(PUBLIC_HEADERS)
+
 # Tests link the static library: they also reach what is internal.
 $(BUILD)/obj/tests/%.o: DEP_CFLAGS += $(CHECK_CFLAGS)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
@@ -220,8 +240,8 @@ FORCE:
 # ---- tests -------------------------------------------------------------------------------------
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-fuzz check-tiers check-programs check-tutorials check-symbols check-install check-abi abi-baseline
-.PHONY: check-headers check-builds check-reproducible
-CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs
+.PHONY: check-headers check-builds check-reproducible check-python
+CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs check-python
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
@@ -248,6 +268,10 @@ check-programs: all $(FAULT_SHIM)
 	@if [ -f tests/test_programs.sh ]; then BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 \
 	tests/test_programs.sh; fi
 
+# examples/python, where there is NumPy; PyTorch's part where there is PyTorch.
+check-python: all
+	@BUILD='$(BUILD)' CC='$(CC)' tests/python/run.sh
+
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
 
@@ -263,6 +287,11 @@ check-reproducible: dist
 check-install: all
 	+@CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
+
+# The Debian packages of the last commit, built and looked at by lintian (long).
+.PHONY: check-debian
+check-debian:
+	@tools/check-debian.sh $(DEBS)
 
 # Against the baseline of this ABI number. A change to it is made in the commit that changes the
 # interface, by `make abi-baseline` (docs/abi.md).
@@ -326,37 +355,54 @@ docs:
 	@echo "$(BUILD)/docs/html/index.html"
 
 # ---- install -----------------------------------------------------------------------------------
-# libredux.pc finds its prefix from where it lies, so that an installed tree can be moved.
+# libredux.pc and CMake's files find the rest from where they lie, so that an installed tree can be moved.
 .PHONY: install uninstall
+space := $(subst ,, )
+POINTER_BYTES = $(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -)
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
-INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME) $(MODULE_NAME),$(LIBDIR)/$(f)) \
-	$(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h \
+INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
+	$(MODULEDIR)/$(MODULE_NAME) $(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
+	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
-	$(foreach f,$(PROGRAMS),$(BINDIR)/$(notdir $(f)))
+	$(foreach f,$(PROGRAM_NAMES),$(BINDIR)/$(f) $(MANDIR)/man1/$(f).1 $(BASHDIR)/$(f) $(ZSHDIR)/_$(f)) \
+	$(MANDIR)/man3/redux.3
 
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(PKGCONFIGDIR)' '$(DESTDIR)$(BINDIR)' \
-	'$(DESTDIR)$(INCLUDEDIR)/redux'
-	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) $(MODULE) '$(DESTDIR)$(LIBDIR)'
+	'$(DESTDIR)$(INCLUDEDIR)/redux' '$(DESTDIR)$(CMAKEDIR)' '$(DESTDIR)$(MANDIR)/man1' \
+	'$(DESTDIR)$(MANDIR)/man3' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)'
+	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
+	$(if $(MODULE),$(Q)install -D -m 644 $(MODULE) '$(DESTDIR)$(MODULEDIR)/$(MODULE_NAME)')
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
-	$(Q)install -m 644 include/redux.h '$(DESTDIR)$(INCLUDEDIR)'
+	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
 	$(Q)install -m 644 $(PUBLIC_HEADERS) '$(DESTDIR)$(INCLUDEDIR)/redux'
 	$(Q)install -m 755 $(PROGRAMS) '$(DESTDIR)$(BINDIR)'
+	$(Q)install -m 644 $(MAN_PAGES) '$(DESTDIR)$(MANDIR)/man1'
+	$(Q)install -m 644 $(SHARE)/man/man3/redux.3 '$(DESTDIR)$(MANDIR)/man3'
+	$(Q)install -m 644 $(PROGRAM_NAMES:%=$(SHARE)/bash-completion/completions/%) '$(DESTDIR)$(BASHDIR)'
+	$(Q)install -m 644 $(PROGRAM_NAMES:%=$(SHARE)/zsh/site-functions/_%) '$(DESTDIR)$(ZSHDIR)'
 	$(Q)sed -e 's|@PREFIX@|$${pcfiledir}/$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \
 	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
 	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm -ldl)|' pkgconfig/libredux.pc.in \
 	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
+	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
+	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
+	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
+	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
+	-e 's|@LIBS@|$(subst $(space),;,$(strip $(DEP_LIBS)))|' pkgconfig/$$file.in \
+	> '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
 
 # Folders go too where they are empty, but those of the system stay.
 uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)cd '$(or $(DESTDIR),/)' && rm -f $(patsubst /%,'%',$(INSTALLED))
-	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux \
-	$(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR))); \
+	$(Q)cd '$(or $(DESTDIR),/)' && for folder in $(patsubst /%,'%',$(INCLUDEDIR)/redux $(CMAKEDIR) \
+	$(filter-out $(LIBDIR),$(MODULEDIR)) $(if $(DESTDIR)$(filter-out /usr /usr/local,$(PREFIX)),$(INCLUDEDIR) $(PKGCONFIGDIR) $(LIBDIR) $(BINDIR) \
+	$(MANDIR)/man1 $(MANDIR)/man3 $(BASHDIR) $(ZSHDIR))); \
 	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
 
 # ---- the rest ----------------------------------------------------------------------------------

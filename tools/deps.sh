@@ -12,8 +12,10 @@ build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev
 [ "${GDCM:-1}" = 0 ] || build="$build libgdcm-dev"
 [ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
 case ${ISAL:-1}$(uname -m) in 1x86_64 | 1aarch64) build="$build libisal-dev" ;; esac
-# For lint, docs, valgrind, coverage, check-abi, and for making goldens anew.
+# For lint, docs, valgrind, coverage, check-abi, all of check-install and check-python, and for making
+# goldens anew.
 dev="clang clang-format clang-tidy llvm cppcheck shellcheck valgrind abigail-tools doxygen lcov
+    cmake meson ninja-build debhelper lintian mandoc man-db zsh python3-torch python3-torchvision python3-pandas
     python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel"
 
 wanted=

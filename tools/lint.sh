@@ -24,7 +24,7 @@ verdict() { # name, exit status
 lint_format() {
     need clang-format || return
     # shellcheck disable=SC2086
-    clang-format --dry-run -Werror $sources $headers tests/install/consumer.cc lib/io/dicom_gdcm.cpp
+    clang-format --dry-run -Werror $sources $headers include/redux.hpp tests/install/*.cc lib/io/*.cpp
     verdict clang-format $?
 }
 # One process a file; the files of an instruction set get its flags.

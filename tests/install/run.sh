@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Is the installed library usable? Installs into a stage, moves the tree (libredux.pc must follow),
-# builds a C and a C++ program against it through pkg-config, shared and static, and runs them;
+# builds C and C++ programs against it through pkg-config, CMake and Meson, and runs them;
 # compiles each public header alone; uninstalls, and looks for leftovers. `make check-install`.
 set -u
 : "${CC:=cc}" "${CXX:=c++}" "${MAKE:=make}" "${PKG_CONFIG:=pkg-config}" "${BUILD:=build}"
@@ -47,6 +47,34 @@ use_static() { # a tree with libredux.a alone
         $CXX -std=c++17 $strict $CFLAGS -o "$work/cc-static" tests/install/consumer.cc $cflags $LDFLAGS $libs &&
         "$work/c-static" && "$work/cc-static" && ! ldd "$work/c-static" | grep -F libredux
 }
+# redux.hpp in a C++ standard.
+# shellcheck disable=SC2086
+use_hpp() { # tree, library folder, standard, -fsyntax-only: not run
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) && libs=$($PKG_CONFIG --libs libredux) || return 1
+    mkdir -p "$work/hpp" &&
+        $CXX "-std=$3" $strict $CFLAGS ${4:-} -o "$work/hpp/use" tests/install/consumer_hpp.cc $cflags \
+            $LDFLAGS $libs && { [ $# -eq 4 ] || "$work/hpp/use" "$work/hpp"; }
+}
+# By CMake's find_package(redux), without pkg-config or a library path to help it.
+use_cmake() { # tree, its library folder, what to build
+    unset LD_LIBRARY_PATH PKG_CONFIG_PATH
+    export CC CXX CFLAGS LDFLAGS CXXFLAGS="$CFLAGS"
+    rm -rf "$work/cmake"
+    cmake -S tests/install/cmake -B "$work/cmake" -Dredux_DIR="$1/$2/cmake/redux" &&
+        cmake --build "$work/cmake" --target "$3" || return 1
+    "$work/cmake/shared" && ldd "$work/cmake/shared" | grep -F "libredux.so.0 => $1/$2/" &&
+        { [ "$3" = shared ] || { "$work/cmake/static" && "$work/cmake/plusplus" &&
+            ! ldd "$work/cmake/static" | grep -F libredux; }; }
+}
+# By Meson's dependency('libredux'), which asks pkg-config.
+use_meson() { # tree, its library folder
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    rm -rf "$work/meson"
+    cp -r tests/install/meson "$work/meson" && cp tests/install/consumer.c "$work/meson" &&
+        CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" meson setup "$work/meson/build" "$work/meson" &&
+        meson compile -C "$work/meson/build" && "$work/meson/build/shared"
+}
 # The README's program, as it stands there.
 # shellcheck disable=SC2086
 readme_example() {
@@ -57,6 +85,17 @@ readme_example() {
         $CC -std=c11 $strict $CFLAGS -o "$work/readme/example" "$work/readme/example.c" $cflags \
             $LDFLAGS $libs &&
         (cd "$work/readme" && ./example && cat kept.csv && [ "$(wc -l <kept.csv)" -eq 200 ])
+}
+# The C++ program of "getting started".
+# shellcheck disable=SC2086
+started_example() {
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) && libs=$($PKG_CONFIG --libs libredux) || return 1
+    awk '/^```cpp$/ { on = 1; next } /^```$/ { on = 0 } on' docs/getting-started.md \
+        >"$work/readme/started.cc" &&
+        $CXX -std=c++17 $strict $CFLAGS -o "$work/readme/started" "$work/readme/started.cc" $cflags \
+            $LDFLAGS $libs &&
+        (cd "$work/readme" && [ "$(./started)" = "kept 50 of 199" ] && [ "$(wc -l <kept.csv)" -eq 200 ])
 }
 # shellcheck disable=SC2086
 alone() { # header, language, standard
@@ -71,6 +110,13 @@ programs_run() {
         "$program" --version || return 1
     done
 }
+clean_page() { # as man and mandoc see it, where they are installed
+    page=$1
+    grep -q '^\.SH NAME' "$page" && grep -q '^\.SH "\?SEE ALSO' "$page" || return 1
+    [ -z "$(command -v mandoc)" ] || mandoc -Tlint -W warning "$page" || return 1
+    [ -z "$(command -v man)" ] ||
+        [ -z "$(LC_ALL=C man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)" ]
+}
 nothing_left() {
     ! find "$stage" -mindepth 1 | grep .
 }
@@ -81,9 +127,28 @@ mkdir "$moved" && cp -a "$stage/usr/." "$moved/" && cp -a "$moved" "$work/static
 step "uninstall" stage_make uninstall PREFIX=/usr
 step "nothing is left behind" nothing_left
 step "shared, from a moved tree" use "$moved" lib
+step "redux.hpp in C++17" use_hpp "$moved" lib c++17
+step "redux.hpp in C++20" use_hpp "$moved" lib c++20 -fsyntax-only
+if command -v cmake >/dev/null; then
+    step "CMake, from a moved tree" use_cmake "$moved" lib all
+else
+    echo "  check-install: skipped: CMake (cmake is not installed)"
+fi
+if command -v meson >/dev/null && command -v ninja >/dev/null; then
+    step "Meson, from a moved tree" use_meson "$moved" lib
+else
+    echo "  check-install: skipped: Meson (meson, ninja-build are not installed)"
+fi
 step "the README's example" readme_example "$moved" lib
+step "C++ of getting started" started_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
+for program in "$moved"/bin/*; do
+    step "help of $(basename "$program")" tests/install/help.sh "$program" "$moved/share"
+done
+for page in "$moved"/share/man/man?/*; do
+    step "$(basename "$page")" clean_page "$page"
+done
 for header in redux.h $(cd "$moved/include" && ls redux/*.h); do
     step "$header as C99" alone "$header" c c99
     step "$header as C11" alone "$header" c c11
@@ -97,6 +162,7 @@ mkdir -p "$stage/opt/other" # somebody else's
 step "install in another layout" stage_make install $layout
 mkdir "$work/second" && cp -a "$stage/opt/redux/." "$work/second/"
 step "shared, from another layout" use "$work/second" lib/some-arch
+[ -z "$(command -v cmake)" ] || step "CMake, from another layout" use_cmake "$work/second" lib/some-arch shared
 # shellcheck disable=SC2086
 step "uninstall another layout" stage_make uninstall $layout
 step "its folders are gone" test ! -e "$stage/opt/redux" -a -d "$stage/opt/other"
