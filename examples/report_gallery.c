@@ -135,12 +135,20 @@ redux_status gallery_want(report_pictures *pictures, const report_gallery *galle
 
 /* ---- how they are shown ---- */
 
+typedef enum naming { NAME_BOTH, NAME_SOURCE, NAME_SLICE } naming;
+
 /* "STS_002_CT.nii.gz, slice 7"; a picture has its name alone. */
-static void put_slice_name(page *p, const report_row *row, bool is_folder)
+static void put_slice_name(page *p, const report_row *row, naming parts)
 {
-    put_text(p, short_name(row->row.source));
-    if (!is_folder)
-        put(p, ", slice&nbsp;%lld", (long long)row->row.slice);
+    if (parts != NAME_SLICE)
+        put_text(p, short_name(row->row.source));
+    if (parts != NAME_SOURCE)
+        put(p, "%sslice&nbsp;%lld", parts == NAME_BOTH ? ", " : "", (long long)row->row.slice);
+}
+
+static naming naming_of(const report_data *data, const report_row *row)
+{
+    return data->volumes[row->volume].is_folder ? NAME_SOURCE : NAME_BOTH;
 }
 
 redux_status put_image(page *p, const report_pictures *pictures, const report_row *row,
@@ -189,6 +197,14 @@ static redux_status put_difference(page *p, redux_context *context, const report
     return status;
 }
 
+/* "Hamming distance <b>6</b> bits" */
+static void put_score(page *p, const report_data *data, double score)
+{
+    const char *label = score_label(data), *unit = strchr(label, ',');
+    put(p, "%.*s <b>%.4g</b>%s", unit == NULL ? (int)strlen(label) : (int)(unit - label), label,
+        score, unit == NULL ? "" : unit + 1);
+}
+
 static redux_status put_pair(page *p, redux_context *context, const report_pictures *pictures,
                              const report_data *data, int64_t number)
 {
@@ -198,24 +214,30 @@ static redux_status put_pair(page *p, redux_context *context, const report_pictu
                                                 row->row.slice, SIDE_LARGE) != NULL ||
                               report_picture_of(pictures, witness.volume, witness.row.source,
                                                 witness.row.slice, SIDE_LARGE) != NULL;
+    const naming parts = data->volumes[row->volume].is_folder ? NAME_SOURCE
+                         : row->volume == witness.volume      ? NAME_SLICE
+                                                              : NAME_BOTH;
     redux_status status = REDUX_OK;
     put(p, "<figure class=\"pair\"><div>");
     put(p, "<div class=\"in\">");
     if (has_pictures)
         status = put_image(p, pictures, &witness, SIDE_LARGE);
     put(p, "<span class=\"name\"><b>kept%s</b> ", row->witness == -2 ? " in the other set" : "");
-    put_slice_name(p, &witness, data->volumes[witness.volume].is_folder);
+    put_slice_name(p, &witness, parts);
     put(p, "</span></div>\n<div>");
     if (has_pictures && status == REDUX_OK)
         status = put_image(p, pictures, row, SIDE_LARGE);
     put(p, "<span class=\"name\"><b>dropped</b> ");
-    put_slice_name(p, row, data->volumes[row->volume].is_folder);
+    put_slice_name(p, row, parts);
     put(p, "</span></div>\n");
     if (status == REDUX_OK)
         status = put_difference(p, context, pictures, &witness, row);
-    put(p, "</div><figcaption>");
-    put_text(p, score_label(data));
-    put(p, " <b>%.4g</b>", row->row.score);
+    put(p, "</div><figcaption class=\"name\">");
+    if (parts == NAME_SLICE) {
+        put_text(p, short_name(row->row.source));
+        put(p, ": ");
+    }
+    put_score(p, data, row->row.score);
     if (!isnan(data->threshold))
         put(p, ", threshold %.4g", data->threshold);
     put(p, "</figcaption></figure>\n");
@@ -240,7 +262,7 @@ static redux_status put_exemplar(page *p, const report_pictures *pictures, const
     const report_row *row = &data->rows[exemplar];
     const int64_t count = followers_of(followers, data, exemplar);
     put(p, "<figure class=\"stand\"><figcaption class=\"name\"><b>");
-    put_slice_name(p, row, data->volumes[row->volume].is_folder);
+    put_slice_name(p, row, naming_of(data, row));
     put(p, "</b> stands for %lld more%s</figcaption>\n<div>", (long long)(row->group - 1),
         count < row->group - 1 ? "; some of them:" : "");
     redux_status status = put_image(p, pictures, row, SIDE_SMALL);
@@ -265,18 +287,17 @@ static redux_status put_flagged(page *p, const report_pictures *pictures, const 
         "<h3 id=\"little%lld\">Slices that say little</h3>\n<p>The lowest Shannon entropy of 8-bit "
         "grey values among %lld slices that were looked at (those of the volumes shown above)",
         (long long)number, (long long)pictures->looked_at);
-    put(p,
-        pictures->flat == 0 ? "; none of them is flat.</p>\n"
-                            : "; %lld of them are flat, so that their hashes say nothing.</p>\n",
-        (long long)pictures->flat);
-    put(p, "<ul class=\"thumbs\">\n");
+    if (pictures->flat > 0)
+        put(p, "; flat under this window, so that a hash says nothing of them: %lld",
+            (long long)pictures->flat);
+    put(p, ".</p>\n<ul class=\"thumbs little\">\n");
     for (int64_t i = 0; i < pictures->flagged_count && status == REDUX_OK; i++) {
         const report_flagged *flagged = &pictures->flagged[i];
         const report_row *row = &data->rows[flagged->row];
         put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
         status = put_image(p, pictures, row, SIDE_SMALL);
         put(p, "<span class=\"name\">");
-        put_slice_name(p, row, data->volumes[row->volume].is_folder);
+        put_slice_name(p, row, naming_of(data, row));
         put(p, "</span><br>%s%.2f bits%s</li>\n", row->row.kept ? "<b>kept</b>, " : "",
             flagged->entropy, flagged->is_flat ? ", flat" : "");
     }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "report.h"
 
-enum { WIDTH = 440, HEIGHT = 236, LEFT = 54, RIGHT = 14, TOP = 22, BOTTOM = 44 };
+enum { WIDTH = 350, HEIGHT = 240, LEFT = 58, RIGHT = 12, TOP = 38, BOTTOM = 46 };
 
 /* From data to the drawing. */
 typedef struct frame {
@@ -39,17 +39,17 @@ static void put_number_label(page *p, double value, double step, bool percent)
     const int digits = step >= 1 || step <= 0 ? 0 : (int)ceil(-log10(step) - 1e-9);
     if (percent) {
         const int fewer = digits > 2 ? digits - 2 : 0;
-        put(p, "%.*f %%", fewer, 100 * value);
+        put(p, "%.*f %%", fewer, value == 0 ? 0 : 100 * value); /* no -0 */
     } else if (fabs(value) >= 100000) {
         put(p, "%.3g", value);
     } else {
-        put(p, "%.*f", digits, value == 0 ? 0 : value); /* no -0 */
+        put(p, "%.*f", digits, value == 0 ? 0 : value);
     }
 }
 
 static void put_y_axis(page *p, const plot *s, const frame *f)
 {
-    const double step = f->log_y ? 0 : nice_step(f->y_high - f->y_low, 4);
+    const double step = f->log_y ? 0 : nice_step(f->y_high - f->y_low, 5);
     double y = f->log_y ? f->y_low : ceil(f->y_low / step - 1e-9) * step;
     for (int i = 0; i < 20 && y <= f->y_high * (1 + 1e-9); i++, y = f->log_y ? 10 * y : y + step) {
         const double at = y_of(f, y);
@@ -59,7 +59,7 @@ static void put_y_axis(page *p, const plot *s, const frame *f)
         put_number_label(p, y, f->log_y ? y : step, s->percent_y);
         put(p, "</text>");
     }
-    put(p, "<text x=\"0\" y=\"10\">");
+    put(p, "<text x=\"0\" y=\"12\">");
     put_text(p, s->y_label);
     put(p, "</text>");
 }
@@ -105,7 +105,8 @@ static void put_threshold(page *p, const plot *s, const frame *f)
     put(p,
         "\n<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text class=\"mark\" "
         "x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">",
-        x, x, TOP - 8, HEIGHT - BOTTOM, to_left ? x - 5 : x + 5, TOP, to_left ? "end" : "start");
+        x, x, TOP - 16, HEIGHT - BOTTOM, to_left ? x - 5 : x + 5, TOP - 8,
+        to_left ? "end" : "start");
     put_text(p, s->threshold_label == NULL ? "threshold" : s->threshold_label);
     put(p, "</text>");
 }

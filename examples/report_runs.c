@@ -171,7 +171,7 @@ static bool same_group(const json_t *a, const json_t *b)
 static void put_dots(page *p, const json_t *rows, const json_t *first, const char *key,
                      const char *name)
 {
-    enum { LEFT = 150, RIGHT = 400, STEP = 24 };
+    enum { LEFT = 124, RIGHT = 334, STEP = 24 };
     double low = 1, high = 0;
     int lines = 0;
     size_t i;
@@ -194,7 +194,7 @@ static void put_dots(page *p, const json_t *rows, const json_t *first, const cha
     const int height = lines * STEP;
     const long long id = (long long)++p->plots;
     put(p,
-        "<figure><h4 id=\"plot%lld\">%s</h4>\n<svg viewBox=\"0 0 440 %d\" role=\"img\" "
+        "<figure><h4 id=\"plot%lld\">%s</h4>\n<svg viewBox=\"0 0 350 %d\" role=\"img\" "
         "aria-labelledby=\"plot%lld\"><desc>Mean and standard deviation by strategy; the numbers "
         "are in the table.</desc>",
         id, name, height + 34, id);

@@ -6,7 +6,7 @@
 #include "report.h"
 #include "report_matrix.h"
 
-enum { MOST_THUMBS = 16, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12, MOST_BINS = 130 };
+enum { MOST_THUMBS = 24, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12, MOST_BINS = 130 };
 
 const char *score_label(const report_data *data)
 {
@@ -275,11 +275,14 @@ static void put_null(page *p, const report_data *data)
     const json_t *error = json_object_get(calibration, "standard_error");
     put(p, "<figure>");
     plot_lines(p, &settings, &line, 1, true);
-    put(p,
-        "<figcaption>From %lld pairs of slices of %lld different volumes, which have nothing to "
-        "do with each other.",
-        (long long)json_integer_value(json_object_get(calibration, "pairs")),
+    put(p, "<figcaption>From ");
+    put_count(p, json_integer_value(json_object_get(calibration, "pairs")));
+    put(p, " pairs of slices of %lld different volumes, which have nothing to do with each other.",
         (long long)json_integer_value(json_object_get(calibration, "volumes")));
+    if (json_is_number(rate) && json_number_value(rate) == 0) {
+        put(p, " At the threshold in force none of them would pass.</figcaption></figure>\n");
+        return;
+    }
     if (json_is_number(rate))
         put(p, " At the threshold in force %.2g&thinsp;%% of them would pass",
             100 * json_number_value(rate));
@@ -381,6 +384,19 @@ static void put_kept_marks(page *p, const report_data *data, const report_matrix
     put(p, "\"/>");
 }
 
+/* Where the threshold is on the scale, if it is one of these scores. */
+static void put_scale_mark(page *p, const report_data *data, const report_matrix *matrix,
+                           double low, double high)
+{
+    const double at = 100 * (data->threshold - low) / (high - low);
+    if (!matrix->is_own || !(at > 12 && at < 88))
+        return;
+    put(p,
+        "<i class=\"tick\" style=\"left:%.1f%%\"></i><span class=\"mark\" "
+        "style=\"left:%.1f%%\">%.3g</span>",
+        at, at, data->threshold);
+}
+
 static redux_status put_matrix(page *p, redux_context *context, const report_data *data,
                                const report_matrix *matrix)
 {
@@ -405,11 +421,14 @@ static redux_status put_matrix(page *p, redux_context *context, const report_dat
         put(p, "</svg><figcaption><img class=\"scale\" alt=\"\" src=\"");
         if (status == REDUX_OK)
             status = put_png(p, &scale);
-        put(p, "\"><span class=\"ends\"><span>%.3g</span><span>%.3g</span></span>", low, high);
+        put(p, "\"><div class=\"rule\"><span>%.3g</span><span class=\"last\">%.3g</span>", low,
+            high);
+        put_scale_mark(p, data, matrix, low, high);
+        put(p, "</div>");
         put_text(p, matrix->note);
         if (n < data->volumes[matrix->volume].count)
             put(p, "; %lld slices, evenly taken", (long long)n);
-        put(p, ". Blue along the edges: kept.</figcaption></figure>\n");
+        put(p, "</figcaption></figure>\n");
     }
     redux_tensor_release(&map);
     redux_tensor_release(&scale);
@@ -428,6 +447,10 @@ static redux_status put_volume(page *p, redux_context *context, const report_dat
     put(p, "</h3><span class=\"soft\">%lld of %lld kept, %.0f&thinsp;%%</span></header>\n<div>",
         (long long)volume->kept, (long long)volume->count, percent(volume->kept, volume->count));
     plot_strip(p, data, volume);
+    put(p, "<div class=\"rule\"><span>%lld</span><span class=\"last\">%lld</span></div>\n",
+        (long long)(volume->is_folder ? 0 : data->rows[volume->rows[0]].row.slice),
+        (long long)(volume->is_folder ? volume->count - 1
+                                      : data->rows[volume->rows[volume->count - 1]].row.slice));
     if (volume->missing != NULL) {
         put(p, "<p class=\"soft name\">No pictures: ");
         put_text(p, volume->missing);
@@ -486,8 +509,12 @@ static redux_status put_volumes(page *p, redux_context *context, const report_da
     }
     put(p,
         "<h3 id=\"volumes%lld\">Volumes</h3>\n<p>Slices in order along each volume:"
-        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped.",
-        (long long)number);
+        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped.%s",
+        (long long)number,
+        pictures->matrix_count == 0
+            ? ""
+            : " Beside them, how alike the slices are with each other: yellow is alike, dark is "
+              "not; marks along the edges are the kept ones.");
     if (shown < data->own_volumes && shown > 0)
         put(p,
             " %lld of %lld volumes are shown with pictures, from the one of the smallest kept "
@@ -514,7 +541,7 @@ redux_status section_manifest(page *p, redux_context *context, const report_data
 {
     put(p, "<section aria-labelledby=\"set%lld\"><h2 id=\"set%lld\" class=\"name\">",
         (long long)number, (long long)number);
-    put_text(p, total > 1 ? short_name(data->path) : "What was kept");
+    put_text(p, total > 1 ? short_name(data->path) : "Overview");
     put(p, "</h2>\n");
     put_lead(p, data);
     put_facts(p, data);

@@ -51,7 +51,7 @@ addEventListener("load", () => { const d = document.getElementById("f").contentD
 document.getElementById("w").textContent = "width " + d.documentElement.scrollWidth; });</script>
 END
 run width --allow-file-access-from-files --dump-dom "file://$profile/measure.html"
-width=$(grep -o 'width [0-9]*' "$folder/width.log.out" | tail -n 1)
+width=$(grep -o 'width [0-9][0-9]*' "$folder/width.log.out")
 [ "$width" = "width 390" ] || { echo "at 390 pixels the page has: $width" >&2 && failed=1; }
 for file in light.png dark.png phone.png print.pdf; do
     [ -s "$folder/$file" ] || { echo "$folder/$file: not made" >&2 && failed=1; }
