@@ -38,7 +38,7 @@ typedef struct report_data {
     bool has_options;
     double threshold; /* in force; NaN: unknown or none */
     bool is_distance; /* smaller scores mean more alike */
-    bool has_scores;
+    bool has_scores, has_embeddings;
     report_row *rows;
     int64_t count, kept, leaked;
     report_volume *volumes; /* first the manifest's, then other sets' */
@@ -86,6 +86,7 @@ typedef struct report_pictures {
     report_matrix *matrices;
     int64_t matrix_count;
     report_flagged flagged[MOST_FLAGGED];
+    int64_t checked, differ; /* recorded scores that were worked out again; not the same */
     int64_t flagged_count, flat, looked_at; /* of all slices of the volumes that were read */
 } report_pictures;
 

@@ -43,14 +43,11 @@ static void choose_thresholds(report_curve *curve, redux_strategy strategy, doub
 static bool can_reduce(const report_data *data)
 {
     const redux_reduce_options *options = &data->options;
-    const json_t *parameters = json_object_get(data->summary, "parameters");
-    const char *descriptor = json_string_value(json_object_get(parameters, "descriptor"));
     const json_t *counts = json_object_get(data->summary, "counts");
     return data->has_options && options->strategy != REDUX_STRATEGY_METRIC &&
            options->strategy != REDUX_STRATEGY_ALL && options->then == REDUX_STRATEGY_ALL &&
            !isnan(data->threshold) && json_object_get(data->summary, "against") == NULL &&
-           json_object_get(counts, "updated") == NULL &&
-           (descriptor == NULL || strcmp(descriptor, "pixels") == 0);
+           json_object_get(counts, "updated") == NULL && !data->has_embeddings;
 }
 
 static redux_status open_all(redux_dataset **out, redux_context *context, const report_data *data,

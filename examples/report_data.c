@@ -224,6 +224,9 @@ static redux_status read_summary(report_data *data)
         return REDUX_OK;
     const redux_status status = redux_manifest_options(&data->options, data->manifest);
     data->has_options = status == REDUX_OK;
+    const char *descriptor = json_string_value(
+        json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
+    data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;
     const json_t *threshold = json_object_get(data->summary, "threshold");
     if (json_is_number(threshold))
         data->threshold = json_number_value(threshold);

@@ -106,8 +106,9 @@ static redux_status new_metric(redux_metric **out, redux_context *context,
     return redux_metric_new_named(out, context, metric_name(strategy));
 }
 
-static char *note_of(redux_strategy strategy, const redux_reduce_options *options, bool is_resized)
+static char *note_of(redux_strategy strategy, const report_data *data, bool is_resized)
 {
+    const redux_reduce_options *options = &data->options;
     char text[200];
     const bool own = options->strategy == strategy || options->then == strategy;
     if (strategy == REDUX_STRATEGY_HASH)
@@ -116,7 +117,7 @@ static char *note_of(redux_strategy strategy, const redux_reduce_options *option
                  own ? "" : "; the manifest's own strategy compares no pairs");
     else if (strategy == REDUX_STRATEGY_COSINE)
         snprintf(text, sizeof text, "Cosine of 16 \xc3\x97 16 pixel descriptors%s",
-                 options->encoder == NULL ? "" : ", not of the encoder's features");
+                 data->has_embeddings ? ", not of the embeddings" : "");
     else
         snprintf(text, sizeof text, "%s%s",
                  strategy == REDUX_STRATEGY_INFORMATION_GAIN ? "conditional entropy, bits"
@@ -135,9 +136,10 @@ static redux_strategy matrix_strategy(const redux_reduce_options *options)
     return last == REDUX_STRATEGY_COSINE || metric_name(last) != NULL ? last : REDUX_STRATEGY_HASH;
 }
 
-redux_status matrix_scores(report_matrix *matrix, redux_context *context,
-                           const redux_reduce_options *options, const redux_tensor *images)
+redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,
+                           const redux_tensor *images)
 {
+    const redux_reduce_options *options = &data->options;
     const redux_strategy strategy = matrix_strategy(options);
     const int64_t count = matrix->count;
     redux_tensor items = REDUX_TENSOR_INIT;
@@ -160,7 +162,7 @@ redux_status matrix_scores(report_matrix *matrix, redux_context *context,
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         redux_tensor one;
         status = redux_tensor_select(&one, &items, 0, i);
-        if (status == REDUX_OK) { /* `one` is the later slice of a pair */
+        if (status == REDUX_OK) { /* `one` is the kept slice of each pair */
             status =
                 redux_metric_one_to_many(matrix->scores + i * count, context, metric, &one, &items);
             redux_tensor_release(&one);
@@ -169,10 +171,14 @@ redux_status matrix_scores(report_matrix *matrix, redux_context *context,
             status = REDUX_E_CANCELLED;
     }
     if (status == REDUX_OK) {
-        matrix->note = note_of(strategy, options, is_resized);
+        matrix->note = note_of(strategy, data, is_resized);
         matrix->is_distance = redux_metric_is_distance(metric) != 0;
+        /* at another size, or of something else, the threshold does not hold */
         matrix->is_own =
-            strategy == (options->then == REDUX_STRATEGY_ALL ? options->strategy : options->then);
+            data->has_options &&
+            strategy == (options->then == REDUX_STRATEGY_ALL ? options->strategy : options->then) &&
+            (!is_resized || options->scope == REDUX_SCOPE_DATASET) &&
+            (strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
         status = matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     }
     redux_metric_free(metric, context);

@@ -6,9 +6,9 @@
 #include "report.h"
 
 /* images: matrix->count slices windowed as the reduction windows them, uint8 or float32. Fills in
- * scores (row i: slice i as the later one of each pair), note, is_distance and is_own. */
-redux_status matrix_scores(report_matrix *matrix, redux_context *context,
-                           const redux_reduce_options *options, const redux_tensor *images);
+ * scores (row i: slice i as the kept one of each pair), note, is_distance and is_own. */
+redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,
+                           const redux_tensor *images);
 
 /* Shannon entropy in bits of 8-bit grey values, and whether it is flat as hashes see it. */
 redux_status look_at_slice(double *entropy, bool *is_flat, redux_context *context,

@@ -267,6 +267,22 @@ static redux_window show_window(const report_data *data, const report_settings *
 
 /* ---- all of a volume ---- */
 
+/* Holds the recorded scores against those of the matrix: if they differ, so do the data. */
+static void check_scores(report_pictures *pictures, const report_data *data,
+                         const report_matrix *matrix)
+{
+    for (int64_t i = 0; i < matrix->count && matrix->is_own; i++) {
+        const report_row *row = &data->rows[matrix->rows[i]];
+        for (int64_t k = 0; k < matrix->count; k++) {
+            const double score = matrix->scores[k * matrix->count + i]; /* the kept one first */
+            if (row->witness != matrix->rows[k] || isnan(row->row.score))
+                continue;
+            pictures->checked++;
+            pictures->differ += !(fabs(score - row->row.score) <= 1e-6 * fmax(1, fabs(score)));
+        }
+    }
+}
+
 /* Slices of a shown volume for the matrix: spread evenly. */
 static redux_status read_matrix(report_pictures *pictures, redux_context *context,
                                 const report_data *data, const report_settings *s, const opened *o,
@@ -296,12 +312,14 @@ static redux_status read_matrix(report_pictures *pictures, redux_context *contex
             matrix->count++;
     }
     if (status == REDUX_OK && matrix->count > 1)
-        status = matrix_scores(matrix, context, &data->options, images);
+        status = matrix_scores(matrix, context, data, images);
     for (int64_t i = 0; i < count && images != NULL; i++)
         redux_tensor_release(&images[i]);
     free(images);
-    if (status == REDUX_OK && matrix->count > 1)
+    if (status == REDUX_OK && matrix->count > 1) {
+        check_scores(pictures, data, matrix);
         return REDUX_OK;
+    }
     matrix->count = 0; /* without a matrix the rest is still worth showing */
     return status == REDUX_E_NO_MEMORY || status == REDUX_E_CANCELLED ? status : REDUX_OK;
 }

@@ -527,6 +527,16 @@ static redux_status put_volumes(page *p, redux_context *context, const report_da
             "the manifest says, or could not be read. <code>--data</code> says where they "
             "are.</p>\n",
             (long long)missing);
+    if (pictures->differ > 0)
+        put(p,
+            "<p class=\"note\">%lld of %lld recorded scores are not what the data give now: they "
+            "are not the data that the manifest was made of, or lie elsewhere.</p>\n",
+            (long long)pictures->differ, (long long)pictures->checked);
+    else if (pictures->checked > 0)
+        put(p,
+            "<p class=\"soft\">%lld recorded scores were worked out again for these matrices; all "
+            "are the same.</p>\n",
+            (long long)pictures->checked);
     for (int64_t v = 0; v < data->own_volumes && status == REDUX_OK; v++)
         if (data->volumes[v].is_shown)
             status = put_volume(p, context, data, pictures, v, s->no_pictures);
