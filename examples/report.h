@@ -66,7 +66,7 @@ typedef struct report_picture {
 typedef struct report_matrix {
     int64_t volume, count;
     int64_t *rows;            /* which ones */
-    double *scores;           /* [count, count] */
+    double *scores;           /* [count, count]; row: the kept one of a pair */
     char *note;               /* what was compared */
     bool is_distance, is_own; /* is_own: the manifest's own metric, the threshold applies */
 } report_matrix;
