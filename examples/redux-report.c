@@ -235,6 +235,8 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
     int code = EXIT_OK;
     page_begin(p, s->title);
     put_header(p, s, manifests, count);
+    if (count > 1)
+        code = section_comparison(p, context, manifests, count);
     for (int i = 0; i < count && code == EXIT_OK; i++) {
         report_data data = {.path = NULL};
         code = report_data_load(&data, context, manifests[i]);

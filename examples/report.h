@@ -19,6 +19,7 @@ typedef struct report_volume {
     bool is_folder; /* each row is a picture of its own */
     bool is_other;  /* not of this manifest: what witnesses of another set are in */
     bool is_shown;  /* with pictures and matrix */
+    bool is_gone;   /* its file is not there */
     char *missing;  /* why there are no pictures of it; NULL: there are, or nobody asked */
 } report_volume;
 
@@ -199,6 +200,8 @@ redux_status put_image(page *p, const report_pictures *pictures, const report_ro
 redux_status section_manifest(page *p, redux_context *context, const report_data *data,
                               const report_curve *curve, const report_pictures *pictures,
                               const report_settings *s, int64_t number, int64_t total);
+/* All manifests side by side: each is loaded for this, one after the other. */
+int section_comparison(page *p, redux_context *context, char **manifests, int count);
 redux_status choose_volumes(report_pictures *pictures, report_data *data, const report_settings *s);
 /* What a score is, with its unit: "Hamming distance, bits". */
 const char *score_label(const report_data *data);

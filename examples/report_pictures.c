@@ -435,6 +435,7 @@ redux_status report_pictures_read(report_pictures *pictures, redux_context *cont
         if (status == REDUX_OK) {
             status = read_volume(pictures, context, data, s, &o, v);
         } else if (status != REDUX_E_NO_MEMORY && status != REDUX_E_CANCELLED) {
+            volume->is_gone = is_gone;
             volume->missing = strdup(is_gone ? "the file is not there" : redux_error_message());
             status = volume->missing == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
         }

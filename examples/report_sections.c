@@ -10,10 +10,12 @@ enum { MOST_THUMBS = 24, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12, MOST_BINS 
 
 const char *score_label(const report_data *data)
 {
+    if (!data->has_options)
+        return "Score";
     switch (data->options.then == REDUX_STRATEGY_ALL ? data->options.strategy
                                                      : data->options.then) {
     case REDUX_STRATEGY_HASH:
-        return data->has_options || data->is_distance ? "Hamming distance, bits" : "Score";
+        return "Hamming distance, bits";
     case REDUX_STRATEGY_SSIM:
         return "SSIM";
     case REDUX_STRATEGY_MS_SSIM:
@@ -109,6 +111,8 @@ static void put_facts(page *p, const report_data *data)
     put_summary_facts(p, data);
     put_fact_count(p, "Volumes", data->own_volumes);
     put_fact_count(p, "Most slices behind one", largest);
+    if (data->leaked > 0)
+        put_fact_count(p, "In the other set already", data->leaked);
     const json_t *counts = json_object_get(data->summary, "counts");
     if (json_is_integer(json_object_get(counts, "flat")))
         put_fact_count(p, "Flat slices", json_integer_value(json_object_get(counts, "flat")));
@@ -466,7 +470,7 @@ static redux_status put_volume(page *p, redux_context *context, const report_dat
     return status;
 }
 
-static void put_volume_table(page *p, const report_data *data)
+static void put_volume_table(page *p, const report_data *data, bool is_open)
 {
     const int64_t count = data->own_volumes < MOST_TABLE_ROWS ? data->own_volumes : MOST_TABLE_ROWS;
     put(p,
@@ -475,7 +479,8 @@ static void put_volume_table(page *p, const report_data *data)
         "scope=\"col\">volume</th><th scope=\"col\">slices in order</th><th scope=\"col\" "
         "class=\"number\">kept</th><th scope=\"col\" class=\"number\">of</th><th scope=\"col\" "
         "class=\"number\">share</th></tr></thead><tbody>\n",
-        data->own_volumes <= OPEN_TABLE_ROWS ? "" : " open", (long long)data->own_volumes);
+        data->own_volumes <= OPEN_TABLE_ROWS && !is_open ? "" : " open",
+        (long long)data->own_volumes);
     for (int64_t v = 0; v < count; v++) {
         const report_volume *volume = &data->volumes[v];
         put(p, "<tr><th scope=\"row\" title=\"");
@@ -523,8 +528,8 @@ static redux_status put_volumes(page *p, redux_context *context, const report_da
     put(p, "</p>\n");
     if (missing > 0)
         put(p,
-            "<p class=\"note\">Pictures are missing for %lld volumes: the data are not where "
-            "the manifest says, or could not be read. <code>--data</code> says where they "
+            "<p class=\"note\">Volumes whose pictures are missing: %lld. The data are not where "
+            "the manifest says, or could not be read; <code>--data</code> says where they "
             "are.</p>\n",
             (long long)missing);
     if (pictures->differ > 0)
@@ -538,10 +543,10 @@ static redux_status put_volumes(page *p, redux_context *context, const report_da
             "are the same.</p>\n",
             (long long)pictures->checked);
     for (int64_t v = 0; v < data->own_volumes && status == REDUX_OK; v++)
-        if (data->volumes[v].is_shown)
+        if (data->volumes[v].is_shown && (!data->volumes[v].is_gone || data->own_volumes == 1))
             status = put_volume(p, context, data, pictures, v, s->no_pictures);
     if (data->own_volumes > 1)
-        put_volume_table(p, data);
+        put_volume_table(p, data, missing > 0);
     return status;
 }
 
@@ -561,4 +566,38 @@ redux_status section_manifest(page *p, redux_context *context, const report_data
     put_null(p, data);
     put(p, "</div>\n");
     return status == REDUX_OK ? put_volumes(p, context, data, pictures, s, number) : status;
+}
+
+int section_comparison(page *p, redux_context *context, char **manifests, int count)
+{
+    int code = EXIT_OK;
+    put(p,
+        "<section aria-labelledby=\"side\"><h2 id=\"side\">Side by side</h2>\n<div "
+        "class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of manifests\"><table>"
+        "<thead><tr><th scope=\"col\">manifest</th><th scope=\"col\">strategy</th><th "
+        "scope=\"col\" class=\"number\">threshold</th><th scope=\"col\" class=\"number\">kept</th>"
+        "<th scope=\"col\" class=\"number\">of</th><th "
+        "scope=\"col\">share</th></tr></thead><tbody>\n");
+    for (int i = 0; i < count && code == EXIT_OK; i++) {
+        report_data data = {.path = NULL};
+        code = report_data_load(&data, context, manifests[i]);
+        put(p, "<tr><th scope=\"row\"><a href=\"#set%d\">", i + 1);
+        put_text(p, short_name(manifests[i]));
+        put(p, "</a></th><td>%s</td><td class=\"number\">",
+            data.has_options ? redux_strategy_name(data.options.strategy) : "&ndash;");
+        if (!isnan(data.threshold))
+            put(p, "%.5g", data.threshold);
+        put(p, "</td><td class=\"number\">");
+        put_count(p, data.kept);
+        put(p, "</td><td class=\"number\">");
+        put_count(p, data.count);
+        put(p,
+            "</td><td class=\"wide\"><div class=\"share\"><span "
+            "style=\"width:%.2f%%\"></span></div>"
+            "%.1f %%</td></tr>\n",
+            percent(data.kept, data.count), percent(data.kept, data.count));
+        report_data_free(&data, context);
+    }
+    put(p, "</tbody></table></div></section>\n");
+    return code;
 }

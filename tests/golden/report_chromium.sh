@@ -24,10 +24,10 @@ END
 run() { # run LOG OPTIONS...: chromium, and no word of an error from the page
     local log=$folder/$1.log
     shift
-    nice -n 10 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
+    if ! nice -n 10 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
         --user-data-dir="$profile/data" --enable-logging=stderr --v=0 \
-        --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 "$@" 2>"$log" >"$log.out"
-    if [ $? -ne 0 ] || grep -E 'CONSOLE|ERR_|Refused|Uncaught' "$log"; then
+        --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 "$@" \
+        2>"$log" >"$log.out" || grep -E 'CONSOLE|ERR_|Refused|Uncaught' "$log"; then
         echo "$log: errors" >&2
         failed=1
     fi
