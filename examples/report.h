@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redux-report, by subject: what a manifest says (report_data.c), the page (report_html.c), plots
- * (report_plots.c), pictures (report_pictures.c), sections (report_sections.c, report_gallery.c),
- * training and experiments (report_runs.c). */
+ * (report_plots.c), pictures (report_pictures.c), sections (report_sections.c, report_volumes.c,
+ * report_gallery.c), training and experiments (report_runs.c). */
 #ifndef REDUX_EXAMPLES_REPORT_H
 #define REDUX_EXAMPLES_REPORT_H
 
@@ -51,6 +51,7 @@ int report_data_load(report_data *data, redux_context *context, const char *path
 void report_data_free(report_data *data, redux_context *context);
 /* How far a score lies inside the threshold: 0 is just redundant; negative is not. */
 double report_margin(const report_data *data, double score);
+double report_percent(int64_t part, int64_t whole);
 /* The volume of a witness of another set; added where it is new. -1: no memory. */
 int64_t report_other_volume(report_data *data, const char *source);
 
@@ -200,6 +201,9 @@ redux_status put_image(page *p, const report_pictures *pictures, const report_ro
 redux_status section_manifest(page *p, redux_context *context, const report_data *data,
                               const report_curve *curve, const report_pictures *pictures,
                               const report_settings *s, int64_t number, int64_t total);
+redux_status section_volumes(page *p, redux_context *context, const report_data *data,
+                             const report_pictures *pictures, const report_settings *s,
+                             int64_t number);
 /* All manifests side by side: each is loaded for this, one after the other. */
 int section_comparison(page *p, redux_context *context, char **manifests, int count);
 redux_status choose_volumes(report_pictures *pictures, report_data *data, const report_settings *s);

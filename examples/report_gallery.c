@@ -45,11 +45,11 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
 {
     const int64_t most = s->gallery < MOST_ITEMS ? s->gallery : MOST_ITEMS;
     ranked *lists = malloc(3 * ((size_t)data->count + 1) * sizeof *lists);
-    ranked *pairs = lists, *leaks = lists + data->count, *kept = leaks + data->count;
     int64_t counts[3] = {0, 0, 0};
     memset(gallery, 0, sizeof *gallery);
     if (lists == NULL)
         return REDUX_E_NO_MEMORY;
+    ranked *pairs = lists, *leaks = lists + data->count, *kept = leaks + data->count;
     for (int64_t i = 0; i < data->count; i++) {
         const report_row *row = &data->rows[i];
         const double score = row->row.score;

@@ -192,7 +192,7 @@ redux_status look_at_slice(double *entropy, bool *is_flat, redux_context *contex
                            const redux_tensor *grey)
 {
     redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
-    redux_hash_info info;
+    redux_hash_info info = {0, 0};
     uint8_t bytes[8];
     redux_tensor code;
     const int64_t shape[] = {8}; /* the default hash has 64 bits */

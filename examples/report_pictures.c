@@ -301,7 +301,7 @@ static redux_status read_matrix(report_pictures *pictures, redux_context *contex
                               ? REDUX_E_NO_MEMORY
                               : REDUX_OK;
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
-        const int64_t row = volume->rows[count == 1 ? 0 : i * (volume->count - 1) / (count - 1)];
+        const int64_t row = volume->rows[i * (volume->count - 1) / (count - 1)];
         const redux_manifest_row *r = &data->rows[row].row;
         const int64_t slice = slice_in(o, volume, r->source, r->slice);
         if (slice < 0)

@@ -50,8 +50,11 @@ static void put_number_label(page *p, double value, double step, bool percent)
 static void put_y_axis(page *p, const plot *s, const frame *f)
 {
     const double step = f->log_y ? 0 : nice_step(f->y_high - f->y_low, 5);
-    double y = f->log_y ? f->y_low : ceil(f->y_low / step - 1e-9) * step;
-    for (int i = 0; i < 20 && y <= f->y_high * (1 + 1e-9); i++, y = f->log_y ? 10 * y : y + step) {
+    const double first = f->log_y ? f->y_low : ceil(f->y_low / step - 1e-9) * step;
+    for (int i = 0; i < 20; i++) {
+        const double y = f->log_y ? first * pow(10, i) : first + i * step;
+        if (y > f->y_high * (1 + 1e-9))
+            break;
         const double at = y_of(f, y);
         put(p, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT,
             WIDTH - RIGHT, at, at);
@@ -71,8 +74,11 @@ static void put_x_axis(page *p, const plot *s, const frame *f)
         step = 1;
     put(p, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, WIDTH - RIGHT,
         HEIGHT - BOTTOM, HEIGHT - BOTTOM);
-    double x = ceil(f->x_low / step - 1e-9) * step;
-    for (int i = 0; i < 20 && x <= f->x_high + 1e-9 * step; i++, x += step) {
+    const double first = ceil(f->x_low / step - 1e-9) * step;
+    for (int i = 0; i < 20; i++) {
+        const double x = first + i * step;
+        if (x > f->x_high + 1e-9 * step)
+            break;
         put(p, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x_of(f, x),
             HEIGHT - BOTTOM + 17);
         put_number_label(p, fabs(x) < step / 2 ? 0 : x, step, false);
@@ -235,10 +241,10 @@ void plot_strip(page *p, const report_data *data, const report_volume *volume)
         "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%lld of %lld slices kept, along "
         "the volume\"><rect class=\"bar\" width=\"%lld\" height=\"10\"/><path class=\"in\" d=\"",
         (long long)cells, (long long)volume->kept, (long long)volume->count, (long long)cells);
-    double share = 0, before = 0;
+    double share = 0;
     int64_t start = 0;
     for (int64_t c = 0; c <= cells; c++) {
-        before = share;
+        const double before = share;
         share = c == cells ? -1
                            : kept_share(data, volume, c * volume->count / cells,
                                         (c + 1) * volume->count / cells);

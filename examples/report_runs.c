@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include "report.h"
 
-enum { MOST_POINTS = 400, MOST_ROWS = 200 };
+enum { MOST_POINTS = 400, MOST_ROWS = 200, LOG_COLUMNS = 7 };
 
 /* PATH itself, or `name` in the folder PATH. */
 static void file_in(char *out, size_t size, const char *path, const char *name)
@@ -48,10 +48,24 @@ static int wrong_log(const char *path, int64_t line)
     return EXIT_DATA;
 }
 
+/* step,epoch,loss,rate,gradient_norm,images_per_second,seconds; "nan" is a number too. */
+static bool read_numbers(double *numbers, const char *line)
+{
+    char *end;
+    for (int i = 0; i < LOG_COLUMNS; i++) {
+        numbers[i] = strtod(line, &end);
+        if (end == line ||
+            (i + 1 < LOG_COLUMNS ? *end != ',' : *end != '\0' && strchr("\r\n", *end) == NULL))
+            return false;
+        line = end + 1;
+    }
+    return true;
+}
+
 static int read_log(log_table *t, const char *path)
 {
     char line[1024];
-    double epoch, norm, images, seconds;
+    double numbers[LOG_COLUMNS];
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return file_error(path);
@@ -66,13 +80,15 @@ static int read_log(log_table *t, const char *path)
             break;
         }
         const int64_t i = t->count;
-        if (sscanf(line, "%lf,%lf,%lf,%lf,%lf,%lf,%lf", &t->step[i], &epoch, &t->loss[i],
-                   &t->rate[i], &norm, &images, &seconds) != 7) {
+        if (!read_numbers(numbers, line)) {
             code = wrong_log(path, number);
             break;
         }
-        t->epochs = epoch + 1;
-        t->seconds = seconds;
+        t->step[i] = numbers[0];
+        t->loss[i] = numbers[2];
+        t->rate[i] = numbers[3];
+        t->epochs = numbers[1] + 1;
+        t->seconds = numbers[6];
         t->count++;
     }
     if (code == EXIT_OK && ferror(file))
