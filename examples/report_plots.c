@@ -92,10 +92,10 @@ static void put_x_axis(page *p, const plot *s, const frame *f)
 static void begin_plot(page *p, const plot *s)
 {
     const long long id = (long long)++p->plots;
-    put(p, "<h4 id=\"plot%lld\">", id);
+    put(p, "<h3 id=\"plot%lld\">", id);
     put_text(p, s->title);
     put(p,
-        "</h4>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
+        "</h3>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
         "aria-labelledby=\"plot%lld\" aria-describedby=\"about%lld\"><desc id=\"about%lld\">",
         WIDTH, HEIGHT, id, id, id);
     put_text(p, s->about);

@@ -183,11 +183,22 @@ static bool same_group(const json_t *a, const json_t *b)
            strcmp(text_of(a, "protocol"), text_of(b, "protocol")) == 0;
 }
 
+/* Of at most 20 bytes, cut between characters. `out` has room for 24. */
+static void shorten(char *out, const char *text)
+{
+    size_t length = strlen(text);
+    const bool is_long = length > 20;
+    for (length = is_long ? 18 : length; is_long && ((unsigned char)text[length] & 0xc0) == 0x80;)
+        length--;
+    memcpy(out, text, length);
+    snprintf(out + length, 5, "%s", is_long ? "\xe2\x80\xa6" : "");
+}
+
 /* One line a strategy: mean, and a bar of one standard deviation to both sides. */
 static void put_dots(page *p, const json_t *rows, const json_t *first, const char *key,
                      const char *name)
 {
-    enum { LEFT = 124, RIGHT = 334, STEP = 24 };
+    enum { LEFT = 152, RIGHT = 332, STEP = 24 };
     double low = 1, high = 0;
     int lines = 0;
     size_t i;
@@ -204,9 +215,10 @@ static void put_dots(page *p, const json_t *rows, const json_t *first, const cha
     }
     if (lines == 0)
         return;
-    low = fmax(floor(low * 20 - 1e-9) / 20, 0);
-    high = fmin(fmax(ceil(high * 20 + 1e-9) / 20, low + 0.05), 1);
-    low = fmin(low, high - 0.05);
+    const double step = high - low > 0.5 ? 0.2 : high - low > 0.2 ? 0.1 : 0.05;
+    low = fmin(fmax(floor(low / step - 1e-9) * step, 0), 1 - step);
+    const int ticks = (int)fmin(fmax(ceil((high - low) / step - 1e-9), 1), 20);
+    high = low + ticks * step;
     const int height = lines * STEP;
     const long long id = (long long)++p->plots;
     put(p,
@@ -214,12 +226,12 @@ static void put_dots(page *p, const json_t *rows, const json_t *first, const cha
         "aria-labelledby=\"plot%lld\"><desc>Mean and standard deviation by strategy; the numbers "
         "are in the table.</desc>",
         id, name, height + 34, id);
-    for (int k = 0; k <= 4; k++) {
-        const double x = LEFT + (RIGHT - LEFT) * k / 4.0;
+    for (int k = 0; k <= ticks; k++) {
+        const double x = LEFT + (double)(RIGHT - LEFT) * k / ticks;
         put(p,
             "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/><text x=\"%.1f\" "
-            "y=\"%d\" text-anchor=\"middle\">%.4g%s</text>",
-            x, x, height, x, height + 18, 100 * (low + (high - low) * k / 4), k == 4 ? " %" : "");
+            "y=\"%d\" text-anchor=\"middle\">%.0f%s</text>",
+            x, x, height, x, height + 18, 100 * (low + k * step), k == ticks ? " %" : "");
     }
     int line = 0;
     json_array_foreach(rows, i, row)
@@ -229,9 +241,8 @@ static void put_dots(page *p, const json_t *rows, const json_t *first, const cha
         if (!same_group(row, first) || isnan(mean))
             continue;
         const double y = STEP * (line++ + 0.5), scale = (RIGHT - LEFT) / (high - low);
-        char label[80];
-        snprintf(label, sizeof label, "%.40s%s", text_of(row, "strategy"),
-                 strlen(text_of(row, "strategy")) > 40 ? "..." : "");
+        char label[40];
+        shorten(label, text_of(row, "strategy"));
         put(p, "\n<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 14, y + 4);
         put_text(p, label);
         put(p, "</text>");

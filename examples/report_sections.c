@@ -322,7 +322,7 @@ int section_comparison(page *p, redux_context *context, char **manifests, int co
         "<thead><tr><th scope=\"col\">manifest</th><th scope=\"col\">strategy</th><th "
         "scope=\"col\" class=\"number\">threshold</th><th scope=\"col\" class=\"number\">kept</th>"
         "<th scope=\"col\" class=\"number\">of</th><th "
-        "scope=\"col\">share</th></tr></thead><tbody>\n");
+        "scope=\"col\" class=\"number\">share</th><td></td></tr></thead><tbody>\n");
     for (int i = 0; i < count && code == EXIT_OK; i++) {
         report_data data = {.path = NULL};
         code = report_data_load(&data, context, manifests[i]);
@@ -337,9 +337,8 @@ int section_comparison(page *p, redux_context *context, char **manifests, int co
         put(p, "</td><td class=\"number\">");
         put_count(p, data.count);
         put(p,
-            "</td><td class=\"wide\"><div class=\"share\"><span "
-            "style=\"width:%.2f%%\"></span></div>"
-            "%.1f %%</td></tr>\n",
+            "</td><td class=\"number\">%.1f %%</td><td class=\"wide\"><div class=\"share\"><span "
+            "style=\"width:%.2f%%\"></span></div></td></tr>\n",
             report_percent(data.kept, data.count), report_percent(data.kept, data.count));
         report_data_free(&data, context);
     }

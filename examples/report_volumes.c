@@ -107,12 +107,11 @@ static void put_scale_mark(page *p, const report_data *data, const report_matrix
                            double low, double high)
 {
     const double at = 100 * (data->threshold - low) / (high - low);
-    if (!matrix->is_own || !(at > 12 && at < 88))
+    if (!matrix->is_own || !(at > 0 && at < 100))
         return;
-    put(p,
-        "<i class=\"tick\" style=\"left:%.1f%%\"></i><span class=\"mark\" "
-        "style=\"left:%.1f%%\">%.3g</span>",
-        at, at, data->threshold);
+    put(p, "<i class=\"tick\" style=\"left:%.1f%%\"></i>", at);
+    if (at > 20 && at < 70) /* beside the ends there is no room for the number */
+        put(p, "<span class=\"mark\" style=\"left:%.1f%%\">%.3g</span>", at, data->threshold);
 }
 
 static redux_status put_matrix(page *p, redux_context *context, const report_data *data,
