@@ -194,6 +194,16 @@ static int on_progress(int64_t done, int64_t total, void *user)
     return 0;
 }
 
+int progress_step(int64_t done, int64_t total)
+{
+    return on_progress(done, total, NULL);
+}
+
+bool program_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 static void on_log(redux_log_level level, const char *line, void *user)
 {
     (void)user;

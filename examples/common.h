@@ -44,6 +44,10 @@ void progress_label(const char *label);
 /* What the bar says besides, until the label changes. */
 void progress_note(const char *format, ...) REDUX_PRINTF(1, 2);
 
+/* The bar for work of the program's own; other than 0 after Ctrl-C. */
+int progress_step(int64_t done, int64_t total);
+bool program_interrupted(void);
+
 double seconds_now(void);
 
 #endif

@@ -113,7 +113,8 @@ REDUX_API redux_status redux_metric_pair(double *out, redux_context *context,
                                          const redux_metric *metric, const redux_tensor *a,
                                          const redux_tensor *b);
 
-/** One item against every row of `many`; `scores` has room for as many. Since 0.1. */
+/** One item against every row of `many`; `scores` has room for as many. Where the order of a pair
+ *  counts, `one` is its first item (`a` of redux_metric_pair). Since 0.1. */
 REDUX_API redux_status redux_metric_one_to_many(double *scores, redux_context *context,
                                                 const redux_metric *metric, const redux_tensor *one,
                                                 const redux_tensor *many);

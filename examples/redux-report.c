@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ * redux-report: manifests as a page to look at. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "report.h"
+
+static const char help[] =
+    "Usage: redux-report [options] MANIFEST... --out FILE.html\n"
+    "\n"
+    "Makes one HTML file of manifests (CSV, with the JSON beside each): what was kept, scores and\n"
+    "threshold, volumes with their similarity matrices, pairs on the border, slices that stand "
+    "for\n"
+    "many, leaks between sets. It needs no network and no script, and prints.\n"
+    "\n"
+    "  --out FILE           the page; written whole or not at all\n"
+    "  --title TEXT         its title\n"
+    "  --data FOLDER        where the manifests' files are now, if not where they were\n"
+    "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
+    "                       or LO:HI (HU); default: the manifest's\n"
+    "  --volumes N          volumes shown with pictures (default 12, fewer of many manifests)\n"
+    "  --gallery N          pairs, exemplars and leaks shown, 0 to 24 (default 8)\n"
+    "  --matrix N           slices of a similarity matrix, 0 (none) to 128 (default 48)\n"
+    "  --curve N            thresholds tried for the curve by reducing again (default 9 where\n"
+    "                       there are up to 2,000 slices, else from the recorded scores)\n"
+    "  --no-curve           no curve\n"
+    "  --no-pictures        from the manifest alone: the data are not read\n"
+    "  --training RUN       a run of redux-pretrain (folder or log.csv): its curve; again for "
+    "more\n"
+    "  --experiment DIR     an experiment's folder, or its table.json: tables with error bars\n"
+    "  --threads N          0 (default): all\n"
+    "  --quiet              no progress, no messages\n"
+    "  --help, --version\n"
+    "\n"
+    "Examples:\n"
+    "  redux-reduce --strategy hash scans/ --manifest kept.csv\n"
+    "  redux-report kept.csv --out kept.html\n"
+    "  redux-report kept.csv --window mediastinum --data /mnt/scans --out kept.html\n"
+    "  redux-report hash.csv ssim.csv --experiment runs/e1 --training runs/simclr --out all.html\n"
+    "\n"
+    "Exit status: 0 done, 1 unusable data or failure to write, 2 wrong usage, 130 interrupted.\n";
+
+enum {
+    OPTION_OUT = 256,
+    OPTION_TITLE,
+    OPTION_DATA,
+    OPTION_WINDOW,
+    OPTION_VOLUMES,
+    OPTION_GALLERY,
+    OPTION_MATRIX,
+    OPTION_CURVE,
+    OPTION_NO_CURVE,
+    OPTION_NO_PICTURES,
+    OPTION_TRAINING,
+    OPTION_EXPERIMENT,
+    OPTION_THREADS,
+    OPTION_QUIET
+};
+
+static const struct option long_options[] = {
+    {"out", required_argument, NULL, OPTION_OUT},
+    {"title", required_argument, NULL, OPTION_TITLE},
+    {"data", required_argument, NULL, OPTION_DATA},
+    {"window", required_argument, NULL, OPTION_WINDOW},
+    {"volumes", required_argument, NULL, OPTION_VOLUMES},
+    {"gallery", required_argument, NULL, OPTION_GALLERY},
+    {"matrix", required_argument, NULL, OPTION_MATRIX},
+    {"curve", required_argument, NULL, OPTION_CURVE},
+    {"no-curve", no_argument, NULL, OPTION_NO_CURVE},
+    {"no-pictures", no_argument, NULL, OPTION_NO_PICTURES},
+    {"training", required_argument, NULL, OPTION_TRAINING},
+    {"experiment", required_argument, NULL, OPTION_EXPERIMENT},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0}};
+
+static int set_count(int64_t *out, const char *option, const char *text, int64_t low, int64_t high)
+{
+    if (!parse_integer(out, text, low, high))
+        return usage_error("--%s '%s': a whole number, %lld to %lld", option, text, (long long)low,
+                           (long long)high);
+    return EXIT_OK;
+}
+
+static int add_text(const char **list, int64_t *count, int64_t most, const char *option,
+                    const char *text)
+{
+    if (*count == most)
+        return usage_error("--%s: at most %lld", option, (long long)most);
+    list[(*count)++] = text;
+    return EXIT_OK;
+}
+
+static int set_option(void *user, int option, const char *text)
+{
+    report_settings *s = user;
+    switch (option) {
+    case OPTION_OUT:
+        s->out = text;
+        return EXIT_OK;
+    case OPTION_TITLE:
+        s->title = text;
+        return EXIT_OK;
+    case OPTION_DATA:
+        s->folder = text;
+        return EXIT_OK;
+    case OPTION_WINDOW:
+        return set_window(&s->window, text);
+    case OPTION_VOLUMES:
+        return set_count(&s->volumes, "volumes", text, 0, 100);
+    case OPTION_GALLERY:
+        return set_count(&s->gallery, "gallery", text, 0, MOST_ITEMS);
+    case OPTION_MATRIX:
+        return set_count(&s->matrix, "matrix", text, 0, 128);
+    case OPTION_CURVE:
+        return set_count(&s->curve, "curve", text, 2, 64);
+    case OPTION_NO_CURVE:
+        s->curve = 0;
+        return EXIT_OK;
+    case OPTION_NO_PICTURES:
+        s->no_pictures = true;
+        return EXIT_OK;
+    case OPTION_TRAINING:
+        return add_text(s->training, &s->training_count, 16, "training", text);
+    case OPTION_EXPERIMENT:
+        return add_text(s->experiment, &s->experiment_count, 8, "experiment", text);
+    case OPTION_THREADS:
+        return set_threads(&s->threads, text);
+    default:
+        s->quiet = true;
+        return EXIT_OK;
+    }
+}
+
+/* Manifests and options in any order, as getopt permutes them. */
+static int parse_arguments(report_settings *s, int count, char **arguments, bool *done)
+{
+    const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
+    if (code != EXIT_OK || *done)
+        return code;
+    if (optind == count)
+        return usage_error("no manifest");
+    if (s->out == NULL)
+        return usage_error("no --out FILE.html");
+    const int64_t manifests = count - optind;
+    if (s->volumes < 0)
+        s->volumes = manifests < 6 ? 12 / manifests : 2;
+    if (s->gallery < 0)
+        s->gallery = manifests < 4 ? 8 / manifests : 2;
+    return EXIT_OK;
+}
+
+/* ---- the page ---- */
+
+static void put_nav(page *p, const report_settings *s, char **manifests, int count)
+{
+    put(p, "<nav aria-label=\"Parts of the report\"><ul>");
+    for (int i = 0; i < count; i++) {
+        put(p, "<li><a href=\"#set%d\">", i + 1);
+        put_text(p, count > 1 ? short_name(manifests[i]) : "Overview");
+        put(p, "</a></li>");
+        if (count == 1)
+            put(p, "<li><a href=\"#scores1\">Scores</a></li><li><a "
+                   "href=\"#volumes1\">Volumes</a></li><li><a href=\"#gallery1\">Gallery</a></li>");
+    }
+    if (s->training_count > 0)
+        put(p, "<li><a href=\"#training\">Training</a></li>");
+    if (s->experiment_count > 0)
+        put(p, "<li><a href=\"#experiment\">Experiment</a></li>");
+    put(p, "</ul></nav>\n");
+}
+
+static void put_header(page *p, const report_settings *s, char **manifests, int count)
+{
+    char day[32] = "";
+    const time_t now = time(NULL);
+    struct tm date;
+    if (gmtime_r(&now, &date) != NULL)
+        strftime(day, sizeof day, "%Y-%m-%d", &date);
+    put(p, "<header><h1 class=\"name\">");
+    put_text(p, s->title);
+    put(p, "</h1>\n<p class=\"soft name\">");
+    for (int i = 0; i < count; i++) {
+        put_text(p, i == 0 ? "" : ", ");
+        put_text(p, manifests[i]);
+    }
+    put(p, " &middot; %s</p></header>\n", day);
+    put_nav(p, s, manifests, count);
+    put(p, "<main id=\"main\">\n");
+}
+
+static redux_status put_manifest(page *p, redux_context *context, report_data *data,
+                                 const report_settings *s, int64_t number, int64_t total)
+{
+    report_pictures pictures = {.list = NULL};
+    report_gallery gallery;
+    report_curve curve;
+    redux_status status = gallery_choose(&gallery, data, s);
+    if (status == REDUX_OK && (s->no_pictures || data->count == 0)) {
+        for (int64_t v = 0; v < data->own_volumes && v < s->volumes; v++)
+            data->volumes[v].is_shown = true;
+    } else if (status == REDUX_OK) {
+        status = choose_volumes(&pictures, data, s);
+        if (status == REDUX_OK)
+            status = gallery_want(&pictures, &gallery, data);
+        if (status == REDUX_OK)
+            status = report_pictures_read(&pictures, context, data, s);
+        if (status == REDUX_OK)
+            status = report_pictures_flagged(&pictures, context, data, s, SIDE_SMALL);
+    }
+    if (status == REDUX_OK)
+        status = report_curve_make(&curve, context, data, s);
+    progress_label("writing");
+    if (status == REDUX_OK)
+        status = section_manifest(p, context, data, &curve, &pictures, s, number, total);
+    if (status == REDUX_OK) {
+        put(p, "<div id=\"gallery%lld\">\n", (long long)number);
+        status = section_gallery(p, context, &gallery, data, &pictures, number);
+        put(p, "</div></section>\n");
+    }
+    report_pictures_free(&pictures);
+    return status;
+}
+
+static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
+                    int count)
+{
+    int code = EXIT_OK;
+    page_begin(p, s->title);
+    put_header(p, s, manifests, count);
+    if (count > 1)
+        code = section_comparison(p, context, manifests, count);
+    for (int i = 0; i < count && code == EXIT_OK; i++) {
+        report_data data = {.path = NULL};
+        code = report_data_load(&data, context, manifests[i]);
+        if (code == EXIT_OK && put_manifest(p, context, &data, s, i + 1, count) != REDUX_OK)
+            code = data_error();
+        report_data_free(&data, context);
+    }
+    if (code == EXIT_OK)
+        code = section_training(p, s);
+    if (code == EXIT_OK)
+        code = section_experiment(p, s);
+    put(p,
+        "</main>\n<footer>Made by redux-report %s. Pictures are for looking, not for "
+        "diagnosis.</footer>\n",
+        redux_version_string());
+    page_end(p);
+    if (code == EXIT_OK && program_interrupted())
+        code = data_error();
+    return code;
+}
+
+/* A hidden file beside it that takes its place when it is whole. */
+static int write_page(redux_context *context, const report_settings *s, char **manifests, int count)
+{
+    char temporary[4400];
+    const char *name = short_name(s->out);
+    snprintf(temporary, sizeof temporary, "%.*s.%s.%ld.redux-tmp", (int)(name - s->out), s->out,
+             name, (long)getpid());
+    page p = {.file = fopen(temporary, "wbx")};
+    if (p.file == NULL)
+        return file_error(s->out);
+    int code = put_page(&p, context, s, manifests, count);
+    bool good = !ferror(p.file) && fflush(p.file) == 0 && fsync(fileno(p.file)) == 0;
+    const long long size = (long long)ftell(p.file);
+    good = fclose(p.file) == 0 && good;
+    if (code == EXIT_OK && (!good || rename(temporary, s->out) != 0))
+        code = file_error(s->out);
+    if (code != EXIT_OK)
+        unlink(temporary);
+    progress_label(NULL);
+    if (code == EXIT_OK && !s->quiet)
+        fprintf(stderr, "%s: %s: %.1f MB\n", program_name, s->out, (double)size / 1e6);
+    return code;
+}
+
+int main(int count, char **arguments)
+{
+    report_settings s = {.volumes = -1,
+                         .gallery = -1,
+                         .matrix = 48,
+                         .curve = -1,
+                         .title = "What was kept, and what was cut"};
+    redux_context *context = NULL;
+    bool done = false;
+    program_start("redux-report", arguments);
+    int code = parse_arguments(&s, count, arguments, &done);
+    if (code != EXIT_OK || done)
+        return code;
+    if (new_context(&context, s.threads, s.quiet) != REDUX_OK)
+        return data_error();
+    code = write_page(context, &s, arguments + optind, count - optind);
+    redux_context_free(context);
+    return code;
+}

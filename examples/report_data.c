@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ * What a manifest and its summary say: volumes, groups, which way scores go. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "report.h"
+
+/* ---- names to numbers ---- */
+
+/* Open addressing over texts that live elsewhere: (text, slice) to a number. */
+typedef struct name_table {
+    struct {
+        const char *text;
+        int64_t slice, number;
+    } * slots;
+    uint64_t mask;
+} name_table;
+
+static bool table_new(name_table *table, int64_t most)
+{
+    uint64_t size = 64;
+    while (size < 2 * (uint64_t)most + 2)
+        size *= 2;
+    table->slots = calloc(size, sizeof *table->slots);
+    table->mask = size - 1;
+    return table->slots != NULL;
+}
+
+/* The number that is there; else `number`, which is put there unless it is -1. */
+static int64_t table_at(name_table *table, const char *text, int64_t slice, int64_t number)
+{
+    uint64_t hash = 14695981039346656037u ^ (uint64_t)slice; /* FNV-1a */
+    for (const char *c = text; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    hash ^= hash >> 29;
+    uint64_t at = hash & table->mask;
+    for (; table->slots[at].text != NULL; at = (at + 1) & table->mask)
+        if (table->slots[at].slice == slice && strcmp(table->slots[at].text, text) == 0)
+            return table->slots[at].number;
+    if (number >= 0) {
+        table->slots[at].text = text;
+        table->slots[at].slice = slice;
+        table->slots[at].number = number;
+    }
+    return number;
+}
+
+/* ---- volumes ---- */
+
+static bool is_picture(const char *source)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
+    const char *dot = strrchr(source, '.');
+    for (int i = 0; dot != NULL && i < 3; i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+static char *volume_name(const char *source)
+{
+    if (!is_picture(source))
+        return strdup(source);
+    const char *slash = strrchr(source, '/');
+    return slash == NULL ? strdup(".") : strndup(source, (size_t)(slash - source + 1));
+}
+
+static int64_t new_volume(report_data *data, char *name, bool is_folder)
+{
+    if (name == NULL)
+        return -1;
+    if (data->volume_count == data->volume_capacity) {
+        const int64_t capacity = 2 * data->volume_capacity + 16;
+        report_volume *grown = realloc(data->volumes, (size_t)capacity * sizeof *grown);
+        if (grown == NULL) {
+            free(name);
+            return -1;
+        }
+        data->volumes = grown;
+        data->volume_capacity = capacity;
+    }
+    data->volumes[data->volume_count] = (report_volume){.name = name, .is_folder = is_folder};
+    return data->volume_count++;
+}
+
+int64_t report_other_volume(report_data *data, const char *source)
+{
+    char *name = volume_name(source);
+    for (int64_t v = data->own_volumes; name != NULL && v < data->volume_count; v++)
+        if (strcmp(data->volumes[v].name, name) == 0) {
+            free(name);
+            return v;
+        }
+    const int64_t v = new_volume(data, name, is_picture(source));
+    if (v >= 0)
+        data->volumes[v].is_other = true;
+    return v;
+}
+
+static bool add_row(report_volume *volume, int64_t row)
+{
+    if (volume->count == volume->capacity) {
+        const int64_t capacity = 2 * volume->capacity + 8;
+        int64_t *grown = realloc(volume->rows, (size_t)capacity * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        volume->rows = grown;
+        volume->capacity = capacity;
+    }
+    volume->rows[volume->count++] = row;
+    return true;
+}
+
+static bool list_volumes(report_data *data)
+{
+    name_table names;
+    bool good = table_new(&names, data->count);
+    for (int64_t i = 0; i < data->count && good; i++) {
+        report_row *row = &data->rows[i];
+        char *name = volume_name(row->row.source);
+        int64_t v = name == NULL ? -1 : table_at(&names, name, 0, -1);
+        if (v < 0) {
+            v = new_volume(data, name, is_picture(row->row.source));
+            good = v >= 0;
+            if (good)
+                table_at(&names, name, 0, v);
+        } else {
+            free(name);
+        }
+        if (!good)
+            break;
+        row->volume = v;
+        row->place = data->volumes[v].count;
+        data->volumes[v].kept += row->row.kept;
+        good = add_row(&data->volumes[v], i);
+    }
+    free(names.slots);
+    data->own_volumes = data->volume_count;
+    return good;
+}
+
+static bool link_witnesses(report_data *data)
+{
+    name_table names;
+    if (!table_new(&names, data->count))
+        return false;
+    for (int64_t i = 0; i < data->count; i++) {
+        const redux_manifest_row *row = &data->rows[i].row;
+        table_at(&names, row->source, row->slice, i);
+        data->rows[i].group = row->kept;
+    }
+    for (int64_t i = 0; i < data->count; i++) {
+        report_row *row = &data->rows[i];
+        row->witness = -1;
+        if (row->row.witness_source == NULL)
+            continue;
+        const char *source = row->row.witness_source;
+        row->witness = table_at(&names, source, row->row.witness_slice, -1);
+        if (row->witness >= 0) {
+            data->rows[row->witness].group++;
+        } else {
+            row->witness = -2;
+            data->leaked++;
+        }
+    }
+    free(names.slots);
+    return true;
+}
+
+/* ---- scores ---- */
+
+static bool strategy_is_distance(const report_data *data)
+{
+    const redux_strategy last =
+        data->options.then == REDUX_STRATEGY_ALL ? data->options.strategy : data->options.then;
+    return last == REDUX_STRATEGY_HASH || last == REDUX_STRATEGY_EVERY_N ||
+           last == REDUX_STRATEGY_INFORMATION_GAIN || last == REDUX_STRATEGY_ENTROPY;
+}
+
+double report_margin(const report_data *data, double score)
+{
+    return data->is_distance ? data->threshold - score : score - data->threshold;
+}
+
+/* Without a summary: whole numbers are taken for Hamming distances, the widest score for the
+ * threshold. */
+static void guess_scores(report_data *data)
+{
+    bool whole = true;
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < data->count; i++) {
+        const double score = data->rows[i].row.score;
+        if (isnan(score))
+            continue;
+        data->has_scores = true;
+        whole = whole && score == floor(score);
+        low = fmin(low, score);
+        high = fmax(high, score);
+    }
+    if (data->has_options) {
+        data->is_distance = strategy_is_distance(data);
+        return;
+    }
+    data->is_distance = whole;
+    data->threshold = !data->has_scores ? (double)NAN : whole ? high : low;
+}
+
+static redux_status read_summary(report_data *data)
+{
+    json_error_t error;
+    const size_t length = strlen(data->path);
+    const bool has_ending = length > 4 && strcmp(data->path + length - 4, ".csv") == 0;
+    char *path = malloc(length + 6);
+    const redux_reduce_options defaults = REDUX_REDUCE_OPTIONS_INIT;
+    data->options = defaults;
+    data->threshold = (double)NAN;
+    if (path == NULL)
+        return REDUX_E_NO_MEMORY;
+    snprintf(path, length + 6, "%.*s.json", (int)(has_ending ? length - 4 : length), data->path);
+    data->summary = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    free(path);
+    if (data->summary == NULL) /* the library has read it already, if it is there */
+        return REDUX_OK;
+    const redux_status status = redux_manifest_options(&data->options, data->manifest);
+    data->has_options = status == REDUX_OK;
+    const char *descriptor = json_string_value(
+        json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
+    data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;
+    const json_t *threshold = json_object_get(data->summary, "threshold");
+    if (json_is_number(threshold))
+        data->threshold = json_number_value(threshold);
+    if (data->options.then != REDUX_STRATEGY_ALL) /* the recorded scores are the second stage's */
+        data->threshold = isnan(data->options.then_threshold)
+                              ? redux_strategy_threshold(data->options.then)
+                              : data->options.then_threshold;
+    return status;
+}
+
+int report_data_load(report_data *data, redux_context *context, const char *path)
+{
+    data->path = path;
+    redux_status status = redux_manifest_load(&data->manifest, context, path);
+    if (status == REDUX_OK)
+        status = read_summary(data);
+    if (status != REDUX_OK)
+        return data_error();
+    data->count = redux_manifest_rows(data->manifest);
+    data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);
+    bool good = data->rows != NULL;
+    for (int64_t i = 0; i < data->count && good; i++) {
+        good = redux_manifest_row_get(&data->rows[i].row, data->manifest, i) == REDUX_OK;
+        data->kept += data->rows[i].row.kept;
+    }
+    if (!good || !list_volumes(data) || !link_witnesses(data)) {
+        fprintf(stderr, "%s: no memory for %s\n", program_name, path);
+        return EXIT_DATA;
+    }
+    guess_scores(data);
+    return EXIT_OK;
+}
+
+void report_data_free(report_data *data, redux_context *context)
+{
+    for (int64_t v = 0; v < data->volume_count; v++) {
+        free(data->volumes[v].name);
+        free(data->volumes[v].rows);
+        free(data->volumes[v].missing);
+    }
+    free(data->volumes);
+    free(data->rows);
+    json_decref(data->summary);
+    redux_manifest_free(data->manifest, context);
+    memset(data, 0, sizeof *data);
+}
