@@ -41,7 +41,7 @@ static const char help_choices[] =
     "  --update FILE.csv    go on from an earlier result: its rows come first, its volumes are "
     "not\n"
     "                       read again; its parameters hold\n"
-    "  --scope NAME         compare within each volume (default) or over the whole dataset\n"
+    "  --scope NAME         compare slices of a volume (default) or dataset with each other\n"
     "  --order NAME         walk slices in anatomical (default) or lexicographic order\n";
 
 static const char help_rest[] =

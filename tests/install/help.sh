@@ -57,6 +57,13 @@ for option in "${COMPREPLY[@]}"; do
         [[ $said == *"unknown option --no-such-option"* ]] || fail "$option is no switch: $said"
     fi
 done
+# Each word that is offered as a value is taken.
+while read -r option words; do
+    for word in $words; do
+        said=$(asked "$option" "$word" --no-such-option)
+        [[ $said == *"unknown option --no-such-option"* ]] || fail "$option $word: $said"
+    done
+done < <(grep -oE "^ +'--[a-z-]+=.*:\([^)]*\)'" "$zsh_file" | sed "s/^ *'//; s/=.*:(/ /; s/)'//")
 if [ "$name" = redux-reduce ]; then
     complete_words --strategy ms
     [ "${COMPREPLY[*]}" = ms-ssim ] || fail "ms: ${COMPREPLY[*]}"

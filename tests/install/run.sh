@@ -156,7 +156,8 @@ for header in redux.h $(cd "$moved/include" && ls redux/*.h); do
 done
 
 # A multiarch library folder and headers in a folder of their own.
-layout="PREFIX=/opt/redux LIBDIR=/opt/redux/lib/some-arch INCLUDEDIR=/opt/redux/include/libredux-0"
+layout="PREFIX=/opt/redux LIBDIR=/opt/redux/lib/some-arch INCLUDEDIR=/opt/redux/include/libredux-0
+    MODULEDIR=/opt/redux/lib/some-arch/modules"
 mkdir -p "$stage/opt/other" # somebody else's
 # shellcheck disable=SC2086
 step "install in another layout" stage_make install $layout

@@ -6,8 +6,10 @@
 
 function trim(s) { gsub(/^ +| +$/, "", s); return s }
 
-# The words of a list "a (default), b, c or d", or "a (default): text; b: text".
-function words_of(text,    list, n, i, parts, word, found) {
+# The words of a list "a (default), b, c or d", or "a (default): text; b: text", or of a sentence
+# "... a (default) ... or b ...".
+function words_of(text,    whole, list, n, i, parts, found) {
+    whole = text
     gsub(/ *\([^)]*\)/, "", text)
     list = text
     sub(/[;.:]( .*)?$/, "", list)
@@ -21,10 +23,18 @@ function words_of(text,    list, n, i, parts, word, found) {
         n = split(text, parts, /; /)
         for (i = 1; i <= n; i++)
             if (!sub(/: .*$/, "", parts[i]) || parts[i] !~ /^[a-z][a-z0-9-]*$/)
-                return ""
+                n = 0
     }
-    if (n < 2)
-        return ""
+    if (n < 2) {
+        if (!match(whole, /[a-z]+ \(default\)[^;]* or [a-z]+ [a-z]+/))
+            return ""
+        whole = substr(whole, RSTART, RLENGTH)
+        found = whole
+        sub(/ .*/, "", found)
+        sub(/.* or /, "", whole)
+        sub(/ .*/, "", whole)
+        return whole ~ /^(any|as)$/ ? "" : found " " whole
+    }
     for (i = 1; i <= n; i++)
         found = found (i > 1 ? " " : "") parts[i]
     return found
