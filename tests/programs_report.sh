@@ -135,6 +135,17 @@ check "moved data: no pictures" test "$(count '<img ' "$page")" = 0
 "$report" --quiet "$work/r/m.csv" --data "$work/r/moved/deep" --out "$page"
 check "... --data says where they are" test "$(count '<img ' "$page")" -gt 40
 
+mkdir "$work/r/series"
+number=9
+for file in tests/golden/data/dicom/STS_019/*.dcm; do # from head to feet, without endings
+    cp "$file" "$work/r/series/$((number--))"
+done
+"$reduce" --quiet --threshold 12 --manifest "$work/r/d.csv" "$work/r/series"
+"$report" --quiet "$work/r/d.csv" --out "$page"
+check "DICOM: a series is a volume, its slices told by their files" test \
+    "$(count '<article' "$page")" = 1 -a "$(count 'no picture' "$page")" = 0 -a \
+    "$(grep -oE '[0-9]+ recorded scores were' "$page")" = "$(($(wc -l <"$work/r/d.csv") - 1 - $(kept <"$work/r/d.csv"))) recorded scores were"
+
 # ---- what cannot be ----
 cp "$page" "$work/r/before.html"
 echo '{"strategy": ' >"$work/r/h.json"
