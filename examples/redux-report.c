@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redux-report: manifests as a page to look at. */
 #include <errno.h>
-#include <math.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +258,39 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
     return code;
 }
 
+/* ---- the file ---- */
+
+/* For fopencookie: goes on after interruptions and short writes, which stdio does not. */
+static ssize_t write_whole(void *descriptor, const char *bytes, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t count = write(*(int *)descriptor, bytes + done, size - done);
+        if (count < 0 && errno != EINTR)
+            return 0; /* an error, for fopencookie */
+        done += count > 0 ? (size_t)count : 0;
+    }
+    return (ssize_t)size;
+}
+
+static int open_new(const char *path)
+{
+    int descriptor;
+    do
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
+static bool sync_file(int descriptor)
+{
+    int result;
+    do
+        result = fsync(descriptor);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 /* A hidden file beside it that takes its place when it is whole. */
 static int write_page(redux_context *context, const report_settings *s, char **manifests, int count)
 {
@@ -265,13 +298,16 @@ static int write_page(redux_context *context, const report_settings *s, char **m
     const char *name = short_name(s->out);
     snprintf(temporary, sizeof temporary, "%.*s.%s.%ld.redux-tmp", (int)(name - s->out), s->out,
              name, (long)getpid());
-    page p = {.file = fopen(temporary, "wbx")};
-    if (p.file == NULL)
+    int descriptor = open_new(temporary);
+    if (descriptor < 0)
         return file_error(s->out);
-    int code = put_page(&p, context, s, manifests, count);
-    bool good = !ferror(p.file) && fflush(p.file) == 0 && fsync(fileno(p.file)) == 0;
-    const long long size = (long long)ftell(p.file);
-    good = fclose(p.file) == 0 && good;
+    page p = {.file = fopencookie(&descriptor, "w", (cookie_io_functions_t){.write = write_whole})};
+    int code = p.file == NULL ? file_error(s->out) : put_page(&p, context, s, manifests, count);
+    bool good = p.file != NULL && !ferror(p.file) && fflush(p.file) == 0 && sync_file(descriptor);
+    const off_t size = lseek(descriptor, 0, SEEK_CUR);
+    if (p.file != NULL)
+        good = fclose(p.file) == 0 && good;
+    good = close(descriptor) == 0 && good;
     if (code == EXIT_OK && (!good || rename(temporary, s->out) != 0))
         code = file_error(s->out);
     if (code != EXIT_OK)

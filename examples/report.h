@@ -11,12 +11,12 @@
 
 /* ---- what a manifest says ---- */
 
-/* Slices that belong together: a volume, or the pictures of one folder. */
+/* Slices that belong together: a volume, or the pictures or DICOM files of one folder. */
 typedef struct report_volume {
-    char *name;    /* the source; for pictures their folder */
+    char *name;    /* the source; for files of one slice their folder */
     int64_t *rows; /* of the manifest, in its order */
     int64_t count, capacity, kept;
-    bool is_folder; /* each row is a picture of its own */
+    bool is_folder; /* each row is a file of its own */
     bool is_other;  /* not of this manifest: what witnesses of another set are in */
     bool is_shown;  /* with pictures and matrix */
     bool is_gone;   /* its file is not there */

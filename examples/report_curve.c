@@ -142,7 +142,7 @@ static redux_status from_scores(report_curve *curve, const report_data *data)
     if (scores == NULL)
         return REDUX_E_NO_MEMORY;
     for (int64_t i = 0; i < data->count; i++)
-        if (!data->rows[i].row.kept && !isnan(data->rows[i].row.score))
+        if (!data->rows[i].row.kept && isfinite(data->rows[i].row.score))
             scores[count++] = data->rows[i].row.score;
     qsort(scores, (size_t)count, sizeof *scores, compare_numbers);
     const double low = count == 0 ? 0 : data->is_distance ? fmin(scores[0], 0) : data->threshold;

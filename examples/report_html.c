@@ -160,7 +160,7 @@ static const char style_text[] =
     "margin-top:1.5rem;z-index:1}nav ul{display:flex;gap:1.4rem;list-style:none;overflow-x:auto;"
     "white-space:nowrap;font-size:.9rem}nav a{display:block;padding:.7rem 0;text-decoration:none}"
     "nav a:hover{text-decoration:underline}"
-    "section,article{scroll-margin-top:3.5rem}\n"
+    "[id]{scroll-margin-top:4rem}\n"
     ".lead{font-size:clamp(2.4rem,7vw,3.6rem);line-height:1.05;font-weight:680;"
     "letter-spacing:-.03em;color:var(--kept);margin:1.6rem 0 .2rem}"
     ".lead small{font-size:1.1rem;font-weight:400;letter-spacing:0;color:var(--ink)}"

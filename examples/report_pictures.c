@@ -87,18 +87,32 @@ bool report_find_source(char *path, size_t size, const report_data *data, const 
 
 /* ---- one volume, opened ---- */
 
+/* Where a file of one slice is in the dataset; volume -1: nowhere. */
+typedef struct place {
+    int64_t volume, slice;
+} place;
+
+/* A folder's files may be several volumes (DICOM series): one of them is open at a time. */
 typedef struct opened {
     redux_dataset *dataset;
     redux_volume *volume;
     redux_volume_info info;
-    const char **sources; /* for pictures: of each slice */
-    int64_t count;
+    int64_t at;           /* number of the volume that is open */
+    const char **sources; /* that are there; of a folder one a slice */
+    char **paths;         /* where they are now */
+    place *places;
+    int64_t count, hint; /* hint: the source that is probably asked for next */
+    bool is_folder;
 } opened;
 
 static void close_volume(opened *o, redux_context *context)
 {
     redux_volume_free(o->volume, context);
     redux_dataset_free(o->dataset);
+    for (int64_t i = 0; i < o->count && o->paths != NULL; i++)
+        free(o->paths[i]);
+    free(o->paths);
+    free(o->places);
     free(o->sources);
     memset(o, 0, sizeof *o);
 }
@@ -136,22 +150,73 @@ static bool list_sources(opened *o, const report_data *data, const report_pictur
 }
 
 /* The paths that are there; sources that are not are taken out of the list. */
-static char **find_paths(opened *o, const report_data *data, const char *folder)
+static bool find_paths(opened *o, const report_data *data, const char *folder)
 {
     char path[4200];
-    char **paths = calloc((size_t)o->count + 1, sizeof *paths);
     int64_t found = 0;
-    for (int64_t i = 0; i < o->count && paths != NULL; i++) {
+    o->paths = calloc((size_t)o->count + 1, sizeof *o->paths);
+    o->places = calloc((size_t)o->count + 1, sizeof *o->places);
+    if (o->paths == NULL || o->places == NULL)
+        return false;
+    for (int64_t i = 0; i < o->count; i++) {
         if (!report_find_source(path, sizeof path, data, folder, o->sources[i]))
             continue;
         o->sources[found] = o->sources[i];
-        paths[found] = strdup(path);
-        if (paths[found] == NULL)
-            break;
-        found++;
+        o->paths[found] = strdup(path);
+        if (o->paths[found] == NULL)
+            return false;
+        o->places[found++].volume = -1;
     }
     o->count = found;
-    return paths;
+    return true;
+}
+
+/* The number of a text in a list, looked for from *hint on, where it usually is. */
+static int64_t find_text(int64_t *hint, const char *const *list, int64_t count, const char *text)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t at = (*hint + i) % count;
+        if (strcmp(list[at], text) == 0) {
+            *hint = at + 1;
+            return at;
+        }
+    }
+    return -1;
+}
+
+/* The dataset sorts DICOM files by where they lie. */
+static redux_status find_places(opened *o)
+{
+    const int64_t volumes = redux_dataset_volumes(o->dataset);
+    redux_status status = REDUX_OK;
+    for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        status = redux_dataset_volume_info(&info, o->dataset, v);
+        for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
+            const char *name;
+            int64_t index;
+            status = redux_dataset_slice_name(&name, &index, o->dataset, v, k);
+            const int64_t i =
+                status != REDUX_OK
+                    ? -1
+                    : find_text(&o->hint, (const char *const *)o->paths, o->count, name);
+            if (i >= 0)
+                o->places[i] = (place){v, k};
+        }
+    }
+    o->hint = 0;
+    return status;
+}
+
+static redux_status turn_to(opened *o, redux_context *context, int64_t number)
+{
+    if (o->volume != NULL && o->at == number)
+        return REDUX_OK;
+    redux_volume_free(o->volume, context);
+    o->volume = NULL;
+    o->at = number;
+    const redux_status status = redux_dataset_volume_info(&o->info, o->dataset, number);
+    return status == REDUX_OK ? redux_volume_open(&o->volume, context, o->dataset, number) : status;
 }
 
 static redux_status open_volume(opened *o, redux_context *context, const report_data *data,
@@ -162,54 +227,50 @@ static redux_status open_volume(opened *o, redux_context *context, const report_
     memset(o, 0, sizeof *o);
     *is_gone = false;
     o->info = (redux_volume_info)REDUX_VOLUME_INFO_INIT;
-    char **paths = list_sources(o, data, pictures, number) ? find_paths(o, data, folder) : NULL;
-    if (paths == NULL)
+    o->is_folder = data->volumes[number].is_folder;
+    if (!list_sources(o, data, pictures, number) || !find_paths(o, data, folder))
         return REDUX_E_NO_MEMORY;
     options.orientation = uses_stored(data) ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
     options.frame = 0;
     *is_gone = o->count == 0;
     redux_status status = *is_gone ? REDUX_E_NOT_FOUND : REDUX_OK;
     if (status == REDUX_OK)
-        status = redux_dataset_open(&o->dataset, context, (const char *const *)paths, o->count,
+        status = redux_dataset_open(&o->dataset, context, (const char *const *)o->paths, o->count,
                                     &options);
-    if (status == REDUX_OK && redux_dataset_volumes(o->dataset) != 1) {
-        status = REDUX_E_NOT_FOUND; /* pictures that now lie in several folders */
-        *is_gone = true;
-    }
-    if (status == REDUX_OK)
-        status = redux_dataset_volume_info(&o->info, o->dataset, 0);
-    if (status == REDUX_OK)
-        status = redux_volume_open(&o->volume, context, o->dataset, 0);
-    for (int64_t i = 0; i < o->count; i++)
-        free(paths[i]);
-    free(paths);
-    return status;
+    if (status == REDUX_OK && o->is_folder)
+        status = find_places(o);
+    return status == REDUX_OK ? turn_to(o, context, 0) : status;
 }
 
-/* The opened volume's number of a slice as the manifest names it; -1: it has none. */
-static int64_t slice_in(const opened *o, const report_volume *volume, const char *source,
-                        int64_t slice)
+/* The opened volume's number of a slice as the manifest names it, of a folder that of its file; -1:
+ * it has none. */
+static int64_t slice_in(opened *o, const char *source, int64_t slice)
 {
-    if (!volume->is_folder)
+    if (!o->is_folder)
         return slice < o->info.slices ? slice : -1;
-    for (int64_t i = 0; i < o->count && i < o->info.slices; i++)
-        if (strcmp(o->sources[i], source) == 0)
-            return i;
-    return -1;
+    const int64_t i = find_text(&o->hint, o->sources, o->count, source);
+    return i >= 0 && o->places[i].volume >= 0 ? i : -1;
 }
 
 /* ---- as it is looked at ---- */
 
-static redux_status windowed(redux_tensor *out, redux_context *context, const opened *o,
-                             int64_t slice, redux_window window, bool for_show)
+static redux_status windowed(redux_tensor *out, redux_context *context, opened *o, int64_t slice,
+                             redux_window window, bool for_show)
 {
     redux_tensor pixels;
-    redux_status status = for_show ? redux_volume_slice_oriented(&pixels, context, o->volume, slice,
-                                                                 REDUX_ORIENTATION_AXIAL)
-                                   : redux_volume_slice(&pixels, context, o->volume, slice);
+    redux_status status = REDUX_OK;
+    if (o->is_folder) {
+        status = turn_to(o, context, o->places[slice].volume);
+        slice = o->places[slice].slice;
+    }
+    if (status == REDUX_OK)
+        status = for_show ? redux_volume_slice_oriented(&pixels, context, o->volume, slice,
+                                                        REDUX_ORIENTATION_AXIAL)
+                          : redux_volume_slice(&pixels, context, o->volume, slice);
     if (status != REDUX_OK)
         return status;
-    window = redux_window_resolve(window, pixels.dtype, o->info.kind == REDUX_VOLUME_NIFTI);
+    const bool is_scan = o->info.kind == REDUX_VOLUME_NIFTI || o->info.kind == REDUX_VOLUME_DICOM;
+    window = redux_window_resolve(window, pixels.dtype, is_scan);
     if (for_show && window.kind == REDUX_WINDOW_FULL && pixels.dtype != REDUX_UINT8)
         window.kind = REDUX_WINDOW_SLICE;
     status = redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels.shape);
@@ -285,7 +346,7 @@ static void check_scores(report_pictures *pictures, const report_data *data,
 
 /* Slices of a shown volume for the matrix: spread evenly. */
 static redux_status read_matrix(report_pictures *pictures, redux_context *context,
-                                const report_data *data, const report_settings *s, const opened *o,
+                                const report_data *data, const report_settings *s, opened *o,
                                 int64_t number)
 {
     const report_volume *volume = &data->volumes[number];
@@ -303,7 +364,7 @@ static redux_status read_matrix(report_pictures *pictures, redux_context *contex
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         const int64_t row = volume->rows[i * (volume->count - 1) / (count - 1)];
         const redux_manifest_row *r = &data->rows[row].row;
-        const int64_t slice = slice_in(o, volume, r->source, r->slice);
+        const int64_t slice = slice_in(o, r->source, r->slice);
         if (slice < 0)
             continue;
         matrix->rows[matrix->count] = row;
@@ -339,7 +400,7 @@ static void flag(report_pictures *pictures, int64_t row, double entropy, bool is
     pictures->flagged[at] = (report_flagged){row, entropy, is_flat};
 }
 
-static redux_status keep_picture(report_picture *picture, redux_context *context, const opened *o,
+static redux_status keep_picture(report_picture *picture, redux_context *context, opened *o,
                                  int64_t slice, redux_window window)
 {
     redux_tensor image;
@@ -355,14 +416,14 @@ static redux_status keep_picture(report_picture *picture, redux_context *context
 
 /* Each slice of a volume of which pictures are shown. */
 static redux_status look_at_volume(report_pictures *pictures, redux_context *context,
-                                   const report_data *data, const opened *o, int64_t number,
+                                   const report_data *data, opened *o, int64_t number,
                                    redux_window window)
 {
     const report_volume *volume = &data->volumes[number];
     const int64_t step = 1 + volume->count / 2000;
     for (int64_t i = 0; i < volume->count; i += step) {
         const redux_manifest_row *r = &data->rows[volume->rows[i]].row;
-        const int64_t slice = slice_in(o, volume, r->source, r->slice);
+        const int64_t slice = slice_in(o, r->source, r->slice);
         redux_tensor image;
         double entropy;
         bool is_flat;
@@ -384,7 +445,7 @@ static redux_status look_at_volume(report_pictures *pictures, redux_context *con
 }
 
 static redux_status read_volume(report_pictures *pictures, redux_context *context,
-                                const report_data *data, const report_settings *s, const opened *o,
+                                const report_data *data, const report_settings *s, opened *o,
                                 int64_t number)
 {
     const report_volume *volume = &data->volumes[number];
@@ -394,7 +455,7 @@ static redux_status read_volume(report_pictures *pictures, redux_context *contex
         report_picture *picture = &pictures->list[i];
         if (picture->volume != number || picture->grey.data != NULL)
             continue;
-        const int64_t slice = slice_in(o, volume, picture->source, picture->slice);
+        const int64_t slice = slice_in(o, picture->source, picture->slice);
         if (slice >= 0 && keep_picture(picture, context, o, slice, window) == REDUX_E_NO_MEMORY)
             status = REDUX_E_NO_MEMORY;
         if (program_interrupted())
@@ -466,10 +527,9 @@ redux_status report_pictures_flagged(report_pictures *pictures, redux_context *c
         status = open_volume(&o, context, data, pictures, v, s->folder, &is_gone);
         for (int64_t i = 0; i < pictures->count && status == REDUX_OK; i++) {
             report_picture *picture = &pictures->list[i];
-            const int64_t slice =
-                picture->volume != v || picture->grey.data != NULL
-                    ? -1
-                    : slice_in(&o, &data->volumes[v], picture->source, picture->slice);
+            const int64_t slice = picture->volume != v || picture->grey.data != NULL
+                                      ? -1
+                                      : slice_in(&o, picture->source, picture->slice);
             if (slice >= 0 && keep_picture(picture, context, &o, slice, show_window(data, s)) ==
                                   REDUX_E_NO_MEMORY)
                 status = REDUX_E_NO_MEMORY;

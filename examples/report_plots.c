@@ -36,7 +36,8 @@ static double nice_step(double span, int wanted)
 
 static void put_number_label(page *p, double value, double step, bool percent)
 {
-    const int digits = step >= 1 || step <= 0 ? 0 : (int)ceil(-log10(step) - 1e-9);
+    const bool is_small = step > 1e-12 && step < 1;
+    const int digits = is_small ? (int)ceil(-log10(step) - 1e-9) : 0;
     if (percent) {
         const int fewer = digits > 2 ? digits - 2 : 0;
         put(p, "%.*f %%", fewer, value == 0 ? 0 : 100 * value); /* no -0 */
@@ -140,12 +141,19 @@ void plot_bars(page *p, const plot *s, const double *values, int64_t count, doub
     put(p, "\n</svg>\n");
 }
 
+/* Finite, and so is the distance of two of them. */
+static bool can_be_drawn(double value)
+{
+    return fabs(value) < 1e150;
+}
+
 static void widen(frame *f, const series *line)
 {
     for (int64_t i = 0; i < line->count; i++) {
         const double low = line->low == NULL ? line->y[i] : line->low[i];
         const double high = line->high == NULL ? line->y[i] : line->high[i];
-        if (!isfinite(line->x[i]) || !isfinite(low) || !isfinite(high) || (f->log_y && low <= 0))
+        if (!can_be_drawn(line->x[i]) || !can_be_drawn(low) || !can_be_drawn(high) ||
+            (f->log_y && low <= 0))
             continue;
         f->x_low = fmin(f->x_low, line->x[i]);
         f->x_high = fmax(f->x_high, line->x[i]);
@@ -187,7 +195,8 @@ static void put_line(page *p, const frame *f, const series *line, bool points)
     if (line->low == NULL) {
         put(p, "<path class=\"curve\" d=\"");
         for (int64_t i = 0; i < line->count; i++) {
-            const bool good = isfinite(line->y[i]) && (!f->log_y || line->y[i] > 0);
+            const bool good = can_be_drawn(line->x[i]) && can_be_drawn(line->y[i]) &&
+                              (!f->log_y || line->y[i] > 0);
             if (good)
                 put(p, "%c%.1f %.1f", pen ? 'L' : 'M', x_of(f, line->x[i]), y_of(f, line->y[i]));
             pen = good;
@@ -196,7 +205,7 @@ static void put_line(page *p, const frame *f, const series *line, bool points)
     }
     for (int64_t i = 0; i < line->count && (points || line->low != NULL); i++) {
         const double x = x_of(f, line->x[i]);
-        if (!isfinite(line->y[i]) || (f->log_y && line->y[i] <= 0))
+        if (!can_be_drawn(line->x[i]) || !can_be_drawn(line->y[i]) || (f->log_y && line->y[i] <= 0))
             continue;
         if (line->low != NULL && isfinite(line->low[i]))
             put(p, "<line class=\"whisker\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", x,

@@ -190,8 +190,7 @@ static void shorten(char *out, const char *text)
     const bool is_long = length > 20;
     for (length = is_long ? 18 : length; is_long && ((unsigned char)text[length] & 0xc0) == 0x80;)
         length--;
-    memcpy(out, text, length);
-    snprintf(out + length, 5, "%s", is_long ? "\xe2\x80\xa6" : "");
+    snprintf(out, 24, "%.*s%s", (int)length, text, is_long ? "\xe2\x80\xa6" : "");
 }
 
 /* One line a strategy: mean, and a bar of one standard deviation to both sides. */

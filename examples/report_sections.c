@@ -160,7 +160,7 @@ static redux_status put_histogram(page *p, const report_data *data)
     if (scores == NULL)
         return REDUX_E_NO_MEMORY;
     for (int64_t i = 0; i < data->count; i++)
-        if (isfinite(data->rows[i].row.score)) {
+        if (fabs(data->rows[i].row.score) < 1e150) {
             scores[n] = data->rows[i].row.score;
             whole = whole && scores[n] == floor(scores[n]);
             n++;
@@ -175,8 +175,10 @@ static redux_status put_histogram(page *p, const report_data *data)
         low = fmin(low, data->threshold);
         high = fmax(high, data->threshold);
     }
-    whole = whole && high - low < MOST_BINS - 2;
-    const double width = whole ? 1 : high > low ? (high - low) / 32 : 1e-3;
+    whole = whole && high - fmin(low, 0) < MOST_BINS - 2;
+    const double finest =
+        1e-6 * fmax(fmax(fabs(low), fabs(high)), 1e-3); /* else bins have no width */
+    const double width = whole ? 1 : fmax((high - low) / 32, finest);
     const int64_t count = whole ? (int64_t)(high - fmin(low, 0)) + 1 : 33;
     const double start = whole ? fmin(low, 0) - 0.5 : low - width / 2;
     for (int64_t i = 0; i < n; i++) {

@@ -15,6 +15,7 @@ fault_program() { # fault_program NAME: runs it, its files go to $out
     reduce) "$reduce" --quiet --manifest "$out/m.csv" --export "$out/x" --format npz "$scan" ;;
     pictures) "$reduce" --quiet --strategy ssim --keep 5 --manifest "$out/m.csv" --export "$out/x" "$scan" ;;
     hash) "$hash" --quiet --format binary --out "$out/h.rdx" "$scan" ;;
+    report) "$BIN/redux-report" --quiet --volumes 1 --gallery 1 --no-curve --out "$out/r.html" "$work/hash.csv" ;;
     embed) "$BIN/redux-embed" --quiet --weights "$work/faults-pretrain/p/weights.safetensors" --out "$out/e.npy" "$scan" ;;
     pretrain) "${tiny_run[@]}" --out "$out/p" "$scan" ;;
     evaluate)
@@ -31,6 +32,7 @@ files_whole() { # files_whole REFERENCE
     while read -r file; do
         case $file in
         *log.csv | *checkpoint.safetensors) ;; # grow, or hold seconds: --resume reads them (programs_pretrain.sh)
+        *.html) [ "$(tail -n 1 "$out/$file")" = "</html>" ] || return 1 ;; # pictures that fail are left out, and told
         *.json) [ "$(tail -c 2 "$out/$file")" = "}" ] || return 1 ;;
         *) cmp -s "$1/$file" "$out/$file" || return 1 ;;
         esac
@@ -71,7 +73,7 @@ each_call_fails() { # each_call_fails CALL ERROR PROGRAM
 }
 
 if [ -e "$shim" ] && ! ldd "$reduce" | grep -q -e libasan -e libtsan -e libubsan; then
-    for program in pretrain reduce pictures hash embed evaluate; do
+    for program in pretrain reduce pictures hash report embed evaluate; do
         rm -rf "$out"
         mkdir "$out"
         fault_program $program >/dev/null 2>&1

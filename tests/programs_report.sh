@@ -135,6 +135,24 @@ check "moved data: no pictures" test "$(count '<img ' "$page")" = 0
 "$report" --quiet "$work/r/m.csv" --data "$work/r/moved/deep" --out "$page"
 check "... --data says where they are" test "$(count '<img ' "$page")" -gt 40
 
+mkdir "$work/r/series"
+number=9
+for file in tests/golden/data/dicom/STS_019/*.dcm; do # from head to feet, without endings
+    cp "$file" "$work/r/series/$((number--))"
+done
+"$reduce" --quiet --threshold 12 --manifest "$work/r/d.csv" "$work/r/series"
+"$report" --quiet "$work/r/d.csv" --out "$page"
+check "DICOM: a series is a volume, its slices told by their files" test \
+    "$(count '<article' "$page")" = 1 -a "$(count 'no picture' "$page")" = 0 -a \
+    "$(grep -oE '[0-9]+ recorded scores were' "$page")" = "$(($(wc -l <"$work/r/d.csv") - 1 - $(kept <"$work/r/d.csv"))) recorded scores were"
+
+printf 'step,epoch,loss,rate,gradient_norm,images_per_second,seconds\n1,0,nan,inf,1,9,0.5\n2,0,1e308,0,1,9,1\n3,0,-1e308,0,1,9,1\n' \
+    >"$work/r/wild.csv"
+sed '2,$s/,[0-9.]*$/,1e18/' "$work/r/many.csv" | awk -F, -v OFS=, 'NR > 1 && $3 { $6 = "" } 1' >"$work/r/wild-scores.csv"
+check "wild numbers" exits 0 "" "$report" "$work/r/wild-scores.csv" --training "$work/r/wild.csv" --out "$page"
+check "... draw nothing that is no number" test "$(count '[" -](nan|inf)["< ]' "$page")" = 0
+check "... well-formed" balanced "$page"
+
 # ---- what cannot be ----
 cp "$page" "$work/r/before.html"
 echo '{"strategy": ' >"$work/r/h.json"
