@@ -2,6 +2,7 @@
  * redux-report: manifests as a page to look at. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,24 +261,31 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
 
 /* ---- the file ---- */
 
+typedef struct sink {
+    int descriptor, error; /* errno of the first write that failed */
+} sink;
+
 /* For fopencookie: goes on after interruptions and short writes, which stdio does not. */
-static ssize_t write_whole(void *descriptor, const char *bytes, size_t size)
+static ssize_t write_whole(void *user, const char *bytes, size_t size)
 {
+    sink *out = user;
     size_t done = 0;
     while (done < size) {
-        const ssize_t count = write(*(int *)descriptor, bytes + done, size - done);
-        if (count < 0 && errno != EINTR)
+        const ssize_t count = write(out->descriptor, bytes + done, size - done);
+        if (count < 0 && errno != EINTR) {
+            out->error = out->error == 0 ? errno : out->error;
             return 0; /* an error, for fopencookie */
+        }
         done += count > 0 ? (size_t)count : 0;
     }
     return (ssize_t)size;
 }
 
-static int open_new(const char *path)
+static int open_output(const char *path, int flags)
 {
     int descriptor;
     do
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
     while (descriptor < 0 && errno == EINTR);
     return descriptor;
 }
@@ -291,29 +299,48 @@ static bool sync_file(int descriptor)
     return result == 0;
 }
 
-/* A hidden file beside it that takes its place when it is whole. */
+static int write_file(sink *out, redux_context *context, const report_settings *s, char **manifests,
+                      int count)
+{
+    page p = {.file = fopencookie(out, "w", (cookie_io_functions_t){.write = write_whole})};
+    if (p.file == NULL)
+        return file_error(s->out);
+    const int code = put_page(&p, context, s, manifests, count);
+    if (fclose(p.file) != 0 && out->error == 0)
+        out->error = errno;
+    return code;
+}
+
+/* A hidden file beside it that takes its place when it is whole; devices and pipes are written as
+ * they are, and what a link points to is replaced, not the link. */
 static int write_page(redux_context *context, const report_settings *s, char **manifests, int count)
 {
-    char temporary[4400];
-    const char *name = short_name(s->out);
-    snprintf(temporary, sizeof temporary, "%.*s.%s.%ld.redux-tmp", (int)(name - s->out), s->out,
+    char temporary[PATH_MAX + 100], target[PATH_MAX];
+    struct stat info;
+    if (realpath(s->out, target) == NULL) /* not there yet */
+        snprintf(target, sizeof target, "%s", s->out);
+    const bool in_place = stat(target, &info) == 0 && !S_ISREG(info.st_mode);
+    const char *name = short_name(target);
+    snprintf(temporary, sizeof temporary, "%.*s.%s.%ld.redux-tmp", (int)(name - target), target,
              name, (long)getpid());
-    int descriptor = open_new(temporary);
-    if (descriptor < 0)
+    sink out = {in_place ? open_output(target, 0) : open_output(temporary, O_CREAT | O_EXCL), 0};
+    if (out.descriptor < 0)
         return file_error(s->out);
-    page p = {.file = fopencookie(&descriptor, "w", (cookie_io_functions_t){.write = write_whole})};
-    int code = p.file == NULL ? file_error(s->out) : put_page(&p, context, s, manifests, count);
-    bool good = p.file != NULL && !ferror(p.file) && fflush(p.file) == 0 && sync_file(descriptor);
-    const off_t size = lseek(descriptor, 0, SEEK_CUR);
-    if (p.file != NULL)
-        good = fclose(p.file) == 0 && good;
-    good = close(descriptor) == 0 && good;
-    if (code == EXIT_OK && (!good || rename(temporary, s->out) != 0))
+    int code = write_file(&out, context, s, manifests, count);
+    const off_t size = lseek(out.descriptor, 0, SEEK_CUR);
+    if (out.error == 0 && !in_place && !sync_file(out.descriptor))
+        out.error = errno;
+    if (close(out.descriptor) != 0 && out.error == 0)
+        out.error = errno;
+    if (code == EXIT_OK && out.error == 0 && !in_place && rename(temporary, target) != 0)
+        out.error = errno;
+    errno = out.error;
+    if (code == EXIT_OK && out.error != 0)
         code = file_error(s->out);
-    if (code != EXIT_OK)
+    if (code != EXIT_OK && !in_place)
         unlink(temporary);
     progress_label(NULL);
-    if (code == EXIT_OK && !s->quiet)
+    if (code == EXIT_OK && !s->quiet && size > 0)
         fprintf(stderr, "%s: %s: %.1f MB\n", program_name, s->out, (double)size / 1e6);
     return code;
 }

@@ -165,6 +165,16 @@ check "no training log" exits 1 "hash.csv" "$report" "$work/r/s.csv" --training 
 check "no experiment" exits 1 "norows.json" "$report" "$work/r/s.csv" --experiment "$work/r/norows.json" --out "$page"
 check "an experiment that is missing" exits 1 "away" "$report" "$work/r/s.csv" --experiment "$work/away" --out "$page"
 check "... the old page is still there" cmp -s "$page" "$work/r/before.html"
+ln -s "$work/r/target.html" "$work/r/link.html"
+cp "$page" "$work/r/target.html"
+"$report" --quiet --no-pictures --no-curve "$work/r/s.csv" --out "$work/r/link.html"
+check "a link stays one" test -L "$work/r/link.html" -a "$(count 'Overview' "$work/r/target.html")" -gt 0
+"$report" --quiet --no-pictures --no-curve "$work/r/s.csv" --out /dev/stdout | cat >"$work/r/piped.html"
+check "into a pipe: the same" cmp -s "$work/r/piped.html" "$work/r/target.html"
+if [ -c /dev/full ]; then
+    check "full" exits 1 "No space" "$report" --no-pictures "$work/r/s.csv" --out /dev/full
+    check "... which is a device still" test -c /dev/full
+fi
 check "out into no folder" exits 1 "nowhere" "$report" "$work/r/s.csv" --out "$work/nowhere/x.html"
 "$reduce" --quiet --strategy ssim --scope dataset --manifest "$work/r/slow.csv" "$ct"
 check "redux-report: Ctrl-C" interrupt "$report" "$work/r/slow.csv" --curve 64 --out "$page"
