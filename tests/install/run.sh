@@ -110,6 +110,10 @@ programs_run() {
         "$program" --version || return 1
     done
 }
+help_of_all() { # many short runs of programs: on all processors
+    printf '%s\n' "$moved"/bin/* |
+        xargs -P "$(nproc)" -I PROGRAM tests/install/help.sh PROGRAM "$moved/share"
+}
 clean_page() { # as man and mandoc see it, where they are installed
     page=$1
     grep -q '^\.SH NAME' "$page" && grep -q '^\.SH "\?SEE ALSO' "$page" || return 1
@@ -143,9 +147,7 @@ step "the README's example" readme_example "$moved" lib
 step "C++ of getting started" started_example "$moved" lib
 step "static, from a moved tree" use_static "$work/static" lib
 step "installed programs" programs_run
-for program in "$moved"/bin/*; do
-    step "help of $(basename "$program")" tests/install/help.sh "$program" "$moved/share"
-done
+step "help, man pages and completions" help_of_all
 for page in "$moved"/share/man/man?/*; do
     step "$(basename "$page")" clean_page "$page"
 done
