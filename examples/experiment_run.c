@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The cells of an experiment: reduce and pre-train for each strategy and seed, then evaluate. */
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "encoder.h"
-#include "evaluate_settings.h"
-#include "experiment.h"
-#include "pretrain_settings.h"
-#include "reduce_settings.h"
+#include "experiment_parts.h"
 
 /* One strategy (or floor) and seed. */
 typedef struct cell {
@@ -39,286 +35,6 @@ static void tell(experiment *e, const char *what, const char *detail, double sec
     else
         fprintf(stderr, "[%lld/%lld] %s: %s, %.1f s\n", (long long)e->done, (long long)e->total,
                 what, detail, seconds);
-}
-
-/* ---- settings ---- */
-
-/* '_' in a key stands for '-'. */
-static const char *option_name(char *out, size_t size, const char *key)
-{
-    snprintf(out, size, "%s", key);
-    for (char *c = out; *c != '\0'; c++)
-        *c = *c == '_' ? '-' : *c;
-    return out;
-}
-
-static int set_one(experiment *e, redux_pretrain_options *options, const char *key,
-                   const json_t *value)
-{
-    const char *text = experiment_text(e, value);
-    char name[64];
-    if (text == NULL)
-        return usage_error("pretrain: \"%s\" is no text or number", key);
-    return pretrain_setting(options, option_name(name, sizeof name, key), text);
-}
-
-static int set_pretrain(experiment *e, redux_pretrain_options *options, const json_t *object)
-{
-    static const char *const first[] = {"size", "views"}; /* what others change */
-    int code = EXIT_OK;
-    for (int i = 0; i < 2 && code == EXIT_OK; i++)
-        if (json_object_get(object, first[i]) != NULL)
-            code = set_one(e, options, first[i], json_object_get(object, first[i]));
-    for (void *at = json_object_iter((json_t *)object); at != NULL;
-         at = json_object_iter_next((json_t *)object, at)) {
-        const char *key = json_object_iter_key(at);
-        const json_t *value = json_object_iter_value(at);
-        if (code == EXIT_OK && strcmp(key, "size") != 0 && strcmp(key, "views") != 0)
-            code = set_one(e, options, key, value);
-    }
-    return code;
-}
-
-static int set_evaluation(experiment *e, evaluate_settings *s, const json_t *object)
-{
-    static const char *const others[] = {"name", "labels", "protocols", "note"};
-    char name[64];
-    int code = EXIT_OK;
-    for (void *at = json_object_iter((json_t *)object); at != NULL;
-         at = json_object_iter_next((json_t *)object, at)) {
-        const char *key = json_object_iter_key(at);
-        const json_t *value = json_object_iter_value(at);
-        bool other = json_is_false(value);
-        for (int i = 0; i < 4; i++)
-            other = other || strcmp(key, others[i]) == 0;
-        const char *text = other ? "" : experiment_text(e, value);
-        if (code == EXIT_OK && text == NULL)
-            code = usage_error("task: \"%s\" is no text or number", key);
-        if (code == EXIT_OK && !other)
-            code = evaluate_setting(s, option_name(name, sizeof name, key), text);
-    }
-    return code;
-}
-
-/* Options of a reduction, read as redux-reduce reads its command line. */
-static int set_reduction(experiment *e, settings *s, const json_t *strategy, const char *weights)
-{
-    static const char *const others[] = {"name", "steps_of", "encoder_of", "pretrain", "note"};
-    enum { MOST = 40 };
-    char names[MOST][72];
-    char *arguments[2 * MOST + 5];
-    int count = 0, used = 0;
-    bool done = false;
-    arguments[count++] = (char *)program_name;
-    for (void *at = json_object_iter((json_t *)strategy); at != NULL;
-         at = json_object_iter_next((json_t *)strategy, at)) {
-        const char *key = json_object_iter_key(at);
-        const json_t *value = json_object_iter_value(at);
-        bool other = json_is_false(value);
-        for (int i = 0; i < 5; i++)
-            other = other || strcmp(key, others[i]) == 0;
-        if (other)
-            continue;
-        if (used == MOST)
-            return usage_error("a strategy has more than %d options", MOST);
-        names[used][0] = names[used][1] = '-';
-        option_name(names[used] + 2, sizeof names[used] - 2, key);
-        arguments[count++] = names[used++];
-        if (json_is_true(value))
-            continue;
-        const char *text = experiment_text(e, value);
-        if (text == NULL)
-            return usage_error("strategy: \"%s\" is no text or number", key);
-        arguments[count++] = (char *)text;
-    }
-    if (weights != NULL) {
-        arguments[count++] = (char *)"--encoder";
-        arguments[count++] = (char *)weights;
-    }
-    arguments[count++] = (char *)"input"; /* one is asked for; not looked at */
-    arguments[count] = NULL;
-    optind = 0; /* glibc: from the beginning */
-    const settings empty = {.reduce = REDUX_REDUCE_OPTIONS_INIT,
-                            .dataset = REDUX_DATASET_OPTIONS_INIT};
-    *s = empty;
-    const int code = parse_settings(s, count, arguments, &done);
-    return code == EXIT_OK && done ? usage_error("a strategy does not ask for help") : code;
-}
-
-/* ---- what pre-training may see ---- */
-
-typedef struct names {
-    char **list;
-    int64_t count;
-} names;
-
-static void free_names(names *n)
-{
-    for (int64_t i = 0; i < n->count; i++)
-        free(n->list[i]);
-    free(n->list);
-}
-
-static bool add_name(names *n, const char *name)
-{
-    char **list = realloc(n->list, (size_t)(n->count + 1) * sizeof *list);
-    if (list == NULL)
-        return false;
-    n->list = list;
-    n->list[n->count] = strdup(name);
-    return n->list[n->count++] != NULL;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void real_name(char out[PATH_MAX], const char *name)
-{
-    if (realpath(name, out) == NULL)
-        snprintf(out, PATH_MAX, "%s", name);
-}
-
-/* Real paths of the files of validation and test rows of a task in this seed. */
-static int list_held_out(names *out, cell *c, const json_t *task)
-{
-    evaluate_settings s;
-    redux_labels *labels = NULL;
-    char real[PATH_MAX];
-    evaluate_settings_init(&s);
-    int code = set_evaluation(c->e, &s, task);
-    char *path = experiment_path(c->e, member(task, "labels"));
-    if (code == EXIT_OK)
-        code = evaluate_open_labels(&labels, c->e->context, &s, path);
-    free(path);
-    if (code != EXIT_OK)
-        return code;
-    if (s.split.method == REDUX_SPLIT_BY_FOLDS)
-        code = usage_error("exclude_test_of: task '%s' has folds: every patient is tested",
-                           member(task, "name"));
-    if (!s.evaluate.fixed_split)
-        s.split.seed = (uint64_t)c->seed;
-    uint8_t *split = malloc((size_t)redux_labels_rows(labels));
-    if (code == EXIT_OK && redux_labels_split(split, c->e->context, labels, &s.split) != REDUX_OK)
-        code = data_error();
-    for (int64_t i = 0; code == EXIT_OK && i < redux_labels_rows(labels); i++) {
-        const char *source;
-        int64_t slice;
-        if (split[i] == REDUX_SPLIT_TRAIN ||
-            redux_labels_row_name(&source, &slice, labels, i) != REDUX_OK)
-            continue;
-        real_name(real, source);
-        if (out->count == 0 || strcmp(out->list[out->count - 1], real) != 0)
-            add_name(out, real);
-    }
-    free(split);
-    redux_labels_free(labels, c->e->context);
-    if (out->count > 0)
-        qsort(out->list, (size_t)out->count, sizeof *out->list, compare_names);
-    return code;
-}
-
-/* Sources of the dataset that are held out, as the dataset names them. */
-static redux_status match_names(names *out, const redux_dataset *dataset, const names *held_out)
-{
-    char real[PATH_MAX];
-    const char *key = real;
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        redux_status status = redux_dataset_volume_info(&info, dataset, v);
-        for (int64_t k = 0; status == REDUX_OK && k < info.slices; k++) {
-            const char *source;
-            int64_t slice;
-            status = redux_dataset_slice_name(&source, &slice, dataset, v, k);
-            if (status != REDUX_OK || slice > 0) /* the next slice of the same file */
-                break;
-            real_name(real, source);
-            if (bsearch(&key, held_out->list, (size_t)held_out->count, sizeof key, compare_names) !=
-                NULL)
-                add_name(out, source);
-        }
-        if (status != REDUX_OK)
-            return status;
-    }
-    return REDUX_OK;
-}
-
-static redux_status open_paths(redux_dataset **out, const cell *c,
-                               const redux_dataset_options *options)
-{
-    const json_t *data = json_object_get(c->e->config, "data");
-    const size_t count = json_array_size(data);
-    char **paths = calloc(count + 1, sizeof *paths);
-    for (size_t i = 0; paths != NULL && i < count; i++)
-        paths[i] = experiment_path(c->e, json_string_value(json_array_get(data, i)) == NULL
-                                             ? ""
-                                             : json_string_value(json_array_get(data, i)));
-    const redux_status status =
-        redux_dataset_open(out, c->e->context, (const char *const *)paths, (int64_t)count, options);
-    for (size_t i = 0; paths != NULL && i < count; i++)
-        free(paths[i]);
-    free(paths);
-    return status;
-}
-
-/* The dataset in an orientation, without what is held out. */
-static int open_dataset(redux_dataset **out, const cell *c, const names *held_out,
-                        redux_orientation orientation)
-{
-    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
-    names excluded = {NULL, 0};
-    int code = EXIT_OK;
-    options.orientation = orientation;
-    if (open_paths(out, c, &options) != REDUX_OK)
-        return data_error();
-    if (held_out->count == 0)
-        return EXIT_OK;
-    if (match_names(&excluded, *out, held_out) != REDUX_OK)
-        code = data_error();
-    else if (excluded.count == 0)
-        code = usage_error("exclude_test_of: none of its files is in \"data\"");
-    redux_dataset_free(*out);
-    *out = NULL;
-    options.exclude = (const char *const *)excluded.list;
-    options.exclude_count = excluded.count;
-    if (code == EXIT_OK && open_paths(out, c, &options) != REDUX_OK)
-        code = data_error();
-    free_names(&excluded);
-    return code;
-}
-
-static int find_held_out(names *out, cell *c)
-{
-    const char *name = member(c->e->config, "exclude_test_of");
-    for (size_t i = 0; name != NULL && i < json_array_size(c->e->tasks); i++) {
-        const json_t *task = json_array_get(c->e->tasks, i);
-        if (strcmp(name, member(task, "name")) == 0)
-            return list_held_out(out, c, task);
-    }
-    return EXIT_OK;
-}
-
-/* What the dataset is, for a cell's settings: names below DATA, sizes. */
-static json_t *describe_data(const cell *c)
-{
-    json_t *list = json_array();
-    const size_t length = strlen(c->e->data);
-    char key[17];
-    for (int64_t v = 0; v < redux_dataset_volumes(c->dataset); v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        if (redux_dataset_volume_info(&info, c->dataset, v) != REDUX_OK)
-            break;
-        const bool below = strncmp(info.source, c->e->data, length) == 0;
-        json_array_append_new(list,
-                              json_pack("[s, I, I]", below ? info.source + length : info.source,
-                                        (json_int_t)info.slices, (json_int_t)info.bytes));
-    }
-    cell_key(key, list);
-    const json_int_t volumes = (json_int_t)json_array_size(list);
-    json_decref(list);
-    return json_pack("{s:I, s:I, s:s}", "volumes", volumes, "slices",
-                     (json_int_t)redux_dataset_slices(c->dataset), "key", key);
 }
 
 /* ---- pre-training ---- */
@@ -408,14 +124,14 @@ static int reduce(reduced *out, cell *c, const names *held_out)
     redux_dataset *dataset = NULL;
     char path[4500];
     encoder_path(path, sizeof path, c);
-    int code = set_reduction(c->e, &s, c->options, path[0] == '\0' ? NULL : path);
+    int code = experiment_set_reduction(c->e, &s, c->options, path[0] == '\0' ? NULL : path);
     if (code != EXIT_OK)
         return code;
     if (s.dataset.orientation == REDUX_ORIENTATION_AXIAL)
         return reduce_by(out, c, c->dataset, &s);
     code = check_orientations(c->dataset);
     if (code == EXIT_OK)
-        code = open_dataset(&dataset, c, held_out, s.dataset.orientation);
+        code = experiment_dataset(&dataset, c->e, held_out, s.dataset.orientation);
     if (code == EXIT_OK)
         code = reduce_by(out, c, dataset, &s);
     redux_dataset_free(dataset);
@@ -471,13 +187,14 @@ static int settle_pretraining(cell *c)
     const json_t *own = json_object_get(c->options, "pretrain");
     char key[17];
     json_t *strategy = json_deep_copy(c->options);
-    int code = set_pretrain(c->e, &c->pretrain, own);
+    int code = experiment_set_pretrain(c->e, &c->pretrain, own);
     c->pretrain.seed = (uint64_t)c->seed;
     json_object_del(strategy, "note");
     json_object_del(strategy, "pretrain");
-    c->settings = json_pack("{s:i, s:I, s:o, s:o, s:O?, s:O?}", "version", 1, "seed",
-                            (json_int_t)c->seed, "strategy", strategy, "data", describe_data(c),
-                            "pretrain", c->e->pretrain, "own", own);
+    c->settings =
+        json_pack("{s:i, s:I, s:o, s:o, s:O?, s:O?}", "version", 1, "seed", (json_int_t)c->seed,
+                  "strategy", strategy, "data", experiment_describe(c->e, c->dataset), "pretrain",
+                  c->e->pretrain, "own", own);
     if (steps_of != NULL) {
         c->pretrain.steps =
             json_integer_value(json_object_get(json_object_get(c->before, steps_of), "steps"));
@@ -497,9 +214,9 @@ static int ensure_pretrained(cell *c)
 {
     names held_out = {NULL, 0};
     char path[4500];
-    int code = find_held_out(&held_out, c);
+    int code = experiment_held_out(&held_out, c->e, c->seed);
     if (code == EXIT_OK)
-        code = open_dataset(&c->dataset, c, &held_out, REDUX_ORIENTATION_AXIAL);
+        code = experiment_dataset(&c->dataset, c->e, &held_out, REDUX_ORIENTATION_AXIAL);
     if (code == EXIT_OK)
         code = settle_pretraining(c);
     if (code == EXIT_OK) {
@@ -518,7 +235,7 @@ static int ensure_pretrained(cell *c)
                                       json_object_get(c->result, "steps"), "folder", c->folder,
                                       "key", key));
     }
-    free_names(&held_out);
+    names_free(&held_out);
     return code;
 }
 
@@ -605,12 +322,12 @@ static int run_evaluation(json_t **result, cell *c, const json_t *task, const ch
     int code = load_weights(c);
     evaluate_settings_init(&s);
     if (code == EXIT_OK)
-        code = set_evaluation(c->e, &s, task);
+        code = experiment_set_evaluation(c->e, &s, task);
     if (code == EXIT_OK)
         code = evaluate_setting(&s, "protocol", protocol);
     if (code == EXIT_OK)
-        code =
-            set_evaluation(c->e, &s, json_object_get(json_object_get(task, "protocols"), protocol));
+        code = experiment_set_evaluation(
+            c->e, &s, json_object_get(json_object_get(task, "protocols"), protocol));
     if (code == EXIT_OK)
         code = settle_evaluation(&s, c);
     return code == EXIT_OK ? evaluate_with(result, c, &s, labels_path, name) : code;
@@ -691,7 +408,7 @@ static int run_cell(experiment *e, const char *strategy, const json_t *options, 
     snprintf(c.name, sizeof c.name, "%s.seed-%lld", part, (long long)seed);
     if (pretrain_settings_init(&c.pretrain) != REDUX_OK)
         return data_error();
-    code = set_pretrain(e, &c.pretrain, e->pretrain);
+    code = experiment_set_pretrain(e, &c.pretrain, e->pretrain);
     if (code == EXIT_OK && options != NULL)
         code = ensure_pretrained(&c);
     if (code == EXIT_OK)

@@ -1000,6 +1000,23 @@ START_TEST(manifests_are_read_back)
 }
 END_TEST
 
+START_TEST(columns_are_known_by_name)
+{
+    static const char text[] = "patient,score,slice,kept,source,witness_slice,witness_source\n"
+                               "7,0.25,3,0,a.nii,2,b.nii\n";
+    redux_manifest *manifest;
+    redux_manifest_row row;
+    write_bytes(in_scratch("m.csv"), text, sizeof text - 1);
+    ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
+    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 0));
+    ck_assert_str_eq(row.source, "a.nii");
+    ck_assert_str_eq(row.witness_source, "b.nii");
+    ck_assert(row.slice == 3 && row.witness_slice == 2 && row.kept == 0 && row.score == 0.25);
+    redux_manifest_free(manifest, NULL);
+    unlink(in_scratch("m.csv"));
+}
+END_TEST
+
 START_TEST(bad_manifests_are_refused)
 {
 #define HEADER "source,slice,kept,witness_source,witness_slice,score\n"
@@ -1153,6 +1170,7 @@ int main(void)
     tcase_add_test(tests, another_set_stands_first);
     tcase_add_test(tests, an_update_equals_a_fresh_start);
     tcase_add_test(tests, manifests_are_read_back);
+    tcase_add_test(tests, columns_are_known_by_name);
     tcase_add_test(tests, bad_manifests_are_refused);
     tcase_add_test(tests, a_manifest_opens_what_it_keeps);
     tcase_add_test(tests, options_that_make_no_sense);

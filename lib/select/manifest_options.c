@@ -69,7 +69,7 @@ redux_status redux_manifest_options(redux_reduce_options *out, const redux_manif
     const char *path = manifest->summary_path;
     if (manifest->summary == NULL)
         return rdx_fail(REDUX_E_NOT_FOUND, "%s: there is none, and it tells how %s was made", path,
-                        manifest->path);
+                        manifest->table.path);
     RDX_TRY(redux_strategy_parse(&options.strategy, word(manifest->summary, "strategy")));
     RDX_TRY(read_parameters(&options, json_object_get(manifest->summary, "parameters"), path));
     options.threshold = real(manifest->summary, "threshold", (double)NAN);
@@ -156,7 +156,7 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     const char *name = difference(&before, options);
     if (name != NULL)
         return rdx_fail(REDUX_E_INVALID, "update: %s is not what %s was made with", name,
-                        manifest->path);
+                        manifest->table.path);
     return REDUX_OK;
 }
 
@@ -176,12 +176,12 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
                 continue;
             if (!rdx_volume_of_files(&info))
                 return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
-                                info.source, options->update->path);
+                                info.source, options->update->table.path);
             if (options->scope == REDUX_SCOPE_VOLUME)
                 return rdx_fail(REDUX_E_INVALID,
                                 "update: folder %s has more pictures than in %s, and its pictures "
                                 "are held against each other: reduce it anew",
-                                info.source, options->update->path);
+                                info.source, options->update->table.path);
         }
     }
     return REDUX_OK;

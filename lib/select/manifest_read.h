@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <redux/array.h>
+#include "io/table.h"
 #include "select.h"
 
 typedef struct rdx_manifest_entry {
@@ -13,10 +14,10 @@ typedef struct rdx_manifest_entry {
 } rdx_manifest_entry;
 
 struct redux_manifest {
-    char *path, *summary_path, *exemplars_path;
-    char *text; /* of the file; rows point into it */
+    rdx_table table; /* the file; rows point into its text */
+    char *summary_path, *exemplars_path;
     rdx_manifest_entry *rows;
-    int64_t count, capacity;
+    int64_t count;
     const char **sources;
     int64_t source_count;
     json_t *summary; /* NULL: there is none */

@@ -15,7 +15,8 @@
  *   calibrate.c      scores between different volumes, and what they say of a threshold
  *   reduce.c         options in, a row for every slice out
  *   manifest.c       the result as CSV;  summary.c as JSON;  export.c, contact_sheet.c as pictures
- *   manifest_read.c  an earlier result, read back */
+ *   manifest_read.c  an earlier result, read back;  manifest_options.c what made it
+ *   manifest_slices.c  the slices that it keeps, for other work */
 #ifndef RDX_SELECT_H
 #define RDX_SELECT_H
 
