@@ -11,7 +11,7 @@
 /** Version as one number: major * 10000 + minor * 100 + patch. */
 #define REDUX_VERSION_NUMBER                                                                       \
     (REDUX_VERSION_MAJOR * 10000 + REDUX_VERSION_MINOR * 100 + REDUX_VERSION_PATCH)
-#define REDUX_VERSION_STRING "0.1.0-dev"
+#define REDUX_VERSION_STRING "0.1.0"
 
 REDUX_BEGIN_DECLS
 
