@@ -331,7 +331,7 @@ fuzz:
 	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
 
 coverage:
-	$(SUB) BUILD=build-coverage CFLAGS='-Og -g --coverage -fprofile-update=atomic' \
+	-$(SUB) BUILD=build-coverage CFLAGS='-Og -g --coverage -fprofile-update=atomic' \
 	CK_TIMEOUT_MULTIPLIER=50 check-tests check-fuzz check-tiers check-programs
 	@tools/coverage.sh build-coverage
 

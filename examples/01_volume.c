@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 
     redux_tensor_release(&grey);
     redux_tensor_release(&slice);
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
     return 0;
 }

@@ -34,7 +34,7 @@ static void load(redux_tensor *out, const char *path)
         redux_tensor_release(&grey);
         redux_tensor_release(&stored);
     }
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
 }
 
@@ -70,8 +70,8 @@ int main(int argc, char **argv)
         for (int i = 0; i < 4; i++)
             redux_tensor_release(views[i]);
     }
-    redux_metric_free(hamming, NULL);
-    redux_metric_free(ssim, NULL);
+    redux_metric_free(hamming);
+    redux_metric_free(ssim);
     redux_tensor_release(&codes);
     redux_tensor_release(&images);
     return 0;

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
         }
     }
     const int failed = reduction == NULL;
-    redux_reduction_free(reduction, context); /* NULL is allowed everywhere */
+    redux_reduction_free(reduction); /* NULL is allowed everywhere */
     redux_dataset_free(dataset);
     redux_context_free(context);
     return failed;

@@ -61,11 +61,11 @@ int main(int argc, char **argv)
     must(redux_reduction_summary(&summary, reduction));
     printf("kept %" PRId64 " at cosine %.5f\n", summary.kept, summary.threshold);
 
-    redux_reduction_free(reduction, NULL);
-    redux_metric_free(metric, NULL);
+    redux_reduction_free(reduction);
+    redux_metric_free(metric);
     redux_tensor_release(&first);
     redux_tensor_release(&features);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
     redux_dataset_free(dataset);
     return 0;
 }

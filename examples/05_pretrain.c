@@ -37,7 +37,7 @@ static uint8_t *reduce(const redux_dataset *dataset)
         must(redux_reduction_row(&row, reduction, i));
         kept[i] = row.kept != 0;
     }
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     return kept;
 }
 

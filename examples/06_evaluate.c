@@ -53,8 +53,8 @@ int main(int argc, char **argv)
            weights == NULL ? "random" : argv[2], s.mean.auc, s.low.auc, s.high.auc,
            s.mean.accuracy);
 
-    redux_evaluation_free(evaluation, NULL);
-    redux_safetensors_free(weights, NULL);
-    redux_labels_free(labels, NULL);
+    redux_evaluation_free(evaluation);
+    redux_safetensors_free(weights);
+    redux_labels_free(labels);
     return 0;
 }

@@ -55,8 +55,8 @@ int main(int argc, char **argv)
            "most\n",
            summary.kept, summary.slices, summary.threshold);
 
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     return 0;
 }

@@ -191,7 +191,7 @@ static redux_status run_one_to_many(double *units, bench *b, const bench_path *p
     if (status == REDUX_OK)
         status = redux_metric_one_to_many(scores, b->single, metric, &one, &b->images);
     redux_tensor_release(&one);
-    redux_metric_free(metric, b->single);
+    redux_metric_free(metric);
     *units = IMAGES;
     return status;
 }
@@ -284,7 +284,7 @@ static redux_status run_hamming(double *units, bench *b, const bench_path *path)
         redux_index_options options = REDUX_INDEX_OPTIONS_INIT;
         redux_tensor first = REDUX_TENSOR_INIT;
         options.method = s->method = (redux_index_method)path->b;
-        redux_index_free(s->index, b->context);
+        redux_index_free(s->index);
         s->index = NULL;
         s->width = width;
         status = random_codes(&s->codes, b, count, width);
@@ -327,8 +327,8 @@ static redux_status run_greedy(double *units, bench *b, const bench_path *path)
         status = redux_exemplars_new(&exemplars, b->context, metric, 6);
     if (status == REDUX_OK)
         status = redux_exemplars_add(witness, scores, b->context, exemplars, &codes);
-    redux_exemplars_free(exemplars, b->context);
-    redux_metric_free(metric, b->context);
+    redux_exemplars_free(exemplars);
+    redux_metric_free(metric);
     redux_tensor_release(&codes);
     free(witness);
     free(scores);
@@ -363,7 +363,7 @@ static redux_status run_cosine(double *units, bench *b, const bench_path *path)
         status = redux_metric_new_cosine(&metric, b->context);
     if (status == REDUX_OK)
         status = redux_metric_pairs(b->context, metric, &s->vectors, 0.9, ignore_pair, NULL);
-    redux_metric_free(metric, b->context);
+    redux_metric_free(metric);
     *units = 0.5 * (double)path->a * (double)path->a;
     return status;
 }
@@ -407,7 +407,7 @@ static redux_status read_volume(double *bytes, bench *b, const redux_dataset *da
             *bytes += (double)redux_tensor_elements(&slice) * (double)redux_dtype_size(slice.dtype);
         redux_tensor_release(&slice);
     }
-    redux_volume_free(volume, b->single);
+    redux_volume_free(volume);
     return status;
 }
 
@@ -685,7 +685,7 @@ void free_metric_bench(bench *b)
     redux_tensor_release(&b->images);
     redux_tensor_release(&b->hounsfield);
     if (b->search != NULL) {
-        redux_index_free(b->search->index, b->context);
+        redux_index_free(b->search->index);
         redux_tensor_release(&b->search->queries);
         redux_tensor_release(&b->search->vectors);
         redux_tensor_release(&b->search->codes);

@@ -23,9 +23,9 @@ static void close_network(bench *b)
     if (n == NULL)
         return;
     if (n->state != NULL)
-        n->objective.close(n->state, b->context);
-    redux_optimiser_free(n->optimiser, b->context);
-    redux_network_free(n->network, b->context);
+        n->objective.close(n->state);
+    redux_optimiser_free(n->optimiser);
+    redux_network_free(n->network);
     for (int i = 0; i < VIEWS; i++)
         redux_tensor_release(&n->views[i]);
     redux_tensor_release(&n->images);

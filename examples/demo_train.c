@@ -54,7 +54,7 @@ static redux_status reduce_by_hash(demo *d)
         status = redux_reduction_row(&row, reduction, i);
         d->is_kept[i] = (uint8_t)row.kept;
     }
-    redux_reduction_free(reduction, d->context);
+    redux_reduction_free(reduction);
     redux_dataset_free(stored);
     free(paths);
     return status;
@@ -116,7 +116,7 @@ static redux_status embed(redux_tensor *out, const demo *d, const char *weights)
         if (status == REDUX_OK)
             status = redux_embed(out, d->context, network, d->dataset, NULL, &input, 0);
     }
-    redux_network_free(network, d->context);
+    redux_network_free(network);
     return status;
 }
 
@@ -171,7 +171,7 @@ static redux_status judge(double *auc, const demo *d, const redux_tensor *all, i
     if (status == REDUX_OK)
         status = redux_scores_compute(&scores, d->context, &predictions);
     *auc = scores.auc;
-    redux_logistic_free(model, d->context);
+    redux_logistic_free(model);
     redux_tensor_release(&probabilities);
     for (int i = 0; i < 2; i++) {
         redux_tensor_release(&x[i]);
@@ -237,7 +237,7 @@ redux_status demo_train(redux_context *context, const char *table, const char *f
         return status;
     d.dataset = redux_labels_dataset(d.labels);
     if (redux_dataset_volumes(d.dataset) < PARTS) { /* too few to hold some out */
-        redux_labels_free(d.labels, context);
+        redux_labels_free(d.labels);
         return REDUX_OK;
     }
     d.is_kept = calloc((size_t)redux_dataset_slices(d.dataset), 1);
@@ -259,6 +259,6 @@ redux_status demo_train(redux_context *context, const char *table, const char *f
             "(examples/experiment-paper.json).\n",
             (long long)redux_dataset_volumes(d.dataset));
     free(d.is_kept);
-    redux_labels_free(d.labels, context);
+    redux_labels_free(d.labels);
     return status;
 }

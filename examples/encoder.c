@@ -10,9 +10,9 @@ redux_status encoder_open(encoder *out, redux_context *context, const char *path
     return redux_encoder_load(&out->network, &out->input, out->name, context, path);
 }
 
-void encoder_close(encoder *e, redux_context *context)
+void encoder_close(encoder *e)
 {
-    redux_network_free(e->network, context);
+    redux_network_free(e->network);
     e->network = NULL;
 }
 

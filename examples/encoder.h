@@ -14,7 +14,7 @@ typedef struct encoder {
 } encoder;
 
 redux_status encoder_open(encoder *out, redux_context *context, const char *path);
-void encoder_close(encoder *e, redux_context *context);
+void encoder_close(encoder *e);
 /* out: [slices of the dataset, features]; rows of slices that are not wanted (NULL: all are) are 0.
  */
 redux_status encoder_embed(redux_tensor *out, redux_context *context, const encoder *e,

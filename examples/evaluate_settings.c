@@ -282,7 +282,7 @@ int evaluate_open_labels(redux_labels **out, redux_context *context, evaluate_se
     const int64_t positive = redux_labels_class_find(*out, s->positive);
     if (positive < 0) {
         code = usage_error("--positive '%s': no such class in %s", s->positive, path);
-        redux_labels_free(*out, context);
+        redux_labels_free(*out);
         *out = NULL;
         return code;
     }

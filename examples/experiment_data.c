@@ -67,7 +67,7 @@ static int list_held_out(names *out, experiment *e, int64_t seed, const json_t *
             add_name(out, real);
     }
     free(split);
-    redux_labels_free(labels, e->context);
+    redux_labels_free(labels);
     if (out->count > 0)
         qsort(out->list, (size_t)out->count, sizeof *out->list, compare_names);
     return code;

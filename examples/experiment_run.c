@@ -79,7 +79,7 @@ static int reduce_with(reduced *out, const cell *c, const redux_dataset *dataset
             out->kept[i] = (uint8_t)row.kept;
         out->count += out->kept[i];
     }
-    redux_reduction_free(reduction, c->e->context);
+    redux_reduction_free(reduction);
     return EXIT_OK;
 }
 
@@ -103,7 +103,7 @@ static int reduce_by(reduced *out, const cell *c, const redux_dataset *dataset, 
     if (code == EXIT_OK)
         code = reduce_with(out, c, dataset, &s->reduce);
     out->seconds += seconds;
-    encoder_close(&e, c->e->context);
+    encoder_close(&e);
     redux_tensor_release(&embeddings);
     return code;
 }
@@ -275,8 +275,8 @@ static int evaluate_with(json_t **result, const cell *c, evaluate_settings *s,
     }
     if (code == EXIT_OK)
         *result = summary_json(evaluation);
-    redux_evaluation_free(evaluation, c->e->context);
-    redux_labels_free(labels, c->e->context);
+    redux_evaluation_free(evaluation);
+    redux_labels_free(labels);
     return code;
 }
 
@@ -415,7 +415,7 @@ static int run_cell(experiment *e, const char *strategy, const json_t *options, 
         code = evaluate_all(&c, floor);
     json_decref(c.settings);
     json_decref(c.result);
-    redux_safetensors_free(c.weights, e->context);
+    redux_safetensors_free(c.weights);
     redux_dataset_free(c.dataset);
     return code;
 }

@@ -168,12 +168,12 @@ static redux_status add_code(other_set *set, redux_context *context, const char 
     return set->names[set->count++] == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
 }
 
-static void free_set(other_set *set, redux_context *context)
+static void free_set(other_set *set)
 {
     for (int64_t i = 0; i < set->count; i++)
         free(set->names[i]);
     free(set->names);
-    redux_index_free(set->index, context);
+    redux_index_free(set->index);
 }
 
 /* Lines of SOURCE<TAB>HEX. */
@@ -424,7 +424,7 @@ int hash_volumes(int count, char **arguments)
         code = fill_set(&set, context, &s);
     if (code == EXIT_OK)
         code = print_all(context, dataset, &set, &s);
-    free_set(&set, context);
+    free_set(&set);
     redux_dataset_free(dataset);
     redux_context_free(context);
     return code;

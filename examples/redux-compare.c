@@ -100,7 +100,7 @@ static redux_status hash_distance(double *value, comparison *pair, int which)
     if (status != REDUX_OK)
         return status;
     status = redux_metric_pair(value, pair->context, metric, &left, &right);
-    redux_metric_free(metric, pair->context);
+    redux_metric_free(metric);
     return status;
 }
 
@@ -191,7 +191,7 @@ static redux_status cosine(double *value, comparison *pair, int which)
     if (status != REDUX_OK)
         return status;
     status = redux_metric_pair(value, pair->context, metric, &left, &right);
-    redux_metric_free(metric, pair->context);
+    redux_metric_free(metric);
     return status;
 }
 
@@ -426,7 +426,7 @@ static int load_slice(redux_tensor *out, redux_context *context, char *text, red
         if (status != REDUX_OK)
             code = data_error();
     }
-    redux_volume_free(volume, context);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
     return code;
 }
@@ -496,7 +496,7 @@ static int neighbours(const settings *s, redux_context *context, const char *pat
             code = data_error();
     }
     redux_tensor_release(&slices);
-    redux_volume_free(volume, context);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
     return code;
 }

@@ -56,7 +56,7 @@ static redux_status reduce(redux_context *context, char **inputs, int count,
         snprintf(path, sizeof path, "%s/kept-and-dropped.png", folder);
         status = redux_contact_sheet(path, context, reduction, 12, 20);
     }
-    redux_reduction_free(reduction, context);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
     return status;
 }

@@ -179,7 +179,7 @@ static redux_status open_inputs(work *w, redux_context *context, const settings 
         status = s->input_count > 0
                      ? redux_manifest_kept(&w->kept, context, manifest, w->dataset)
                      : redux_manifest_open(&w->dataset, &w->kept, context, manifest, &s->dataset);
-    redux_manifest_free(manifest, context);
+    redux_manifest_free(manifest);
     if (status != REDUX_OK)
         return status;
     const uint8_t *kept = w->kept.data;
@@ -223,7 +223,7 @@ static redux_status embed(work *w, redux_context *context, const settings *s)
     else if (status == REDUX_OK)
         status =
             redux_embed(&w->rows, context, e.network, w->dataset, w->kept.data, &e.input, e.batch);
-    encoder_close(&e, context);
+    encoder_close(&e);
     return status;
 }
 

@@ -309,7 +309,7 @@ static int evaluate(program *p, redux_context *context, const redux_labels *labe
     if (redux_evaluate(&evaluation, context, labels, &p->settings.evaluate) != REDUX_OK)
         return data_error();
     const int code = report(p, context, labels, evaluation);
-    redux_evaluation_free(evaluation, context);
+    redux_evaluation_free(evaluation);
     return code;
 }
 
@@ -333,9 +333,9 @@ static int work(program *p, redux_context *context)
         code = evaluate(p, context, labels);
         p->settings.evaluate.features = NULL;
     }
-    redux_labels_free(labels, context);
+    redux_labels_free(labels);
     redux_tensor_release(&features);
-    redux_safetensors_free(weights, context);
+    redux_safetensors_free(weights);
     return code;
 }
 

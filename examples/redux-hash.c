@@ -196,7 +196,7 @@ static int run_decode(const settings *s, redux_context *context)
     if (redux_hash_list_load(&list, context, s->decode) != REDUX_OK)
         return data_error();
     const int code = print_list(s, context, list);
-    redux_hash_list_free(list, context);
+    redux_hash_list_free(list);
     return code;
 }
 
@@ -238,7 +238,7 @@ static int run_hash(const settings *s, redux_context *context, const char *const
             warn_of_flat(list);
         code = print_list(s, context, list);
     }
-    redux_hash_list_free(list, context);
+    redux_hash_list_free(list);
     redux_dataset_free(dataset);
     return code;
 }

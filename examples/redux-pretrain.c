@@ -168,7 +168,7 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
         status = redux_manifest_kept(kept, context, manifest, *dataset);
     else if (status == REDUX_OK)
         status = redux_manifest_open(dataset, kept, context, manifest, &options);
-    redux_manifest_free(manifest, context);
+    redux_manifest_free(manifest);
     return status;
 }
 

@@ -142,7 +142,7 @@ static redux_status open_against(others *o, redux_context *context, const settin
     redux_status status = redux_manifest_load(&manifest, context, s->against);
     if (status == REDUX_OK) {
         status = redux_manifest_open(&o->against, &o->against_kept, context, manifest, &options);
-        redux_manifest_free(manifest, context);
+        redux_manifest_free(manifest);
     }
     return status;
 }
@@ -164,7 +164,7 @@ static redux_status encode_others(others *o, redux_context *context, settings *s
     if (status == REDUX_OK && o->against != NULL)
         status =
             encoder_embed(&o->against_embeddings, context, &e, o->against, o->against_kept.data);
-    encoder_close(&e, context);
+    encoder_close(&e);
     progress_label(redux_strategy_name(s->reduce.strategy));
     return status;
 }
@@ -220,7 +220,7 @@ static int reduce(settings *s, redux_context *context, const redux_dataset *data
         if (code == EXIT_OK)
             report(s, dataset, reduction, seconds);
     }
-    redux_reduction_free(reduction, context);
+    redux_reduction_free(reduction);
     close_others(&o, s);
     return code;
 }
@@ -234,11 +234,11 @@ int main(int count, char **arguments)
     program_start("redux-reduce", arguments);
     int code = parse_settings(&s, count, arguments, &done);
     if (code != EXIT_OK || done) {
-        redux_manifest_free(s.earlier, NULL);
+        redux_manifest_free(s.earlier);
         return code;
     }
     if (new_context(&context, s.threads, s.quiet) != REDUX_OK) {
-        redux_manifest_free(s.earlier, NULL);
+        redux_manifest_free(s.earlier);
         return data_error();
     }
     progress_label("scanning");
@@ -249,6 +249,6 @@ int main(int count, char **arguments)
         code = reduce(&s, context, dataset);
     redux_dataset_free(dataset);
     redux_context_free(context);
-    redux_manifest_free(s.earlier, NULL);
+    redux_manifest_free(s.earlier);
     return code;
 }

@@ -243,7 +243,7 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
         code = report_data_load(&data, context, manifests[i]);
         if (code == EXIT_OK && put_manifest(p, context, &data, s, i + 1, count) != REDUX_OK)
             code = data_error();
-        report_data_free(&data, context);
+        report_data_free(&data);
     }
     if (code == EXIT_OK)
         code = section_training(p, s);

@@ -48,7 +48,7 @@ typedef struct report_data {
 
 /* Says on stderr what is wrong, and returns an exit code. */
 int report_data_load(report_data *data, redux_context *context, const char *path);
-void report_data_free(report_data *data, redux_context *context);
+void report_data_free(report_data *data);
 /* How far a score lies inside the threshold: 0 is just redundant; negative is not. */
 double report_margin(const report_data *data, double score);
 double report_percent(int64_t part, int64_t whole);

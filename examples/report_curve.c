@@ -97,7 +97,7 @@ static redux_status reduce_at(double *kept, redux_context *context, const redux_
     if (status == REDUX_OK)
         status = redux_reduction_summary(&summary, reduction);
     *kept = (double)summary.kept;
-    redux_reduction_free(reduction, context);
+    redux_reduction_free(reduction);
     return status;
 }
 

@@ -270,7 +270,7 @@ int report_data_load(report_data *data, redux_context *context, const char *path
     return EXIT_OK;
 }
 
-void report_data_free(report_data *data, redux_context *context)
+void report_data_free(report_data *data)
 {
     for (int64_t v = 0; v < data->volume_count; v++) {
         free(data->volumes[v].name);
@@ -280,6 +280,6 @@ void report_data_free(report_data *data, redux_context *context)
     free(data->volumes);
     free(data->rows);
     json_decref(data->summary);
-    redux_manifest_free(data->manifest, context);
+    redux_manifest_free(data->manifest);
     memset(data, 0, sizeof *data);
 }

@@ -181,7 +181,7 @@ redux_status matrix_scores(report_matrix *matrix, redux_context *context, const 
             (strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
         status = matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     }
-    redux_metric_free(metric, context);
+    redux_metric_free(metric);
     redux_tensor_release(&items);
     return status;
 }

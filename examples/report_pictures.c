@@ -105,9 +105,9 @@ typedef struct opened {
     bool is_folder;
 } opened;
 
-static void close_volume(opened *o, redux_context *context)
+static void close_volume(opened *o)
 {
-    redux_volume_free(o->volume, context);
+    redux_volume_free(o->volume);
     redux_dataset_free(o->dataset);
     for (int64_t i = 0; i < o->count && o->paths != NULL; i++)
         free(o->paths[i]);
@@ -212,7 +212,7 @@ static redux_status turn_to(opened *o, redux_context *context, int64_t number)
 {
     if (o->volume != NULL && o->at == number)
         return REDUX_OK;
-    redux_volume_free(o->volume, context);
+    redux_volume_free(o->volume);
     o->volume = NULL;
     o->at = number;
     const redux_status status = redux_dataset_volume_info(&o->info, o->dataset, number);
@@ -500,7 +500,7 @@ redux_status report_pictures_read(report_pictures *pictures, redux_context *cont
             volume->missing = strdup(is_gone ? "the file is not there" : redux_error_message());
             status = volume->missing == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
         }
-        close_volume(&o, context);
+        close_volume(&o);
     }
     return status;
 }
@@ -534,7 +534,7 @@ redux_status report_pictures_flagged(report_pictures *pictures, redux_context *c
                                   REDUX_E_NO_MEMORY)
                 status = REDUX_E_NO_MEMORY;
         }
-        close_volume(&o, context);
+        close_volume(&o);
         if (status != REDUX_E_NO_MEMORY)
             status = program_interrupted() ? REDUX_E_CANCELLED : REDUX_OK;
     }

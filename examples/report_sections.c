@@ -342,7 +342,7 @@ int section_comparison(page *p, redux_context *context, char **manifests, int co
             "</td><td class=\"number\">%.1f %%</td><td class=\"wide\"><div class=\"share\"><span "
             "style=\"width:%.2f%%\"></span></div></td></tr>\n",
             report_percent(data.kept, data.count), report_percent(data.kept, data.count));
-        report_data_free(&data, context);
+        report_data_free(&data);
     }
     put(p, "</tbody></table></div></section>\n");
     return code;

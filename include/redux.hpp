@@ -211,8 +211,8 @@ template <class T> constexpr redux_dtype dtype_of() noexcept
 namespace detail
 {
 
-/// Owns a C object that is released with a context.
-template <class T, void (*Free)(T *, redux_context *)> class handle
+/// Owns a C object.
+template <class T, void (*Free)(T *)> class handle
 {
   public:
     handle() noexcept = default;
@@ -228,7 +228,7 @@ template <class T, void (*Free)(T *, redux_context *)> class handle
     }
     ~handle()
     {
-        Free(object_, context_);
+        Free(object_);
     }
     T *get() const noexcept
     {
@@ -257,15 +257,6 @@ template <class T, void (*Free)(T *, redux_context *)> class handle
     redux_context *context_ = nullptr;
 };
 
-inline void free_context(redux_context *object, redux_context *)
-{
-    redux_context_free(object);
-}
-inline void free_dataset(redux_dataset *object, redux_context *)
-{
-    redux_dataset_free(object);
-}
-
 /// A C callback must not throw: what `work` throws is kept, and thrown when the call is back.
 template <class Work> int guarded(std::exception_ptr &thrown, Work work) noexcept
 {
@@ -289,7 +280,7 @@ inline void check_with(redux_status status, const std::exception_ptr &thrown)
 
 /// Threads, memory, log, progress. Wherever a context is asked for, nullptr stands for the
 /// defaults: malloc, one thread.
-class context : public detail::handle<redux_context, detail::free_context>
+class context : public detail::handle<redux_context, redux_context_free>
 {
   public:
     explicit context(const redux_context_options &options) : handle(nullptr)
@@ -503,7 +494,7 @@ struct slice_name {
     std::int64_t slice;
 };
 
-class dataset : public detail::handle<redux_dataset, detail::free_dataset>
+class dataset : public detail::handle<redux_dataset, redux_dataset_free>
 {
   public:
     explicit dataset(const std::vector<std::string> &paths,

@@ -130,7 +130,7 @@ TENSOR(jpeg_read_colour, redux_picture_read_colour(&out, context, set.jpeg))
 NOTHING(png_write, redux_picture_write_png(in_scratch("out.png"), context, &set.a))
 
 SCENARIO(safetensors_load, redux_safetensors *, redux_safetensors_load(&out, context, set.weights),
-         redux_safetensors_free(out, context))
+         redux_safetensors_free(out))
 
 static redux_status safetensors_save(redux_context *context)
 {
@@ -180,7 +180,7 @@ static redux_status read_all(redux_context *context)
                 redux_volume_slice_oriented(&slice, context, volume, 0, REDUX_ORIENTATION_STORED);
         if (status == REDUX_OK)
             redux_tensor_release(&slice);
-        redux_volume_free(volume, context);
+        redux_volume_free(volume);
     }
     return status;
 }
@@ -195,7 +195,7 @@ static redux_status checksums(redux_context *context)
 }
 
 SCENARIO(labels_load, redux_labels *, redux_labels_load(&out, context, set.table, NULL),
-         redux_labels_free(out, context))
+         redux_labels_free(out))
 
 typedef struct splits {
     uint8_t of[LABELLED];

@@ -58,7 +58,7 @@ static redux_status hash_list(redux_context *context)
                                          (redux_window){REDUX_WINDOW_AUTO, 0, 0}, 1);
     if (status != REDUX_OK)
         must(redux_hash_list_count(out) == (0));
-    redux_hash_list_free(out, context);
+    redux_hash_list_free(out);
     return status;
 }
 
@@ -72,7 +72,7 @@ static redux_status hash_list_save(redux_context *context)
 }
 
 SCENARIO(hash_list_load, redux_hash_list *, redux_hash_list_load(&out, context, set.hashes),
-         redux_hash_list_free(out, context))
+         redux_hash_list_free(out))
 
 /* ---- metrics ---- */
 
@@ -95,7 +95,7 @@ static redux_status metric_named(redux_context *context)
             break;
         if (strcmp(names[i], "cosine") != 0 && strcmp(names[i], "ms-ssim") != 0)
             status = redux_metric_pair(&score, context, metric, &set.a, &set.b);
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
     }
     must(status != REDUX_OK || known >= 4);
     return status;
@@ -168,7 +168,7 @@ static redux_status search(redux_context *context, redux_metric *metric, const r
         if (status != REDUX_OK)                                                                    \
             return status;                                                                         \
         status = search(context, metric, items);                                                   \
-        redux_metric_free(metric, context);                                                        \
+        redux_metric_free(metric);                                                                 \
         return status;                                                                             \
     }
 SEARCH(search_hamming, redux_metric_new_hamming(&metric, context), &set.codes)
@@ -194,9 +194,9 @@ static redux_status exemplars(redux_context *context)
         status = redux_exemplars_add(witness, scores, context, out, &set.codes);
         if (status == REDUX_OK)
             status = redux_exemplars_add(witness, scores, context, out, &set.codes);
-        redux_exemplars_free(out, context);
+        redux_exemplars_free(out);
     }
-    redux_metric_free(metric, context);
+    redux_metric_free(metric);
     return status;
 }
 
@@ -242,7 +242,7 @@ static redux_status index_of(redux_context *context, redux_index_kind kind,
     if (status != REDUX_OK)
         return status;
     status = use_index(index, context, items);
-    redux_index_free(index, context);
+    redux_index_free(index);
     return status;
 }
 
@@ -250,9 +250,9 @@ NOTHING(index_scan, index_of(context, REDUX_INDEX_HAMMING, REDUX_INDEX_SCAN, &se
 NOTHING(index_multi, index_of(context, REDUX_INDEX_HAMMING, REDUX_INDEX_MULTI, &set.codes))
 NOTHING(index_cosine, index_of(context, REDUX_INDEX_COSINE, REDUX_INDEX_AUTO, &set.vectors))
 SCENARIO(index_open, redux_index *, redux_index_open(&out, context, set.index, 0),
-         redux_index_free(out, context))
+         redux_index_free(out))
 SCENARIO(index_open_writable, redux_index *, redux_index_open(&out, context, set.index, 1),
-         redux_index_free(out, context))
+         redux_index_free(out))
 
 /* ---- reductions ---- */
 
@@ -262,7 +262,7 @@ static redux_status reduce_set(redux_context *context, const redux_dataset *data
     redux_reduction *out = NULL;
     const redux_status status = redux_reduce(&out, context, dataset, options);
     must((status == REDUX_OK) == (out != NULL));
-    redux_reduction_free(out, context);
+    redux_reduction_free(out);
     return status;
 }
 
@@ -302,7 +302,7 @@ NOTHING(manifest_save, redux_manifest_save(in_scratch("out.csv"), context, set.r
 NOTHING(summary_save, redux_summary_save(in_scratch("out.json"), context, set.reduction, 1))
 NOTHING(contact_sheet, redux_contact_sheet(in_scratch("out.png"), context, set.reduction, 4, 2))
 SCENARIO(manifest_load, redux_manifest *, redux_manifest_load(&out, context, set.manifest),
-         redux_manifest_free(out, context))
+         redux_manifest_free(out))
 
 static redux_status manifest_open(redux_context *context)
 {

@@ -108,7 +108,7 @@ static void write_results(void)
     ck_assert_redux_ok(redux_index_add(index, NULL, &set.codes, NULL));
     set.index = in_scratch("codes.index");
     ck_assert_redux_ok(redux_index_save(set.index, NULL, index));
-    redux_index_free(index, NULL);
+    redux_index_free(index);
     ck_assert_redux_ok(run_pretrain(NULL));
     set.weights = in_scratch("weights.safetensors");
     ck_assert_int_eq(rename(in_scratch("run/weights.safetensors"), set.weights), 0);

@@ -46,10 +46,10 @@ static redux_status network(redux_context *context)
         status = redux_optimiser_of_network(&optimiser, context, out, NULL);
         if (status == REDUX_OK) {
             status = redux_optimiser_step(&norm, context, optimiser, 0.1);
-            redux_optimiser_free(optimiser, context);
+            redux_optimiser_free(optimiser);
         }
     }
-    redux_network_free(out, context);
+    redux_network_free(out);
     return status;
 }
 
@@ -63,7 +63,7 @@ static redux_status network_load(redux_context *context)
     if (status != REDUX_OK)
         return status;
     status = redux_network_load(out, context, set.file);
-    redux_network_free(out, context);
+    redux_network_free(out);
     return status;
 }
 
@@ -80,7 +80,7 @@ static redux_status embed(redux_context *context)
     const int64_t shape[] = {redux_dataset_slices(set.dataset), redux_network_features(encoder)};
     borrow(&out, values, REDUX_FLOAT32, 2, shape);
     status = redux_embed(&out, context, encoder, set.dataset, NULL, &input, 8);
-    redux_network_free(encoder, context);
+    redux_network_free(encoder);
     return status;
 }
 
@@ -119,7 +119,7 @@ static redux_status pretrain(redux_context *context)
 
 SCENARIO(logistic_fit, redux_logistic *,
          redux_logistic_fit(&out, context, &set.features, &set.targets, 2, NULL, NULL),
-         redux_logistic_free(out, context))
+         redux_logistic_free(out))
 
 static redux_status knn(redux_context *context)
 {
@@ -159,7 +159,7 @@ static redux_status evaluate_as(redux_context *context, redux_protocol protocol)
     }
     const redux_status status = redux_evaluate(&out, context, set.labels, &options);
     must((status == REDUX_OK) == (out != NULL));
-    redux_evaluation_free(out, context);
+    redux_evaluation_free(out);
     return status;
 }
 NOTHING(evaluate_linear, evaluate_as(context, REDUX_PROTOCOL_LINEAR))

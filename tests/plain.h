@@ -76,7 +76,7 @@ static inline void slice_image(redux_tensor *out, const redux_dataset *dataset, 
         *out = image;
     }
     redux_tensor_release(&pixels);
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
 }
 
 /* The item that a strategy compares. */
@@ -143,7 +143,7 @@ static inline void plain_scores(plain *p, const redux_dataset *dataset, redux_st
     }
     for (int64_t i = 0; i < p->n; i++)
         redux_tensor_release(&items[i]);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 
 static inline void plain_order(plain *p, const redux_dataset *dataset, redux_scope scope,

@@ -33,7 +33,7 @@ static void ct_slices(redux_tensor *out, const char *window_name)
         redux_tensor_release(&slice);
         redux_tensor_release(&to);
     }
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
 }
 
@@ -137,7 +137,7 @@ START_TEST(information)
         const int64_t hopeless = check_pairs(metric, &images, 0, high);
         if (_i < LARGE_RUNS) /* or nothing is tested here; 0.4 of the grid are over any score */
             ck_assert_int_lt(SLICES * SLICES * GRID / 3, hopeless);
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
     }
     redux_tensor_release(&images);
 }
@@ -152,7 +152,7 @@ START_TEST(conditional_entropy)
     const int64_t hopeless = check_pairs(metric, &images, -1, 8);
     if (_i < LARGE_RUNS)
         ck_assert_int_lt(SLICES * SLICES, hopeless);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&images);
 }
 END_TEST
@@ -169,12 +169,12 @@ START_TEST(structural_similarity)
         const int64_t hopeless = check_pairs(metric, &images, -1, 1.1);
         if (_i < LARGE_RUNS)
             ck_assert_int_lt(SLICES * SLICES, hopeless);
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
         /* constants so small that rounding is not bounded: never early */
         options.data_range = 1e-6;
         ck_assert_redux_ok(redux_metric_new_ssim(&metric, NULL, &options));
         ck_assert_int_eq(check_pairs(metric, &images, -1, 1.1), 0);
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
     }
     redux_tensor_release(&images);
 }
@@ -189,7 +189,7 @@ START_TEST(several_scales)
     const int64_t hopeless = check_pairs(metric, &images, -0.5, 1.1);
     if (_i < LARGE_RUNS)
         ck_assert_int_lt(SLICES * SLICES, hopeless);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&images);
 }
 END_TEST
@@ -205,10 +205,10 @@ START_TEST(odd_numbers)
         ((float *)images.data)[i * 40 * 37 + 700] = odd[i];
     ck_assert_redux_ok(redux_metric_new_ssim(&metric, NULL, NULL));
     check_pairs(metric, &images, -1, 1.1);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     ck_assert_redux_ok(redux_metric_new_ms_ssim(&metric, NULL, NULL));
     check_pairs(metric, &images, -1, 1.1);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&images);
 }
 END_TEST
@@ -242,7 +242,7 @@ START_TEST(fresh_items)
         free(items);
         free(scratch);
         redux_tensor_release(&one);
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
     }
     redux_tensor_release(&images);
 }

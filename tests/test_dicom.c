@@ -485,7 +485,7 @@ START_TEST(limited_memory)
                         redux_volume_slice(&slice, context, volume, 0));
         if (large == 1)
             redux_tensor_release(&slice);
-        redux_volume_free(volume, context);
+        redux_volume_free(volume);
         redux_dataset_free(dataset);
         redux_context_free(context);
     }
@@ -506,7 +506,7 @@ START_TEST(changed_since)
     write_dicom("changed.dcm", &f, pixels);
     ck_assert_redux(REDUX_E_FORMAT, redux_volume_slice(&slice, NULL, volume, 0));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "has changed"));
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -536,8 +536,8 @@ START_TEST(reduced_and_found_again)
     ck_assert_int_eq(redux_dataset_slices(again), 4);
     redux_tensor_release(&kept);
     redux_dataset_free(again);
-    redux_manifest_free(manifest, NULL);
-    redux_reduction_free(reduction, NULL);
+    redux_manifest_free(manifest);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
 }
 END_TEST

@@ -156,14 +156,14 @@ static void check_rows(int32_t channels)
             assert_same(&rows, &first[b], text("batch %d", (int)batches[b]));
             redux_tensor_release(&rows);
         }
-        redux_network_free(network, context);
+        redux_network_free(network);
         redux_context_free(context);
     }
     assert_same(&first[1], &expected, "batch 1"); /* as they were made */
     for (int b = 0; b < 4; b++)
         redux_tensor_release(&first[b]);
     redux_tensor_release(&expected);
-    redux_network_free(reference, NULL);
+    redux_network_free(reference);
 }
 
 START_TEST(rows_are_of_their_slices)
@@ -189,7 +189,7 @@ START_TEST(rows_of_one_volume)
     redux_dataset_free(one);
     redux_tensor_release(&rows);
     redux_tensor_release(&all);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -238,7 +238,7 @@ START_TEST(axial_whatever_the_orientation)
         ck_assert_redux_ok(redux_volume_slice(&slices[i], NULL, volume, 1));
         rows[i] = rows_of(3, network);
         ck_assert_redux_ok(redux_embed(&rows[i], NULL, network, turned, NULL, &input, 0));
-        redux_volume_free(volume, NULL);
+        redux_volume_free(volume);
         redux_dataset_free(turned);
     }
     const int16_t *axial = slices[0].data, *stored = slices[1].data;
@@ -250,7 +250,7 @@ START_TEST(axial_whatever_the_orientation)
         redux_tensor_release(&slices[i]);
         redux_tensor_release(&rows[i]);
     }
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -279,7 +279,7 @@ START_TEST(wanted_slices)
     redux_tensor_release(&none);
     redux_tensor_release(&rows);
     redux_tensor_release(&expected);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -319,7 +319,7 @@ START_TEST(unreadable_volume)
     free(readable);
     redux_tensor_release(&rows);
     redux_tensor_release(&expected);
-    redux_network_free(network, context);
+    redux_network_free(network);
     redux_context_free(context);
 }
 END_TEST
@@ -351,7 +351,7 @@ START_TEST(progress_and_cancelling)
                     redux_embed(&rows, context, network, dataset, NULL, &input, 6));
     cancel_at = 0;
     redux_tensor_release(&rows);
-    redux_network_free(network, context);
+    redux_network_free(network);
     redux_context_free(context);
 }
 END_TEST
@@ -400,7 +400,7 @@ START_TEST(short_of_memory)
     ck_assert_int_gt(at, 20);
     fail_at = -1;
     redux_tensor_release(&rows);
-    redux_network_free(network, context);
+    redux_network_free(network);
     redux_context_free(context);
     ck_assert_int_eq(live, 0);
 }
@@ -463,9 +463,9 @@ START_TEST(encoder_from_file)
     ck_assert_redux_ok(redux_embed(&a, NULL, made, dataset, NULL, &input, 0));
     ck_assert_redux_ok(redux_embed(&b, NULL, loaded, dataset, NULL, &input, 0));
     assert_same(&b, &a, "loaded");
-    redux_network_free(loaded, NULL);
+    redux_network_free(loaded);
     ck_assert_redux_ok(redux_encoder_load(&loaded, NULL, NULL, NULL, path));
-    redux_network_free(loaded, NULL);
+    redux_network_free(loaded);
     bytes[size - 3] ^= 1; /* altered */
     write_bytes(path, bytes, size);
     ck_assert_redux(REDUX_E_FORMAT, redux_encoder_load(&loaded, NULL, NULL, NULL, path));
@@ -474,7 +474,7 @@ START_TEST(encoder_from_file)
     free(bytes);
     redux_tensor_release(&a);
     redux_tensor_release(&b);
-    redux_network_free(made, NULL);
+    redux_network_free(made);
 }
 END_TEST
 
@@ -489,7 +489,7 @@ static redux_status options_from(redux_input_options *out, const char *key, cons
     ck_assert_redux_ok(redux_safetensors_save(path, NULL, &content));
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
     const redux_status status = redux_input_options_of(out, file);
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     return status;
 }
 

@@ -337,7 +337,7 @@ START_TEST(crowded_cells)
         ck_assert_redux_ok(redux_metric_new_mutual_information(&metric, NULL, NULL));
         ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, &a, &b));
         ck_assert_double_eq(score, got.nmi_arithmetic);
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
     }
     free(pixels);
 }
@@ -362,7 +362,7 @@ static void assert_symmetric(const redux_tensor *a, const redux_tensor *b,
     ck_assert_redux_ok(redux_metric_pair(&forth, NULL, metric, a, b));
     ck_assert_redux_ok(redux_metric_pair(&back, NULL, metric, b, a));
     ck_assert(forth == back && forth == ab.nmi_arithmetic);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 
 START_TEST(symmetric_and_bounded)

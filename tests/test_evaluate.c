@@ -94,7 +94,7 @@ static void fit_by_hand(redux_tensor *p, const redux_tensor *features, const red
     ck_assert_redux_ok(redux_logistic_fit(&model, NULL, &x, &y, 2, &options, NULL));
     ck_assert_redux_ok(redux_tensor_new(p, NULL, REDUX_FLOAT64, 2, shape));
     ck_assert_redux_ok(redux_logistic_predict(p, NULL, model, &test));
-    redux_logistic_free(model, NULL);
+    redux_logistic_free(model);
     redux_tensor_release(&x);
     redux_tensor_release(&y);
     redux_tensor_release(&test);
@@ -161,12 +161,12 @@ START_TEST(a_given_c)
                             1e-12);
     ck_assert_ptr_nonnull(redux_evaluation_leakage(e));
     ck_assert_int_gt(redux_evaluation_leakage(e)->compared, 0);
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     redux_tensor_release(&p);
     redux_tensor_release(&x);
     redux_tensor_release(&y);
     redux_tensor_release(&features);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -189,14 +189,14 @@ START_TEST(settings_are_chosen_on_validation)
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_evaluation_get_run(&chosen, e, 0));
     ck_assert_ptr_null(redux_evaluation_leakage(e));
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     bool met = false;
     for (int i = 0; i < (_i < 2 ? 13 : 5); i++) {
         options.c = pow(10, -4 + 0.5 * i);
         options.neighbours = _i < 2 ? 0 : (int32_t)ks[i];
         ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
         ck_assert_redux_ok(redux_evaluation_get_run(&other, e, 0));
-        redux_evaluation_free(e, NULL);
+        redux_evaluation_free(e);
         const redux_scores *have = &other.validation_scores, *best = &chosen.validation_scores;
         const bool by_auc = _i % 2 == 0;
         const double first = by_auc ? best->auc - have->auc : best->accuracy - have->accuracy;
@@ -211,7 +211,7 @@ START_TEST(settings_are_chosen_on_validation)
     }
     ck_assert(met);
     redux_tensor_release(&features);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -254,15 +254,15 @@ START_TEST(folds_and_seeds)
     ck_assert_double_eq_tol(s.mean.auc, (of_seed[0] + of_seed[1]) / 2, 1e-12);
     ck_assert_double_eq_tol(s.deviation.auc, fabs(of_seed[0] - of_seed[1]) / sqrt(2), 1e-12);
     ck_assert_double_gt(s.deviation.auc, 0);
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     /* Groups divided alike for every seed. */
     options.fixed_split = 1;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
     ck_assert_double_eq(s.deviation.auc, 0);
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     redux_tensor_release(&features);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -318,11 +318,11 @@ START_TEST(threads_do_not_matter)
         ck_assert_redux_ok(redux_evaluate(&e, context, labels, &options));
         ck_assert_redux_ok(
             redux_evaluation_save(in_scratch(t == 1 ? "one.csv" : "three.csv"), context, e));
-        redux_evaluation_free(e, context);
+        redux_evaluation_free(e);
         redux_context_free(context);
     }
     same_files(in_scratch("one.csv"), in_scratch("three.csv"));
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -335,7 +335,7 @@ static double tested_auc(const redux_labels *labels, const redux_evaluate_option
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, options));
     ck_assert_redux_ok(redux_evaluation_get_run(&r, e, 0));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch(predictions), NULL, e));
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     *chosen = r.chosen;
     return r.scores.auc;
 }
@@ -355,7 +355,7 @@ START_TEST(finetuning_learns)
     options.epochs = 6;
     options.balanced = 1;
     ck_assert_double_gt(tested_auc(labels, &options, &again, "short.csv"), 0.95);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -380,7 +380,7 @@ START_TEST(best_epoch_is_tested)
         same_files(in_scratch("long.csv"), in_scratch("short.csv"));
     }
     ck_assert_int_gt(earlier, 0);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -394,7 +394,7 @@ START_TEST(divergence_is_told)
     options.rate = 1e30;
     ck_assert_redux(REDUX_E_NOT_FINITE, redux_evaluate(&e, NULL, labels, &options));
     ck_assert_ptr_null(e);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -420,7 +420,7 @@ static redux_safetensors *make_weights(const redux_network_options *options, uin
     ck_assert_redux_ok(redux_safetensors_save(in_scratch("w.safetensors"), NULL, &content));
     free(names);
     free(tensors);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, in_scratch("w.safetensors")));
     return file;
 }
@@ -444,10 +444,10 @@ START_TEST(none_is_random_weights)
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("none.csv"), NULL, none));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("given.csv"), NULL, given));
     same_files(in_scratch("none.csv"), in_scratch("given.csv"));
-    redux_evaluation_free(none, NULL);
-    redux_evaluation_free(given, NULL);
-    redux_safetensors_free(file, NULL);
-    redux_labels_free(labels, NULL);
+    redux_evaluation_free(none);
+    redux_evaluation_free(given);
+    redux_safetensors_free(file);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -515,7 +515,7 @@ static void first_classifier(double *fc, const redux_network_options *options, i
         fc[j] = (double)((const float *)weight->data)[j];
     for (int64_t k = 0; k < 2; k++)
         fc[2 * width + k] = (double)((const float *)bias->data)[k];
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 
 /* Frozen, without random views, one batch and one epoch: one step of the classifier alone on the
@@ -556,11 +556,11 @@ START_TEST(frozen_is_a_step_by_hand)
         classify(logits, (const float *)features.data + p.row * width, fc, width);
         ck_assert_double_eq_tol(p.probabilities[1], probability(logits), 1e-5);
     }
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     redux_tensor_release(&features);
-    redux_network_free(encoder, NULL);
-    redux_safetensors_free(file, NULL);
-    redux_labels_free(labels, NULL);
+    redux_network_free(encoder);
+    redux_safetensors_free(file);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -586,11 +586,11 @@ START_TEST(comparison)
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("a.csv"), NULL, e));
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     options.features = &noise;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("b.csv"), NULL, e));
-    redux_evaluation_free(e, NULL);
+    redux_evaluation_free(e);
     ck_assert_redux_ok(
         redux_evaluation_compare(&c, NULL, in_scratch("a.csv"), in_scratch("b.csv"), 1, 2000, 0));
     ck_assert_int_eq(c.items, redux_labels_rows(labels) / 5);
@@ -612,7 +612,7 @@ START_TEST(comparison)
                                                              in_scratch("c.csv"), 1, 10, 0));
     redux_tensor_release(&features);
     redux_tensor_release(&noise);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -648,7 +648,7 @@ START_TEST(what_is_wrong)
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_protocol_parse(&protocol, "svm"));
     redux_tensor_release(&few);
     redux_tensor_release(&features);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -674,7 +674,7 @@ START_TEST(cancelled)
     ck_assert_redux(REDUX_E_CANCELLED, redux_evaluate(&e, context, labels, &options));
     ck_assert_ptr_null(e);
     redux_context_free(context);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 

@@ -88,8 +88,8 @@ START_TEST(lists_are_printed)
             redux_hash_list_write(list, NULL, (redux_hash_list_format)format, 0, refuse, NULL));
     ck_assert_redux(REDUX_E_INVALID,
                     redux_hash_list_write(list, NULL, (redux_hash_list_format)4, 0, collect, &all));
-    redux_hash_list_free(list, NULL);
-    redux_hash_list_free(NULL, NULL);
+    redux_hash_list_free(list);
+    redux_hash_list_free(NULL);
 }
 END_TEST
 
@@ -131,16 +131,16 @@ START_TEST(lists_come_back_from_bytes)
     free(two.data);
     ck_assert_redux(REDUX_E_INVALID, redux_hash_list_get(&a, back, 3));
     ck_assert_redux(REDUX_E_INVALID, redux_hash_list_get(&a, back, -1));
-    redux_hash_list_free(list, NULL);
-    redux_hash_list_free(back, NULL);
+    redux_hash_list_free(list);
+    redux_hash_list_free(back);
     ck_assert_redux_ok(redux_hash_list_new(&list, NULL, NULL)); /* an empty one too */
     ck_assert_redux_ok(redux_hash_list_save(path, NULL, list, REDUX_HASH_LIST_BINARY, 0));
     ck_assert_redux_ok(redux_hash_list_load(&back, NULL, path));
     ck_assert_int_eq(redux_hash_list_count(back), 0);
     ck_assert_redux_ok(redux_hash_list_codes(&codes, back));
     ck_assert_int_eq(codes.shape[0], 0);
-    redux_hash_list_free(list, NULL);
-    redux_hash_list_free(back, NULL);
+    redux_hash_list_free(list);
+    redux_hash_list_free(back);
     write_bytes(path, "\x89RDXHSH\nxyz", 11);
     ck_assert_redux(REDUX_E_FORMAT, redux_hash_list_load(&back, NULL, path));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "codes.rdx: "));
@@ -167,7 +167,7 @@ START_TEST(damaged_lists_are_refused)
     ck_assert_redux(REDUX_E_INVALID, redux_hash_list_decode(&back, NULL, NULL, 0));
     ck_assert_ptr_null(back);
     free(all.data);
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
 }
 END_TEST
 
@@ -192,7 +192,7 @@ START_TEST(inconsistent_lists_are_refused)
                 ck_assert_uint_eq(again.size, all.size);
                 ck_assert_mem_eq(again.data, all.data, all.size);
                 free(again.data);
-                redux_hash_list_free(back, NULL);
+                redux_hash_list_free(back);
                 accepted++;
             } else {
                 ck_assert_msg(status == REDUX_E_FORMAT || (i < 12 && status == REDUX_E_UNSUPPORTED),
@@ -204,7 +204,7 @@ START_TEST(inconsistent_lists_are_refused)
     ck_assert_int_gt(accepted, 100); /* codes, letters of names, slices */
     ck_assert_int_gt(refused, 300);
     free(all.data);
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
 }
 END_TEST
 
@@ -230,7 +230,7 @@ START_TEST(lists_refuse_wrong_entries)
     }
     ck_assert_int_eq(redux_hash_list_count(list), 1);
     ck_assert_int_eq(redux_hash_list_count(NULL), 0);
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
 }
 END_TEST
 
@@ -254,7 +254,7 @@ START_TEST(lists_run_out_of_memory)
         ck_assert(back != NULL || memory.live == before);
     } while (back == NULL);
     ck_assert_int_gt(tries, 4);
-    redux_hash_list_free(back, context);
+    redux_hash_list_free(back);
     ck_assert_int_eq(memory.live, before);
     memory.left = 1000000;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
@@ -268,12 +268,12 @@ START_TEST(lists_run_out_of_memory)
         ck_assert_int_eq(status == REDUX_OK, redux_hash_list_count(back) > 0);
     }
     ck_assert_int_gt(tries, 8);
-    redux_hash_list_free(back, context);
+    redux_hash_list_free(back);
     ck_assert_int_eq(memory.live, before);
     memory.left = 1000000;
     free(all.data);
     redux_dataset_free(dataset);
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
     redux_context_free(context);
 }
 END_TEST
@@ -299,7 +299,7 @@ static bytes dataset_codes(const char *path, const redux_hash_options *options, 
     ck_assert_redux_ok(redux_hash_list_add_dataset(list, context, dataset, chosen, 1));
     ck_assert_int_eq(redux_hash_list_count(list), redux_dataset_slices(dataset));
     bytes all = written(list, REDUX_HASH_LIST_TEXT, 1);
-    redux_hash_list_free(list, context);
+    redux_hash_list_free(list);
     redux_dataset_free(dataset);
     redux_context_free(context);
     return all;
@@ -333,12 +333,12 @@ START_TEST(datasets_are_hashed)
     ck_assert_redux_ok(redux_hash_list_add_dataset(list, NULL, dataset, automatic, 0));
     const redux_window slice = {REDUX_WINDOW_SLICE, 0, 0};
     ck_assert_redux(REDUX_E_INVALID, redux_hash_list_add_dataset(list, NULL, dataset, slice, 0));
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
     const redux_hash_options hu = options_of("hu", "dct", "0");
     ck_assert_redux_ok(redux_hash_list_new(&list, NULL, &hu));
     ck_assert_redux(REDUX_E_INVALID,
                     redux_hash_list_add_dataset(list, NULL, dataset, automatic, 0));
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
     redux_dataset_free(dataset);
 }
 END_TEST

@@ -49,7 +49,7 @@ static redux_status open_all(const char *path)
         status = redux_volume_slice(&slice, context, volume, 0);
         if (status == REDUX_OK)
             redux_tensor_release(&slice);
-        redux_volume_free(volume, context);
+        redux_volume_free(volume);
     }
     redux_dataset_free(dataset);
     return status;
@@ -239,7 +239,7 @@ static redux_status load_weights(const char *header, uint64_t length)
     write_bytes(in_scratch("a.safetensors"), bytes, size + 8);
     const redux_status status = redux_safetensors_load(&file, context, in_scratch("a.safetensors"));
     if (status == REDUX_OK)
-        redux_safetensors_free(file, context);
+        redux_safetensors_free(file);
     return status;
 }
 
@@ -315,7 +315,7 @@ START_TEST(export_stays_in_its_folder)
             ck_assert_int_eq(files_in(in_scratch("out")), (int)(3 * i + format + 1));
             ck_assert_int_eq(files_in(in_scratch("in")), 1);
             ck_assert_int_eq(files_in(scratch), 2);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
             redux_dataset_free(dataset);
         }
 }

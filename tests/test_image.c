@@ -397,7 +397,7 @@ START_TEST(hashes_are_pillows)
             ck_assert_int_eq(check_hashes(files[f], &codes, kinds[k][0], kinds[k][1]),
                              redux_dataset_slices(dataset));
             redux_tensor_release(&codes);
-            redux_hash_list_free(list, NULL);
+            redux_hash_list_free(list);
             redux_dataset_free(dataset);
         }
 }

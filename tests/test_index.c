@@ -235,7 +235,7 @@ START_TEST(hamming_is_exact)
     ck_assert_redux_ok(redux_index_optimise(index, context));
     check_within(index, context, &t, 6);
     check_nearest(index, context, &t, 3);
-    redux_index_free(index, context);
+    redux_index_free(index);
     redux_context_free(context);
     free(codes);
     free(queries);
@@ -253,7 +253,7 @@ START_TEST(parts_of_any_size)
         for (int radius = 0; radius <= 10; radius++)
             check_within(index, NULL, &t, radius);
         check_nearest(index, NULL, &t, 2);
-        redux_index_free(index, NULL);
+        redux_index_free(index);
     }
     free(codes);
     free(queries);
@@ -280,7 +280,7 @@ START_TEST(adversarial_codes)
             redux_index *index = filled(NULL, &t, methods[m], 8);
             all_radii(index, NULL, &t);
             check_nearest(index, NULL, &t, N + 5);
-            redux_index_free(index, NULL);
+            redux_index_free(index);
         }
     }
     free(codes);
@@ -312,11 +312,11 @@ START_TEST(an_empty_index)
         ck_assert_redux_ok(redux_index_add(index, NULL, &none, NULL));
         ck_assert_redux_ok(redux_index_nearest(ids, scores, NULL, index, &none, 2));
         ck_assert_redux_ok(redux_index_save(in_scratch("empty.rdx"), NULL, index));
-        redux_index_free(index, NULL);
+        redux_index_free(index);
         ck_assert_redux_ok(redux_index_open(&index, NULL, in_scratch("empty.rdx"), kind));
         ck_assert_int_eq(redux_index_count(index), 0);
         ck_assert_redux_ok(redux_index_nearest(ids, scores, NULL, index, &query, 2));
-        redux_index_free(index, NULL);
+        redux_index_free(index);
     }
 }
 END_TEST
@@ -377,7 +377,7 @@ START_TEST(adding_and_removing)
     check_nearest(index, NULL, &t, 4);
     ck_assert_redux_ok(redux_index_remove(NULL, index, NULL, ids, N));
     ck_assert_int_eq(redux_index_count(index), 0);
-    redux_index_free(index, NULL);
+    redux_index_free(index);
     free(codes);
     free(queries);
     free(ids);
@@ -408,7 +408,7 @@ START_TEST(ids_of_its_own)
     ck_assert_redux_ok(redux_index_add(index, NULL, &fourth, NULL));
     ck_assert_redux_ok(redux_index_nearest(ids, scores, NULL, index, &query, 4));
     ck_assert_int_eq(ids[3], 43);
-    redux_index_free(index, NULL);
+    redux_index_free(index);
 }
 END_TEST
 
@@ -448,8 +448,8 @@ START_TEST(wrong_arguments)
     have.stop_at = 2;
     ck_assert_redux(REDUX_E_CANCELLED, redux_index_within(NULL, index, &items, 3, push, &have));
     ck_assert_int_eq(have.count, 2);
-    redux_index_free(index, NULL);
-    redux_index_free(NULL, NULL);
+    redux_index_free(index);
+    redux_index_free(NULL);
     free(have.items);
 }
 END_TEST
@@ -529,8 +529,8 @@ START_TEST(cosine_is_exact)
     ck_assert_redux_ok(redux_metric_nearest(rows, same, context, metric, &asked, &items, K));
     ck_assert_mem_eq(same, scores, sizeof same);
     ck_assert_mem_eq(rows, ids, sizeof rows);
-    redux_metric_free(metric, context);
-    redux_index_free(index, context);
+    redux_metric_free(metric);
+    redux_index_free(index);
     redux_context_free(context);
     free(have.items);
     free(vectors);
@@ -575,7 +575,7 @@ START_TEST(threads_do_not_matter)
         ck_assert_mem_eq(have[0].items, have[1].items, (size_t)have[0].count * sizeof(found));
         free(have[0].items);
         free(have[1].items);
-        redux_index_free(index, context);
+        redux_index_free(index);
         redux_context_free(context);
     }
     free(codes);
@@ -619,7 +619,7 @@ START_TEST(searched_by_two)
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_join(ids[i], NULL), 0);
     ck_assert(readers[0].right && readers[1].right);
-    redux_index_free(index, NULL);
+    redux_index_free(index);
     free(codes);
 }
 END_TEST
@@ -648,7 +648,7 @@ START_TEST(saved_and_opened)
         if (way == 2)
             ck_assert_redux_ok(redux_index_remove(&removed, index, NULL, away, 40));
         ck_assert_redux_ok(redux_index_save(path, NULL, index));
-        redux_index_free(index, NULL);
+        redux_index_free(index);
         for (int writable = 0; writable < 2; writable++) {
             ck_assert_redux_ok(redux_index_open(&index, NULL, path, writable));
             ck_assert_int_eq(redux_index_count(index), way == 2 ? N - 40 : N);
@@ -672,7 +672,7 @@ START_TEST(saved_and_opened)
             /* Saving over the file that is mapped replaces it. */
             ck_assert_redux_ok(redux_index_save(path, NULL, index));
             check_nearest(index, NULL, &t, 3);
-            redux_index_free(index, NULL);
+            redux_index_free(index);
         }
     }
     free(codes);
@@ -694,14 +694,14 @@ START_TEST(saved_vectors)
     ck_assert_redux_ok(redux_index_add(index, NULL, &items, NULL));
     ck_assert_redux_ok(redux_index_nearest(ids[0], scores[0], NULL, index, &items, K));
     ck_assert_redux_ok(redux_index_save(in_scratch("vectors.rdx"), NULL, index));
-    redux_index_free(index, NULL);
+    redux_index_free(index);
     for (int writable = 0; writable < 2; writable++) {
         ck_assert_redux_ok(redux_index_open(&index, NULL, in_scratch("vectors.rdx"), writable));
         ck_assert_int_eq(redux_index_get_kind(index), REDUX_INDEX_COSINE);
         ck_assert_redux_ok(redux_index_nearest(ids[1], scores[1], NULL, index, &items, K));
         ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);
         ck_assert_mem_eq(scores[0], scores[1], sizeof scores[0]);
-        redux_index_free(index, NULL);
+        redux_index_free(index);
     }
     free(vectors);
 }
@@ -719,7 +719,7 @@ START_TEST(altered_files)
     size_t size, harmless = 0;
     ck_assert_redux_ok(redux_index_optimise(index, NULL));
     ck_assert_redux_ok(redux_index_save(path, NULL, index));
-    redux_index_free(index, NULL);
+    redux_index_free(index);
     unsigned char *bytes = read_bytes(path, &size);
     for (size_t i = 0; i < size; i++) {
         bytes[i] ^= 0x10;
@@ -729,7 +729,7 @@ START_TEST(altered_files)
         if (status == REDUX_OK) {
             harmless++;
             check_within(index, NULL, &t, 5);
-            redux_index_free(index, NULL);
+            redux_index_free(index);
         } else {
             ck_assert_msg(status == REDUX_E_FORMAT, "byte %zu: %s", i, redux_status_string(status));
         }
@@ -798,12 +798,12 @@ static redux_status a_life(redux_context *context, const char *path, uint8_t *co
         status = redux_index_optimise(index, context);
     if (status == REDUX_OK)
         status = redux_index_save(path, context, index);
-    redux_index_free(index, context);
+    redux_index_free(index);
     free(have.items);
     for (int writable = 0; writable < 2 && status == REDUX_OK; writable++) {
         status = redux_index_open(&index, context, path, writable);
         if (status == REDUX_OK)
-            redux_index_free(index, context);
+            redux_index_free(index);
     }
     return status;
 }

@@ -102,7 +102,7 @@ static double check_normalisations(const redux_tensor *a, const redux_tensor *b,
         ck_assert_double_eq(score(metric, a, b), value);
         ck_assert_double_eq(score(metric, b, a), value);
         worst = fmax(worst, fabs(value - want[kind]));
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
     }
     return worst;
 }
@@ -140,7 +140,7 @@ static void check_configuration(const char *run, const struct configuration *con
         redux_tensor_release(&a);
         redux_tensor_release(&b);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&sequence);
     redux_tensor_release(&nmi);
     redux_tensor_release(&images);
@@ -339,7 +339,7 @@ static double check_mattes(const char *run, const char *kind, int32_t bins)
             redux_tensor_release(&a);
             redux_tensor_release(&b);
         }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&want);
     redux_tensor_release(&images);
     return worst;
@@ -382,7 +382,7 @@ START_TEST(mattes_of_bytes_is_mattes_of_floats)
             redux_tensor_release(&b[k]);
         }
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&floats);
     redux_tensor_release(&bytes);
 }
@@ -436,7 +436,7 @@ START_TEST(mattes_normalised)
     ck_assert_double_eq(score(metric, &b, &b), 1);
     ck_assert_double_le(fabs(score(metric, &a, &b) - ab / sqrt(aa * bb)), 1e-15);
     ck_assert_double_lt(score(metric, &a, &b), 1);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&b);
     redux_tensor_release(&a);
     redux_tensor_release(&images);
@@ -528,7 +528,7 @@ START_TEST(metrics_by_name)
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         ck_assert_redux_ok(redux_metric_new_named(&metric, NULL, named[i].name));
         ck_assert_double_eq(score(metric, &a, &b), named[i].want);
-        redux_metric_free(metric, NULL);
+        redux_metric_free(metric);
     }
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_metric_new_named(&metric, NULL, "hamming"));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "ssim, "));

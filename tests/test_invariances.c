@@ -246,7 +246,7 @@ START_TEST(hamming_distances)
         redux_tensor_release(&masked);
         redux_tensor_release(&codes);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -288,7 +288,7 @@ START_TEST(cosine_angles)
         redux_tensor_release(&other);
         redux_tensor_release(&v);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 

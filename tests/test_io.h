@@ -174,7 +174,7 @@ static inline redux_status read_volume(redux_tensor *out, redux_volume_info *inf
         if (status != REDUX_OK && made)
             redux_tensor_release(out);
     }
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
     return status;
 }

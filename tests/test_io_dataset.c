@@ -293,7 +293,7 @@ START_TEST(pictures_as_slices)
     unlink(in_scratch("album/2.png"));
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_volume_slice(&have, NULL, volume, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "album/2.png"));
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -345,7 +345,7 @@ START_TEST(nothing_there)
     ck_assert_redux(REDUX_E_INVALID, redux_dataset_open(&dataset, NULL, NULL, 0, NULL));
     ck_assert_ptr_null(dataset);
     redux_dataset_free(NULL);
-    redux_volume_free(NULL, NULL);
+    redux_volume_free(NULL);
     if (geteuid() != 0) {
         ck_assert_int_eq(chmod(in_scratch("bare/inner"), 0), 0);
         ck_assert_redux(REDUX_E_IO, open_path(&dataset, in_scratch("bare"), NULL));
@@ -465,7 +465,7 @@ START_TEST(threads)
         ck_assert_double_eq(readers[i].sum, readers[0].sum);
     }
     ck_assert_double_ne(readers[0].sum, 0);
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -527,7 +527,7 @@ static redux_status read_everything(redux_context *context, const char *path, in
         status = redux_volume_slice(&slice, context, volume, 0);
         if (status == REDUX_OK)
             redux_tensor_release(&slice);
-        redux_volume_free(volume, context);
+        redux_volume_free(volume);
     }
     redux_dataset_free(dataset);
     return status;

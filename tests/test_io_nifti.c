@@ -217,7 +217,7 @@ START_TEST(views)
         redux_volume_slice_oriented(&stored, NULL, volume, 3, REDUX_ORIENTATION_STORED));
     ck_assert_redux(REDUX_E_INVALID, redux_volume_slice(&plane, NULL, volume, 16));
     ck_assert_redux(REDUX_E_INVALID, redux_volume_slice(&plane, NULL, volume, -1));
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
     redux_dataset_free(dataset);
     ck_assert_ptr_nonnull(axial.storage);
     ck_assert_ptr_eq(axial.storage, stored.storage);

@@ -50,7 +50,7 @@ START_TEST(made_by_hand)
     ck_assert_int_eq(*(const int16_t *)tensor.data, -1); /* not aligned in the file */
     redux_tensor_release(&tensor);
     ck_assert_redux_ok(redux_safetensors_tensor(&tensor, file, redux_safetensors_find(file, "b")));
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     ck_assert(tensor.ndim == 3 && tensor.shape[2] == 1); /* outlives the file */
     ck_assert_int_eq(((const int16_t *)tensor.data)[1], 2);
     redux_tensor_release(&tensor);
@@ -169,7 +169,7 @@ START_TEST(round_trip)
         redux_tensor_release(&whole);
         redux_tensor_release(&read);
     }
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     /* The order of what is handed in does not matter to the bytes. */
     unsigned char *first = read_bytes(path, &size);
     for (int i = 0; i < TENSORS / 2; i++) {
@@ -236,7 +236,7 @@ START_TEST(content_that_makes_no_sense)
     redux_safetensors *file;
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
     ck_assert_int_eq(redux_safetensors_count(file), 0);
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     unlink(path);
     content.count = 2;
     ck_assert_redux(REDUX_E_INVALID, redux_safetensors_save(path, NULL, &content));

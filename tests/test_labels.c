@@ -95,14 +95,14 @@ START_TEST(a_table)
     ck_assert_str_eq(source, in_scratch("a.npy"));
     ck_assert_int_eq(slice, 2);
     ck_assert_redux(REDUX_E_INVALID, redux_labels_row_name(&source, &slice, labels, 4));
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
     /* Without a slice column: slice 0; texts in the order of their bytes. */
     ck_assert_redux_ok(load(&labels, "file,label\na.npy,zebra\n\"b/b,c.npy\",10\n", NULL));
     ck_assert_str_eq(redux_labels_class_name(labels, 0), "10");
     ck_assert_int_eq(row_of(labels, 0).label, 1);
     ck_assert_int_eq(row_of(labels, 1).slice, 3);
     ck_assert_int_eq(row_of(labels, 1).split, REDUX_SPLIT_NONE);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -155,7 +155,7 @@ START_TEST(wrong_splits)
         strstr(redux_error_message(), "group 'x' lies in two splits (lines 2 and 4)"));
     options.allow_divided_groups = 1;
     ck_assert_redux_ok(load(&labels, divided, &options));
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
     ck_assert_redux(
         REDUX_E_FORMAT,
         load(&labels, "file,slice,label,split,p\na.npy,0,0,dev,x\na.npy,1,1,test,x\n", &options));
@@ -213,7 +213,7 @@ START_TEST(an_archive)
         ck_assert_redux_ok(redux_labels_row_name(&source, &slice, labels, 8));
         ck_assert_str_eq(source, text("%s:test_images", in_scratch("m.npz")));
         ck_assert_int_eq(slice, 2);
-        redux_labels_free(labels, NULL);
+        redux_labels_free(labels);
     }
     write_archive("m.npz", 2, -1);
     ck_assert_redux(REDUX_E_UNSUPPORTED,
@@ -303,7 +303,7 @@ START_TEST(folds)
     ck_assert_redux(REDUX_E_INVALID, redux_labels_split(other, NULL, labels, &options));
     options.folds = 121;
     ck_assert_redux(REDUX_E_INVALID, redux_labels_split(other, NULL, labels, &options));
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -328,7 +328,7 @@ START_TEST(shares)
     options.test = 0.2;
     ck_assert_redux(REDUX_E_INVALID, redux_labels_split(split, NULL, labels, &options));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "no splits"));
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -354,7 +354,7 @@ START_TEST(validation_of_training)
         ck_assert_int_eq(split[i] == REDUX_SPLIT_TEST, i >= 100);
     }
     ck_assert_int_eq(counts[REDUX_SPLIT_VALIDATION], 20);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -408,7 +408,7 @@ START_TEST(leakage)
     memset(split, REDUX_SPLIT_TRAIN, sizeof split);
     ck_assert_redux_ok(redux_labels_leakage(&found, NULL, labels, split));
     ck_assert_int_eq(found.pairs + found.compared, 0);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 
@@ -426,7 +426,7 @@ START_TEST(repository)
         tumour += row_of(labels, i).label;
     ck_assert_int_gt(tumour, 20);
     ck_assert_int_lt(tumour, 179);
-    redux_labels_free(labels, NULL);
+    redux_labels_free(labels);
 }
 END_TEST
 

@@ -411,7 +411,7 @@ static bool has_bfloat16(void)
     options.width = 0.125;
     options.products = REDUX_PRODUCTS_BFLOAT16;
     const redux_status status = redux_network_new(&network, NULL, &options);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
     ck_assert(status == REDUX_OK || status == REDUX_E_UNSUPPORTED);
     if (strcmp(redux_cpu_tier(), "avx512") != 0)
         ck_assert_int_eq(status, REDUX_E_UNSUPPORTED);

@@ -63,7 +63,7 @@ START_TEST(hamming_is_brute_force)
         }
         redux_tensor_release(&codes);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -150,7 +150,7 @@ START_TEST(hamming_search)
         check_search(metric, &codes, 6, 1 + bytes % 2);
         redux_tensor_release(&codes);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -198,7 +198,7 @@ START_TEST(cosine_is_brute_force)
         redux_tensor_release(&vectors);
     }
     ck_assert_double_lt(worst, 1e-7);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -213,7 +213,7 @@ START_TEST(cosine_search)
         check_search(metric, &vectors, 0.95, 1 + (int)w % 2);
         redux_tensor_release(&vectors);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -242,7 +242,7 @@ START_TEST(cosine_of_odd_vectors)
         if (i == 4)
             ck_assert_double_eq_tol(s[5], 1, 1e-7);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -269,10 +269,10 @@ START_TEST(image_search)
     random_images(&images, 90, 19, 23);
     ck_assert_redux_ok(redux_metric_new_ssim(&metric, NULL, NULL));
     check_search(metric, &images, 0.9, 2);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     ck_assert_redux_ok(redux_metric_new_mutual_information(&metric, NULL, NULL));
     check_search(metric, &images, 0.7, 2);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&images);
 }
 END_TEST
@@ -301,7 +301,7 @@ START_TEST(strided_items)
     redux_tensor_release(&copy);
     redux_tensor_release(&one);
     redux_tensor_release(&same);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -331,7 +331,7 @@ START_TEST(wrong_arguments)
     redux_tensor_release(&one);
     redux_tensor_release(&codes);
     redux_tensor_release(&vectors);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -351,7 +351,7 @@ START_TEST(few_neighbours)
         ck_assert(isnan(scores[q * 5 + 3]) && isnan(scores[q * 5 + 4]));
     }
     redux_tensor_release(&codes);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 

@@ -79,7 +79,7 @@ START_TEST(names_and_shapes_are_torchvisions)
             redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
             if (network != NULL)
                 ck_assert_int_eq(index, redux_network_parameters(network));
-            redux_network_free(network, NULL);
+            redux_network_free(network);
             ck_assert_redux_ok(redux_arch_parse(&options.arch, arch));
             options.channels = 3;
             options.classes = 1000;
@@ -100,7 +100,7 @@ START_TEST(names_and_shapes_are_torchvisions)
     }
     ck_assert_int_eq(index, redux_network_parameters(network));
     ck_assert_ptr_null(redux_network_parameter(network, index));
-    redux_network_free(network, NULL);
+    redux_network_free(network);
     fclose(file);
 }
 END_TEST
@@ -156,8 +156,8 @@ START_TEST(a_file_tells_its_network)
             ck_assert_double_eq(found.width, options.width);
             ck_assert_int_eq(found.projection, options.projection);
             ck_assert_int_eq(found.classes, options.classes);
-            redux_safetensors_free(file, NULL);
-            redux_network_free(network, NULL);
+            redux_safetensors_free(file);
+            redux_network_free(network);
         }
 }
 END_TEST
@@ -177,32 +177,32 @@ START_TEST(weights_come_back_and_nothing_changes_where_they_do_not_fit)
     redux_safetensors *file = open_file(save(a, "lacking.safetensors", "layer3.1.bn2.bias"));
     ck_assert_redux(REDUX_E_FORMAT, redux_network_load(b, NULL, file));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "layer3.1.bn2.bias"));
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     options.width = 0.25;
     redux_network *wide;
     ck_assert_redux_ok(redux_network_new(&wide, NULL, &options));
     file = open_file(save(wide, "wide.safetensors", NULL));
     ck_assert_redux(REDUX_E_FORMAT, redux_network_load(b, NULL, file));
-    redux_safetensors_free(file, NULL);
-    redux_network_free(wide, NULL);
+    redux_safetensors_free(file);
+    redux_network_free(wide);
     redux_tensor after = run(b, NULL, &images, REDUX_OUTPUT_CLASSES, REDUX_MODE_EVALUATE);
     ck_assert_mem_eq(after.data, before.data, 9 * sizeof(float));
     file = open_file(save(a, "whole.safetensors", NULL));
     ck_assert_redux_ok(redux_network_load(b, NULL, file));
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     redux_tensor_release(&after);
     after = run(b, NULL, &images, REDUX_OUTPUT_CLASSES, REDUX_MODE_EVALUATE);
     ck_assert_mem_eq(after.data, of_a.data, 9 * sizeof(float));
     /* A head that is missing is left as it is. */
     file = open_file(save(a, "headless.safetensors", "fc."));
     ck_assert_redux_ok(redux_network_load(b, NULL, file));
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     redux_tensor_release(&images);
     redux_tensor_release(&of_a);
     redux_tensor_release(&before);
     redux_tensor_release(&after);
-    redux_network_free(a, NULL);
-    redux_network_free(b, NULL);
+    redux_network_free(a);
+    redux_network_free(b);
 }
 END_TEST
 
@@ -217,13 +217,13 @@ START_TEST(stems_of_other_channels)
     redux_tensor want = run(colour, NULL, &three, REDUX_OUTPUT_FEATURES, REDUX_MODE_EVALUATE);
     redux_safetensors *file = open_file(save(colour, "colour.safetensors", NULL));
     ck_assert_redux_ok(redux_network_load(grey, NULL, file));
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     redux_tensor have = run(grey, NULL, &one, REDUX_OUTPUT_FEATURES, REDUX_MODE_EVALUATE);
     ck_assert_double_lt(difference(&have, &want), 1e-5);
     redux_tensor_release(&have);
     file = open_file(save(grey, "grey.safetensors", NULL));
     ck_assert_redux_ok(redux_network_load(again, NULL, file));
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     have = run(again, NULL, &three, REDUX_OUTPUT_FEATURES, REDUX_MODE_EVALUATE);
     ck_assert_double_lt(difference(&have, &want), 1e-5);
     redux_tensor_release(&have);
@@ -231,7 +231,7 @@ START_TEST(stems_of_other_channels)
     redux_tensor_release(&three);
     redux_tensor_release(&one);
     for (int i = 0; i < 3; i++)
-        redux_network_free(all[i], NULL);
+        redux_network_free(all[i]);
 }
 END_TEST
 
@@ -264,7 +264,7 @@ START_TEST(first_weights_are_normal)
         ck_assert_double_le(fabs(beyond - 0.05 * (double)count), 5 * sqrt(0.0475 * (double)count));
         ck_assert_double_le(fabs(product), 5 * sqrt((double)count));
     }
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -295,7 +295,7 @@ START_TEST(running_statistics_follow_in_training_only)
     redux_tensor_release(&first);
     redux_tensor_release(&second);
     redux_tensor_release(&images);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -329,7 +329,7 @@ START_TEST(a_frozen_encoder_gets_no_gradients)
         redux_tensor_release(&out);
     }
     redux_tensor_release(&images);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -351,7 +351,7 @@ START_TEST(thawed_between_forward_and_backward)
     ck_assert_redux(REDUX_E_INVALID, redux_network_backward(network, NULL, &out));
     redux_tensor_release(&out);
     redux_tensor_release(&images);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -408,7 +408,7 @@ START_TEST(gradients_are_the_slope_of_the_whole)
                 ck_assert_double_eq_tol(said / norm, 1, 0.03);
             }
             redux_tensor_release(&images);
-            redux_network_free(network, NULL);
+            redux_network_free(network);
         }
 }
 END_TEST
@@ -450,7 +450,7 @@ START_TEST(a_step_allocates_nothing)
         redux_tensor_release(&out);
     }
     ck_assert_int_eq(allocations, before);
-    redux_network_free(network, context);
+    redux_network_free(network);
     redux_tensor_release(&images);
     redux_tensor_release(&small);
     redux_context_free(context);
@@ -483,7 +483,7 @@ START_TEST(bits_do_not_depend_on_threads)
             ck_assert_mem_eq(weight->gradient.data, gradients, bytes);
             redux_tensor_release(&out);
         }
-        redux_network_free(network, context);
+        redux_network_free(network);
         redux_context_free(context);
     }
     free(gradients);
@@ -511,7 +511,7 @@ START_TEST(what_an_image_gives_does_not_hang_on_others)
     }
     redux_tensor_release(&all);
     redux_tensor_release(&images);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -557,7 +557,7 @@ START_TEST(nonsense_is_refused)
     redux_tensor_release(&images);
     redux_tensor_release(&colour);
     redux_tensor_release(&out);
-    redux_network_free(network, NULL);
+    redux_network_free(network);
 }
 END_TEST
 

@@ -83,7 +83,7 @@ static redux_status with_index(void *given)
 {
     redux_index *out = NULL;
     const redux_status status = redux_index_new(&out, NULL, 8, given);
-    redux_index_free(out, NULL);
+    redux_index_free(out);
     return status;
 }
 
@@ -96,7 +96,7 @@ static redux_status with_custom(void *given)
 {
     redux_metric *out = NULL;
     const redux_status status = redux_metric_new_custom(&out, NULL, given);
-    redux_metric_free(out, NULL);
+    redux_metric_free(out);
     return status;
 }
 
@@ -104,7 +104,7 @@ static redux_status with_labels(void *given)
 {
     redux_labels *out = NULL;
     const redux_status status = redux_labels_load(&out, NULL, in_scratch("labels.csv"), given);
-    redux_labels_free(out, NULL);
+    redux_labels_free(out);
     return status;
 }
 
@@ -117,7 +117,7 @@ static redux_status with_logistic(void *given)
 {
     redux_logistic *out = NULL;
     const redux_status status = redux_logistic_fit(&out, NULL, &features, &classes, 2, given, NULL);
-    redux_logistic_free(out, NULL);
+    redux_logistic_free(out);
     return status;
 }
 
@@ -136,7 +136,7 @@ static redux_status with_network(void *given)
 {
     redux_network *out = NULL;
     const redux_status status = redux_network_new(&out, NULL, given);
-    redux_network_free(out, NULL);
+    redux_network_free(out);
     return status;
 }
 
@@ -144,7 +144,7 @@ static redux_status with_optimiser(void *given)
 {
     redux_optimiser *out = NULL;
     const redux_status status = redux_optimiser_of_network(&out, NULL, network, given);
-    redux_optimiser_free(out, NULL);
+    redux_optimiser_free(out);
     return status;
 }
 
@@ -211,7 +211,7 @@ static redux_status with_evaluate(void *given)
 {
     redux_evaluation *out = NULL;
     const redux_status status = redux_evaluate(&out, NULL, labels, given);
-    redux_evaluation_free(out, NULL);
+    redux_evaluation_free(out);
     return status;
 }
 
@@ -221,7 +221,7 @@ static redux_status with_nt_xent(void *given)
     void *state = NULL;
     const redux_status status = objective.open(&state, NULL, network, 2, 2, objective.user);
     if (status == REDUX_OK)
-        objective.close(state, NULL);
+        objective.close(state);
     return status;
 }
 
@@ -352,7 +352,7 @@ static redux_status of_weights(void *out, int which)
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, weights));
     const redux_status status =
         which == 0 ? redux_network_options_of(out, file) : redux_input_options_of(out, file);
-    redux_safetensors_free(file, NULL);
+    redux_safetensors_free(file);
     return status;
 }
 
@@ -371,7 +371,7 @@ static redux_status get_hash(void *out)
     redux_hash_list *list;
     ck_assert_redux_ok(redux_hash_list_new(&list, NULL, NULL));
     const redux_status status = redux_hash_list_options(out, list);
-    redux_hash_list_free(list, NULL);
+    redux_hash_list_free(list);
     return status;
 }
 
@@ -380,7 +380,7 @@ static redux_status get_manifest(void *out)
     redux_manifest *manifest;
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m/m.csv")));
     const redux_status status = redux_manifest_options(out, manifest);
-    redux_manifest_free(manifest, NULL);
+    redux_manifest_free(manifest);
     return status;
 }
 
@@ -697,11 +697,11 @@ static void make_all(void)
 static void free_all(void)
 {
     redux_tensor *const tensors[] = {&features, &classes, &image, &probabilities, &all_scores};
-    redux_reduction_free(reduction, NULL);
-    redux_evaluation_free(evaluation, NULL);
-    redux_network_free(network, NULL);
-    redux_logistic_free(model, NULL);
-    redux_labels_free(labels, NULL);
+    redux_reduction_free(reduction);
+    redux_evaluation_free(evaluation);
+    redux_network_free(network);
+    redux_logistic_free(model);
+    redux_labels_free(labels);
     redux_dataset_free(dataset);
     for (int i = 0; i < 5; i++)
         redux_tensor_release(tensors[i]);

@@ -120,8 +120,8 @@ START_TEST(a_run_writes_weights_log_and_settings)
     ck_assert_int_eq(network_options.projection, 8);
     ck_assert_redux_ok(redux_network_new(&network, NULL, &network_options));
     ck_assert_redux_ok(redux_network_load(network, NULL, file));
-    redux_network_free(network, NULL);
-    redux_safetensors_free(file, NULL);
+    redux_network_free(network);
+    redux_safetensors_free(file);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -341,8 +341,8 @@ START_TEST(parts_have_the_whole_batchs_negatives)
             memcpy(gradients[run] + total, p->gradient.data, (size_t)count * sizeof(float));
             total += count;
         }
-        objective.close(state, NULL);
-        redux_network_free(network, NULL);
+        objective.close(state);
+        redux_network_free(network);
     }
     ck_assert_double_eq_tol(losses[0], losses[1], 1e-6);
     double most = 0;
@@ -383,10 +383,9 @@ static redux_status pull_open(void **state, redux_context *context, const redux_
     return REDUX_OK;
 }
 
-static void pull_close(void *state, redux_context *context)
+static void pull_close(void *state)
 {
     pull *p = state;
-    (void)context;
     redux_tensor_release(&p->number.value);
     redux_tensor_release(&p->number.gradient);
     redux_tensor_release(&p->memory.value);

@@ -63,7 +63,7 @@ static void check_fit(const data *d, int classes, int strength)
     ck_assert_redux_ok(redux_logistic_predict(&p, NULL, model, &d->test));
     ck_assert_double_lt(difference(&p, text("probabilities%d_%d", classes, strength)), 1e-6);
     redux_tensor_release(&p);
-    redux_logistic_free(model, NULL);
+    redux_logistic_free(model);
 }
 
 START_TEST(logistic_is_sklearns)
@@ -94,7 +94,7 @@ START_TEST(logistic_starts)
     ck_assert_int_eq(b.iterations, 0);
     ck_assert_int_gt(a.iterations, 5);
     ck_assert_double_eq_tol(a.loss, b.loss, 1e-9 * a.loss);
-    redux_logistic_free(second, NULL);
+    redux_logistic_free(second);
     /* Features that are not standardised, from a model of standardised ones: the same scores. */
     options.standardise = 0;
     options.max_iterations = 1;
@@ -105,11 +105,11 @@ START_TEST(logistic_starts)
     ck_assert_double_eq(((double *)raw.data)[0], 1);
     redux_tensor_release(&raw);
     ck_assert_double_lt(b.loss / options.c, a.loss);
-    redux_logistic_free(second, NULL);
+    redux_logistic_free(second);
     /* Another number of classes. */
     ck_assert_redux(REDUX_E_INVALID,
                     redux_logistic_fit(&second, NULL, &d.train, &d.train_y, 5, &options, first));
-    redux_logistic_free(first, NULL);
+    redux_logistic_free(first);
     close_data(&d);
 }
 END_TEST
@@ -187,7 +187,7 @@ START_TEST(threads_do_not_matter)
     assert_same(&p[0], &p[1], "votes");
     for (int t = 0; t < 2; t++) {
         redux_tensor_release(&p[t]);
-        redux_logistic_free(models[t], contexts[t]);
+        redux_logistic_free(models[t]);
     }
     redux_tensor_release(&x);
     redux_tensor_release(&y);

@@ -238,7 +238,7 @@ START_TEST(bounds_and_symmetry)
             }
         redux_tensor_release(&items);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -348,7 +348,7 @@ START_TEST(one_answer)
         check_views(l, metric, &items, score);
         redux_tensor_release(&items);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -380,7 +380,7 @@ START_TEST(no_numbers)
         redux_tensor_release(&a);
         redux_tensor_release(&items);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 
@@ -425,7 +425,7 @@ START_TEST(refused)
         redux_tensor_release(&right);
         redux_tensor_release(&a);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 

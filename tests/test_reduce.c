@@ -33,7 +33,7 @@ START_TEST(greedy_is_the_papers_rule)
                     plain_greedy(&p, options.threshold, witness);
                     redux_reduction *reduction = run(dataset, &options, 1 + t % 2);
                     check_rows(reduction, &p, witness);
-                    redux_reduction_free(reduction, NULL);
+                    redux_reduction_free(reduction);
                 }
             }
         }
@@ -70,7 +70,7 @@ START_TEST(pairs_are_counted)
             pairs += row.kept ? kept : rank[row.witness] + 1;
             kept += row.kept;
         }
-        redux_reduction_free(reduction, NULL);
+        redux_reduction_free(reduction);
         if (s == 3) {
             ck_assert(summary.pairs_compared == 0 && summary.pairs_skipped == 0);
             continue;
@@ -157,7 +157,7 @@ START_TEST(budgets_are_exact)
                     ck_assert_int_eq(summary.refilled, budget - kept);
                     check_refill(reduction, &p, witness, budget);
                 }
-                redux_reduction_free(reduction, NULL);
+                redux_reduction_free(reduction);
             }
         }
     redux_dataset_free(dataset);
@@ -197,7 +197,7 @@ START_TEST(sweep_is_every_threshold)
             ck_assert_int_eq(plain_greedy(&p, steps[s].key, witness), kept);
         }
         ck_assert_int_eq(kept, 1);
-        free(steps);
+        rdx_free(steps);
     }
     ck_assert_int_gt(rises, 0); /* else the test is too easy */
 }
@@ -238,7 +238,7 @@ START_TEST(budgets_of_many)
         ck_assert_int_eq(summary.kept, BUDGET);
         ck_assert_int_eq(summary.budget, BUDGET);
         ck_assert_int_eq(summary.threshold_is_exact, !cosine);
-        redux_reduction_free(reduction, NULL);
+        redux_reduction_free(reduction);
         for (int stricter = 0; stricter < 2; stricter++) { /* at most N here, more just above */
             redux_reduce_summary other = {.struct_size = sizeof other};
             options.keep_percent = (double)NAN;
@@ -248,7 +248,7 @@ START_TEST(budgets_of_many)
             reduction = run(dataset, &options, 2);
             ck_assert_redux_ok(redux_reduction_summary(&other, reduction));
             ck_assert_int_eq(other.kept > BUDGET, stricter);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
         }
     }
     redux_tensor_release(&vectors);
@@ -291,7 +291,7 @@ static void check_every_n(const redux_dataset *dataset, redux_scope scope, int64
         ck_assert_int_eq(rows[i].witness, nearest);
         ck_assert_double_eq(rows[i].score, (double)llabs(nearest - i));
     }
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
 }
 
 START_TEST(every_n)
@@ -337,7 +337,7 @@ START_TEST(entropy)
             ck_assert_int_eq(row.witness, -1);
             ck_assert(row.kept ? isnan(row.score) : row.score == bits[i]);
         }
-        redux_reduction_free(reduction, NULL);
+        redux_reduction_free(reduction);
     }
     redux_dataset_free(dataset);
 }
@@ -367,7 +367,7 @@ START_TEST(embeddings)
             ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
             ck_assert_int_eq(row.witness, i < 3 ? -1 : i % 3);
         }
-        redux_reduction_free(reduction, NULL);
+        redux_reduction_free(reduction);
         redux_tensor_release(&vectors);
         redux_tensor_release(&wide);
     }
@@ -430,7 +430,7 @@ START_TEST(options_that_make_no_sense)
     ck_assert_redux(REDUX_E_INVALID, redux_reduce(&reduction, NULL, dataset, &o));
     o.scope = REDUX_SCOPE_DATASET;
     ck_assert_redux_ok(redux_reduce(&reduction, NULL, dataset, &o));
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -479,8 +479,8 @@ START_TEST(same_bytes_on_any_thread_count)
             ck_assert_redux(REDUX_E_IO, redux_manifest_write(NULL, a, refuse, NULL));
             free(one.text);
             free(four.text);
-            redux_reduction_free(a, NULL);
-            redux_reduction_free(b, NULL);
+            redux_reduction_free(a);
+            redux_reduction_free(b);
         }
     redux_dataset_free(dataset);
 }
@@ -506,7 +506,7 @@ START_TEST(manifest_quotes)
                                     "\"%s/odd, \"\"name\"\".npy\",0,0\n",
                                     scratch, scratch, scratch));
     free(csv.text);
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
     redux_tensor_release(&array);
     ck_assert_int_eq(unlink(path), 0);
@@ -567,7 +567,7 @@ START_TEST(exports)
                 redux_volume *volume;
                 ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, row.volume));
                 ck_assert_redux_ok(redux_volume_slice(&expected, NULL, volume, row.slice));
-                redux_volume_free(volume, NULL);
+                redux_volume_free(volume);
             }
             ck_assert_int_eq(read.dtype, expected.dtype);
             ck_assert_mem_eq(read.data, expected.data,
@@ -590,7 +590,7 @@ START_TEST(exports)
         redux_results_save(in_scratch("pair.csv"), in_scratch("pair.json"), NULL, reduction, 1.5));
     ck_assert_int_eq(access(in_scratch("pair.csv"), F_OK), 0);
     ck_assert_int_eq(access(in_scratch("pair.json"), F_OK), 0);
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -652,7 +652,7 @@ START_TEST(unreadable_slices)
             redux_row row;
             ck_assert_redux_ok(redux_reduction_row(&row, reduction, 5));
             ck_assert(row.skipped && !row.kept);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
         }
     redux_dataset_free(dataset);
 }
@@ -682,7 +682,7 @@ START_TEST(ragged_folder)
         }
         ck_assert_int_eq(row.witness, 0);
         ck_assert_double_eq(row.score, 1);
-        redux_reduction_free(reduction, NULL);
+        redux_reduction_free(reduction);
     }
     redux_dataset_free(dataset);
 }
@@ -736,7 +736,7 @@ START_TEST(exemplars_in_any_portions)
     ck_assert_redux_ok(redux_exemplars_new(&exemplars, NULL, metric, 3));
     ck_assert_redux_ok(redux_exemplars_add(whole, scores, NULL, exemplars, &codes));
     const int64_t count = redux_exemplars_count(exemplars);
-    redux_exemplars_free(exemplars, NULL);
+    redux_exemplars_free(exemplars);
     ck_assert_redux_ok(redux_exemplars_new(&exemplars, NULL, metric, 3));
     for (int64_t first = 0, size = 1; first < N; first += size, size = size % 97 + 13) {
         redux_tensor part;
@@ -753,8 +753,8 @@ START_TEST(exemplars_in_any_portions)
                                : scores[i] == part_scores[i] && scores[i] <= 3);
     }
     ck_assert_redux(REDUX_E_INVALID, redux_exemplars_add(whole, scores, NULL, exemplars, NULL));
-    redux_exemplars_free(exemplars, NULL);
-    redux_metric_free(metric, NULL);
+    redux_exemplars_free(exemplars);
+    redux_metric_free(metric);
     redux_tensor_release(&codes);
 }
 END_TEST

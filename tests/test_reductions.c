@@ -51,7 +51,7 @@ static void slice_at(redux_tensor *out, const redux_dataset *dataset, int64_t ro
     }
     redux_tensor_release(&image);
     redux_tensor_release(&pixels);
-    redux_volume_free(volume, NULL);
+    redux_volume_free(volume);
 }
 
 typedef struct kind {
@@ -203,13 +203,13 @@ START_TEST(witnesses_and_thresholds)
                     ck_assert_redux_ok(redux_reduce(&reduction, NULL, dataset, &options));
                     check_promises(reduction, score, &options, redux_metric_is_distance(metric),
                                    k->thresholds[0]);
-                    redux_reduction_free(reduction, NULL);
+                    redux_reduction_free(reduction);
                 }
             }
         }
         redux_dataset_free(dataset);
     }
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 END_TEST
 

@@ -173,7 +173,7 @@ static void each_rule(plain *p, const redux_dataset *dataset, redux_reduce_optio
             check_nearest(reduction, p, witness);
         else
             check_rows(reduction, p, witness);
-        redux_reduction_free(reduction, NULL);
+        redux_reduction_free(reduction);
     }
 }
 
@@ -276,7 +276,7 @@ static void one_budget(const redux_dataset *dataset, redux_strategy strategy, re
         ck_assert(isnan(summary.threshold));
     else
         ck_assert_double_eq(summary.threshold, threshold);
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
 }
 
 START_TEST(k_centre_meets_a_budget)
@@ -345,7 +345,7 @@ START_TEST(information_gain_takes_what_adds_most)
                     ck_assert_double_eq_tol(row.score, p.score[witness[i]][i], 1e-12);
             }
             ck_assert(kept > 1 && kept < n);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
         }
     redux_dataset_free(dataset);
 }
@@ -509,7 +509,7 @@ START_TEST(semdedup_is_its_papers)
                     1e-12);
             }
             ck_assert(count > k && count < N);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
         }
     redux_tensor_release(&vectors);
     redux_dataset_free(dataset);
@@ -558,12 +558,12 @@ START_TEST(two_stages_need_both)
             ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
             ck_assert_int_eq(summary.then_is_exact, cases[c].exact);
             ck_assert_double_eq(summary.threshold, cases[c].threshold);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
             options.rule = REDUX_RULE_COMPLETE_LINK;
             plain_complete_link(&both, cases[c].then_threshold, witness);
             reduction = run(dataset, &options, 2);
             check_rows(reduction, &both, witness);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
         }
     redux_dataset_free(dataset);
 }
@@ -631,9 +631,9 @@ START_TEST(own_metrics_plug_in)
                 ck_assert(a.kept == b.kept && a.witness == b.witness);
                 ck_assert(a.kept || a.score == b.score);
             }
-            redux_reduction_free(same, NULL);
-            redux_reduction_free(reduction, NULL);
-            redux_metric_free(metric, NULL);
+            redux_reduction_free(same);
+            redux_reduction_free(reduction);
+            redux_metric_free(metric);
         }
     ck_assert_int_gt(calls, 38);
     /* Vectors, a distance; also through a budget. */
@@ -671,15 +671,15 @@ START_TEST(own_metrics_plug_in)
     ck_assert(kept > 5 && kept < 38);
     redux_reduction *reduction = run(dataset, &options, 2);
     check_rows(reduction, &p, witness);
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     options.threshold = NAN;
     options.keep_count = kept;
     reduction = run(dataset, &options, 2);
     redux_reduce_summary summary = {.struct_size = sizeof summary};
     ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
     ck_assert_int_eq(summary.kept, kept);
-    redux_reduction_free(reduction, NULL);
-    redux_metric_free(metric, NULL);
+    redux_reduction_free(reduction);
+    redux_metric_free(metric);
     own.pair = NULL;
     ck_assert_redux(REDUX_E_INVALID, redux_metric_new_custom(&metric, NULL, &own));
     own.pair = negative_distance;
@@ -748,7 +748,7 @@ static void check_choice(const redux_calibration *calibration, const plain *p, d
     ck_assert_double_eq(summary.threshold, t);
     ck_assert_double_eq(summary.false_drops, redux_calibration_rate(calibration, t));
     ck_assert_ptr_nonnull(redux_reduction_calibration(reduction));
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
 }
 
 START_TEST(calibration_counts_strangers)
@@ -776,7 +776,7 @@ START_TEST(calibration_counts_strangers)
         }
         for (int sixteenths = 0; sixteenths <= 16; sixteenths++)
             check_choice(calibration, &p, sixteenths / 16.0, dataset, options);
-        redux_calibration_free(calibration, NULL);
+        redux_calibration_free(calibration);
     }
     const char *one = in_scratch(names[0]);
     redux_dataset *alone;
@@ -867,12 +867,12 @@ START_TEST(another_set_stands_first)
             ck_assert_int_eq(summary.leaked, leaked);
             ck_assert_int_eq(summary.against, t % 2 == 1 ? 16 : IN_A);
             ck_assert_int_eq(summary.slices, 14);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
             options.rule = REDUX_RULE_MEDOID; /* the same ones are in A */
             reduction = run(b, &options, 2);
             ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
             ck_assert_int_eq(summary.leaked, leaked);
-            redux_reduction_free(reduction, NULL);
+            redux_reduction_free(reduction);
         }
     redux_dataset_free(all);
     redux_dataset_free(a);
@@ -886,7 +886,7 @@ static void save(const redux_dataset *dataset, const redux_reduce_options *optio
     redux_reduction *reduction = run(dataset, options, 2);
     ck_assert_redux_ok(redux_results_save(text("%s/%s.csv", scratch, name),
                                           text("%s/%s.json", scratch, name), NULL, reduction, 1));
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
 }
 
 static void same_file(const char *a, const char *b)
@@ -945,7 +945,7 @@ START_TEST(an_update_equals_a_fresh_start)
             earlier.rule = REDUX_RULE_FIRST;
             redux_reduction *twice;
             ck_assert_redux(REDUX_E_INVALID, redux_reduce(&twice, NULL, old, &earlier));
-            redux_manifest_free(manifest, NULL);
+            redux_manifest_free(manifest);
             redux_dataset_free(fresh);
             redux_dataset_free(old);
             redux_dataset_free(all);
@@ -995,7 +995,7 @@ START_TEST(manifests_are_read_back)
     ck_assert_str_eq(sources[2], "e.png");
     ck_assert_redux(REDUX_E_INVALID, redux_manifest_row_get(&row, manifest, 4));
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_options(&options, manifest));
-    redux_manifest_free(manifest, NULL);
+    redux_manifest_free(manifest);
     unlink(in_scratch("m.csv"));
 }
 END_TEST
@@ -1012,7 +1012,7 @@ START_TEST(columns_are_known_by_name)
     ck_assert_str_eq(row.source, "a.nii");
     ck_assert_str_eq(row.witness_source, "b.nii");
     ck_assert(row.slice == 3 && row.witness_slice == 2 && row.kept == 0 && row.score == 0.25);
-    redux_manifest_free(manifest, NULL);
+    redux_manifest_free(manifest);
     unlink(in_scratch("m.csv"));
 }
 END_TEST
@@ -1085,14 +1085,14 @@ START_TEST(a_manifest_opens_what_it_keeps)
         ck_assert_int_eq(((const uint8_t *)mask.data)[i], row.kept);
     }
     redux_tensor_release(&mask);
-    redux_manifest_free(manifest, NULL);
+    redux_manifest_free(manifest);
     /* A slice that is not there. */
     const char *lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,14,1,,,\n",
                              in_scratch(names[2]));
     write_bytes(in_scratch("m.csv"), lines, strlen(lines));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
     ck_assert_redux(REDUX_E_FORMAT, redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
-    redux_manifest_free(manifest, NULL);
+    redux_manifest_free(manifest);
     /* Named without its folder: found beside the manifest. */
     lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,13,1,,,\n", names[2]);
     write_bytes(in_scratch("m.csv"), lines, strlen(lines));
@@ -1103,9 +1103,9 @@ START_TEST(a_manifest_opens_what_it_keeps)
     ck_assert_int_eq(((const uint8_t *)mask.data)[12], 0);
     redux_tensor_release(&mask);
     redux_dataset_free(kept);
-    redux_manifest_free(manifest, NULL);
+    redux_manifest_free(manifest);
     unlink(in_scratch("m.csv"));
-    redux_reduction_free(reduction, NULL);
+    redux_reduction_free(reduction);
     redux_dataset_free(dataset);
 }
 END_TEST

@@ -207,9 +207,9 @@ static void run(redux_arch which, const tolerances *tolerance)
     told(arch, "loss", worst);
     check_digests(arch, "after", network, tolerance->after);
     check_digests(arch, "running", network, tolerance->running);
-    objective.close(state, NULL);
-    redux_optimiser_free(optimiser, NULL);
-    redux_network_free(network, NULL);
+    objective.close(state);
+    redux_optimiser_free(optimiser);
+    redux_network_free(network);
     for (int v = 0; v < 2; v++)
         redux_tensor_release(&views[v]);
     redux_tensor_release(&images);

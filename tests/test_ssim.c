@@ -236,7 +236,7 @@ static double check_pair(const redux_tensor *a, const redux_tensor *b,
     ck_assert_double_eq(back, score);
     ck_assert_redux_ok(redux_metric_pair(&forth, NULL, metric, a, a));
     ck_assert_double_eq(forth, 1);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     return score;
 }
 
@@ -344,7 +344,7 @@ START_TEST(no_numbers)
             ck_assert_redux_ok(redux_metric_new_ssim(&metric, NULL, &options));
             ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, &a, &a));
             ck_assert_double_nan(score);
-            redux_metric_free(metric, NULL);
+            redux_metric_free(metric);
         }
 }
 END_TEST

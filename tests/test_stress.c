@@ -75,15 +75,15 @@ static void all_metrics(results *out, redux_context *context, const work *w)
             return;
         run_metric(out, context, metric, &w->bytes, i < 5 ? 0.3 : 3);
         run_metric(out, context, metric, &w->floats, i < 5 ? 0.3 : 3);
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
     }
     if (done(redux_metric_new_hamming(&metric, context))) {
         run_metric(out, context, metric, &w->codes, 120);
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
     }
     if (done(redux_metric_new_cosine(&metric, context))) {
         run_metric(out, context, metric, &w->vectors, 0);
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
     }
     run_metric(out, context, w->shared, &w->bytes, 0.3);
 }
@@ -146,7 +146,7 @@ static void all_sets(results *out, redux_context *context, const work *w)
             if (done(redux_reduction_row(&row, reduction, i)))
                 add(out, row.kept ? -1 : (double)row.witness * 1000 + row.score);
         }
-        redux_reduction_free(reduction, context);
+        redux_reduction_free(reduction);
     }
 }
 
@@ -279,8 +279,8 @@ START_TEST(many_at_once)
     ck_assert_int_eq(pthread_join(host_id, NULL), 0);
     ck_assert_int_eq(failures, 0);
     ck_assert_int_gt(steps, 0);
-    redux_index_free(w.index, NULL);
-    redux_metric_free(w.shared, NULL);
+    redux_index_free(w.index);
+    redux_metric_free(w.shared);
     redux_dataset_free(dataset);
     redux_tensor *const tensors[] = {&w.bytes, &w.floats, &w.codes, &w.vectors};
     for (int i = 0; i < 4; i++)

@@ -398,7 +398,7 @@ static double ms_ssim(const redux_tensor *a, const redux_tensor *b, int32_t scal
     ck_assert_int_eq(redux_metric_is_distance(metric), 0);
     ck_assert_redux_ok(redux_metric_pair(&other, NULL, metric, b, a));
     ck_assert_double_eq(value, other);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     return value;
 }
 
@@ -554,7 +554,7 @@ static void check_pair(const redux_tensor *a, const redux_tensor *b, int window,
     ck_assert_double_eq(score, shift.height);
     ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, b, a));
     ck_assert_double_eq(score, shift.height);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
 }
 
 START_TEST(phase_correlation_is_the_references)
@@ -695,7 +695,7 @@ START_TEST(phase_correlation_on_many_threads)
     redux_tensor one = slice_of(&images, 7);
     ck_assert_redux_ok(redux_metric_new_phase_correlation(&metric, NULL, NULL));
     ck_assert_redux_ok(redux_metric_one_to_many(first, NULL, metric, &one, &images));
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     ck_assert_double_ge(first[7], 0.9999);
     for (int threads = 2; threads < 5; threads++) {
         redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
@@ -705,7 +705,7 @@ START_TEST(phase_correlation_on_many_threads)
         ck_assert_redux_ok(redux_metric_new_phase_correlation(&metric, context, NULL));
         ck_assert_redux_ok(redux_metric_one_to_many(again, context, metric, &one, &images));
         ck_assert_mem_eq(first, again, sizeof first);
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
         redux_context_free(context);
     }
     redux_tensor_release(&one);
@@ -751,7 +751,7 @@ START_TEST(phase_correlation_by_name)
     ck_assert_redux_ok(redux_metric_new_named(&metric, NULL, "phase-correlation"));
     ck_assert_redux_ok(redux_metric_pair(&score, NULL, metric, &a, &b));
     ck_assert_double_eq(score, shift_of(&a, &b, REDUX_PHASE_HANN, 0).height);
-    redux_metric_free(metric, NULL);
+    redux_metric_free(metric);
     redux_tensor_release(&b);
     redux_tensor_release(&a);
     redux_tensor_release(&images);

@@ -242,7 +242,7 @@ START_TEST(optimisers_are_pytorchs)
         }
         ck_assert_int_eq(redux_optimiser_steps(optimiser), STEPS);
         ck_assert(p.buffer == 0);
-        redux_optimiser_free(optimiser, NULL);
+        redux_optimiser_free(optimiser);
         redux_tensor_release(&want);
     }
     redux_tensor_release(&gradients);
@@ -280,8 +280,8 @@ START_TEST(state_is_all_that_going_on_needs)
             ck_assert_mem_eq(p.value, q.value, sizeof p.value);
         }
     }
-    redux_optimiser_free(one, NULL);
-    redux_optimiser_free(two, NULL);
+    redux_optimiser_free(one);
+    redux_optimiser_free(two);
     redux_tensor_release(&gradients);
 }
 END_TEST
@@ -302,7 +302,7 @@ START_TEST(a_gradient_that_is_not_finite_changes_nothing)
     ck_assert_mem_eq(p.value, before, sizeof before);
     ck_assert_int_eq(redux_optimiser_steps(optimiser), 0);
     ck_assert_redux(REDUX_E_INVALID, redux_optimiser_step(NULL, NULL, optimiser, NAN));
-    redux_optimiser_free(optimiser, NULL);
+    redux_optimiser_free(optimiser);
 }
 END_TEST
 
@@ -341,7 +341,7 @@ START_TEST(large_parameters_come_out_the_same_on_any_threads)
             memcpy(first, value, LARGE * sizeof *first);
         }
         ck_assert_mem_eq(first, value, LARGE * sizeof *first);
-        redux_optimiser_free(optimiser, context);
+        redux_optimiser_free(optimiser);
         redux_tensor_release(&p.value);
         redux_tensor_release(&p.gradient);
         redux_context_free(context);

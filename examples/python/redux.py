@@ -208,8 +208,8 @@ _FUNCTIONS: Dict[Any, str] = {
         tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, window_apply TPTddW, window_parse Ps
         """,
     None: """
-        context_free P, dataset_free P, manifest_free PP, metric_free PP, network_free PP,
-        reduction_free PP, safetensors_free PP, tensor_release T, volume_free PP""",
+        context_free P, dataset_free P, manifest_free P, metric_free P, network_free P,
+        reduction_free P, safetensors_free P, tensor_release T, volume_free P""",
     c_char_p: """
         dataset_skipped_reason Pl, dataset_skipped_source Pl, error_message -,
         safetensors_metadata Ps, safetensors_name Pl, status_string i, version_string -""",
@@ -640,7 +640,7 @@ class Metric:
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
-            _lib.metric_free(self._handle, None)
+            _lib.metric_free(self._handle)
 
 
 def one_to_many(metric: str, one: Any, many: Any) -> np.ndarray:
@@ -720,7 +720,7 @@ class Dataset:
             c = _short_call()
             _lib.volume_open(byref(handle), c, self._handle, volume)
             while len(self._open) >= max(1, self._arguments[5]):
-                _lib.volume_free(self._open.pop(next(iter(self._open))), None)
+                _lib.volume_free(self._open.pop(next(iter(self._open))))
         self._open[volume] = handle
         return handle
 
@@ -753,7 +753,7 @@ class Dataset:
 
     def __del__(self) -> None:
         for handle in getattr(self, "_open", {}).values():
-            _lib.volume_free(handle, None)
+            _lib.volume_free(handle)
         if getattr(self, "_handle", None):
             _lib.dataset_free(self._handle)
 
@@ -808,7 +808,7 @@ class Manifest:
                 rows[i] = (os.fsdecode(row.source), row.slice, row.kept, witness,
                            row.witness_slice if witness is not None else -1, row.score)
         finally:
-            _lib.manifest_free(handle, None)
+            _lib.manifest_free(handle)
         return cls(rows)
 
     def __len__(self) -> int:
@@ -861,7 +861,7 @@ class _Reduction:
 
     def __del__(self) -> None:
         if self.handle:
-            _lib.reduction_free(self.handle, None)
+            _lib.reduction_free(self.handle)
 
 
 def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int = 0,
@@ -924,7 +924,7 @@ def load_safetensors(path: Any) -> Dict[str, Tensor]:
             result[_lib.safetensors_name(handle, i).decode()] = tensor
         return result
     finally:
-        _lib.safetensors_free(handle, None)
+        _lib.safetensors_free(handle)
 
 
 def save_safetensors(path: Any, tensors: Dict[str, Any],
@@ -984,7 +984,7 @@ class Encoder:
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
-            _lib.network_free(self._handle, None)
+            _lib.network_free(self._handle)
 
 
 def embed(data: Any, weights: Any, context: Optional[Context] = None) -> np.ndarray:

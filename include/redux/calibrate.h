@@ -20,7 +20,7 @@ REDUX_BEGIN_DECLS
 typedef struct redux_calibration redux_calibration;
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_calibration_free(redux_calibration *calibration, redux_context *context);
+REDUX_API void redux_calibration_free(redux_calibration *calibration);
 
 /** How many pairs of slices of different volumes were scored, and of how many volumes and slices.
  *  Since 0.1. */

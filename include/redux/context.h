@@ -70,8 +70,9 @@ typedef struct redux_context_options {
  *  thread could not be started). Any thread. Since 0.1. */
 REDUX_API redux_status redux_context_new(redux_context **out, const redux_context_options *options);
 
-/** Stops the threads and releases the context; NULL is allowed. Tensors made with it live on: they
- *  remember the allocator, whose `user` pointer must outlive them. Since 0.1. */
+/** Stops the threads and releases the context; NULL is allowed. What was made with it lives on, and
+ *  is released by itself: it remembers the allocator, whose `user` pointer must outlive it. Since
+ *  0.1. */
 REDUX_API void redux_context_free(redux_context *context);
 
 /** The number of threads that work for this context, the caller's among them: at least 1; 1 for

@@ -140,7 +140,7 @@ REDUX_API redux_status redux_evaluate(redux_evaluation **out, redux_context *con
                                       const redux_evaluate_options *options);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_evaluation_free(redux_evaluation *evaluation, redux_context *context);
+REDUX_API void redux_evaluation_free(redux_evaluation *evaluation);
 
 /** Errors: REDUX_E_INVALID (index, struct_size). Since 0.1. */
 REDUX_API redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,

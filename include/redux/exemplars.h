@@ -23,7 +23,7 @@ REDUX_API redux_status redux_exemplars_new(redux_exemplars **out, redux_context 
                                            const redux_metric *metric, double threshold);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_exemplars_free(redux_exemplars *exemplars, redux_context *context);
+REDUX_API void redux_exemplars_free(redux_exemplars *exemplars);
 
 /** Judges the rows of `items` one after the other (see redux_metric for their form; every call
  * takes items of the same shape and dtype). witness[i]: -1 where row i became an exemplar (their

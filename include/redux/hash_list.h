@@ -26,8 +26,8 @@ typedef struct redux_hash_item {
 REDUX_API redux_status redux_hash_list_new(redux_hash_list **out, redux_context *context,
                                            const redux_hash_options *options);
 
-/** With the context it was made and grown with; NULL is allowed. Since 0.1. */
-REDUX_API void redux_hash_list_free(redux_hash_list *list, redux_context *context);
+/** NULL is allowed. Since 0.1. */
+REDUX_API void redux_hash_list_free(redux_hash_list *list);
 
 /** Copies one entry in. Errors: REDUX_E_INVALID (no source, negative slice, quality over 100),
  *  REDUX_E_NO_MEMORY. Since 0.1. */

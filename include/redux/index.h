@@ -57,7 +57,7 @@ REDUX_API redux_status redux_index_new(redux_index **out, redux_context *context
                                        const redux_index_options *options);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_index_free(redux_index *index, redux_context *context);
+REDUX_API void redux_index_free(redux_index *index);
 
 /** How many items there are; elements of one; codes or vectors. Since 0.1. */
 REDUX_API int64_t redux_index_count(const redux_index *index);

@@ -67,7 +67,7 @@ REDUX_API redux_status redux_labels_load(redux_labels **out, redux_context *cont
                                          const char *path, const redux_labels_options *options);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_labels_free(redux_labels *labels, redux_context *context);
+REDUX_API void redux_labels_free(redux_labels *labels);
 
 /** The images; belongs to the labels. Since 0.1. */
 REDUX_API const redux_dataset *redux_labels_dataset(const redux_labels *labels);

@@ -20,15 +20,15 @@ typedef struct redux_manifest_row {
     double score; /**< NaN where there is none */
 } redux_manifest_row;
 
-/** Reads a manifest as redux_manifest_write makes it (CSV, RFC 4180; "\r\n" is taken too; columns in
- *  any order, with others beside them), and what lies beside NAME.csv: NAME.json, and the name of
- *  NAME.exemplars. The caller owns *out. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT
+/** Reads a manifest as redux_manifest_write makes it (CSV, RFC 4180; "\r\n" is taken too; columns
+ *  in any order, with others beside them), and what lies beside NAME.csv: NAME.json, and the name
+ *  of NAME.exemplars. The caller owns *out. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT
  *  (with the line), REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_manifest_load(redux_manifest **out, redux_context *context,
                                            const char *path);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_manifest_free(redux_manifest *manifest, redux_context *context);
+REDUX_API void redux_manifest_free(redux_manifest *manifest);
 
 /** Since 0.1. */
 REDUX_API int64_t redux_manifest_rows(const redux_manifest *manifest);

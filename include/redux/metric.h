@@ -102,7 +102,7 @@ REDUX_API redux_status redux_metric_new_custom(redux_metric **out, redux_context
                                                const redux_custom_metric *definition);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_metric_free(redux_metric *metric, redux_context *context);
+REDUX_API void redux_metric_free(redux_metric *metric);
 
 /** 1 when smaller scores mean more alike (hamming, conditional entropy), else 0. Since 0.1. */
 REDUX_API int redux_metric_is_distance(const redux_metric *metric);

@@ -87,7 +87,7 @@ REDUX_API const char *redux_stem_name(redux_stem stem);
 REDUX_API redux_status redux_network_new(redux_network **out, redux_context *context,
                                          const redux_network_options *options);
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_network_free(redux_network *network, redux_context *context);
+REDUX_API void redux_network_free(redux_network *network);
 
 /** The options in force. Since 0.1. */
 REDUX_API redux_network_options redux_network_get_options(const redux_network *network);

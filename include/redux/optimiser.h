@@ -55,7 +55,7 @@ REDUX_API redux_status redux_optimiser_of_network(redux_optimiser **out, redux_c
                                                   const redux_network *network,
                                                   const redux_optimiser_options *options);
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_optimiser_free(redux_optimiser *optimiser, redux_context *context);
+REDUX_API void redux_optimiser_free(redux_optimiser *optimiser);
 
 /** One step at learning rate `rate`. Gradients are read, not changed.
  *  *gradient_norm (may be NULL): over all gradients, before clipping. A norm that is not finite

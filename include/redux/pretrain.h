@@ -33,8 +33,7 @@ typedef struct redux_objective {
      *  samples; the network has its first weights. NULL: nothing to make. */
     redux_status (*open)(void **state, redux_context *context, const redux_network *network,
                          int64_t batch, int32_t view_count, void *user);
-    void (*close)(void *state, redux_context *context); /**< once after an open that succeeded;
-                                                                 NULL: nothing to release */
+    void (*close)(void *state); /**< once after an open that succeeded; NULL: nothing to release */
     /** One step: *loss, and gradients added to those of the parameters. */
     redux_status (*step)(double *loss, redux_context *context, void *state,
                          const redux_objective_step *step, void *user);

@@ -53,7 +53,7 @@ REDUX_API redux_status redux_logistic_fit(redux_logistic **out, redux_context *c
                                           const redux_logistic *start);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_logistic_free(redux_logistic *model, redux_context *context);
+REDUX_API void redux_logistic_free(redux_logistic *model);
 
 /** Since 0.1. */
 REDUX_API redux_status redux_logistic_get_info(redux_logistic_info *out,

@@ -253,7 +253,7 @@ REDUX_API redux_status redux_manifest_options(redux_reduce_options *out,
                                               const redux_manifest *manifest);
 
 /** NULL is allowed. Since 0.1. */
-REDUX_API void redux_reduction_free(redux_reduction *reduction, redux_context *context);
+REDUX_API void redux_reduction_free(redux_reduction *reduction);
 
 /** Since 0.1. */
 REDUX_API redux_status redux_reduction_summary(redux_reduce_summary *out,

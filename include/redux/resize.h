@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Resizing with antialiasing; linear and Lanczos linear and Lanczos bit-equal to Pillow's. */
+ * Resizing with antialiasing; linear and Lanczos bit-equal to Pillow's. */
 #ifndef REDUX_RESIZE_H
 #define REDUX_RESIZE_H
 

@@ -21,7 +21,7 @@ REDUX_API redux_status redux_safetensors_load(redux_safetensors **out, redux_con
                                               const char *path);
 
 /** NULL is allowed. Tensors taken from it stay valid: they share its memory. Since 0.1. */
-REDUX_API void redux_safetensors_free(redux_safetensors *file, redux_context *context);
+REDUX_API void redux_safetensors_free(redux_safetensors *file);
 
 /** How many tensors there are; their names, in the order of the data. NULL out of range. Since 0.1.
  */

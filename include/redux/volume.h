@@ -137,7 +137,7 @@ REDUX_API redux_status redux_volume_open(redux_volume **out, redux_context *cont
                                          const redux_dataset *dataset, int64_t volume);
 
 /** NULL is allowed. Views taken from it stay valid: they share its memory. Since 0.1. */
-REDUX_API void redux_volume_free(redux_volume *volume, redux_context *context);
+REDUX_API void redux_volume_free(redux_volume *volume);
 
 /** Slice `index`, [H, W], native byte order, dtype as stored (before slope and intercept; float16
  *  comes as float32, float128 as float64); colour is turned into luma (redux_image_luma). A view

@@ -34,14 +34,15 @@ void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Carries a worker's failure over to the calling thread. */
 redux_status rdx_fail_again(redux_status status, const char *message);
 
-/* `count` x `size` bytes, uninitialised, 64-byte aligned. *out is set to NULL on failure; 0 bytes
- * give a pointer that can be freed. rdx_free(NULL) does nothing. */
+/* `count` x `size` bytes, uninitialised, 64-byte aligned; RDX_ALIGNMENT more in front say whose
+ * they are. *out is set to NULL on failure; 0 bytes give a pointer that can be freed.
+ * rdx_free(NULL) does nothing. */
 redux_status rdx_alloc(redux_context *context, void **out, uint64_t count, uint64_t size);
 redux_status rdx_alloc_zero(redux_context *context, void **out, uint64_t count, uint64_t size);
 /* Grows a block of `*capacity` items to hold at least `needed`, keeping `used` of them. */
 redux_status rdx_grow(redux_context *context, void **block, int64_t *capacity, int64_t used,
                       int64_t needed, uint64_t size);
-void rdx_free(redux_context *context, void *block);
+void rdx_free(void *block);
 /* A copy of a C string; of the first `length` bytes of it. */
 redux_status rdx_strdup(redux_context *context, char **out, const char *text);
 redux_status rdx_strndup(redux_context *context, char **out, const char *text, size_t length);
@@ -74,7 +75,7 @@ int rdx_thread_index(void);
 /* The pool (threads.c). */
 typedef struct rdx_pool rdx_pool;
 redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads);
-void rdx_pool_free(rdx_pool *pool, redux_context *context);
+void rdx_pool_free(rdx_pool *pool);
 int rdx_pool_threads(const rdx_pool *pool);
 rdx_pool *rdx_context_pool(const redux_context *context);
 

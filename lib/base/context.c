@@ -12,6 +12,17 @@
 #include "fftw.h"
 #include "storage.h"
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define WITH_ASAN
+#endif
+#ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 struct redux_context {
     redux_context_options options;
     pthread_mutex_t log_mutex;
@@ -120,7 +131,7 @@ void redux_context_free(redux_context *context)
 {
     if (context == NULL)
         return;
-    rdx_pool_free(context->pool, context);
+    rdx_pool_free(context->pool);
     rdx_fft_clear(&context->plans);
     pthread_mutex_destroy(&context->log_mutex);
     context->options.deallocate(context, context->options.allocator_user);
@@ -152,20 +163,49 @@ bool rdx_bytes_allowed(const redux_context *context, uint64_t count, uint64_t si
     return size == 0 || count <= max_bytes(context) / size;
 }
 
+/* In front of each block: who takes it back. So what was made with a context is released without
+ * it, also after it is gone. */
+typedef union block_owner {
+    struct {
+        redux_deallocate_fn deallocate;
+        void *user;
+    };
+    // cppcheck-suppress unusedStructMember; so that the block behind is aligned too
+    char space[RDX_ALIGNMENT];
+} block_owner;
+
+/* AddressSanitizer sees who writes in front of a block. */
+static void guard(block_owner *owner, bool on)
+{
+#ifdef WITH_ASAN
+    if (on)
+        __asan_poison_memory_region(owner, sizeof *owner);
+    else
+        __asan_unpoison_memory_region(owner, sizeof *owner);
+#else
+    (void)owner;
+    (void)on;
+#endif
+}
+
 redux_status rdx_alloc(redux_context *context, void **out, uint64_t count, uint64_t size)
 {
-    size_t bytes;
+    const bool own = context != NULL;
+    const redux_allocate_fn allocate = own ? context->options.allocate : default_allocate;
+    void *const user = own ? context->options.allocator_user : NULL;
     *out = NULL;
     if (!rdx_bytes_allowed(context, count, size))
         return rdx_fail(REDUX_E_LIMIT, "%llu x %llu bytes are more than the limit of %llu",
                         (unsigned long long)count, (unsigned long long)size,
                         (unsigned long long)max_bytes(context));
-    bytes = RDX_MAX((size_t)(count * size), 1);
-    *out = context == NULL
-               ? default_allocate(bytes, RDX_ALIGNMENT, NULL)
-               : context->options.allocate(bytes, RDX_ALIGNMENT, context->options.allocator_user);
-    if (*out == NULL)
+    const size_t bytes = (size_t)(count * size);
+    block_owner *owner = allocate(sizeof *owner + bytes, RDX_ALIGNMENT, user);
+    if (owner == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "no memory for %zu bytes", bytes);
+    owner->deallocate = own ? context->options.deallocate : default_deallocate;
+    owner->user = user;
+    *out = owner + 1;
+    guard(owner, true);
     return REDUX_OK;
 }
 
@@ -187,33 +227,19 @@ redux_status rdx_grow(redux_context *context, void **block, int64_t *capacity, i
     RDX_TRY(rdx_alloc(context, &larger, (uint64_t)wanted, size));
     if (used > 0)
         memcpy(larger, *block, (size_t)used * (size_t)size);
-    rdx_free(context, *block);
+    rdx_free(*block);
     *block = larger;
     *capacity = wanted;
     return REDUX_OK;
 }
 
-void rdx_free(redux_context *context, void *block)
-{
-    const rdx_allocator allocator = rdx_allocator_of(context);
-    rdx_allocator_free(&allocator, block);
-}
-
-rdx_allocator rdx_allocator_of(const redux_context *context)
-{
-    if (context == NULL)
-        return (rdx_allocator){NULL, NULL};
-    return (rdx_allocator){context->options.deallocate, context->options.allocator_user};
-}
-
-void rdx_allocator_free(const rdx_allocator *allocator, void *block)
+void rdx_free(void *block)
 {
     if (block == NULL)
         return;
-    if (allocator->deallocate == NULL)
-        free(block);
-    else
-        allocator->deallocate(block, allocator->user);
+    block_owner *owner = (block_owner *)block - 1;
+    guard(owner, false);
+    owner->deallocate(owner, owner->user);
 }
 
 redux_status rdx_strndup(redux_context *context, char **out, const char *text, size_t length)

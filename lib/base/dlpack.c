@@ -40,15 +40,13 @@ typedef struct exported {
         struct DLManagedTensor legacy;
         struct DLManagedTensorVersioned versioned;
     } managed;
-    rdx_allocator allocator;
     redux_tensor view;
 } exported;
 
 static void delete_exported(exported *self)
 {
-    rdx_allocator allocator = self->allocator;
     redux_tensor_release(&self->view);
-    rdx_allocator_free(&allocator, self);
+    rdx_free(self);
 }
 
 static void delete_legacy(struct DLManagedTensor *managed)
@@ -70,10 +68,9 @@ static redux_status export_tensor(exported **out, dl_tensor *description, redux_
     exported *self = block;
     redux_status status = redux_tensor_view(&self->view, tensor);
     if (status != REDUX_OK) {
-        rdx_free(context, block);
+        rdx_free(block);
         return status;
     }
-    self->allocator = rdx_allocator_of(context);
     *description = (dl_tensor){.data = tensor->data,
                                .device_type = DL_CPU,
                                .ndim = tensor->ndim,
@@ -127,18 +124,16 @@ static redux_status import_description(redux_tensor *out, const dl_tensor *in)
                                (redux_dtype)dtype, in->ndim, in->shape, in->strides);
 }
 
-static void release_legacy(void *user, const rdx_allocator *allocator)
+static void release_legacy(void *user)
 {
     struct DLManagedTensor *managed = user;
-    (void)allocator;
     if (managed->deleter != NULL)
         managed->deleter(managed);
 }
 
-static void release_versioned(void *user, const rdx_allocator *allocator)
+static void release_versioned(void *user)
 {
     struct DLManagedTensorVersioned *managed = user;
-    (void)allocator;
     if (managed->deleter != NULL)
         managed->deleter(managed);
 }

@@ -76,7 +76,7 @@ static redux_status plan_new(rdx_fft_plan **out, rdx_fft_kind kind, const int *s
     rdx_fft_plan *plan = block;
     plan->plan = plan_of(kind, sides);
     if (plan->plan == NULL) {
-        rdx_free(NULL, plan);
+        rdx_free(plan);
         return rdx_fail(REDUX_E_NO_MEMORY, "FFTW has no plan for %d x %d x %d", sides[0], sides[1],
                         sides[2]);
     }
@@ -91,7 +91,7 @@ static redux_status plan_new(rdx_fft_plan **out, rdx_fft_kind kind, const int *s
 static void plan_free(rdx_fft_plan *plan)
 {
     fftwf_destroy_plan(plan->plan);
-    rdx_free(NULL, plan);
+    rdx_free(plan);
 }
 
 redux_status rdx_fft_available(void)
@@ -294,8 +294,8 @@ redux_status rdx_dct_3d(redux_context *context, float *out, const float *in, int
         for (int64_t i = 0; i < count; i++)
             out[i] = (float)from[i];
     }
-    rdx_free(context, matrix);
-    rdx_free(context, block);
+    rdx_free(matrix);
+    rdx_free(block);
     return status;
 }
 

@@ -92,7 +92,6 @@ redux_status rdx_storage_new(redux_storage **out, redux_context *context, rdx_de
     RDX_TRY(rdx_alloc(context, &block, 1, sizeof(redux_storage)));
     redux_storage *storage = block;
     atomic_init(&storage->references, 1);
-    storage->allocator = rdx_allocator_of(context);
     storage->destroy = destroy;
     storage->user = user;
     *out = storage;
@@ -110,14 +109,8 @@ void rdx_storage_release(redux_storage *storage)
     if (storage == NULL ||
         atomic_fetch_sub_explicit(&storage->references, 1, memory_order_acq_rel) != 1)
         return;
-    rdx_allocator allocator = storage->allocator;
-    storage->destroy(storage->user, &allocator);
-    rdx_allocator_free(&allocator, storage);
-}
-
-static void free_block(void *block, const rdx_allocator *allocator)
-{
-    rdx_allocator_free(allocator, block);
+    storage->destroy(storage->user);
+    rdx_free(storage);
 }
 
 /* ---- checks ---- */
@@ -189,9 +182,9 @@ redux_status redux_tensor_new(redux_tensor *out, redux_context *context, redux_d
         return rdx_fail(REDUX_E_INVALID, "redux_tensor_new: out is NULL");
     RDX_TRY(check_shape(ndim, shape, dtype, &elements));
     RDX_TRY(rdx_alloc_zero(context, &block, elements, redux_dtype_size(dtype)));
-    redux_status status = rdx_storage_new(&storage, context, free_block, block);
+    redux_status status = rdx_storage_new(&storage, context, rdx_free, block);
     if (status != REDUX_OK) {
-        rdx_free(context, block);
+        rdx_free(block);
         return status;
     }
     set_shape(out, dtype, ndim, shape, NULL);

@@ -104,14 +104,14 @@ redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
     pthread_cond_init(&pool->progress, NULL);
     redux_status status = rdx_alloc(context, &block, (uint64_t)threads, sizeof *pool->workers);
     if (status != REDUX_OK) {
-        rdx_pool_free(pool, context);
+        rdx_pool_free(pool);
         return status;
     }
     pool->workers = block;
     for (int i = 0; i < threads - 1; i++) {
         int error = pthread_create(&pool->workers[i], NULL, worker_main, pool);
         if (error != 0) {
-            rdx_pool_free(pool, context);
+            rdx_pool_free(pool);
             return rdx_fail(REDUX_E_IO, "cannot start a thread: %s", strerror(error));
         }
         pool->worker_count++;
@@ -120,7 +120,7 @@ redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
     return REDUX_OK;
 }
 
-void rdx_pool_free(rdx_pool *pool, redux_context *context)
+void rdx_pool_free(rdx_pool *pool)
 {
     if (pool == NULL)
         return;
@@ -133,8 +133,8 @@ void rdx_pool_free(rdx_pool *pool, redux_context *context)
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->progress);
     pthread_mutex_destroy(&pool->mutex);
-    rdx_free(context, pool->workers);
-    rdx_free(context, pool);
+    rdx_free(pool->workers);
+    rdx_free(pool);
 }
 
 int rdx_pool_threads(const rdx_pool *pool)

@@ -19,22 +19,22 @@ void rdx_viewer_init(rdx_viewer *viewer, redux_context *context)
     viewer->context = context;
 }
 
-static void taps_clear(rdx_taps *taps, redux_context *context)
+static void taps_clear(rdx_taps *taps)
 {
-    rdx_free(context, taps->weight);
-    rdx_free(context, taps->first);
-    rdx_free(context, taps->count);
+    rdx_free(taps->weight);
+    rdx_free(taps->first);
+    rdx_free(taps->count);
 }
 
 void rdx_viewer_clear(rdx_viewer *viewer)
 {
-    taps_clear(&viewer->columns, viewer->context);
-    taps_clear(&viewer->rows, viewer->context);
-    rdx_free(viewer->context, viewer->table.data);
-    rdx_free(viewer->context, viewer->stored.data);
-    rdx_free(viewer->context, viewer->line.data);
-    rdx_free(viewer->context, viewer->between.data);
-    rdx_free(viewer->context, viewer->scratch.data);
+    taps_clear(&viewer->columns);
+    taps_clear(&viewer->rows);
+    rdx_free(viewer->table.data);
+    rdx_free(viewer->stored.data);
+    rdx_free(viewer->line.data);
+    rdx_free(viewer->between.data);
+    rdx_free(viewer->scratch.data);
     rdx_viewer_init(viewer, viewer->context);
 }
 

@@ -91,6 +91,6 @@ redux_status redux_image_luma(const redux_tensor *out, redux_context *context,
         return REDUX_OK;
     RDX_TRY(rdx_alloc(context, &buffer, (uint64_t)in->shape[1], sizeof(double)));
     const redux_status status = rows(out, in, buffer);
-    rdx_free(context, buffer);
+    rdx_free(buffer);
     return status;
 }

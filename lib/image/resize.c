@@ -104,13 +104,13 @@ static redux_status pass_init(rdx_pass *pass, redux_context *context, int64_t in
     return REDUX_OK;
 }
 
-static void pass_clear(rdx_pass *pass, redux_context *context)
+static void pass_clear(rdx_pass *pass)
 {
-    rdx_free(context, pass->weight);
-    rdx_free(context, pass->fixed);
-    rdx_free(context, pass->words);
-    rdx_free(context, pass->first);
-    rdx_free(context, pass->count);
+    rdx_free(pass->weight);
+    rdx_free(pass->fixed);
+    rdx_free(pass->words);
+    rdx_free(pass->first);
+    rdx_free(pass->count);
 }
 
 redux_status rdx_resizer_init(rdx_resizer *resizer, redux_context *context, redux_dtype dtype,
@@ -157,10 +157,10 @@ bool rdx_resizer_fits(const rdx_resizer *resizer, redux_dtype dtype, int64_t in_
 
 void rdx_resizer_clear(rdx_resizer *resizer)
 {
-    pass_clear(&resizer->columns, resizer->context);
-    pass_clear(&resizer->rows, resizer->context);
-    rdx_free(resizer->context, resizer->buffer);
-    rdx_free(resizer->context, resizer->scratch);
+    pass_clear(&resizer->columns);
+    pass_clear(&resizer->rows);
+    rdx_free(resizer->buffer);
+    rdx_free(resizer->scratch);
     memset(resizer, 0, sizeof *resizer);
 }
 

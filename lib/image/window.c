@@ -182,7 +182,7 @@ static redux_status apply_small(const redux_tensor *out, redux_context *context,
         else
             ((uint8_t *)table)[i] = rdx_grey8(map, first + i);
     apply_table(out, in, table, first);
-    rdx_free(context, table);
+    rdx_free(table);
     return REDUX_OK;
 }
 

@@ -159,7 +159,7 @@ static redux_status begin(rdx_file *file, const char *path)
         RDX_TRY(temporary_name(&file->temporary, file->context, file->path));
         redux_status status = open_temporary(file);
         if (status != REDUX_OK) { /* not ours to remove */
-            rdx_free(file->context, file->temporary);
+            rdx_free(file->temporary);
             file->temporary = NULL;
             return status;
         }
@@ -209,7 +209,7 @@ static redux_status sync_folder(const rdx_file *file)
             error = 0;
         close(fd);
     }
-    rdx_free(file->context, folder);
+    rdx_free(folder);
     return error == 0 ? REDUX_OK
                       : rdx_fail_errno(file->path, "its folder could not be synced", error);
 }
@@ -231,7 +231,7 @@ static redux_status finish(rdx_file *file)
     if (file->temporary != NULL && rename(file->temporary, file->path) != 0)
         return rdx_fail_errno(file->path, "could not be put in place", errno);
     if (file->temporary != NULL) {
-        rdx_free(file->context, file->temporary);
+        rdx_free(file->temporary);
         file->temporary = NULL;
         return sync_folder(file);
     }
@@ -261,8 +261,8 @@ void rdx_file_abort(rdx_file *file)
     }
     if (file->descriptor >= 0)
         close(file->descriptor);
-    rdx_free(file->context, file->temporary);
-    rdx_free(file->context, file->path);
+    rdx_free(file->temporary);
+    rdx_free(file->path);
     memset(file, 0, sizeof *file);
     file->descriptor = -1;
     errno = error;

@@ -29,7 +29,7 @@ redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, co
     RDX_TRY(rdx_strdup(context, &copies[1], reason));
     const redux_status status = rdx_strdup(context, &copies[0], path);
     if (status != REDUX_OK) {
-        rdx_free(context, copies[1]);
+        rdx_free(copies[1]);
         return status;
     }
     memcpy(dataset->skipped + 2 * dataset->skipped_count, copies, sizeof copies);
@@ -142,12 +142,11 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     RDX_TRY(check_options(&known, paths, path_count, options));
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_dataset)));
     redux_dataset *dataset = block;
-    dataset->allocator = rdx_allocator_of(context);
     dataset->options = known;
     redux_status status = sort_excluded(dataset, context);
     if (status == REDUX_OK)
         status = rdx_dataset_find(dataset, context, paths, path_count);
-    rdx_free(context, dataset->excluded);
+    rdx_free(dataset->excluded);
     dataset->excluded = NULL;
     dataset->options.exclude = NULL; /* the caller's */
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
@@ -166,24 +165,23 @@ void redux_dataset_free(redux_dataset *dataset)
 {
     if (dataset == NULL)
         return;
-    const rdx_allocator allocator = dataset->allocator;
     for (int64_t i = 0; i < dataset->count; i++) {
-        rdx_allocator_free(&allocator, dataset->volumes[i].source);
-        rdx_allocator_free(&allocator, dataset->volumes[i].file);
-        rdx_allocator_free(&allocator, dataset->volumes[i].key);
-        rdx_allocator_free(&allocator, dataset->volumes[i].image);
+        rdx_free(dataset->volumes[i].source);
+        rdx_free(dataset->volumes[i].file);
+        rdx_free(dataset->volumes[i].key);
+        rdx_free(dataset->volumes[i].image);
     }
     for (int64_t i = 0; i < 2 * dataset->skipped_count; i++)
-        rdx_allocator_free(&allocator, dataset->skipped[i]);
+        rdx_free(dataset->skipped[i]);
     while (dataset->text != NULL) {
         struct rdx_text_block *next = dataset->text->next;
-        rdx_allocator_free(&allocator, dataset->text);
+        rdx_free(dataset->text);
         dataset->text = next;
     }
-    rdx_allocator_free(&allocator, dataset->volumes);
-    rdx_allocator_free(&allocator, dataset->pictures);
-    rdx_allocator_free(&allocator, dataset->skipped);
-    rdx_allocator_free(&allocator, dataset);
+    rdx_free(dataset->volumes);
+    rdx_free(dataset->pictures);
+    rdx_free(dataset->skipped);
+    rdx_free(dataset);
 }
 
 /* ---- asking ---- */
@@ -294,7 +292,7 @@ redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_dataset_checksum: out is NULL");
     RDX_TRY(rdx_alloc(context, &buffer, size, 1));
     const redux_status status = add_files(&crc, buffer, size, dataset, &dataset->volumes[volume]);
-    rdx_free(context, buffer);
+    rdx_free(buffer);
     if (status == REDUX_OK)
         *out = crc;
     return status;

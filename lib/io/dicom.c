@@ -85,7 +85,7 @@ static redux_status decode(const redux_tensor *out, redux_context *context, cons
                                        (int)redux_dtype_size(out->dtype), bytes, length, path);
     else if (status == REDUX_OK)
         status = decode_by_module(out, d, bytes, length, path);
-    rdx_free(context, bytes);
+    rdx_free(bytes);
     return status;
 }
 

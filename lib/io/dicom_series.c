@@ -64,7 +64,7 @@ static redux_status group_images(series *s)
             first[s->groups++] = im;
         im->group = g;
     }
-    rdx_free(s->context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 
@@ -109,7 +109,7 @@ static redux_status order_images(series *s)
     for (int64_t i = 0; i < s->count; i++)
         if (unknown[s->images[i].group])
             s->images[i].along = NAN;
-    rdx_free(s->context, block);
+    rdx_free(block);
     qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
     return REDUX_OK;
 }
@@ -148,7 +148,7 @@ static redux_status measure_distance(double *usual, const series *s, const image
         *usual = sorted[distances / 2];
     for (int64_t i = 0; i < distances; i++)
         gaps += sorted[i] > 1.5 * *usual;
-    rdx_free(s->context, block);
+    rdx_free(block);
     if (gaps > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
                 "%s: %lld gaps between DICOM slices that usually are %g mm apart", s->folder,
@@ -210,7 +210,7 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
     RDX_TRY(name_volume(&source.source, s, &images[0]));
     const redux_status status = rdx_dataset_add(s->dataset, s->context, &source);
     if (status != REDUX_OK)
-        rdx_free(s->context, source.source);
+        rdx_free(source.source);
     return status;
 }
 
@@ -260,6 +260,6 @@ redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context,
     redux_status status = probe_files(&s, paths, count, settle, user);
     if (status == REDUX_OK && s.count > 0)
         status = add_groups(&s);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }

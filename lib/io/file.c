@@ -74,17 +74,12 @@ redux_status rdx_read_whole(unsigned char **out, size_t *size, redux_context *co
                  (long long)status.st_size);
     close(fd);
     if (result != REDUX_OK) {
-        rdx_free(context, block);
+        rdx_free(block);
         return result;
     }
     *out = block;
     *size = count;
     return REDUX_OK;
-}
-
-static void free_block(void *block, const rdx_allocator *allocator)
-{
-    rdx_allocator_free(allocator, block);
 }
 
 redux_status rdx_tensor_alloc(redux_tensor *out, redux_context *context, redux_dtype dtype,
@@ -97,9 +92,9 @@ redux_status rdx_tensor_alloc(redux_tensor *out, redux_context *context, redux_d
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_tensor_elements(&tensor),
                       redux_dtype_size(dtype)));
     tensor.data = block;
-    const redux_status status = rdx_storage_new(&tensor.storage, context, free_block, block);
+    const redux_status status = rdx_storage_new(&tensor.storage, context, rdx_free, block);
     if (status != REDUX_OK) {
-        rdx_free(context, block);
+        rdx_free(block);
         return status;
     }
     *out = tensor;

@@ -29,12 +29,12 @@ static redux_status settle(finder *f, const char *path, redux_status status)
     return rdx_dataset_skip(f->dataset, f->context, path, reason);
 }
 
-static void release(finder *f, const rdx_source *source)
+static void release(const rdx_source *source)
 {
-    rdx_free(f->context, source->source);
-    rdx_free(f->context, source->file);
-    rdx_free(f->context, source->key);
-    rdx_free(f->context, source->image);
+    rdx_free(source->source);
+    rdx_free(source->file);
+    rdx_free(source->key);
+    rdx_free(source->image);
 }
 
 /* Adds what was filled in with `status`, or gives it back. */
@@ -43,7 +43,7 @@ static redux_status add(finder *f, const rdx_source *source, redux_status status
     if (status == REDUX_OK)
         status = rdx_dataset_add(f->dataset, f->context, source);
     if (status != REDUX_OK)
-        release(f, source);
+        release(source);
     return status;
 }
 
@@ -106,7 +106,7 @@ static redux_status add_image(finder *f, const char *path, bool in_folder)
     for (int64_t i = f->dataset->count - 1; i >= 0 && !known; i--)
         known = strcmp(f->dataset->volumes[i].source, header) == 0;
     const redux_status added = known ? REDUX_OK : add_nifti(f, header);
-    rdx_free(f->context, header);
+    rdx_free(header);
     return added;
 }
 
@@ -168,7 +168,7 @@ static redux_status add_member(finder *f, const char *path, const char *key,
     if (status == REDUX_OK) {
         snprintf(source.source, size, "%s:%s", path, key);
         if (rdx_dataset_excludes(f->dataset, source.source)) {
-            release(f, &source);
+            release(&source);
             return REDUX_OK;
         }
         status = rdx_strdup(f->context, &source.file, path);
@@ -280,7 +280,7 @@ static redux_status add_named_picture(finder *f, const char *path)
     if (f->run >= 0 && strcmp(f->dataset->volumes[f->run].source, folder) != 0)
         f->run = -1;
     const redux_status status = add_picture(f, folder, path);
-    rdx_free(f->context, folder);
+    rdx_free(folder);
     return status;
 }
 
@@ -408,7 +408,7 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
             continue;
         RDX_TRY(rdx_join(&path, f->context, folder, list->names[i]));
         status = settle(f, path, add_picture(f, folder, path));
-        rdx_free(f->context, path);
+        rdx_free(path);
     }
     f->run = -1;
     return status;
@@ -443,8 +443,8 @@ static redux_status keep_path(finder *f, const char *path)
 static void forget_paths(finder *f)
 {
     for (int64_t i = 0; i < f->named_count; i++)
-        rdx_free(f->context, f->named[i]);
-    rdx_free(f->context, f->named);
+        rdx_free(f->named[i]);
+    rdx_free(f->named);
     f->named = NULL;
     f->named_count = f->named_capacity = 0;
 }
@@ -474,7 +474,7 @@ static redux_status add_dicom_files(finder *f, const listing *list, int64_t firs
             break;
         if (is_dicom(path, list->names[i]))
             status = keep_path(f, path);
-        rdx_free(f->context, path);
+        rdx_free(path);
     }
     if (status == REDUX_OK)
         return add_kept_files(f, folder);
@@ -490,7 +490,7 @@ static redux_status end_named(finder *f)
         return REDUX_OK;
     RDX_TRY(folder_of(&folder, f, f->named[0]));
     const redux_status status = add_kept_files(f, folder);
-    rdx_free(f->context, folder);
+    rdx_free(folder);
     return status;
 }
 
@@ -552,19 +552,19 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
         }
         RDX_TRY(rdx_join(&path, f->context, folder, name));
         if (!is_folder && is_dicom(path, name)) {
-            rdx_free(f->context, path);
+            rdx_free(path);
             if (!dicom)
                 RDX_TRY(add_dicom_files(f, list, i, folder));
             dicom = true;
             continue;
         }
         if (!is_folder && rdx_kind_of(name) == RDX_KIND_NONE) { /* it only might have been one */
-            rdx_free(f->context, path);
+            rdx_free(path);
             continue;
         }
         status = is_folder ? add_folder(f, path, here) : add_file(f, path, true);
         status = settle(f, path, status);
-        rdx_free(f->context, path);
+        rdx_free(path);
         RDX_TRY(status);
     }
     return REDUX_OK;
@@ -580,8 +580,8 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
         rdx_log(f->context, REDUX_LOG_INFO, "%s: leads back to a folder it is in", folder);
     else if (status == REDUX_OK)
         status = add_entries(f, &list, folder, &here);
-    rdx_free(f->context, list.text);
-    rdx_free(f->context, list.names);
+    rdx_free(list.text);
+    rdx_free(list.names);
     return status;
 }
 
@@ -629,7 +629,7 @@ static redux_status add_argument(finder *f, const char *path)
         char *file;
         RDX_TRY(rdx_strndup(f->context, &file, path, (size_t)(key - 1 - path)));
         const redux_status added = add_npz_key(f, file, key);
-        rdx_free(f->context, file);
+        rdx_free(file);
         return added;
     }
     if (error != 0 && rdx_dataset_excludes(f->dataset, path)) /* need not be there any more */
@@ -652,7 +652,7 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
         status = rdx_strndup(context, &path, paths[i], length);
         if (status == REDUX_OK) {
             status = settle(&f, path, add_argument(&f, path));
-            rdx_free(context, path);
+            rdx_free(path);
         }
     }
     if (status == REDUX_OK)

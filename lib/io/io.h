@@ -222,7 +222,6 @@ typedef struct rdx_source {
 } rdx_source;
 
 struct redux_dataset {
-    rdx_allocator allocator;
     redux_dataset_options options;
     rdx_source *volumes;
     int64_t count, capacity;

@@ -107,7 +107,7 @@ redux_status rdx_nifti_partner(char **out, redux_context *context, const char *p
             return REDUX_OK;
         }
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return rdx_fail(REDUX_E_NOT_FOUND, "%s: its other half, %.*s%s or %s.gz, is missing", path,
                     (int)stem, path, halves[header][upper], halves[header][upper]);
 }

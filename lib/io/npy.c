@@ -227,7 +227,7 @@ static redux_status read_header(rdx_npy *out, int fd, uint64_t file_size, redux_
     redux_status status = rdx_read_at(fd, path, 0, header, (size_t)whole, &count);
     if (status == REDUX_OK)
         status = rdx_npy_parse(out, header, count, path);
-    rdx_free(context, header);
+    rdx_free(header);
     if (status == REDUX_OK && (file_size < out->offset || file_size - out->offset < out->bytes))
         return rdx_fail(
             REDUX_E_FORMAT, "%s: is cut short: it has %llu bytes, its header calls for %llu", path,
@@ -258,11 +258,6 @@ static redux_status describe(redux_tensor *out, const rdx_npy *npy, void *data)
                                npy->fortran ? strides : NULL);
 }
 
-static void free_block(void *block, const rdx_allocator *allocator)
-{
-    rdx_allocator_free(allocator, block);
-}
-
 redux_status rdx_npy_adopt(redux_tensor *out, redux_context *context, const rdx_npy *npy,
                            void *block)
 {
@@ -271,7 +266,7 @@ redux_status rdx_npy_adopt(redux_tensor *out, redux_context *context, const rdx_
     if (npy->swap)
         rdx_swap_bytes(block, npy->bytes / size, size);
     RDX_TRY(describe(&tensor, npy, block));
-    RDX_TRY(rdx_storage_new(&tensor.storage, context, free_block, block));
+    RDX_TRY(rdx_storage_new(&tensor.storage, context, rdx_free, block));
     *out = tensor;
     return REDUX_OK;
 }
@@ -282,11 +277,11 @@ typedef struct mapping {
     size_t size;
 } mapping;
 
-static void unmap(void *user, const rdx_allocator *allocator)
+static void unmap(void *user)
 {
     const mapping *map = user;
     munmap(map->address, map->size);
-    rdx_allocator_free(allocator, user);
+    rdx_free(user);
 }
 
 /* *mapped is false, and *out untouched, where the system does not map the file. */
@@ -302,7 +297,7 @@ static redux_status map_array(redux_tensor *out, bool *mapped, redux_context *co
     map->size = size;
     map->address = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map->address == MAP_FAILED) {
-        rdx_free(context, map);
+        rdx_free(map);
         return REDUX_OK;
     }
     redux_status status = describe(&tensor, npy, (char *)map->address + npy->offset);
@@ -310,7 +305,7 @@ static redux_status map_array(redux_tensor *out, bool *mapped, redux_context *co
         status = rdx_storage_new(&tensor.storage, context, unmap, map);
     if (status != REDUX_OK) {
         munmap(map->address, size);
-        rdx_free(context, map);
+        rdx_free(map);
         return status;
     }
     *out = tensor;
@@ -334,7 +329,7 @@ static redux_status read_array(redux_tensor *out, redux_context *context, const 
     if (status == REDUX_OK)
         status = rdx_npy_adopt(out, context, npy, block);
     if (status != REDUX_OK)
-        rdx_free(context, block);
+        rdx_free(block);
     return status;
 }
 
@@ -464,6 +459,6 @@ redux_status redux_npy_write(const char *path, redux_context *context, const red
         else
             rdx_file_abort(&file);
     }
-    rdx_free(context, header);
+    rdx_free(header);
     return status;
 }

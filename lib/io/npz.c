@@ -106,7 +106,7 @@ static redux_status check_end(bool *empty, int fd, uint64_t size, redux_context 
                 (size_t)(record[20] | record[21] << 8) == after - RECORD;
         *empty = record[10] == 0 && record[11] == 0;
     }
-    rdx_free(context, block);
+    rdx_free(block);
     if (status == REDUX_OK && !found)
         return rdx_fail(REDUX_E_FORMAT, "%s: is no ZIP archive, or is cut short", path);
     return status;
@@ -221,7 +221,7 @@ static redux_status read_npy_header(archive *a, rdx_npy *out)
     redux_status status = read_bytes(a, (char *)header + sizeof prelude, whole - sizeof prelude);
     if (status == REDUX_OK)
         status = rdx_npy_parse(out, header, (size_t)whole, a->label);
-    rdx_free(a->context, header);
+    rdx_free(header);
     if (status == REDUX_OK && out->offset + out->bytes != a->info.uncompressed_size)
         return rdx_fail(REDUX_E_FORMAT,
                         "%s: is damaged: it has %llu bytes, its header calls for %llu", a->label,
@@ -273,7 +273,7 @@ static redux_status archive_new(archive **out, redux_context *context, const cha
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(archive)));
     const redux_status status = archive_open(block, context, path);
     if (status != REDUX_OK) {
-        rdx_free(context, block);
+        rdx_free(block);
         return status;
     }
     *out = block;
@@ -283,7 +283,7 @@ static redux_status archive_new(archive **out, redux_context *context, const cha
 static void archive_free(archive *a)
 {
     archive_close(a);
-    rdx_free(a->context, a);
+    rdx_free(a);
 }
 
 redux_status rdx_npz_visit(redux_context *context, const char *path, rdx_npz_visit_fn visit,
@@ -352,7 +352,7 @@ static redux_status load(redux_tensor *out, archive *a, const rdx_npz_member *me
     if (status == REDUX_OK)
         status = rdx_npy_adopt(out, a->context, &member->npy, block);
     if (status != REDUX_OK)
-        rdx_free(a->context, block);
+        rdx_free(block);
     return status;
 }
 
@@ -464,7 +464,7 @@ static redux_status write_array(writer *w, redux_context *context, const char *k
                                        COMPRESSION_LEVEL, 0, -MAX_WBITS, MEMORY_LEVEL,
                                        Z_DEFAULT_STRATEGY, NULL, 0, 0, flags, bytes >= 0xff000000);
     redux_status status = code == ZIP_OK ? to_archive(header, size, w) : write_failure(w, code);
-    rdx_free(context, header);
+    rdx_free(header);
     RDX_TRY(status);
     RDX_TRY(rdx_npy_elements(context, array, to_archive, w));
     code = zipCloseFileInZip(w->zip);

@@ -81,7 +81,7 @@ static redux_status decode(redux_tensor *out, redux_context *context, const char
         status = rdx_jpeg_decode(out, context, bytes, size, path);
     else
         status = unknown(path, size);
-    rdx_free(context, bytes);
+    rdx_free(bytes);
     return status;
 }
 

@@ -206,7 +206,7 @@ redux_status rdx_jpeg_decode(redux_tensor *out, redux_context *context, const un
     if (setjmp(d.escape) == 0)
         read_pixels(&d, bytes, size);
     jpeg_destroy_decompress(&d.jpeg);
-    rdx_free(context, d.row);
+    rdx_free(d.row);
     if (d.status != REDUX_OK) {
         redux_tensor_release(&d.pixels);
         return d.status;

@@ -67,8 +67,8 @@ static void *on_malloc(png_structp png, png_alloc_size_t size)
 
 static void on_free(png_structp png, void *block)
 {
-    const codec *c = png_get_mem_ptr(png);
-    rdx_free(c->context, block);
+    (void)png;
+    rdx_free(block);
 }
 
 static void on_read(png_structp png, png_bytep out, size_t size)
@@ -296,6 +296,6 @@ redux_status rdx_png_encode(FILE *stream, redux_context *context, const redux_te
     if (start(&c, true) && setjmp(png_jmpbuf(c.png)) == 0)
         write_pixels(&c, picture);
     png_destroy_write_struct(&c.png, &c.info);
-    rdx_free(context, c.row);
+    rdx_free(c.row);
     return c.status;
 }

@@ -254,7 +254,7 @@ static redux_status read_header(redux_safetensors *file, redux_context *context,
         status = rdx_json_parse(&file->header, text, (size_t)length, JSON_REJECT_DUPLICATES, path);
     if (status == REDUX_OK && !json_is_object(file->header))
         status = rdx_fail(REDUX_E_FORMAT, "%s: its header is no JSON object", path);
-    rdx_free(context, text);
+    rdx_free(text);
     return status;
 }
 
@@ -321,22 +321,22 @@ redux_status redux_safetensors_load(redux_safetensors **out, redux_context *cont
         if (status == REDUX_OK)
             *out = file;
         else
-            redux_safetensors_free(file, context);
+            redux_safetensors_free(file);
     }
     close(fd);
     return status;
 }
 
-void redux_safetensors_free(redux_safetensors *file, redux_context *context)
+void redux_safetensors_free(redux_safetensors *file)
 {
     if (file == NULL)
         return;
     for (int64_t i = 0; i < file->count; i++)
         redux_tensor_release(&file->entries[i].tensor);
     redux_tensor_release(&file->data);
-    rdx_free(context, file->entries);
+    rdx_free(file->entries);
     json_decref(file->header);
-    rdx_free(context, file);
+    rdx_free(file);
 }
 
 int64_t redux_safetensors_count(const redux_safetensors *file)
@@ -555,6 +555,6 @@ redux_status redux_safetensors_save(const char *path, redux_context *context,
         status = write_file(path, context, header, entries, known.count);
     free(header);
     json_decref(metadata);
-    rdx_free(context, entries);
+    rdx_free(entries);
     return status;
 }

@@ -131,7 +131,7 @@ static redux_status read_text(rdx_table *table, redux_context *context, size_t *
         memcpy(table->text, bytes, *size);
         table->text[*size] = '\0';
     }
-    rdx_free(context, bytes);
+    rdx_free(bytes);
     return status;
 }
 
@@ -149,16 +149,16 @@ redux_status rdx_table_read(rdx_table *out, redux_context *context, const char *
     if (status == REDUX_OK)
         *out = table;
     else
-        rdx_table_free(&table, context);
+        rdx_table_free(&table);
     return status;
 }
 
-void rdx_table_free(rdx_table *table, redux_context *context)
+void rdx_table_free(rdx_table *table)
 {
-    rdx_free(context, table->path);
-    rdx_free(context, table->text);
-    rdx_free(context, table->fields);
-    rdx_free(context, table->lines);
+    rdx_free(table->path);
+    rdx_free(table->text);
+    rdx_free(table->fields);
+    rdx_free(table->lines);
     memset(table, 0, sizeof *table);
 }
 

@@ -18,7 +18,7 @@ typedef struct rdx_table {
  * as many fields as the first. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT (with the
  * line), REDUX_E_NO_MEMORY. On failure nothing is left to free. */
 redux_status rdx_table_read(rdx_table *out, redux_context *context, const char *path);
-void rdx_table_free(rdx_table *table, redux_context *context);
+void rdx_table_free(rdx_table *table);
 
 /* The number of the column of that name, or -1. */
 int64_t rdx_table_find(const rdx_table *table, const char *name);

@@ -9,7 +9,6 @@
 struct redux_volume {
     const redux_dataset *dataset;
     const rdx_source *source;
-    rdx_allocator allocator;
     /* [slices, H, W] or [N, H, W, 3|4], by redux_orientation; nothing for pictures. */
     redux_tensor view[2];
 };
@@ -85,28 +84,25 @@ redux_status redux_volume_open(redux_volume **out, redux_context *context,
     redux_volume *opened = block;
     opened->dataset = dataset;
     opened->source = &dataset->volumes[volume];
-    opened->allocator = rdx_allocator_of(context);
     if (opened->source->info.kind == REDUX_VOLUME_NIFTI)
         status = open_nifti(opened, context);
     else if (!rdx_volume_of_files(&opened->source->info))
         status = open_array(opened, context);
     if (status != REDUX_OK) {
-        redux_volume_free(opened, context);
+        redux_volume_free(opened);
         return status;
     }
     *out = opened;
     return REDUX_OK;
 }
 
-void redux_volume_free(redux_volume *volume, redux_context *context)
+void redux_volume_free(redux_volume *volume)
 {
-    (void)context; /* the volume remembers whose memory it is */
     if (volume == NULL)
         return;
-    const rdx_allocator allocator = volume->allocator;
     redux_tensor_release(&volume->view[0]);
     redux_tensor_release(&volume->view[1]);
-    rdx_allocator_free(&allocator, volume);
+    rdx_free(volume);
 }
 
 /* ---- slices ---- */

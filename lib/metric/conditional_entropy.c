@@ -88,7 +88,7 @@ static redux_status sequence_task(int64_t index, void *user)
         if (status == REDUX_OK && i > 0)
             job->out[i] = conditional_score(job->metric, layout, other, own, scratch);
     }
-    rdx_free(job->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -122,9 +122,9 @@ redux_status redux_conditional_entropy_sequence(double *out, redux_context *cont
             status = run_sequence(&job, options);
             if (status == REDUX_OK)
                 memcpy(out, scores, count * sizeof *out);
-            rdx_free(context, scores);
+            rdx_free(scores);
         }
     }
-    redux_metric_free(metric, context);
+    redux_metric_free(metric);
     return status;
 }

@@ -177,7 +177,7 @@ static redux_status entropy_of(double *out, redux_context *context,
         bins = block;
     }
     rdx_kernels_get()->histogram_counts(counts, bins, count);
-    rdx_free(context, block);
+    rdx_free(block);
     const int64_t bound = rdx_xlog2x_fixed(count, bits) - rdx_histogram_sum(counts, NULL, bits);
     *out = rdx_entropy_bits(RDX_MAX(bound, 0), count, bits);
     return REDUX_OK;

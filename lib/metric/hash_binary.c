@@ -227,7 +227,7 @@ redux_status redux_hash_list_decode(redux_hash_list **out, redux_context *contex
     if (status == REDUX_OK)
         status = read_entries(list, context, &h, names + h.name_bytes);
     if (status != REDUX_OK) {
-        redux_hash_list_free(list, context);
+        redux_hash_list_free(list);
         return status;
     }
     *out = list;

@@ -135,7 +135,7 @@ static redux_status hash_volume(int64_t index, void *user)
     job.volume = volume;
     const redux_status status = rdx_parallel(
         all->context, (job.info.slices + SLICES_PER_TASK - 1) / SLICES_PER_TASK, hash_slices, &job);
-    redux_volume_free(volume, all->context);
+    redux_volume_free(volume);
     return status;
 }
 
@@ -195,9 +195,9 @@ redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *c
         status = rdx_parallel(context, volumes, hash_volume, &job);
         rdx_progress_begin(context, 0);
     }
-    rdx_free(context, first);
+    rdx_free(first);
     if (status != REDUX_OK)
-        rdx_hash_list_cut(list, context, count, source_count);
+        rdx_hash_list_cut(list, count, source_count);
     else
         list->options.window = window;
     return status;

@@ -34,23 +34,22 @@ redux_status redux_hash_list_new(redux_hash_list **out, redux_context *context,
     return REDUX_OK;
 }
 
-void rdx_hash_list_cut(redux_hash_list *list, redux_context *context, int64_t count,
-                       int64_t source_count)
+void rdx_hash_list_cut(redux_hash_list *list, int64_t count, int64_t source_count)
 {
     while (list->source_count > source_count)
-        rdx_free(context, list->sources[--list->source_count]);
+        rdx_free(list->sources[--list->source_count]);
     list->count = count;
 }
 
-void redux_hash_list_free(redux_hash_list *list, redux_context *context)
+void redux_hash_list_free(redux_hash_list *list)
 {
     if (list == NULL)
         return;
-    rdx_hash_list_cut(list, context, 0, 0);
-    rdx_free(context, list->sources);
-    rdx_free(context, list->entries);
-    rdx_free(context, list->codes);
-    rdx_free(context, list);
+    rdx_hash_list_cut(list, 0, 0);
+    rdx_free(list->sources);
+    rdx_free(list->entries);
+    rdx_free(list->codes);
+    rdx_free(list);
 }
 
 redux_status rdx_hash_list_reserve(redux_hash_list *list, redux_context *context, int64_t more)

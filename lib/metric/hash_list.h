@@ -32,8 +32,7 @@ redux_status rdx_hash_list_reserve(redux_hash_list *list, redux_context *context
 redux_status rdx_hash_list_source(int64_t *out, redux_hash_list *list, redux_context *context,
                                   const char *name);
 /* Leaves the first `count` entries. */
-void rdx_hash_list_cut(redux_hash_list *list, redux_context *context, int64_t count,
-                       int64_t source_count);
+void rdx_hash_list_cut(redux_hash_list *list, int64_t count, int64_t source_count);
 
 /* Bytes to a callback. */
 typedef struct rdx_hash_writer {

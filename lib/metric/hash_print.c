@@ -89,7 +89,7 @@ static json_t *json_text(redux_context *context, const char *bytes)
         if ((unsigned char)*c >= 128)
             *c = '?';
     value = json_string(ascii);
-    rdx_free(context, ascii);
+    rdx_free(ascii);
     return value;
 }
 
@@ -214,7 +214,7 @@ redux_status redux_hash_list_load(redux_hash_list **out, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_load: an argument is NULL");
     RDX_TRY(rdx_read_whole(&bytes, &size, context, path));
     redux_status status = redux_hash_list_decode(out, context, bytes, size);
-    rdx_free(context, bytes);
+    rdx_free(bytes);
     if (status == REDUX_E_FORMAT || status == REDUX_E_UNSUPPORTED) {
         char reason[512];
         snprintf(reason, sizeof reason, "%s", redux_error_message());

@@ -28,11 +28,11 @@ void rdx_hasher_clear(rdx_hasher *hasher)
     if (hasher->resizer.buffer != NULL)
         rdx_resizer_clear(&hasher->resizer);
     for (int i = 0; i < RDX_BUFFERS; i++) {
-        rdx_free(hasher->context, hasher->buffer[i]);
+        rdx_free(hasher->buffer[i]);
         hasher->buffer[i] = NULL;
         hasher->buffer_bytes[i] = 0;
     }
-    rdx_free(hasher->context, hasher->table);
+    rdx_free(hasher->table);
     hasher->table = NULL;
 }
 
@@ -40,7 +40,7 @@ redux_status rdx_hasher_buffer(rdx_hasher *hasher, void **out, int which, uint64
                                uint64_t size)
 {
     if (hasher->buffer[which] == NULL || count > hasher->buffer_bytes[which] / size) {
-        rdx_free(hasher->context, hasher->buffer[which]);
+        rdx_free(hasher->buffer[which]);
         hasher->buffer_bytes[which] = 0;
         RDX_TRY(rdx_alloc(hasher->context, &hasher->buffer[which], count, size));
         hasher->buffer_bytes[which] = count * size;

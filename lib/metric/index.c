@@ -51,7 +51,7 @@ redux_status rdx_index_make(redux_index **out, redux_context *context, int64_t w
     if (status == REDUX_OK)
         status = rdx_metric_layout(&index->metric, &none, &index->layout);
     if (status != REDUX_OK) {
-        rdx_free(context, index);
+        rdx_free(index);
         return status;
     }
     atomic_init(&index->tables, NULL);
@@ -76,7 +76,7 @@ static void drop_tables(redux_index *index)
     atomic_store(&index->tables, NULL);
 }
 
-void redux_index_free(redux_index *index, redux_context *context)
+void redux_index_free(redux_index *index)
 {
     if (index == NULL)
         return;
@@ -84,13 +84,13 @@ void redux_index_free(redux_index *index, redux_context *context)
     if (index->mapping != NULL) {
         munmap(index->mapping, index->mapping_size);
     } else {
-        rdx_free(context, index->items);
-        rdx_free(context, index->ids);
+        rdx_free(index->items);
+        rdx_free(index->ids);
     }
-    rdx_free(context, index->dead);
-    rdx_free(context, index->slots);
+    rdx_free(index->dead);
+    rdx_free(index->slots);
     pthread_mutex_destroy(&index->making);
-    rdx_free(context, index);
+    rdx_free(index);
 }
 
 int64_t redux_index_count(const redux_index *index)
@@ -138,7 +138,7 @@ static redux_status make_slots(redux_index *index, redux_context *context, int64
     if (index->slots != NULL && count <= index->slot_count)
         return REDUX_OK;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)count, sizeof(int64_t)));
-    rdx_free(context, index->slots);
+    rdx_free(index->slots);
     index->slots = block;
     index->slot_count = count;
     for (int64_t row = 0; row < index->rows; row++)
@@ -188,7 +188,7 @@ static redux_status check_unique(const redux_index *index, redux_context *contex
         if ((i > 0 && sorted[i] == sorted[i - 1]) || find_row(index, sorted[i]) >= 0)
             status =
                 rdx_fail(REDUX_E_INVALID, "index: id %lld is there already", (long long)sorted[i]);
-    rdx_free(context, sorted);
+    rdx_free(sorted);
     return status;
 }
 
@@ -312,7 +312,7 @@ static redux_status make_dead(redux_index *index, redux_context *context)
 }
 
 /* Moves the living rows together, in their order; ids that are ascending again need no table. */
-static void compact(redux_index *index, redux_context *context)
+static void compact(redux_index *index)
 {
     const size_t bytes = index->layout.item_bytes;
     int64_t to = 0;
@@ -328,8 +328,8 @@ static void compact(redux_index *index, redux_context *context)
     }
     index->rows = to;
     index->dead_rows = 0;
-    rdx_free(context, index->dead);
-    rdx_free(context, index->slots);
+    rdx_free(index->dead);
+    rdx_free(index->slots);
     index->dead = NULL;
     index->slots = NULL;
     index->dead_capacity = index->slot_count = 0;
@@ -357,7 +357,7 @@ redux_status redux_index_remove(int64_t *removed, redux_index *index, redux_cont
     }
     index->dead_rows += gone;
     if (index->dead_rows > 0 && index->dead_rows >= index->rows / 4)
-        compact(index, context);
+        compact(index);
     if (removed != NULL)
         *removed = gone;
     return REDUX_OK;
@@ -367,7 +367,7 @@ redux_status redux_index_optimise(redux_index *index, redux_context *context)
 {
     if (index == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_index_optimise: index is NULL");
-    compact(index, context);
+    compact(index);
     if (index->options.kind != REDUX_INDEX_HAMMING || index->options.method == REDUX_INDEX_SCAN)
         return REDUX_OK;
     const rdx_index_tables *tables = atomic_load(&index->tables);

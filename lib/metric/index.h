@@ -28,7 +28,6 @@ typedef struct rdx_index_tables {
     int64_t rows;     /* of the index, when they were made; later ones are scanned */
     double occupancy; /* rows that share a part with a row, on average */
     uint32_t *block;  /* all offsets and rows; in the mapping of a file: not ours */
-    rdx_allocator allocator;
     bool mapped;
 } rdx_index_tables;
 

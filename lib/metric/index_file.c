@@ -177,14 +177,14 @@ static redux_status map_file(image *file, redux_context *context, const char *pa
     return REDUX_OK;
 }
 
-static void close_file(image *file, redux_context *context)
+static void close_file(image *file)
 {
     if (file->bytes == NULL)
         return;
     if (file->mapped)
         munmap(file->bytes, file->size);
     else
-        rdx_free(context, file->bytes);
+        rdx_free(file->bytes);
 }
 
 static redux_status damaged(const image *file, const char *what)
@@ -255,7 +255,6 @@ static redux_status open_tables(redux_index *index, redux_context *context, cons
     void *block;
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(rdx_index_tables)));
     rdx_index_tables *tables = block;
-    tables->allocator = rdx_allocator_of(context);
     tables->rows = h->rows;
     tables->part_bits = h->part_bits;
     tables->parts = rdx_index_divide(tables->part, h->width * 8, h->part_bits);
@@ -332,7 +331,7 @@ static redux_status open_image(redux_index **out, redux_context *context, image 
         view.bytes = index->mapping;
     const redux_status status = open_sections(index, context, &h, &view);
     if (status != REDUX_OK) {
-        redux_index_free(index, context);
+        redux_index_free(index);
         return status;
     }
     *out = index;
@@ -347,6 +346,6 @@ redux_status redux_index_open(redux_index **out, redux_context *context, const c
         return rdx_fail(REDUX_E_INVALID, "redux_index_open: an argument is NULL");
     RDX_TRY(map_file(&file, context, path, writable == 0));
     const redux_status status = open_image(out, context, &file);
-    close_file(&file, context);
+    close_file(&file);
     return status;
 }

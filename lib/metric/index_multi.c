@@ -69,8 +69,8 @@ void rdx_index_tables_free(rdx_index_tables *tables)
     if (tables == NULL)
         return;
     if (!tables->mapped)
-        rdx_allocator_free(&tables->allocator, tables->block);
-    rdx_allocator_free(&tables->allocator, tables);
+        rdx_free(tables->block);
+    rdx_free(tables);
 }
 
 typedef struct fill_job {
@@ -132,7 +132,6 @@ redux_status rdx_index_tables_make(redux_context *context, redux_index *index)
     void *block = NULL;
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(rdx_index_tables)));
     rdx_index_tables *tables = block;
-    tables->allocator = rdx_allocator_of(context);
     tables->rows = index->rows;
     tables->part_bits = part_bits_for(index);
     tables->parts = rdx_index_divide(tables->part, index->layout.width * 8, tables->part_bits);

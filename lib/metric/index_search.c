@@ -134,7 +134,7 @@ static redux_status scan_some(const batch *b, const char *queries, rdx_finds *co
                     (rdx_hit *)(void *)((char *)block + scratch),
                     block};
     const redux_status status = scan_rows(&s);
-    rdx_free(b->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -268,9 +268,9 @@ static redux_status run(const search *s)
         status = run_batches(s, &b, size);
     rdx_progress_begin(s->context, 0);
     for (int64_t q = 0; b.finds != NULL && q < size; q++)
-        rdx_free(s->context, b.finds[q].found);
-    rdx_free(s->context, b.finds);
-    rdx_free(s->context, b.queries);
+        rdx_free(b.finds[q].found);
+    rdx_free(b.finds);
+    rdx_free(b.queries);
     return status;
 }
 

@@ -349,6 +349,6 @@ redux_status redux_mattes(double *out, redux_context *context, const redux_tenso
     redux_metric *metric;
     RDX_TRY(redux_metric_new_mattes(&metric, context, options));
     redux_status status = redux_metric_pair(out, context, metric, fixed, moving);
-    redux_metric_free(metric, context);
+    redux_metric_free(metric);
     return status;
 }

@@ -34,15 +34,15 @@ redux_status redux_metric_new_ssim(redux_metric **out, redux_context *context,
     return REDUX_OK;
 }
 
-void redux_metric_free(redux_metric *metric, redux_context *context)
+void redux_metric_free(redux_metric *metric)
 {
     if (metric == NULL)
         return;
-    rdx_free(context, metric->xlog2x);
+    rdx_free(metric->xlog2x);
     if (metric->plans != NULL)
         rdx_fft_clear(metric->plans);
-    rdx_free(context, metric->plans);
-    rdx_free(context, metric);
+    rdx_free(metric->plans);
+    rdx_free(metric);
 }
 
 int redux_metric_is_distance(const redux_metric *metric)
@@ -100,7 +100,7 @@ static redux_status prepare_task(int64_t index, void *user)
     RDX_TRY(rdx_alloc(job->context, &scratch, 1, job->layout->scratch_bytes));
     for (int64_t i = index * job->per_task; i < last && status == REDUX_OK; i++)
         status = prepare_one(job, i, scratch);
-    rdx_free(job->context, scratch);
+    rdx_free(scratch);
     return status;
 }
 
@@ -200,7 +200,7 @@ static redux_status score_task(int64_t index, void *user)
         if (job->open == NULL || job->open[i])
             job->scores[i] = job->metric->ops->score(job->metric, job->layout, job->one,
                                                      job->many + (size_t)i * item_bytes, scratch);
-    rdx_free(job->context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -254,7 +254,7 @@ static redux_status compare_task(int64_t index, void *user)
     void *scratch = (char *)block + layout->item_bytes;
     for (int64_t i = index * job->many.per_task; i < last && status == REDUX_OK; i++)
         status = compare_one(job, i, block, scratch);
-    rdx_free(job->many.context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -301,7 +301,7 @@ redux_status redux_metric_one_to_many(double *scores, redux_context *context,
         status =
             rdx_parallel(context, (many->shape[0] + per_task - 1) / per_task, compare_task, &job);
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 

@@ -201,6 +201,6 @@ redux_status redux_ms_ssim(double *out, redux_context *context, const redux_tens
     redux_metric *metric;
     RDX_TRY(redux_metric_new_ms_ssim(&metric, context, options));
     redux_status status = redux_metric_pair(out, context, metric, a, b);
-    redux_metric_free(metric, context);
+    redux_metric_free(metric);
     return status;
 }

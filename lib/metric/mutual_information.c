@@ -456,7 +456,7 @@ redux_status rdx_information_metric_new(redux_metric **out, redux_context *conte
     metric->histogram = known;
     redux_status status = rdx_mutual_information_table(context, &metric->xlog2x);
     if (status != REDUX_OK) {
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
         return status;
     }
     *out = metric;
@@ -505,7 +505,7 @@ static redux_status compute_images(redux_information *out, redux_context *contex
         bins_b = bins + count;
     }
     compute_bins(out, bins_a, bins_b, count, options->bins, block);
-    rdx_free(context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 

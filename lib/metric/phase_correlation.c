@@ -263,7 +263,7 @@ redux_status redux_metric_new_phase_correlation(redux_metric **out, redux_contex
     RDX_TRY(rdx_metric_new(&metric, context, &rdx_phase_correlation_ops));
     redux_status status = rdx_alloc_zero(context, &plans, 1, sizeof *metric->plans);
     if (status != REDUX_OK) {
-        redux_metric_free(metric, context);
+        redux_metric_free(metric);
         return status;
     }
     metric->phase = known;
@@ -361,7 +361,7 @@ static redux_status refine_pair(redux_shift *shift, redux_context *context,
                       (uint64_t)(size + 1) * (uint64_t)layout->height + (uint64_t)layout->width,
                       2 * sizeof(double)));
     refine(shift, layout, coefficients_of(a), coefficients_of(b), upsample, work);
-    rdx_free(context, work);
+    rdx_free(work);
     return REDUX_OK;
 }
 
@@ -402,7 +402,7 @@ static redux_status correlate(redux_shift *out, redux_context *context, const re
         if (status == REDUX_OK)
             *out = shift;
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -417,6 +417,6 @@ redux_status redux_phase_correlation(redux_shift *out, redux_context *context,
     RDX_TRY(redux_metric_new_phase_correlation(&metric, context, options));
     const redux_tensor images[2] = {*a, *b};
     redux_status status = correlate(out, context, metric, images);
-    redux_metric_free(metric, context);
+    redux_metric_free(metric);
     return status;
 }

@@ -42,7 +42,7 @@ static redux_status bank_open(row_bank *bank, redux_context *context, const redu
 
 static void bank_close(row_bank *bank)
 {
-    rdx_free(bank->context, bank->prepared);
+    rdx_free(bank->prepared);
 }
 
 /* Prepares the block from row `start` on. */
@@ -133,7 +133,7 @@ static redux_status pairs_task(int64_t index, void *user)
                                        work.hits, work.scratch);
         status = keep_hits(job->context, &job->finds[index], work.hits, found, query, row);
     }
-    rdx_free(job->context, work.scratch);
+    rdx_free(work.scratch);
     return status;
 }
 
@@ -198,8 +198,8 @@ redux_status redux_metric_pairs(redux_context *context, const redux_metric *metr
     }
     rdx_progress_begin(context, 0);
     for (int64_t t = 0; job.finds != NULL && t < tiles; t++)
-        rdx_free(context, job.finds[t].pairs);
-    rdx_free(context, job.finds);
+        rdx_free(job.finds[t].pairs);
+    rdx_free(job.finds);
     bank_close(&queries);
     bank_close(&rows);
     return status;
@@ -260,7 +260,7 @@ static redux_status nearest_task(int64_t index, void *user)
         for (int64_t i = 0; i < found; i++)
             insert(job, query + work.hits[i].query, row + work.hits[i].row, work.hits[i].score);
     }
-    rdx_free(job->context, work.scratch);
+    rdx_free(work.scratch);
     return REDUX_OK;
 }
 

@@ -468,7 +468,7 @@ redux_status rdx_ssim_map(redux_context *context, const rdx_ssim_plan *plan, con
         const ssim_band band = band_at(plan, x);
         pair_band(plan, &band, a, b, NULL, map, scratch);
     }
-    rdx_free(context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -507,7 +507,7 @@ redux_status redux_ssim(double *out, redux_context *context, const redux_tensor 
         status = rdx_alloc(context, &scratch, pair_floats(&plan), sizeof(float));
         if (status == REDUX_OK)
             *out = pair_score(&plan, first.data, second.data, scratch);
-        rdx_free(context, scratch);
+        rdx_free(scratch);
         redux_tensor_release(&second);
     }
     redux_tensor_release(&first);

@@ -47,7 +47,7 @@ static redux_status map_images(float *map, redux_context *context, const void *a
     continue_image(one, a, layout->height, layout->width, margin, size);
     continue_image(other, b, layout->height, layout->width, margin, size);
     redux_status status = rdx_ssim_map(context, &plan, one, other, map);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 

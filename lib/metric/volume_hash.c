@@ -243,7 +243,7 @@ static redux_status transform_cells(redux_context *context, rdx_volume_grid *gri
         for (int64_t y = 0; y < size; y++)
             for (int64_t x = 0; x < size; x++, i++)
                 grid->cells[i] = (double)out[(z * side + y) * side + x];
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -358,7 +358,7 @@ static redux_status hash_grids(uint8_t *codes, int32_t variants, redux_hash_info
         RDX_TRY(transform_cells(context, &grids[0], options->size));
     RDX_TRY(rdx_alloc(context, &scratch, 2 * cells, sizeof(double)));
     make_codes(codes, variants, grids, options, scratch);
-    rdx_free(context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -382,7 +382,7 @@ redux_status rdx_volume_hash_run(uint8_t *codes, int32_t variants, redux_hash_in
     if (status == REDUX_OK)
         status = hash_grids(codes, variants, info, context, grids, count, options, windowed);
     for (int32_t g = 0; g < count; g++)
-        rdx_free(context, grids[g].cells);
+        rdx_free(grids[g].cells);
     return status;
 }
 

@@ -113,11 +113,11 @@ static redux_status bench_init(bench *b, const filling *f)
     return REDUX_OK;
 }
 
-static void bench_clear(bench *b, redux_context *context)
+static void bench_clear(bench *b)
 {
-    rdx_free(context, b->slice);
+    rdx_free(b->slice);
     for (int32_t g = 0; g < RDX_VOLUME_GRIDS; g++) {
-        rdx_free(context, b->planes[g]);
+        rdx_free(b->planes[g]);
         if (b->resizers[g].buffer != NULL)
             rdx_resizer_clear(&b->resizers[g]);
     }
@@ -206,11 +206,11 @@ redux_status rdx_volume_grids_fill(redux_context *context, rdx_volume_grid *grid
     const redux_status status = fill(&f);
     rdx_progress_begin(context, 0);
     for (int64_t i = 0; f.benches != NULL && i < f.bench_count; i++)
-        bench_clear(&f.benches[i], context);
-    rdx_free(context, f.benches);
+        bench_clear(&f.benches[i]);
+    rdx_free(f.benches);
     for (int32_t g = 0; g < count; g++) {
-        rdx_free(context, f.depth[g].weight);
-        rdx_free(context, f.depth[g].first);
+        rdx_free(f.depth[g].weight);
+        rdx_free(f.depth[g].first);
     }
     return status;
 }

@@ -50,6 +50,6 @@ redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash
         slice_of_volume, &r};
     const redux_status status =
         rdx_volume_hash_run(codes, variants, info, context, &source, &known);
-    redux_volume_free(opened, context);
+    redux_volume_free(opened);
     return status;
 }

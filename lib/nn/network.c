@@ -313,21 +313,21 @@ redux_status redux_network_new(redux_network **out, redux_context *context,
     if (status == REDUX_OK)
         *out = net;
     else
-        redux_network_free(net, context);
+        redux_network_free(net);
     return status;
 }
 
-void redux_network_free(redux_network *net, redux_context *context)
+void redux_network_free(redux_network *net)
 {
     if (net == NULL)
         return;
-    rdx_free(context, net->parameters);
-    rdx_free(context, net->names);
-    rdx_free(context, net->values);
-    rdx_free(context, net->gradients);
-    rdx_free(context, net->counters);
-    rdx_free(context, net->arena);
-    rdx_free(context, net);
+    rdx_free(net->parameters);
+    rdx_free(net->names);
+    rdx_free(net->values);
+    rdx_free(net->gradients);
+    rdx_free(net->counters);
+    rdx_free(net->arena);
+    rdx_free(net);
 }
 
 redux_network_options redux_network_get_options(const redux_network *net)

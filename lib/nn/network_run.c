@@ -128,7 +128,7 @@ redux_status redux_network_plan(redux_network *net, redux_context *context, int6
     RDX_TRY(lay_out(net, context, &plan, batch, height, width, training != 0));
     if (plan.floats > net->arena_floats) {
         RDX_TRY(rdx_alloc(context, &block, plan.floats, sizeof(float)));
-        rdx_free(context, net->arena);
+        rdx_free(net->arena);
         net->arena = block;
         net->arena_floats = plan.floats;
     }

@@ -200,7 +200,7 @@ redux_status redux_optimiser_new(redux_optimiser **out, redux_context *context,
     optimiser->moments = known.kind >= REDUX_OPTIMISER_ADAM ? 2 : 1;
     const redux_status status = fill(optimiser, context, parameters, count);
     if (status != REDUX_OK)
-        redux_optimiser_free(optimiser, context);
+        redux_optimiser_free(optimiser);
     else
         *out = optimiser;
     return status;
@@ -218,23 +218,23 @@ redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *co
     for (int64_t i = 0; i < count; i++)
         list[i] = redux_network_parameter(network, i);
     const redux_status status = redux_optimiser_new(out, context, list, count, options);
-    rdx_free(context, list);
+    rdx_free(list);
     return status;
 }
 
-void redux_optimiser_free(redux_optimiser *optimiser, redux_context *context)
+void redux_optimiser_free(redux_optimiser *optimiser)
 {
     if (optimiser == NULL)
         return;
     for (int64_t i = 0; i < optimiser->count; i++)
         for (int k = 0; k < 2; k++) {
             redux_parameter *moment = &optimiser->slots[i].moments[k];
-            rdx_free(context, (void *)(uintptr_t)moment->name);
+            rdx_free((void *)(uintptr_t)moment->name);
             redux_tensor_release(&moment->value);
         }
-    rdx_free(context, optimiser->slots);
-    rdx_free(context, optimiser->tiles);
-    rdx_free(context, optimiser);
+    rdx_free(optimiser->slots);
+    rdx_free(optimiser->tiles);
+    rdx_free(optimiser);
 }
 
 /* ---- a step ---- */

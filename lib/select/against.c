@@ -56,7 +56,7 @@ static redux_status stream_other(other_set *other, redux_context *context)
         rdx_progress_begin(context, 0);
         rdx_stream_close(&stream);
     }
-    rdx_walk_clear(&walk, context);
+    rdx_walk_clear(&walk);
     return status;
 }
 
@@ -69,10 +69,10 @@ static redux_status hand_over_skips(redux_reduction *reduction, redux_context *c
         if (status == REDUX_OK)
             status = rdx_reduction_skip(context, reduction, other->skips[i].source,
                                         other->skips[i].reason);
-        rdx_free(context, other->skips[i].source);
-        rdx_free(context, other->skips[i].reason);
+        rdx_free(other->skips[i].source);
+        rdx_free(other->skips[i].reason);
     }
-    rdx_free(context, other->skips);
+    rdx_free(other->skips);
     return status;
 }
 
@@ -90,7 +90,7 @@ static redux_status open_against(redux_reduction *reduction, redux_context *cont
     for (int64_t i = 0; options->against_kept != NULL && i < other.reduction.row_count; i++)
         other.reduction.rows[i].skipped = options->against_kept[i] == 0;
     redux_status status = stream_other(&other, context);
-    rdx_free(context, other.reduction.rows);
+    rdx_free(other.reduction.rows);
     const redux_status handed = hand_over_skips(reduction, context, &other.reduction);
     return status != REDUX_OK ? status : handed;
 }
@@ -165,9 +165,9 @@ redux_status rdx_base_open(redux_reduction *reduction, redux_context *context,
     return REDUX_OK;
 }
 
-void rdx_base_close(rdx_base *base, redux_context *context)
+void rdx_base_close(rdx_base *base)
 {
-    redux_exemplars_free(base->exemplars, context);
-    rdx_free(context, base->names);
+    redux_exemplars_free(base->exemplars);
+    rdx_free(base->names);
     memset(base, 0, sizeof *base);
 }

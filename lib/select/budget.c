@@ -104,7 +104,7 @@ redux_status rdx_sweep(redux_context *context, const double *keys, int64_t n, rd
     s.freed = s.best_item + n;
     s.kept = (void *)(s.freed + n);
     redux_status status = run_sweep(context, &s, steps, step_count, step_capacity);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -137,7 +137,7 @@ static redux_status score_task(int64_t j, void *user)
         const double key = metric->ops->is_distance ? -score : score;
         group->keys[pair_index(i, j)] = isnan(key) ? -(double)INFINITY : key;
     }
-    rdx_free(context, scratch);
+    rdx_free(scratch);
     return rdx_progress_add(context, j);
 }
 
@@ -178,8 +178,8 @@ static redux_status sweep_task(int64_t index, void *user)
         status = rdx_sweep(context, group.keys, n, &steps, &count, &capacity);
     if (status == REDUX_OK)
         status = add_steps(job, steps, count);
-    rdx_free(context, steps);
-    rdx_free(context, block);
+    rdx_free(steps);
+    rdx_free(block);
     return status;
 }
 
@@ -222,7 +222,7 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
             kept += job.steps[i].change;
         *threshold = metric->ops->is_distance ? -key : key;
     }
-    rdx_free(stream->context, job.steps);
+    rdx_free(job.steps);
     pthread_mutex_destroy(&job.mutex);
     return status;
 }
@@ -323,6 +323,6 @@ redux_status rdx_refill(redux_context *context, redux_reduction *reduction, cons
         row->score = (double)NAN;
         reduction->summary.refilled++;
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return REDUX_OK;
 }

@@ -125,7 +125,7 @@ static redux_status score_task(int64_t j, void *user)
         scores[i].volumes[0] = job->numbers[i];
         scores[i].volumes[1] = job->numbers[j];
     }
-    rdx_free(s->stream->context, scratch);
+    rdx_free(scratch);
     return rdx_progress_add(s->stream->context, count);
 }
 
@@ -165,7 +165,7 @@ static redux_status score_pairs(sample *s, redux_context *context)
     if (status == REDUX_OK)
         qsort(calibration->scores, (size_t)calibration->pairs, sizeof *calibration->scores,
               compare_scores);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -196,7 +196,7 @@ static redux_status read_sample(sample *s, redux_context *context)
     status = rdx_stream_group(s->stream, 0, true, &ragged, collect, s);
     rdx_progress_begin(context, 0);
     s->stream->walk = before;
-    rdx_walk_clear(&walk, context);
+    rdx_walk_clear(&walk);
     return status;
 }
 
@@ -228,23 +228,23 @@ redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const re
         status = read_sample(&s, context);
         if (status == REDUX_OK)
             status = score_pairs(&s, context);
-        rdx_free(context, block);
+        rdx_free(block);
     }
-    rdx_free(context, s.prepared);
+    rdx_free(s.prepared);
     if (status != REDUX_OK) {
-        redux_calibration_free(s.calibration, context);
+        redux_calibration_free(s.calibration);
         return status;
     }
     *out = s.calibration;
     return REDUX_OK;
 }
 
-void redux_calibration_free(redux_calibration *calibration, redux_context *context)
+void redux_calibration_free(redux_calibration *calibration)
 {
     if (calibration == NULL)
         return;
-    rdx_free(context, calibration->scores);
-    rdx_free(context, calibration);
+    rdx_free(calibration->scores);
+    rdx_free(calibration);
 }
 
 /* ---- asking it ---- */
@@ -319,7 +319,7 @@ redux_status redux_calibration_error(double *out, redux_context *context,
     for (int64_t v = 0; v < n; v++)
         sum += (without[v] - mean) * (without[v] - mean);
     *out = sqrt(sum * (double)(n - 1) / (double)n);
-    rdx_free(context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 

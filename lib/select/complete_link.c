@@ -88,8 +88,8 @@ redux_status rdx_complete_link(const rdx_group *group, double threshold)
         if (group->metric->ops->first_redundant == NULL) /* else not all are counted */
             rdx_count_pairs(group->reduction, l.tally);
     }
-    rdx_free(group->context, numbers);
-    rdx_free(group->context, heads);
-    rdx_free(group->context, scratch);
+    rdx_free(numbers);
+    rdx_free(heads);
+    rdx_free(scratch);
     return status;
 }

@@ -78,7 +78,7 @@ static redux_status draw_volume(const redux_tensor *sheet, redux_context *contex
             status = draw_slice(sheet, context, reduction, volume, &info, row, top,
                                 c * CELL + (CELL - TILE_SIDE - 2 * FRAME) / 2);
     }
-    redux_volume_free(volume, context);
+    redux_volume_free(volume);
     return status;
 }
 

@@ -49,15 +49,15 @@ redux_status redux_exemplars_new(redux_exemplars **out, redux_context *context,
     return REDUX_OK;
 }
 
-void redux_exemplars_free(redux_exemplars *exemplars, redux_context *context)
+void redux_exemplars_free(redux_exemplars *exemplars)
 {
     if (exemplars == NULL)
         return;
     for (int64_t i = 0; i < exemplars->chunk_count; i++)
-        rdx_free(context, exemplars->chunks[i].items);
-    rdx_free(context, exemplars->chunks);
-    rdx_free(context, exemplars->block);
-    rdx_free(context, exemplars);
+        rdx_free(exemplars->chunks[i].items);
+    rdx_free(exemplars->chunks);
+    rdx_free(exemplars->block);
+    rdx_free(exemplars);
 }
 
 int64_t redux_exemplars_count(const redux_exemplars *exemplars)
@@ -184,7 +184,7 @@ static redux_status against_exemplars(int64_t index, void *user)
     void *scratch;
     RDX_TRY(rdx_alloc(job->context, &scratch, 1, job->set->layout.scratch_bytes));
     search_tile(job, first, RDX_MIN(tile, job->count - first), 0, scratch);
-    rdx_free(job->context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -213,7 +213,7 @@ static redux_status against_last(int64_t index, void *user)
         }
     }
     add_tally(job, &tally);
-    rdx_free(job->context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -250,7 +250,7 @@ static redux_status resolve_tiles(redux_exemplars *set, block_job *job)
                 status = append(set, job->context, item_at(job, i));
         }
     }
-    rdx_free(job->context, scratch);
+    rdx_free(scratch);
     return status;
 }
 

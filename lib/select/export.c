@@ -153,7 +153,7 @@ static redux_status export_archive(const export_job *job, const redux_volume *vo
         status = redux_npz_write(path, job->context, key_list, arrays, count);
     for (int64_t i = 0; i < count; i++)
         redux_tensor_release(&arrays[i]);
-    rdx_free(job->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -171,7 +171,7 @@ static redux_status export_volume(const export_job *job, int64_t index, const in
         status = export_archive(job, volume, &info, index, slices, count);
     for (int64_t i = 0; job->format != REDUX_EXPORT_NPZ && i < count && status == REDUX_OK; i++)
         status = export_slice(job, volume, &info, index, slices[i]);
-    redux_volume_free(volume, job->context);
+    redux_volume_free(volume);
     return status;
 }
 
@@ -198,7 +198,7 @@ static redux_status export_all(redux_context *context, const rdx_writer *writer,
             status = rdx_progress_add(context, row - first);
     }
     rdx_progress_begin(context, 0);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 

@@ -83,7 +83,7 @@ static redux_status judge(void *user, redux_context *context, const redux_tensor
             status = capture(&group->reduction->captured[i], context, &items[i], witness);
     if (status == REDUX_OK)
         note_rows(group, rows, witness, scores, count);
-    rdx_free(context, block);
+    rdx_free(block);
     return status != REDUX_OK ? status : rdx_progress_add(context, count);
 }
 
@@ -104,8 +104,8 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
     redux_status status = rdx_stream_group(job->stream, index, resize, ragged, judge, &group);
     if (!*ragged)
         rdx_count_pairs(reduction, rdx_exemplars_tally(group.exemplars));
-    redux_exemplars_free(group.exemplars, context);
-    rdx_free(context, group.exemplar_rows);
+    redux_exemplars_free(group.exemplars);
+    rdx_free(group.exemplar_rows);
     return status;
 }
 

@@ -55,7 +55,7 @@ static redux_status drop_for_base(rdx_group *group)
         group->rows[open++] = group->rows[i];
     }
     group->count = open;
-    rdx_free(group->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -72,7 +72,7 @@ redux_status rdx_group_collect(rdx_group *group, rdx_stream *stream, const redux
     if (status == REDUX_OK && ragged) { /* pictures of several sizes: over again, resized */
         group->count = 0;
         group->capacity = 0; /* items are of another size now */
-        rdx_free(group->context, group->prepared);
+        rdx_free(group->prepared);
         group->prepared = NULL;
         status = rdx_stream_group(stream, index, true, &ragged, collect, group);
     }
@@ -85,8 +85,8 @@ redux_status rdx_group_collect(rdx_group *group, rdx_stream *stream, const redux
 
 void rdx_group_clear(rdx_group *group)
 {
-    rdx_free(group->context, group->prepared);
-    rdx_free(group->context, group->rows);
+    rdx_free(group->prepared);
+    rdx_free(group->rows);
     memset(group, 0, sizeof *group);
 }
 

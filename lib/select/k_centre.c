@@ -68,14 +68,14 @@ static redux_status begin(traversal *t, int64_t *first)
     if (status == REDUX_OK) {
         char *prepared = (char *)block + image;
         group->metric->ops->prepare(group->metric, layout, block, prepared, scratch);
-        rdx_free(group->context, scratch);
+        rdx_free(scratch);
         status = rdx_score_many(group->context, group->metric, layout, prepared, group->prepared,
                                 group->count, NULL, t->scores);
     }
     for (int64_t i = 1; status == REDUX_OK && i < group->count; i++)
         if (t->scores[i] > t->scores[*first])
             *first = i;
-    rdx_free(group->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -117,7 +117,7 @@ redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most
     t.witness = (void *)(t.scores + n);
     t.open = (void *)(t.witness + n);
     redux_status status = traverse(&t, threshold, most, radii);
-    rdx_free(group->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -187,7 +187,7 @@ static redux_status share_out(const budget_job *job, int64_t budget)
     qsort(turns, (size_t)rows, sizeof *turns, compare_turns);
     for (int64_t i = 0; i < RDX_MIN(budget, rows); i++)
         job->most[turns[i].group]++;
-    rdx_free(job->stream->context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 
@@ -213,7 +213,7 @@ redux_status rdx_k_centre_budget(double *threshold, rdx_stream *stream, const re
     if (status == REDUX_OK)
         status = rdx_parallel(stream->context, walk->groups, keep_task, &job);
     rdx_progress_begin(stream->context, 0);
-    rdx_free(stream->context, block);
+    rdx_free(block);
     *threshold = (double)NAN;
     for (int64_t i = 0; i < reduction->row_count && status == REDUX_OK; i++) {
         const redux_row *row = &reduction->rows[i];

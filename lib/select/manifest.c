@@ -166,7 +166,7 @@ redux_status redux_results_save(const char *manifest, const char *summary, redux
         status = rdx_exemplars_path(&path, context, manifest);
         if (status == REDUX_OK)
             status = save_exemplars(path, context, reduction);
-        rdx_free(context, path);
+        rdx_free(path);
     }
     if (status == REDUX_OK)
         status = rdx_file_commit(&json);

@@ -118,7 +118,7 @@ static redux_status list_sources(redux_manifest *manifest, redux_context *contex
     for (int64_t i = 0; i < n; i++)
         manifest->rows[i].source_number = manifest->rows[manifest->rows[i].first_row].source_number;
     manifest->source_count = count;
-    rdx_free(context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 
@@ -152,7 +152,7 @@ static redux_status load_summary(redux_manifest *manifest, redux_context *contex
     RDX_TRY(rdx_read_whole(&bytes, &size, context, manifest->summary_path));
     const redux_status status =
         rdx_json_parse(&manifest->summary, bytes, size, 0, manifest->summary_path);
-    rdx_free(context, bytes);
+    rdx_free(bytes);
     return status;
 }
 
@@ -175,24 +175,24 @@ redux_status redux_manifest_load(redux_manifest **out, redux_context *context, c
     redux_manifest *manifest = block;
     const redux_status status = load(manifest, context, path);
     if (status != REDUX_OK) {
-        redux_manifest_free(manifest, context);
+        redux_manifest_free(manifest);
         return status;
     }
     *out = manifest;
     return REDUX_OK;
 }
 
-void redux_manifest_free(redux_manifest *manifest, redux_context *context)
+void redux_manifest_free(redux_manifest *manifest)
 {
     if (manifest == NULL)
         return;
     json_decref(manifest->summary);
-    rdx_free(context, manifest->summary_path);
-    rdx_free(context, manifest->exemplars_path);
-    rdx_table_free(&manifest->table, context);
-    rdx_free(context, manifest->rows);
-    rdx_free(context, manifest->sources);
-    rdx_free(context, manifest);
+    rdx_free(manifest->summary_path);
+    rdx_free(manifest->exemplars_path);
+    rdx_table_free(&manifest->table);
+    rdx_free(manifest->rows);
+    rdx_free(manifest->sources);
+    rdx_free(manifest);
 }
 
 /* ---- asking ---- */

@@ -43,9 +43,9 @@ static redux_status locate(char **out, redux_context *context, const redux_manif
     RDX_TRY(rdx_strndup(context, &folder, manifest->table.path,
                         (size_t)(slash - manifest->table.path)));
     redux_status status = rdx_join(out, context, folder, source);
-    rdx_free(context, folder);
+    rdx_free(folder);
     if (status == REDUX_OK && !is_there(*out)) { /* the message names it as the manifest does */
-        rdx_free(context, *out);
+        rdx_free(*out);
         status = rdx_strdup(context, out, source);
     }
     return status;
@@ -108,7 +108,7 @@ static redux_status open_sources(redux_dataset **dataset, redux_tensor *kept,
         if (paths[i] != NULL)
             list[opened++] = paths[i];
     redux_status status = redux_dataset_open(dataset, context, list, opened, options);
-    rdx_free(context, block);
+    rdx_free(block);
     if (status != REDUX_OK)
         return status;
     const int64_t shape[1] = {redux_dataset_slices(*dataset)};
@@ -141,11 +141,11 @@ redux_status redux_manifest_open(redux_dataset **dataset, redux_tensor *kept,
             *dataset = opened;
             *kept = mask;
         }
-        rdx_free(context, names);
+        rdx_free(names);
     }
     for (int64_t i = 0; i < manifest->source_count; i++)
-        rdx_free(context, ((char **)paths)[i]);
-    rdx_free(context, paths);
+        rdx_free(((char **)paths)[i]);
+    rdx_free(paths);
     return status;
 }
 
@@ -181,6 +181,6 @@ redux_status redux_manifest_kept(redux_tensor *kept, redux_context *context,
         *kept = mask;
     else
         redux_tensor_release(&mask);
-    rdx_free(context, names);
+    rdx_free(names);
     return status;
 }

@@ -45,7 +45,7 @@ static redux_status sum_task(int64_t index, void *user)
             sum += isnan(score) ? 0 : score;
         }
     c->sums[index] = ops->is_distance ? -sum : sum;
-    rdx_free(group->context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -81,7 +81,7 @@ static redux_status settle(cluster *c, int64_t medoid)
     }
     rdx_group_keep(group, medoid);
     c->open[medoid] = 0;
-    rdx_free(group->context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -109,6 +109,6 @@ redux_status rdx_medoid(const rdx_group *group, double threshold)
         if (status == REDUX_OK)
             status = settle(&c, medoid);
     }
-    rdx_free(group->context, block);
+    rdx_free(block);
     return status;
 }

@@ -22,7 +22,7 @@ redux_status rdx_reduction_skip(redux_context *context, redux_reduction *reducti
     if (status == REDUX_OK)
         reduction->skips[reduction->skip_count++] = skip;
     else
-        rdx_free(context, skip.source);
+        rdx_free(skip.source);
     return status;
 }
 
@@ -150,7 +150,7 @@ static redux_status every_n(redux_context *context, redux_reduction *reduction,
         if (pass == 0 && summary->budget >= 0)
             status = rdx_refill(context, reduction, walk, summary->budget, false);
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -182,7 +182,7 @@ static redux_status entropy_bound(double *bound, redux_context *context,
             last--;
         *bound = last >= 0 ? sorted[last] : nextafter(sorted[budget], (double)INFINITY);
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 
@@ -301,11 +301,11 @@ static redux_status by_metric(rdx_stream *stream)
         status = rate_threshold(reduction, stream->context,
                                 metrics[2] == NULL ? reduction->summary.threshold : threshold);
     if (reduction->base.exemplars != NULL) { /* its metric goes; names are still asked for */
-        redux_exemplars_free(reduction->base.exemplars, stream->context);
+        redux_exemplars_free(reduction->base.exemplars);
         reduction->base.exemplars = NULL;
     }
     for (int i = 2; i >= 0; i--)
-        redux_metric_free(metrics[i], stream->context);
+        redux_metric_free(metrics[i]);
     return status;
 }
 
@@ -389,7 +389,7 @@ static redux_status count_result(redux_context *context, redux_reduction *reduct
     }
     for (int64_t i = 0; i < reduction->row_count; i++)
         summary->largest = RDX_MAX(summary->largest, stands_for[i]);
-    rdx_free(context, block);
+    rdx_free(block);
     if (reduction->options.against != NULL)
         summary->against = reduction->base.count;
     return count_update(reduction);
@@ -426,7 +426,7 @@ static redux_status reduce(redux_context *context, redux_reduction *reduction)
             reduction->summary.compared_size = reduction->options.size;
         rdx_stream_close(&stream);
     }
-    rdx_walk_clear(&walk, context);
+    rdx_walk_clear(&walk);
     if (status != REDUX_OK)
         return status;
     count_readable(reduction);
@@ -435,10 +435,10 @@ static redux_status reduce(redux_context *context, redux_reduction *reduction)
     return count_result(context, reduction);
 }
 
-static void free_captured(redux_reduction *reduction, redux_context *context)
+static void free_captured(redux_reduction *reduction)
 {
     for (int i = 0; i < 2; i++)
-        rdx_free(context, reduction->captured[i].bytes);
+        rdx_free(reduction->captured[i].bytes);
 }
 
 redux_status redux_reduce(redux_reduction **out, redux_context *context,
@@ -460,27 +460,27 @@ redux_status redux_reduce(redux_reduction **out, redux_context *context,
     reduction->options.metric = NULL;
     reduction->options.against_kept = NULL;
     if (status != REDUX_OK) {
-        redux_reduction_free(reduction, context);
+        redux_reduction_free(reduction);
         return status;
     }
     *out = reduction;
     return REDUX_OK;
 }
 
-void redux_reduction_free(redux_reduction *reduction, redux_context *context)
+void redux_reduction_free(redux_reduction *reduction)
 {
     if (reduction == NULL)
         return;
     for (int64_t i = 0; i < reduction->skip_count; i++) {
-        rdx_free(context, reduction->skips[i].source);
-        rdx_free(context, reduction->skips[i].reason);
+        rdx_free(reduction->skips[i].source);
+        rdx_free(reduction->skips[i].reason);
     }
-    rdx_free(context, reduction->skips);
-    rdx_free(context, reduction->rows);
-    rdx_base_close(&reduction->base, context);
-    free_captured(reduction, context);
-    redux_calibration_free(reduction->calibration, context);
-    rdx_free(context, reduction);
+    rdx_free(reduction->skips);
+    rdx_free(reduction->rows);
+    rdx_base_close(&reduction->base);
+    free_captured(reduction);
+    redux_calibration_free(reduction->calibration);
+    rdx_free(reduction);
 }
 
 redux_status redux_calibrate(redux_calibration **out, redux_context *context,
@@ -511,8 +511,8 @@ redux_status redux_calibrate(redux_calibration **out, redux_context *context,
         rdx_stream_close(&stream);
     }
     for (int i = 2; i >= 0; i--)
-        redux_metric_free(metrics[i], context);
-    rdx_free(context, reduction.rows);
+        redux_metric_free(metrics[i]);
+    rdx_free(reduction.rows);
     return status;
 }
 

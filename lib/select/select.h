@@ -84,7 +84,7 @@ typedef struct rdx_walk {
 
 redux_status rdx_walk_init(rdx_walk *walk, redux_context *context,
                            const redux_reduction *reduction);
-void rdx_walk_clear(rdx_walk *walk, redux_context *context);
+void rdx_walk_clear(rdx_walk *walk);
 
 /* ---- extract.c ---- */
 
@@ -234,7 +234,7 @@ redux_status rdx_k_centre_budget(double *threshold, rdx_stream *stream, const re
 /* Makes the base that the options ask for (against, update). */
 redux_status rdx_base_open(redux_reduction *reduction, redux_context *context,
                            const redux_metric *metric, double threshold);
-void rdx_base_close(rdx_base *base, redux_context *context);
+void rdx_base_close(rdx_base *base);
 
 /* ---- manifest_read.c, manifest_options.c ---- */
 

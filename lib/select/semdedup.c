@@ -85,7 +85,7 @@ static redux_status assign_task(int64_t index, void *user)
                 }
             }
     }
-    rdx_free(km->group->context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 
@@ -133,7 +133,7 @@ static redux_status cluster_items(kmeans *km, redux_context *context)
         move_centroids(km);
         status = rdx_progress_add(context, 0);
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -213,7 +213,7 @@ static redux_status thin_cluster(int64_t index, void *user)
                                                  rdx_group_item(group, witness),
                                                  rdx_group_item(group, item), scratch));
     }
-    rdx_free(group->context, scratch);
+    rdx_free(scratch);
     return REDUX_OK;
 }
 
@@ -249,6 +249,6 @@ redux_status rdx_semdedup(const rdx_group *group, double threshold)
     km.starts = km.counts + k;
     km.centroids = (void *)(km.starts + k + 1);
     const redux_status status = run(&km, group->context);
-    rdx_free(group->context, block);
+    rdx_free(block);
     return status;
 }

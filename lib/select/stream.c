@@ -238,7 +238,7 @@ static redux_status read_volume(int64_t index, void *user)
     read_job job = {stream, volume, &info, index, first_row};
     redux_status status = rdx_parallel(
         context, (info.slices + SLICES_PER_TASK - 1) / SLICES_PER_TASK, read_slices, &job);
-    redux_volume_free(volume, context);
+    redux_volume_free(volume);
     return status;
 }
 
@@ -318,7 +318,7 @@ static redux_status stream_cached(rdx_stream *stream, int64_t group, rdx_consume
     }
     redux_tensor_release(&items[0]);
     redux_tensor_release(&items[1]);
-    rdx_free(stream->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -527,7 +527,7 @@ static redux_status stream_images(rdx_stream *stream, int64_t group, bool resize
             if (job.volume[i] != NULL && status == REDUX_OK && !*ragged)
                 status = stream_run(stream, job.volume[i], job.start[i], job.start[i + 1], resize,
                                     ragged, consume, user);
-            redux_volume_free(job.volume[i], stream->context);
+            redux_volume_free(job.volume[i]);
         }
     }
     return status;

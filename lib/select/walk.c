@@ -50,7 +50,7 @@ static redux_status sort_names(redux_context *context, const redux_reduction *re
         for (int64_t i = 0; i < count; i++)
             rows[i] = names[i].row;
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -66,7 +66,7 @@ redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_r
     walk->start = block;
     status = rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t));
     if (status != REDUX_OK) {
-        rdx_walk_clear(walk, context);
+        rdx_walk_clear(walk);
         return status;
     }
     walk->rows = block;
@@ -82,13 +82,13 @@ redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_r
             status = sort_names(context, reduction, walk->rows + walk->start[g],
                                 walk->start[g + 1] - walk->start[g]);
     if (status != REDUX_OK)
-        rdx_walk_clear(walk, context);
+        rdx_walk_clear(walk);
     return status;
 }
 
-void rdx_walk_clear(rdx_walk *walk, redux_context *context)
+void rdx_walk_clear(rdx_walk *walk)
 {
-    rdx_free(context, walk->start);
-    rdx_free(context, walk->rows);
+    rdx_free(walk->start);
+    rdx_free(walk->rows);
     memset(walk, 0, sizeof *walk);
 }

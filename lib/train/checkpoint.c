@@ -38,7 +38,7 @@ redux_status rdx_run_remove(const rdx_run *run, const char *name)
     RDX_TRY(rdx_run_path(&path, run, name));
     if (unlink(path) != 0 && errno != ENOENT)
         status = rdx_fail_errno(path, "remove", errno);
-    rdx_free(run->context, path);
+    rdx_free(path);
     return status;
 }
 
@@ -68,10 +68,10 @@ static redux_status content_init(content *c, redux_context *context, int64_t mos
     return REDUX_OK;
 }
 
-static void content_clear(content *c, redux_context *context)
+static void content_clear(content *c)
 {
-    rdx_free(context, c->names);
-    rdx_free(context, c->tensors);
+    rdx_free(c->names);
+    rdx_free(c->tensors);
 }
 
 static void add_tensor(content *c, const redux_parameter *parameter)
@@ -127,7 +127,7 @@ static redux_status save(const rdx_run *run, const char *name, const content *c)
     char *path;
     RDX_TRY(rdx_run_path(&path, run, name));
     const redux_status status = redux_safetensors_save(path, run->context, &c->list);
-    rdx_free(run->context, path);
+    rdx_free(path);
     return status;
 }
 
@@ -142,7 +142,7 @@ redux_status rdx_weights_save(rdx_run *run)
         describe_weights(&c, run, window);
         status = save(run, WEIGHTS, &c);
     }
-    content_clear(&c, run->context);
+    content_clear(&c);
     return status;
 }
 
@@ -173,7 +173,7 @@ redux_status rdx_checkpoint_save(rdx_run *run)
         &c, run->context, run->parameter_count + redux_optimiser_tensors(run->optimiser));
     if (status == REDUX_OK)
         status = save_checkpoint(run, &c, settings);
-    content_clear(&c, run->context);
+    content_clear(&c);
     free(settings);
     return status;
 }
@@ -202,13 +202,13 @@ redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const 
         return REDUX_OK;
     RDX_TRY(rdx_run_path(&path, run, CHECKPOINT));
     redux_status status = redux_safetensors_load(file, run->context, path);
-    rdx_free(run->context, path);
+    rdx_free(path);
     RDX_TRY(status);
     status = metadata_number(&value, *file, "step");
     if (status == REDUX_OK && !(value >= 0 && value < 9e15))
         status = rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": step %g", value);
     if (status != REDUX_OK) {
-        redux_safetensors_free(*file, run->context);
+        redux_safetensors_free(*file);
         *file = NULL;
         return status;
     }

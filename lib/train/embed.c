@@ -62,7 +62,7 @@ static redux_status name_encoder(char *name, redux_context *context, const char 
     RDX_TRY(rdx_read_whole(&bytes, &size, context, path));
     for (size_t at = 0; at < size; at += 1U << 30)
         crc = crc32(crc, bytes + at, (uInt)RDX_MIN(size - at, (size_t)1 << 30));
-    rdx_free(context, bytes);
+    rdx_free(bytes);
     snprintf(name, REDUX_ENCODER_NAME, "%s crc32 %08lx", redux_arch_name(arch), crc);
     return REDUX_OK;
 }
@@ -77,7 +77,7 @@ static redux_status load_network(redux_network **out, redux_input_options *input
     RDX_TRY(redux_network_new(out, context, &options));
     const redux_status status = redux_network_load(*out, context, file);
     if (status != REDUX_OK) {
-        redux_network_free(*out, context);
+        redux_network_free(*out);
         *out = NULL;
     }
     return status;
@@ -92,13 +92,13 @@ redux_status redux_encoder_load(redux_network **out, redux_input_options *input,
         return rdx_fail(REDUX_E_INVALID, "redux_encoder_load: an argument is NULL");
     RDX_TRY(redux_safetensors_load(&file, context, path));
     redux_status status = load_network(&network, input, context, file);
-    redux_safetensors_free(file, context);
+    redux_safetensors_free(file);
     if (status != REDUX_OK)
         return status;
     if (name != NULL)
         status = name_encoder(name, context, path, redux_network_get_options(network).arch);
     if (status != REDUX_OK) {
-        redux_network_free(network, context);
+        redux_network_free(network);
         return status;
     }
     *out = network;
@@ -172,7 +172,7 @@ static redux_status open_volumes(work *w)
 static void close_volumes(work *w)
 {
     for (int i = 0; i < AHEAD; i++) {
-        redux_volume_free(w->volumes[i], w->context);
+        redux_volume_free(w->volumes[i]);
         w->volumes[i] = NULL;
     }
 }
@@ -324,7 +324,7 @@ static redux_status run(work *w, const redux_tensor *out)
                       (uint64_t)(size * size) * sizeof(float)));
     w->images = block;
     const redux_status status = embed_all(w);
-    rdx_free(w->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -351,7 +351,7 @@ redux_status redux_embed_readable(const redux_tensor *out, uint8_t *readable,
     redux_status status = list_targets(&w, wanted);
     if (status == REDUX_OK)
         status = run(&w, out);
-    rdx_free(context, w.targets);
+    rdx_free(w.targets);
     return status;
 }
 

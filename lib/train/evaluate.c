@@ -150,7 +150,7 @@ redux_status rdx_evaluation_network(redux_network **out, redux_context *context,
     if (status == REDUX_OK)
         *out = made;
     else
-        redux_network_free(made, context);
+        redux_network_free(made);
     return status;
 }
 
@@ -182,7 +182,7 @@ static redux_status by_row(job *j, const redux_tensor *embedded, const uint8_t *
         memcpy((float *)j->features.data + i * width,
                (const float *)embedded->data + place[j->labels->rows[i].slice] * width,
                (size_t)width * sizeof(float));
-    rdx_free(j->context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -214,8 +214,8 @@ static redux_status embed(job *j, uint64_t seed)
     redux_status status = rdx_evaluation_network(&network, j->context, j->options, 0, seed);
     if (status == REDUX_OK)
         status = embed_with(j, network, wanted);
-    redux_network_free(network, j->context);
-    rdx_free(j->context, wanted);
+    redux_network_free(network);
+    rdx_free(wanted);
     return status;
 }
 
@@ -431,25 +431,25 @@ redux_status redux_evaluate(redux_evaluation **out, redux_context *context,
     j.images.inputs = none;
     const redux_status status = open_job(&j);
     redux_tensor_release(&j.features);
-    rdx_images_free(&j.images, context);
-    rdx_free(context, j.split);
-    rdx_free(context, j.rows);
-    rdx_free(context, j.validation);
+    rdx_images_free(&j.images);
+    rdx_free(j.split);
+    rdx_free(j.rows);
+    rdx_free(j.validation);
     if (status == REDUX_OK)
         *out = e;
     else
-        redux_evaluation_free(e, context);
+        redux_evaluation_free(e);
     return status;
 }
 
-void redux_evaluation_free(redux_evaluation *evaluation, redux_context *context)
+void redux_evaluation_free(redux_evaluation *evaluation)
 {
     if (evaluation == NULL)
         return;
-    rdx_free(context, evaluation->records);
-    rdx_free(context, evaluation->rows);
-    rdx_free(context, evaluation->probabilities);
-    rdx_free(context, evaluation);
+    rdx_free(evaluation->records);
+    rdx_free(evaluation->rows);
+    rdx_free(evaluation->probabilities);
+    rdx_free(evaluation);
 }
 
 /* ---- asking ---- */

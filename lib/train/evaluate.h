@@ -47,7 +47,7 @@ typedef struct rdx_images {
 
 redux_status rdx_images_load(rdx_images *out, redux_context *context, const redux_labels *labels,
                              const redux_input_options *input);
-void rdx_images_free(rdx_images *images, redux_context *context);
+void rdx_images_free(rdx_images *images);
 redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_labels *labels,
                               const rdx_images *images, const redux_evaluate_options *options);
 

@@ -22,7 +22,7 @@ redux_status rdx_features(double **out, redux_context *context, const redux_tens
             const int64_t at = i * features->strides[0] + j * features->strides[1];
             const double x = rdx_load(features->data, at, features->dtype);
             if (!isfinite(x)) {
-                rdx_free(context, block);
+                rdx_free(block);
                 return rdx_fail(REDUX_E_INVALID, "%s: row %lld, column %lld is %g", name,
                                 (long long)i, (long long)j, x);
             }
@@ -46,7 +46,7 @@ redux_status rdx_class_labels(int32_t **out, redux_context *context, const redux
         copy[i] = ((const int32_t *)labels->data)[i * labels->strides[0]];
         if (copy[i] < 0 || copy[i] >= classes) {
             const int32_t label = copy[i];
-            rdx_free(context, block);
+            rdx_free(block);
             return rdx_fail(REDUX_E_INVALID, "label %lld is %d, not within 0 ... %d", (long long)i,
                             (int)label, (int)classes - 1);
         }

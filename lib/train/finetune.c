@@ -50,7 +50,7 @@ static redux_status load_volume(rdx_images *images, redux_context *context,
         if (status == REDUX_OK)
             status = rdx_progress_add(context, 1);
     }
-    redux_volume_free(opened, context);
+    redux_volume_free(opened);
     return status;
 }
 
@@ -99,7 +99,7 @@ static redux_status load_slices(rdx_images *images, redux_context *context,
         if (wanted)
             status = load_volume(images, context, labels, v, row_of);
     }
-    rdx_free(context, row_of);
+    rdx_free(row_of);
     return status;
 }
 
@@ -131,18 +131,18 @@ redux_status rdx_images_load(rdx_images *out, redux_context *context, const redu
     out->inputs = none;
     const redux_status status = fill_images(out, context, labels, input);
     if (status != REDUX_OK)
-        rdx_images_free(out, context);
+        rdx_images_free(out);
     return status;
 }
 
-void rdx_images_free(rdx_images *images, redux_context *context)
+void rdx_images_free(rdx_images *images)
 {
     for (int64_t i = 0; i < images->count; i++)
         redux_tensor_release(&images->slices[i]);
     redux_tensor_release(&images->inputs);
-    rdx_free(context, images->slices);
-    rdx_free(context, images->slope);
-    rdx_free(context, images->is_volume);
+    rdx_free(images->slices);
+    rdx_free(images->slope);
+    rdx_free(images->is_volume);
     images->slices = NULL;
     images->slope = NULL;
     images->is_volume = NULL;
@@ -404,17 +404,17 @@ static redux_status open_tuner(tuner *t, const rdx_run *run)
 
 static void close_tuner(tuner *t)
 {
-    redux_optimiser_free(t->head, t->context);
-    redux_optimiser_free(t->body, t->context);
-    redux_network_free(t->network, t->context);
+    redux_optimiser_free(t->head);
+    redux_optimiser_free(t->body);
+    redux_network_free(t->network);
     redux_tensor_release(&t->batch);
     redux_tensor_release(&t->batch_labels);
     redux_tensor_release(&t->weights);
     redux_tensor_release(&t->logits);
     redux_tensor_release(&t->d_logits);
-    rdx_free(t->context, t->parameters);
-    rdx_free(t->context, t->best);
-    rdx_free(t->context, t->order);
+    rdx_free(t->parameters);
+    rdx_free(t->best);
+    rdx_free(t->order);
 }
 
 redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_labels *labels,
@@ -438,7 +438,7 @@ redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_
                            sizeof(double));
         if (status == REDUX_OK) {
             status = tune(&t, run, scratch);
-            rdx_free(context, scratch);
+            rdx_free(scratch);
         }
     }
     run->converged = 1;

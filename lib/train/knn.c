@@ -65,14 +65,14 @@ static redux_status search_tile(int64_t tile, void *user)
                     insert(s->out->row + (first + q) * room, s->out->cosine + (first + q) * room,
                            used[q], room, begin + i, product[q * BLOCK + i]);
     }
-    rdx_free(s->context, block);
+    rdx_free(block);
     return REDUX_OK;
 }
 
-void rdx_neighbours_free(rdx_neighbours *neighbours, redux_context *context)
+void rdx_neighbours_free(rdx_neighbours *neighbours)
 {
-    rdx_free(context, neighbours->row);
-    rdx_free(context, neighbours->cosine);
+    rdx_free(neighbours->row);
+    rdx_free(neighbours->cosine);
     memset(neighbours, 0, sizeof *neighbours);
 }
 
@@ -109,10 +109,10 @@ redux_status rdx_neighbours_find(rdx_neighbours *out, redux_context *context,
         out->count = RDX_MIN(count, features->shape[0]);
         status = find(out, context, rows, features->shape[0], asked, features->shape[1]);
         if (status != REDUX_OK)
-            rdx_neighbours_free(out, context);
+            rdx_neighbours_free(out);
     }
-    rdx_free(context, rows);
-    rdx_free(context, asked);
+    rdx_free(rows);
+    rdx_free(asked);
     return status;
 }
 
@@ -160,8 +160,8 @@ redux_status redux_knn_predict(const redux_tensor *probabilities, redux_context 
     if (status == REDUX_OK) {
         rdx_neighbours_vote(probabilities->data, &neighbours, y, classes, known.neighbours,
                             known.temperature);
-        rdx_neighbours_free(&neighbours, context);
+        rdx_neighbours_free(&neighbours);
     }
-    rdx_free(context, y);
+    rdx_free(y);
     return status;
 }

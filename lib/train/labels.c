@@ -60,7 +60,7 @@ static redux_status number_texts(const char ***names, int64_t *name_count, int64
             of[i] = found == NULL ? 0 : found - values;
         }
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -147,7 +147,7 @@ static redux_status check_divided(const redux_labels *labels, redux_context *con
                               (long long)labels->table.lines[first[row->group]],
                               (long long)labels->table.lines[i]);
     }
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -230,9 +230,9 @@ static redux_status find_slices(redux_labels *labels, redux_context *context, in
         status = list_places(places, labels->dataset);
         for (int64_t i = 0; i < labels->count && status == REDUX_OK; i++)
             status = find_slice(labels, i, column, paths[file_of[i]], places, seen);
-        rdx_free(context, seen);
+        rdx_free(seen);
     }
-    rdx_free(context, places);
+    rdx_free(places);
     return status;
 }
 
@@ -249,7 +249,7 @@ static redux_status path_of(char **out, redux_context *context, const rdx_table 
     RDX_TRY(rdx_strndup(context, &folder, table->path,
                         slash == table->path ? 1 : (size_t)(slash - table->path)));
     const redux_status status = rdx_join(out, context, folder, file);
-    rdx_free(context, folder);
+    rdx_free(folder);
     return status;
 }
 
@@ -290,7 +290,7 @@ static redux_status open_files(redux_labels *labels, redux_context *context, cha
         list[i] = paths[order[i]];
     const redux_status status =
         redux_dataset_open(&labels->dataset, context, list, count, &options);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -309,12 +309,12 @@ static redux_status read_files(redux_labels *labels, redux_context *context, int
             status = open_files(labels, context, paths, order, files, count, file_of, orientation);
         if (status == REDUX_OK)
             status = find_slices(labels, context, slice, paths, file_of);
-        rdx_free(context, order);
+        rdx_free(order);
         for (int64_t i = 0; i < count; i++)
-            rdx_free(context, ((char **)paths)[i]);
-        rdx_free(context, paths);
+            rdx_free(((char **)paths)[i]);
+        rdx_free(paths);
     }
-    rdx_free(context, files);
+    rdx_free(files);
     return status;
 }
 
@@ -349,7 +349,7 @@ static redux_status from_table(redux_labels *labels, redux_context *context, con
     labels->rows = block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)labels->count, sizeof(int64_t)));
     const redux_status status = read_columns(labels, context, options, block);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -390,22 +390,22 @@ redux_status redux_labels_load(redux_labels **out, redux_context *context, const
     if (status == REDUX_OK)
         *out = labels;
     else
-        redux_labels_free(labels, context);
+        redux_labels_free(labels);
     return status;
 }
 
-void redux_labels_free(redux_labels *labels, redux_context *context)
+void redux_labels_free(redux_labels *labels)
 {
     if (labels == NULL)
         return;
     redux_dataset_free(labels->dataset);
-    rdx_table_free(&labels->table, context);
-    rdx_free(context, labels->rows);
-    rdx_free(context, labels->classes);
-    rdx_free(context, labels->groups);
-    rdx_free(context, labels->numbers);
-    rdx_free(context, labels->starts);
-    rdx_free(context, labels);
+    rdx_table_free(&labels->table);
+    rdx_free(labels->rows);
+    rdx_free(labels->classes);
+    rdx_free(labels->groups);
+    rdx_free(labels->numbers);
+    rdx_free(labels->starts);
+    rdx_free(labels);
 }
 
 /* ---- asking ---- */

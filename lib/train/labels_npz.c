@@ -50,7 +50,7 @@ static redux_status open_images(redux_labels *labels, redux_context *context, bo
             list[count++] = name;
         }
     const redux_status status = redux_dataset_open(&labels->dataset, context, list, count, NULL);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -154,7 +154,7 @@ redux_status rdx_labels_from_npz(redux_labels *labels, redux_context *context, c
     labels->rows = block;
     RDX_TRY(rdx_alloc(context, &block, 2 * (uint64_t)total, sizeof(int64_t)));
     const redux_status status = read_parts(labels, context, has, block, path);
-    rdx_free(context, block);
+    rdx_free(block);
     labels->group_count = labels->count;
     labels->has_splits = true;
     return status;

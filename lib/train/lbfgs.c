@@ -216,6 +216,6 @@ redux_status rdx_lbfgs_minimise(rdx_lbfgs *search, redux_context *context, doubl
     m.s = m.trial_gradient + n;
     m.y = m.s + PAIRS * n;
     const redux_status status = minimise(&m, search);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }

@@ -136,9 +136,9 @@ static redux_status search_all(search *s, redux_context *context)
         status = redux_index_new(&index, context, bytes, NULL);
     for (int split = 0; split < 3 && status == REDUX_OK; split++)
         status = search_split(s, context, index, codes, (redux_split)split);
-    redux_index_free(index, context);
-    rdx_free(context, codes);
-    rdx_free(context, rows);
+    redux_index_free(index);
+    rdx_free(codes);
+    rdx_free(rows);
     return status;
 }
 
@@ -167,8 +167,8 @@ redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
         status = search_all(&s, context);
     redux_tensor_release(&s.difference_codes);
     redux_tensor_release(&s.pdq_codes);
-    redux_hash_list_free(s.difference, context);
-    redux_hash_list_free(s.pdq, context);
+    redux_hash_list_free(s.difference);
+    redux_hash_list_free(s.pdq);
     return status == REDUX_OK ? rdx_write_result(out, &known, sizeof known, "redux_leakage")
                               : status;
 }

@@ -430,12 +430,12 @@ static redux_status slot_init(slot *s, const rdx_loader *loader)
                      views->small_size);
 }
 
-static void slot_clear(slot *s, redux_context *context)
+static void slot_clear(slot *s)
 {
     redux_tensor_release(&s->full);
     redux_tensor_release(&s->small);
-    rdx_free(context, s->entries);
-    rdx_free(context, s->views);
+    rdx_free(s->entries);
+    rdx_free(s->views);
 }
 
 static redux_status start_thread(pthread_t *thread, void *(*start)(void *), void *user)
@@ -510,7 +510,7 @@ redux_status rdx_loader_new(rdx_loader **out, redux_context *context,
     pthread_cond_init(&loader->ready, NULL);
     const redux_status status = loader_open(loader, options);
     if (status != REDUX_OK) {
-        rdx_loader_free(loader, context);
+        rdx_loader_free(loader);
         return status;
     }
     *out = loader;
@@ -531,25 +531,25 @@ static void stop_threads(rdx_loader *loader)
         pthread_join(loader->reader, NULL);
 }
 
-void rdx_loader_free(rdx_loader *loader, redux_context *context)
+void rdx_loader_free(rdx_loader *loader)
 {
     if (loader == NULL)
         return;
     stop_threads(loader);
     for (int i = 0; i < RING; i++)
-        slot_clear(&loader->slots[i], context);
+        slot_clear(&loader->slots[i]);
     for (int i = 0; i < 2; i++) {
         place_clear(&loader->places[i]);
-        rdx_free(context, loader->places[i].slices);
+        rdx_free(loader->places[i].slices);
     }
-    rdx_order_clear(&loader->claim_order, context);
-    rdx_order_clear(&loader->read_order, context);
-    rdx_catalogue_clear(&loader->catalogue, context);
-    rdx_free(context, loader->workers);
+    rdx_order_clear(&loader->claim_order);
+    rdx_order_clear(&loader->read_order);
+    rdx_catalogue_clear(&loader->catalogue);
+    rdx_free(loader->workers);
     pthread_cond_destroy(&loader->ready);
     pthread_cond_destroy(&loader->work);
     pthread_mutex_destroy(&loader->mutex);
-    rdx_free(context, loader);
+    rdx_free(loader);
 }
 
 int64_t rdx_loader_slices(const rdx_loader *loader)

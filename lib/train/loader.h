@@ -28,7 +28,7 @@ typedef struct rdx_loader_options {
  * volume that does not fit into half the memory), REDUX_E_CANCELLED. Progress counts slices. */
 redux_status rdx_loader_new(rdx_loader **out, redux_context *context,
                             const rdx_loader_options *options);
-void rdx_loader_free(rdx_loader *loader, redux_context *context);
+void rdx_loader_free(rdx_loader *loader);
 /* Slices; whole batches an epoch (what is left over stays out of that epoch; at least 1). */
 int64_t rdx_loader_slices(const rdx_loader *loader);
 int64_t rdx_loader_batches(const rdx_loader *loader);

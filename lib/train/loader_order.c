@@ -128,16 +128,16 @@ redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
     if (status == REDUX_OK)
         status = list_units(out, context, options->memory_bytes);
     if (status != REDUX_OK)
-        rdx_catalogue_clear(out, context);
+        rdx_catalogue_clear(out);
     else
         rdx_catalogue_compact(out);
     return status;
 }
 
-void rdx_catalogue_clear(rdx_catalogue *catalogue, redux_context *context)
+void rdx_catalogue_clear(rdx_catalogue *catalogue)
 {
-    rdx_free(context, catalogue->items);
-    rdx_free(context, catalogue->units);
+    rdx_free(catalogue->items);
+    rdx_free(catalogue->units);
     memset(catalogue, 0, sizeof *catalogue);
 }
 
@@ -216,17 +216,17 @@ redux_status rdx_order_init(rdx_order *out, redux_context *context, const rdx_ca
     if (status == REDUX_OK)
         status = new_numbers(&out->of_units, context, catalogue->unit_count + 1);
     if (status != REDUX_OK)
-        rdx_order_clear(out, context);
+        rdx_order_clear(out);
     return status;
 }
 
-void rdx_order_clear(rdx_order *order, redux_context *context)
+void rdx_order_clear(rdx_order *order)
 {
-    rdx_free(context, order->units);
-    rdx_free(context, order->items);
-    rdx_free(context, order->places);
-    rdx_free(context, order->starts);
-    rdx_free(context, order->of_units);
+    rdx_free(order->units);
+    rdx_free(order->items);
+    rdx_free(order->places);
+    rdx_free(order->starts);
+    rdx_free(order->of_units);
     memset(order, 0, sizeof *order);
 }
 

@@ -48,14 +48,14 @@ typedef struct rdx_order {
 
 redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
                                 const rdx_loader_options *options);
-void rdx_catalogue_clear(rdx_catalogue *catalogue, redux_context *context);
+void rdx_catalogue_clear(rdx_catalogue *catalogue);
 /* Items that were marked as dropped go, and with them empty units. */
 void rdx_catalogue_compact(rdx_catalogue *catalogue);
 /* Whether all fits into `memory`; else sets the limit. Errors: REDUX_E_LIMIT. */
 redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory);
 
 redux_status rdx_order_init(rdx_order *out, redux_context *context, const rdx_catalogue *catalogue);
-void rdx_order_clear(rdx_order *order, redux_context *context);
+void rdx_order_clear(rdx_order *order);
 void rdx_order_make(rdx_order *order, const rdx_catalogue *catalogue, int64_t epoch);
 /* The chunk of a place. */
 int64_t rdx_order_chunk(const rdx_order *order, int64_t place);

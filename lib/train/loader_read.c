@@ -65,6 +65,6 @@ redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
             status = REDUX_OK;
         }
     }
-    redux_volume_free(volume, context);
+    redux_volume_free(volume);
     return status;
 }

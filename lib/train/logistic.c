@@ -187,7 +187,7 @@ static redux_status new_model(redux_logistic **out, redux_context *context, int6
     if (status == REDUX_OK)
         *out = model;
     else
-        redux_logistic_free(model, context);
+        redux_logistic_free(model);
     return status;
 }
 
@@ -214,7 +214,7 @@ static redux_status fit_model(redux_logistic *model, redux_context *context, con
     const redux_status status =
         rdx_lbfgs_minimise(&model->search, context, model->weights, count, objective, &f);
     model->search.value *= options->c * (double)n;
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -263,22 +263,22 @@ redux_status redux_logistic_fit(redux_logistic **out, redux_context *context,
     }
     if (status == REDUX_OK)
         status = fit_model(model, context, x, y, n, &known);
-    rdx_free(context, x);
-    rdx_free(context, y);
+    rdx_free(x);
+    rdx_free(y);
     if (status == REDUX_OK)
         *out = model;
     else
-        redux_logistic_free(model, context);
+        redux_logistic_free(model);
     return status;
 }
 
-void redux_logistic_free(redux_logistic *model, redux_context *context)
+void redux_logistic_free(redux_logistic *model)
 {
     if (model == NULL)
         return;
-    rdx_free(context, model->weights);
-    rdx_free(context, model->means);
-    rdx_free(context, model);
+    rdx_free(model->weights);
+    rdx_free(model->means);
+    rdx_free(model);
 }
 
 redux_status redux_logistic_get_info(redux_logistic_info *out, const redux_logistic *model)
@@ -361,8 +361,8 @@ redux_status redux_logistic_predict(const redux_tensor *probabilities, redux_con
         prediction p = {model, x, scores, probabilities->data, n};
         apply_scales(x, n, model);
         status = rdx_parallel(context, tiles_of(n), predict_tile, &p);
-        rdx_free(context, scores);
+        rdx_free(scores);
     }
-    rdx_free(context, x);
+    rdx_free(x);
     return status;
 }

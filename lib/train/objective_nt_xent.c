@@ -19,7 +19,7 @@ typedef struct nt_xent_state {
     void *workspace;
 } nt_xent_state;
 
-static void nt_xent_close(void *state, redux_context *context)
+static void nt_xent_close(void *state)
 {
     nt_xent_state *s = state;
     if (s == NULL)
@@ -28,8 +28,8 @@ static void nt_xent_close(void *state, redux_context *context)
     redux_tensor_release(&s->unit);
     redux_tensor_release(&s->d_unit);
     redux_tensor_release(&s->d_projected);
-    rdx_free(context, s->workspace);
-    rdx_free(context, s);
+    rdx_free(s->workspace);
+    rdx_free(s);
 }
 
 static redux_status allocate(nt_xent_state *s, redux_context *context)
@@ -63,7 +63,7 @@ static redux_status nt_xent_open(void **state, redux_context *context, const red
     s->width = redux_network_get_options(network).projection;
     const redux_status status = allocate(s, context);
     if (status != REDUX_OK)
-        nt_xent_close(s, context);
+        nt_xent_close(s);
     else
         *state = s;
     return status;

@@ -205,11 +205,11 @@ static redux_status read_list(list *l, redux_context *context, const char *path)
     return join_items(l);
 }
 
-static void free_list(list *l, redux_context *context)
+static void free_list(list *l)
 {
-    rdx_table_free(&l->table, context);
-    rdx_free(context, l->items);
-    rdx_free(context, l->probabilities);
+    rdx_table_free(&l->table);
+    rdx_free(l->items);
+    rdx_free(l->probabilities);
 }
 
 /* ---- comparing ---- */
@@ -281,8 +281,8 @@ redux_status redux_evaluation_compare(redux_comparison *out, redux_context *cont
         status = read_list(&b, context, path_b);
     if (status == REDUX_OK)
         status = compare_lists(&made, context, &a, &b, positive, permutations, seed);
-    free_list(&a, context);
-    free_list(&b, context);
+    free_list(&a);
+    free_list(&b);
     return status == REDUX_OK ? rdx_write_result(out, &made, sizeof made, "redux_comparison")
                               : status;
 }

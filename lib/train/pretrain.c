@@ -140,7 +140,7 @@ static redux_status open_run(rdx_run *run)
         status = rdx_run_describe(run);
     if (status == REDUX_OK && file != NULL)
         status = rdx_checkpoint_restore(run, file);
-    redux_safetensors_free(file, run->context);
+    redux_safetensors_free(file);
     if (status == REDUX_OK && run->step > run->steps)
         status = rdx_fail(REDUX_E_FORMAT, "%s: the checkpoint is at step %lld of %lld", run->folder,
                           (long long)run->step, (long long)run->steps);
@@ -149,12 +149,12 @@ static redux_status open_run(rdx_run *run)
 
 static void close_run(rdx_run *run)
 {
-    rdx_loader_free(run->loader, run->context);
+    rdx_loader_free(run->loader);
     if (run->is_open && run->objective.close != NULL)
-        run->objective.close(run->state, run->context);
-    redux_optimiser_free(run->optimiser, run->context);
-    redux_network_free(run->network, run->context);
-    rdx_free(run->context, run->parameters);
+        run->objective.close(run->state);
+    redux_optimiser_free(run->optimiser);
+    redux_network_free(run->network);
+    rdx_free(run->parameters);
     json_decref(run->settings);
 }
 

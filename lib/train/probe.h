@@ -41,7 +41,7 @@ typedef struct rdx_neighbours {
 redux_status rdx_neighbours_find(rdx_neighbours *out, redux_context *context,
                                  const redux_tensor *features, const redux_tensor *queries,
                                  int64_t count);
-void rdx_neighbours_free(rdx_neighbours *neighbours, redux_context *context);
+void rdx_neighbours_free(rdx_neighbours *neighbours);
 /* The vote of the first k of each. probabilities: [queries, classes]. */
 void rdx_neighbours_vote(double *probabilities, const rdx_neighbours *neighbours,
                          const int32_t *labels, int32_t classes, int64_t k, double temperature);

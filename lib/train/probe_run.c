@@ -55,11 +55,11 @@ static redux_status gather(part *p, const probe *b, const redux_tensor *features
     return REDUX_OK;
 }
 
-static void release(part *p, redux_context *context)
+static void release(part *p)
 {
     redux_tensor_release(&p->features);
     redux_tensor_release(&p->labels);
-    rdx_free(context, p->rows);
+    rdx_free(p->rows);
 }
 
 /* Whether the predictions of validation rows are better than any before. Where classes are told
@@ -109,13 +109,13 @@ static redux_status try_strength(redux_logistic **best, redux_logistic **last, p
     bool better;
     RDX_TRY(fit(&model, b, &b->train, c, *last));
     if (*last != *best)
-        redux_logistic_free(*last, b->context);
+        redux_logistic_free(*last);
     *last = model;
     RDX_TRY(predict(scratch, b, model, &b->validation));
     RDX_TRY(is_better(&better, b, scratch));
     if (!better)
         return REDUX_OK;
-    redux_logistic_free(*best, b->context);
+    redux_logistic_free(*best);
     *best = model;
     b->run->chosen = c;
     memcpy(b->run->validation, scratch, bytes);
@@ -131,11 +131,11 @@ static redux_status run_linear(probe *b, double *scratch)
     for (int64_t i = 0; i < (given ? 1 : RDX_COUNT(strengths)) && status == REDUX_OK; i++)
         status = try_strength(&best, &last, b, given ? b->options->c : strengths[i], scratch);
     if (last != best)
-        redux_logistic_free(last, b->context);
+        redux_logistic_free(last);
     if (status == REDUX_OK && b->options->refit) {
         redux_logistic *again = NULL;
         status = fit(&again, b, &b->both, b->run->chosen, best);
-        redux_logistic_free(best, b->context);
+        redux_logistic_free(best);
         best = again;
     }
     if (status == REDUX_OK)
@@ -143,7 +143,7 @@ static redux_status run_linear(probe *b, double *scratch)
     if (status == REDUX_OK)
         status = redux_logistic_get_info(&info, best);
     b->run->converged = info.converged;
-    redux_logistic_free(best, b->context);
+    redux_logistic_free(best);
     return status;
 }
 
@@ -192,7 +192,7 @@ static redux_status run_knn(probe *b, double *scratch)
     RDX_TRY(rdx_neighbours_find(&neighbours, b->context, &b->train.features,
                                 &b->validation.features, most));
     const redux_status status = choose_k(b, &neighbours, scratch);
-    rdx_neighbours_free(&neighbours, b->context);
+    rdx_neighbours_free(&neighbours);
     RDX_TRY(status);
     b->run->converged = 1;
     return vote(b->run->test, b, b->options->refit ? &b->both : &b->train, &b->test,
@@ -211,7 +211,7 @@ static redux_status run_probe(probe *b, const redux_tensor *features)
                       (uint64_t)(b->validation.count * b->labels->class_count), sizeof(double)));
     const redux_status status =
         b->options->protocol == REDUX_PROTOCOL_KNN ? run_knn(b, scratch) : run_linear(b, scratch);
-    rdx_free(b->context, scratch);
+    rdx_free(scratch);
     return status;
 }
 
@@ -221,9 +221,9 @@ redux_status rdx_probe_run(rdx_run *run, redux_context *context, const redux_lab
     const part none = {NULL, 0, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
     probe b = {run, context, labels, options, none, none, none, none, (double)NAN, (double)NAN};
     const redux_status status = run_probe(&b, features);
-    release(&b.train, context);
-    release(&b.validation, context);
-    release(&b.test, context);
-    release(&b.both, context);
+    release(&b.train);
+    release(&b.validation);
+    release(&b.test);
+    release(&b.both);
     return status;
 }

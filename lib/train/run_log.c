@@ -49,7 +49,7 @@ static redux_status keep_lines(rdx_run *run, const char *path, FILE *out)
         fprintf(out, "%s\n", own);
         line = next + 1;
     }
-    rdx_free(run->context, text);
+    rdx_free(text);
     return REDUX_OK;
 }
 
@@ -80,7 +80,7 @@ redux_status rdx_log_open(rdx_run *run)
         if (run->log < 0)
             status = rdx_fail_errno(path, "open", errno);
     }
-    rdx_free(run->context, path);
+    rdx_free(path);
     return status;
 }
 
@@ -156,7 +156,7 @@ redux_status rdx_run_save_summary(rdx_run *run, bool complete)
     redux_status status = rdx_run_path(&path, run, "run.json");
     if (status == REDUX_OK) {
         status = write_summary(run, path, json);
-        rdx_free(run->context, path);
+        rdx_free(path);
     }
     json_decref(json);
     return status;

@@ -106,10 +106,10 @@ static redux_status check_predictions(table *t, const redux_predictions *p)
     return REDUX_OK;
 }
 
-static void close_table(table *t, redux_context *context)
+static void close_table(table *t)
 {
-    rdx_free(context, t->scores);
-    rdx_free(context, t->labels);
+    rdx_free(t->scores);
+    rdx_free(t->labels);
 }
 
 /* Arrays for as many items, of the same kind. */
@@ -123,7 +123,7 @@ static redux_status table_like(table *t, redux_context *context, const table *ot
     t->scores = scores;
     const redux_status status = rdx_alloc(context, &labels, (uint64_t)t->n, sizeof(int32_t));
     if (status != REDUX_OK) {
-        close_table(t, context);
+        close_table(t);
         return status;
     }
     t->labels = labels;
@@ -142,7 +142,7 @@ static redux_status open_table(table *t, redux_context *context,
     if (status == REDUX_OK)
         status = read_scores(t, known.scores);
     if (status != REDUX_OK)
-        close_table(t, context);
+        close_table(t);
     return status;
 }
 
@@ -157,9 +157,9 @@ static redux_status open_bench(bench *b, redux_context *context, const table *t)
     return REDUX_OK;
 }
 
-static void close_bench(bench *b, redux_context *context)
+static void close_bench(bench *b)
 {
-    rdx_free(context, b->confusion);
+    rdx_free(b->confusion);
 }
 
 /* ---- figures ---- */
@@ -305,9 +305,9 @@ redux_status redux_scores_compute(redux_scores *out, redux_context *context,
     redux_status status = open_bench(&b, context, &t);
     if (status == REDUX_OK) {
         compute(&known, &t, &b);
-        close_bench(&b, context);
+        close_bench(&b);
     }
-    close_table(&t, context);
+    close_table(&t);
     return status == REDUX_OK ? hand_out(out, &known) : status;
 }
 
@@ -323,7 +323,7 @@ redux_status redux_scores_confusion(const redux_tensor *matrix, redux_context *c
                           (long long)t.k, (long long)t.k);
     else
         confuse(matrix->data, &t);
-    close_table(&t, context);
+    close_table(&t);
     return status;
 }
 
@@ -362,9 +362,9 @@ static redux_status draw_round(int64_t round, void *user)
         }
         compute(&scores, &drawn, &b);
         note(job, round, &scores, 1);
-        close_bench(&b, job->context);
+        close_bench(&b);
     }
-    close_table(&drawn, job->context);
+    close_table(&drawn);
     return status;
 }
 
@@ -416,9 +416,9 @@ redux_status redux_scores_bootstrap(redux_scores *low, redux_scores *high, redux
             *figure(&known_low, f) = quantile(values, count, (1 - level) / 2);
             *figure(&known_high, f) = quantile(values, count, (1 + level) / 2);
         }
-        rdx_free(context, block);
+        rdx_free(block);
     }
-    close_table(&t, context);
+    close_table(&t);
     if (status == REDUX_OK)
         status = hand_out(low, &known_low);
     return status == REDUX_OK ? hand_out(high, &known_high) : status;
@@ -466,9 +466,9 @@ static redux_status swap_round(const repeat_job *job, int64_t round, int64_t slo
             compute(&scores, &mixed, &b);
             note(job, slot, &scores, side == 0 ? 1 : -1);
         }
-        close_bench(&b, job->context);
+        close_bench(&b);
     }
-    close_table(&mixed, job->context);
+    close_table(&mixed);
     return status;
 }
 
@@ -502,7 +502,7 @@ static redux_status compare_tables(redux_scores *out, redux_context *context, co
     const redux_status status = rdx_parallel(context, rounds, swap_task, &job);
     for (int f = 0; f < FIGURES; f++)
         *figure(out, f) = p_value(job.figures + f * rounds, rounds);
-    rdx_free(context, block);
+    rdx_free(block);
     return status;
 }
 
@@ -518,8 +518,8 @@ redux_status redux_scores_compare(redux_scores *p_values, redux_context *context
     redux_status status = open_table(&second, context, b);
     if (status == REDUX_OK) {
         status = compare_tables(&known, context, &first, &second, permutations, seed);
-        close_table(&second, context);
+        close_table(&second);
     }
-    close_table(&first, context);
+    close_table(&first);
     return status == REDUX_OK ? hand_out(p_values, &known) : status;
 }

@@ -120,8 +120,8 @@ static redux_status deal_groups(uint8_t *part_of, redux_context *context,
         else
             deal(&d);
     }
-    rdx_free(context, order);
-    rdx_free(context, numbers);
+    rdx_free(order);
+    rdx_free(numbers);
     return status;
 }
 
@@ -235,6 +235,6 @@ redux_status redux_labels_split(uint8_t *split, redux_context *context, const re
         status = by_shares(split, context, labels, &known, part_of);
     else
         status = by_table(split, context, labels, &known, part_of);
-    rdx_free(context, part_of);
+    rdx_free(part_of);
     return status == REDUX_OK ? check_split(split, labels) : status;
 }

@@ -189,7 +189,7 @@ static void read_volume(redux_context *context, const redux_dataset *dataset, in
         fuzz_touch(context, &slice);
         redux_tensor_release(&slice);
     }
-    redux_volume_free(volume, context);
+    redux_volume_free(volume);
 }
 
 void fuzz_read_volumes(redux_context *context, const char *path)

@@ -39,9 +39,9 @@ static void decode(redux_context *context, const uint8_t *data, size_t size)
         fuzz_require(redux_hash_list_decode(&again, context, out.bytes, out.size) == REDUX_OK,
                      "its own bytes are refused");
         fuzz_require(redux_hash_list_count(list) == redux_hash_list_count(again), "entries lost");
-        redux_hash_list_free(again, context);
+        redux_hash_list_free(again);
     }
-    redux_hash_list_free(list, context);
+    redux_hash_list_free(list);
 }
 
 static void parse_text(const uint8_t *data, size_t size)

@@ -63,7 +63,7 @@ static void open_index(redux_context *context, const uint8_t *data, size_t size)
             continue;
         search(context, index);
         fuzz_ok(redux_index_save(fuzz_path("again.rdx"), context, index));
-        redux_index_free(index, context);
+        redux_index_free(index);
     }
 }
 

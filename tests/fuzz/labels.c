@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             redux_leakage leakage = REDUX_LEAKAGE_INIT;
             fuzz_ok(redux_labels_leakage(&leakage, context, labels, split));
         }
-        redux_labels_free(labels, context);
+        redux_labels_free(labels);
     }
     fuzz_end(context);
     return 0;

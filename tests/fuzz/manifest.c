@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             redux_tensor_release(&kept);
             redux_dataset_free(dataset);
         }
-        redux_manifest_free(manifest, context);
+        redux_manifest_free(manifest);
     }
     fuzz_end(context);
     return 0;

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fuzz_read_volumes(context, path);
     if (fuzz_ok(redux_labels_load(&labels, context, path, NULL)))
-        redux_labels_free(labels, context);
+        redux_labels_free(labels);
     fuzz_end(context);
     return 0;
 }

@@ -47,7 +47,7 @@ static redux_status try_hash(const void *options)
         return status;
     const redux_status checked = redux_hash_check(options);
     const int64_t size = redux_hash_bytes(options);
-    redux_hash_list_free(list, context);
+    redux_hash_list_free(list);
     fuzz_require(checked == REDUX_OK, "a list of a hash that there is not");
     fuzz_require(size > 0 && size <= 4096, "bytes of a code");
     uint8_t *code = malloc((size_t)size); /* its own block: writing beyond it is seen */
@@ -68,7 +68,7 @@ static redux_status try_index(const void *options)
     redux_index *index;
     const redux_status status = redux_index_new(&index, context, 8, options);
     if (status == REDUX_OK)
-        redux_index_free(index, context);
+        redux_index_free(index);
     return status;
 }
 
@@ -106,7 +106,7 @@ static redux_status try_network(const void *options)
     redux_network *network;
     const redux_status status = redux_network_new(&network, context, options);
     if (status == REDUX_OK)
-        redux_network_free(network, context);
+        redux_network_free(network);
     return status;
 }
 

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_ok(redux_network_options_of(&network, file));
         fuzz_ok(redux_input_options_of(&input, file));
         redux_safetensors_metadata(file, "window");
-        redux_safetensors_free(file, context);
+        redux_safetensors_free(file);
     }
     fuzz_end(context);
     return 0;

@@ -135,7 +135,7 @@ static void table(int64_t rows, int64_t bytes)
            (long long)rows, (long long)bytes * 8, nearest(index[1], queries, 200, bytes),
            nearest(index[0], queries, 200, bytes));
     for (int m = 0; m < 3; m++)
-        redux_index_free(index[m], NULL);
+        redux_index_free(index[m]);
     free(codes);
     free(queries);
 }
@@ -161,7 +161,7 @@ static void write_found(const char *path, const redux_tensor *items, const redux
     const int64_t shape[2] = {hits, 3};
     redux_tensor_borrow(&all, found, REDUX_INT64, 2, shape, NULL);
     redux_npy_write(path, NULL, &all);
-    redux_index_free(index, NULL);
+    redux_index_free(index);
 }
 
 int main(int count, char **arguments)
