@@ -109,6 +109,22 @@ __attribute__((target("avx512f"))) static double read_avx512(const unsigned char
     return (double)(lanes[0] ^ lanes[3] ^ lanes[7]);
 }
 
+__attribute__((target("avx2"))) static __m256i load_avx2(const unsigned char *block)
+{
+    return _mm256_load_si256((const __m256i *)(const void *)block);
+}
+
+__attribute__((target("avx2"))) static double read_avx2(const unsigned char *block, size_t size)
+{
+    __m256i s[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                    _mm256_setzero_si256()};
+    for (size_t i = 0; i < size; i += 128)
+        for (size_t k = 0; k < 4; k++)
+            s[k] = _mm256_xor_si256(s[k], load_avx2(block + i + 32 * k));
+    return (double)_mm256_extract_epi64(
+        _mm256_xor_si256(_mm256_xor_si256(s[0], s[1]), _mm256_xor_si256(s[2], s[3])), 0);
+}
+
 #endif
 
 static double read_plain(const unsigned char *block, size_t size)
@@ -128,6 +144,8 @@ static double read_all(const unsigned char *block, size_t size)
 #if defined(__x86_64__)
     if (strcmp(redux_cpu_tier(), "avx512") == 0)
         return read_avx512(block, size);
+    if (strcmp(redux_cpu_tier(), "avx2") == 0)
+        return read_avx2(block, size);
 #endif
     return read_plain(block, size);
 }
@@ -154,16 +172,21 @@ words_avx512(const unsigned char *block, size_t size)
     return (double)_mm512_reduce_min_epu64(_mm512_min_epu64(least[0], least[2]));
 }
 
-__attribute__((target("popcnt"))) static double words_popcnt(const unsigned char *block,
-                                                             size_t size)
+/* By looking up nibbles, a byte each, which counts more than scalar counting does: 16 look-ups and
+ * additions for 32 words. */
+__attribute__((target("avx2"))) static double words_avx2(const unsigned char *block, size_t size)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < size; i += 8) {
-        uint64_t word;
-        memcpy(&word, block + i, sizeof word);
-        sum += (uint64_t)__builtin_popcountll(word ^ 0x123456789abcdefU);
-    }
-    return (double)sum;
+    const __m256i row = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
+                                         1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    __m256i sum[4] = {row, row, row, row};
+    for (int pass = 0; pass < 2; pass++) /* a nibble a byte: twice as much to read */
+        for (size_t i = 0; i < size; i += 256)
+#pragma GCC unroll 8
+            for (size_t k = 0; k < 8; k++)
+                sum[k % 4] = _mm256_add_epi8(
+                    sum[k % 4], _mm256_shuffle_epi8(row, load_avx2(block + i + 32 * k)));
+    return (double)_mm256_extract_epi64(
+        _mm256_add_epi8(_mm256_add_epi8(sum[0], sum[1]), _mm256_add_epi8(sum[2], sum[3])), 0);
 }
 
 #endif
@@ -174,7 +197,7 @@ static double words(const unsigned char *block, size_t size)
     if (strcmp(redux_cpu_tier(), "avx512") == 0)
         return words_avx512(block, size);
     if (strcmp(redux_cpu_tier(), "avx2") == 0)
-        return words_popcnt(block, size);
+        return words_avx2(block, size);
 #endif
     return read_plain(block, size);
 }

@@ -68,14 +68,14 @@ START_TEST(hamming_is_brute_force)
 END_TEST
 
 typedef struct found {
-    redux_pair pairs[20000];
+    redux_pair pairs[50000];
     int64_t count;
 } found;
 
 static int collect(const redux_pair *pair, void *user)
 {
     found *all = user;
-    ck_assert_int_lt(all->count, 20000);
+    ck_assert_int_lt(all->count, 50000);
     all->pairs[all->count++] = *pair;
     return 0;
 }
@@ -150,6 +150,65 @@ START_TEST(hamming_search)
         check_search(metric, &codes, 6, 1 + bytes % 2);
         redux_tensor_release(&codes);
     }
+    redux_metric_free(metric);
+}
+END_TEST
+
+/* Codes that differ from the first in 0, 1, 2 ... bits. */
+static void graded_codes(redux_tensor *out, int64_t count, int64_t bytes)
+{
+    random_codes(out, count, bytes, 5);
+    for (int64_t i = 1; i < count; i++) {
+        uint8_t *code = (uint8_t *)out->data + i * bytes;
+        memcpy(code, out->data, (size_t)bytes);
+        for (int64_t bit = 0; bit < i && bit < bytes * 8; bit++) {
+            const int64_t at = bit * 37 % (bytes * 8); /* each one once: 37 divides no size here */
+            code[at / 8] ^= (uint8_t)(1U << at % 8);
+        }
+    }
+}
+
+/* Pairs, and the exemplars of the greedy rule, of `count` codes at a radius. */
+static void check_radius(const redux_metric *metric, const redux_tensor *codes, int64_t radius)
+{
+    const int64_t count = codes->shape[0], bytes = codes->shape[1];
+    const uint8_t *code = codes->data;
+    int64_t witness[300], kept[300], kept_count = 0, pairs = 0;
+    double scores[300];
+    redux_exemplars *exemplars;
+    found *all = calloc(1, sizeof *all);
+    ck_assert_redux_ok(redux_metric_pairs(NULL, metric, codes, (double)radius, collect, all));
+    ck_assert_redux_ok(redux_exemplars_new(&exemplars, NULL, metric, (double)radius));
+    ck_assert_redux_ok(redux_exemplars_add(witness, scores, NULL, exemplars, codes));
+    redux_exemplars_free(exemplars);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t first = -1;
+        for (int64_t j = 0; j < i; j++)
+            pairs += brute_distance(code + i * bytes, code + j * bytes, bytes) <= radius;
+        for (int64_t k = 0; k < kept_count && first < 0; k++)
+            if (brute_distance(code + i * bytes, code + kept[k] * bytes, bytes) <= radius)
+                first = k;
+        ck_assert_int_eq(witness[i], first);
+        if (first < 0)
+            kept[kept_count++] = i;
+    }
+    ck_assert_int_eq(all->count, pairs);
+    free(all);
+}
+
+START_TEST(hamming_at_every_radius)
+{
+    const int64_t widths[] = {8, 16, 32, 40, 64}, radii[] = {0, 6, 31, 64, 127, 253, 254, 255, 256};
+    redux_metric *metric;
+    ck_assert_redux_ok(redux_metric_new_hamming(&metric, NULL));
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (size_t r = 0; r < sizeof radii / sizeof *radii; r++)
+            for (int64_t count = 100; count <= 300; count += 100) {
+                redux_tensor codes;
+                graded_codes(&codes, count, widths[w]);
+                check_radius(metric, &codes, radii[r]);
+                redux_tensor_release(&codes);
+            }
     redux_metric_free(metric);
 }
 END_TEST
@@ -362,6 +421,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, hamming_is_brute_force);
     tcase_add_test(tests, hamming_search);
+    tcase_add_test(tests, hamming_at_every_radius);
     tcase_add_test(tests, cosine_is_brute_force);
     tcase_add_test(tests, cosine_search);
     tcase_add_test(tests, cosine_of_odd_vectors);

@@ -2,7 +2,12 @@
  * Hamming distances of codes of 64-bit words.
  *
  * 64-bit codes under AVX-512: eight codes against eight queries at a time; the threshold test is
- * put off to the minimum of the eight distances, which is hardly ever low enough. */
+ * put off to the minimum of the eight distances, which is hardly ever low enough.
+ *
+ * AVX2 counts no bits, but looks up: where several queries meet the same codes, those are turned
+ * into planes, of 128 codes first all lowest nibbles, a byte each, then the next ones, and so on.
+ * One shuffle then tells, for 32 codes, how many bits of a nibble differ from the query's. Codes
+ * whose first nibbles are too far away are left without a look at the others. */
 
 static uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t words)
 {
@@ -21,6 +26,161 @@ static int64_t hamming_first_one(const uint64_t *kept, int64_t start, int64_t ke
             return i;
     return -1;
 }
+
+#if defined(RDX_TIER_AVX2)
+
+#define HAMMING_GROUP 128 /* codes whose planes lie together */
+#define HAMMING_PLANES 16 /* of a word */
+#define HAMMING_MOST 254  /* the largest radius with planes: sums stop at 255 */
+
+/* How many bits differ: [nibble of the query][nibble of a code]. */
+#define HAMMING_BITS(a, b) __builtin_popcount((a) ^ (b))
+#define HAMMING_FOUR(a, b)                                                                         \
+    HAMMING_BITS(a, b), HAMMING_BITS(a, b + 1), HAMMING_BITS(a, b + 2), HAMMING_BITS(a, b + 3)
+#define HAMMING_ROW(a)                                                                             \
+    {                                                                                              \
+        HAMMING_FOUR(a, 0), HAMMING_FOUR(a, 4), HAMMING_FOUR(a, 8), HAMMING_FOUR(a, 12)            \
+    }
+static const uint8_t hamming_table[16][16] __attribute__((aligned(16))) = {
+    HAMMING_ROW(0),  HAMMING_ROW(1),  HAMMING_ROW(2),  HAMMING_ROW(3),
+    HAMMING_ROW(4),  HAMMING_ROW(5),  HAMMING_ROW(6),  HAMMING_ROW(7),
+    HAMMING_ROW(8),  HAMMING_ROW(9),  HAMMING_ROW(10), HAMMING_ROW(11),
+    HAMMING_ROW(12), HAMMING_ROW(13), HAMMING_ROW(14), HAMMING_ROW(15)};
+
+static inline __m256i hamming_row(uint64_t nibble)
+{
+    return _mm256_broadcastsi128_si256(_mm_load_si128((const void *)hamming_table[nibble]));
+}
+
+/* Two codes in each half, 16 codes apart. */
+static inline __m256i hamming_load(const uint64_t *codes, int64_t words)
+{
+    const uint64_t *far = codes + 16 * words;
+    if (words == 1)
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const void *)codes)),
+                                       _mm_loadu_si128((const void *)far), 1);
+    return _mm256_setr_epi64x((long long)codes[0], (long long)codes[words], (long long)far[0],
+                              (long long)far[words]);
+}
+
+/* One word of 32 codes: 16 planes of 32 bytes, HAMMING_GROUP bytes apart. */
+static inline __attribute__((always_inline)) void hamming_turn(uint8_t *planes,
+                                                               const uint64_t *codes, int64_t words)
+{
+    const __m128i by_byte = _mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+    const __m256i order = _mm256_broadcastsi128_si256(by_byte), nibble = _mm256_set1_epi8(15);
+    __m256i a[8], b[8];
+    for (int j = 0; j < 8; j++)
+        a[j] = _mm256_shuffle_epi8(hamming_load(codes + 2 * j * words, words), order);
+    for (int j = 0; j < 4; j++) { /* 16-bit units are turned, 8 x 8 in each half */
+        b[j] = _mm256_unpacklo_epi16(a[2 * j], a[2 * j + 1]);
+        b[4 + j] = _mm256_unpackhi_epi16(a[2 * j], a[2 * j + 1]);
+    }
+    for (int j = 0; j < 4; j++) {
+        a[2 * j] = _mm256_unpacklo_epi32(b[2 * j], b[2 * j + 1]);
+        a[2 * j + 1] = _mm256_unpackhi_epi32(b[2 * j], b[2 * j + 1]);
+    }
+    for (int j = 0; j < 8; j += 4)
+        for (int k = 0; k < 2; k++) {
+            b[j + 2 * k] = _mm256_unpacklo_epi64(a[j + k], a[j + k + 2]);
+            b[j + 2 * k + 1] = _mm256_unpackhi_epi64(a[j + k], a[j + k + 2]);
+        }
+    for (int j = 0; j < 8; j++, planes += 2 * HAMMING_GROUP) {
+        const __m256i high = _mm256_and_si256(_mm256_srli_epi16(b[j], 4), nibble);
+        _mm256_store_si256((void *)planes, _mm256_and_si256(b[j], nibble));
+        _mm256_store_si256((void *)(planes + HAMMING_GROUP), high);
+    }
+}
+
+static void hamming_turn_group(uint8_t *planes, const uint64_t *codes, int64_t words)
+{
+    if (words == 1) {
+        for (int64_t i = 0; i < HAMMING_GROUP; i += 32)
+            hamming_turn(planes + i, codes + i, 1);
+        return;
+    }
+    for (int64_t w = 0; w < words; w++, planes += HAMMING_PLANES * HAMMING_GROUP)
+        for (int64_t i = 0; i < HAMMING_GROUP; i += 32)
+            hamming_turn(planes + i, codes + i * words + w, words);
+}
+
+/* Of the least, whether it is within: all bits of a byte. */
+static inline __m256i hamming_is_near(__m256i distance, __m256i radius)
+{
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(distance, radius), distance);
+}
+
+/* Which codes of a group are within the radius; false: none. */
+static inline bool hamming_near_group(uint32_t near[4], const uint8_t *planes,
+                                      const uint64_t *query, int64_t words, __m256i radius)
+{
+    __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                      _mm256_setzero_si256()};
+    for (int64_t half = 0; half < 2 * words; half++, planes += 8 * HAMMING_GROUP) {
+        const uint64_t bits = query[half / 2] >> half % 2 * 32;
+#pragma GCC unroll 8
+        for (int n = 0; n < 8; n++) {
+            const __m256i row = hamming_row(bits >> 4 * n & 15);
+            const uint8_t *plane = planes + n * HAMMING_GROUP;
+            for (int j = 0; j < 4; j++)
+                sum[j] = _mm256_adds_epu8(
+                    sum[j], _mm256_shuffle_epi8(
+                                row, _mm256_load_si256((const void *)(plane + (size_t)j * 32))));
+        }
+        const __m256i least =
+            _mm256_min_epu8(_mm256_min_epu8(sum[0], sum[1]), _mm256_min_epu8(sum[2], sum[3]));
+        if (_mm256_testz_si256(hamming_is_near(least, radius), hamming_is_near(least, radius)))
+            return false;
+    }
+    for (int j = 0; j < 4; j++)
+        near[j] = (uint32_t)_mm256_movemask_epi8(hamming_is_near(sum[j], radius));
+    return true;
+}
+
+static inline __m256i hamming_radius(uint32_t radius)
+{
+    return _mm256_set1_epi8((char)(uint8_t)radius);
+}
+
+#define HAMMING_TURNED 4 /* the most words of a code that hamming_first turns, */
+#define HAMMING_FEW 4    /* for at least so many queries */
+
+/* The first of a group's codes within the radius of each query that has none yet; returns how many
+ * have none still. */
+static int64_t hamming_first_group(const uint64_t *kept, int64_t start, const uint64_t *queries,
+                                   int64_t count, int64_t words, uint32_t radius, int64_t *first)
+{
+    uint8_t planes[HAMMING_TURNED * HAMMING_PLANES * HAMMING_GROUP] __attribute__((aligned(32)));
+    const __m256i limit = hamming_radius(radius);
+    uint32_t near[4];
+    int64_t open = 0;
+    hamming_turn_group(planes, kept + start * words, words);
+    for (int64_t q = 0; q < count; q++) {
+        if (first[q] >= 0)
+            continue;
+        open++;
+        if (!hamming_near_group(near, planes, queries + q * words, words, limit))
+            continue;
+        for (int j = 3; j >= 0; j--)
+            if (near[j] != 0)
+                first[q] = start + (int64_t)j * 32 + __builtin_ctz(near[j]);
+        open -= first[q] >= 0;
+    }
+    return open;
+}
+
+/* Four codes of 64 bits; distances below 256 in lanes of 64 bits. */
+static inline __m256i hamming_four(const uint64_t *codes, __m256i query)
+{
+    const __m256i row = hamming_row(0), nibble = _mm256_set1_epi8(15);
+    const __m256i bits = _mm256_xor_si256(_mm256_loadu_si256((const void *)codes), query);
+    const __m256i low = _mm256_shuffle_epi8(row, _mm256_and_si256(bits, nibble));
+    const __m256i high =
+        _mm256_shuffle_epi8(row, _mm256_and_si256(_mm256_srli_epi16(bits, 4), nibble));
+    return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+
+#endif
 
 #if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
 #define HAMMING_QUERIES 8
@@ -75,8 +235,45 @@ static void hamming_first(const uint64_t *kept, int64_t kept_count, const uint64
     for (; words == 1 && q + HAMMING_QUERIES <= count; q += HAMMING_QUERIES)
         hamming_first_block(kept, kept_count, queries + q, radius, first + q);
 #endif
+    int64_t start = 0;
+    for (int64_t i = q; i < count; i++)
+        first[i] = -1;
+#if defined(RDX_TIER_AVX2)
+    const bool turn = words <= HAMMING_TURNED && radius <= HAMMING_MOST;
+    for (int64_t open = count; turn && open >= HAMMING_FEW && start + HAMMING_GROUP <= kept_count;
+         start += HAMMING_GROUP)
+        open = hamming_first_group(kept, start, queries, count, words, radius, first);
+#endif
     for (; q < count; q++)
-        first[q] = hamming_first_one(kept, 0, kept_count, queries + q * words, words, radius);
+        if (first[q] < 0)
+            first[q] =
+                hamming_first_one(kept, start, kept_count, queries + q * words, words, radius);
+}
+
+/* Bytes of the planes of so many codes; 0: this tier, or this length, has no use for them. */
+static int64_t hamming_plane_bytes(int64_t count, int64_t words)
+{
+#if defined(RDX_TIER_AVX2)
+    return count / HAMMING_GROUP * HAMMING_GROUP * HAMMING_PLANES * words;
+#else
+    (void)count;
+    (void)words;
+    return 0;
+#endif
+}
+
+/* For hamming_within with several queries; `planes` is aligned to 64 bytes. */
+static void hamming_planes(uint8_t *planes, const uint64_t *many, int64_t count, int64_t words)
+{
+#if defined(RDX_TIER_AVX2)
+    for (int64_t i = 0; i + HAMMING_GROUP <= count; i += HAMMING_GROUP)
+        hamming_turn_group(planes + i * HAMMING_PLANES * words, many + i * words, words);
+#else
+    (void)planes;
+    (void)many;
+    (void)count;
+    (void)words;
+#endif
 }
 
 #if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
@@ -99,11 +296,13 @@ static unsigned hamming_near_256(const uint64_t *codes, __m512i query, __m512i l
 }
 #endif
 
-/* The rows whose distance to the query is at most `radius`, ascending; returns how many. */
-static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_t *query,
-                              int64_t words, uint32_t radius, int32_t *rows)
+/* The rows whose distance to the query is at most `radius`, ascending; returns how many. `planes`
+ * of the same codes, or NULL. */
+static int64_t hamming_within(const uint64_t *many, const uint8_t *planes, int64_t count,
+                              const uint64_t *query, int64_t words, uint32_t radius, int32_t *rows)
 {
     int64_t found = 0, i = 0;
+    (void)planes;
 #if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
     const __m512i limit = _mm512_set1_epi64(radius), one = _mm512_set1_epi64((long long)query[0]);
     /* Four registers for one jump: hits are few, and the nearest of the codes decides. */
@@ -135,6 +334,26 @@ static int64_t hamming_within(const uint64_t *many, int64_t count, const uint64_
             for (unsigned hits = hamming_near_256(many + 4 * i, four, limit); hits != 0;
                  hits &= hits - 1)
                 rows[found++] = (int32_t)(i + __builtin_ctz(hits));
+    }
+#elif defined(RDX_TIER_AVX2)
+    const __m256i limit = hamming_radius(radius);
+    uint32_t near[4];
+    for (; planes != NULL && radius <= HAMMING_MOST && i + HAMMING_GROUP <= count;
+         i += HAMMING_GROUP, planes += HAMMING_PLANES * HAMMING_GROUP * words)
+        if (hamming_near_group(near, planes, query, words, limit))
+            for (int j = 0; j < 4; j++)
+                for (uint32_t hits = near[j]; hits != 0; hits &= hits - 1)
+                    rows[found++] = (int32_t)(i + j * 32 + __builtin_ctz(hits));
+    const __m256i one = _mm256_set1_epi64x((long long)query[0]);
+    const __m256i beyond = _mm256_set1_epi64x((long long)radius + 1);
+    for (; words == 1 && i + 16 <= count; i += 16) {
+        unsigned hits = 0;
+        for (int k = 0; k < 4; k++) {
+            const __m256i is_near = _mm256_cmpgt_epi64(beyond, hamming_four(many + i + 4 * k, one));
+            hits |= (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(is_near)) << 4 * k;
+        }
+        for (; hits != 0; hits &= hits - 1)
+            rows[found++] = (int32_t)(i + __builtin_ctz(hits));
     }
 #endif
     for (; i < count; i++)

@@ -76,8 +76,10 @@ typedef struct rdx_bfloat16_kernels {
 typedef struct rdx_kernels {
     /* hamming_template.h */
     uint32_t (*hamming_distance)(const uint64_t *a, const uint64_t *b, int64_t words);
-    int64_t (*hamming_within)(const uint64_t *many, int64_t count, const uint64_t *query,
-                              int64_t words, uint32_t radius, int32_t *rows);
+    int64_t (*hamming_plane_bytes)(int64_t count, int64_t words);
+    void (*hamming_planes)(uint8_t *planes, const uint64_t *many, int64_t count, int64_t words);
+    int64_t (*hamming_within)(const uint64_t *many, const uint8_t *planes, int64_t count,
+                              const uint64_t *query, int64_t words, uint32_t radius, int32_t *rows);
     int64_t (*hamming_listed)(const uint64_t *codes, const uint32_t *rows, int64_t count,
                               const uint64_t *query, int64_t words, uint32_t radius,
                               int32_t *places);

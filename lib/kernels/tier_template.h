@@ -33,6 +33,7 @@
 #define RDX_KERNEL_TABLE                                                                           \
     {                                                                                              \
         .hamming_distance = hamming_distance, .hamming_within = hamming_within,                    \
+        .hamming_plane_bytes = hamming_plane_bytes, .hamming_planes = hamming_planes,              \
         .hamming_listed = hamming_listed, .dot_f32 = dot_f32, .at_least_f32 = at_least_f32,        \
         .hamming_first = hamming_first, .histogram_counts = histogram_counts,                      \
         .histogram_joint = histogram_joint, .histogram_fold = histogram_fold,                      \

@@ -11,7 +11,8 @@
 #include "kernels/kernels.h"
 #include "metric.h"
 
-#define TILE 64 /* queries a matrix product */
+#define TILE 64         /* candidates of a matrix product */
+#define SEARCH_TILE 256 /* queries of one: sgemm copies both sides, which this many make up for */
 
 /* After the vector, scaled to length 1 and rounded to float, padded to 64 bytes. */
 typedef struct cosine_tail {
@@ -40,7 +41,7 @@ static redux_status cosine_layout(const redux_metric *metric, rdx_layout *layout
                         (long long)layout->width);
     layout->item_bytes =
         ((size_t)layout->width * sizeof(float) + 63) / 64 * 64 + sizeof(cosine_tail);
-    layout->scratch_bytes = (size_t)TILE * RDX_BLOCK_ROWS * sizeof(float);
+    layout->scratch_bytes = (size_t)SEARCH_TILE * RDX_BLOCK_ROWS * sizeof(float);
     return REDUX_OK;
 }
 
@@ -161,4 +162,5 @@ const rdx_metric_ops rdx_cosine_ops = {
     .first_redundant = cosine_first_redundant,
     .hits = cosine_hits,
     .tile = TILE,
+    .search_tile = SEARCH_TILE,
 };

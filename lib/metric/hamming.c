@@ -5,6 +5,8 @@
 #include "kernels/kernels.h"
 #include "metric.h"
 
+#define FEW_QUERIES 4 /* for fewer, planes of codes do not pay */
+
 static redux_status hamming_layout(const redux_metric *metric, rdx_layout *layout)
 {
     (void)metric;
@@ -12,7 +14,9 @@ static redux_status hamming_layout(const redux_metric *metric, rdx_layout *layou
         return rdx_fail(REDUX_E_INVALID, "hamming: codes are %s, not uint8",
                         redux_dtype_name(layout->dtype));
     layout->item_bytes = (size_t)(layout->width + 7) / 8 * 8;
-    layout->scratch_bytes = RDX_BLOCK_ROWS * sizeof(int32_t);
+    layout->scratch_bytes =
+        RDX_BLOCK_ROWS * sizeof(int32_t) + (size_t)rdx_kernels_get()->hamming_plane_bytes(
+                                               RDX_BLOCK_ROWS, (int64_t)layout->item_bytes / 8);
     return REDUX_OK;
 }
 
@@ -67,14 +71,19 @@ static int64_t hamming_hits(const redux_metric *metric, const rdx_layout *layout
     const rdx_kernels *kernels = rdx_kernels_get();
     const int64_t words = (int64_t)layout->item_bytes / 8;
     int32_t *rows = scratch;
+    uint8_t *planes = NULL;
     int64_t found = 0;
     (void)metric;
+    if (query_count >= FEW_QUERIES && kernels->hamming_plane_bytes(count, words) > 0) {
+        planes = (uint8_t *)(rows + RDX_BLOCK_ROWS);
+        kernels->hamming_planes(planes, many, count, words);
+    }
     for (int64_t q = 0; q < query_count; q++) {
         const uint64_t *query = (const uint64_t *)queries + q * words;
         const int64_t radius = radius_of(layout, thresholds[q]);
-        const int64_t within =
-            radius < 0 ? 0
-                       : kernels->hamming_within(many, count, query, words, (uint32_t)radius, rows);
+        const int64_t within = radius < 0 ? 0
+                                          : kernels->hamming_within(many, planes, count, query,
+                                                                    words, (uint32_t)radius, rows);
         for (int64_t i = 0; i < within; i++)
             hits[found++] = (rdx_hit){
                 (int32_t)q, rows[i],

@@ -361,7 +361,7 @@ static redux_status scan_rest(walk *w)
         const int64_t radius = radius_of(w->finds, w->index);
         const int64_t near =
             radius < 0 ? 0
-                       : w->kernels->hamming_within(codes + start * w->words, count, w->query,
+                       : w->kernels->hamming_within(codes + start * w->words, NULL, count, w->query,
                                                     w->words, (uint32_t)radius, w->near);
         for (int64_t i = 0; i < near; i++) {
             const int64_t row = start + w->near[i];

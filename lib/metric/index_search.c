@@ -139,6 +139,14 @@ static redux_status scan_some(const batch *b, const char *queries, rdx_finds *co
 }
 
 #define MOST_TILE 64
+#define LEAST_TILE 16
+
+/* A scan turns or multiplies the rows for all queries of a task; walks through tables share
+ * nothing. Few queries are spread over the threads all the same. */
+static int64_t tile_of(const batch *b, int64_t queries)
+{
+    return b->tables != NULL ? LEAST_TILE : RDX_MAX(LEAST_TILE, RDX_MIN(queries / 8, MOST_TILE));
+}
 
 /* Queries first to first + count - 1, through tables where there are any; what those gave up is
  * moved together and scanned. */
@@ -240,6 +248,7 @@ static redux_status run_batches(const search *s, batch *b, int64_t size)
     for (int64_t first = 0; first < total; first += size) {
         const int64_t count = RDX_MIN(size, total - first);
         RDX_TRY(choose(s, b, count));
+        b->tile = tile_of(b, count);
         RDX_TRY(rdx_metric_prepare(s->context, &s->index->metric, &s->index->layout, s->queries,
                                    first, count, b->queries));
         reset(s, b, count);
@@ -251,12 +260,11 @@ static redux_status run_batches(const search *s, batch *b, int64_t size)
 
 static redux_status run(const search *s)
 {
-    const bool hamming = s->index->options.kind == REDUX_INDEX_HAMMING;
     const int64_t each = s->k > 0 ? RDX_MIN(s->k, s->index->rows) : s->index->rows;
     const int64_t fitting = FINDS_AT_ONCE / RDX_MAX(each, 1);
     const int64_t size =
         RDX_MIN(RDX_MAX(s->queries->shape[0], 1), RDX_MIN(RDX_MAX(fitting, 1), BATCH));
-    batch b = {.context = s->context, .index = s->index, .tile = hamming ? 16 : MOST_TILE};
+    batch b = {.context = s->context, .index = s->index};
     void *block = NULL;
     redux_status status = rdx_alloc_zero(s->context, &block, (uint64_t)size, sizeof(rdx_finds));
     b.finds = block;

@@ -75,6 +75,8 @@ typedef struct rdx_metric_ops {
     /* How many candidates one task of a parallel scan takes at a time: 1 for images, more where a
      * block shares the reading of the kept ones. */
     int64_t tile;
+    /* The same of queries in a search, where none waits for another. 0: `tile`. */
+    int64_t search_tile;
 } rdx_metric_ops;
 
 struct redux_metric {

@@ -2,15 +2,16 @@
  * Search with any metric: all pairs under a threshold, the k nearest.
  *
  * Rows are prepared once and kept when they take up to PREPARED_MAX bytes, else block by block,
- * over again for each block of queries: memory stays bounded, and preparing costs one part in 512
- * more. A task is a tile of queries against a span of rows; what it finds does not depend on who
- * runs it. */
+ * over again for each block of queries: memory stays bounded, and preparing costs at most one part
+ * in 512 more. A task is a tile of queries against a span of rows; what it finds does not depend on
+ * who runs it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "metric.h"
 
 #define PREPARED_MAX ((size_t)1 << 30)
+#define TILES_AT_ONCE 8 /* of queries, for several threads */
 
 /* Prepared rows of a tensor: all of them, or one block at a time. */
 typedef struct row_bank {
@@ -62,6 +63,17 @@ static const char *bank_row(const row_bank *bank, int64_t row)
     return bank->prepared + (size_t)(row - bank->start) * bank->layout->item_bytes;
 }
 
+static int64_t tile_of(const redux_metric *metric)
+{
+    return metric->ops->search_tile > 0 ? metric->ops->search_tile : metric->ops->tile;
+}
+
+/* Queries prepared at a time. */
+static int64_t queries_of(const redux_metric *metric)
+{
+    return RDX_MAX(TILES_AT_ONCE * tile_of(metric), RDX_BLOCK_ROWS);
+}
+
 /* What one tile of queries has found. */
 typedef struct finds {
     redux_pair *pairs;
@@ -87,7 +99,7 @@ typedef struct workspace {
 static redux_status workspace_open(workspace *work, redux_context *context,
                                    const redux_metric *metric, const rdx_layout *layout)
 {
-    const size_t tile = (size_t)metric->ops->tile;
+    const size_t tile = (size_t)tile_of(metric);
     const size_t scratch = (layout->scratch_bytes + 63) / 64 * 64;
     const size_t hits = tile * RDX_BLOCK_ROWS * sizeof(rdx_hit);
     void *block;
@@ -118,7 +130,7 @@ static redux_status keep_hits(redux_context *context, finds *found, const rdx_hi
 static redux_status pairs_task(int64_t index, void *user)
 {
     const pairs_job *job = user;
-    const int64_t tile = job->metric->ops->tile, query = job->queries->start + index * tile;
+    const int64_t tile = tile_of(job->metric), query = job->queries->start + index * tile;
     const int64_t queries = RDX_MIN(tile, job->queries->start + job->queries->count - query);
     const int64_t end = RDX_MIN(job->rows->start + job->rows->count, query + queries);
     redux_status status = REDUX_OK;
@@ -160,7 +172,7 @@ static redux_status emit(finds *found, int64_t tiles, redux_pair_fn callback, vo
 
 static redux_status pairs_of_block(pairs_job *job, row_bank *queries, row_bank *rows, int64_t start)
 {
-    const int64_t tile = job->metric->ops->tile;
+    const int64_t tile = tile_of(job->metric);
     RDX_TRY(bank_seek(queries, start));
     for (int64_t row = 0; row < start + queries->count; row += rows->block) {
         RDX_TRY(bank_seek(rows, row));
@@ -179,13 +191,13 @@ redux_status redux_metric_pairs(redux_context *context, const redux_metric *metr
     if (metric == NULL || found == NULL || isnan(threshold))
         return rdx_fail(REDUX_E_INVALID, "redux_metric_pairs: an argument is NULL or NaN");
     RDX_TRY(rdx_metric_layout(metric, items, &layout));
-    const int64_t tile = metric->ops->tile;
-    const int64_t tiles = (RDX_BLOCK_ROWS + tile - 1) / tile;
+    const int64_t tile = tile_of(metric);
+    const int64_t tiles = (queries_of(metric) + tile - 1) / tile;
     pairs_job job = {context, metric, &layout, &queries, &rows, threshold, NULL};
     redux_status status = rdx_alloc_zero(context, &block, (uint64_t)tiles, sizeof(finds));
     job.finds = block;
     if (status == REDUX_OK)
-        status = bank_open(&queries, context, metric, &layout, items, RDX_BLOCK_ROWS);
+        status = bank_open(&queries, context, metric, &layout, items, queries_of(metric));
     if (status == REDUX_OK)
         status = bank_open(&rows, context, metric, &layout, items, INT64_MAX);
     rdx_progress_begin(context, items->shape[0]);
@@ -246,7 +258,7 @@ static double worst_of(const nearest_job *job, int64_t query)
 static redux_status nearest_task(int64_t index, void *user)
 {
     const nearest_job *job = user;
-    const int64_t tile = job->metric->ops->tile, query = job->queries->start + index * tile;
+    const int64_t tile = tile_of(job->metric), query = job->queries->start + index * tile;
     const int64_t queries = RDX_MIN(tile, job->queries->start + job->queries->count - query);
     const int64_t end = job->rows->start + job->rows->count;
     workspace work;
@@ -282,8 +294,8 @@ redux_status redux_metric_nearest(int64_t *indices, double *scores, redux_contex
         scores[i] = (double)NAN;
     }
     nearest_job job = {context, metric, &layout, &left, &right, k, indices, scores};
-    const int64_t tile = metric->ops->tile;
-    redux_status status = bank_open(&left, context, metric, &layout, queries, RDX_BLOCK_ROWS);
+    const int64_t tile = tile_of(metric);
+    redux_status status = bank_open(&left, context, metric, &layout, queries, queries_of(metric));
     if (status == REDUX_OK)
         status = bank_open(&right, context, metric, &layout, items, INT64_MAX);
     rdx_progress_begin(context, queries->shape[0]);
