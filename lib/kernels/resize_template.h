@@ -13,30 +13,30 @@ static inline uint8_t resize_clip(int32_t sum)
 
 /* ---- 8 bits, horizontally ----
  *
- * Weights are cut into digits of base 256, so that products are small: 3 signed bytes, which
- * AVX-512 multiplies by 4 neighbouring pixels at a time; or a high and a low part of 16 bits, by 2
- * pixels at a time. A word is that many pixels, or that many of one digit. With SIMD a lane is a
- * row: a batch of rows is turned on its side, each word of weights meets the same pixels of all
- * of them, and nothing has to be summed across. Digits are put together at the end, modulo 2^32. */
+ * Weights are cut into signed digits, so that products are small: 3 bytes, which AVX-512 multiplies
+ * by 4 neighbouring pixels at a time; or 2 of 16 bits, by 2 pixels at a time. Far from the filter's
+ * centre the highest one is 0. A word is that many pixels, or that many of one digit. With SIMD a
+ * lane is a row: a batch of rows is turned on its side, each word of weights meets the same pixels
+ * of all of them, and nothing has to be summed across. Digits are put together at the end, modulo
+ * 2^32. */
 
 #if defined(RDX_TIER_AVX512)
 #define RESIZE_UNIT 4
 #define RESIZE_DIGITS 3
 #define RESIZE_LANES 16
 #define RESIZE_GROUPS 4
-#define RESIZE_HEAD 2 /* words ahead of an output's: where its highest digits that are not 0 */
-                      /* begin and end */
 typedef __m512i resize_lanes;
 #elif defined(RDX_TIER_AVX2)
 #define RESIZE_UNIT 2
 #define RESIZE_DIGITS 2
 #define RESIZE_LANES 8
 #define RESIZE_GROUPS 2
-#define RESIZE_HEAD 0
 typedef __m256i resize_lanes;
 #endif
 
 #if defined(RESIZE_UNIT)
+#define RESIZE_HEAD 2 /* words ahead of an output's: where its highest digits that are not 0 */
+                      /* begin and end */
 #define RESIZE_BATCH (RESIZE_LANES * RESIZE_GROUPS)
 
 static int64_t resize_words(int64_t taps)
@@ -63,14 +63,15 @@ static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int
         ((int8_t *)&digits[0])[i] = (int8_t)low;
         ((int8_t *)&digits[1])[i] = (int8_t)middle;
         ((int8_t *)&digits[2])[i] = (int8_t)high;
+#else
+        const int32_t low = ((fixed[k] + 32768) & 65535) - 32768, high = (fixed[k] - low) / 65536;
+        ((int16_t *)&digits[0])[i] = (int16_t)low;
+        ((int16_t *)&digits[1])[i] = (int16_t)high;
+#endif
         if (high != 0) {
             words[0] = words[1] == 0 ? unit : words[0];
             words[1] = unit + 1;
         }
-#else
-        ((int16_t *)&digits[0])[i] = (int16_t)(fixed[k] & 255);
-        ((int16_t *)&digits[1])[i] = (int16_t)(fixed[k] >> 8);
-#endif
     }
 }
 
@@ -150,7 +151,7 @@ static inline void resize_clipped(uint8_t *out, __m256i sums[RESIZE_DIGITS][RESI
 {
     __m256i sum[RESIZE_GROUPS];
     for (int g = 0; g < RESIZE_GROUPS; g++) {
-        sum[g] = _mm256_add_epi32(_mm256_slli_epi32(sums[1][g], 8), sums[0][g]);
+        sum[g] = _mm256_add_epi32(_mm256_slli_epi32(sums[1][g], 16), sums[0][g]);
         sum[g] = _mm256_add_epi32(sum[g], _mm256_set1_epi32(1 << (RESIZE_BITS - 1)));
         sum[g] = _mm256_srai_epi32(sum[g], RESIZE_BITS);
     }
@@ -170,32 +171,31 @@ resize_digit(resize_lanes sums[RESIZE_GROUPS], const int32_t *pixels, int32_t we
         sums[g] = resize_add(sums[g], pixels + g * RESIZE_LANES, weights);
 }
 
-/* Some units of an output, the lowest digits of each. */
+/* Some units of an output, the lowest digits of each. (With AVX-512 the products bind as it is.) */
 static inline __attribute__((always_inline)) void
 resize_units(resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
              const int32_t *words, int32_t from, int32_t to, int digits, int groups)
 {
     pixels += from * RESIZE_BATCH;
     words += from * RESIZE_DIGITS;
+#if RESIZE_UNIT == 2
+#pragma GCC unroll 2
+#endif
     for (int32_t u = from; u < to; u++, pixels += RESIZE_BATCH, words += RESIZE_DIGITS)
 #pragma GCC unroll 3
         for (int d = 0; d < digits; d++)
             resize_digit(sums[d], pixels, words[d], groups);
 }
 
-/* One output of all rows of a batch. Far from the filter's centre the highest of 3 digits is 0. */
+/* One output of all rows of a batch. */
 static inline __attribute__((always_inline)) void
 resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words, int32_t units, int groups)
 {
     resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
-#if RESIZE_DIGITS == 3
     const int32_t *const digits = words + RESIZE_HEAD;
-    resize_units(sums, pixels, digits, 0, words[0], 2, groups);
-    resize_units(sums, pixels, digits, words[0], words[1], 3, groups);
-    resize_units(sums, pixels, digits, words[1], units, 2, groups);
-#else
-    resize_units(sums, pixels, words, 0, units, 2, groups);
-#endif
+    resize_units(sums, pixels, digits, 0, words[0], RESIZE_DIGITS - 1, groups);
+    resize_units(sums, pixels, digits, words[0], words[1], RESIZE_DIGITS, groups);
+    resize_units(sums, pixels, digits, words[1], units, RESIZE_DIGITS - 1, groups);
     resize_clipped(out, sums);
 }
 
