@@ -11,7 +11,10 @@
 #include <strings.h>
 #include "bench.h"
 
-enum { ROUNDS_ALONE = 5, MOST_PATHS = 64, MOST_CASES = 3 };
+enum { ROUNDS_ALONE = 5, ROUNDS_WITH_PEER = 2, MOST_PATHS = 64, MOST_CASES = 3 };
+
+#define LONG_SAMPLE 2.0 /* seconds: needs no warming up again, and fewer rounds */
+#define LONG_PEER 12.0  /* seconds: repeats enough by itself */
 
 static const char help[] =
     "Usage: redux-bench [options] [FILE...]\n"
@@ -21,7 +24,8 @@ static const char help[] =
     "\n"
     "  --peers DIR     run other libraries' scripts between our own samples; ratios over 1 mean\n"
     "                  that ours is faster\n"
-    "  --rounds N      times that ours and the peer's take turns (default: 2)\n"
+    "  --rounds N      times that ours and the peer's take turns (default: 2, or 1 where the peer\n"
+    "                  takes over 12 seconds, in which it repeats by itself)\n"
     "  --filter TEXT   only paths with that in their names\n"
     "  --seconds S     for each sample (default: 0.3)\n"
     "  --threads N     0 (default): all processors. Paths marked 1 use one thread, as their peers\n"
@@ -46,6 +50,7 @@ typedef struct settings {
 typedef struct row {
     const bench_path *path;
     int64_t repeat;   /* calls in a sample; 0: not known yet */
+    double seconds;   /* that one took */
     double rates[16]; /* of samples */
     int count, peer_count[MOST_CASES];
     double peer_rates[MOST_CASES][16];
@@ -87,24 +92,32 @@ static redux_status run(double *rate, double *seconds, bench *b, const bench_pat
     return REDUX_OK;
 }
 
-/* One sample of about `seconds`; before the first of a path, a run that warms up, and others that
- * find out how many calls that is. */
-static redux_status sample(row *r, bench *b, double seconds)
+/* How many calls take about `seconds`. */
+static redux_status find_repeat(row *r, bench *b, double seconds)
 {
     double rate, spent = 0;
-    redux_status status = run(&rate, &spent, b, r->path, 1); /* warm again after others */
-    if (r->repeat == 0) {
-        r->repeat = 1;
-        if (status == REDUX_OK)
-            status = run(&rate, &spent, b, r->path, 1);
-        while (status == REDUX_OK && spent < seconds / 4) {
-            r->repeat *= 2;
-            status = run(&rate, &spent, b, r->path, r->repeat);
-        }
-        r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
-    }
-    if (status == REDUX_OK)
+    r->repeat = 1;
+    redux_status status = run(&rate, &spent, b, r->path, 1);
+    while (status == REDUX_OK && spent < seconds / 4) {
+        r->repeat *= 2;
         status = run(&rate, &spent, b, r->path, r->repeat);
+    }
+    r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
+    return status;
+}
+
+/* One sample of about `seconds`, after a run that warms up again after others. */
+static redux_status sample(row *r, bench *b, double seconds)
+{
+    double rate = 0;
+    redux_status status = REDUX_OK;
+    if (r->seconds < LONG_SAMPLE)
+        status = run(&rate, &r->seconds, b, r->path, 1);
+    if (status == REDUX_OK && r->repeat == 0 && r->seconds < LONG_SAMPLE)
+        status = find_repeat(r, b, seconds);
+    r->repeat = r->repeat > 0 ? r->repeat : 1;
+    if (status == REDUX_OK)
+        status = run(&rate, &r->seconds, b, r->path, r->repeat);
     if (status == REDUX_OK && r->count < 16 && rate > 0)
         r->rates[r->count++] = rate;
     return status;
@@ -187,7 +200,7 @@ static void print_rate(double rate, const char *unit)
     int i = 0;
     for (; rate >= 1000 && i < 4; i++)
         rate /= 1000;
-    printf("%8.2f %c%-9s", rate, prefixes[i], unit);
+    printf("%8.2f %c%s/s%-*s", rate, prefixes[i], unit, (int)(7 - strlen(unit)), "");
 }
 
 /* Half of what lies between the slowest and the fastest sample, over the median. */
@@ -310,7 +323,9 @@ static bool share_peer(const row *a, const row *b)
 static redux_status measure(row *rows, int first, int end, bench *b, const settings *s)
 {
     const char *script = s->peers == NULL ? NULL : rows[first].path->script;
-    const int64_t rounds = script == NULL ? ROUNDS_ALONE : s->rounds + 1;
+    int64_t rounds = script == NULL   ? ROUNDS_ALONE
+                     : s->rounds == 0 ? ROUNDS_WITH_PEER + 1
+                                      : s->rounds + 1;
     redux_status status = REDUX_OK;
     for (int64_t round = 0; round < rounds && status == REDUX_OK; round++) {
         peer_rate peers[MOST_PEER_RATES];
@@ -320,9 +335,14 @@ static redux_status measure(row *rows, int first, int end, bench *b, const setti
             if (status == REDUX_E_UNSUPPORTED)
                 status = REDUX_OK; /* not on this processor: there is no such row */
         }
+        if (script == NULL && rows[first].seconds > LONG_SAMPLE)
+            rounds = rounds < 3 ? rounds : 3;
         if (script == NULL || round == rounds - 1 || status != REDUX_OK)
             continue;
+        const double start = seconds_now();
         run_peer(peers, &count, s->peers, script, b);
+        if (s->rounds == 0 && seconds_now() - start > LONG_PEER)
+            rounds = 2;
         if (count == 0 && round == 0 && !s->quiet)
             fprintf(stderr, "%s: nothing came of %s/%s\n", program_name, s->peers, script);
         for (int i = first; i < end; i++)
@@ -388,7 +408,7 @@ int main(int argc, char **argv)
         {"peers", required_argument, NULL, 'p'},   {"json", no_argument, NULL, 'j'},
         {"quiet", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
-    settings s = {.rounds = 2, .seconds = 0.3};
+    settings s = {.rounds = 0, .seconds = 0.3};
     bench b = {.context = NULL};
     bool done = false;
 
