@@ -85,6 +85,8 @@ static redux_status run(double *rate, double *seconds, bench *b, const bench_pat
         const redux_status status = path->run(&units, b, path);
         if (status != REDUX_OK)
             return status;
+        if (program_interrupted())
+            return REDUX_E_CANCELLED;
         total += units;
     }
     *seconds = fmax(seconds_now() - start, 1e-9);

@@ -51,3 +51,14 @@ check "bench: a peer that is not there" grep -q '"peer": null, "peer_rate": null
 check "bench: says so" grep -q "information_peers.py" "$work/err"
 "$bench" --seconds 0.001 --filter "reading volumes" "$scan" >"$work/bench.txt"
 check "bench: reads what is given" grep -q '^reading volumes .* [kMG]bytes' "$work/bench.txt"
+
+"$bench" --seconds 60 --filter "window slice" >"$work/bench.txt" 2>"$work/err" &
+pid=$!
+for _ in $(seq 100); do # until it measures
+    ! grep -q '^limits' "$work/bench.txt" || break
+    sleep 0.1
+done
+kill -INT $pid
+wait $pid
+check "bench: Ctrl-C" test $? = 130
+check "bench: says that it was interrupted" grep -qx 'redux-bench: interrupted' "$work/err"
