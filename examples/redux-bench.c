@@ -11,7 +11,13 @@
 #include <strings.h>
 #include "bench.h"
 
-enum { ROUNDS_ALONE = 5, ROUNDS_WITH_PEER = 2, MOST_PATHS = 64, MOST_CASES = 3 };
+enum {
+    ROUNDS_ALONE = 5,
+    ROUNDS_WITH_PEER = 2,
+    MOST_PATHS = 64,
+    MOST_CASES = 3,
+    MOST_PEER_FOLDERS = 8
+};
 
 #define LONG_SAMPLE 2.0 /* seconds: needs no warming up again, and fewer rounds */
 #define LONG_PEER 12.0  /* seconds: repeats enough by itself */
@@ -23,7 +29,7 @@ static const char help[] =
     "of multiply-adds, bytes, bits and so on, measured at the start. FILE: volumes to read.\n"
     "\n"
     "  --peers DIR     run other libraries' scripts between our own samples; ratios over 1 mean\n"
-    "                  that ours is faster\n"
+    "                  that ours is faster; may be given several times\n"
     "  --rounds N      times that ours and the peer's take turns (default: 2, or 1 where the peer\n"
     "                  takes over 12 seconds, in which it repeats by itself)\n"
     "  --filter TEXT   only paths with that in their names\n"
@@ -42,7 +48,8 @@ static const char help[] =
 typedef struct settings {
     int64_t threads, rounds;
     double seconds;
-    const char *filter, *peers;
+    const char *filter, *peers[MOST_PEER_FOLDERS];
+    int peer_folders;
     bool json, quiet;
 } settings;
 
@@ -324,7 +331,7 @@ static bool share_peer(const row *a, const row *b)
 /* The rows [first, end), which share a peer or are one, between its runs. */
 static redux_status measure(row *rows, int first, int end, bench *b, const settings *s)
 {
-    const char *script = s->peers == NULL ? NULL : rows[first].path->script;
+    const char *script = s->peer_folders == 0 ? NULL : rows[first].path->script;
     int64_t rounds = script == NULL   ? ROUNDS_ALONE
                      : s->rounds == 0 ? ROUNDS_WITH_PEER + 1
                                       : s->rounds + 1;
@@ -342,11 +349,12 @@ static redux_status measure(row *rows, int first, int end, bench *b, const setti
         if (script == NULL || round == rounds - 1 || status != REDUX_OK)
             continue;
         const double start = seconds_now();
-        run_peer(peers, &count, s->peers, script, b);
+        for (int i = 0; i < s->peer_folders && count == 0; i++)
+            run_peer(peers, &count, s->peers[i], script, b);
         if (s->rounds == 0 && seconds_now() - start > LONG_PEER)
             rounds = 2;
         if (count == 0 && round == 0 && !s->quiet)
-            fprintf(stderr, "%s: nothing came of %s/%s\n", program_name, s->peers, script);
+            fprintf(stderr, "%s: nothing came of %s/%s\n", program_name, s->peers[0], script);
         for (int i = first; i < end; i++)
             take_peer(&rows[i], peers, count);
     }
@@ -393,7 +401,9 @@ static int set_option(void *user, int option, const char *text)
         s->filter = text;
         return EXIT_OK;
     case 'p':
-        s->peers = text;
+        if (s->peer_folders == MOST_PEER_FOLDERS)
+            return usage_error("--peers %s: more than %d folders", text, MOST_PEER_FOLDERS);
+        s->peers[s->peer_folders++] = text;
         return EXIT_OK;
     default:
         s->json = s->json || option == 'j';

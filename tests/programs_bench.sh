@@ -49,8 +49,13 @@ mkdir "$work/no-peers"
 check "bench: a peer that is not there" grep -q '"peer": null, "peer_rate": null, "ratio": null' \
     "$work/bench.json"
 check "bench: says so" grep -q "information_peers.py" "$work/err"
+"$bench" --seconds 0.001 --filter entropy --rounds 1 --peers "$work/no-peers" \
+    --peers "$work/peers" >"$work/bench.txt" 2>"$work/err"
+check "bench: a peer of the second folder" grep -q 'x scikit-image 9' "$work/bench.txt"
 "$bench" --seconds 0.001 --filter "reading volumes" "$scan" >"$work/bench.txt"
 check "bench: reads what is given" grep -q '^reading volumes .* [kMG]bytes' "$work/bench.txt"
+check "bench: also by all threads" grep -q '^reading volumes, all threads .* [kMG]bytes' \
+    "$work/bench.txt"
 
 "$bench" --seconds 60 --filter "window slice" >"$work/bench.txt" 2>"$work/err" &
 pid=$!

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Puts the tables of docs/performance.md in place.
 
-performance.py FILE.md [--bench BENCH.json] [--growth GROWTH.csv] [--loss NAME=log.csv ...]
+performance.py FILE.md [--bench BENCH.json ...] [--growth GROWTH.csv] [--loss NAME=log.csv ...]
 
 BENCH.json is what `redux-bench --json` printed, GROWTH.csv what tools/growth.py wrote, log.csv what redux-pretrain
-wrote. The text between <!-- bench --> and <!-- /bench --> (growth, full, loss) is replaced; nothing else is touched.
+wrote. The text between <!-- bench TIER --> and <!-- /bench TIER --> (growth, full, loss) is replaced, TIER being that of
+BENCH.json; nothing else is touched.
 """
 import argparse
 import csv
@@ -110,15 +111,16 @@ def replace(text, name, table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("document")
-    parser.add_argument("--bench")
+    parser.add_argument("--bench", action="append", default=[])
     parser.add_argument("--growth")
     parser.add_argument("--loss", action="append", metavar="NAME=log.csv")
     options = parser.parse_args()
     with open(options.document) as file:
         text = file.read()
-    if options.bench:
-        with open(options.bench) as file:
-            text = replace(text, "bench", bench_table(json.load(file)))
+    for path in options.bench:
+        with open(path) as file:
+            bench = json.load(file)
+        text = replace(text, f"bench {bench['machine']['tier']}", bench_table(bench))
     if options.growth:
         text = replace(text, "growth", growth_table(options.growth))
         text = replace(text, "full", full_table(options.growth))

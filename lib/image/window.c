@@ -131,27 +131,40 @@ static int32_t load_small(const void *row, int64_t index, redux_dtype dtype)
     }
 }
 
-/* By table over the values low ... low + entries - 1. */
+/* One row by table over the values low ... low + entries - 1; int16 is what CT is. */
+static void look_up_bytes(uint8_t *out, const redux_tensor *in, const void *row,
+                          const uint8_t *table, int32_t low)
+{
+    const int64_t width = in->shape[1], stride = in->strides[1];
+    if (in->dtype == REDUX_INT16)
+        for (int64_t x = 0; x < width; x++)
+            out[x] = table[((const int16_t *)row)[x * stride] - low];
+    else
+        for (int64_t x = 0; x < width; x++)
+            out[x] = table[load_small(row, x * stride, in->dtype) - low];
+}
+
+static void look_up_floats(float *out, const redux_tensor *in, const void *row, const float *table,
+                           int32_t low)
+{
+    const int64_t width = in->shape[1], stride = in->strides[1];
+    if (in->dtype == REDUX_INT16)
+        for (int64_t x = 0; x < width; x++)
+            out[x] = table[((const int16_t *)row)[x * stride] - low];
+    else
+        for (int64_t x = 0; x < width; x++)
+            out[x] = table[load_small(row, x * stride, in->dtype) - low];
+}
+
 static void apply_table(const redux_tensor *out, const redux_tensor *in, const void *table,
                         int32_t low)
 {
-    const int64_t width = in->shape[1], stride = in->strides[1];
-    for (int64_t y = 0; y < in->shape[0]; y++) {
-        const void *row = row_of(in, y);
-        if (out->dtype == REDUX_FLOAT32) {
-            float *to = (float *)out->data + y * width;
-            for (int64_t x = 0; x < width; x++)
-                to[x] = ((const float *)table)[load_small(row, x * stride, in->dtype) - low];
-        } else if (in->dtype == REDUX_INT16) {
-            uint8_t *to = (uint8_t *)out->data + y * width;
-            for (int64_t x = 0; x < width; x++)
-                to[x] = ((const uint8_t *)table)[((const int16_t *)row)[x * stride] - low];
-        } else {
-            uint8_t *to = (uint8_t *)out->data + y * width;
-            for (int64_t x = 0; x < width; x++)
-                to[x] = ((const uint8_t *)table)[load_small(row, x * stride, in->dtype) - low];
-        }
-    }
+    const int64_t width = in->shape[1];
+    for (int64_t y = 0; y < in->shape[0]; y++)
+        if (out->dtype == REDUX_FLOAT32)
+            look_up_floats((float *)out->data + y * width, in, row_of(in, y), table, low);
+        else
+            look_up_bytes((uint8_t *)out->data + y * width, in, row_of(in, y), table, low);
 }
 
 static void apply_direct(const redux_tensor *out, const redux_tensor *in, const rdx_grey *map)
