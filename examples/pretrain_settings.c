@@ -14,7 +14,8 @@ const char pretrain_settings_help[] =
     "  --products NAME      of the convolutions: float32 (default), bfloat16 (quicker where the\n"
     "                       processor has AVX512_BF16; less exact)\n"
     "Training\n"
-    "  --batch N            slices a step (default 256)\n"
+    "  --batch N            slices a step, 2 or more (default 256; all where there are fewer); an\n"
+    "                       epoch leaves out, others each time, those that fill no whole batch\n"
     "  --part N             images a forward pass, for large batches in small memory: negatives\n"
     "                       are still the whole batch's, batch norm is by part (default: all)\n"
     "  --epochs N | --steps N   how long (default 100 epochs)\n"
@@ -64,7 +65,7 @@ static const setting settings[] = {
     {"products", OTHER, 0, 0, 0},
     {"width", REAL, AT(network.width), 1e-3, 16},
     {"projection", INT32, AT(network.projection), 1, 65536},
-    {"batch", INT64, AT(batch), 1, 1 << 20},
+    {"batch", INT64, AT(batch), 2, 1 << 20},
     {"part", INT64, AT(part), 0, 1 << 21},
     {"epochs", OTHER, 0, 0, 0},
     {"steps", OTHER, 0, 0, 0},
@@ -208,8 +209,9 @@ static int set_integer(void *place, const setting *s, const char *text)
     const bool is_seed = s->kind == UINT64;
     if (!parse_integer(&value, text, is_seed ? 0 : (int64_t)s->low,
                        is_seed ? INT64_MAX : (int64_t)s->high))
-        return usage_error("--%s '%s': a whole number%s", s->name, text,
-                           is_seed ? " from 0 on" : " in its range");
+        return is_seed ? usage_error("--%s '%s': a whole number from 0 on", s->name, text)
+                       : usage_error("--%s '%s': a whole number, %.0f to %.0f", s->name, text,
+                                     s->low, s->high);
     const int32_t small = (int32_t)value;
     const uint64_t bytes = (uint64_t)value << (s->kind == MEBIBYTES ? 20 : 0);
     if (s->kind == INT32)

@@ -95,7 +95,9 @@ typedef struct redux_pretrain_options {
     redux_optimiser_options optimiser;
     const redux_objective *objective; /**< NULL: NT-Xent at `temperature` */
     double temperature;
-    int64_t batch;  /**< slices a step (each has views.views + views.small_views views) */
+    int64_t batch;  /**< slices a step (each has views.views + views.small_views views); all of them
+                         where there are fewer. Batches are whole: an epoch leaves out the slices of
+                         its order that fill none. NT-Xent needs 2 */
     int64_t part;   /**< images a forward pass at most; 0: all views of a batch */
     int64_t epochs; /**< passes over the kept slices; 0: by `steps` */
     int64_t steps;  /**< steps in all; 0: by `epochs` */
