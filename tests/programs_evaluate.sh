@@ -72,3 +72,12 @@ check "leakage is told" exits 0 "near-copies between splits" "$evaluate" --weigh
 check "--no-leakage-check" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 --labels \
     "$work/leak.csv" --seeds 1 --no-leakage-check
 check "... is quiet" test ! -s "$work/err"
+# So is one between folds, whichever they are: each file is a fold here, the copy one more.
+sed "s|$PWD/$ct/STS_002_CT.nii.gz|$work/copied.nii.gz|" "$work/split.csv" | grep copied >"$work/more.csv"
+cat "$work/split.csv" "$work/more.csv" | cut -d, -f1-3 >"$work/folds.csv"
+for seed in 0 1 2 3 4 5; do
+    check "leakage between folds is told ($seed)" exits 0 "near-copies between folds" "$evaluate" \
+        --weights none --width 0.125 --size 32 --labels "$work/folds.csv" --folds 5 --seeds 1 \
+        --first-seed $seed --protocol knn --resamples 0
+done
+check "... without resampling, no intervals" sh -c "! grep -q nan '$work/out'"
