@@ -62,6 +62,14 @@ check "the column split is found" exits 0 "" "$evaluate" --weights none --width 
     --labels "$work/split.csv" --seeds 1 --positive tumour --predictions "$work/c.csv"
 check "... and used" test "$(awk -F, 'NR > 1 { print $3 }' "$work/c.csv" | sort -u)" = \
     "$PWD/$ct/STS_019_CT.nii.gz"
+# A header in quotes, as R writes it, after a byte order mark, names the same columns.
+{
+    printf '\xef\xbb\xbf"file","slice","label","split"\n'
+    tail -n +2 "$work/split.csv"
+} >"$work/quoted.csv"
+check "a quoted header" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 \
+    --labels "$work/quoted.csv" --seeds 1 --positive tumour --predictions "$work/q.csv"
+check "... the same splits" cmp -s "$work/c.csv" "$work/q.csv"
 sed 's/,val$/,dev/' "$work/split.csv" >"$work/dev.csv"
 check "a name that is no split" exits 1 "dev" "$evaluate" --weights none --labels "$work/dev.csv"
 # A copy of a training file among the test files is told.
