@@ -60,8 +60,8 @@ check "pretrain: manifest" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --
 check "pretrain: manifest alone" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --steps 2 --manifest "$work/pre.csv" --out "$work/m2"
 check "pretrain: both the same" cmp -s "$work/m1/weights.safetensors" "$work/m2/weights.safetensors"
 
-# Killed at any moment of a run, and gone on with; KILLS says how often.
-long=("${small[@]}" --epochs 40 --checkpoint-seconds 0)
+# Killed at any moment of a run, and gone on with; KILLS says how often. A checkpoint after every step.
+long=("${small[@]}" --epochs 40 --checkpoint-seconds 1e-9)
 started=$(date +%s%N)
 "$pretrain" "${long[@]}" --out "$work/undisturbed" "$scan"
 took=$((($(date +%s%N) - started) / 1000000))
@@ -79,10 +79,21 @@ for i in $(seq "${KILLS:-3}"); do
 done
 check "pretrain was killed at least once" test "$killed" -gt 0
 
-# Interrupted: a checkpoint is written.
-rm -rf "$work/i"
-check "pretrain interrupted" interrupt "$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 \
-    --out "$work/i" "$scan"
+# Interrupted once it trains: a checkpoint is written, and gone on from.
+interrupted_pretraining() {
+    rm -rf "$work/i"
+    "$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 --out "$work/i" "$scan" 2>"$work/err" &
+    local pid=$!
+    local lines=0
+    while [ "${lines:-0}" -lt 3 ] && kill -0 $pid 2>/dev/null; do
+        sleep 0.01
+        lines=$(grep -c "" "$work/i/log.csv" 2>/dev/null)
+    done
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 130 ] && grep -q interrupted "$work/err"
+}
+check "pretrain interrupted" interrupted_pretraining
 check "pretrain interrupted: checkpoint" test -s "$work/i/checkpoint.safetensors"
 check "pretrain interrupted: no weights" test ! -e "$work/i/weights.safetensors"
 

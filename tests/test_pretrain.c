@@ -187,6 +187,38 @@ START_TEST(a_run_that_was_stopped_goes_on_with_the_same_bits)
 }
 END_TEST
 
+/* Looks for the checkpoint of step 1 when step 2 is done, in the middle of an epoch. */
+static int look_for_checkpoint(const redux_pretrain_step *step, void *user)
+{
+    redux_safetensors *file;
+    if (step->step != 2)
+        return 0;
+    const char *path = in_scratch(text("%s/checkpoint.safetensors", (const char *)user));
+    if (access(path, F_OK) != 0)
+        return 1;
+    ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
+    ck_assert_str_eq(redux_safetensors_metadata(file, "step"), "1");
+    redux_safetensors_free(file);
+    return 0;
+}
+
+/* By the clock checkpoints do not wait for an epoch to end; 0 seconds: they do. */
+START_TEST(checkpoints_are_due_within_an_epoch)
+{
+    static char timed[] = "timed", by_epoch[] = "by-epoch";
+    redux_dataset *dataset = open_slices();
+    redux_pretrain_options options = tiny();
+    options.report = look_for_checkpoint;
+    options.checkpoint_seconds = 1e-9;
+    options.report_user = timed;
+    ck_assert_redux_ok(pretrain(NULL, timed, dataset, &options, 1));
+    options.checkpoint_seconds = 0;
+    options.report_user = by_epoch;
+    ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, by_epoch, dataset, &options, 1));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
 /* Of a complete run no slice is read, and no network made: it may be resumed without its data. */
 START_TEST(a_complete_run_ends_at_once)
 {
@@ -522,6 +554,7 @@ int main(void)
     tcase_add_test(cases, a_run_writes_weights_log_and_settings);
     tcase_add_test(cases, weights_do_not_depend_on_threads_or_folder);
     tcase_add_test(cases, a_run_that_was_stopped_goes_on_with_the_same_bits);
+    tcase_add_test(cases, checkpoints_are_due_within_an_epoch);
     tcase_add_test(cases, a_complete_run_ends_at_once);
     tcase_add_test(cases, weights_are_made_again_from_the_last_checkpoint);
     tcase_add_test(cases, a_folder_with_another_run_is_refused);

@@ -107,8 +107,8 @@ typedef struct redux_pretrain_options {
     double last_rate; /**< share of the rate that the cosine ends at; 0 */
     uint64_t seed;
     uint64_t memory_bytes;     /**< for slices held in memory; 0: 2 GiB */
-    double checkpoint_seconds; /**< at least so long between two checkpoints, at ends of epochs; 0:
-                                    at the end of every epoch */
+    double checkpoint_seconds; /**< a checkpoint after the first step that ends so long after the
+                                    one before; 0: at the end of every epoch */
     int32_t skip_errors;
     redux_resume resume;
     redux_pretrain_fn report; /**< NULL: none */

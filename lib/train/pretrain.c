@@ -304,6 +304,13 @@ static redux_status ask(rdx_run *run, const redux_pretrain_step *told)
     return REDUX_OK;
 }
 
+/* An epoch may take hours, so that its end is not waited for. */
+static bool is_due(const rdx_run *run, double seconds)
+{
+    const double wanted = run->options.checkpoint_seconds;
+    return wanted > 0 ? seconds >= wanted : run->step % run->batches == 0;
+}
+
 static redux_status train(rdx_run *run)
 {
     double saved = rdx_seconds();
@@ -327,8 +334,7 @@ static redux_status train(rdx_run *run)
             RDX_TRY(save_all(run, told.rate));
             return rdx_fail_again(answer, message);
         }
-        if (run->step < run->steps && run->step % run->batches == 0 &&
-            rdx_seconds() - saved >= run->options.checkpoint_seconds) {
+        if (run->step < run->steps && is_due(run, rdx_seconds() - saved)) {
             RDX_TRY(save_all(run, told.rate));
             saved = rdx_seconds();
         }
