@@ -40,6 +40,11 @@ check "pretrain: still the same" cmp -s "$work/weights-first" "$work/p/weights.s
 check "pretrain: one thread" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --threads 1 --overwrite --out "$work/p" "$scan"
 check "pretrain: one thread, same weights" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
 check "pretrain: json" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --json --resume --out "$work/p" "$scan"
+to_full() { # the result cannot be written
+    "$@" >/dev/full 2>"$work/err"
+    [ $? -eq 1 ] && grep -q "standard output" "$work/err"
+}
+check "pretrain: json into a full device" to_full "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --json --resume --out "$work/p" "$scan"
 check "pretrain: json says so" grep -q '"complete": true, "slices": ' "$work/out"
 
 # Products of rounded numbers, where the processor has them.
