@@ -21,6 +21,12 @@ check "pretrain: batch of one" exits 2 "whole number, 2 to" "$pretrain" --batch 
 check "pretrain: epochs 0" exits 2 "--epochs" "$pretrain" --epochs 0 --out "$work/p" "$scan"
 check "pretrain: views" exits 2 "--views" "$pretrain" --views odd --out "$work/p" "$scan"
 check "pretrain: scale" exits 2 "--scale" "$pretrain" --scale 0.5:0.2 --out "$work/p" "$scan"
+for wrong in "--temperature 0" "--momentum 1" "--trust 0" "--rate 0" "--window-jitter 0.5" "--gamma 5" \
+    "--scale 0:1"; do # each is within what the program takes for a number, and not within the library's
+    # shellcheck disable=SC2086 # several words on purpose
+    check "pretrain $wrong" exits 2 "${wrong%% *} '" "$pretrain" $wrong --out "$work/p" "$scan"
+done
+check "pretrain: too large for its blur" exits 1 "with inputs of 4096 pixels" "$pretrain" --size 4096 --out "$work/p" "$scan"
 check "pretrain: no such input" exits 1 "nowhere" "$pretrain" --out "$work/p" "$work/nowhere.nii"
 check "nothing was made" test ! -e "$work/p/weights.safetensors"
 
