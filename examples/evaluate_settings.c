@@ -237,44 +237,34 @@ int evaluate_setting(evaluate_settings *s, const char *name, const char *text)
 
 /* ---- labels and weights ---- */
 
-/* Whether the first line of a table names a column "split". */
-static bool has_split_column(const char *path)
-{
-    char line[4096];
-    bool found = false;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return false;
-    if (fgets(line, sizeof line, file) != NULL)
-        for (char *rest = line, *name; (name = strsep(&rest, ",\r\n")) != NULL && !found;)
-            found = strcmp(name, "split") == 0;
-    fclose(file);
-    return found;
-}
-
-static int choose_method(evaluate_settings *s, const char *path)
+static redux_status load_labels(redux_labels **out, redux_context *context, evaluate_settings *s,
+                                const char *path)
 {
     const size_t length = strlen(path);
     const bool archive = length > 4 && strcmp(path + length - 4, ".npz") == 0;
-    if ((s->labels.split != NULL) + s->has_folds > 1 || (s->has_folds && s->has_shares))
-        return usage_error("--split, --folds and --test exclude each other");
-    if (s->labels.split == NULL && !s->has_folds && !s->has_shares && !archive &&
-        has_split_column(path))
+    const bool chosen = s->labels.split != NULL || s->has_folds || s->has_shares;
+    redux_status status;
+    if (!chosen && !archive) /* its own splits, if it has them */
         s->labels.split = "split";
-    if (s->labels.split != NULL || (archive && !s->has_folds && !s->has_shares))
+    status = redux_labels_load(out, context, path, &s->labels);
+    if (!chosen && !archive && status == REDUX_E_NOT_FOUND) { /* no such column, or no such file */
+        s->labels.split = NULL;
+        status = redux_labels_load(out, context, path, &s->labels);
+    }
+    if (s->labels.split != NULL || (archive && !chosen))
         s->split.method = REDUX_SPLIT_BY_TABLE;
     else
         s->split.method = s->has_shares ? REDUX_SPLIT_BY_SHARES : REDUX_SPLIT_BY_FOLDS;
-    return EXIT_OK;
+    return status;
 }
 
 int evaluate_open_labels(redux_labels **out, redux_context *context, evaluate_settings *s,
                          const char *path)
 {
-    int code = choose_method(s, path);
-    if (code != EXIT_OK)
-        return code;
-    if (redux_labels_load(out, context, path, &s->labels) != REDUX_OK)
+    int code;
+    if ((s->labels.split != NULL) + s->has_folds > 1 || (s->has_folds && s->has_shares))
+        return usage_error("--split, --folds and --test exclude each other");
+    if (load_labels(out, context, s, path) != REDUX_OK)
         return data_error();
     s->evaluate.split = &s->split;
     if (s->positive == NULL)

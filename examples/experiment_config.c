@@ -45,6 +45,16 @@ const char *experiment_text(experiment *e, const json_t *value)
     return json_string_value(kept);
 }
 
+/* Files are called after names: where these differ in signs or capitals only, one would take the
+ * place of the other's. */
+static bool same_files(const char *a, const char *b)
+{
+    char of_a[160], of_b[160];
+    cell_name(of_a, sizeof of_a, a);
+    cell_name(of_b, sizeof of_b, b);
+    return strcmp(of_a, of_b) == 0;
+}
+
 /* Names of arrays' members must be there and differ. */
 static int check_names(const json_t *array, const char *what)
 {
@@ -52,11 +62,16 @@ static int check_names(const json_t *array, const char *what)
         const char *name = member(json_array_get(array, i), "name");
         if (name == NULL || name[0] == '\0')
             return usage_error("%s %zu has no \"name\"", what, i + 1);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(name, member(json_array_get(array, k), "name")) == 0)
+        for (size_t k = 0; k < i; k++) {
+            const char *other = member(json_array_get(array, k), "name");
+            if (strcmp(name, other) == 0)
                 return usage_error("two of %s are called '%s'", what, name);
+            if (same_files(name, other))
+                return usage_error("%s: '%s' and '%s' would have the same files", what, other,
+                                   name);
+        }
         for (int f = 0; f < 2; f++)
-            if (strcmp(name, floor_names[f]) == 0)
+            if (same_files(name, floor_names[f]))
                 return usage_error("%s: '%s' is the name of a floor", what, name);
     }
     return EXIT_OK;

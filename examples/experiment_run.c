@@ -364,9 +364,11 @@ static int ensure_evaluated(cell *c, const json_t *task, const char *protocol)
         if (code == EXIT_OK)
             code = cell_save(c->e, name, wanted, result);
         if (code == EXIT_OK) {
-            snprintf(
-                detail, sizeof detail, "AUC %.4f on validation",
-                json_number_value(json_object_get(json_object_get(result, "validation"), "auc")));
+            const json_t *auc = json_object_get(json_object_get(result, "validation"), "auc");
+            if (json_is_number(auc))
+                snprintf(detail, sizeof detail, "AUC %.4f on validation", json_number_value(auc));
+            else /* one class only */
+                snprintf(detail, sizeof detail, "no AUC on validation");
             tell(c->e, name, detail, seconds_now() - start);
         }
     }

@@ -14,7 +14,8 @@ const char pretrain_settings_help[] =
     "  --products NAME      of the convolutions: float32 (default), bfloat16 (quicker where the\n"
     "                       processor has AVX512_BF16; less exact)\n"
     "Training\n"
-    "  --batch N            slices a step (default 256)\n"
+    "  --batch N            slices a step, 2 or more (default 256; all where there are fewer); an\n"
+    "                       epoch leaves out, others each time, those that fill no whole batch\n"
     "  --part N             images a forward pass, for large batches in small memory: negatives\n"
     "                       are still the whole batch's, batch norm is by part (default: all)\n"
     "  --epochs N | --steps N   how long (default 100 epochs)\n"
@@ -28,14 +29,16 @@ const char pretrain_settings_help[] =
     "  --temperature X      of NT-Xent (default 0.5)\n"
     "  --seed N             default 0\n"
     "  --memory MIB         for slices held in memory (default 2048); more are read in turns\n"
-    "  --checkpoint-seconds X   at least so long between two checkpoints (default 60)\n"
+    "  --checkpoint-seconds X   between two checkpoints (default 60); 0: one at the end of every\n"
+    "                       epoch\n"
     "Views\n"
     "  --size N             side in pixels (default 64)\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                       default: slice, and full for 8-bit pictures and arrays\n"
     "  --views PRESET       simclr (default), paper-swav-crops, moco-medical, none; what follows\n"
     "                       changes it\n"
-    "  --small-views N, --small-size N, --small-scale LO:HI   multi-crop\n"
+    "  --small-views N, --small-size N, --small-scale LO:HI   multi-crop:\n"
+    "                       pairs of further views, no larger than the others\n"
     "  --scale LO:HI        share of the slice that a crop covers; --ratio X: its aspect\n"
     "  --window-jitter X    HU window's centre and width vary by this share of the width\n"
     "  --flip-horizontal P, --flip-vertical P\n"
@@ -52,11 +55,12 @@ typedef struct setting {
     const char *name;
     kind kind;
     size_t offset;    /* RANGE: of its low end; the high one follows */
-    double low, high; /* what is allowed */
+    double low, high; /* what is allowed: nothing that the library refuses */
 } setting;
 
 #define AT(field) offsetof(redux_pretrain_options, field)
 #define SHARE 0, 1
+#define CROP 1e-6, 1
 
 static const setting settings[] = {
     {"arch", OTHER, 0, 0, 0},
@@ -64,20 +68,20 @@ static const setting settings[] = {
     {"products", OTHER, 0, 0, 0},
     {"width", REAL, AT(network.width), 1e-3, 16},
     {"projection", INT32, AT(network.projection), 1, 65536},
-    {"batch", INT64, AT(batch), 1, 1 << 20},
+    {"batch", INT64, AT(batch), 2, 1 << 20},
     {"part", INT64, AT(part), 0, 1 << 21},
     {"epochs", OTHER, 0, 0, 0},
     {"steps", OTHER, 0, 0, 0},
     {"optimiser", OTHER, 0, 0, 0},
-    {"rate", REAL, AT(rate), 0, 1e38},
+    {"rate", REAL, AT(rate), 1e-12, 1e38},
     {"fixed-rate", INT32, AT(fixed_rate), 0, 1},
     {"warm-up", REAL, AT(warm_up), 0, 1e6},
     {"last-rate", REAL, AT(last_rate), SHARE},
     {"weight-decay", REAL, AT(optimiser.weight_decay), 0, 1e6},
-    {"momentum", REAL, AT(optimiser.momentum), SHARE},
-    {"trust", REAL, AT(optimiser.trust), 0, 1e6},
+    {"momentum", REAL, AT(optimiser.momentum), 0, 0.999999},
+    {"trust", REAL, AT(optimiser.trust), 1e-12, 1e6},
     {"clip-norm", REAL, AT(optimiser.clip_norm), 0, 1e30},
-    {"temperature", REAL, AT(temperature), 0, 1e6},
+    {"temperature", REAL, AT(temperature), 1e-6, 1e6},
     {"seed", UINT64, AT(seed), 0, 0},
     {"memory", MEBIBYTES, AT(memory_bytes), 1, 1 << 30},
     {"checkpoint-seconds", REAL, AT(checkpoint_seconds), 0, 1e9},
@@ -86,10 +90,10 @@ static const setting settings[] = {
     {"views", OTHER, 0, 0, 0},
     {"small-views", INT32, AT(views.small_views), 0, 64},
     {"small-size", INT32, AT(views.small_size), 1, 4096},
-    {"small-scale", RANGE, AT(views.small_scale_low), SHARE},
-    {"scale", RANGE, AT(views.scale_low), SHARE},
+    {"small-scale", RANGE, AT(views.small_scale_low), CROP},
+    {"scale", RANGE, AT(views.scale_low), CROP},
     {"ratio", REAL, AT(views.ratio), 1, 100},
-    {"window-jitter", REAL, AT(views.window_jitter), SHARE},
+    {"window-jitter", REAL, AT(views.window_jitter), 0, 0.49},
     {"flip-horizontal", REAL, AT(views.flip_horizontal), SHARE},
     {"flip-vertical", REAL, AT(views.flip_vertical), SHARE},
     {"rotate-probability", REAL, AT(views.rotate_probability), SHARE},
@@ -97,11 +101,11 @@ static const setting settings[] = {
     {"jitter-probability", REAL, AT(views.jitter_probability), SHARE},
     {"brightness", REAL, AT(views.brightness), SHARE},
     {"contrast", REAL, AT(views.contrast), SHARE},
-    {"gamma", REAL, AT(views.gamma), 0, 10},
+    {"gamma", REAL, AT(views.gamma), 0, 4},
     {"blur-probability", REAL, AT(views.blur_probability), SHARE},
     {"blur", RANGE, AT(views.blur_low), 0, 100},
     {"noise-probability", REAL, AT(views.noise_probability), SHARE},
-    {"noise-high", REAL, AT(views.noise_high), SHARE},
+    {"noise-high", REAL, AT(views.noise_high), 0, 10},
     {"cutout-probability", REAL, AT(views.cutout_probability), SHARE},
     {"cutout-high", REAL, AT(views.cutout_high), SHARE},
     {"mean", REAL, AT(views.input.mean), -1e6, 1e6},
@@ -208,8 +212,9 @@ static int set_integer(void *place, const setting *s, const char *text)
     const bool is_seed = s->kind == UINT64;
     if (!parse_integer(&value, text, is_seed ? 0 : (int64_t)s->low,
                        is_seed ? INT64_MAX : (int64_t)s->high))
-        return usage_error("--%s '%s': a whole number%s", s->name, text,
-                           is_seed ? " from 0 on" : " in its range");
+        return is_seed ? usage_error("--%s '%s': a whole number from 0 on", s->name, text)
+                       : usage_error("--%s '%s': a whole number, %.0f to %.0f", s->name, text,
+                                     s->low, s->high);
     const int32_t small = (int32_t)value;
     const uint64_t bytes = (uint64_t)value << (s->kind == MEBIBYTES ? 20 : 0);
     if (s->kind == INT32)

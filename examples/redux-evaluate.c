@@ -119,16 +119,23 @@ static int parse(program *p, int count, char **arguments, bool *done)
 
 /* ---- what is printed ---- */
 
+/* A number, or a line where there is none. */
+static const char *cell(char text[16], double value)
+{
+    if (isnan(value))
+        return "-";
+    snprintf(text, 16, "%.4f", value);
+    return text;
+}
+
 static void print_figure(const char *name, double mean, double deviation, double low, double high,
                          double validation)
 {
-    printf("%-18s", name);
-    if (isnan(mean))
-        printf("  %8s\n", "-");
-    else if (isnan(deviation))
-        printf("  %8.4f  %8s  %8.4f ... %-8.4f %8.4f\n", mean, "-", low, high, validation);
-    else
-        printf("  %8.4f  %8.4f  %8.4f ... %-8.4f %8.4f\n", mean, deviation, low, high, validation);
+    char m[16], d[16], l[16], h[16], v[16], interval[40] = "-";
+    if (!isnan(low) && !isnan(high))
+        snprintf(interval, sizeof interval, "%s ... %s", cell(l, low), cell(h, high));
+    printf("%-18s  %8s  %8s  %-21s %8s\n", name, cell(m, mean), cell(d, deviation), interval,
+           cell(v, validation));
 }
 
 static void print_confusion(const redux_labels *labels, const redux_evaluation *evaluation)
@@ -161,7 +168,7 @@ static int print_table(const redux_labels *labels, const redux_evaluation *evalu
            (long long)s.rows, (long long)s.groups, (long long)s.classes);
     if (s.classes == 2)
         printf(" (positive: %s)", redux_labels_class_name(labels, s.positive));
-    printf("; %lld seeds", (long long)s.seeds);
+    printf("; %lld seed%s", (long long)s.seeds, s.seeds == 1 ? "" : "s");
     if (s.folds > 1)
         printf(" x %lld folds", (long long)s.folds);
     printf("\nfirst run: %lld for training, %lld validation, %lld test\n\n", (long long)first.train,
@@ -185,16 +192,21 @@ static const char *row_name(char *text, size_t size, const redux_labels *labels,
 }
 
 /* On stderr: a warning is no part of the result. */
-static void warn_of_leakage(const redux_labels *labels, const redux_leakage *leakage)
+static void warn_of_leakage(const redux_labels *labels, const redux_evaluation *evaluation)
 {
     char a[4200], b[4200];
-    if (leakage == NULL || leakage->pairs == 0)
+    const redux_leakage *leakage = redux_evaluation_leakage(evaluation);
+    redux_evaluation_summary s = {.struct_size = sizeof s};
+    if (leakage == NULL || leakage->pairs == 0 ||
+        redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
         return;
-    fprintf(stderr,
-            "%s: warning: %lld near-copies between splits: %lld validation and %lld test rows have "
-            "one in an earlier split\n",
-            program_name, (long long)leakage->pairs, (long long)leakage->validation,
-            (long long)leakage->test);
+    fprintf(stderr, "%s: warning: %lld near-copies between %s: ", program_name,
+            (long long)leakage->pairs, s.folds > 1 ? "folds" : "splits");
+    if (s.folds > 1)
+        fprintf(stderr, "%lld rows have one in an earlier fold\n", (long long)leakage->test);
+    else
+        fprintf(stderr, "%lld validation and %lld test rows have one in an earlier split\n",
+                (long long)leakage->validation, (long long)leakage->test);
     for (int64_t i = 0; i < leakage->worst_count && i < 3; i++)
         fprintf(stderr, "  %s and %s: %d of 64 bits, %d of 256\n",
                 row_name(a, sizeof a, labels, leakage->worst[i].row),
@@ -297,7 +309,7 @@ static int report(const program *p, redux_context *context, const redux_labels *
         redux_evaluation_save(p->predictions, context, evaluation) != REDUX_OK)
         return data_error();
     if (!p->quiet)
-        warn_of_leakage(labels, redux_evaluation_leakage(evaluation));
+        warn_of_leakage(labels, evaluation);
     return finish_stdout(p->json ? print_json(labels, evaluation)
                                  : print_table(labels, evaluation));
 }

@@ -172,21 +172,26 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
     return status;
 }
 
-static void report(const run_settings *s, const redux_pretrain_result *r)
+static int report(const run_settings *s, const redux_pretrain_result *r)
 {
     if (s->json)
         printf("{\"complete\": true, \"slices\": %lld, \"batch\": %lld, \"steps\": %lld, "
                "\"epochs\": %lld, \"first_loss\": %.9g, \"last_loss\": %.9g, \"seconds\": %.3f}\n",
                (long long)r->slices, (long long)r->batch, (long long)r->steps, (long long)r->epochs,
                r->first_loss, r->last_loss, r->seconds);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("redux-pretrain: standard output");
+        return EXIT_DATA;
+    }
     if (s->quiet)
-        return;
+        return EXIT_OK;
     fprintf(stderr,
             "%s: %lld slices, %lld steps of %lld (%lld epochs) in %.1f s%s; loss %.4f, at "
             "last %.4f\n%s/weights.safetensors\n",
             program_name, (long long)r->slices, (long long)r->steps, (long long)r->batch,
             (long long)r->epochs, r->seconds, r->was_complete ? ", before" : "", r->first_loss,
             r->last_loss, s->folder);
+    return EXIT_OK;
 }
 
 static int run(run_settings *s, redux_context *context)
@@ -207,7 +212,7 @@ static int run(run_settings *s, redux_context *context)
         code = data_error();
     } else {
         progress_label(NULL);
-        report(s, &result);
+        code = report(s, &result);
     }
     redux_tensor_release(&kept);
     redux_dataset_free(dataset);

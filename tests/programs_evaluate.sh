@@ -62,6 +62,14 @@ check "the column split is found" exits 0 "" "$evaluate" --weights none --width 
     --labels "$work/split.csv" --seeds 1 --positive tumour --predictions "$work/c.csv"
 check "... and used" test "$(awk -F, 'NR > 1 { print $3 }' "$work/c.csv" | sort -u)" = \
     "$PWD/$ct/STS_019_CT.nii.gz"
+# A header in quotes, as R writes it, after a byte order mark, names the same columns.
+{
+    printf '\xef\xbb\xbf"file","slice","label","split"\n'
+    tail -n +2 "$work/split.csv"
+} >"$work/quoted.csv"
+check "a quoted header" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 \
+    --labels "$work/quoted.csv" --seeds 1 --positive tumour --predictions "$work/q.csv"
+check "... the same splits" cmp -s "$work/c.csv" "$work/q.csv"
 sed 's/,val$/,dev/' "$work/split.csv" >"$work/dev.csv"
 check "a name that is no split" exits 1 "dev" "$evaluate" --weights none --labels "$work/dev.csv"
 # A copy of a training file among the test files is told.
@@ -72,3 +80,12 @@ check "leakage is told" exits 0 "near-copies between splits" "$evaluate" --weigh
 check "--no-leakage-check" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 --labels \
     "$work/leak.csv" --seeds 1 --no-leakage-check
 check "... is quiet" test ! -s "$work/err"
+# So is one between folds, whichever they are: each file is a fold here, the copy one more.
+sed "s|$PWD/$ct/STS_002_CT.nii.gz|$work/copied.nii.gz|" "$work/split.csv" | grep copied >"$work/more.csv"
+cat "$work/split.csv" "$work/more.csv" | cut -d, -f1-3 >"$work/folds.csv"
+for seed in 0 1 2 3 4 5; do
+    check "leakage between folds is told ($seed)" exits 0 "near-copies between folds" "$evaluate" \
+        --weights none --width 0.125 --size 32 --labels "$work/folds.csv" --folds 5 --seeds 1 \
+        --first-seed $seed --protocol knn --resamples 0
+done
+check "... without resampling, no intervals" sh -c "! grep -q nan '$work/out'"

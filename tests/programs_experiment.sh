@@ -96,6 +96,7 @@ wrong_config() { # wrong_config NAME WORDS FROM TO
 }
 wrong_config "unknown key" 'unknown key "sedes"' '"seeds"' '"sedes"'
 wrong_config "two of one name" "two of strategies" '"Hash-6 steps"' '"ALL"'
+wrong_config "two of one file" "the same files" '"Hash-6 steps"' '"HASH-6"'
 wrong_config "steps of nobody" "no such strategy" '"steps_of": "ALL"' '"steps_of": "none"'
 wrong_config "no such task" "no such task" '"exclude_test_of": "tumour"' '"exclude_test_of": "x"'
 wrong_config "no such protocol" "no protocol" '"linear"' '"svm"'

@@ -17,9 +17,16 @@ check "redux-pretrain knows what its help names" test -z "$(known_options "$pret
 check "pretrain without --out" exits 2 "--out" "$pretrain" "$scan"
 check "pretrain without input" exits 2 "no input" "$pretrain" --out "$work/p"
 check "pretrain with nonsense" exits 2 "--batch" "$pretrain" --batch x --out "$work/p" "$scan"
+check "pretrain: batch of one" exits 2 "whole number, 2 to" "$pretrain" --batch 1 --out "$work/p" "$scan"
 check "pretrain: epochs 0" exits 2 "--epochs" "$pretrain" --epochs 0 --out "$work/p" "$scan"
 check "pretrain: views" exits 2 "--views" "$pretrain" --views odd --out "$work/p" "$scan"
 check "pretrain: scale" exits 2 "--scale" "$pretrain" --scale 0.5:0.2 --out "$work/p" "$scan"
+for wrong in "--temperature 0" "--momentum 1" "--trust 0" "--rate 0" "--window-jitter 0.5" "--gamma 5" \
+    "--scale 0:1"; do # each is within what the program takes for a number, and not within the library's
+    # shellcheck disable=SC2086 # several words on purpose
+    check "pretrain $wrong" exits 2 "${wrong%% *} '" "$pretrain" $wrong --out "$work/p" "$scan"
+done
+check "pretrain: too large for its blur" exits 1 "with inputs of 4096 pixels" "$pretrain" --size 4096 --out "$work/p" "$scan"
 check "pretrain: no such input" exits 1 "nowhere" "$pretrain" --out "$work/p" "$work/nowhere.nii"
 check "nothing was made" test ! -e "$work/p/weights.safetensors"
 
@@ -32,13 +39,18 @@ check "pretrain: nothing else" test "$(find "$work/p" -type f | wc -l)" = 4
 check "pretrain: run.json" grep -q '"complete": true' "$work/p/run.json"
 check "pretrain: no paths inside" sh -c "! grep -aq 'STS_019' '$work/p/weights.safetensors' '$work/p/checkpoint.safetensors'"
 check "pretrain: held folder" exits 1 "holds a run" "$pretrain" "${small[@]}" --epochs 3 --out "$work/p" "$scan"
-check "pretrain: other settings" exits 1 "'batch'" "$pretrain" "${small[@]}" --batch 8 --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
+check "pretrain: other settings" exits 1 "'batch': 16, not 8" "$pretrain" "${small[@]}" --batch 8 --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
 cp "$work/p/weights.safetensors" "$work/weights-first"
 check "pretrain: complete" exits 0 "before" "$pretrain" "${small[@]:0:10}" --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
 check "pretrain: still the same" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
 check "pretrain: one thread" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --threads 1 --overwrite --out "$work/p" "$scan"
 check "pretrain: one thread, same weights" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
 check "pretrain: json" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --json --resume --out "$work/p" "$scan"
+to_full() { # the result cannot be written
+    "$@" >/dev/full 2>"$work/err"
+    [ $? -eq 1 ] && grep -q "standard output" "$work/err"
+}
+check "pretrain: json into a full device" to_full "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --json --resume --out "$work/p" "$scan"
 check "pretrain: json says so" grep -q '"complete": true, "slices": ' "$work/out"
 
 # Products of rounded numbers, where the processor has them.
@@ -59,8 +71,8 @@ check "pretrain: manifest" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --
 check "pretrain: manifest alone" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --steps 2 --manifest "$work/pre.csv" --out "$work/m2"
 check "pretrain: both the same" cmp -s "$work/m1/weights.safetensors" "$work/m2/weights.safetensors"
 
-# Killed at any moment of a run, and gone on with; KILLS says how often.
-long=("${small[@]}" --epochs 40 --checkpoint-seconds 0)
+# Killed at any moment of a run, and gone on with; KILLS says how often. A checkpoint after every step.
+long=("${small[@]}" --epochs 40 --checkpoint-seconds 1e-9)
 started=$(date +%s%N)
 "$pretrain" "${long[@]}" --out "$work/undisturbed" "$scan"
 took=$((($(date +%s%N) - started) / 1000000))
@@ -78,10 +90,21 @@ for i in $(seq "${KILLS:-3}"); do
 done
 check "pretrain was killed at least once" test "$killed" -gt 0
 
-# Interrupted: a checkpoint is written.
-rm -rf "$work/i"
-check "pretrain interrupted" interrupt "$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 \
-    --out "$work/i" "$scan"
+# Interrupted once it trains: a checkpoint is written, and gone on from.
+interrupted_pretraining() {
+    rm -rf "$work/i"
+    "$pretrain" "${small[@]}" --epochs 300 --checkpoint-seconds 1000 --out "$work/i" "$scan" 2>"$work/err" &
+    local pid=$!
+    local lines=0
+    while [ "${lines:-0}" -lt 3 ] && kill -0 $pid 2>/dev/null; do
+        sleep 0.01
+        lines=$(grep -c "" "$work/i/log.csv" 2>/dev/null)
+    done
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 130 ] && grep -q interrupted "$work/err"
+}
+check "pretrain interrupted" interrupted_pretraining
 check "pretrain interrupted: checkpoint" test -s "$work/i/checkpoint.safetensors"
 check "pretrain interrupted: no weights" test ! -e "$work/i/weights.safetensors"
 

@@ -4,6 +4,7 @@
 #define REDUX_TEST_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <redux.h>
 
@@ -21,6 +22,13 @@
                       redux_status_string(test_status), redux_status_string(expected),             \
                       redux_error_message());                                                      \
     } while (0)
+
+/* REPORT=1 in the environment prints how near a test came. */
+static inline void report_difference(const char *what, double worst)
+{
+    if (getenv("REPORT") != NULL)
+        printf("%s: largest relative difference %.1e\n", what, worst);
+}
 
 static inline int run_suite(Suite *suite)
 {

@@ -394,6 +394,13 @@ START_TEST(divergence_is_told)
     options.rate = 1e30;
     ck_assert_redux(REDUX_E_NOT_FINITE, redux_evaluate(&e, NULL, labels, &options));
     ck_assert_ptr_null(e);
+    /* One step an epoch: there the predictions show it first. */
+    options.batch = 4096;
+    options.epochs = 1;
+    options.rate = 1e39;
+    ck_assert_redux(REDUX_E_NOT_FINITE, redux_evaluate(&e, NULL, labels, &options));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "prediction is not finite in epoch 1"));
+    ck_assert_ptr_null(e);
     redux_labels_free(labels);
 }
 END_TEST

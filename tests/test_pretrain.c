@@ -187,6 +187,65 @@ START_TEST(a_run_that_was_stopped_goes_on_with_the_same_bits)
 }
 END_TEST
 
+/* Looks for the checkpoint of step 1 when step 2 is done, in the middle of an epoch. */
+static int look_for_checkpoint(const redux_pretrain_step *step, void *user)
+{
+    redux_safetensors *file;
+    if (step->step != 2)
+        return 0;
+    const char *path = in_scratch(text("%s/checkpoint.safetensors", (const char *)user));
+    if (access(path, F_OK) != 0)
+        return 1;
+    ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
+    ck_assert_str_eq(redux_safetensors_metadata(file, "step"), "1");
+    redux_safetensors_free(file);
+    return 0;
+}
+
+/* By the clock checkpoints do not wait for an epoch to end; 0 seconds: they do. */
+START_TEST(checkpoints_are_due_within_an_epoch)
+{
+    static char timed[] = "timed", by_epoch[] = "by-epoch";
+    redux_dataset *dataset = open_slices();
+    redux_pretrain_options options = tiny();
+    options.report = look_for_checkpoint;
+    options.checkpoint_seconds = 1e-9;
+    options.report_user = timed;
+    ck_assert_redux_ok(pretrain(NULL, timed, dataset, &options, 1));
+    options.checkpoint_seconds = 0;
+    options.report_user = by_epoch;
+    ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, by_epoch, dataset, &options, 1));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* Of a complete run no slice is read, and no network made: it may be resumed without its data. */
+START_TEST(a_complete_run_ends_at_once)
+{
+    redux_dataset *dataset = open_slices();
+    redux_pretrain_options options = tiny();
+    redux_pretrain_result first = {.struct_size = sizeof first}, again = first;
+    double losses[12];
+    ck_assert_redux_ok(pretrain(&first, "complete", dataset, &options, 1));
+    options.resume = REDUX_RESUME_CONTINUE;
+    unlink(in_scratch("slices.npy"));
+    ck_assert_redux_ok(pretrain(&again, "complete", dataset, &options, 1));
+    ck_assert_int_eq(again.was_complete, 1);
+    ck_assert_int_eq(again.slices, first.slices);
+    ck_assert_int_eq(again.batch, first.batch);
+    ck_assert_int_eq(again.steps, first.steps);
+    ck_assert_int_eq(again.epochs, first.epochs);
+    ck_assert_double_eq(again.first_loss, first.first_loss);
+    ck_assert_double_eq(again.last_loss, first.last_loss);
+    ck_assert_int_eq(log_lines("complete", losses), 12);
+    /* Other settings are told before the data is looked for, too. */
+    options.epochs = 5;
+    ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "complete", dataset, &options, 1));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "another 'epochs': 4, not 5"));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
 /* Weights that went missing come back from the checkpoint. */
 START_TEST(weights_are_made_again_from_the_last_checkpoint)
 {
@@ -221,7 +280,12 @@ START_TEST(a_folder_with_another_run_is_refused)
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "'gamma'"));
     write_bytes(in_scratch("same.safetensors"), bytes, size);
     assert_same_file("held/weights.safetensors", "same.safetensors");
+    /* What cannot begin overwrites nothing. */
     options.resume = REDUX_RESUME_OVERWRITE;
+    options.network.projection = 0;
+    ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "held", dataset, &options, 1));
+    assert_same_file("held/weights.safetensors", "same.safetensors");
+    options.network.projection = 8;
     ck_assert_redux_ok(pretrain(NULL, "held", dataset, &options, 1));
     free(bytes);
     redux_dataset_free(dataset);
@@ -258,9 +322,30 @@ START_TEST(a_loss_that_is_not_finite_stops_the_run)
     options.rate = 1e38;
     options.warm_up = 0;
     ck_assert_redux(REDUX_E_NOT_FINITE, pretrain(NULL, "diverged", dataset, &options, 1));
-    ck_assert_ptr_nonnull(strstr(redux_error_message(), "step 2 of 12: the loss"));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "step 2 of 12: the loss is nan"));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "learning rate"));
     ck_assert_int_ne(access(in_scratch("diverged/weights.safetensors"), F_OK), 0);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* A step may go too far with a loss that is finite: its weights are no checkpoint, and no result.
+ */
+START_TEST(weights_that_are_not_finite_are_not_kept)
+{
+    redux_dataset *dataset = open_slices();
+    redux_pretrain_options options = tiny();
+    options.rate = 1e39;
+    options.fixed_rate = 1;
+    options.warm_up = 0;
+    options.batch = SLICES;
+    for (int epochs = 1; epochs < 3; epochs++) {
+        options.epochs = epochs;
+        ck_assert_redux(REDUX_E_NOT_FINITE, pretrain(NULL, "too-far", dataset, &options, 1));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), "not finite any more"));
+        ck_assert_int_ne(access(in_scratch("too-far/weights.safetensors"), F_OK), 0);
+        ck_assert_int_ne(access(in_scratch("too-far/checkpoint.safetensors"), F_OK), 0);
+    }
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -273,6 +358,9 @@ START_TEST(nonsense_is_refused)
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, NULL, 1));
     o.batch = 0;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
+    o.batch = 1; /* no negatives */
+    ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "batch of one"));
     o = good;
     o.steps = 5;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
@@ -466,10 +554,13 @@ int main(void)
     tcase_add_test(cases, a_run_writes_weights_log_and_settings);
     tcase_add_test(cases, weights_do_not_depend_on_threads_or_folder);
     tcase_add_test(cases, a_run_that_was_stopped_goes_on_with_the_same_bits);
+    tcase_add_test(cases, checkpoints_are_due_within_an_epoch);
+    tcase_add_test(cases, a_complete_run_ends_at_once);
     tcase_add_test(cases, weights_are_made_again_from_the_last_checkpoint);
     tcase_add_test(cases, a_folder_with_another_run_is_refused);
     tcase_add_test(cases, a_damaged_checkpoint_is_refused);
     tcase_add_test(cases, a_loss_that_is_not_finite_stops_the_run);
+    tcase_add_test(cases, weights_that_are_not_finite_are_not_kept);
     tcase_add_test(cases, nonsense_is_refused);
     tcase_add_test(cases, parts_have_the_whole_batchs_negatives);
     tcase_add_test(cases, an_objective_of_ones_own);

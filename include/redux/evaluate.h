@@ -57,7 +57,9 @@ typedef struct redux_evaluate_options {
     int32_t positive;  /**< of two classes the one that f1, auc, average_precision speak of; 1 */
     int32_t resamples; /**< of the bootstrap; 1000; 0: no intervals (NaN) */
     double level;      /**< of the intervals; 0.95 */
-    int32_t check_leakage; /**< 1: redux_labels_leakage on the first run's splits */
+    int32_t check_leakage; /**< 1: redux_labels_leakage on the first run's splits; with folds,
+                                between all folds of the first seed: `test` are rows with a
+                                near-copy in an earlier fold, `validation` is 0 */
 } redux_evaluate_options;
 
 #define REDUX_EVALUATE_OPTIONS_INIT                                                                \
@@ -157,8 +159,7 @@ REDUX_API redux_status redux_evaluation_get_prediction(redux_evaluation_predicti
  *  that were predicted to be of class j. Since 0.1. */
 REDUX_API void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluation);
 
-/** What redux_labels_leakage found on the first run's splits; NULL where it was not asked. Belongs
- *  to the evaluation. Since 0.1. */
+/** What check_leakage found; NULL where it was not asked. Belongs to the evaluation. Since 0.1. */
 REDUX_API const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation);
 
 /** Writes the predictions as CSV, whole or not at all: columns seed, fold (empty without folds),

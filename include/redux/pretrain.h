@@ -82,8 +82,8 @@ typedef int (*redux_pretrain_fn)(const redux_pretrain_step *step, void *user);
 typedef enum redux_resume {
     REDUX_RESUME_REFUSE = 0,   /**< REDUX_E_INVALID */
     REDUX_RESUME_CONTINUE = 1, /**< go on from the checkpoint, start where there is none, do nothing
-                                    where the run is complete */
-    REDUX_RESUME_OVERWRITE = 2 /**< start anew */
+                                    where the run is complete: no slice is read then */
+    REDUX_RESUME_OVERWRITE = 2 /**< start anew; the old files go when the new run can begin */
 } redux_resume;
 
 /** Options of redux_pretrain. Set them up with REDUX_PRETRAIN_OPTIONS_INIT, then
@@ -95,7 +95,9 @@ typedef struct redux_pretrain_options {
     redux_optimiser_options optimiser;
     const redux_objective *objective; /**< NULL: NT-Xent at `temperature` */
     double temperature;
-    int64_t batch;  /**< slices a step (each has views.views + views.small_views views) */
+    int64_t batch;  /**< slices a step (each has views.views + views.small_views views); all of them
+                         where there are fewer. Batches are whole: an epoch leaves out the slices of
+                         its order that fill none. NT-Xent needs 2 */
     int64_t part;   /**< images a forward pass at most; 0: all views of a batch */
     int64_t epochs; /**< passes over the kept slices; 0: by `steps` */
     int64_t steps;  /**< steps in all; 0: by `epochs` */
@@ -105,8 +107,8 @@ typedef struct redux_pretrain_options {
     double last_rate; /**< share of the rate that the cosine ends at; 0 */
     uint64_t seed;
     uint64_t memory_bytes;     /**< for slices held in memory; 0: 2 GiB */
-    double checkpoint_seconds; /**< at least so long between two checkpoints, at ends of epochs; 0:
-                                    at the end of every epoch */
+    double checkpoint_seconds; /**< a checkpoint after the first step that ends so long after the
+                                    one before; 0: at the end of every epoch */
     int32_t skip_errors;
     redux_resume resume;
     redux_pretrain_fn report; /**< NULL: none */
@@ -144,8 +146,8 @@ typedef struct redux_pretrain_result {
  *  a step), run.json (settings, counts, seconds). Each is written whole or not at all.
  *
  *  Same seed, data and options: the same weight file, whatever the threads, and however often the
- *  run was stopped, killed or resumed. A loss that is not finite stops it
- *  with REDUX_E_NOT_FINITE; the last checkpoint stays.
+ *  run was stopped, killed or resumed. A loss, a gradient or, where they would be written, weights
+ *  that are not finite stop it with REDUX_E_NOT_FINITE; the last checkpoint stays.
  *  Errors: REDUX_E_INVALID (options; the folder holds a run of other settings), those of
  *  redux_volume_open, REDUX_E_FORMAT (a checkpoint that was cut short or altered),
  *  REDUX_E_CANCELLED, REDUX_E_IO, REDUX_E_NO_MEMORY. *out may be NULL. Since 0.1. */

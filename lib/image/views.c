@@ -136,6 +136,19 @@ static redux_status check_counts(const redux_views_options *o)
     return REDUX_OK;
 }
 
+/* Given for 224 pixels, done at the input's size. */
+static redux_status check_blur(const redux_views_options *o)
+{
+    const double most = RDX_BLUR_MOST * 224.0 / (double)o->input.size;
+    if (o->blur_low >= 0 && o->blur_low <= o->blur_high &&
+        (o->blur_high <= most || (o->blur_probability == 0 && isfinite(o->blur_high))))
+        return REDUX_OK;
+    return rdx_fail(REDUX_E_INVALID,
+                    "views: blur is %g ... %g (sigma at 224 pixels), not within 0 ... %g, the most "
+                    "with inputs of %d pixels",
+                    o->blur_low, o->blur_high, most, (int)o->input.size);
+}
+
 static redux_status check_strengths(const redux_views_options *o)
 {
     RDX_TRY(check_one("window_jitter", o->window_jitter, 0.49));
@@ -151,8 +164,7 @@ static redux_status check_strengths(const redux_views_options *o)
     RDX_TRY(check_one("contrast", o->contrast, 1));
     RDX_TRY(check_one("gamma", o->gamma, 4));
     RDX_TRY(check_one("blur_probability", o->blur_probability, 1));
-    RDX_TRY(check_range("blur", o->blur_low, o->blur_high, 0,
-                        RDX_BLUR_MOST * 224.0 / (double)o->input.size));
+    RDX_TRY(check_blur(o));
     RDX_TRY(check_one("noise_probability", o->noise_probability, 1));
     RDX_TRY(check_one("noise_high", o->noise_high, 10));
     RDX_TRY(check_one("cutout_probability", o->cutout_probability, 1));

@@ -234,17 +234,37 @@ static redux_status restore(const redux_safetensors *file, const redux_parameter
     return status;
 }
 
-redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file)
+redux_status rdx_checkpoint_slices(int64_t *out, const rdx_run *run, const redux_safetensors *file)
 {
     const char *settings = redux_safetensors_metadata(file, "settings");
-    double steps;
+    json_t *json = NULL;
+    if (settings == NULL)
+        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no settings", run->folder);
+    RDX_TRY(rdx_json_parse(&json, settings, strlen(settings), 0, run->folder));
+    *out = json_integer_value(json_object_get(json, "slices"));
+    json_decref(json);
+    if (*out < 1 || *out > redux_dataset_slices(run->dataset))
+        return rdx_fail(REDUX_E_INVALID, "%s: the run there was begun with another 'dataset'",
+                        run->folder);
+    return REDUX_OK;
+}
+
+redux_status rdx_checkpoint_compare(rdx_run *run, const redux_safetensors *file)
+{
+    const char *settings = redux_safetensors_metadata(file, "settings");
     if (settings == NULL)
         return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no settings", run->folder);
     RDX_TRY(rdx_run_compare(run, settings));
-    RDX_TRY(metadata_number(&steps, file, "optimiser_steps"));
     RDX_TRY(metadata_number(&run->epoch_loss, file, "epoch_loss"));
     RDX_TRY(metadata_number(&run->first_loss, file, "first_loss"));
-    RDX_TRY(metadata_number(&run->last_loss, file, "last_loss"));
+    return metadata_number(&run->last_loss, file, "last_loss");
+}
+
+redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file)
+{
+    double steps;
+    RDX_TRY(rdx_checkpoint_compare(run, file));
+    RDX_TRY(metadata_number(&steps, file, "optimiser_steps"));
     for (int64_t i = 0; i < run->parameter_count; i++)
         RDX_TRY(restore(file, run->parameters[i]));
     for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)

@@ -324,8 +324,25 @@ static redux_status check_leakage(job *j)
 {
     const redux_leakage defaults = REDUX_LEAKAGE_INIT;
     j->out->leakage = defaults;
+    void *block;
     j->out->has_leakage = true;
-    return redux_labels_leakage(&j->out->leakage, j->context, j->labels, j->split);
+    if (j->out->folds == 1)
+        return redux_labels_leakage(&j->out->leakage, j->context, j->labels, j->split);
+    /* Of one fold's splits, training holds several folds: copies between these would be missed. */
+    RDX_TRY(rdx_alloc(j->context, &block, (uint64_t)j->labels->count, 1));
+    uint8_t *fold = block;
+    redux_status status = REDUX_OK;
+    for (int64_t f = 0; f < j->out->folds && status == REDUX_OK; f++) {
+        status = divide(j, 0, f);
+        for (int64_t i = 0; i < j->labels->count; i++)
+            if (status == REDUX_OK && j->split[i] == REDUX_SPLIT_TEST)
+                fold[i] = (uint8_t)f;
+    }
+    if (status == REDUX_OK)
+        status = rdx_labels_leakage_of_folds(&j->out->leakage, j->context, j->labels, fold,
+                                             (int)j->out->folds);
+    rdx_free(block);
+    return status;
 }
 
 static redux_status run_all(job *j)

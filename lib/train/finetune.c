@@ -185,9 +185,17 @@ static redux_status predict(double *probabilities, tuner *t, const int64_t *rows
                    (const float *)t->images->inputs.data + (size_t)rows[first + i] * pixels,
                    pixels * sizeof(float));
         RDX_TRY(forward(t, part, REDUX_MODE_EVALUATE));
-        for (int64_t i = 0; i < part; i++)
-            softmax(probabilities + (first + i) * classes,
-                    (const float *)t->logits.data + i * classes, classes);
+        for (int64_t i = 0; i < part; i++) {
+            double *row = probabilities + (first + i) * classes;
+            softmax(row, (const float *)t->logits.data + i * classes, classes);
+            for (int64_t c = 0; c < classes; c++)
+                if (!isfinite(row[c]))
+                    return rdx_fail(REDUX_E_NOT_FINITE,
+                                    "fine-tuning at rate %g: a prediction is not finite in epoch "
+                                    "%lld",
+                                    t->options->rate,
+                                    (long long)RDX_MIN(t->epoch + 1, t->options->epochs));
+        }
     }
     return REDUX_OK;
 }
@@ -226,7 +234,8 @@ static redux_status train_batch(tuner *t, int64_t count, bool frozen)
     RDX_TRY(forward(t, count, REDUX_MODE_TRAIN));
     RDX_TRY(batch_loss(&loss, t, &d_logits, count));
     if (!isfinite(loss))
-        return rdx_fail(REDUX_E_NOT_FINITE, "fine-tuning: the loss is %g in epoch %lld", loss,
+        return rdx_fail(REDUX_E_NOT_FINITE, "fine-tuning at rate %g: the loss is %g in epoch %lld",
+                        t->options->rate, isnan(loss) ? (double)NAN : loss,
                         (long long)t->epoch + 1);
     RDX_TRY(redux_network_backward(t->network, t->context, &d_logits));
     RDX_TRY(redux_optimiser_step(&norm, t->context, t->head, t->options->rate));

@@ -9,10 +9,12 @@
 typedef struct search {
     redux_leakage *out;
     const redux_labels *labels;
-    const uint8_t *split;
+    const uint8_t *part; /* of each row: split or fold; from `parts` on: none */
+    int parts;
+    bool folds;
     redux_hash_list *difference, *pdq;
     redux_tensor difference_codes, pdq_codes;
-    redux_split of;   /* whose rows are the queries */
+    int of;           /* whose rows are the queries */
     int64_t *queries; /* rows of them */
     int64_t count, last;
 } search;
@@ -85,19 +87,19 @@ static int on_found(int64_t query, int64_t id, double score, void *user)
     note_pair(s->out, &leak);
     if (leak.row != s->last) {
         s->last = leak.row;
-        s->out->validation += s->of == REDUX_SPLIT_VALIDATION;
-        s->out->test += s->of == REDUX_SPLIT_TEST;
+        s->out->validation += !s->folds && s->of == REDUX_SPLIT_VALIDATION;
+        s->out->test += s->folds || s->of == REDUX_SPLIT_TEST;
     }
     return 0;
 }
 
-/* The rows of a split, and their codes one after the other. */
-static int64_t gather(const search *s, int64_t *rows, uint8_t *codes, redux_split split)
+/* The rows of a part, and their codes one after the other. */
+static int64_t gather(const search *s, int64_t *rows, uint8_t *codes, int part)
 {
     const int64_t bytes = s->difference_codes.shape[1];
     int64_t count = 0;
     for (int64_t i = 0; i < s->labels->count; i++)
-        if (s->split[i] == split && !is_flat(s, i)) {
+        if (s->part[i] == part && !is_flat(s, i)) {
             memcpy(codes + count * bytes, code_of(&s->difference_codes, s->labels, i),
                    (size_t)bytes);
             rows[count++] = i;
@@ -105,25 +107,25 @@ static int64_t gather(const search *s, int64_t *rows, uint8_t *codes, redux_spli
     return count;
 }
 
-static redux_status search_split(search *s, redux_context *context, redux_index *index,
-                                 uint8_t *codes, redux_split split)
+static redux_status search_part(search *s, redux_context *context, redux_index *index,
+                                uint8_t *codes, int part)
 {
     const int64_t bytes = s->difference_codes.shape[1];
     redux_tensor queries;
-    s->of = split;
+    s->of = part;
     s->last = -1;
-    s->count = gather(s, s->queries, codes, split);
+    s->count = gather(s, s->queries, codes, part);
     const int64_t shape[2] = {s->count, bytes};
     if (s->count == 0)
         return REDUX_OK;
     RDX_TRY(redux_tensor_borrow(&queries, codes, REDUX_UINT8, 2, shape, NULL));
-    if (split != REDUX_SPLIT_TRAIN && redux_index_count(index) > 0)
+    if (redux_index_count(index) > 0)
         RDX_TRY(redux_index_within(context, index, &queries, s->out->distance, on_found, s));
     s->out->compared += redux_index_count(index) * s->count;
     return redux_index_add(index, context, &queries, s->queries);
 }
 
-/* Training rows go into the index, then each split is looked up in it and added. */
+/* The rows of the first part go into the index, then each part is looked up in it and added. */
 static redux_status search_all(search *s, redux_context *context)
 {
     const int64_t bytes = s->difference_codes.shape[1];
@@ -134,41 +136,64 @@ static redux_status search_all(search *s, redux_context *context)
     redux_status status = rdx_alloc(context, &codes, (uint64_t)s->labels->count, (uint64_t)bytes);
     if (status == REDUX_OK)
         status = redux_index_new(&index, context, bytes, NULL);
-    for (int split = 0; split < 3 && status == REDUX_OK; split++)
-        status = search_split(s, context, index, codes, (redux_split)split);
+    for (int part = 0; part < s->parts && status == REDUX_OK; part++)
+        status = search_part(s, context, index, codes, part);
     redux_index_free(index);
     rdx_free(codes);
     rdx_free(rows);
     return status;
 }
 
-redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
-                                  const redux_labels *labels, const uint8_t *split)
+static redux_status hash_and_search(search *s, redux_context *context)
+{
+    redux_status status = hash_all(&s->difference, &s->difference_codes, context, s->labels,
+                                   REDUX_HASH_DIFFERENCE, REDUX_PROFILE_IMAGEHASH);
+    if (status == REDUX_OK)
+        status =
+            hash_all(&s->pdq, &s->pdq_codes, context, s->labels, REDUX_HASH_PDQ, REDUX_PROFILE_PDQ);
+    for (int64_t i = 0; i < s->labels->count && status == REDUX_OK; i++)
+        s->out->flat += s->part[i] < s->parts && is_flat(s, i);
+    if (status == REDUX_OK)
+        status = search_all(s, context);
+    redux_tensor_release(&s->difference_codes);
+    redux_tensor_release(&s->pdq_codes);
+    redux_hash_list_free(s->difference);
+    redux_hash_list_free(s->pdq);
+    return status;
+}
+
+static redux_status leakage(redux_leakage *out, redux_context *context, const redux_labels *labels,
+                            const uint8_t *part, int parts, bool folds)
 {
     redux_leakage known = REDUX_LEAKAGE_INIT, given = REDUX_LEAKAGE_INIT;
     const redux_tensor none = REDUX_TENSOR_INIT;
-    search s = {.out = &known, .labels = labels, .split = split};
-    if (out == NULL || labels == NULL || split == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_labels_leakage: an argument is NULL");
+    search s = {.out = &known,
+                .labels = labels,
+                .part = part,
+                .parts = parts,
+                .folds = folds,
+                .difference_codes = none,
+                .pdq_codes = none};
     RDX_TRY(rdx_read_options(&given, sizeof given, out, "redux_leakage"));
     if (given.distance < 0 || given.pdq_distance < 0)
         return rdx_fail(REDUX_E_INVALID, "redux_leakage: distance %d, pdq_distance %d",
                         (int)given.distance, (int)given.pdq_distance);
     known.distance = given.distance;
     known.pdq_distance = given.pdq_distance;
-    s.difference_codes = s.pdq_codes = none;
-    redux_status status = hash_all(&s.difference, &s.difference_codes, context, labels,
-                                   REDUX_HASH_DIFFERENCE, REDUX_PROFILE_IMAGEHASH);
-    if (status == REDUX_OK)
-        status = hash_all(&s.pdq, &s.pdq_codes, context, labels, REDUX_HASH_PDQ, REDUX_PROFILE_PDQ);
-    for (int64_t i = 0; i < labels->count && status == REDUX_OK; i++)
-        known.flat += split[i] != REDUX_SPLIT_NONE && is_flat(&s, i);
-    if (status == REDUX_OK)
-        status = search_all(&s, context);
-    redux_tensor_release(&s.difference_codes);
-    redux_tensor_release(&s.pdq_codes);
-    redux_hash_list_free(s.difference);
-    redux_hash_list_free(s.pdq);
-    return status == REDUX_OK ? rdx_write_result(out, &known, sizeof known, "redux_leakage")
-                              : status;
+    RDX_TRY(hash_and_search(&s, context));
+    return rdx_write_result(out, &known, sizeof known, "redux_leakage");
+}
+
+redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
+                                  const redux_labels *labels, const uint8_t *split)
+{
+    if (out == NULL || labels == NULL || split == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_labels_leakage: an argument is NULL");
+    return leakage(out, context, labels, split, REDUX_SPLIT_TEST + 1, false);
+}
+
+redux_status rdx_labels_leakage_of_folds(redux_leakage *out, redux_context *context,
+                                         const redux_labels *labels, const uint8_t *fold, int folds)
+{
+    return leakage(out, context, labels, fold, folds, true);
 }

@@ -52,6 +52,9 @@ static redux_status nt_xent_open(void **state, redux_context *context, const red
     redux_nt_xent_options options = REDUX_NT_XENT_OPTIONS_INIT;
     void *block;
     RDX_TRY(rdx_read_options(&options, sizeof options, user, "redux_nt_xent_options"));
+    if (batch < 2)
+        return rdx_fail(REDUX_E_INVALID,
+                        "nt-xent: a batch of one slice has none that its views could be told from");
     if (view_count < 2 || view_count % 2 != 0)
         return rdx_fail(REDUX_E_INVALID, "nt-xent: %d views, not pairs of them", (int)view_count);
     if (redux_network_get_options(network).projection < 1)

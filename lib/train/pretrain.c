@@ -14,23 +14,34 @@ static const char *const files[] = {"checkpoint.safetensors", "weights.safetenso
 
 /* ---- setting up ---- */
 
-/* What is in the folder already, and what is to become of it. */
+/* What is in the folder already, and whether that is in the way. */
 static redux_status prepare_folder(const rdx_run *run)
 {
     if (mkdir(run->folder, 0777) != 0 && errno != EEXIST)
         return rdx_fail(errno == ENOENT ? REDUX_E_NOT_FOUND : REDUX_E_IO, "%s: %s", run->folder,
                         strerror(errno));
-    if (run->options.resume == REDUX_RESUME_CONTINUE)
-        return REDUX_OK;
-    if (run->options.resume == REDUX_RESUME_REFUSE) {
-        if (rdx_run_has(run, files[0]) || rdx_run_has(run, files[1]))
-            return rdx_fail(REDUX_E_INVALID, "%s holds a run already: resume or overwrite it",
-                            run->folder);
-        return REDUX_OK;
-    }
+    if (run->options.resume == REDUX_RESUME_REFUSE &&
+        (rdx_run_has(run, files[0]) || rdx_run_has(run, files[1])))
+        return rdx_fail(REDUX_E_INVALID, "%s holds a run already: resume or overwrite it",
+                        run->folder);
+    return REDUX_OK;
+}
+
+/* An earlier run goes only when the new one can begin. */
+static redux_status clear_folder(const rdx_run *run)
+{
     for (int i = 0; i < RDX_COUNT(files); i++)
         RDX_TRY(rdx_run_remove(run, files[i]));
     return REDUX_OK;
+}
+
+/* How long the run is, from its slices and its batch. */
+static void settle_length(rdx_run *run)
+{
+    run->batch = RDX_MIN(run->options.batch, run->slices);
+    run->batches = run->slices / run->batch;
+    run->steps = run->options.steps > 0 ? run->options.steps : run->options.epochs * run->batches;
+    run->epochs = (run->steps + run->batches - 1) / run->batches;
 }
 
 static redux_status open_loader(rdx_run *run)
@@ -47,10 +58,7 @@ static redux_status open_loader(rdx_run *run)
                                         .skip_errors = run->options.skip_errors};
     RDX_TRY(rdx_loader_new(&run->loader, run->context, &options));
     run->slices = rdx_loader_slices(run->loader);
-    run->batch = rdx_loader_batch(run->loader);
-    run->batches = rdx_loader_batches(run->loader);
-    run->steps = run->options.steps > 0 ? run->options.steps : run->options.epochs * run->batches;
-    run->epochs = (run->steps + run->batches - 1) / run->batches;
+    settle_length(run);
     run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
     run->warm_up = RDX_MIN(run->warm_up, run->steps);
     run->rate = run->options.rate;
@@ -71,7 +79,7 @@ static int64_t part_of(const rdx_run *run)
     return run->options.part == 0 ? all : RDX_MIN(run->options.part, all);
 }
 
-static redux_status open_objective(rdx_run *run)
+static redux_status choose_objective(rdx_run *run)
 {
     const redux_nt_xent_options defaults = REDUX_NT_XENT_OPTIONS_INIT;
     run->nt_xent = defaults;
@@ -83,6 +91,11 @@ static redux_status open_objective(rdx_run *run)
                                  "redux_objective"));
     if (run->objective.name == NULL || run->objective.step == NULL)
         return rdx_fail(REDUX_E_INVALID, "an objective without a name or without a step");
+    return REDUX_OK;
+}
+
+static redux_status open_objective(rdx_run *run)
+{
     if (run->objective.open == NULL)
         return REDUX_OK;
     RDX_TRY(run->objective.open(&run->state, run->context, run->network, run->batch,
@@ -126,24 +139,50 @@ static redux_status open_network(rdx_run *run)
                                &run->options.optimiser);
 }
 
+/* Whether the checkpoint is of this run, and whether anything is left to do. Both are told without
+ * reading a slice: how many there are is in the checkpoint, that they are these the dataset's
+ * checksum says. */
+static redux_status look_at_checkpoint(rdx_run *run, const redux_safetensors *file)
+{
+    RDX_TRY(rdx_checkpoint_slices(&run->slices, run, file));
+    settle_length(run);
+    RDX_TRY(rdx_run_describe(run));
+    RDX_TRY(rdx_checkpoint_compare(run, file));
+    run->complete =
+        run->step == run->steps && rdx_run_has(run, files[1]) && rdx_run_has(run, files[3]);
+    if (run->complete)
+        return REDUX_OK;
+    json_decref(run->settings); /* slices may be left out while they are read */
+    run->settings = NULL;
+    return REDUX_OK;
+}
+
 /* Everything that a run needs, at the step that its checkpoint says. */
+static redux_status open_parts(rdx_run *run, const redux_safetensors *file)
+{
+    RDX_TRY(open_loader(run));
+    RDX_TRY(open_network(run));
+    RDX_TRY(rdx_run_describe(run));
+    if (file != NULL)
+        RDX_TRY(rdx_checkpoint_restore(run, file));
+    if (run->step > run->steps)
+        return rdx_fail(REDUX_E_FORMAT, "%s: the checkpoint is at step %lld of %lld", run->folder,
+                        (long long)run->step, (long long)run->steps);
+    return run->options.resume == REDUX_RESUME_OVERWRITE ? clear_folder(run) : REDUX_OK;
+}
+
 static redux_status open_run(rdx_run *run)
 {
     redux_safetensors *file = NULL;
     run->first_loss = run->last_loss = NAN;
     RDX_TRY(prepare_folder(run));
-    RDX_TRY(rdx_checkpoint_open(&file, &run->step, run));
-    redux_status status = open_loader(run);
-    if (status == REDUX_OK)
-        status = open_network(run);
-    if (status == REDUX_OK)
-        status = rdx_run_describe(run);
-    if (status == REDUX_OK && file != NULL)
-        status = rdx_checkpoint_restore(run, file);
+    RDX_TRY(choose_objective(run));
+    if (run->options.resume == REDUX_RESUME_CONTINUE)
+        RDX_TRY(rdx_checkpoint_open(&file, &run->step, run));
+    redux_status status = file == NULL ? REDUX_OK : look_at_checkpoint(run, file);
+    if (status == REDUX_OK && !run->complete)
+        status = open_parts(run, file);
     redux_safetensors_free(file);
-    if (status == REDUX_OK && run->step > run->steps)
-        status = rdx_fail(REDUX_E_FORMAT, "%s: the checkpoint is at step %lld of %lld", run->folder,
-                          (long long)run->step, (long long)run->steps);
     return status;
 }
 
@@ -173,7 +212,8 @@ static void zero_gradients(const rdx_run *run)
 static redux_status not_finite(const rdx_run *run, const char *what, double value, double rate)
 {
     return rdx_fail(REDUX_E_NOT_FINITE, "step %lld of %lld: %s is %g at learning rate %g",
-                    (long long)run->step + 1, (long long)run->steps, what, value, rate);
+                    (long long)run->step + 1, (long long)run->steps, what,
+                    isnan(value) ? (double)NAN : value, rate); /* without a sign */
 }
 
 static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
@@ -226,8 +266,27 @@ static void count_step(rdx_run *run, redux_pretrain_step *told, double seconds)
 
 /* ---- the loop ---- */
 
-static redux_status save_all(rdx_run *run)
+/* A loss and a gradient may be finite and the step too far all the same. Then the checkpoint before
+ * is the last good one. */
+static redux_status check_weights(const rdx_run *run, double rate)
 {
+    for (int64_t i = 0; i < run->parameter_count; i++) {
+        const redux_tensor *value = &run->parameters[i]->value;
+        const float *values = value->data;
+        const int64_t count = redux_tensor_elements(value);
+        for (int64_t k = 0; k < count; k++)
+            if (!isfinite(values[k]))
+                return rdx_fail(REDUX_E_NOT_FINITE,
+                                "step %lld of %lld: %s is not finite any more, at learning rate %g",
+                                (long long)run->step, (long long)run->steps,
+                                run->parameters[i]->name, rate);
+    }
+    return REDUX_OK;
+}
+
+static redux_status save_all(rdx_run *run, double rate)
+{
+    RDX_TRY(check_weights(run, rate));
     RDX_TRY(rdx_checkpoint_save(run));
     return rdx_run_save_summary(run, false);
 }
@@ -245,6 +304,13 @@ static redux_status ask(rdx_run *run, const redux_pretrain_step *told)
     return REDUX_OK;
 }
 
+/* An epoch may take hours, so that its end is not waited for. */
+static bool is_due(const rdx_run *run, double seconds)
+{
+    const double wanted = run->options.checkpoint_seconds;
+    return wanted > 0 ? seconds >= wanted : run->step % run->batches == 0;
+}
+
 static redux_status train(rdx_run *run)
 {
     double saved = rdx_seconds();
@@ -259,16 +325,17 @@ static redux_status train(rdx_run *run)
         RDX_TRY(status);
         count_step(run, &told, rdx_seconds() - start);
         RDX_TRY(rdx_log_step(run, &told));
+        if (run->step == run->steps)
+            RDX_TRY(check_weights(run, told.rate));
         const redux_status answer = ask(run, &told);
         if (answer == REDUX_E_CANCELLED && run->step < run->steps) {
             char message[512];
             snprintf(message, sizeof message, "%s", redux_error_message());
-            RDX_TRY(save_all(run));
+            RDX_TRY(save_all(run, told.rate));
             return rdx_fail_again(answer, message);
         }
-        if (run->step < run->steps && run->step % run->batches == 0 &&
-            rdx_seconds() - saved >= run->options.checkpoint_seconds) {
-            RDX_TRY(save_all(run));
+        if (run->step < run->steps && is_due(run, rdx_seconds() - saved)) {
+            RDX_TRY(save_all(run, told.rate));
             saved = rdx_seconds();
         }
     }
@@ -283,22 +350,20 @@ static redux_status finish(rdx_run *run)
     return rdx_checkpoint_save(run);
 }
 
-static redux_status run_session(rdx_run *run, bool *was_complete)
+static redux_status run_session(rdx_run *run)
 {
-    *was_complete =
-        run->step == run->steps && rdx_run_has(run, files[1]) && rdx_run_has(run, files[3]);
     RDX_TRY(rdx_log_open(run));
     run->started = rdx_seconds();
     redux_status status = train(run);
     const redux_status closed = rdx_log_close(run);
     if (status == REDUX_OK)
         status = closed;
-    if (status == REDUX_OK && !*was_complete)
+    if (status == REDUX_OK && !run->complete)
         status = finish(run);
     return status;
 }
 
-static void report_result(redux_pretrain_result *out, const rdx_run *run, bool was_complete)
+static void report_result(redux_pretrain_result *out, const rdx_run *run)
 {
     const redux_pretrain_result result = {.struct_size = sizeof result,
                                           .slices = run->slices,
@@ -307,9 +372,9 @@ static void report_result(redux_pretrain_result *out, const rdx_run *run, bool w
                                           .epochs = run->epochs,
                                           .first_loss = run->first_loss,
                                           .last_loss = run->last_loss,
-                                          .seconds = was_complete ? run->seconds_before
-                                                                  : rdx_run_seconds(run),
-                                          .was_complete = was_complete};
+                                          .seconds = run->complete ? run->seconds_before
+                                                                   : rdx_run_seconds(run),
+                                          .was_complete = run->complete};
     if (out != NULL) /* its size has been checked */
         (void)rdx_write_result(out, &result, sizeof result, "redux_pretrain_result");
 }
@@ -320,7 +385,6 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
 {
     rdx_run run = {
         .context = context, .folder = folder, .dataset = dataset, .kept = kept, .log = -1};
-    bool was_complete = false;
     if (folder == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
     if (out != NULL)
@@ -328,9 +392,9 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
     RDX_TRY(rdx_pretrain_read_options(&run.options, options));
     redux_status status = open_run(&run);
     if (status == REDUX_OK)
-        status = run_session(&run, &was_complete);
+        status = run_session(&run);
     if (status == REDUX_OK)
-        report_result(out, &run, was_complete);
+        report_result(out, &run);
     close_run(&run);
     return status;
 }

@@ -167,8 +167,9 @@ redux_status rdx_run_describe(rdx_run *run)
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
-/* The first key, at any depth, under which two objects differ. */
-static const char *difference(const json_t *a, const json_t *b)
+/* The first key, at any depth, under which two objects differ, and what is there. */
+static const char *difference(const json_t **of_a, const json_t **of_b, const json_t *a,
+                              const json_t *b)
 {
     const char *key;
     json_t *value;
@@ -176,14 +177,31 @@ static const char *difference(const json_t *a, const json_t *b)
     {
         const json_t *other = json_object_get(b, key);
         if (json_is_object(value) && json_is_object(other)) {
-            const char *inner = difference(value, other);
+            const char *inner = difference(of_a, of_b, value, other);
             if (inner != NULL)
                 return inner;
         } else if (!json_equal(value, other)) {
+            *of_a = value;
+            *of_b = other;
             return key;
         }
     }
     return NULL;
+}
+
+static redux_status other_settings(const rdx_run *run, const json_t *own, const json_t *other)
+{
+    const json_t *of_own = NULL, *of_other = NULL;
+    const char *key = difference(&of_own, &of_other, own, other);
+    char *ours = rdx_json_text(of_own, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    char *theirs = rdx_json_text(of_other, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    const redux_status status =
+        rdx_fail(REDUX_E_INVALID, "%s: the run there was begun with another '%s': %s, not %s",
+                 run->folder, key == NULL ? "version" : key, theirs == NULL ? "none" : theirs,
+                 ours == NULL ? "none" : ours);
+    free(theirs);
+    free(ours);
+    return status;
 }
 
 redux_status rdx_run_compare(const rdx_run *run, const char *settings)
@@ -198,11 +216,8 @@ redux_status rdx_run_compare(const rdx_run *run, const char *settings)
     if (status == REDUX_E_FORMAT || (status == REDUX_OK && !json_is_object(other)))
         status =
             rdx_fail(REDUX_E_FORMAT, "%s: settings of the checkpoint are no JSON", run->folder);
-    else if (status == REDUX_OK && !json_equal(own, other)) {
-        const char *key = difference(own, other);
-        status = rdx_fail(REDUX_E_INVALID, "%s: the run there was begun with another '%s'",
-                          run->folder, key == NULL ? "version" : key);
-    }
+    else if (status == REDUX_OK && !json_equal(own, other))
+        status = other_settings(run, own, other);
     json_decref(other);
     json_decref(own);
     free(text);

@@ -42,7 +42,8 @@ typedef struct rdx_run {
     double seconds_before;        /* of earlier sessions */
     double started;               /* seconds_now when this one began training */
     double images_per_second;
-    int log; /* log.csv; -1: closed */
+    bool complete; /* before this session: nothing is opened */
+    int log;       /* log.csv; -1: closed */
 } rdx_run;
 
 /* ---- pretrain_options.c ---- */
@@ -59,6 +60,10 @@ redux_status rdx_run_compare(const rdx_run *run, const char *settings);
 
 /* *file: the checkpoint in the folder, NULL if there is none; *step: how far it is. */
 redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const rdx_run *run);
+/* How many slices it was trained on. */
+redux_status rdx_checkpoint_slices(int64_t *out, const rdx_run *run, const redux_safetensors *file);
+/* Compares its settings with the run's and takes its losses over. */
+redux_status rdx_checkpoint_compare(rdx_run *run, const redux_safetensors *file);
 /* Takes everything over from it; its settings are compared first. */
 redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file);
 redux_status rdx_checkpoint_save(rdx_run *run);
