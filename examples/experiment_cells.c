@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Finished cells of an experiment, as small files: what is finished is not run again, and what
  * other settings gave does not count. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,16 +41,6 @@ void file_key(char out[17], const char *path)
     if (!ferror(file))
         snprintf(out, 17, "%016llx", (unsigned long long)hash);
     fclose(file);
-}
-
-void cell_name(char *out, size_t size, const char *text)
-{
-    size_t used = 0;
-    for (; *text != '\0' && used + 1 < size; text++) {
-        const unsigned char c = (unsigned char)*text;
-        out[used++] = (char)(isalnum(c) || c == '-' || c == '_' ? tolower(c) : '_');
-    }
-    out[used] = '\0';
 }
 
 int make_folder(const char *path)

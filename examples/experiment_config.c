@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * An experiment's configuration: read, and what is wrong with it told before anything runs. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,16 @@ const char *experiment_text(experiment *e, const json_t *value)
     free(text);
     json_array_append_new(e->texts, kept);
     return json_string_value(kept);
+}
+
+void cell_name(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+    for (; *text != '\0' && used + 1 < size; text++) {
+        const unsigned char c = (unsigned char)*text;
+        out[used++] = (char)(isalnum(c) || c == '-' || c == '_' ? tolower(c) : '_');
+    }
+    out[used] = '\0';
 }
 
 /* Files are called after names: where these differ in signs or capitals only, one would take the
