@@ -457,6 +457,9 @@ class ReduceTest(unittest.TestCase):
 
     def test_control_c(self):
         seen = []
+        # A script's background job ignores the signal, and Python then leaves it ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
 
         def press(done, total):
             seen.append(done)
