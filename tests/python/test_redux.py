@@ -438,6 +438,8 @@ class ReduceTest(unittest.TestCase):
         vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
         manifest = redux.reduce(SCAN, "cosine", threshold=0.9, embeddings=vectors)
         self.assertEqual(manifest.indices.tolist(), [0, 20, 40])
+        self.assertEqual(repr(manifest), "<redux.Manifest: 3 of 47 slices kept>")
+        self.assertEqual(repr(redux.Dataset(SCAN)), "<redux.Dataset: 47 slices of 1 volumes>")
 
     def test_progress_and_its_end(self):
         seen = []
