@@ -109,7 +109,7 @@ printf '{"rows": [{"strategy": "<b>", "task": "t&t", "protocol": "linear", "seed
 check "two manifests, a run, an experiment" exits 0 "" "$report" "$work/r/h.csv" "$work/r/s.csv" \
     --training "$work/r" --experiment "$work/r" --gallery 2 --volumes 1 --title 'A "title" & <more>' --out "$page"
 check "... side by side" grep -q 'href="#set2">s.csv' "$page"
-check "... the run" grep -q "2 steps, 1 epochs, 1 s; loss at the end 3.9" "$page"
+check "... the run" grep -q "2 steps, 1 epoch, 1 s; loss at the end 3.9" "$page"
 check "... the experiment" grep -q "81.2 &plusmn; 3.0" "$page"
 check "... escaped" grep -q 'A &quot;title&quot; &amp; &lt;more&gt;</title>' "$page"
 check "... well-formed" balanced "$page"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Volumes and datasets: NIfTI files, folders of pictures, arrays; slice by slice.
+ * Volumes and datasets: NIfTI files, DICOM series, folders of pictures, arrays; slice by slice.
  *
  * A dataset is an ordered list of volumes found from paths; only names and headers are read to make
  * it. A volume is opened to get at its pixels, and is then the only thing in memory. */
