@@ -86,23 +86,25 @@ static void report(const settings *s, const redux_dataset *dataset,
     for (int64_t i = 0; i < redux_reduction_skipped(reduction); i++)
         fprintf(stderr, "%s: skipped: %s\n", program_name,
                 redux_reduction_skipped_reason(reduction, i));
-    fprintf(stderr, "%s: kept %lld of %lld slices (%.1f%%) of %lld volumes in %.2f s\n",
+    fprintf(stderr, "%s: kept %lld of %lld slices (%.1f%%) of %lld volume%s in %.2f s\n",
             redux_strategy_name(s->reduce.strategy), (long long)summary.kept,
             (long long)summary.slices,
             100 * (double)summary.kept / (double)(summary.slices > 0 ? summary.slices : 1),
-            (long long)summary.volumes, seconds);
+            (long long)summary.volumes, summary.volumes == 1 ? "" : "s", seconds);
     const int64_t pairs = summary.pairs_compared + summary.pairs_skipped;
     if (summary.pairs_skipped > 0)
         fprintf(stderr, "%lld of %lld pairs were decided early, by a bound\n",
                 (long long)summary.pairs_skipped, (long long)pairs);
     if (summary.flat > 0)
-        fprintf(stderr, "%lld slices are flat: their hashes say nothing\n",
-                (long long)summary.flat);
+        fprintf(stderr, "%lld slice%s flat: %s\n", (long long)summary.flat,
+                summary.flat == 1 ? " is" : "s are",
+                summary.flat == 1 ? "its hash says nothing" : "their hashes say nothing");
     if (s->update != NULL)
-        fprintf(stderr, "%lld slices taken over from %s\n", (long long)summary.updated, s->update);
+        fprintf(stderr, "%lld slice%s taken over from %s\n", (long long)summary.updated,
+                summary.updated == 1 ? "" : "s", s->update);
     if (s->against != NULL)
-        fprintf(stderr, "%lld slices are in %s already (of %lld there)\n",
-                (long long)summary.leaked, s->against, (long long)summary.against);
+        fprintf(stderr, "%lld slice%s in %s already (of %lld there)\n", (long long)summary.leaked,
+                summary.leaked == 1 ? " is" : "s are", s->against, (long long)summary.against);
     if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)
         fprintf(stderr, "what %s does not propose, %s has not seen\n",
                 redux_strategy_name(s->reduce.strategy), redux_strategy_name(s->reduce.then));

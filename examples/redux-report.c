@@ -28,7 +28,8 @@ static const char help[] =
     "  --gallery N          pairs, exemplars and leaks shown, 0 to 24 (default 8)\n"
     "  --matrix N           slices of a similarity matrix, 0 (none) to 128 (default 48)\n"
     "  --curve N            thresholds tried for the curve by reducing again (default 9 where\n"
-    "                       there are up to 2,000 slices, else from the recorded scores)\n"
+    "                       there are up to 2,000 slices or it takes some 15 s at most by the\n"
+    "                       manifest's own time, else from the recorded scores)\n"
     "  --no-curve           no curve\n"
     "  --no-pictures        from the manifest alone: the data are not read\n"
     "  --training RUN       a run of redux-pretrain (folder or log.csv): its curve; again for "
@@ -220,7 +221,7 @@ static redux_status put_manifest(page *p, redux_context *context, report_data *d
         status = report_curve_make(&curve, context, data, s);
     progress_label("writing");
     if (status == REDUX_OK)
-        status = section_manifest(p, context, data, &curve, &pictures, s, number, total);
+        status = section_manifest(p, context, data, &curve, &gallery, &pictures, s, number, total);
     if (status == REDUX_OK) {
         put(p, "<div id=\"gallery%lld\">\n", (long long)number);
         status = section_gallery(p, context, &gallery, data, &pictures, number);

@@ -130,6 +130,8 @@ typedef struct report_curve {
     bool is_exact; /* reduced again; else from the recorded scores */
 } report_curve;
 
+/* Whether it can be made by reducing again: all that the manifest was made with is there. */
+bool report_can_reduce(const report_data *data);
 /* Nothing is done where there are no scores and no data: count stays 0. */
 redux_status report_curve_make(report_curve *curve, redux_context *context, const report_data *data,
                                const report_settings *s);
@@ -190,6 +192,10 @@ typedef struct report_gallery {
 redux_status gallery_choose(report_gallery *gallery, report_data *data, const report_settings *s);
 redux_status gallery_want(report_pictures *pictures, const report_gallery *gallery,
                           const report_data *data);
+/* Before all pictures of volumes: what concerns the other set is the first thing to know. */
+redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
+                           const report_data *data, const report_pictures *pictures,
+                           int64_t number);
 redux_status section_gallery(page *p, redux_context *context, const report_gallery *gallery,
                              const report_data *data, const report_pictures *pictures,
                              int64_t number);
@@ -199,8 +205,9 @@ redux_status put_image(page *p, const report_pictures *pictures, const report_ro
 
 /* Numbers, plots and volumes of one of `total` manifests. */
 redux_status section_manifest(page *p, redux_context *context, const report_data *data,
-                              const report_curve *curve, const report_pictures *pictures,
-                              const report_settings *s, int64_t number, int64_t total);
+                              const report_curve *curve, const report_gallery *gallery,
+                              const report_pictures *pictures, const report_settings *s,
+                              int64_t number, int64_t total);
 redux_status section_volumes(page *p, redux_context *context, const report_data *data,
                              const report_pictures *pictures, const report_settings *s,
                              int64_t number);

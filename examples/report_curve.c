@@ -6,7 +6,7 @@
 #include <string.h>
 #include "report.h"
 
-enum { CHEAP_SLICES = 2000, USUAL_POINTS = 9 };
+enum { CHEAP_SLICES = 2000, USUAL_POINTS = 9, CHEAP_SECONDS = 15 };
 
 /* ---- which thresholds ---- */
 
@@ -40,7 +40,7 @@ static void choose_thresholds(report_curve *curve, redux_strategy strategy, doub
 /* ---- by reducing again ---- */
 
 /* What else it was made with must be there: other sets, embeddings and metrics are not. */
-static bool can_reduce(const report_data *data)
+bool report_can_reduce(const report_data *data)
 {
     const redux_reduce_options *options = &data->options;
     const json_t *counts = json_object_get(data->summary, "counts");
@@ -162,14 +162,19 @@ static redux_status from_scores(report_curve *curve, const report_data *data)
     return REDUX_OK;
 }
 
+static bool is_cheap(const report_data *data)
+{
+    const json_t *seconds = json_object_get(data->summary, "seconds");
+    return data->count <= CHEAP_SLICES ||
+           (json_is_number(seconds) && USUAL_POINTS * json_number_value(seconds) <= CHEAP_SECONDS);
+}
+
 redux_status report_curve_make(report_curve *curve, redux_context *context, const report_data *data,
                                const report_settings *s)
 {
-    const int64_t points = s->curve >= 0                 ? s->curve
-                           : data->count <= CHEAP_SLICES ? USUAL_POINTS
-                                                         : 0;
+    const int64_t points = s->curve >= 0 ? s->curve : is_cheap(data) ? USUAL_POINTS : 0;
     memset(curve, 0, sizeof *curve);
-    if (points > 0 && !s->no_pictures && can_reduce(data)) {
+    if (points > 0 && !s->no_pictures && report_can_reduce(data)) {
         const redux_status status = reduce_again(curve, context, data, s, points);
         if (status == REDUX_E_NO_MEMORY || status == REDUX_E_CANCELLED)
             return status;

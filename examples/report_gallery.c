@@ -13,7 +13,8 @@ enum { MOST_FOLLOWERS = 10 };
 
 typedef struct ranked {
     int64_t row;
-    double value; /* smaller comes first */
+    double value;  /* smaller comes first */
+    int64_t apart; /* of equal ones the larger: slices between a dropped one and its witness */
 } ranked;
 
 static int compare_ranked(const void *a, const void *b)
@@ -21,7 +22,17 @@ static int compare_ranked(const void *a, const void *b)
     const ranked *x = a, *y = b;
     if (x->value != y->value)
         return x->value < y->value ? -1 : 1;
+    if (x->apart != y->apart)
+        return x->apart > y->apart ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Whole scores, as of hashes, are often equal; then what lies far apart is more likely to differ.
+ */
+static int64_t slices_apart(const report_data *data, const report_row *row)
+{
+    const report_row *witness = &data->rows[row->witness];
+    return witness->volume != row->volume ? INT64_MAX : llabs(row->place - witness->place);
 }
 
 /* The first `most` of a ranking, at first no more than `share` of each volume, so that one volume
@@ -57,11 +68,11 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
                               : isnan(data->threshold) ? (data->is_distance ? -score : score)
                                                        : report_margin(data, score);
         if (row->witness >= 0)
-            pairs[counts[0]++] = (ranked){i, margin};
+            pairs[counts[0]++] = (ranked){i, margin, slices_apart(data, row)};
         else if (row->witness == -2)
-            leaks[counts[1]++] = (ranked){i, -margin}; /* the surest leaks first */
+            leaks[counts[1]++] = (ranked){i, -margin, 0}; /* the surest leaks first */
         else if (row->row.kept && row->group > 1)
-            kept[counts[2]++] = (ranked){i, -(double)row->group};
+            kept[counts[2]++] = (ranked){i, -(double)row->group, 0};
     }
     qsort(pairs, (size_t)counts[0], sizeof *pairs, compare_ranked);
     qsort(leaks, (size_t)counts[1], sizeof *leaks, compare_ranked);
@@ -170,6 +181,13 @@ redux_status put_image(page *p, const report_pictures *pictures, const report_ro
     return status;
 }
 
+static bool is_blank(const redux_tensor *picture) /* of one colour: a difference of equals */
+{
+    const unsigned char *bytes = picture->data;
+    const size_t size = (size_t)(picture->shape[0] * picture->shape[1] * picture->shape[2]);
+    return size == 0 || memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
 static redux_status put_difference(page *p, redux_context *context, const report_pictures *pictures,
                                    const report_row *a, const report_row *b)
 {
@@ -187,6 +205,11 @@ static redux_status put_difference(page *p, redux_context *context, const report
     }
     if (status != REDUX_OK)
         return status;
+    if (is_blank(&difference)) {
+        put(p, "<div><div class=\"none\">no difference</div></div>");
+        redux_tensor_release(&difference);
+        return REDUX_OK;
+    }
     put(p,
         "<div><img loading=\"lazy\" width=\"%lld\" height=\"%lld\" alt=\"Difference of the two: "
         "blue where the dropped slice is darker, orange where it is brighter\" src=\"",
@@ -305,20 +328,26 @@ static redux_status put_flagged(page *p, const report_pictures *pictures, const 
     return status;
 }
 
+redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
+                           const report_data *data, const report_pictures *pictures, int64_t number)
+{
+    if (data->leaked == 0)
+        return REDUX_OK;
+    put(p,
+        "<h3 id=\"leaks%lld\">Leaks from the other set</h3>\n<p class=\"note\">%lld of %lld "
+        "slices are in the other set already: who trains on one set and tests on the other "
+        "would test on what was trained on.%s</p>\n",
+        (long long)number, (long long)data->leaked, (long long)data->count,
+        gallery->leak_count > 0 ? " The surest ones:" : "");
+    return put_pairs(p, context, pictures, data, gallery->leaks, gallery->leak_count);
+}
+
 redux_status section_gallery(page *p, redux_context *context, const report_gallery *gallery,
                              const report_data *data, const report_pictures *pictures,
                              int64_t number)
 {
     redux_status status = REDUX_OK;
-    if (data->leaked > 0) {
-        put(p,
-            "<h3 id=\"leaks%lld\">Leaks from the other set</h3>\n<p class=\"note\">%lld of %lld "
-            "slices are in the other set already: who trains on one set and tests on the other "
-            "would test on what was trained on. The surest ones:</p>\n",
-            (long long)number, (long long)data->leaked, (long long)data->count);
-        status = put_pairs(p, context, pictures, data, gallery->leaks, gallery->leak_count);
-    }
-    if (gallery->pair_count > 0 && status == REDUX_OK) {
+    if (gallery->pair_count > 0) {
         put(p,
             "<h3 id=\"pairs%lld\">On the border</h3>\n<p>Dropped slices whose score is nearest the "
             "threshold, each beside the kept one that stands for it. What differs here is what "

@@ -137,8 +137,8 @@ static int put_training(page *p, const char *path)
                                .threshold = REDUX_NAN};
         put(p, "<figure>");
         plot_lines(p, &settings, &loss, 1, false);
-        put(p, "<figcaption>%lld steps, %.0f epochs, %.4g s", (long long)steps, t.epochs,
-            t.seconds);
+        put(p, "<figcaption>%lld step%s, %.0f epoch%s, %.4g s", (long long)steps,
+            steps == 1 ? "" : "s", t.epochs, t.epochs == 1 ? "" : "s", t.seconds);
         if (t.count > 0)
             put(p, "; loss at the end %.4g", t.loss[t.count - 1]);
         put(p, ".%s</figcaption></figure>\n",

@@ -67,6 +67,8 @@ static void window_text(char *text, size_t size, const json_t *window)
                  json_number_value(json_object_get(window, "high")));
     else
         snprintf(text, size, "%.40s", json_is_string(window) ? json_string_value(window) : "");
+    if (strcmp(text, "slice") == 0)
+        snprintf(text, size, "each slice's own range");
 }
 
 static void put_summary_facts(page *p, const report_data *data)
@@ -99,7 +101,7 @@ static void put_summary_facts(page *p, const report_data *data)
         put_fact(p, "Encoder", o->encoder);
 }
 
-static void put_facts(page *p, const report_data *data)
+static void put_facts(page *p, const report_data *data, int64_t number)
 {
     int64_t largest = 0;
     char text[64];
@@ -109,9 +111,12 @@ static void put_facts(page *p, const report_data *data)
     put(p, "<dl>\n");
     put_summary_facts(p, data);
     put_fact_count(p, "Volumes", data->own_volumes);
-    put_fact_count(p, "Most slices behind one", largest);
+    put_fact_count(p, "Largest group", largest);
     if (data->leaked > 0)
-        put_fact_count(p, "In the other set already", data->leaked);
+        put(p,
+            "<div><dt>In the other set already</dt><dd><a "
+            "href=\"#leaks%lld\">%lld</a></dd></div>\n",
+            (long long)number, (long long)data->leaked);
     const json_t *counts = json_object_get(data->summary, "counts");
     if (json_is_integer(json_object_get(counts, "flat")))
         put_fact_count(p, "Flat slices", json_integer_value(json_object_get(counts, "flat")));
@@ -119,8 +124,8 @@ static void put_facts(page *p, const report_data *data)
     if (skipped > 0)
         put_fact_count(p, "Could not be read", (int64_t)skipped);
     if (json_is_number(json_object_get(data->summary, "seconds"))) {
-        snprintf(text, sizeof text, "%.3g s",
-                 json_number_value(json_object_get(data->summary, "seconds")));
+        const double seconds = json_number_value(json_object_get(data->summary, "seconds"));
+        snprintf(text, sizeof text, "%.*f s", seconds < 10 ? 2 : 0, seconds);
         put_fact(p, "Reduced in", text);
     }
     put(p, "</dl>\n");
@@ -233,9 +238,13 @@ static void put_curve(page *p, const report_data *data, const report_curve *curv
         put(p, "<figcaption>Exact, from the recorded scores; towards laxer thresholds they say "
                "nothing.</figcaption>");
     else
-        put(p, "<figcaption>An estimate from the recorded scores, towards stricter thresholds: a "
-               "dropped slice that no longer passes is kept. What stays dropped is still stood "
-               "for; a reduction at that threshold may choose other slices.</figcaption>");
+        put(p,
+            "<figcaption>An estimate from the recorded scores, towards stricter thresholds: a "
+            "dropped slice that no longer passes is kept. What stays dropped is still stood "
+            "for; a reduction at that threshold may choose other slices.%s</figcaption>",
+            report_can_reduce(data) ? " With <code>--curve 9</code> laxer ones are tried too, by "
+                                      "reducing again."
+                                    : "");
     put(p, "<details><summary>As a table</summary><table><thead><tr><th scope=\"col\" "
            "class=\"number\">threshold</th><th scope=\"col\" class=\"number\">kept</th><th "
            "scope=\"col\" class=\"number\">share</th></tr></thead><tbody>\n");
@@ -298,20 +307,23 @@ static void put_null(page *p, const report_data *data)
 }
 
 redux_status section_manifest(page *p, redux_context *context, const report_data *data,
-                              const report_curve *curve, const report_pictures *pictures,
-                              const report_settings *s, int64_t number, int64_t total)
+                              const report_curve *curve, const report_gallery *gallery,
+                              const report_pictures *pictures, const report_settings *s,
+                              int64_t number, int64_t total)
 {
     put(p, "<section aria-labelledby=\"set%lld\"><h2 id=\"set%lld\" class=\"name\">",
         (long long)number, (long long)number);
     put_text(p, total > 1 ? short_name(data->path) : "Overview");
     put(p, "</h2>\n");
     put_lead(p, data);
-    put_facts(p, data);
+    put_facts(p, data, number);
     put(p, "<div class=\"plots\" id=\"scores%lld\">\n", (long long)number);
-    const redux_status status = put_histogram(p, data);
+    redux_status status = put_histogram(p, data);
     put_curve(p, data, curve);
     put_null(p, data);
     put(p, "</div>\n");
+    if (status == REDUX_OK)
+        status = section_leaks(p, context, gallery, data, pictures, number);
     return status == REDUX_OK ? section_volumes(p, context, data, pictures, s, number) : status;
 }
 

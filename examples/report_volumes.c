@@ -2,6 +2,7 @@
  * Volumes: the strip of kept slices, some pictures, the matrix; and all of them in a table. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "report.h"
 #include "report_matrix.h"
 
@@ -216,6 +217,22 @@ static void put_volume_table(page *p, const report_data *data, bool is_open)
     put(p, "</details>\n");
 }
 
+/* How grey values were made; a picture without that says little of a scan. */
+static void put_window(page *p, const report_data *data, const report_settings *s)
+{
+    const redux_window window =
+        s->window.kind == REDUX_WINDOW_AUTO ? data->options.window : s->window;
+    const char *name = json_string_value(json_object_get(data->summary, "window"));
+    const bool is_slice = window.kind == REDUX_WINDOW_SLICE ||
+                          (window.kind == REDUX_WINDOW_AUTO && !data->volumes[0].is_folder &&
+                           name != NULL && strcmp(name, "full") != 0);
+    if (window.kind == REDUX_WINDOW_RANGE)
+        put(p, " Pictures show %g to %g HU.", window.low, window.high);
+    else if (is_slice)
+        put(p, " Each picture has its own range from black to white; <code>--window "
+               "mediastinum</code> and the like give all of them the same.");
+}
+
 redux_status section_volumes(page *p, redux_context *context, const report_data *data,
                              const report_pictures *pictures, const report_settings *s,
                              int64_t number)
@@ -233,12 +250,15 @@ redux_status section_volumes(page *p, redux_context *context, const report_data 
         pictures->matrix_count == 0
             ? ""
             : " Beside them, how alike the slices are with each other: yellow is alike, dark is "
-              "not; marks along the edges are the kept ones.");
+              "not; marks along the edges are the kept ones, the one on the scale is the "
+              "threshold.");
     if (shown < data->own_volumes && shown > 0)
         put(p,
-            " %lld of %lld volumes are shown with pictures, from the one of the smallest kept "
-            "share to that of the largest; all are in the table below.",
+            " %lld of %lld volumes are shown with pictures, taken evenly between the smallest kept "
+            "share and the largest; all are in the table below.",
             (long long)shown, (long long)data->own_volumes);
+    if (!s->no_pictures && data->own_volumes > 0)
+        put_window(p, data, s);
     put(p, "</p>\n");
     if (missing > 0)
         put(p,

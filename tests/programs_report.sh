@@ -55,6 +55,13 @@ check "... whose scores are those recorded" grep -qE \
     '>[1-9][0-9]+ recorded scores were worked out again.* all are the same' <(tr '\n' ' ' <"$page")
 check "... eight pairs, all at the threshold" test \
     "$(count 'Hamming distance <b>6</b> bits, threshold 6' "$page")" = 8
+# shellcheck disable=SC2016
+check "... of those the pair that lies farthest apart first" grep -qzoP "$(awk -F, -v threshold=6 'NR > 1 && $6 == threshold {
+    far = $5 < $2 ? $2 - $5 : $5 - $2
+    if (far > most) { most = far; kept = $5; dropped = $2 } }
+    END { printf "id=\"pairs1\"(?s:(?!dropped</b>).)*slice&nbsp;%d<(?s:(?!dropped</b>).)*dropped</b> slice&nbsp;%d<", kept, dropped }' \
+    "$work/r/h.csv")" "$page"
+check "... the window of its pictures is told" grep -q "its own range from black to white" "$page"
 check "... the curve is exact" grep -q "Exact: the data were reduced again" "$page"
 # shellcheck disable=SC2016
 for threshold in 3 6 9; do
@@ -74,6 +81,8 @@ sed 's/,6$/,5/' "$work/r/h.csv" >"$work/r/false.csv"
 cp "$work/r/h.json" "$work/r/false.json"
 "$report" --quiet --no-curve "$work/r/false.csv" --out "$page"
 check "scores that the data do not give are told" grep -q "recorded scores are not what the data" "$page"
+check "... shown in a window that is told" grep -q "Pictures show -125 to 225 HU" <(
+    "$report" --quiet --no-curve --window mediastinum "$work/r/h.csv" --out "$work/r/w.html" && cat "$work/r/w.html")
 check "--no-curve" test "$(count 'other thresholds' "$page")" = 0
 
 # ---- other sets, runs, several manifests ----
@@ -82,6 +91,13 @@ cp "$scan" "$work/r/copy.nii.gz"
 "$report" --quiet "$work/r/leak.csv" --out "$page"
 leaks=$(grep -c 'STS_019_CT.nii.gz,[0-9]*,[0-9]' "$work/r/leak.csv")
 check "leaks are told" grep -q "^<h3 id=\"leaks1\">\|$leaks of 47 slices are in the other set" "$page"
+first_of() { # first_of PATTERN FILE: the line
+    grep -nm1 "$1" "$2" | cut -d: -f1
+}
+check "... before the volumes, and the overview links there" test \
+    "$(first_of 'id="leaks1"' "$page")" -lt "$(first_of 'id="volumes1"' "$page")" -a \
+    "$(count 'href="#leaks1"' "$page")" = 1
+check "... equal slices have no difference" test "$(count 'no difference' "$page")" -gt 3
 check "... with the other set's pictures" test "$(count '<b>kept in the other set</b> STS_0' "$page")" -gt 3 \
     -a "$(count 'no picture' "$page")" = 0
 printf 'step,epoch,loss,rate,gradient_norm,images_per_second,seconds\n1,0,4.1,0.1,1,9,0.5\n2,0,3.9,0.1,1,9,1\n' \
@@ -93,7 +109,7 @@ printf '{"rows": [{"strategy": "<b>", "task": "t&t", "protocol": "linear", "seed
 check "two manifests, a run, an experiment" exits 0 "" "$report" "$work/r/h.csv" "$work/r/s.csv" \
     --training "$work/r" --experiment "$work/r" --gallery 2 --volumes 1 --title 'A "title" & <more>' --out "$page"
 check "... side by side" grep -q 'href="#set2">s.csv' "$page"
-check "... the run" grep -q "2 steps, 1 epochs, 1 s; loss at the end 3.9" "$page"
+check "... the run" grep -q "2 steps, 1 epoch, 1 s; loss at the end 3.9" "$page"
 check "... the experiment" grep -q "81.2 &plusmn; 3.0" "$page"
 check "... escaped" grep -q 'A &quot;title&quot; &amp; &lt;more&gt;</title>' "$page"
 check "... well-formed" balanced "$page"

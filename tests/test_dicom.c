@@ -179,8 +179,8 @@ START_TEST(gaps_and_duplicates_are_told)
     write_slice("gaps/9.dcm", "0\\0\\2", 7, 7);
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, &path, 1, NULL));
     ck_assert_int_eq(redux_dataset_slices(dataset), 7);
-    ck_assert_ptr_nonnull(strstr(log.text, "1 gaps between DICOM slices that usually are 1 mm"));
-    ck_assert_ptr_nonnull(strstr(log.text, "1 DICOM slices lie where another one"));
+    ck_assert_ptr_nonnull(strstr(log.text, "1 gap between DICOM slices that usually are 1 mm"));
+    ck_assert_ptr_nonnull(strstr(log.text, "1 DICOM slice lies where another one"));
     redux_dataset_free(dataset);
     ck_assert_str_eq(first_pixels(in_scratch("gaps")), "0 1 2 7 3 4 5");
     redux_context_free(context);

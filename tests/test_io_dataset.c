@@ -354,6 +354,39 @@ START_TEST(nothing_there)
 }
 END_TEST
 
+static void keep_warnings(redux_log_level level, const char *line, void *user)
+{
+    if (level >= REDUX_LOG_WARNING)
+        snprintf((char *)user + strlen(user), 1000 - strlen(user), "%s\n", line);
+}
+
+/* Pictures of kinds that are not read are not left out in silence; what else lies there is. */
+START_TEST(unread_kinds)
+{
+    char log[1000] = "", want[1000];
+    redux_context *context;
+    redux_dataset *dataset = NULL;
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    const char *files[] = {"a.webp", "B.TIFF", "c.tif", "d.webp", "labels.csv", ".e.tif", "tif"};
+    const char *path;
+    options.log = keep_warnings;
+    options.log_user = log;
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    folder("unread");
+    for (int i = 0; i < 7; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "unread/%s", files[i]);
+        write_bytes(in_scratch(name), "x", 1);
+    }
+    path = in_scratch("unread");
+    snprintf(want, sizeof want, "%s: 4 files of kinds that are not read: .tif, .tiff, .webp\n",
+             path);
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_dataset_open(&dataset, context, &path, 1, NULL));
+    ck_assert_str_eq(log, want);
+    redux_context_free(context);
+}
+END_TEST
+
 START_TEST(skipping)
 {
     redux_dataset *dataset = NULL;
@@ -606,6 +639,7 @@ int main(void)
     tcase_add_test(tests, pictures_as_slices);
     tcase_add_test(tests, links);
     tcase_add_test(tests, nothing_there);
+    tcase_add_test(tests, unread_kinds);
     tcase_add_test(tests, skipping);
     tcase_add_test(tests, options_size);
     tcase_add_loop_test(tests, threads, 0, 3);

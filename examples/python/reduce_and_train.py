@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader
 
 import redux
 
+if len(sys.argv) > 3 or any(argument.startswith("-") for argument in sys.argv[1:]):
+    sys.exit(__doc__)
 folder = sys.argv[1] if len(sys.argv) > 1 else "data/ct"
 slices = redux.Dataset(folder)
 manifest = redux.reduce(slices, strategy="ssim", percent=25)

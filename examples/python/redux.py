@@ -683,6 +683,9 @@ class Dataset:
                 "spacing": tuple(info.spacing), "kind": info.kind,
                 "scan": info.kind in (0, 4)}  # NIfTI, DICOM
 
+    def __repr__(self) -> str:
+        return f"<redux.Dataset: {len(self)} slices of {len(self.volumes)} volumes>"
+
     def __reduce__(self) -> Any:
         return Dataset, self._arguments
 
@@ -813,6 +816,9 @@ class Manifest:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<redux.Manifest: {int(self.kept.sum())} of {len(self)} slices kept>"
 
     @property
     def indices(self) -> np.ndarray:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Volumes and datasets: NIfTI files, folders of pictures, arrays; slice by slice.
+ * Volumes and datasets: NIfTI files, DICOM series, folders of pictures, arrays; slice by slice.
  *
  * A dataset is an ordered list of volumes found from paths; only names and headers are read to make
  * it. A volume is opened to get at its pixels, and is then the only thing in memory. */
@@ -87,14 +87,15 @@ typedef struct redux_volume_info {
  *  several; its slices are named by their files. Gaps, slices in one place and places that are not
  *  told are logged as warnings. Pictures named directly, one after the other and from the same
  *  folder, are one volume too, and DICOM files are put together likewise. Other files in folders
- * are ignored; named directly they are an error. Of an .npz each array of a shape that
- * redux_volume_kind lists is a volume, in archive order, others (labels) are passed over;
- * two-dimensional arrays count only where there is no stack, for beside one they are tables
- * (MedMNIST's labels are (N, 1)). `FILE.npz:KEY` names one array, which may then be any of those
- * shapes. A NIfTI pair is listed once, by its .hdr. Headers are read and checked. The caller owns
- * *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input), REDUX_E_IO, REDUX_E_FORMAT,
- * REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with skip_errors only REDUX_E_NOT_FOUND
- * when nothing is left and REDUX_E_NO_MEMORY. Since 0.1. */
+ *  are ignored, with a warning to the log where they are pictures, volumes or archives of kinds
+ *  that are not read (.tif, .webp, .mha, .zip, ...); named directly they are an error. Of an .npz
+ * each array of a shape that redux_volume_kind lists is a volume, in archive order, others (labels)
+ * are passed over; two-dimensional arrays count only where there is no stack, for beside one they
+ * are tables (MedMNIST's labels are (N, 1)). `FILE.npz:KEY` names one array, which may then be any
+ * of those shapes. A NIfTI pair is listed once, by its .hdr. Headers are read and checked. The
+ * caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input), REDUX_E_IO,
+ * REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with skip_errors only
+ * REDUX_E_NOT_FOUND when nothing is left and REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);

@@ -151,12 +151,12 @@ static redux_status measure_distance(double *usual, const series *s, const image
     rdx_free(block);
     if (gaps > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld gaps between DICOM slices that usually are %g mm apart", s->folder,
-                (long long)gaps, *usual);
+                "%s: %lld gap%s between DICOM slices that usually are %g mm apart", s->folder,
+                (long long)gaps, gaps == 1 ? "" : "s", *usual);
     if (same > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slices lie where another one of their series does", s->folder,
-                (long long)same);
+                "%s: %lld DICOM slice%s where another one of the series does", s->folder,
+                (long long)same, same == 1 ? " lies" : "s lie");
     return REDUX_OK;
 }
 

@@ -298,6 +298,8 @@ typedef struct listing {
     char *text;
     const char **names;
     int64_t used, capacity, count;
+    int64_t unread; /* files of kinds that are not read, and which ones */
+    uint32_t unread_kinds;
 } listing;
 
 static redux_status list_name(finder *f, listing *list, const char *name, bool folder)
@@ -365,8 +367,12 @@ static redux_status read_names(finder *f, listing *list, DIR *stream, const char
             return rdx_fail_errno(path, "cannot be listed", errno);
         if (entry == NULL)
             return sort_names(f, list);
-        if (classify(dirfd(stream), entry, &folder))
+        if (classify(dirfd(stream), entry, &folder)) {
             RDX_TRY(list_name(f, list, entry->d_name, folder));
+        } else if (entry->d_name[0] != '.' && rdx_unread_kind(entry->d_name) >= 0) {
+            list->unread++;
+            list->unread_kinds |= 1U << rdx_unread_kind(entry->d_name);
+        }
     }
 }
 
@@ -570,6 +576,17 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
     return REDUX_OK;
 }
 
+/* What is not read and looks as if it should have been is told, or it would be missed too late. */
+static void tell_unread(finder *f, const listing *list, const char *folder)
+{
+    char kinds[200];
+    if (list->unread == 0)
+        return;
+    rdx_unread_text(kinds, sizeof kinds, list->unread_kinds);
+    rdx_log(f->context, REDUX_LOG_WARNING, "%s: %lld file%s of kinds that are not read: %s", folder,
+            (long long)list->unread, list->unread == 1 ? "" : "s", kinds);
+}
+
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up)
 {
     listing list = {0};
@@ -578,8 +595,10 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
     redux_status status = list_folder(f, &list, &here, &loop, folder);
     if (status == REDUX_OK && loop)
         rdx_log(f->context, REDUX_LOG_INFO, "%s: leads back to a folder it is in", folder);
-    else if (status == REDUX_OK)
+    if (status == REDUX_OK && !loop) {
+        tell_unread(f, &list, folder);
         status = add_entries(f, &list, folder, &here);
+    }
     rdx_free(list.text);
     rdx_free(list.names);
     return status;

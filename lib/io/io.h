@@ -199,6 +199,10 @@ typedef enum rdx_kind {
 } rdx_kind;
 
 rdx_kind rdx_kind_of(const char *name);
+/* Pictures, volumes and archives of kinds that are not read: which of at most 32, or -1. */
+int rdx_unread_kind(const char *name);
+/* ".tif, .webp" for bits set in `kinds`. */
+void rdx_unread_text(char *text, size_t size, uint32_t kinds);
 /* "2" before "10": runs of digits by value, else byte by byte; ties by byte order. */
 int rdx_natural_compare(const char *left, const char *right);
 /* FOLDER/NAME; without another slash if `folder` ends in one. */

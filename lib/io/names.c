@@ -29,6 +29,29 @@ rdx_kind rdx_kind_of(const char *name)
     return RDX_KIND_NONE;
 }
 
+/* What people keep beside that, or in its place. */
+static const char *const unread[] = {".tif",  ".tiff", ".bmp", ".gif", ".webp", ".heic",   ".heif",
+                                     ".avif", ".jp2",  ".jxl", ".mha", ".mhd",  ".nrrd",   ".nhdr",
+                                     ".mgh",  ".mgz",  ".mnc", ".zip", ".tar",  ".tar.gz", ".tgz"};
+
+int rdx_unread_kind(const char *name)
+{
+    for (int i = 0; i < (int)RDX_COUNT(unread); i++)
+        if (ends_with(name, unread[i]))
+            return i;
+    return -1;
+}
+
+void rdx_unread_text(char *text, size_t size, uint32_t kinds)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < (int)RDX_COUNT(unread) && used + 12 < size; i++)
+        if ((kinds >> i & 1) != 0)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used == 0 ? "" : ", ",
+                                     unread[i]);
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

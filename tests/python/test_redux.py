@@ -438,6 +438,8 @@ class ReduceTest(unittest.TestCase):
         vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
         manifest = redux.reduce(SCAN, "cosine", threshold=0.9, embeddings=vectors)
         self.assertEqual(manifest.indices.tolist(), [0, 20, 40])
+        self.assertEqual(repr(manifest), "<redux.Manifest: 3 of 47 slices kept>")
+        self.assertEqual(repr(redux.Dataset(SCAN)), "<redux.Dataset: 47 slices of 1 volumes>")
 
     def test_progress_and_its_end(self):
         seen = []
@@ -457,6 +459,9 @@ class ReduceTest(unittest.TestCase):
 
     def test_control_c(self):
         seen = []
+        # A script's background job ignores the signal, and Python then leaves it ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
 
         def press(done, total):
             seen.append(done)
