@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 #include "common.h"
+#include "hash_pairs.h"
 #include "hash_volume.h"
 
 static const char help[] =
     "Usage: redux-hash [options] INPUT...\n"
-    "       redux-hash --decode FILE [--format F] [--quality] [--out FILE]\n"
+    "       redux-hash --decode FILE [--format F] [--quality] [--out FILE] [--pairs N]\n"
     "       redux-hash --volume [--help | options] INPUT...\n"
     "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice.\n"
     "\n"
@@ -28,6 +29,8 @@ static const char help[] =
     "                   default: slice, and full for 8-bit pictures and arrays\n"
     "  --quality        two more columns: quality, 0 to 100 (PDQ's measure), and flags: flat,\n"
     "                   small, or -\n"
+    "  --pairs N        not the hashes but every pair of slices within N bits: SOURCE, SLICE,\n"
+    "                   SOURCE, SLICE, DISTANCE, as text or csv\n"
     "  --format NAME    text (default), csv, json, binary (read back by --decode)\n"
     "  --out FILE       write there, whole or not at all; binary needs it\n"
     "  --decode FILE    print a binary file instead of hashing\n"
@@ -42,7 +45,8 @@ static const char help[] =
     "Examples:\n"
     "  redux-hash scan.nii.gz\n"
     "  redux-hash --profile hu --window lung --hash dct scan.nii.gz\n"
-    "  redux-hash --hash pdq --quality pictures/ | sort -k3\n";
+    "  redux-hash --hash pdq --quality pictures/ | sort -k3\n"
+    "  redux-hash --pairs 6 --format csv scans/ > near-copies.csv\n";
 
 typedef struct settings {
     redux_hash_options hash;
@@ -51,23 +55,18 @@ typedef struct settings {
     redux_hash_list_format format;
     const char *out, *decode;
     int64_t threads;
+    int64_t pairs; /* -1: hashes are wanted */
     bool quality, quiet;
 } settings;
 
 static const struct option long_options[] = {
-    {"hash", required_argument, NULL, 'a'},
-    {"profile", required_argument, NULL, 'p'},
-    {"size", required_argument, NULL, 's'},
-    {"window", required_argument, NULL, 'w'},
-    {"quality", no_argument, NULL, 'Q'},
-    {"format", required_argument, NULL, 'f'},
-    {"out", required_argument, NULL, 'o'},
-    {"decode", required_argument, NULL, 'd'},
-    {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    {"hash", required_argument, NULL, 'a'},   {"profile", required_argument, NULL, 'p'},
+    {"size", required_argument, NULL, 's'},   {"window", required_argument, NULL, 'w'},
+    {"quality", no_argument, NULL, 'Q'},      {"pairs", required_argument, NULL, 'P'},
+    {"format", required_argument, NULL, 'f'}, {"out", required_argument, NULL, 'o'},
+    {"decode", required_argument, NULL, 'd'}, {"threads", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
 };
 
 /* ---- options ---- */
@@ -118,6 +117,10 @@ static int set_option(void *user, int option, const char *text)
         if (redux_hash_list_format_parse(&s->format, text) != REDUX_OK)
             return usage_error("--format: %s", redux_error_message());
         return EXIT_OK;
+    case 'P':
+        return parse_integer(&s->pairs, text, 0, 4096)
+                   ? EXIT_OK
+                   : usage_error("--pairs '%s': a whole number of bits, 0 to 4096", text);
     case 'o':
         s->out = text;
         return EXIT_OK;
@@ -135,6 +138,8 @@ static int set_option(void *user, int option, const char *text)
 /* What the options mean together. */
 static int check_settings(settings *s, int inputs)
 {
+    if (s->pairs >= 0 && (s->out != NULL || s->quality || s->format > REDUX_HASH_LIST_CSV))
+        return usage_error("--pairs prints text or csv, without --quality and --out");
     if (s->format == REDUX_HASH_LIST_BINARY && s->out == NULL)
         return usage_error("--format binary needs --out FILE");
     if (s->decode != NULL) {
@@ -177,6 +182,8 @@ static int output_error(void)
 
 static int print_list(const settings *s, redux_context *context, const redux_hash_list *list)
 {
+    if (s->pairs >= 0)
+        return print_pairs(context, list, s->pairs, s->format == REDUX_HASH_LIST_CSV);
     if (s->out != NULL)
         return redux_hash_list_save(s->out, context, list, s->format, s->quality) == REDUX_OK
                    ? EXIT_OK
@@ -245,7 +252,7 @@ static int run_hash(const settings *s, redux_context *context, const char *const
 
 int main(int count, char **arguments)
 {
-    settings s = {.hash = REDUX_HASH_OPTIONS_INIT};
+    settings s = {.hash = REDUX_HASH_OPTIONS_INIT, .pairs = -1};
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-hash", arguments);

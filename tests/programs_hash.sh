@@ -97,3 +97,32 @@ check "--out in no folder" exits 1 "nowhere" "$hash" --quiet --out "$work/nowher
 if [ -e /dev/full ]; then
     check "hashes to a full output" bash -c "! '$hash' --quiet '$scan' >/dev/full 2>/dev/null"
 fi
+
+# Pairs: what a comparison of all printed codes gives.
+"$hash" --quiet --hash dct "$scan" >"$work/codes"
+awk -F'\t' 'BEGIN { for (i = 0; i < 16; i++) for (j = 0; j < 16; j++) { n = 0
+        for (b = 1; b < 16; b *= 2) n += int(i / b) % 2 != int(j / b) % 2
+        bits[sprintf("%x%x", i, j)] = n } }
+    { source[NR] = $1; slice[NR] = $2; code[NR] = $3
+        for (k = 1; k < NR; k++) { d = 0
+            for (i = 1; i <= 16; i++) d += bits[substr($3, i, 1) substr(code[k], i, 1)]
+            if (d <= 10) print source[k] "\t" slice[k] "\t" $1 "\t" $2 "\t" d } }' "$work/codes" \
+    >"$work/pairs"
+check "--pairs: there are some" test "$(wc -l <"$work/pairs")" -gt 20
+check "--pairs" same "$work/pairs" "$hash" --quiet --hash dct --pairs 10 "$scan"
+(echo source,slice,other_source,other_slice,distance && tr '\t' , <"$work/pairs") >"$work/pairs.csv"
+check "--pairs as CSV" same "$work/pairs.csv" "$hash" --quiet --hash dct --pairs 10 --format csv "$scan"
+"$hash" --quiet --hash dct --format binary --out "$work/codes.bin" "$scan"
+check "--pairs of a list" same "$work/pairs" "$hash" --quiet --decode "$work/codes.bin" --pairs 10
+mkdir "$work/comma, and \"quotes\""
+cp "$scan" "$work/comma, and \"quotes\"/a.nii.gz"
+"$hash" --quiet --pairs 0 --format csv "$work/comma, and \"quotes\"/a.nii.gz" "$scan" >"$work/quoted.csv"
+check "--pairs: names in quotes" grep -q '^".*/comma, and ""quotes""/a.nii.gz",0,.*STS_019_CT.nii.gz,0,0$' \
+    "$work/quoted.csv"
+check "--pairs: no bits" exits 2 "numbers, not bits" "$hash" --hash radial-variance --pairs 3 "$scan"
+check "--pairs -1" exits 2 "0 to 4096" "$hash" --pairs -1 "$scan"
+check "--pairs as JSON" exits 2 "text or csv" "$hash" --pairs 3 --format json "$scan"
+if [ -e /dev/full ]; then
+    check "--pairs to a full output" \
+        bash -c "! '$hash' --quiet --pairs 64 '$scan' >/dev/full 2>/dev/null"
+fi
