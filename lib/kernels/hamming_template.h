@@ -36,7 +36,7 @@ static int64_t hamming_first_one(const uint64_t *kept, int64_t start, int64_t ke
 /* How many bits differ: [nibble of the query][nibble of a code]. */
 #define HAMMING_BITS(a, b) __builtin_popcount((a) ^ (b))
 #define HAMMING_FOUR(a, b)                                                                         \
-    HAMMING_BITS(a, b), HAMMING_BITS(a, b + 1), HAMMING_BITS(a, b + 2), HAMMING_BITS(a, b + 3)
+    HAMMING_BITS(a, b), HAMMING_BITS(a, (b) + 1), HAMMING_BITS(a, (b) + 2), HAMMING_BITS(a, (b) + 3)
 #define HAMMING_ROW(a)                                                                             \
     {                                                                                              \
         HAMMING_FOUR(a, 0), HAMMING_FOUR(a, 4), HAMMING_FOUR(a, 8), HAMMING_FOUR(a, 12)            \
@@ -263,6 +263,7 @@ static int64_t hamming_plane_bytes(int64_t count, int64_t words)
 }
 
 /* For hamming_within with several queries; `planes` is aligned to 64 bytes. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): written with AVX2 */
 static void hamming_planes(uint8_t *planes, const uint64_t *many, int64_t count, int64_t words)
 {
 #if defined(RDX_TIER_AVX2)
