@@ -111,7 +111,8 @@ static redux_status find_repeat(row *r, bench *b, double seconds)
         r->repeat *= 2;
         status = run(&rate, &spent, b, r->path, r->repeat);
     }
-    r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
+    if (status == REDUX_OK)
+        r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
     return status;
 }
 

@@ -198,7 +198,8 @@ static void check_radius(const redux_metric *metric, const redux_tensor *codes, 
 
 START_TEST(hamming_at_every_radius)
 {
-    const int64_t widths[] = {8, 16, 32, 40, 64}, radii[] = {0, 6, 31, 64, 127, 253, 254, 255, 256};
+    const int64_t widths[] = {8, 16, 32, 40, 64, 200},
+                  radii[] = {0, 6, 31, 64, 127, 253, 254, 255, 256};
     redux_metric *metric;
     ck_assert_redux_ok(redux_metric_new_hamming(&metric, NULL));
     for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)

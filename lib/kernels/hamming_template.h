@@ -32,6 +32,7 @@ static int64_t hamming_first_one(const uint64_t *kept, int64_t start, int64_t ke
 #define HAMMING_GROUP 128 /* codes whose planes lie together */
 #define HAMMING_PLANES 16 /* of a word */
 #define HAMMING_MOST 254  /* the largest radius with planes: sums stop at 255 */
+#define HAMMING_LONG 16   /* the most words of a code with planes, which take 16 times its room */
 
 /* How many bits differ: [nibble of the query][nibble of a code]. */
 #define HAMMING_BITS(a, b) __builtin_popcount((a) ^ (b))
@@ -254,7 +255,8 @@ static void hamming_first(const uint64_t *kept, int64_t kept_count, const uint64
 static int64_t hamming_plane_bytes(int64_t count, int64_t words)
 {
 #if defined(RDX_TIER_AVX2)
-    return count / HAMMING_GROUP * HAMMING_GROUP * HAMMING_PLANES * words;
+    return words > HAMMING_LONG ? 0
+                                : count / HAMMING_GROUP * HAMMING_GROUP * HAMMING_PLANES * words;
 #else
     (void)count;
     (void)words;
