@@ -319,8 +319,9 @@ valgrind: $(TESTS) $(MODULE)
 	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='$(VALGRIND)' \
 	tests/run.sh "$@" $(TESTS)
 
-# libFuzzer targets in build-fuzz/fuzz (Clang). FUZZ=TARGET fuzzes one for SECONDS, beginning with its
-# corpus; what it finds is kept in build-fuzz/found, inputs of new coverage in build-fuzz/corpus.
+# libFuzzer targets in build-fuzz/fuzz (Clang). FUZZ=TARGET fuzzes one for SECONDS of a processor,
+# beginning with its corpus; what it finds is kept in build-fuzz/found, inputs of new coverage in
+# build-fuzz/corpus.
 .PHONY: fuzz fuzz-targets
 FUZZ ?=
 SECONDS ?= 60

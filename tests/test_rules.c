@@ -244,10 +244,9 @@ static double covered(const plain *p, const int64_t *witness)
     return farthest;
 }
 
-static void one_budget(const redux_dataset *dataset, redux_strategy strategy, redux_scope scope,
-                       int64_t budget)
+static void one_budget(plain *p, const redux_dataset *dataset, redux_strategy strategy,
+                       redux_scope scope, int64_t budget)
 {
-    static plain p;
     int64_t items[MOST], most[VOLUMES], witness[MOST] = {0};
     double radii[MOST];
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
@@ -261,17 +260,16 @@ static void one_budget(const redux_dataset *dataset, redux_strategy strategy, re
     ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
     ck_assert_int_eq(summary.kept, budget);
     ck_assert_int_eq(summary.refilled, 0);
-    plain_scores(&p, dataset, strategy, scope);
-    plain_order(&p, dataset, scope, REDUX_ORDER_ANATOMICAL);
-    plain_share(&p, budget, most);
+    plain_order(p, dataset, scope, REDUX_ORDER_ANATOMICAL);
+    plain_share(p, budget, most);
     for (int64_t g = 0; g < VOLUMES; g++) {
-        const int64_t n = members_of(&p, g, items);
+        const int64_t n = members_of(p, g, items);
         if (n > 0)
-            plain_farthest(&p, items, n, p.distance ? -INFINITY : INFINITY, most[g], witness,
+            plain_farthest(p, items, n, p->distance ? -INFINITY : INFINITY, most[g], witness,
                            radii);
     }
-    check_nearest(reduction, &p, witness);
-    const double threshold = covered(&p, witness);
+    check_nearest(reduction, p, witness);
+    const double threshold = covered(p, witness);
     if (isnan(threshold))
         ck_assert(isnan(summary.threshold));
     else
@@ -281,11 +279,14 @@ static void one_budget(const redux_dataset *dataset, redux_strategy strategy, re
 
 START_TEST(k_centre_meets_a_budget)
 {
+    static plain p;
     redux_dataset *dataset = open_volumes();
     for (int s = 0; s < 4; s++)
-        for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++)
+        for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
+            plain_scores(&p, dataset, metrics[s], scope);
             for (int64_t budget = 3; budget <= 38; budget += 7)
-                one_budget(dataset, metrics[s], scope, budget);
+                one_budget(&p, dataset, metrics[s], scope, budget);
+        }
     redux_dataset_free(dataset);
 }
 END_TEST
