@@ -44,6 +44,8 @@ void cell_key(char out[17], const json_t *value);
 /* The same of a file's bytes; "" if it cannot be read. */
 void file_key(char out[17], const char *path);
 int make_folder(const char *path);
+/* Until the program ends nobody else may write there; EXIT_DATA if somebody does. */
+int lock_folder(const char *path);
 /* Notes what a cell gave, for the table. */
 void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,
                      const char *protocol, json_t *pretrain, json_t *result);

@@ -2,9 +2,11 @@
  * Finished cells of an experiment, as small files: what is finished is not run again, and what
  * other settings gave does not count. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "experiment.h"
@@ -48,6 +50,16 @@ int make_folder(const char *path)
     if (mkdir(path, 0777) == 0 || errno == EEXIST)
         return EXIT_OK;
     fprintf(stderr, "%s: %s: %s\n", program_name, path, strerror(errno));
+    return EXIT_DATA;
+}
+
+int lock_folder(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
+        return EXIT_OK; /* fd stays open, and the lock with it, until the program ends */
+    fprintf(stderr, "%s: %s: %s\n", program_name, path,
+            fd < 0 ? strerror(errno) : "another run is writing there");
     return EXIT_DATA;
 }
 

@@ -445,6 +445,8 @@ int experiment_run(experiment *e)
     for (int i = 0; i < 4 && code == EXIT_OK; i++) {
         snprintf(path, sizeof path, "%s%s", e->out, folders[i]);
         code = make_folder(path);
+        if (code == EXIT_OK && i == 0)
+            code = lock_folder(path);
     }
     for (int64_t s = 0; s < e->seeds && code == EXIT_OK; s++)
         code = run_seed(e, e->first_seed + s);

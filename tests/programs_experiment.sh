@@ -39,6 +39,8 @@ check "pre-training sees two of four patients" grep -q '"volumes": 2' "$work/e/c
 check "again: nothing is run" exits 0 "[14/14]" "$experiment" "$tiny" --data "$ct" --out "$work/e"
 check "... each was done before" test "$(grep -c "done before" "$work/err")" = 14
 check "... the same table" cmp -s "$work/out" "$work/first.txt"
+check "two runs do not share a folder" exits 1 "another run is writing there" \
+    flock "$work/e" "$experiment" "$tiny" --data "$ct" --out "$work/e"
 # Without times everything is the same after a part was lost, and with one thread.
 without_times() { # without_times FILE
     cut -d, -f1-7,11- "$1"

@@ -292,6 +292,41 @@ START_TEST(a_folder_with_another_run_is_refused)
 }
 END_TEST
 
+typedef struct second_run {
+    const redux_dataset *dataset;
+    redux_pretrain_options options;
+    int refused;
+} second_run;
+
+static int begin_second(const redux_pretrain_step *step, void *user)
+{
+    second_run *second = user;
+    (void)step;
+    ck_assert_redux(REDUX_E_IO, redux_pretrain(NULL, NULL, in_scratch("shared"), second->dataset,
+                                               NULL, &second->options));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "another run is writing there"));
+    second->refused++;
+    return 0;
+}
+
+START_TEST(two_runs_do_not_share_a_folder)
+{
+    redux_pretrain_options options = tiny();
+    redux_dataset *dataset = open_slices();
+    second_run second = {.dataset = dataset, .options = tiny()};
+    second.options.resume = REDUX_RESUME_OVERWRITE;
+    options.report = begin_second;
+    options.report_user = &second;
+    ck_assert_redux_ok(pretrain(NULL, "shared", dataset, &options, 1));
+    ck_assert_int_gt(second.refused, 1);
+    ck_assert_redux_ok(pretrain(NULL, "alone", dataset, &second.options, 1));
+    assert_same_file("shared/weights.safetensors", "alone/weights.safetensors");
+    /* The lock went with the run. */
+    ck_assert_redux_ok(pretrain(NULL, "shared", dataset, &second.options, 1));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(a_damaged_checkpoint_is_refused)
 {
     redux_dataset *dataset = open_slices();
@@ -558,6 +593,7 @@ int main(void)
     tcase_add_test(cases, a_complete_run_ends_at_once);
     tcase_add_test(cases, weights_are_made_again_from_the_last_checkpoint);
     tcase_add_test(cases, a_folder_with_another_run_is_refused);
+    tcase_add_test(cases, two_runs_do_not_share_a_folder);
     tcase_add_test(cases, a_damaged_checkpoint_is_refused);
     tcase_add_test(cases, a_loss_that_is_not_finite_stops_the_run);
     tcase_add_test(cases, weights_that_are_not_finite_are_not_kept);

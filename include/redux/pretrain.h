@@ -143,7 +143,8 @@ typedef struct redux_pretrain_result {
 /** Pre-trains on the slices of a dataset (kept: [slices] bytes, those not 0; NULL: all) and writes
  *  into `folder` (made if missing): weights.safetensors (encoder and projection, metadata that
  *  redux_input_options_of reads), checkpoint.safetensors (all that resuming needs), log.csv (a line
- *  a step), run.json (settings, counts, seconds). Each is written whole or not at all.
+ *  a step), run.json (settings, counts, seconds). Each is written whole or not at all. The folder
+ *  is locked meanwhile (flock, where its file system can): another run there gets REDUX_E_IO.
  *
  *  Same seed, data and options: the same weight file, whatever the threads, and however often the
  *  run was stopped, killed or resumed. A loss, a gradient or, where they would be written, weights

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include "io.h"
 
@@ -34,6 +35,25 @@ redux_status rdx_open_read(int *out, struct stat *status, const char *path)
         close(fd);
         return rdx_fail(REDUX_E_IO, "%s: is %s, not a file", path,
                         S_ISDIR(status->st_mode) ? "a folder" : "a device or pipe");
+    }
+    *out = fd;
+    return REDUX_OK;
+}
+
+redux_status rdx_lock_folder(int *out, const char *path)
+{
+    int fd, answer;
+    do
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return rdx_fail_errno(path, "cannot be opened", errno);
+    do
+        answer = flock(fd, LOCK_EX | LOCK_NB);
+    while (answer != 0 && errno == EINTR);
+    if (answer != 0 && errno == EWOULDBLOCK) { /* NFS locks no folders (EBADF): so be it */
+        close(fd);
+        return rdx_fail(REDUX_E_IO, "%s: another run is writing there", path);
     }
     *out = fd;
     return REDUX_OK;

@@ -47,6 +47,9 @@ redux_status rdx_fail_errno(const char *path, const char *what, int error);
 /* Opens a plain file for reading. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO (also: not a plain file).
  */
 redux_status rdx_open_read(int *out, struct stat *status, const char *path);
+/* *out: open as long as nobody else may write into that folder. Errors: REDUX_E_IO (another does),
+ * REDUX_E_NOT_FOUND. */
+redux_status rdx_lock_folder(int *out, const char *path);
 /* Reads up to `size` bytes at `offset`; *count is smaller only at the end of the file. */
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,
                          size_t *count);

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include "io/io.h"
 #include "run.h"
 
 static const char *const files[] = {"checkpoint.safetensors", "weights.safetensors", "log.csv",
@@ -15,11 +17,12 @@ static const char *const files[] = {"checkpoint.safetensors", "weights.safetenso
 /* ---- setting up ---- */
 
 /* What is in the folder already, and whether that is in the way. */
-static redux_status prepare_folder(const rdx_run *run)
+static redux_status prepare_folder(rdx_run *run)
 {
     if (mkdir(run->folder, 0777) != 0 && errno != EEXIST)
         return rdx_fail(errno == ENOENT ? REDUX_E_NOT_FOUND : REDUX_E_IO, "%s: %s", run->folder,
                         strerror(errno));
+    RDX_TRY(rdx_lock_folder(&run->lock, run->folder));
     if (run->options.resume == REDUX_RESUME_REFUSE &&
         (rdx_run_has(run, files[0]) || rdx_run_has(run, files[1])))
         return rdx_fail(REDUX_E_INVALID, "%s holds a run already: resume or overwrite it",
@@ -195,6 +198,8 @@ static void close_run(rdx_run *run)
     redux_network_free(run->network);
     rdx_free(run->parameters);
     json_decref(run->settings);
+    if (run->lock >= 0)
+        close(run->lock);
 }
 
 /* ---- a step ---- */
@@ -383,8 +388,12 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
                             const redux_dataset *dataset, const uint8_t *kept,
                             const redux_pretrain_options *options)
 {
-    rdx_run run = {
-        .context = context, .folder = folder, .dataset = dataset, .kept = kept, .log = -1};
+    rdx_run run = {.context = context,
+                   .folder = folder,
+                   .dataset = dataset,
+                   .kept = kept,
+                   .lock = -1,
+                   .log = -1};
     if (folder == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
     if (out != NULL)

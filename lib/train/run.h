@@ -43,6 +43,7 @@ typedef struct rdx_run {
     double started;               /* seconds_now when this one began training */
     double images_per_second;
     bool complete; /* before this session: nothing is opened */
+    int lock;      /* of the folder; -1: none */
     int log;       /* log.csv; -1: closed */
 } rdx_run;
 
