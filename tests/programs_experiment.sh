@@ -101,7 +101,7 @@ wrong_config "two of one name" "two of strategies" '"Hash-6 steps"' '"ALL"'
 wrong_config "two of one file" "the same files" '"Hash-6 steps"' '"HASH-6"'
 wrong_config "steps of nobody" "no such strategy" '"steps_of": "ALL"' '"steps_of": "none"'
 wrong_config "no such task" "no such task" '"exclude_test_of": "tumour"' '"exclude_test_of": "x"'
-wrong_config "no such protocol" "no protocol" '"linear"' '"svm"'
+wrong_config "no such protocol" "is none of linear, knn, finetune" '"linear"' '"svm"'
 wrong_config "no such option of pre-training" "wdith" '"width"' '"wdith"'
 wrong_config "no such option of a reduction" "unknown option" '"threshold": 6}' '"treshold": 6}'
 echo '{' >"$work/wrong.json"

@@ -333,6 +333,27 @@ START_TEST(values_of_pixels)
 }
 END_TEST
 
+/* Fewer bits than a pixel has room for, in each size of pixels. */
+START_TEST(bits_that_are_stored)
+{
+    static const int sizes[][2] = {{8, 6}, {16, 10}, {32, 24}};
+    for (int s = 0; s < 3; s++)
+        for (int sign = 0; sign < 2; sign++) {
+            dicom_file f = DICOM_FILE;
+            int32_t pixels[24], want[24];
+            f.bits = sizes[s][0];
+            f.stored = sizes[s][1];
+            f.is_signed = sign;
+            const uint32_t mask = (1U << f.stored) - 1;
+            for (int i = 0; i < 24; i++) {
+                want[i] = i - (sign ? 12 : 0);
+                pixels[i] = (int32_t)(((uint32_t)want[i] & mask) | (uint32_t)(i % 2) << f.stored);
+            }
+            check_values(text("%d of %d bits", f.stored, f.bits), &f, pixels, 1, 0, want);
+        }
+}
+END_TEST
+
 /* Slices of one volume with slopes of their own come as values. */
 START_TEST(slopes_that_differ)
 {
@@ -557,6 +578,7 @@ int main(void)
     tcase_add_test(tests, named_files);
     tcase_add_test(tests, forms_of_pixels);
     tcase_add_test(tests, values_of_pixels);
+    tcase_add_test(tests, bits_that_are_stored);
     tcase_add_test(tests, slopes_that_differ);
     tcase_add_test(tests, wrong_files);
     tcase_add_test(tests, cut_and_altered);

@@ -215,6 +215,32 @@ START_TEST(settings_are_chosen_on_validation)
 }
 END_TEST
 
+/* A line each, with its seed and its fold; and what is saved is no better than itself. */
+static void check_saved_folds(const redux_evaluation *e)
+{
+    redux_evaluation_prediction p = {.struct_size = sizeof p};
+    redux_comparison c = {.struct_size = sizeof c};
+    const char *path = in_scratch("folds.csv");
+    char line[512];
+    ck_assert_redux_ok(redux_evaluation_save(path, NULL, e));
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+    ck_assert_int_eq(strncmp(line, "seed,fold,", 10), 0);
+    for (int64_t i = 0; i < redux_evaluation_predictions(e); i++) {
+        char *end;
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+        ck_assert_redux_ok(redux_evaluation_get_prediction(&p, e, i));
+        ck_assert_uint_eq(strtoull(line, &end, 10), p.seed);
+        ck_assert_int_eq(strtol(end + 1, &end, 10), p.fold);
+        ck_assert_int_eq(*end, ',');
+    }
+    ck_assert_ptr_null(fgets(line, sizeof line, file));
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_redux_ok(redux_evaluation_compare(&c, NULL, path, path, 1, 100, 0));
+    ck_assert_double_eq(c.p_values.auc, 1);
+}
+
 START_TEST(folds_and_seeds)
 {
     redux_evaluate_options options = REDUX_EVALUATE_OPTIONS_INIT;
@@ -254,6 +280,7 @@ START_TEST(folds_and_seeds)
     ck_assert_double_eq_tol(s.mean.auc, (of_seed[0] + of_seed[1]) / 2, 1e-12);
     ck_assert_double_eq_tol(s.deviation.auc, fabs(of_seed[0] - of_seed[1]) / sqrt(2), 1e-12);
     ck_assert_double_gt(s.deviation.auc, 0);
+    check_saved_folds(e);
     redux_evaluation_free(e);
     /* Groups divided alike for every seed. */
     options.fixed_split = 1;

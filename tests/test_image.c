@@ -492,6 +492,65 @@ START_TEST(hash_batches_and_text)
 }
 END_TEST
 
+/* The same numbers are the same picture, whatever they are stored as. */
+START_TEST(stored_as_anything)
+{
+    static const redux_dtype dtypes[] = {REDUX_UINT8,   REDUX_INT8,   REDUX_INT16,  REDUX_UINT16,
+                                         REDUX_INT32,   REDUX_INT64,  REDUX_UINT32, REDUX_FLOAT16,
+                                         REDUX_FLOAT32, REDUX_FLOAT64};
+    enum { HEIGHT = 19, WIDTH = 23, SIZE = 12 };
+    const int64_t shape[] = {HEIGHT, WIDTH, 3}, size[] = {SIZE, SIZE};
+    redux_input_options options = REDUX_INPUT_OPTIONS_INIT;
+    redux_tensor numbers, first[2], out, luma, grey, column;
+    options.size = SIZE;
+    options.window = (redux_window){REDUX_WINDOW_RANGE, 10, 90};
+    ck_assert_redux_ok(redux_tensor_new(&numbers, NULL, REDUX_UINT8, 3, shape));
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, size));
+    for (int i = 0; i < HEIGHT * WIDTH * 3; i++)
+        ((uint8_t *)numbers.data)[i] = (uint8_t)(i * 31 % 101);
+    for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
+        redux_tensor stored;
+        ck_assert_redux_ok(redux_tensor_contiguous(&stored, NULL, &numbers, dtypes[d]));
+        for (int apart = 0; apart < 2; apart++) { /* neighbours, and every third number */
+            ck_assert_redux_ok(redux_tensor_select(&column, &stored, 2, 1));
+            if (apart)
+                ck_assert_redux_ok(redux_tensor_view(&grey, &column));
+            else
+                ck_assert_redux_ok(redux_tensor_contiguous(&grey, NULL, &column, dtypes[d]));
+            ck_assert_redux_ok(redux_input_apply(&out, NULL, &grey, 1, 0, 0, &options));
+            if (d == 0 && apart == 0)
+                ck_assert_redux_ok(redux_tensor_contiguous(&first[0], NULL, &out, REDUX_FLOAT32));
+            for (int i = 0; i < SIZE * SIZE; i++)
+                ck_assert_double_le(
+                    fabs((double)((float *)out.data)[i] - (double)((float *)first[0].data)[i]),
+                    2e-6);
+            redux_tensor_release(&grey);
+            redux_tensor_release(&column);
+        }
+        if (dtypes[d] == REDUX_FLOAT16) { /* storage only */
+            redux_tensor_release(&stored);
+            continue;
+        }
+        ck_assert_redux_ok(redux_tensor_new(&luma, NULL, dtypes[d], 2, shape));
+        ck_assert_redux_ok(redux_image_luma(&luma, NULL, &stored));
+        if (d == 0)
+            ck_assert_redux_ok(redux_tensor_contiguous(&first[1], NULL, &luma, REDUX_UINT8));
+        ck_assert_redux_ok(redux_tensor_contiguous(&grey, NULL, &luma, REDUX_FLOAT64));
+        for (int i = 0; i < HEIGHT * WIDTH; i++) /* whole numbers are rounded */
+            ck_assert_double_le(fabs(((double *)grey.data)[i] - ((uint8_t *)first[1].data)[i]),
+                                dtypes[d] == REDUX_FLOAT32 || dtypes[d] == REDUX_FLOAT64 ? 0.51
+                                                                                         : 0);
+        redux_tensor_release(&grey);
+        redux_tensor_release(&luma);
+        redux_tensor_release(&stored);
+    }
+    redux_tensor_release(&first[0]);
+    redux_tensor_release(&first[1]);
+    redux_tensor_release(&out);
+    redux_tensor_release(&numbers);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("image");
@@ -509,6 +568,7 @@ int main(void)
     tcase_add_test(tests, flat_images);
     tcase_add_test(tests, float_hashes_keep_small_steps);
     tcase_add_test(tests, hash_batches_and_text);
+    tcase_add_test(tests, stored_as_anything);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

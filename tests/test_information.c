@@ -208,7 +208,7 @@ START_TEST(normalisations_have_names)
     }
     ck_assert_ptr_null(redux_normalisation_name((redux_normalisation)7));
     ck_assert_ptr_null(redux_normalisation_name((redux_normalisation)-1));
-    ck_assert_redux(REDUX_E_INVALID, redux_normalisation_parse(&kind, "mean"));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_normalisation_parse(&kind, "mean"));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "geometric"));
     ck_assert_redux(REDUX_E_INVALID, redux_normalisation_parse(NULL, "min"));
     ck_assert_redux(REDUX_E_INVALID, redux_normalisation_parse(&kind, NULL));

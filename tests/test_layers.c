@@ -883,11 +883,49 @@ START_TEST(nonsense_is_refused)
 }
 END_TEST
 
+/* What has no sums in it is exact, in either precision. */
+START_TEST(plain_layers)
+{
+    static const double a[] = {-2, -0.5, 0, 0.25, 3}, b[] = {1, 0.5, -1, 0.75, -4};
+    const int64_t shape[] = {5};
+    for (int t = 0; t < 2; t++) {
+        const redux_dtype dtype = t == 0 ? REDUX_FLOAT32 : REDUX_FLOAT64;
+        redux_tensor x, y, sum, out, d_in;
+        ck_assert_redux_ok(
+            redux_tensor_borrow(&x, (void *)(uintptr_t)a, REDUX_FLOAT64, 1, shape, NULL));
+        ck_assert_redux_ok(
+            redux_tensor_borrow(&y, (void *)(uintptr_t)b, REDUX_FLOAT64, 1, shape, NULL));
+        redux_tensor from = x, by = y;
+        ck_assert_redux_ok(redux_tensor_contiguous(&x, NULL, &from, dtype));
+        ck_assert_redux_ok(redux_tensor_contiguous(&y, NULL, &by, dtype));
+        ck_assert_redux_ok(redux_tensor_new(&sum, NULL, dtype, 1, shape));
+        ck_assert_redux_ok(redux_tensor_new(&out, NULL, dtype, 1, shape));
+        ck_assert_redux_ok(redux_tensor_new(&d_in, NULL, dtype, 1, shape));
+        ck_assert_redux_ok(redux_add(&sum, NULL, &x, &y));
+        ck_assert_redux_ok(redux_relu_forward(&out, NULL, &x));
+        ck_assert_redux_ok(redux_relu_backward(&d_in, NULL, &y, &out));
+        for (int i = 0; i < 5; i++) {
+            const bool single = dtype == REDUX_FLOAT32;
+            ck_assert_double_eq(single ? (double)((float *)sum.data)[i] : ((double *)sum.data)[i],
+                                a[i] + b[i]);
+            ck_assert_double_eq(single ? (double)((float *)out.data)[i] : ((double *)out.data)[i],
+                                a[i] > 0 ? a[i] : 0);
+            ck_assert_double_eq(single ? (double)((float *)d_in.data)[i] : ((double *)d_in.data)[i],
+                                a[i] > 0 ? b[i] : 0);
+        }
+        redux_tensor *const all[] = {&x, &y, &sum, &out, &d_in};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            redux_tensor_release(all[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("layers");
     TCase *cases = tcase_create("layers");
     tcase_add_test(cases, convolutions_are_pytorchs);
+    tcase_add_test(cases, plain_layers);
     tcase_add_test(cases, batch_norm_is_pytorchs);
     tcase_add_test(cases, pools_are_pytorchs);
     tcase_add_test(cases, linear_cross_entropy_and_normalisation_are_pytorchs);

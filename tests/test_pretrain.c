@@ -350,6 +350,96 @@ START_TEST(a_damaged_checkpoint_is_refused)
 }
 END_TEST
 
+/* The checkpoint once more, with one key (NULL: one tensor) other than it was. */
+static void write_changed(const char *path, const redux_safetensors *file, const char *key,
+                          const char *value)
+{
+    static const char *const keys[] = {"settings",   "step",       "optimiser_steps",
+                                       "epoch_loss", "first_loss", "last_loss"};
+    redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
+    const char *names[400], *known[6], *values[6];
+    redux_tensor tensors[400];
+    ck_assert_int_le(redux_safetensors_count(file), 400);
+    for (int64_t i = 0; i < redux_safetensors_count(file); i++) {
+        const char *name = redux_safetensors_name(file, i);
+        if (key == NULL && value == NULL && strcmp(name, "projection.2.bias") == 0)
+            continue;
+        names[content.count] = name;
+        ck_assert_redux_ok(redux_safetensors_tensor(&tensors[content.count], file, i));
+        if (key == NULL && value != NULL && strcmp(name, "projection.2.bias") == 0)
+            tensors[content.count].shape[0]--;
+        content.count++;
+    }
+    for (int i = 0; i < 6; i++) {
+        const bool other = key != NULL && strcmp(key, keys[i]) == 0;
+        if (other && value == NULL)
+            continue;
+        known[content.pair_count] = keys[i];
+        values[content.pair_count++] = other ? value : redux_safetensors_metadata(file, keys[i]);
+    }
+    content.names = names;
+    content.tensors = tensors;
+    content.keys = known;
+    content.values = values;
+    ck_assert_redux_ok(redux_safetensors_save(path, NULL, &content));
+    for (int64_t i = 0; i < content.count; i++)
+        redux_tensor_release(&tensors[i]);
+}
+
+/* Whole, but not a checkpoint of this run: each is told by file and reason, and left alone. */
+START_TEST(a_checkpoint_of_something_else)
+{
+    static const struct {
+        const char *key, *value, *message;
+    } cases[] = {
+        {"step", NULL, "checkpoint.safetensors: no step"},
+        {"step", "", "step is ''"},
+        {"step", "x", "step is 'x'"},
+        {"step", "-1", "step -1"},
+        {"step", "13", "at step 13 of 12"},
+        {"settings", NULL, "no settings"},
+        {"settings", "{}", "another 'dataset'"},
+        {"settings", "{\"slices\": 24}", "another"},
+        {"settings", "nonsense", ""},
+        {"epoch_loss", NULL, "no epoch_loss"},
+        {"optimiser_steps", NULL, "no optimiser_steps"},
+        {NULL, NULL, "no projection.2.bias"},
+        {NULL, "shorter", "projection.2.bias has another shape"},
+    };
+    redux_dataset *dataset = open_slices();
+    redux_pretrain_options options = tiny();
+    redux_safetensors *file;
+    const char *path = in_scratch("foreign/checkpoint.safetensors");
+    size_t sizes[2];
+    options.report = stop_after;
+    options.report_user = &(int64_t){5};
+    ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, "foreign", dataset, &options, 1));
+    options.report = NULL;
+    options.resume = REDUX_RESUME_CONTINUE;
+    ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_changed(path, file, cases[i].key, cases[i].value);
+        unsigned char *before = read_bytes(path, &sizes[0]);
+        const redux_status status = pretrain(NULL, "foreign", dataset, &options, 1);
+        ck_assert_msg(status == REDUX_E_FORMAT || status == REDUX_E_INVALID, "case %d: %d: %s",
+                      (int)i, (int)status, redux_error_message());
+        ck_assert_msg(strstr(redux_error_message(), cases[i].message) != NULL, "case %d: %s",
+                      (int)i, redux_error_message());
+        ck_assert_msg(strstr(redux_error_message(), in_scratch("foreign")) != NULL, "case %d: %s",
+                      (int)i, redux_error_message());
+        unsigned char *after = read_bytes(path, &sizes[1]);
+        ck_assert_uint_eq(sizes[0], sizes[1]);
+        ck_assert_mem_eq(before, after, sizes[0]);
+        free(before);
+        free(after);
+    }
+    write_changed(path, file, "none", NULL); /* as it was */
+    redux_safetensors_free(file);
+    ck_assert_redux_ok(pretrain(NULL, "foreign", dataset, &options, 1));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(a_loss_that_is_not_finite_stops_the_run)
 {
     redux_dataset *dataset = open_slices();
@@ -482,6 +572,65 @@ START_TEST(parts_have_the_whole_batchs_negatives)
 }
 END_TEST
 
+/* Of several pairs of views, as of multi-crop, the loss and its gradients are those of each pair by
+ * itself, on average. Batch statistics are a pair's own. */
+START_TEST(several_pairs_of_views)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_nt_xent_options nt_xent = {sizeof nt_xent, 0.2};
+    const redux_objective objective = redux_objective_nt_xent(&nt_xent);
+    const int64_t shape[] = {24, 16, 16, 1};
+    const redux_random_key key = {4, 0, 0, 0};
+    redux_tensor images, views[4];
+    redux_network *networks[3];
+    double losses[3];
+    options.width = 0.125;
+    options.projection = 6;
+    ck_assert_redux_ok(redux_tensor_new(&images, NULL, REDUX_FLOAT32, 4, shape));
+    for (int i = 0; i < 24 * 16 * 16; i++)
+        ((float *)images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
+    for (int v = 0; v < 4; v++)
+        ck_assert_redux_ok(redux_tensor_slice(&views[v], &images, 0, (int64_t)v * 6, 6, 1));
+    for (int run = 0; run < 3; run++) { /* both pairs, the first, the second */
+        void *state;
+        redux_objective_step step = {.struct_size = sizeof step,
+                                     .views = run == 2 ? views + 2 : views,
+                                     .view_count = run == 0 ? 4 : 2,
+                                     .part = 12};
+        ck_assert_redux_ok(redux_network_new(&networks[run], NULL, &options));
+        ck_assert_redux_ok(redux_network_plan(networks[run], NULL, 12, 16, 16, 1));
+        redux_network_zero_gradients(networks[run]);
+        step.network = networks[run];
+        ck_assert_redux_ok(
+            objective.open(&state, NULL, networks[run], 6, step.view_count, objective.user));
+        ck_assert_redux_ok(objective.step(&losses[run], NULL, state, &step, objective.user));
+        objective.close(state);
+    }
+    ck_assert_double_eq_tol(losses[0], (losses[1] + losses[2]) / 2, 1e-6);
+    ck_assert_double_ne(losses[1], losses[2]);
+    for (int64_t i = 0; i < redux_network_parameters(networks[0]); i++) {
+        const redux_tensor *g[3];
+        double most = 0;
+        for (int run = 0; run < 3; run++)
+            g[run] = &redux_network_parameter(networks[run], i)->gradient;
+        const int64_t count = g[0]->data == NULL ? 0 : redux_tensor_elements(g[0]);
+        for (int64_t k = 0; k < count; k++)
+            most = fmax(most, fabs((double)((const float *)g[0]->data)[k]));
+        for (int64_t k = 0; k < count; k++)
+            ck_assert_double_le(fabs((double)((const float *)g[0]->data)[k] -
+                                     ((double)((const float *)g[1]->data)[k] +
+                                      (double)((const float *)g[2]->data)[k]) /
+                                         2),
+                                1e-5 * most + 1e-9);
+    }
+    for (int run = 0; run < 3; run++)
+        redux_network_free(networks[run]);
+    for (int v = 0; v < 4; v++)
+        redux_tensor_release(&views[v]);
+    redux_tensor_release(&images);
+}
+END_TEST
+
 /* An objective of a caller's own: one number is trained towards 3, with a state of its own. */
 typedef struct pull {
     redux_parameter number, memory;
@@ -595,6 +744,8 @@ int main(void)
     tcase_add_test(cases, a_folder_with_another_run_is_refused);
     tcase_add_test(cases, two_runs_do_not_share_a_folder);
     tcase_add_test(cases, a_damaged_checkpoint_is_refused);
+    tcase_add_test(cases, a_checkpoint_of_something_else);
+    tcase_add_test(cases, several_pairs_of_views);
     tcase_add_test(cases, a_loss_that_is_not_finite_stops_the_run);
     tcase_add_test(cases, weights_that_are_not_finite_are_not_kept);
     tcase_add_test(cases, nonsense_is_refused);

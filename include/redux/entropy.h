@@ -89,8 +89,8 @@ REDUX_API redux_status redux_information_normalise(double *out,
  *  Static storage. Since 0.1. */
 REDUX_API const char *redux_normalisation_name(redux_normalisation kind);
 
-/** The normalisation of that name. Errors: REDUX_E_INVALID (the message lists the names). Since
- *  0.1. */
+/** The normalisation of that name. Errors: REDUX_E_NOT_FOUND (the message lists the names),
+ *  REDUX_E_INVALID (NULL). Since 0.1. */
 REDUX_API redux_status redux_normalisation_parse(redux_normalisation *out, const char *name);
 
 /** What each slice of a volume adds to the one before it: out[0] = H(slice 0), out[i] =

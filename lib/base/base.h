@@ -34,6 +34,13 @@ void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Carries a worker's failure over to the calling thread. */
 redux_status rdx_fail_again(redux_status status, const char *message);
 
+/* names.c: what values of an enum are called. `out` is such an enum. Errors: REDUX_E_NOT_FOUND (the
+ * message lists them all), REDUX_E_INVALID (NULL). */
+redux_status rdx_parse_name(void *out, const char *what, const char *name, const char *const *names,
+                            int64_t count);
+/* "unknown" if it has none. */
+const char *rdx_name_of(int64_t value, const char *const *names, int64_t count);
+
 /* `count` x `size` bytes, uninitialised, 64-byte aligned; RDX_ALIGNMENT more in front say whose
  * they are. *out is set to NULL on failure; 0 bytes give a pointer that can be freed.
  * rdx_free(NULL) does nothing. */

@@ -74,38 +74,14 @@ static const char *const profile_names[] = {
 
 /* ---- names ---- */
 
-/* The index of a name; else the message lists them all. */
-static redux_status parse_name(int64_t *out, const char *what, const char *name,
-                               const char *const *names, int64_t count)
-{
-    char all[256] = "";
-    size_t used = 0;
-    for (int64_t i = 0; i < count; i++) {
-        if (name != NULL && strcmp(name, names[i]) == 0) {
-            *out = i;
-            return REDUX_OK;
-        }
-        used +=
-            (size_t)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : ", ", names[i]);
-    }
-    return rdx_fail(REDUX_E_NOT_FOUND, "%s '%s' is none of %s", what, name == NULL ? "" : name,
-                    all);
-}
-
 redux_status redux_hash_parse(redux_hash *out, const char *name)
 {
-    int64_t index;
-    RDX_TRY(parse_name(&index, "hash", name, hash_names, RDX_COUNT(hash_names)));
-    *out = (redux_hash)index;
-    return REDUX_OK;
+    return rdx_parse_name(out, "hash", name, hash_names, RDX_COUNT(hash_names));
 }
 
 redux_status redux_hash_profile_parse(redux_hash_profile *out, const char *name)
 {
-    int64_t index;
-    RDX_TRY(parse_name(&index, "profile", name, profile_names, RDX_COUNT(profile_names)));
-    *out = (redux_hash_profile)index;
-    return REDUX_OK;
+    return rdx_parse_name(out, "profile", name, profile_names, RDX_COUNT(profile_names));
 }
 
 /* A caller's enum may hold any number. */
@@ -116,12 +92,12 @@ static bool known_value(int64_t value, int64_t count)
 
 const char *redux_hash_name(redux_hash hash)
 {
-    return known_value(hash, RDX_COUNT(hash_names)) ? hash_names[hash] : "unknown";
+    return rdx_name_of((int64_t)hash, hash_names, RDX_COUNT(hash_names));
 }
 
 const char *redux_hash_profile_name(redux_hash_profile profile)
 {
-    return known_value(profile, RDX_COUNT(profile_names)) ? profile_names[profile] : "unknown";
+    return rdx_name_of((int64_t)profile, profile_names, RDX_COUNT(profile_names));
 }
 
 redux_hash_profile redux_hash_profile_for(redux_hash hash)

@@ -11,13 +11,7 @@ static const char *const formats[] = {"text", "csv", "json", "binary"};
 
 redux_status redux_hash_list_format_parse(redux_hash_list_format *out, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(formats); i++)
-        if (strcmp(name, formats[i]) == 0) {
-            *out = (redux_hash_list_format)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "format '%s' is none of text, csv, json, binary",
-                    name == NULL ? "" : name);
+    return rdx_parse_name(out, "format", name, formats, RDX_COUNT(formats));
 }
 
 static redux_status put(const rdx_hash_writer *writer, const char *text)

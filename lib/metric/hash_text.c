@@ -42,6 +42,8 @@ static redux_status read_digits(uint8_t *code, int64_t digits, const char *text)
 
 redux_status redux_hash_from_hex(uint8_t *code, int64_t bytes, const char *text)
 {
+    if (code == NULL || text == NULL || bytes < 0)
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_from_hex: an argument is NULL or below 0");
     return read_digits(code, 2 * bytes, text);
 }
 

@@ -152,15 +152,8 @@ const char *redux_normalisation_name(redux_normalisation kind)
 
 redux_status redux_normalisation_parse(redux_normalisation *out, const char *name)
 {
-    if (out == NULL || name == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_normalisation_parse: an argument is NULL");
-    for (int64_t i = 0; i < RDX_COUNT(normalisation_names); i++)
-        if (strcmp(name, normalisation_names[i]) == 0) {
-            *out = (redux_normalisation)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_INVALID,
-                    "'%s' is not arithmetic, studholme, geometric, min, max, joint or bits", name);
+    return rdx_parse_name(out, "normalisation", name, normalisation_names,
+                          RDX_COUNT(normalisation_names));
 }
 
 /* I over what `kind` says, of entropies of which not both are 0. */

@@ -21,19 +21,12 @@ static const char *const names[] = {
 
 redux_status redux_volume_hash_parse(redux_volume_hash *out, const char *name)
 {
-    for (int64_t i = 0; i < RDX_COUNT(names); i++)
-        if (name != NULL && strcmp(name, names[i]) == 0) {
-            *out = (redux_volume_hash)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "volume hash '%s' is none of %s, %s, %s",
-                    name == NULL ? "" : name, names[0], names[1], names[2]);
+    return rdx_parse_name(out, "volume hash", name, names, RDX_COUNT(names));
 }
 
 const char *redux_volume_hash_name(redux_volume_hash hash)
 {
-    const int64_t value = (int64_t)hash;
-    return value >= 0 && value < RDX_COUNT(names) ? names[value] : "unknown";
+    return rdx_name_of((int64_t)hash, names, RDX_COUNT(names));
 }
 
 redux_status rdx_volume_hash_options(redux_volume_hash_options *known,

@@ -12,54 +12,34 @@ static const char *const archs[] = {"resnet18", "resnet34", "resnet50"};
 static const char *const stems[] = {"imagenet", "small"};
 static const char *const products[] = {"float32", "bfloat16"};
 
-static redux_status parse(int *out, const char *name, const char *const *names, int count,
-                          const char *what)
-{
-    for (int i = 0; name != NULL && i < count; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *out = i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "no %s '%s'", what, name == NULL ? "(null)" : name);
-}
-
 redux_status redux_arch_parse(redux_arch *out, const char *name)
 {
-    int i = 0;
-    RDX_TRY(parse(&i, name, archs, RDX_COUNT(archs), "network"));
-    *out = (redux_arch)i;
-    return REDUX_OK;
+    return rdx_parse_name(out, "network", name, archs, RDX_COUNT(archs));
 }
 
 const char *redux_arch_name(redux_arch arch)
 {
-    return (unsigned)arch < RDX_COUNT(archs) ? archs[arch] : "unknown";
+    return rdx_name_of((int64_t)arch, archs, RDX_COUNT(archs));
 }
 
 redux_status redux_stem_parse(redux_stem *out, const char *name)
 {
-    int i = 0;
-    RDX_TRY(parse(&i, name, stems, RDX_COUNT(stems), "stem"));
-    *out = (redux_stem)i;
-    return REDUX_OK;
+    return rdx_parse_name(out, "stem", name, stems, RDX_COUNT(stems));
 }
 
 const char *redux_stem_name(redux_stem stem)
 {
-    return (unsigned)stem < RDX_COUNT(stems) ? stems[stem] : "unknown";
+    return rdx_name_of((int64_t)stem, stems, RDX_COUNT(stems));
 }
 
 redux_status redux_products_parse(redux_products *out, const char *name)
 {
-    int i = 0;
-    RDX_TRY(parse(&i, name, products, RDX_COUNT(products), "kind of products"));
-    *out = (redux_products)i;
-    return REDUX_OK;
+    return rdx_parse_name(out, "kind of products", name, products, RDX_COUNT(products));
 }
 
 const char *redux_products_name(redux_products kind)
 {
-    return (unsigned)kind < RDX_COUNT(products) ? products[kind] : "unknown";
+    return rdx_name_of((int64_t)kind, products, RDX_COUNT(products));
 }
 
 /* ---- parameters ---- */

@@ -41,18 +41,12 @@ static const char *const names[] = {"sgd", "lars", "adam", "adamw"};
 
 redux_status redux_optimiser_parse(redux_optimiser_kind *out, const char *name)
 {
-    for (int i = 0; name != NULL && out != NULL && i < RDX_COUNT(names); i++)
-        if (strcmp(name, names[i]) == 0) {
-            *out = (redux_optimiser_kind)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "no optimiser %s: sgd, lars, adam or adamw",
-                    name == NULL ? "(null)" : name);
+    return rdx_parse_name(out, "optimiser", name, names, RDX_COUNT(names));
 }
 
 const char *redux_optimiser_name(redux_optimiser_kind kind)
 {
-    return (unsigned)kind < RDX_COUNT(names) ? names[kind] : "unknown";
+    return rdx_name_of((int64_t)kind, names, RDX_COUNT(names));
 }
 
 /* ---- making one ---- */
@@ -210,9 +204,11 @@ redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *co
                                         const redux_network *network,
                                         const redux_optimiser_options *options)
 {
-    const int64_t count = redux_network_parameters(network);
     const redux_parameter **list;
     void *block;
+    if (network == NULL)
+        return rdx_fail(REDUX_E_INVALID, "an optimiser of no network");
+    const int64_t count = redux_network_parameters(network);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(void *)));
     list = block;
     for (int64_t i = 0; i < count; i++)

@@ -300,6 +300,8 @@ static void count_by_volume(const redux_calibration *calibration, int64_t within
 redux_status redux_calibration_error(double *out, redux_context *context,
                                      const redux_calibration *calibration, double threshold)
 {
+    if (out == NULL || calibration == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_calibration_error: an argument is NULL");
     const int64_t n = calibration->volumes;
     double mean = 0, sum = 0;
     void *block;

@@ -57,6 +57,7 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
     out->bins = (int32_t)real(parameters, "bins", 0);
     out->size = (int32_t)real(parameters, "size", 0);
     out->clusters = (int32_t)real(parameters, "clusters", 0);
+    out->seed = (uint64_t)json_integer_value(json_object_get(parameters, "seed"));
     return REDUX_OK;
 }
 

@@ -205,6 +205,8 @@ int64_t redux_manifest_rows(const redux_manifest *manifest)
 redux_status redux_manifest_row_get(redux_manifest_row *out, const redux_manifest *manifest,
                                     int64_t index)
 {
+    if (out == NULL || manifest == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_row_get: an argument is NULL");
     if (index < 0 || index >= manifest->count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)index,
                         (long long)manifest->count);

@@ -520,6 +520,8 @@ redux_status redux_calibrate(redux_calibration **out, redux_context *context,
 
 redux_status redux_reduction_summary(redux_reduce_summary *out, const redux_reduction *reduction)
 {
+    if (reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_summary: the reduction is NULL");
     return rdx_write_result(out, &reduction->summary, sizeof *out, "redux_reduce_summary");
 }
 
@@ -530,6 +532,8 @@ int64_t redux_reduction_rows(const redux_reduction *reduction)
 
 redux_status redux_reduction_row(redux_row *out, const redux_reduction *reduction, int64_t index)
 {
+    if (out == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_row: an argument is NULL");
     if (index < 0 || index >= reduction->row_count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)index,
                         (long long)reduction->row_count);
@@ -540,6 +544,8 @@ redux_status redux_reduction_row(redux_row *out, const redux_reduction *reductio
 redux_status redux_reduction_name(const char **source, int64_t *slice,
                                   const redux_reduction *reduction, int64_t row)
 {
+    if (source == NULL || slice == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_name: an argument is NULL");
     const int64_t other = row - reduction->row_count;
     if (row < 0 || other >= reduction->base.count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)row,

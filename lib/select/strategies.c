@@ -38,15 +38,10 @@ const rdx_strategy *rdx_strategy_of(redux_strategy strategy)
 
 redux_status redux_strategy_parse(redux_strategy *out, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(strategies); i++)
-        if (strcmp(name, strategies[i].name) == 0) {
-            *out = (redux_strategy)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND,
-                    "strategy '%s' is none of all, every-n, hash, ssim, mi, cosine, entropy, "
-                    "ms-ssim, mattes, phase-correlation, information-gain, semdedup",
-                    name == NULL ? "" : name);
+    const char *names[RDX_COUNT(strategies)];
+    for (int64_t i = 0; i < RDX_COUNT(strategies); i++)
+        names[i] = strategies[i].name;
+    return rdx_parse_name(out, "strategy", name, names, RDX_COUNT(strategies));
 }
 
 const char *redux_strategy_name(redux_strategy strategy)
@@ -63,19 +58,12 @@ double redux_strategy_threshold(redux_strategy strategy)
 
 redux_status redux_rule_parse(redux_rule *out, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(rules); i++)
-        if (strcmp(name, rules[i]) == 0) {
-            *out = (redux_rule)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND,
-                    "rule '%s' is none of first, medoid, k-centre, complete-link",
-                    name == NULL ? "" : name);
+    return rdx_parse_name(out, "rule", name, rules, RDX_COUNT(rules));
 }
 
 const char *redux_rule_name(redux_rule rule)
 {
-    return rule >= REDUX_RULE_FIRST && (int64_t)rule < RDX_COUNT(rules) ? rules[rule] : "unknown";
+    return rdx_name_of((int64_t)rule, rules, RDX_COUNT(rules));
 }
 
 redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,

@@ -180,15 +180,16 @@ redux_status rdx_checkpoint_save(rdx_run *run)
 
 /* ---- what is read ---- */
 
-static redux_status metadata_number(double *out, const redux_safetensors *file, const char *key)
+static redux_status metadata_number(double *out, const rdx_run *run, const redux_safetensors *file,
+                                    const char *key)
 {
     const char *text = redux_safetensors_metadata(file, key);
     char *end;
     if (text == NULL)
-        return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": no %s", key);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no %s", run->folder, key);
     *out = rdx_parse_double(text, &end);
     if (*text == '\0' || *end != '\0')
-        return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": %s is '%s'", key, text);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": %s is '%s'", run->folder, key, text);
     return REDUX_OK;
 }
 
@@ -204,9 +205,9 @@ redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const 
     redux_status status = redux_safetensors_load(file, run->context, path);
     rdx_free(path);
     RDX_TRY(status);
-    status = metadata_number(&value, *file, "step");
+    status = metadata_number(&value, run, *file, "step");
     if (status == REDUX_OK && !(value >= 0 && value < 9e15))
-        status = rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": step %g", value);
+        status = rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": step %g", run->folder, value);
     if (status != REDUX_OK) {
         redux_safetensors_free(*file);
         *file = NULL;
@@ -216,18 +217,19 @@ redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const 
     return REDUX_OK;
 }
 
-static redux_status restore(const redux_safetensors *file, const redux_parameter *parameter)
+static redux_status restore(const rdx_run *run, const redux_safetensors *file,
+                            const redux_parameter *parameter)
 {
     redux_tensor stored;
     const int64_t index = redux_safetensors_find(file, parameter->name);
     if (index < 0)
-        return rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": no %s", parameter->name);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no %s", run->folder, parameter->name);
     RDX_TRY(redux_safetensors_tensor(&stored, file, index));
     redux_status status = REDUX_OK;
     if (stored.dtype != parameter->value.dtype || stored.ndim != parameter->value.ndim ||
         memcmp(stored.shape, parameter->value.shape, sizeof stored.shape) != 0)
-        status =
-            rdx_fail(REDUX_E_FORMAT, CHECKPOINT ": %s has another shape or type", parameter->name);
+        status = rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": %s has another shape or type",
+                          run->folder, parameter->name);
     else
         status = redux_tensor_copy(&parameter->value, &stored);
     redux_tensor_release(&stored);
@@ -255,20 +257,20 @@ redux_status rdx_checkpoint_compare(rdx_run *run, const redux_safetensors *file)
     if (settings == NULL)
         return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no settings", run->folder);
     RDX_TRY(rdx_run_compare(run, settings));
-    RDX_TRY(metadata_number(&run->epoch_loss, file, "epoch_loss"));
-    RDX_TRY(metadata_number(&run->first_loss, file, "first_loss"));
-    return metadata_number(&run->last_loss, file, "last_loss");
+    RDX_TRY(metadata_number(&run->epoch_loss, run, file, "epoch_loss"));
+    RDX_TRY(metadata_number(&run->first_loss, run, file, "first_loss"));
+    return metadata_number(&run->last_loss, run, file, "last_loss");
 }
 
 redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file)
 {
     double steps;
     RDX_TRY(rdx_checkpoint_compare(run, file));
-    RDX_TRY(metadata_number(&steps, file, "optimiser_steps"));
+    RDX_TRY(metadata_number(&steps, run, file, "optimiser_steps"));
     for (int64_t i = 0; i < run->parameter_count; i++)
-        RDX_TRY(restore(file, run->parameters[i]));
+        RDX_TRY(restore(run, file, run->parameters[i]));
     for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)
-        RDX_TRY(restore(file, redux_optimiser_tensor(run->optimiser, i)));
+        RDX_TRY(restore(run, file, redux_optimiser_tensor(run->optimiser, i)));
     redux_optimiser_set_steps(run->optimiser, (int64_t)steps);
     return REDUX_OK;
 }

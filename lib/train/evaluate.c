@@ -63,18 +63,12 @@ static const char *const protocols[] = {"linear", "knn", "finetune"};
 
 redux_status redux_protocol_parse(redux_protocol *out, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < RDX_COUNT(protocols); i++)
-        if (strcmp(name, protocols[i]) == 0) {
-            *out = (redux_protocol)i;
-            return REDUX_OK;
-        }
-    return rdx_fail(REDUX_E_NOT_FOUND, "no protocol '%.80s': linear, knn or finetune",
-                    name == NULL ? "" : name);
+    return rdx_parse_name(out, "protocol", name, protocols, RDX_COUNT(protocols));
 }
 
 const char *redux_protocol_name(redux_protocol protocol)
 {
-    return protocol >= 0 && protocol < RDX_COUNT(protocols) ? protocols[protocol] : "unknown";
+    return rdx_name_of((int64_t)protocol, protocols, RDX_COUNT(protocols));
 }
 
 /* ---- shared with the runs ---- */
@@ -527,6 +521,8 @@ static void summarise(redux_scores *mean, redux_scores *deviation, const redux_e
 redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
                                           const redux_evaluation *evaluation)
 {
+    if (evaluation == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluation_get_summary: an argument is NULL");
     redux_scores ignored;
     redux_evaluation_summary made = {.runs = evaluation->runs,
                                      .seeds = evaluation->options.seeds,
@@ -552,6 +548,8 @@ const redux_labels *rdx_evaluation_labels(const redux_evaluation *evaluation)
 redux_status redux_evaluation_get_run(redux_evaluation_run *out, const redux_evaluation *evaluation,
                                       int64_t index)
 {
+    if (evaluation == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluation_get_run: an argument is NULL");
     if (index < 0 || index >= evaluation->runs)
         return rdx_fail(REDUX_E_INVALID, "run %lld of %lld", (long long)index,
                         (long long)evaluation->runs);
@@ -567,6 +565,8 @@ int64_t redux_evaluation_predictions(const redux_evaluation *evaluation)
 redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
                                              const redux_evaluation *evaluation, int64_t index)
 {
+    if (evaluation == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluation_get_prediction: an argument is NULL");
     int64_t run = 0;
     if (index < 0 || index >= evaluation->predictions)
         return rdx_fail(REDUX_E_INVALID, "prediction %lld of %lld", (long long)index,

@@ -432,6 +432,8 @@ int64_t redux_labels_groups(const redux_labels *labels)
 
 redux_status redux_labels_row_get(redux_label_row *out, const redux_labels *labels, int64_t index)
 {
+    if (out == NULL || labels == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_labels_row_get: an argument is NULL");
     if (index < 0 || index >= labels->count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld labels", (long long)index,
                         (long long)labels->count);

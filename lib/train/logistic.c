@@ -283,6 +283,8 @@ void redux_logistic_free(redux_logistic *model)
 
 redux_status redux_logistic_get_info(redux_logistic_info *out, const redux_logistic *model)
 {
+    if (model == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_logistic_get_info: an argument is NULL");
     const int64_t shape[2] = {model->outputs, model->features};
     redux_logistic_info made = {.classes = model->classes,
                                 .features = model->features,
@@ -345,6 +347,8 @@ redux_status redux_logistic_predict(const redux_tensor *probabilities, redux_con
 {
     double *x;
     void *scores;
+    if (model == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_logistic_predict: an argument is NULL");
     RDX_TRY(rdx_tensor_check(probabilities, 2, REDUX_FLOAT64, "probabilities"));
     RDX_TRY(rdx_features(&x, context, features, "features"));
     const int64_t n = features->shape[0];

@@ -68,6 +68,8 @@ static redux_status put_prediction(FILE *stream, const redux_evaluation *evaluat
 redux_status redux_evaluation_save(const char *path, redux_context *context,
                                    const redux_evaluation *evaluation)
 {
+    if (path == NULL || evaluation == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluation_save: an argument is NULL");
     const redux_labels *labels = rdx_evaluation_labels(evaluation);
     redux_status status = REDUX_OK;
     rdx_file file;
