@@ -228,6 +228,71 @@ START_TEST(jpeg)
 }
 END_TEST
 
+/* Kinds of JPEG that nobody decodes, and headers that lead nowhere, by what stands before the frame
+ * and in it. */
+START_TEST(jpeg_headers)
+{
+    static const struct {
+        unsigned char before[4], marker, precision, height, components;
+        redux_status status;
+        const char *message;
+    } cases[] = {
+        {{0xff, 0xd0, 0xff, 0x01}, 0xc3, 8, 9, 1, REDUX_E_UNSUPPORTED, "SOF3"}, /* lossless */
+        {{0xff, 0xd0, 0xff, 0x01}, 0xc5, 8, 9, 1, REDUX_E_UNSUPPORTED, "SOF5"}, /* hierarchical */
+        {{0xff, 0xd0, 0xff, 0x01}, 0xc0, 12, 9, 1, REDUX_E_UNSUPPORTED, "12 bits"},
+        {{0xff, 0xd0, 0xff, 0x01}, 0xc0, 8, 9, 2, REDUX_E_UNSUPPORTED, "2 components"},
+        {{0xff, 0xd0, 0xff, 0x01}, 0xc0, 8, 0, 1, REDUX_E_FORMAT, "9 x 0"},
+        {{0xff, 0xe0, 0x00, 0x01}, 0xc0, 8, 9, 1, REDUX_E_FORMAT, "segment of 1 bytes"},
+        {{0xff, 0xd9, 0xff, 0x01}, 0xc0, 8, 9, 1, REDUX_E_FORMAT, "without a frame"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned char bytes[64] = {0xff, 0xd8};
+        const unsigned char frame[] = {0xff,
+                                       cases[i].marker,
+                                       0,
+                                       11,
+                                       cases[i].precision,
+                                       0,
+                                       9,
+                                       0,
+                                       cases[i].height,
+                                       cases[i].components,
+                                       1,
+                                       0x11,
+                                       0};
+        memcpy(bytes + 2, cases[i].before, 4);
+        memcpy(bytes + 6, frame, sizeof frame);
+        write_bytes(in_scratch("a.jpg"), bytes, sizeof bytes);
+        ck_assert_redux(cases[i].status, open_all(in_scratch("a.jpg")));
+        ck_assert_msg(strstr(redux_error_message(), cases[i].message) != NULL, "%s",
+                      redux_error_message());
+    }
+}
+END_TEST
+
+/* An archive that says of its entries that they are encrypted. */
+START_TEST(npz_encrypted)
+{
+    const int64_t shape[] = {3, 8, 8};
+    const char *path = in_scratch("a.npz"), *key = "images";
+    redux_tensor array;
+    size_t size;
+    ck_assert_redux_ok(redux_tensor_new(&array, NULL, REDUX_UINT8, 3, shape));
+    ck_assert_redux_ok(redux_npz_write(path, NULL, &key, &array, 1));
+    redux_tensor_release(&array);
+    ck_assert_redux_ok(open_all(path));
+    unsigned char *bytes = read_bytes(path, &size);
+    for (size_t i = 0; i + 10 < size; i++)
+        if (memcmp(bytes + i, "PK\1\2", 4) == 0)
+            bytes[i + 8] |= 1;
+    write_bytes(path, bytes, size);
+    free(bytes);
+    ck_assert_redux(REDUX_E_UNSUPPORTED, redux_npz_read(&array, context, path, key));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "is encrypted"));
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_all(path));
+}
+END_TEST
+
 static redux_status load_weights(const char *header, uint64_t length)
 {
     unsigned char bytes[512];
@@ -350,6 +415,8 @@ int main(void)
     tcase_add_test(tests, npz_bomb);
     tcase_add_test(tests, png);
     tcase_add_test(tests, jpeg);
+    tcase_add_test(tests, jpeg_headers);
+    tcase_add_test(tests, npz_encrypted);
     tcase_add_test(tests, safetensors);
     tcase_add_test(tests, export_stays_in_its_folder);
     tcase_add_test(tests, empty_but_too_long);

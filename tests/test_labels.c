@@ -193,6 +193,43 @@ static void write_archive(const char *name, int64_t columns, int missing)
         redux_tensor_release(&arrays[i]);
 }
 
+/* Two images and two labels of one part. */
+static redux_status load_part(double first, double second, int64_t labels)
+{
+    static const char *const keys[] = {"train_images", "train_labels"};
+    const int64_t shape[] = {2, 8, 8}, count[] = {labels};
+    const double numbers[] = {first, second, 0};
+    redux_tensor arrays[2];
+    redux_labels *table = NULL;
+    ck_assert_redux_ok(redux_tensor_new(&arrays[0], NULL, REDUX_UINT8, 3, shape));
+    ck_assert_redux_ok(redux_tensor_new(&arrays[1], NULL, REDUX_FLOAT64, 1, count));
+    memcpy(arrays[1].data, numbers, (size_t)labels * sizeof(double));
+    ck_assert_redux_ok(redux_npz_write(in_scratch("p.npz"), NULL, keys, arrays, 2));
+    const redux_status status = redux_labels_load(&table, NULL, in_scratch("p.npz"), NULL);
+    if (status == REDUX_OK) {
+        ck_assert_int_eq(redux_labels_rows(table), 2);
+        ck_assert_int_eq(redux_labels_classes(table), 2);
+    }
+    redux_labels_free(table);
+    for (int i = 0; i < 2; i++)
+        redux_tensor_release(&arrays[i]);
+    return status;
+}
+
+START_TEST(labels_that_are_none)
+{
+    ck_assert_redux_ok(load_part(-3, 7, 2));
+    ck_assert_redux(REDUX_E_FORMAT, load_part(1, 0.5, 2));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "entry 1 is 0.5, no whole number"));
+    ck_assert_redux(REDUX_E_FORMAT, load_part(1, NAN, 2));
+    ck_assert_redux(REDUX_E_FORMAT, load_part(1e16, 0, 2));
+    ck_assert_redux(REDUX_E_FORMAT, load_part(1, 0, 3));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "do not go with 2 images"));
+    ck_assert_redux(REDUX_E_FORMAT, load_part(1, 1, 2));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "has 1 classes"));
+}
+END_TEST
+
 START_TEST(an_archive)
 {
     redux_labels_options options = REDUX_LABELS_OPTIONS_INIT;
@@ -439,6 +476,7 @@ int main(void)
     tcase_add_loop_test(cases, wrong_tables, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(cases, wrong_splits);
     tcase_add_test(cases, an_archive);
+    tcase_add_test(cases, labels_that_are_none);
     tcase_add_loop_test(cases, folds, 0, 2);
     tcase_add_test(cases, shares);
     tcase_add_test(cases, validation_of_training);
