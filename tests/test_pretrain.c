@@ -403,6 +403,8 @@ START_TEST(a_checkpoint_of_something_else)
         {"settings", "nonsense", ""},
         {"epoch_loss", NULL, "no epoch_loss"},
         {"optimiser_steps", NULL, "no optimiser_steps"},
+        {"optimiser_steps", "1e300", "optimiser_steps 1e+300"},
+        {"optimiser_steps", "nan", "optimiser_steps"},
         {NULL, NULL, "no projection.2.bias"},
         {NULL, "shorter", "projection.2.bias has another shape"},
     };

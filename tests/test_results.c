@@ -263,6 +263,11 @@ START_TEST(wrong_parameters)
         {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
          "\"hash\": \"none\"",
          "hash 'none'"},
+        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"bins\": 1e300",
+         "bins is no whole number"},
+        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
+         "\"clusters\": 4294967296",
+         "clusters is no whole number"},
     };
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     redux_manifest *manifest;
@@ -287,7 +292,7 @@ int main(void)
     tcase_add_test(cases, names_that_are_no_utf_8);
     tcase_add_test(cases, one_name_begins_the_other);
     tcase_add_loop_test(cases, parameters_read_back, 0, 8);
-    tcase_add_loop_test(cases, wrong_parameters, 0, 5);
+    tcase_add_loop_test(cases, wrong_parameters, 0, 7);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

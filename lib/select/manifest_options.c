@@ -11,6 +11,19 @@ static double real(const json_t *json, const char *key, double otherwise)
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
+/* Left as it is where there is no such number. */
+static redux_status read_whole(int32_t *out, const json_t *json, const char *key, const char *path)
+{
+    const json_t *value = json_object_get(json, key);
+    const json_int_t number = json_integer_value(value);
+    if (value == NULL)
+        return REDUX_OK;
+    if (!json_is_integer(value) || number < 0 || number > INT32_MAX)
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s is no whole number, or out of range", path, key);
+    *out = (int32_t)number;
+    return REDUX_OK;
+}
+
 static const char *word(const json_t *json, const char *key)
 {
     const char *value = json_string_value(json_object_get(json, key));
@@ -53,10 +66,10 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
         out->then_threshold = real(then, "threshold", (double)NAN);
     }
     out->encoder = json_string_value(json_object_get(parameters, "encoder"));
-    out->hash_size = (int32_t)real(parameters, "hash_size", 0);
-    out->bins = (int32_t)real(parameters, "bins", 0);
-    out->size = (int32_t)real(parameters, "size", 0);
-    out->clusters = (int32_t)real(parameters, "clusters", 0);
+    RDX_TRY(read_whole(&out->hash_size, parameters, "hash_size", path));
+    RDX_TRY(read_whole(&out->bins, parameters, "bins", path));
+    RDX_TRY(read_whole(&out->size, parameters, "size", path));
+    RDX_TRY(read_whole(&out->clusters, parameters, "clusters", path));
     out->seed = (uint64_t)json_integer_value(json_object_get(parameters, "seed"));
     return REDUX_OK;
 }
@@ -74,9 +87,9 @@ redux_status redux_manifest_options(redux_reduce_options *out, const redux_manif
     RDX_TRY(redux_strategy_parse(&options.strategy, word(manifest->summary, "strategy")));
     RDX_TRY(read_parameters(&options, json_object_get(manifest->summary, "parameters"), path));
     options.threshold = real(manifest->summary, "threshold", (double)NAN);
-    if (json_object_get(json_object_get(manifest->summary, "counts"), "budget") != NULL) {
-        options.keep_count =
-            (int64_t)real(json_object_get(manifest->summary, "counts"), "budget", 0);
+    const json_t *budget = json_object_get(json_object_get(manifest->summary, "counts"), "budget");
+    if (budget != NULL) {
+        options.keep_count = json_integer_value(budget);
         options.threshold = (double)NAN;
     }
     return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");

@@ -193,10 +193,20 @@ static redux_status metadata_number(double *out, const rdx_run *run, const redux
     return REDUX_OK;
 }
 
+static redux_status metadata_count(int64_t *out, const rdx_run *run, const redux_safetensors *file,
+                                   const char *key)
+{
+    double value;
+    RDX_TRY(metadata_number(&value, run, file, key));
+    if (!(value >= 0 && value < 9e15))
+        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": %s %g", run->folder, key, value);
+    *out = (int64_t)value;
+    return REDUX_OK;
+}
+
 redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const rdx_run *run)
 {
     char *path;
-    double value;
     *file = NULL;
     *step = 0;
     if (!rdx_run_has(run, CHECKPOINT))
@@ -205,16 +215,12 @@ redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const 
     redux_status status = redux_safetensors_load(file, run->context, path);
     rdx_free(path);
     RDX_TRY(status);
-    status = metadata_number(&value, run, *file, "step");
-    if (status == REDUX_OK && !(value >= 0 && value < 9e15))
-        status = rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": step %g", run->folder, value);
+    status = metadata_count(step, run, *file, "step");
     if (status != REDUX_OK) {
         redux_safetensors_free(*file);
         *file = NULL;
-        return status;
     }
-    *step = (int64_t)value;
-    return REDUX_OK;
+    return status;
 }
 
 static redux_status restore(const rdx_run *run, const redux_safetensors *file,
@@ -264,13 +270,13 @@ redux_status rdx_checkpoint_compare(rdx_run *run, const redux_safetensors *file)
 
 redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file)
 {
-    double steps;
+    int64_t steps;
     RDX_TRY(rdx_checkpoint_compare(run, file));
-    RDX_TRY(metadata_number(&steps, run, file, "optimiser_steps"));
+    RDX_TRY(metadata_count(&steps, run, file, "optimiser_steps"));
     for (int64_t i = 0; i < run->parameter_count; i++)
         RDX_TRY(restore(run, file, run->parameters[i]));
     for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)
         RDX_TRY(restore(run, file, redux_optimiser_tensor(run->optimiser, i)));
-    redux_optimiser_set_steps(run->optimiser, (int64_t)steps);
+    redux_optimiser_set_steps(run->optimiser, steps);
     return REDUX_OK;
 }
