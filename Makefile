@@ -308,7 +308,7 @@ SANITIZE = $(SUB) LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 asan:
 	$(call SANITIZE,-fsanitize=address) check-tests check-fuzz check-programs
 ubsan:
-	$(call SANITIZE,-fsanitize=undefined -fno-sanitize-recover=all) check-tests check-fuzz check-programs
+	$(call SANITIZE,-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all) check-tests check-fuzz check-programs
 tsan:
 	$(call SANITIZE,-fsanitize=thread) check-tests
 
@@ -328,7 +328,7 @@ SECONDS ?= 60
 fuzz-targets: $(FUZZ_TARGETS)
 fuzz:
 	$(SUB) BUILD=build-fuzz CC=clang GDCM=0 LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
-	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-targets
+	-fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow' fuzz-targets
 	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
 
 coverage:

@@ -362,7 +362,7 @@ START_TEST(names_and_defaults)
         ck_assert_int_eq(hash, hashes[h]);
     }
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_volume_hash_parse(&hash, "md5"));
-    ck_assert_redux(REDUX_E_NOT_FOUND, redux_volume_hash_parse(&hash, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_volume_hash_parse(&hash, NULL));
     ck_assert_str_eq(redux_volume_hash_name((redux_volume_hash)3), "unknown");
     ck_assert_int_eq(redux_volume_hash_bits(NULL), 512);
     ck_assert_int_eq(redux_volume_hash_threshold(NULL), 160);
