@@ -449,7 +449,7 @@ static redux_status run_read_volumes(double *units, bench *b, const bench_path *
         redux_dataset_open(&dataset, b->single, (const char *const *)b->files, b->file_count, NULL);
     if (status != REDUX_OK)
         return status;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < MOST_READERS; i++)
         readers[i] = (reader){.dataset = dataset, .next = &next};
     while (started < count - 1 &&
            pthread_create(&threads[started], NULL, read_volumes, &readers[started]) == 0)

@@ -11,7 +11,7 @@
 
 enum { SIDE = 16 };
 
-/* One of everything. Made before the tests, which change none of them. */
+/* One of everything, made for each test. */
 static struct {
     redux_tensor image, colour, half, floats, empty, turned, bits; /* turned: not contiguous */
     redux_dataset *dataset;
@@ -953,7 +953,7 @@ int main(void)
 {
     Suite *suite = suite_create("arguments");
     TCase *cases = tcase_create("all");
-    tcase_add_unchecked_fixture(cases, make, clear);
+    tcase_add_checked_fixture(cases, make, clear);
     tcase_add_test(cases, tensors);
     tcase_add_test(cases, files);
     tcase_add_test(cases, safetensors);
