@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * NIfTI against nibabel: types, byte orders, orientations, frames, pairs; and damaged files. */
 #include <math.h>
+#include <nifti/nifti1.h>
 #include <zlib.h>
 #include "test_io.h"
 
@@ -304,7 +305,7 @@ START_TEST(flipped_bits)
 END_TEST
 
 /* One member of a gzip file (RFC 1952) with every field that a header may have. */
-static size_t gzip_member(uint8_t *out, size_t room, const void *data, size_t size)
+static size_t gzip_member(uint8_t *out, size_t room, int level, const void *data, size_t size)
 {
     z_stream stream;
     uint8_t extra[300] = {'R', 'X', 40, 1};
@@ -312,7 +313,7 @@ static size_t gzip_member(uint8_t *out, size_t room, const void *data, size_t si
     memset(&stream, 0, sizeof stream);
     header.name = (Bytef *)(uintptr_t) "volume.nii";
     header.comment = (Bytef *)(uintptr_t) "of several members";
-    ck_assert_int_eq(deflateInit2(&stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflateInit2(&stream, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
     ck_assert_int_eq(deflateSetHeader(&stream, &header), Z_OK);
     stream.next_in = (Bytef *)(uintptr_t)data;
     stream.avail_in = (unsigned)size;
@@ -338,7 +339,7 @@ START_TEST(gzip_members)
     for (int i = 0; done < size; i++) {
         const size_t piece = i < 5 ? pieces[i] : size - done;
         before = length;
-        length += gzip_member(packed + length, ROOM - length, plain + done, piece);
+        length += gzip_member(packed + length, ROOM - length, 9, plain + done, piece);
         done += piece;
     }
     write_bytes(path, packed, length);
@@ -356,6 +357,48 @@ START_TEST(gzip_members)
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "checksum"));
     free(packed);
     redux_tensor_release(&bytes);
+}
+END_TEST
+
+/* A second member whose header lies across the end of what is read of a file at a time (512 KiB),
+ * at any of its bytes: it goes on from there. */
+START_TEST(header_in_two_pieces)
+{
+    enum { SIDE = 640, ROOM = 2 << 20, AT = 512 << 10, HEADER = 348 };
+    const char *path = in_scratch("split.nii.gz");
+    const size_t size = 352 + (size_t)2 * SIDE * SIDE;
+    uint8_t *plain = calloc(size, 1), *packed = malloc(ROOM);
+    const nifti_1_header header = {.sizeof_hdr = 348,
+                                   .dim = {3, SIDE, SIDE, 1},
+                                   .datatype = DT_INT16,
+                                   .bitpix = 16,
+                                   .vox_offset = 352,
+                                   .sform_code = 1,
+                                   .srow_x = {-1},
+                                   .srow_y = {0, -1},
+                                   .srow_z = {0, 0, 1},
+                                   .magic = "n+1"};
+    ck_assert(plain != NULL && packed != NULL);
+    memcpy(plain, &header, sizeof header);
+    for (size_t i = 352; i < size; i++)
+        plain[i] = (uint8_t)(i * i >> 7);
+    /* stored, so that a byte more is a byte more */
+    size_t first = AT - 2 * HEADER, length;
+    first += AT - HEADER - 14 - gzip_member(packed, ROOM, 0, plain, first);
+    for (int k = 0; k < HEADER + 21; k += 7) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        redux_tensor slice;
+        const size_t one = first + (size_t)k;
+        length = gzip_member(packed, ROOM, 0, plain, one);
+        ck_assert_uint_eq(length, (size_t)(AT - HEADER - 14 + k));
+        length += gzip_member(packed + length, ROOM - length, 9, plain + one, size - one);
+        write_bytes(path, packed, length);
+        ck_assert_redux_ok(read_volume(&slice, &info, path, NULL));
+        ck_assert_mem_eq(slice.data, plain + 352, size - 352);
+        redux_tensor_release(&slice);
+    }
+    free(plain);
+    free(packed);
 }
 END_TEST
 
@@ -505,6 +548,7 @@ int main(void)
     tcase_add_loop_test(tests, cut_short, 0, 3);
     tcase_add_test(tests, flipped_bits);
     tcase_add_test(tests, gzip_members);
+    tcase_add_test(tests, header_in_two_pieces);
     tcase_add_loop_test(tests, flipped_header, 0, 2);
     tcase_add_loop_test(tests, bad_fields, 0, (int)(sizeof fields / sizeof fields[0]));
     tcase_add_loop_test(tests, absurd_dimensions, 0, 6);

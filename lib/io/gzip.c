@@ -8,10 +8,18 @@
 
 #if defined(REDUX_ISAL)
 #include <isa-l/igzip_lib.h>
-typedef struct inflate_state engine;
+typedef struct engine {
+    struct inflate_state stream;
+    /* isal_inflate reads headers too, but up to 2.30 forgets of one in two pieces which fields it
+     * has. */
+    struct isal_gzip_header header;
+    bool in_header;
+} engine;
 #else
 #include <zlib.h>
-typedef z_stream engine;
+typedef struct engine {
+    z_stream stream;
+} engine;
 #endif
 
 #define BUFFER (512U << 10)
@@ -32,21 +40,28 @@ enum step { GOES_ON, MEMBER_ENDS, BAD_DATA, BAD_CHECKSUM, NO_MEMORY };
 
 #if defined(REDUX_ISAL)
 
+static void begin_member(engine *e)
+{
+    e->stream.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    memset(&e->header, 0, sizeof e->header);
+    e->in_header = true;
+}
+
 static bool engine_begin(engine *e)
 {
-    isal_inflate_init(e);
-    e->crc_flag = ISAL_GZIP;
+    isal_inflate_init(&e->stream);
+    begin_member(e);
     return true;
 }
 
 static void engine_again(engine *e)
 {
-    unsigned char *const next = e->next_in;
-    const uint32_t left = e->avail_in;
-    isal_inflate_reset(e);
-    e->crc_flag = ISAL_GZIP;
-    e->next_in = next;
-    e->avail_in = left;
+    unsigned char *const next = e->stream.next_in;
+    const uint32_t left = e->stream.avail_in;
+    isal_inflate_reset(&e->stream);
+    e->stream.next_in = next;
+    e->stream.avail_in = left;
+    begin_member(e);
 }
 
 static void engine_end(engine *e)
@@ -56,9 +71,16 @@ static void engine_end(engine *e)
 
 static enum step engine_step(engine *e)
 {
-    const int code = isal_inflate(e);
+    int code = ISAL_DECOMP_OK;
+    if (e->in_header)
+        code = isal_read_gzip_header(&e->stream, &e->header);
+    if (e->in_header && code == ISAL_END_INPUT)
+        return GOES_ON;
+    e->in_header = false;
+    if (code == ISAL_DECOMP_OK)
+        code = isal_inflate(&e->stream);
     if (code == ISAL_DECOMP_OK || code == ISAL_END_INPUT || code == ISAL_OUT_OVERFLOW)
-        return e->block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS : GOES_ON;
+        return e->stream.block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS : GOES_ON;
     return code == ISAL_INCORRECT_CHECKSUM ? BAD_CHECKSUM : BAD_DATA;
 }
 
@@ -67,22 +89,22 @@ static enum step engine_step(engine *e)
 static bool engine_begin(engine *e)
 {
     memset(e, 0, sizeof *e);
-    return inflateInit2(e, 16 + MAX_WBITS) == Z_OK; /* 16: gzip's header and checksum */
+    return inflateInit2(&e->stream, 16 + MAX_WBITS) == Z_OK; /* 16: gzip's header and checksum */
 }
 
 static void engine_again(engine *e)
 {
-    inflateReset(e);
+    inflateReset(&e->stream);
 }
 
 static void engine_end(engine *e)
 {
-    inflateEnd(e);
+    inflateEnd(&e->stream);
 }
 
 static enum step engine_step(engine *e)
 {
-    switch (inflate(e, Z_NO_FLUSH)) {
+    switch (inflate(&e->stream, Z_NO_FLUSH)) {
     case Z_OK:
     case Z_BUF_ERROR:
         return GOES_ON;
@@ -91,7 +113,8 @@ static enum step engine_step(engine *e)
     case Z_MEM_ERROR:
         return NO_MEMORY;
     default:
-        return e->msg != NULL && strstr(e->msg, "check") != NULL ? BAD_CHECKSUM : BAD_DATA;
+        return e->stream.msg != NULL && strstr(e->stream.msg, "check") != NULL ? BAD_CHECKSUM
+                                                                               : BAD_DATA;
     }
 }
 
@@ -106,7 +129,7 @@ redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path)
         free(file);
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", path);
     }
-    file->engine.avail_in = 0;
+    file->engine.stream.avail_in = 0;
     file->path = path;
     file->fd = fd;
     file->position = 0;
@@ -128,15 +151,15 @@ static redux_status fill(rdx_gzip *file, size_t least)
 {
     engine *e = &file->engine;
     size_t count = 0;
-    if (e->avail_in >= least)
+    if (e->stream.avail_in >= least)
         return REDUX_OK;
-    if (e->avail_in > 0)
-        memmove(file->buffer, e->next_in, e->avail_in);
-    RDX_TRY(rdx_read_at(file->fd, file->path, file->position, file->buffer + e->avail_in,
-                        BUFFER - e->avail_in, &count));
+    if (e->stream.avail_in > 0)
+        memmove(file->buffer, e->stream.next_in, e->stream.avail_in);
+    RDX_TRY(rdx_read_at(file->fd, file->path, file->position, file->buffer + e->stream.avail_in,
+                        BUFFER - e->stream.avail_in, &count));
     file->position += count;
-    e->next_in = file->buffer;
-    e->avail_in += (unsigned)count;
+    e->stream.next_in = file->buffer;
+    e->stream.avail_in += (unsigned)count;
     return REDUX_OK;
 }
 
@@ -145,7 +168,7 @@ static redux_status next_member(rdx_gzip *file)
 {
     RDX_TRY(fill(file, 2));
     const engine *e = &file->engine;
-    if (e->avail_in < 2 || e->next_in[0] != 0x1f || e->next_in[1] != 0x8b)
+    if (e->stream.avail_in < 2 || e->stream.next_in[0] != 0x1f || e->stream.next_in[1] != 0x8b)
         file->ended = true;
     else
         engine_again(&file->engine);
@@ -156,10 +179,10 @@ static redux_status advance(rdx_gzip *file)
 {
     RDX_TRY(fill(file, 1));
     engine *e = &file->engine;
-    const unsigned in = e->avail_in, out = e->avail_out;
+    const unsigned in = e->stream.avail_in, out = e->stream.avail_out;
     switch (engine_step(e)) {
     case GOES_ON:
-        if (in == 0 && e->avail_out == out)
+        if (in == 0 && e->stream.avail_out == out)
             return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: its compressed data do not end",
                             file->path);
         return REDUX_OK;
@@ -181,10 +204,10 @@ redux_status rdx_gzip_read(rdx_gzip *file, void *out, size_t size, size_t *count
     *count = 0;
     while (*count < size && !file->ended) {
         const unsigned piece = (unsigned)RDX_MIN(size - *count, PIECE_MAX);
-        e->next_out = bytes + *count;
-        e->avail_out = piece;
+        e->stream.next_out = bytes + *count;
+        e->stream.avail_out = piece;
         RDX_TRY(advance(file));
-        *count += piece - e->avail_out;
+        *count += piece - e->stream.avail_out;
     }
     return REDUX_OK;
 }
