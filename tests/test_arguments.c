@@ -30,6 +30,14 @@ static redux_tensor tensor_of(redux_dtype dtype, int32_t ndim, const int64_t *sh
 #define TENSOR(dtype, ...)                                                                         \
     tensor_of(dtype, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
 
+static void release_all(redux_tensor *const *tensors)
+{
+    for (; *tensors != NULL; tensors++)
+        redux_tensor_release(*tensors);
+}
+
+#define RELEASE(...) release_all((redux_tensor *const[]){__VA_ARGS__, NULL})
+
 static void make(void)
 {
     const char *path = VOLUME;
@@ -52,13 +60,8 @@ static void clear(void)
     redux_metric_free(some.metric);
     redux_volume_free(some.volume);
     redux_dataset_free(some.dataset);
-    redux_tensor_release(&some.turned);
-    redux_tensor_release(&some.bits);
-    redux_tensor_release(&some.empty);
-    redux_tensor_release(&some.floats);
-    redux_tensor_release(&some.half);
-    redux_tensor_release(&some.colour);
-    redux_tensor_release(&some.image);
+    RELEASE(&some.turned, &some.bits, &some.empty, &some.floats, &some.half, &some.colour,
+            &some.image);
     scratch_remove();
 }
 
@@ -249,11 +252,7 @@ START_TEST(images)
     views.small_views = 0;
     views.ratio = 0.5;
     REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &views, &key, 0));
-    redux_tensor_release(&numbers);
-    redux_tensor_release(&square);
-    redux_tensor_release(&two_channels);
-    redux_tensor_release(&flags);
-    redux_tensor_release(&flag);
+    RELEASE(&numbers, &square, &two_channels, &flags, &flag);
 }
 END_TEST
 
@@ -317,10 +316,7 @@ START_TEST(hashes)
     REFUSED(redux_volume_hash_turn(axis, axis, -1));
     REFUSED(redux_volume_hash_distance(NULL, &variant, codes, codes, 1, 8));
     REFUSED(redux_volume_hash_distance(&distance, &variant, NULL, codes, 1, 8));
-    redux_tensor_release(&out);
-    redux_tensor_release(&wrong);
-    redux_tensor_release(&halves);
-    redux_tensor_release(&cube);
+    RELEASE(&out, &wrong, &halves, &cube);
 }
 END_TEST
 
@@ -563,10 +559,7 @@ START_TEST(networks)
     redux_optimiser_free(NULL);
     redux_network_free(network);
     redux_network_free(NULL);
-    redux_tensor_release(&grey);
-    redux_tensor_release(&colours);
-    redux_tensor_release(&out);
-    redux_tensor_release(&narrow);
+    RELEASE(&grey, &colours, &out, &narrow);
 }
 END_TEST
 
@@ -633,10 +626,8 @@ START_TEST(layers)
     REFUSED(redux_l2_normalise_forward(&real, NULL, &rows));
     REFUSED(redux_l2_normalise_backward(&rows, NULL, NULL, &rows));
 
-    redux_tensor *const all[] = {&in,    &wider, &weight,  &bias,   &out,    &none, &rows,
-                                 &whole, &half,  &strided, &result, &matrix, &real};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        redux_tensor_release(all[i]);
+    RELEASE(&in, &wider, &weight, &bias, &out, &none, &rows, &whole, &half, &strided, &result,
+            &matrix, &real);
 }
 END_TEST
 
@@ -670,10 +661,7 @@ START_TEST(losses)
     REFUSED(redux_nt_xent(&loss, NULL, NULL, &whole, 0.5, workspace));
     REFUSED(redux_nt_xent(&loss, NULL, NULL, &turned, 0.5, workspace));
     REFUSED(redux_nt_xent(&loss, &odd, NULL, &logits, 0.5, workspace));
-    redux_tensor *const all[] = {&logits, &classes, &more,   &weights,
-                                 &odd,    &whole,   &turned, &by_class};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        redux_tensor_release(all[i]);
+    RELEASE(&logits, &classes, &more, &weights, &odd, &whole, &turned, &by_class);
 }
 END_TEST
 
@@ -737,10 +725,7 @@ START_TEST(judging)
     REFUSED(redux_scores_compare(&scores, NULL, &given, &other, 10, 0));
     REFUSED(redux_scores_compare(&scores, NULL, &given, NULL, 10, 0));
     REFUSED(redux_scores_compare(&scores, NULL, &given, &given, 0, 0));
-    redux_tensor *const all[] = {&features, &classes, &out,  &narrow,
-                                 &fewer,    &whole,   &wide, &matrix};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        redux_tensor_release(all[i]);
+    RELEASE(&features, &classes, &out, &narrow, &fewer, &whole, &wide, &matrix);
 }
 END_TEST
 

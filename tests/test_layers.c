@@ -913,9 +913,11 @@ START_TEST(plain_layers)
             ck_assert_double_eq(single ? (double)((float *)d_in.data)[i] : ((double *)d_in.data)[i],
                                 a[i] > 0 ? b[i] : 0);
         }
-        redux_tensor *const all[] = {&x, &y, &sum, &out, &d_in};
-        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-            redux_tensor_release(all[i]);
+        redux_tensor_release(&x);
+        redux_tensor_release(&y);
+        redux_tensor_release(&sum);
+        redux_tensor_release(&out);
+        redux_tensor_release(&d_in);
     }
 }
 END_TEST
