@@ -221,3 +221,18 @@ redux_status new_context(redux_context **out, int64_t threads, bool quiet)
     bar.start = seconds_now();
     return redux_context_new(out, &options);
 }
+
+void print_csv_field(FILE *out, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, out);
+        return;
+    }
+    putc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text, out);
+    }
+    putc('"', out);
+}

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <redux.h>
 
 /* Exit codes of all programs. */
@@ -49,5 +50,8 @@ int progress_step(int64_t done, int64_t total);
 bool program_interrupted(void);
 
 double seconds_now(void);
+
+/* RFC 4180: in quotes where it has to be. */
+void print_csv_field(FILE *out, const char *text);
 
 #endif

@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <string.h>
 #include "hash_pairs.h"
 
 typedef struct pair_output {
     const redux_hash_list *list;
     bool csv, failed;
 } pair_output;
-
-/* RFC 4180: in quotes where it has to be. */
-static void print_source(const char *text, bool csv)
-{
-    if (!csv || strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            putchar('"');
-        putchar(*text);
-    }
-    putchar('"');
-}
 
 static int print_pair(const redux_pair *pair, void *user)
 {
@@ -33,7 +16,10 @@ static int print_pair(const redux_pair *pair, void *user)
         redux_hash_item item;
         if (redux_hash_list_get(&item, output->list, entries[i]) != REDUX_OK)
             return 1;
-        print_source(item.source, output->csv);
+        if (output->csv)
+            print_csv_field(stdout, item.source);
+        else
+            fputs(item.source, stdout);
         printf("%c%lld%c", separator, (long long)item.slice, separator);
     }
     printf("%d\n", (int)pair->score);

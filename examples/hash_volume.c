@@ -248,22 +248,6 @@ static int fill_set(other_set *set, redux_context *context, const settings *s)
 
 /* ---- output ---- */
 
-/* A name as a CSV field: quoted where it must be. */
-static void print_field(FILE *out, const char *text)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, out);
-        return;
-    }
-    putc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            putc('"', out);
-        putc(*text, out);
-    }
-    putc('"', out);
-}
-
 /* The least of the codes: the same for a volume and its turned copies. */
 static const uint8_t *canonical(const uint8_t *codes, int32_t variants, int64_t bytes)
 {
@@ -324,13 +308,13 @@ static redux_status print_volume(FILE *out, const char *source, uint8_t *codes,
         return status;
     const bool kept = nearest < 0 || distance > s->threshold;
     *leaked += kept ? 0 : 1;
-    print_field(out, source);
+    print_csv_field(out, source);
     if (nearest < 0) {
         fputs(",1,,,\n", out);
         return REDUX_OK;
     }
     fprintf(out, ",%d,", kept ? 1 : 0);
-    print_field(out, set->names[nearest]);
+    print_csv_field(out, set->names[nearest]);
     fprintf(out, ",%lld,%d\n", (long long)distance, (int)turn);
     return REDUX_OK;
 }

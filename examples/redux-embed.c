@@ -274,22 +274,6 @@ static redux_status write_npz(const work *w, redux_context *context, const char 
     return status;
 }
 
-/* A field of CSV (RFC 4180). */
-static void print_field(FILE *stream, const char *text)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, stream);
-        return;
-    }
-    fputc('"', stream);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            fputc('"', stream);
-        fputc(*text, stream);
-    }
-    fputc('"', stream);
-}
-
 static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w, void *user)
 {
     const char *source;
@@ -297,7 +281,7 @@ static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w,
     (void)row;
     if (redux_dataset_slice_name(&source, &number, w->dataset, volume, slice) != REDUX_OK)
         return;
-    print_field(user, source);
+    print_csv_field(user, source);
     fprintf(user, ",%lld\n", (long long)number);
 }
 

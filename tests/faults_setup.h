@@ -3,8 +3,7 @@
 #ifndef FAULTS_SETUP_H
 #define FAULTS_SETUP_H
 
-#include <nifti/nifti1.h>
-#include <zlib.h>
+#include "nifti_writer.h"
 #include "faults_select.h"
 #include "faults_train.h"
 
@@ -23,31 +22,6 @@ static void fill_volume(redux_tensor *out, redux_dtype dtype, int32_t ndim, cons
     }
 }
 
-/* The volume as .nii or, by its name, .nii.gz. */
-static const char *write_nifti(const char *name, const redux_tensor *volume)
-{
-    nifti_1_header header;
-    const char extension[4] = {0};
-    memset(&header, 0, sizeof header);
-    header.sizeof_hdr = 348;
-    header.dim[0] = 3;
-    for (int i = 0; i < 3; i++) {
-        header.dim[1 + i] = (short)volume->shape[2 - i];
-        header.pixdim[1 + i] = 1;
-    }
-    header.datatype = DT_UINT8;
-    header.bitpix = 8;
-    header.vox_offset = 352;
-    memcpy(header.magic, "n+1", 4);
-    gzFile file = gzopen(in_scratch(name), strstr(name, ".gz") != NULL ? "wb" : "wbT");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(gzwrite(file, &header, 348), 348);
-    ck_assert_int_eq(gzwrite(file, extension, 4), 4);
-    ck_assert_int_eq(gzwrite(file, volume->data, DEPTH * HEIGHT * WIDTH), DEPTH * HEIGHT * WIDTH);
-    ck_assert_int_eq(gzclose(file), Z_OK);
-    return in_scratch(name);
-}
-
 static void write_files(void)
 {
     golden_archive = "tests/golden/data/io/pictures.npz";
@@ -59,8 +33,8 @@ static void write_files(void)
     set.npz = in_scratch("b.npz");
     ck_assert_redux_ok(
         redux_npz_write(set.npz, NULL, keys, (const redux_tensor[]){set.volume, set.volume}, 2));
-    set.nifti = write_nifti("c.nii", &set.volume);
-    set.packed_nifti = write_nifti("d.nii.gz", &set.volume);
+    set.nifti = write_nifti("c.nii", &set.volume, 1, 0);
+    set.packed_nifti = write_nifti("d.nii.gz", &set.volume, 1, 0);
     set.png = in_scratch("set/pictures/1.png");
     ck_assert_redux_ok(redux_picture_write_png(set.png, NULL, &set.a));
     ck_assert_redux_ok(redux_picture_write_png(in_scratch("set/pictures/2.png"), NULL, &set.b));

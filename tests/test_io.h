@@ -84,6 +84,7 @@ static inline unsigned char *read_bytes(const char *path, size_t *size)
     unsigned char *bytes = malloc(*size + 1);
     ck_assert_ptr_nonnull(bytes);
     ck_assert_uint_eq(fread(bytes, 1, *size, file), *size);
+    bytes[*size] = '\0'; /* searched as text it ends */
     fclose(file);
     return bytes;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * NIfTI against nibabel: types, byte orders, orientations, frames, pairs; and damaged files. */
 #include <math.h>
-#include <nifti/nifti1.h>
-#include <zlib.h>
-#include "test_io.h"
+#include "nifti_writer.h"
 
 static const redux_dataset_options defaults = REDUX_DATASET_OPTIONS_INIT;
 
@@ -366,22 +364,17 @@ START_TEST(header_in_two_pieces)
 {
     enum { SIDE = 640, ROOM = 2 << 20, AT = 512 << 10, HEADER = 348 };
     const char *path = in_scratch("split.nii.gz");
+    const int64_t shape[] = {1, SIDE, SIDE};
     const size_t size = 352 + (size_t)2 * SIDE * SIDE;
-    uint8_t *plain = calloc(size, 1), *packed = malloc(ROOM);
-    const nifti_1_header header = {.sizeof_hdr = 348,
-                                   .dim = {3, SIDE, SIDE, 1},
-                                   .datatype = DT_INT16,
-                                   .bitpix = 16,
-                                   .vox_offset = 352,
-                                   .sform_code = 1,
-                                   .srow_x = {-1},
-                                   .srow_y = {0, -1},
-                                   .srow_z = {0, 0, 1},
-                                   .magic = "n+1"};
+    uint8_t *plain = malloc(size), *packed = malloc(ROOM);
+    redux_tensor volume;
     ck_assert(plain != NULL && packed != NULL);
-    memcpy(plain, &header, sizeof header);
-    for (size_t i = 352; i < size; i++)
-        plain[i] = (uint8_t)(i * i >> 7);
+    ck_assert_redux_ok(redux_tensor_new(&volume, NULL, REDUX_INT16, 3, shape));
+    for (size_t i = 0; i < size - 352; i++)
+        ((uint8_t *)volume.data)[i] = (uint8_t)(i * i >> 7);
+    const nifti_start start = nifti_start_of(&volume, 1, 0);
+    memcpy(plain, &start, sizeof start);
+    memcpy(plain + 352, volume.data, size - 352);
     /* stored, so that a byte more is a byte more */
     size_t first = AT - 2 * HEADER, length;
     first += AT - HEADER - 14 - gzip_member(packed, ROOM, 0, plain, first);
@@ -394,9 +387,10 @@ START_TEST(header_in_two_pieces)
         length += gzip_member(packed + length, ROOM - length, 9, plain + one, size - one);
         write_bytes(path, packed, length);
         ck_assert_redux_ok(read_volume(&slice, &info, path, NULL));
-        ck_assert_mem_eq(slice.data, plain + 352, size - 352);
+        ck_assert_mem_eq(slice.data, volume.data, size - 352);
         redux_tensor_release(&slice);
     }
+    redux_tensor_release(&volume);
     free(plain);
     free(packed);
 }

@@ -513,64 +513,89 @@ END_TEST
 
 /* ---- objectives ---- */
 
-/* Without batch statistics parts make no difference, so both ways must give the same gradients. */
-START_TEST(parts_have_the_whole_batchs_negatives)
+enum { EACH = 6 }; /* samples of a batch */
+
+/* Views of one size lie one after the other in memory. */
+static void random_views(redux_tensor *views, int count, uint64_t seed)
+{
+    const int64_t shape[] = {count * EACH, 16, 16, 1};
+    const redux_random_key key = {seed, 0, 0, 0};
+    redux_tensor images;
+    ck_assert_redux_ok(redux_tensor_new(&images, NULL, REDUX_FLOAT32, 4, shape));
+    for (int i = 0; i < count * EACH * 16 * 16; i++)
+        ((float *)images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
+    for (int v = 0; v < count; v++)
+        ck_assert_redux_ok(redux_tensor_slice(&views[v], &images, 0, (int64_t)v * EACH, EACH, 1));
+    redux_tensor_release(&images);
+}
+
+/* One step of NT-Xent on a network of its own: its loss; the gradients stay in the network. */
+static redux_network *objective_step(double *loss, const redux_tensor *views, int32_t view_count,
+                                     int64_t part, bool frozen)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     redux_nt_xent_options nt_xent = {sizeof nt_xent, 0.2};
     const redux_objective objective = redux_objective_nt_xent(&nt_xent);
-    const int64_t shape[] = {12, 16, 16, 1};
-    const redux_random_key key = {3, 0, 0, 0};
-    redux_tensor images, views[2];
-    float *gradients[2] = {NULL, NULL};
-    double losses[2];
-    int64_t total = 0;
+    redux_network *network;
+    void *state;
     options.width = 0.125;
     options.projection = 6;
-    ck_assert_redux_ok(redux_tensor_new(&images, NULL, REDUX_FLOAT32, 4, shape));
-    for (int i = 0; i < 12 * 16 * 16; i++)
-        ((float *)images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
-    for (int v = 0; v < 2; v++)
-        ck_assert_redux_ok(redux_tensor_slice(&views[v], &images, 0, (int64_t)v * 6, 6, 1));
-    for (int run = 0; run < 2; run++) {
-        redux_network *network;
-        void *state;
-        redux_objective_step step = {
-            .struct_size = sizeof step, .views = views, .view_count = 2, .part = run == 0 ? 12 : 5};
-        ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
-        ck_assert_redux_ok(redux_network_plan(network, NULL, step.part, 16, 16, 1));
-        redux_network_freeze(network, 1);
-        redux_network_zero_gradients(network);
-        step.network = network;
-        ck_assert_redux_ok(objective.open(&state, NULL, network, 6, 2, objective.user));
-        ck_assert_redux_ok(objective.step(&losses[run], NULL, state, &step, objective.user));
-        gradients[run] = calloc(1 << 16, sizeof(float));
-        ck_assert_ptr_nonnull(gradients[run]);
-        total = 0;
-        for (int64_t i = 0; i < redux_network_parameters(network); i++) {
-            const redux_parameter *p = redux_network_parameter(network, i);
-            if (strncmp(p->name, "projection.", 11) != 0)
-                continue;
-            const int64_t count = redux_tensor_elements(&p->gradient);
-            ck_assert_int_le(total + count, 1 << 16);
-            memcpy(gradients[run] + total, p->gradient.data, (size_t)count * sizeof(float));
-            total += count;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    ck_assert_redux_ok(redux_network_plan(network, NULL, part, 16, 16, 1));
+    redux_network_freeze(network, frozen);
+    redux_network_zero_gradients(network);
+    const redux_objective_step step = {.struct_size = sizeof step,
+                                       .network = network,
+                                       .views = views,
+                                       .view_count = view_count,
+                                       .part = part};
+    ck_assert_redux_ok(objective.open(&state, NULL, network, EACH, view_count, objective.user));
+    ck_assert_redux_ok(objective.step(loss, NULL, state, &step, objective.user));
+    objective.close(state);
+    return network;
+}
+
+/* Gradients of `network` against the mean of those of the others; all, or the projection's. */
+static void assert_gradients(const redux_network *network, redux_network *const *others, int count,
+                             bool all)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < redux_network_parameters(network); i++) {
+        const redux_parameter *p = redux_network_parameter(network, i);
+        const float *have = p->gradient.data;
+        double most = 0;
+        if (have == NULL || (!all && strncmp(p->name, "projection.", 11) != 0))
+            continue;
+        for (int64_t k = 0; k < redux_tensor_elements(&p->gradient); k++)
+            most = fmax(most, fabs((double)have[k]));
+        for (int64_t k = 0; k < redux_tensor_elements(&p->gradient); k++) {
+            double want = 0;
+            for (int n = 0; n < count; n++) {
+                const redux_parameter *q = redux_network_parameter(others[n], i);
+                want += (double)((const float *)q->gradient.data)[k] / count;
+            }
+            ck_assert_msg(fabs((double)have[k] - want) <= 1e-5 * most + 1e-9, "%s", p->name);
         }
-        objective.close(state);
-        redux_network_free(network);
+        largest = fmax(largest, most);
     }
+    ck_assert_double_gt(largest, 0);
+}
+
+/* Without batch statistics parts make no difference, so both ways must give the same gradients. */
+START_TEST(parts_have_the_whole_batchs_negatives)
+{
+    redux_tensor views[2];
+    redux_network *whole, *parts;
+    double losses[2];
+    random_views(views, 2, 3);
+    whole = objective_step(&losses[0], views, 2, 2 * EACH, true);
+    parts = objective_step(&losses[1], views, 2, 5, true);
     ck_assert_double_eq_tol(losses[0], losses[1], 1e-6);
-    double most = 0;
-    for (int64_t i = 0; i < total; i++)
-        most = fmax(most, fabs((double)gradients[0][i]));
-    ck_assert_double_gt(most, 0);
-    for (int64_t i = 0; i < total; i++)
-        ck_assert_double_eq_tol((double)gradients[0][i], (double)gradients[1][i], 1e-5 * most);
-    for (int run = 0; run < 2; run++) {
-        free(gradients[run]);
-        redux_tensor_release(&views[run]);
-    }
-    redux_tensor_release(&images);
+    assert_gradients(parts, &whole, 1, false);
+    redux_network_free(whole);
+    redux_network_free(parts);
+    for (int v = 0; v < 2; v++)
+        redux_tensor_release(&views[v]);
 }
 END_TEST
 
@@ -578,58 +603,21 @@ END_TEST
  * itself, on average. Batch statistics are a pair's own. */
 START_TEST(several_pairs_of_views)
 {
-    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
-    redux_nt_xent_options nt_xent = {sizeof nt_xent, 0.2};
-    const redux_objective objective = redux_objective_nt_xent(&nt_xent);
-    const int64_t shape[] = {24, 16, 16, 1};
-    const redux_random_key key = {4, 0, 0, 0};
-    redux_tensor images, views[4];
-    redux_network *networks[3];
+    redux_tensor views[4];
+    redux_network *both, *pairs[2];
     double losses[3];
-    options.width = 0.125;
-    options.projection = 6;
-    ck_assert_redux_ok(redux_tensor_new(&images, NULL, REDUX_FLOAT32, 4, shape));
-    for (int i = 0; i < 24 * 16 * 16; i++)
-        ((float *)images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
-    for (int v = 0; v < 4; v++)
-        ck_assert_redux_ok(redux_tensor_slice(&views[v], &images, 0, (int64_t)v * 6, 6, 1));
-    for (int run = 0; run < 3; run++) { /* both pairs, the first, the second */
-        void *state;
-        redux_objective_step step = {.struct_size = sizeof step,
-                                     .views = run == 2 ? views + 2 : views,
-                                     .view_count = run == 0 ? 4 : 2,
-                                     .part = 12};
-        ck_assert_redux_ok(redux_network_new(&networks[run], NULL, &options));
-        ck_assert_redux_ok(redux_network_plan(networks[run], NULL, 12, 16, 16, 1));
-        redux_network_zero_gradients(networks[run]);
-        step.network = networks[run];
-        ck_assert_redux_ok(
-            objective.open(&state, NULL, networks[run], 6, step.view_count, objective.user));
-        ck_assert_redux_ok(objective.step(&losses[run], NULL, state, &step, objective.user));
-        objective.close(state);
-    }
+    random_views(views, 4, 4);
+    both = objective_step(&losses[0], views, 4, 2 * EACH, false);
+    pairs[0] = objective_step(&losses[1], views, 2, 2 * EACH, false);
+    pairs[1] = objective_step(&losses[2], views + 2, 2, 2 * EACH, false);
     ck_assert_double_eq_tol(losses[0], (losses[1] + losses[2]) / 2, 1e-6);
     ck_assert_double_ne(losses[1], losses[2]);
-    for (int64_t i = 0; i < redux_network_parameters(networks[0]); i++) {
-        const redux_tensor *g[3];
-        double most = 0;
-        for (int run = 0; run < 3; run++)
-            g[run] = &redux_network_parameter(networks[run], i)->gradient;
-        const int64_t count = g[0]->data == NULL ? 0 : redux_tensor_elements(g[0]);
-        for (int64_t k = 0; k < count; k++)
-            most = fmax(most, fabs((double)((const float *)g[0]->data)[k]));
-        for (int64_t k = 0; k < count; k++)
-            ck_assert_double_le(fabs((double)((const float *)g[0]->data)[k] -
-                                     ((double)((const float *)g[1]->data)[k] +
-                                      (double)((const float *)g[2]->data)[k]) /
-                                         2),
-                                1e-5 * most + 1e-9);
-    }
-    for (int run = 0; run < 3; run++)
-        redux_network_free(networks[run]);
+    assert_gradients(both, pairs, 2, true);
+    redux_network_free(both);
+    for (int p = 0; p < 2; p++)
+        redux_network_free(pairs[p]);
     for (int v = 0; v < 4; v++)
         redux_tensor_release(&views[v]);
-    redux_tensor_release(&images);
 }
 END_TEST
 

@@ -2,50 +2,28 @@
  * What is written of a reduction, at its corners: intensities in physical units, windows in HU,
  * names that are no UTF-8, names of which one begins the other, parameters that read back. */
 #include <math.h>
-#include <nifti/nifti1.h>
-#include <zlib.h>
-#include "test_io.h"
+#include "nifti_writer.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 enum { SLICES = 6, SIDE = 20 };
 
 static const double slope = 2, intercept = -1000;
 
-static int16_t stored(int64_t z, int64_t i, int salt)
+static int16_t stored(int64_t z, int64_t i)
 {
-    return (int16_t)((37 * i + 101 * z * z + 11 * salt) % 900);
+    return (int16_t)((37 * i + 101 * z * z) % 900);
 }
 
-/* Rows run to the right and down in axial orientation, as they are stored. */
-static const char *write_nifti(const char *name, int salt)
+static const char *write_scan(const char *name)
 {
-    const char *path = in_scratch(name);
-    nifti_1_header header;
-    unsigned char pad[4] = {0};
-    memset(&header, 0, sizeof header);
-    header.sizeof_hdr = 348;
-    header.dim[0] = 3;
-    header.dim[1] = header.dim[2] = SIDE;
-    header.dim[3] = SLICES;
-    header.datatype = 4;
-    header.bitpix = 16;
-    header.vox_offset = 352;
-    header.scl_slope = (float)slope;
-    header.scl_inter = (float)intercept;
-    header.pixdim[1] = header.pixdim[2] = header.pixdim[3] = 1;
-    header.sform_code = 1;
-    header.srow_x[0] = header.srow_y[1] = -1; /* towards left, back: pictures as stored */
-    header.srow_z[2] = 1;
-    memcpy(header.magic, "n+1", 4);
-    gzFile file = gzopen(path, strstr(name, ".gz") != NULL ? "wb" : "wbT");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(gzwrite(file, &header, sizeof header), sizeof header);
-    ck_assert_int_eq(gzwrite(file, pad, sizeof pad), sizeof pad);
-    for (int64_t z = 0; z < SLICES; z++)
-        for (int64_t i = 0; i < SIDE * SIDE; i++) {
-            const int16_t value = stored(z, i, salt);
-            ck_assert_int_eq(gzwrite(file, &value, sizeof value), sizeof value);
-        }
-    ck_assert_int_eq(gzclose(file), Z_OK);
+    const int64_t shape[] = {SLICES, SIDE, SIDE};
+    redux_tensor volume;
+    ck_assert_redux_ok(redux_tensor_new(&volume, NULL, REDUX_INT16, 3, shape));
+    for (int64_t i = 0; i < redux_tensor_elements(&volume); i++)
+        ((int16_t *)volume.data)[i] = stored(i / (SIDE * SIDE), i % (SIDE * SIDE));
+    const char *path = write_nifti(name, &volume, slope, intercept);
+    redux_tensor_release(&volume);
     return path;
 }
 
@@ -67,7 +45,7 @@ static redux_reduction *reduce(const redux_dataset *dataset, const redux_reduce_
  * window gives them, from 0 to 1; as a picture of 255 levels of it. */
 START_TEST(exports_are_in_physical_units)
 {
-    const char *path = write_nifti("scan.nii", 0);
+    const char *path = write_scan("scan.nii");
     redux_dataset *dataset = open_files(&path, 1);
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     options.strategy = REDUX_STRATEGY_ALL;
@@ -88,7 +66,7 @@ START_TEST(exports_are_in_physical_units)
                 redux_picture_read(&picture, NULL, text("%s/0000_scan_%04d.png", folder, z)));
             ck_assert_int_eq(values.dtype, REDUX_FLOAT32);
             for (int64_t i = 0; i < SIDE * SIDE; i++) {
-                const double hu = slope * stored(z, i, 0) + intercept;
+                const double hu = slope * stored(z, i) + intercept;
                 const double share = fmin(1, fmax(0, (hu + 500) / 800));
                 const double value = (double)((const float *)values.data)[i];
                 const double level = ((const uint8_t *)picture.data)[i];
@@ -108,7 +86,7 @@ END_TEST
 /* Paths are bytes. The manifest keeps them; JSON, which is UTF-8, has "?" for what is none. */
 START_TEST(names_that_are_no_utf_8)
 {
-    const char *path = write_nifti("na\xefve.nii", 0);
+    const char *path = write_scan("na\xefve.nii");
     redux_dataset *dataset = open_files(&path, 1), *again;
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     redux_manifest *manifest;
@@ -147,7 +125,7 @@ static int by_name(const void *a, const void *b)
  * ("scan.nii", "scan.nii.gz"): of equal slices the first in it is kept. */
 START_TEST(one_name_begins_the_other)
 {
-    const char *paths[] = {write_nifti("scan.nii", 0), write_nifti("scan.nii.gz", 0)};
+    const char *paths[] = {write_scan("scan.nii"), write_scan("scan.nii.gz")};
     redux_dataset *dataset = open_files(paths, 2);
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     named names[2 * SLICES];
@@ -190,7 +168,7 @@ static const redux_strategy strategies[] = {REDUX_STRATEGY_HASH,    REDUX_STRATE
 /* What a result was made with is read back from it, and makes the same result again. */
 START_TEST(parameters_read_back)
 {
-    const char *path = write_nifti("scan.nii", 0);
+    const char *path = write_scan("scan.nii");
     redux_dataset *dataset = open_files(&path, 1);
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT, read = REDUX_REDUCE_OPTIONS_INIT;
     redux_reduce_summary summary = {.struct_size = sizeof summary};
@@ -251,24 +229,30 @@ static void write_text(const char *path, const char *what)
     ck_assert_int_eq(fclose(file), 0);
 }
 
+static const char *const wrong[][2] = {
+    {"\"window\": 5, \"scope\": \"volume\", \"order\": \"anatomical\"", "no window"},
+    {"\"window\": \"slice\", \"scope\": \"all\", \"order\": \"anatomical\"", "scope is 'all'"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"up\"", "order is 'up'"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"rule\": 1",
+     "rule ''"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
+     "\"hash\": \"none\"",
+     "hash 'none'"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"bins\": 1e300",
+     "bins is no whole number"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
+     "\"clusters\": 4294967296",
+     "clusters is no whole number"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"seed\": 0.5",
+     "seed is no whole number"},
+    {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\"}, "
+     "\"counts\": {\"budget\": \"all\"",
+     "budget is no whole number"},
+};
+
 /* A JSON that people have edited says where it is wrong. */
 START_TEST(wrong_parameters)
 {
-    static const char *const wrong[][2] = {
-        {"\"window\": 5, \"scope\": \"volume\", \"order\": \"anatomical\"", "no window"},
-        {"\"window\": \"slice\", \"scope\": \"all\", \"order\": \"anatomical\"", "scope is 'all'"},
-        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"up\"", "order is 'up'"},
-        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"rule\": 1",
-         "rule ''"},
-        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
-         "\"hash\": \"none\"",
-         "hash 'none'"},
-        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"bins\": 1e300",
-         "bins is no whole number"},
-        {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
-         "\"clusters\": 4294967296",
-         "clusters is no whole number"},
-    };
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     redux_manifest *manifest;
     write_text(in_scratch("w.csv"), "source,slice,kept,witness_source,witness_slice,score\n"
@@ -291,8 +275,8 @@ int main(void)
     tcase_add_test(cases, exports_are_in_physical_units);
     tcase_add_test(cases, names_that_are_no_utf_8);
     tcase_add_test(cases, one_name_begins_the_other);
-    tcase_add_loop_test(cases, parameters_read_back, 0, 8);
-    tcase_add_loop_test(cases, wrong_parameters, 0, 7);
+    tcase_add_loop_test(cases, parameters_read_back, 0, COUNT(strategies));
+    tcase_add_loop_test(cases, wrong_parameters, 0, COUNT(wrong));
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -33,7 +33,8 @@ REDUX_API double redux_calibration_rate(const redux_calibration *calibration, do
 
 /** The standard error of that rate, by the jackknife over volumes: pairs of one volume are not
  *  independent, so few volumes say little, however many pairs there are. NaN with fewer than three
- *  volumes. Errors: REDUX_E_NO_MEMORY. Source: Efron and Stein 1981. Since 0.1. */
+ *  volumes. Errors: REDUX_E_INVALID (NULL), REDUX_E_NO_MEMORY. Source: Efron and Stein 1981. Since
+ * 0.1. */
 REDUX_API redux_status redux_calibration_error(double *out, redux_context *context,
                                                const redux_calibration *calibration,
                                                double threshold);

@@ -110,7 +110,8 @@ typedef struct redux_evaluation_prediction {
     const double *probabilities; /**< [classes]; the evaluation's */
 } redux_evaluation_prediction;
 
-/** "linear", "knn", "finetune". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+/** "linear", "knn", "finetune". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread.
+ * Since 0.1. */
 REDUX_API redux_status redux_protocol_parse(redux_protocol *out, const char *name);
 REDUX_API const char *redux_protocol_name(redux_protocol protocol);
 
@@ -144,7 +145,7 @@ REDUX_API redux_status redux_evaluate(redux_evaluation **out, redux_context *con
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_evaluation_free(redux_evaluation *evaluation);
 
-/** Errors: REDUX_E_INVALID (index, struct_size). Since 0.1. */
+/** Errors: REDUX_E_INVALID (index, struct_size, NULL). Since 0.1. */
 REDUX_API redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
                                                     const redux_evaluation *evaluation);
 REDUX_API redux_status redux_evaluation_get_run(redux_evaluation_run *out,
@@ -165,7 +166,7 @@ REDUX_API const redux_leakage *redux_evaluation_leakage(const redux_evaluation *
 /** Writes the predictions as CSV, whole or not at all: columns seed, fold (empty without folds),
  *  source, slice, group, label, predicted, and for each class "p_NAME", its probability with the
  *  fewest digits that read back as the same double. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
- *  folder), REDUX_E_NO_MEMORY. Since 0.1. */
+ *  folder), REDUX_E_INVALID (NULL), REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_evaluation_save(const char *path, redux_context *context,
                                              const redux_evaluation *evaluation);
 

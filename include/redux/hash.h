@@ -106,8 +106,8 @@ typedef struct redux_hash_info {
 
 /** "average", "difference", "difference-vertical", "dct", "dct-simple", "wavelet", "colour", "pdq",
  *  "blockhash", "block-mean-0", "block-mean-1", "marr-hildreth", "radial-variance"; "paper-hash",
- *  "imagehash", "imagededup", "pdq", "blockhash", "opencv", "hu". Errors: REDUX_E_NOT_FOUND. Any
- *  thread. Since 0.1. */
+ *  "imagehash", "imagededup", "pdq", "blockhash", "opencv", "hu". Errors: REDUX_E_NOT_FOUND,
+ * REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
 REDUX_API redux_status redux_hash_parse(redux_hash *out, const char *name);
 REDUX_API redux_status redux_hash_profile_parse(redux_hash_profile *out, const char *name);
 /** The names that are parsed; "unknown" else. Static storage. Since 0.1. */
@@ -205,7 +205,8 @@ REDUX_API redux_status redux_hash_radial_correlation(double *out, const uint8_t 
  */
 REDUX_API void redux_hash_to_hex(char *text, const uint8_t *code, int64_t bytes);
 
-/** The reverse: exactly 2 * bytes hex digits. Errors: REDUX_E_FORMAT. Since 0.1. */
+/** The reverse: exactly 2 * bytes hex digits. Errors: REDUX_E_FORMAT, REDUX_E_INVALID (NULL,
+ *  bytes below 0). Since 0.1. */
 REDUX_API redux_status redux_hash_from_hex(uint8_t *code, int64_t bytes, const char *text);
 
 /** A code as its peer writes it: ceil(bits / 4) hex digits, a number with leading zeros (imagehash

@@ -75,7 +75,8 @@ typedef enum redux_hash_list_format {
     REDUX_HASH_LIST_BINARY = 3
 } redux_hash_list_format;
 
-/** "text", "csv", "json", "binary". Errors: REDUX_E_NOT_FOUND. Since 0.1. */
+/** "text", "csv", "json", "binary". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Since 0.1.
+ */
 REDUX_API redux_status redux_hash_list_format_parse(redux_hash_list_format *out, const char *name);
 
 /** Takes `length` bytes; anything but 0 ends it with REDUX_E_IO. */

@@ -78,7 +78,7 @@ REDUX_API int64_t redux_labels_classes(const redux_labels *labels);
 REDUX_API int64_t redux_labels_groups(const redux_labels *labels);
 
 /** Rows are in the order of the table, or train, val, test of an archive. Errors: REDUX_E_INVALID
- *  (index). Since 0.1. */
+ *  (index, NULL). Since 0.1. */
 REDUX_API redux_status redux_labels_row_get(redux_label_row *out, const redux_labels *labels,
                                             int64_t index);
 

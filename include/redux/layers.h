@@ -24,7 +24,8 @@ typedef enum redux_products {
                                      multiples of 32 (the stem) are not rounded */
 } redux_products;
 
-/** "float32", "bfloat16". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+/** "float32", "bfloat16". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. Since 0.1.
+ */
 REDUX_API redux_status redux_products_parse(redux_products *out, const char *name);
 REDUX_API const char *redux_products_name(redux_products products);
 

@@ -32,7 +32,7 @@ REDUX_API void redux_manifest_free(redux_manifest *manifest);
 
 /** Since 0.1. */
 REDUX_API int64_t redux_manifest_rows(const redux_manifest *manifest);
-/** Errors: REDUX_E_INVALID (index). Since 0.1. */
+/** Strings belong to the manifest. Errors: REDUX_E_INVALID (index, NULL). Since 0.1. */
 REDUX_API redux_status redux_manifest_row_get(redux_manifest_row *out,
                                               const redux_manifest *manifest, int64_t index);
 

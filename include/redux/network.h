@@ -74,8 +74,8 @@ typedef enum redux_network_mode {
     REDUX_MODE_REPEAT = 2    /**< as TRAIN, running statistics stay: the same images once more */
 } redux_network_mode;
 
-/** "resnet18", "resnet34", "resnet50"; "imagenet", "small". Errors: REDUX_E_NOT_FOUND. Any thread.
- *  Since 0.1. */
+/** "resnet18", "resnet34", "resnet50"; "imagenet", "small". Errors: REDUX_E_NOT_FOUND,
+ * REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
 REDUX_API redux_status redux_arch_parse(redux_arch *out, const char *name);
 REDUX_API const char *redux_arch_name(redux_arch arch);
 REDUX_API redux_status redux_stem_parse(redux_stem *out, const char *name);

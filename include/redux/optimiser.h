@@ -39,7 +39,8 @@ typedef struct redux_optimiser_options {
 /** Opaque: moments for one list of parameters. */
 typedef struct redux_optimiser redux_optimiser;
 
-/** "sgd", "lars", "adam", "adamw". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+/** "sgd", "lars", "adam", "adamw". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread.
+ * Since 0.1. */
 REDUX_API redux_status redux_optimiser_parse(redux_optimiser_kind *out, const char *name);
 REDUX_API const char *redux_optimiser_name(redux_optimiser_kind kind);
 
@@ -50,7 +51,7 @@ REDUX_API const char *redux_optimiser_name(redux_optimiser_kind kind);
 REDUX_API redux_status redux_optimiser_new(redux_optimiser **out, redux_context *context,
                                            const redux_parameter *const *parameters, int64_t count,
                                            const redux_optimiser_options *options);
-/** For all parameters of a network. Since 0.1. */
+/** For all parameters of a network. Errors: those of redux_optimiser_new. Since 0.1. */
 REDUX_API redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *context,
                                                   const redux_network *network,
                                                   const redux_optimiser_options *options);

@@ -55,7 +55,7 @@ REDUX_API redux_status redux_logistic_fit(redux_logistic **out, redux_context *c
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_logistic_free(redux_logistic *model);
 
-/** Since 0.1. */
+/** Its tensors are views into the model. Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.1. */
 REDUX_API redux_status redux_logistic_get_info(redux_logistic_info *out,
                                                const redux_logistic *model);
 

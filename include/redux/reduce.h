@@ -194,8 +194,8 @@ typedef struct redux_reduce_summary {
 typedef struct redux_reduction redux_reduction;
 
 /** "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy", "ms-ssim", "mattes",
- *  "phase-correlation", "information-gain", "semdedup", "metric". Errors: REDUX_E_NOT_FOUND. Any
- *  thread. Since 0.1. */
+ *  "phase-correlation", "information-gain", "semdedup", "metric". Errors: REDUX_E_NOT_FOUND,
+ * REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
 REDUX_API redux_status redux_strategy_parse(redux_strategy *out, const char *name);
 /** Static storage; "unknown" for anything else. Since 0.1. */
 REDUX_API const char *redux_strategy_name(redux_strategy strategy);
@@ -255,11 +255,12 @@ REDUX_API redux_status redux_manifest_options(redux_reduce_options *out,
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_reduction_free(redux_reduction *reduction);
 
-/** Since 0.1. */
+/** Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.1. */
 REDUX_API redux_status redux_reduction_summary(redux_reduce_summary *out,
                                                const redux_reduction *reduction);
 /** As many as the dataset has slices. Since 0.1. */
 REDUX_API int64_t redux_reduction_rows(const redux_reduction *reduction);
+/** Errors: REDUX_E_INVALID (index, NULL). Since 0.1. */
 REDUX_API redux_status redux_reduction_row(redux_row *out, const redux_reduction *reduction,
                                            int64_t index);
 

@@ -50,7 +50,8 @@ typedef struct redux_volume_hash_options {
         }                                                                                          \
     }
 
-/** "difference", "dct", "block-mean". Errors: REDUX_E_NOT_FOUND. Any thread. Since 0.1. */
+/** "difference", "dct", "block-mean". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any
+ * thread. Since 0.1. */
 REDUX_API redux_status redux_volume_hash_parse(redux_volume_hash *out, const char *name);
 /** The names that are parsed; "unknown" else. Static storage. Since 0.1. */
 REDUX_API const char *redux_volume_hash_name(redux_volume_hash hash);

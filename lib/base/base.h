@@ -34,8 +34,8 @@ void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Carries a worker's failure over to the calling thread. */
 redux_status rdx_fail_again(redux_status status, const char *message);
 
-/* names.c: what values of an enum are called. `out` is such an enum. Errors: REDUX_E_NOT_FOUND (the
- * message lists them all), REDUX_E_INVALID (NULL). */
+/* enum_names.c: what values of an enum are called. `out`: an enum, or an int. Errors:
+ * REDUX_E_NOT_FOUND (the message lists them all), REDUX_E_INVALID (NULL). */
 redux_status rdx_parse_name(void *out, const char *what, const char *name, const char *const *names,
                             int64_t count);
 /* "unknown" if it has none. */

@@ -10,8 +10,8 @@
 #include <isa-l/igzip_lib.h>
 typedef struct engine {
     struct inflate_state stream;
-    /* isal_inflate reads headers too, but up to 2.30 forgets of one in two pieces which fields it
-     * has. */
+    /* isal_inflate reads headers too, but 2.30's forgets of one in two pieces which fields it has.
+     */
     struct isal_gzip_header header;
     bool in_header;
 } engine;
@@ -69,16 +69,20 @@ static void engine_end(engine *e)
     (void)e; /* it holds no memory of its own */
 }
 
+static int inflate_some(engine *e)
+{
+    if (e->in_header) {
+        const int code = isal_read_gzip_header(&e->stream, &e->header);
+        if (code != ISAL_DECOMP_OK)
+            return code;
+        e->in_header = false;
+    }
+    return isal_inflate(&e->stream);
+}
+
 static enum step engine_step(engine *e)
 {
-    int code = ISAL_DECOMP_OK;
-    if (e->in_header)
-        code = isal_read_gzip_header(&e->stream, &e->header);
-    if (e->in_header && code == ISAL_END_INPUT)
-        return GOES_ON;
-    e->in_header = false;
-    if (code == ISAL_DECOMP_OK)
-        code = isal_inflate(&e->stream);
+    const int code = inflate_some(e);
     if (code == ISAL_DECOMP_OK || code == ISAL_END_INPUT || code == ISAL_OUT_OVERFLOW)
         return e->stream.block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS : GOES_ON;
     return code == ISAL_INCORRECT_CHECKSUM ? BAD_CHECKSUM : BAD_DATA;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Perceptual hashes: what each profile has and allows, and images in batches. */
 #include <stdio.h>
-#include <string.h>
 #include "hash.h"
 
 #define OF(profile) (1U << (profile))

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Metrics of images by name, as programs and --then call them. */
-#include <string.h>
 #include "metric/metric.h"
 
 static redux_status new_ssim(redux_metric **out, redux_context *context)
@@ -47,14 +46,12 @@ static const struct named_metric {
 
 redux_status redux_metric_new_named(redux_metric **out, redux_context *context, const char *name)
 {
-    char names[256] = "";
-    if (out == NULL || name == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_metric_new_named: an argument is NULL");
-    for (int64_t i = 0; i < RDX_COUNT(named); i++) {
-        if (strcmp(named[i].name, name) == 0)
-            return named[i].make(out, context);
-        (void)strncat(names, i == 0 ? "" : ", ", sizeof names - strlen(names) - 1);
-        (void)strncat(names, named[i].name, sizeof names - strlen(names) - 1);
-    }
-    return rdx_fail(REDUX_E_NOT_FOUND, "'%s' is no image metric: %s", name, names);
+    const char *names[RDX_COUNT(named)];
+    int index;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_metric_new_named: out is NULL");
+    for (int64_t i = 0; i < RDX_COUNT(named); i++)
+        names[i] = named[i].name;
+    RDX_TRY(rdx_parse_name(&index, "image metric", name, names, RDX_COUNT(named)));
+    return named[index].make(out, context);
 }

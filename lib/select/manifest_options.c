@@ -11,15 +11,24 @@ static double real(const json_t *json, const char *key, double otherwise)
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-/* Left as it is where there is no such number. */
-static redux_status read_whole(int32_t *out, const json_t *json, const char *key, const char *path)
+/* Left as it is where there is no such key. */
+static redux_status read_whole(int64_t *out, const json_t *json, const char *key, int64_t low,
+                               int64_t high, const char *path)
 {
     const json_t *value = json_object_get(json, key);
-    const json_int_t number = json_integer_value(value);
+    const int64_t number = json_integer_value(value);
     if (value == NULL)
         return REDUX_OK;
-    if (!json_is_integer(value) || number < 0 || number > INT32_MAX)
+    if (!json_is_integer(value) || number < low || number > high)
         return rdx_fail(REDUX_E_FORMAT, "%s: %s is no whole number, or out of range", path, key);
+    *out = number;
+    return REDUX_OK;
+}
+
+static redux_status read_size(int32_t *out, const json_t *json, const char *key, const char *path)
+{
+    int64_t number = *out;
+    RDX_TRY(read_whole(&number, json, key, 0, INT32_MAX, path));
     *out = (int32_t)number;
     return REDUX_OK;
 }
@@ -48,6 +57,7 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
 {
     const json_t *then = json_object_get(parameters, "then");
     const char *scope = word(parameters, "scope"), *order = word(parameters, "order");
+    int64_t seed = 0;
     if (strcmp(scope, "volume") != 0 && strcmp(scope, "dataset") != 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: scope is '%s'", path, scope);
     out->scope = scope[0] == 'v' ? REDUX_SCOPE_VOLUME : REDUX_SCOPE_DATASET;
@@ -66,11 +76,12 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
         out->then_threshold = real(then, "threshold", (double)NAN);
     }
     out->encoder = json_string_value(json_object_get(parameters, "encoder"));
-    RDX_TRY(read_whole(&out->hash_size, parameters, "hash_size", path));
-    RDX_TRY(read_whole(&out->bins, parameters, "bins", path));
-    RDX_TRY(read_whole(&out->size, parameters, "size", path));
-    RDX_TRY(read_whole(&out->clusters, parameters, "clusters", path));
-    out->seed = (uint64_t)json_integer_value(json_object_get(parameters, "seed"));
+    RDX_TRY(read_size(&out->hash_size, parameters, "hash_size", path));
+    RDX_TRY(read_size(&out->bins, parameters, "bins", path));
+    RDX_TRY(read_size(&out->size, parameters, "size", path));
+    RDX_TRY(read_size(&out->clusters, parameters, "clusters", path));
+    RDX_TRY(read_whole(&seed, parameters, "seed", INT64_MIN, INT64_MAX, path));
+    out->seed = (uint64_t)seed; /* as it was written */
     return REDUX_OK;
 }
 
@@ -87,11 +98,10 @@ redux_status redux_manifest_options(redux_reduce_options *out, const redux_manif
     RDX_TRY(redux_strategy_parse(&options.strategy, word(manifest->summary, "strategy")));
     RDX_TRY(read_parameters(&options, json_object_get(manifest->summary, "parameters"), path));
     options.threshold = real(manifest->summary, "threshold", (double)NAN);
-    const json_t *budget = json_object_get(json_object_get(manifest->summary, "counts"), "budget");
-    if (budget != NULL) {
-        options.keep_count = json_integer_value(budget);
+    const json_t *counts = json_object_get(manifest->summary, "counts");
+    RDX_TRY(read_whole(&options.keep_count, counts, "budget", 0, INT64_MAX, path));
+    if (json_object_get(counts, "budget") != NULL)
         options.threshold = (double)NAN;
-    }
     return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");
 }
 

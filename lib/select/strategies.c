@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The table of strategies: names, features, metrics, thresholds. */
 #include <math.h>
-#include <string.h>
 #include "select.h"
 
 #define MOST_BITS 65536.0 /* of a hash; the one at hand is checked against its own length */
