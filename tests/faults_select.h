@@ -273,7 +273,7 @@ static redux_status reduce_set(redux_context *context, const redux_dataset *data
         change;                                                                                    \
         return reduce_set(context, set.dataset, &options);                                         \
     }
-REDUCES(reduce_hash, options.keep_exemplars = 1)
+REDUCES(reduce_hash, (options.scope = REDUX_SCOPE_DATASET, options.keep_exemplars = 1))
 REDUCES(reduce_ssim, options.strategy = REDUX_STRATEGY_SSIM)
 REDUCES(reduce_mi, (options.strategy = REDUX_STRATEGY_MI, options.scope = REDUX_SCOPE_DATASET))
 REDUCES(reduce_cosine, (options.strategy = REDUX_STRATEGY_COSINE, options.keep_percent = 30))
@@ -293,6 +293,7 @@ static redux_status reduce_update(redux_context *context)
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     must(redux_manifest_options(&options, set.loaded) == REDUX_OK);
     options.update = set.loaded;
+    options.keep_exemplars = 1;
     return reduce_set(context, set.more, &options);
 }
 

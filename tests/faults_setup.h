@@ -67,6 +67,7 @@ static void write_results(void)
 {
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     redux_index *index;
+    options.scope = REDUX_SCOPE_DATASET; /* only then are there exemplars to keep */
     options.keep_exemplars = 1;
     ck_assert_redux_ok(redux_reduce(&set.reduction, NULL, set.dataset, &options));
     set.manifest = in_scratch("kept.csv");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Shared by tests/test_reduce.c and test_rules.c: a small dataset, all scores of it, and the
- * paper's rule told plainly, to hold reductions against. */
+ * Shared by tests/test_reduce.c, test_rules.c and test_manifest.c: a small dataset, all scores of
+ * it, and the paper's rule told plainly, to hold reductions against. */
 #ifndef REDUX_TEST_PLAIN_H
 #define REDUX_TEST_PLAIN_H
 
@@ -53,6 +53,17 @@ typedef struct plain {
     int64_t group[MOST], order[MOST];
     bool distance;
 } plain;
+
+/* Strategies with a metric, and thresholds between which their results differ. */
+static const redux_strategy metrics[] = {REDUX_STRATEGY_HASH, REDUX_STRATEGY_SSIM,
+                                         REDUX_STRATEGY_MI, REDUX_STRATEGY_COSINE};
+static const double thresholds[4][3] = {
+    {2, 6, 20}, {0.8, 0.6, 0.3}, {0.3, 0.25, 0.2}, {0.98, 0.9, 0.5}};
+
+static inline bool is_redundant(const plain *p, int64_t i, int64_t j, double threshold)
+{
+    return p->distance ? p->score[i][j] <= threshold : p->score[i][j] >= threshold;
+}
 
 static inline void slice_image(redux_tensor *out, const redux_dataset *dataset, int64_t row,
                                int side)

@@ -116,3 +116,26 @@ for format in png npz; do
     done
     check "reduce was killed at least once" test "$killed" -gt 0
 done
+
+# And an update in place, which goes on from the very files that it replaces.
+killed=0
+update=("$reduce" --quiet --update "$work/k/m.csv" --manifest "$work/k/m.csv")
+rm -rf "$work/k" "$work/before" "$work/whole-update"
+mkdir "$work/before" "$work/k"
+"$reduce" --quiet --strategy ssim --scope dataset --manifest "$work/before/m.csv" "$ct/STS_002_CT.nii.gz"
+cp "$work"/before/* "$work/k"
+started=$(date +%s%N)
+"${update[@]}" "$ct"
+took=$((($(date +%s%N) - started) / 1000000))
+cp -r "$work/k" "$work/whole-update"
+for i in $(seq "${KILLS:-3}"); do
+    rm -rf "$work/k"
+    cp -r "$work/before" "$work/k"
+    "${update[@]}" "$ct" &
+    kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
+    check "update killed ($i) runs again" exits 0 "" "${update[@]}" "$ct"
+    check "update killed ($i): same manifest" cmp -s "$work/whole-update/m.csv" "$work/k/m.csv"
+    check "update killed ($i): same exemplars" cmp -s "$work/whole-update/m.exemplars" "$work/k/m.exemplars"
+    check "update killed ($i): three files" test "$(find "$work/k" -type f | wc -l)" = 3
+done
+check "update was killed at least once" test "$killed" -gt 0

@@ -87,15 +87,42 @@ updates() { # updates OPTIONS...
         "$reduce" --quiet "$@" --manifest "$work/fresh.csv" "$work"/up/STS_0{02,08,12,19}_CT.nii.gz &&
         "$reduce" --quiet "$@" --manifest "$work/old.csv" "$work"/up/STS_0{02,08}_CT.nii.gz &&
         rm "$work/up/STS_002_CT.nii.gz" "$work/up/STS_008_CT.nii.gz" &&
-        "$reduce" --quiet --update "$work/old.csv" --manifest "$work/new.csv" "$work/up" &&
-        cmp "$work/new.csv" "$work/fresh.csv" &&
-        "$reduce" --quiet --update "$work/new.csv" --manifest "$work/new.csv" "$work/up" &&
+        "$reduce" --quiet --update "$work/old.csv" --manifest "$work/once.csv" "$work/up" &&
+        cmp "$work/once.csv" "$work/fresh.csv" &&
+        "$reduce" --quiet --update "$work/once.csv" --manifest "$work/new.csv" "$work/up" &&
         cmp "$work/new.csv" "$work/fresh.csv"
 }
-check "--update in volumes" updates
-check "--update over the dataset" updates --scope dataset
-check "--update of ssim over the dataset" updates --scope dataset --strategy ssim
-check "--update of two stages" updates --scope dataset --threshold 10 --then ssim:0.8
+# An update in place that was stopped between its files, which the rows are the last of, starts again.
+goes_on() { # goes_on AHEAD...: endings of the files that are those of the update already
+    rm -f "$work"/part.*
+    for ending in csv json exemplars; do
+        [ ! -e "$work/old.$ending" ] || cp "$work/old.$ending" "$work/part.$ending"
+    done
+    for ending in "$@"; do
+        [ ! -e "$work/once.$ending" ] || cp "$work/once.$ending" "$work/part.$ending"
+    done
+    "$reduce" --quiet --update "$work/part.csv" --manifest "$work/part.csv" "$work/up" &&
+        cmp "$work/part.csv" "$work/fresh.csv" &&
+        { [ ! -e "$work/once.exemplars" ] || cmp "$work/part.exemplars" "$work/fresh.exemplars"; } &&
+        cmp <(grep -v seconds "$work/once.json") <(grep -v seconds "$work/part.json")
+}
+for options in "" "--scope dataset" "--scope dataset --strategy ssim" "--scope dataset --threshold 10 --then ssim:0.8"; do
+    rm -f "$work"/{old,once,new,fresh}.exemplars
+    # shellcheck disable=SC2086 # several words
+    check "--update $options" updates $options
+    check "--update $options stopped before its summary" goes_on exemplars
+    check "--update $options stopped before its rows" goes_on exemplars json
+done
+head -n 40 "$work/old.csv" >"$work/cut.csv"
+cp "$work/old.json" "$work/cut.json"
+check "--update of some of the rows" exits 2 "has 39 slices, and" "$reduce" --update "$work/cut.csv" "$work/up"
+cp "$work/new.exemplars" "$work/kept.exemplars"
+"$reduce" --quiet --scope dataset --threshold 10 --then ssim:0.8 --manifest "$work/other.csv" \
+    "$ct/STS_012_CT.nii.gz" "$ct/STS_019_CT.nii.gz" "$ct/STS_002_CT.nii.gz" "$ct/STS_008_CT.nii.gz"
+cp "$work/other.exemplars" "$work/new.exemplars"
+check "--update with the exemplars of other slices" exits 1 "not of the slices" "$reduce" --update \
+    "$work/new.csv" "$work/up"
+mv "$work/kept.exemplars" "$work/new.exemplars"
 check "--update keeps its parameters" exits 2 "threshold is not what" "$reduce" --update \
     "$work/new.csv" --threshold 4 "$scan"
 check "--update of other rules" exits 2 "rule first with a threshold" "$reduce" --update \
@@ -114,6 +141,9 @@ check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.
     check "--calibrate" exits 0 "estimated from" "$reduce" --calibrate $all4
     check "--false-drops" exits 0 "estimated from" "$reduce" --false-drops 1% --json $all4
     check "... is in the JSON" grep -q '"false_drops": 0' "$work/out"
+    check "--calibrate of two stages" exits 0 "estimated from" "$reduce" --calibrate --threshold 8 --then ssim:0.7 \
+        --json $all4
+    check "... where no pair is proposed" grep -q '"threshold": null' "$work/out"
     check "--calibrate with one volume" exits 1 "two volumes" "$reduce" --calibrate "$scan"
     check "--false-drops and --threshold" exits 2 "exclude each other" "$reduce" --false-drops 1% \
         --threshold 6 $all4

@@ -188,7 +188,7 @@ END_TEST
 /* minizip 1.2.13 forgets a block of its own where zlib has no memory for it (docs/errors.md). */
 static bool forgets(const scenario *s)
 {
-    return strstr(s->name, "npz") != NULL;
+    return strstr(s->name, "npz") != NULL || strcmp(s->name, "reduce_update") == 0; /* .exemplars */
 }
 
 static void fail_calls(const scenario *s, int call, const char *name, int error)

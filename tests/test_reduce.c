@@ -7,25 +7,20 @@
 #include "plain.h"
 #include "select/select.h"
 
-static const redux_strategy greedy[] = {REDUX_STRATEGY_HASH, REDUX_STRATEGY_SSIM, REDUX_STRATEGY_MI,
-                                        REDUX_STRATEGY_COSINE};
-
 START_TEST(greedy_is_the_papers_rule)
 {
-    static const double thresholds[4][3] = {
-        {2, 6, 20}, {0.8, 0.6, 0.3}, {0.3, 0.25, 0.2}, {0.98, 0.9, 0.5}};
     static plain p;
     redux_dataset *dataset = open_volumes();
     int64_t witness[MOST] = {0};
     for (int s = 0; s < 4; s++)
         for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
-            plain_scores(&p, dataset, greedy[s], scope);
+            plain_scores(&p, dataset, metrics[s], scope);
             for (redux_order order = REDUX_ORDER_ANATOMICAL; order <= REDUX_ORDER_LEXICOGRAPHIC;
                  order++) {
                 plain_order(&p, dataset, scope, order);
                 for (int t = 0; t < 3; t++) {
                     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
-                    options.strategy = greedy[s];
+                    options.strategy = metrics[s];
                     options.scope = scope;
                     options.order = order;
                     options.size = SIDE;
@@ -136,12 +131,12 @@ START_TEST(budgets_are_exact)
     int64_t witness[MOST] = {0};
     for (int s = 0; s < 4; s++)
         for (redux_scope scope = REDUX_SCOPE_VOLUME; scope <= REDUX_SCOPE_DATASET; scope++) {
-            plain_scores(&p, dataset, greedy[s], scope);
+            plain_scores(&p, dataset, metrics[s], scope);
             plain_order(&p, dataset, scope, REDUX_ORDER_LEXICOGRAPHIC);
             for (int64_t budget = scope == REDUX_SCOPE_VOLUME ? 3 : 1; budget <= 39; budget += 4) {
                 redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
                 redux_reduce_summary summary = {.struct_size = sizeof summary};
-                options.strategy = greedy[s];
+                options.strategy = metrics[s];
                 options.scope = scope;
                 options.order = REDUX_ORDER_LEXICOGRAPHIC;
                 options.keep_count = budget;

@@ -33,6 +33,8 @@ static inline redux_status rdx_same_status(redux_status status)
 void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Carries a worker's failure over to the calling thread. */
 redux_status rdx_fail_again(redux_status status, const char *message);
+/* Whether it is the input's fault: what can be left out where bad input is to be skipped. */
+bool rdx_is_input_failure(redux_status status);
 
 /* enum_names.c: what values of an enum are called. `out`: an enum, or an int. Errors:
  * REDUX_E_NOT_FOUND (the message lists them all), REDUX_E_INVALID (NULL). */

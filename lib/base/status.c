@@ -57,6 +57,12 @@ redux_status rdx_fail_again(redux_status status, const char *message)
     return status;
 }
 
+bool rdx_is_input_failure(redux_status status)
+{
+    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
+           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
+}
+
 redux_status rdx_read_options(void *known, size_t known_size, const void *given, const char *name)
 {
     size_t size;

@@ -3,7 +3,7 @@
  * result. */
 #include <math.h>
 #include <string.h>
-#include "select.h"
+#include "manifest_read.h"
 
 static redux_status add_name(rdx_base *base, redux_context *context, const char *source,
                              int64_t slice)
@@ -110,6 +110,39 @@ static redux_status name_kept(rdx_base *base, redux_context *context,
     return REDUX_OK;
 }
 
+/* Whether the first exemplars are those of the manifest. There may be more: a run that was stopped
+ * while it put its files in place leaves those of the next result, which goes on from this one. */
+static redux_status check_exemplars(const rdx_base *base, redux_context *context,
+                                    const redux_manifest *manifest)
+{
+    redux_tensor names;
+    RDX_TRY(rdx_manifest_exemplars(&names, context, manifest, RDX_EXEMPLAR_NAMES));
+    const uint32_t *sums = names.data;
+    bool same = names.dtype == REDUX_UINT32 && names.ndim == 1 && names.shape[0] >= base->count;
+    for (int64_t i = 0; same && i < base->count; i++)
+        same = sums[i] == rdx_name_checksum(&base->names[i]);
+    redux_tensor_release(&names);
+    if (!same)
+        return rdx_fail(REDUX_E_FORMAT,
+                        "update: the exemplars beside %s are not of the slices that it keeps",
+                        manifest->table.path);
+    return REDUX_OK;
+}
+
+/* The features of the manifest's exemplars in one stage. */
+static redux_status read_exemplars(redux_tensor *out, const rdx_base *base, redux_context *context,
+                                   const redux_manifest *manifest, int stage)
+{
+    RDX_TRY(rdx_manifest_exemplars(out, context, manifest, rdx_exemplar_keys[stage]));
+    if (!redux_tensor_is_contiguous(out) || out->shape[0] < base->count) {
+        redux_tensor_release(out);
+        return rdx_fail(REDUX_E_FORMAT, "update: the exemplars beside %s are damaged",
+                        manifest->table.path);
+    }
+    out->shape[0] = base->count;
+    return REDUX_OK;
+}
+
 static redux_status capture_whole(rdx_captured *captured, redux_context *context,
                                   const redux_tensor *items)
 {
@@ -132,12 +165,10 @@ static redux_status open_update(redux_reduction *reduction, redux_context *conte
     redux_tensor items[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
     const int stages = reduction->options.then == REDUX_STRATEGY_ALL ? 1 : 2;
     redux_status status = name_kept(&reduction->base, context, manifest);
+    if (status == REDUX_OK)
+        status = check_exemplars(&reduction->base, context, manifest);
     for (int i = 0; i < stages && status == REDUX_OK; i++) {
-        status = rdx_manifest_exemplars(&items[i], context, manifest, i);
-        if (status == REDUX_OK && items[i].shape[0] != reduction->base.count)
-            status = rdx_fail(REDUX_E_FORMAT,
-                              "update: %lld exemplars beside a manifest that keeps %lld slices",
-                              (long long)items[i].shape[0], (long long)reduction->base.count);
+        status = read_exemplars(&items[i], &reduction->base, context, manifest, i);
         if (status == REDUX_OK && reduction->options.keep_exemplars)
             status = capture_whole(&reduction->captured[i], context, &items[i]);
     }

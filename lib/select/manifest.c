@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include <redux/array.h>
 #include "io/io.h"
 #include "select.h"
@@ -132,22 +133,66 @@ static redux_status begin_and_produce(rdx_file *file, const char *path, redux_co
     return status;
 }
 
-/* Features of the exemplars of each stage, for a later update. */
+/* ---- exemplars, for a later update ---- */
+
+const char *const rdx_exemplar_keys[2] = {"first", "then"};
+
+uint32_t rdx_name_checksum(const rdx_name *name)
+{
+    char number[32];
+    const int length = snprintf(number, sizeof number, ",%lld", (long long)name->slice);
+    const uLong sum =
+        crc32(crc32(0, NULL, 0), (const Bytef *)name->source, (uInt)strlen(name->source));
+    return (uint32_t)crc32(sum, (const Bytef *)number, (uInt)length);
+}
+
+/* Those of the earlier result, then one a kept row: the order in which features were kept. */
+static redux_status name_exemplars(redux_tensor *names, redux_context *context,
+                                   const redux_reduction *reduction)
+{
+    const rdx_base *base = &reduction->base;
+    const int64_t shape[1] = {reduction->captured[0].count};
+    int64_t count = 0;
+    RDX_TRY(redux_tensor_new(names, context, REDUX_UINT32, 1, shape));
+    uint32_t *sums = names->data;
+    for (; count < base->count; count++)
+        sums[count] = rdx_name_checksum(&base->names[count]);
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < reduction->row_count && status == REDUX_OK; i++) {
+        rdx_name name;
+        if (!reduction->rows[i].kept)
+            continue;
+        status = redux_reduction_name(&name.source, &name.slice, reduction, i);
+        if (status == REDUX_OK)
+            sums[count++] = rdx_name_checksum(&name);
+    }
+    if (status != REDUX_OK)
+        redux_tensor_release(names);
+    return status;
+}
+
 static redux_status save_exemplars(const char *path, redux_context *context,
                                    const redux_reduction *reduction)
 {
-    static const char *const keys[] = {"first", "then"};
-    redux_tensor arrays[2];
+    const char *keys[3] = {RDX_EXEMPLAR_NAMES, rdx_exemplar_keys[0], rdx_exemplar_keys[1]};
+    redux_tensor arrays[3];
     int count = 0;
     for (; count < 2 && reduction->captured[count].like.ndim > 0; count++) {
         const rdx_captured *captured = &reduction->captured[count];
-        arrays[count] = captured->like;
-        arrays[count].shape[0] = captured->count;
-        arrays[count].data = captured->bytes;
+        arrays[count + 1] = captured->like;
+        arrays[count + 1].shape[0] = captured->count;
+        arrays[count + 1].data = captured->bytes;
     }
-    return count == 0 ? REDUX_OK : redux_npz_write(path, context, keys, arrays, count);
+    if (count == 0)
+        return REDUX_OK;
+    RDX_TRY(name_exemplars(&arrays[0], context, reduction));
+    const redux_status status = redux_npz_write(path, context, keys, arrays, count + 1);
+    redux_tensor_release(&arrays[0]);
+    return status;
 }
 
+/* The rows come last: until they are in place, an update that goes on from the rows before them
+ * finds all that it needs (against.c, manifest_options.c). */
 redux_status redux_results_save(const char *manifest, const char *summary, redux_context *context,
                                 const redux_reduction *reduction, double seconds)
 {

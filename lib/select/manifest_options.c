@@ -105,12 +105,27 @@ redux_status redux_manifest_options(redux_reduce_options *out, const redux_manif
     return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");
 }
 
-int64_t rdx_manifest_inputs(const redux_manifest *manifest)
+/* ---- may it be updated? ---- */
+
+static int64_t counted(const redux_manifest *manifest, const char *key)
 {
-    return (int64_t)json_array_size(json_object_get(manifest->summary, "inputs"));
+    return json_integer_value(json_object_get(json_object_get(manifest->summary, "counts"), key));
 }
 
-/* ---- may it be updated? ---- */
+/* Whether the summary is that of an update of these rows: they are put in place after it, and a run
+ * may be stopped in between. */
+static bool is_ahead(const redux_manifest *manifest)
+{
+    return counted(manifest, "slices") > manifest->count &&
+           counted(manifest, "updated") == manifest->count;
+}
+
+int64_t rdx_manifest_inputs(const redux_manifest *manifest)
+{
+    const int64_t all = (int64_t)json_array_size(json_object_get(manifest->summary, "inputs"));
+    const int64_t before = counted(manifest, "updated_volumes");
+    return is_ahead(manifest) && before >= 0 ? RDX_MIN(before, all) : all;
+}
 
 static bool same_window(redux_window a, redux_window b)
 {
@@ -164,6 +179,10 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     const redux_manifest *manifest = options->update;
     redux_reduce_options before = REDUX_REDUCE_OPTIONS_INIT;
     RDX_TRY(redux_manifest_options(&before, manifest));
+    if (counted(manifest, "slices") != manifest->count && !is_ahead(manifest))
+        return rdx_fail(REDUX_E_FORMAT, "update: %s has %lld slices, and %s is of %lld",
+                        manifest->table.path, (long long)manifest->count, manifest->summary_path,
+                        (long long)counted(manifest, "slices"));
     if (options->rule != REDUX_RULE_FIRST || isnan(options->threshold) || isnan(before.threshold) ||
         before.rule != REDUX_RULE_FIRST)
         return rdx_fail(REDUX_E_INVALID,
@@ -189,14 +208,12 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
                                       const redux_dataset *dataset)
 {
     const json_t *inputs = json_object_get(options->update->summary, "inputs");
+    const int64_t input_count = rdx_manifest_inputs(options->update);
     for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        const json_t *input;
-        size_t i;
         RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
-        json_array_foreach(inputs, i, input)
-        {
-            if (strcmp(word(input, "source"), info.source) != 0)
+        for (int64_t i = 0; i < input_count; i++) {
+            if (strcmp(word(json_array_get(inputs, (size_t)i), "source"), info.source) != 0)
                 continue;
             if (!rdx_volume_of_files(&info))
                 return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",

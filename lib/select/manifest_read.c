@@ -221,7 +221,7 @@ const char *const *redux_manifest_sources(const redux_manifest *manifest, int64_
 }
 
 redux_status rdx_manifest_exemplars(redux_tensor *out, redux_context *context,
-                                    const redux_manifest *manifest, int stage)
+                                    const redux_manifest *manifest, const char *key)
 {
-    return redux_npz_read(out, context, manifest->exemplars_path, stage == 0 ? "first" : "then");
+    return redux_npz_read(out, context, manifest->exemplars_path, key);
 }

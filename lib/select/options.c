@@ -276,8 +276,8 @@ void rdx_options_settle(redux_reduce_options *options)
         options->then_threshold = default_threshold(options, options->then);
     /* Kept features are of use to an update over the dataset, and to nothing else. */
     if (options->scope != REDUX_SCOPE_DATASET || options->rule != REDUX_RULE_FIRST ||
-        has_budget(options) || !rdx_strategy_of(options->strategy)->has_metric ||
-        options->against != NULL)
+        options->order != REDUX_ORDER_ANATOMICAL || has_budget(options) ||
+        !rdx_strategy_of(options->strategy)->has_metric || options->against != NULL)
         options->keep_exemplars = 0;
 }
 

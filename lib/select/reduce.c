@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "select.h"
+#include "manifest_read.h"
 
 /* ---- the budget in slices ---- */
 

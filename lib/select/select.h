@@ -240,17 +240,15 @@ void rdx_base_close(rdx_base *base);
 
 /* NAME.csv -> NAME.exemplars; the caller frees *out. */
 redux_status rdx_exemplars_path(char **out, redux_context *context, const char *manifest);
-/* The exemplars' features of a stage, [kept, ...]. */
-redux_status rdx_manifest_exemplars(redux_tensor *out, redux_context *context,
-                                    const redux_manifest *manifest, int stage);
+/* The arrays in it: features by stage, and whose they are. */
+#define RDX_EXEMPLAR_NAMES "names"
+extern const char *const rdx_exemplar_keys[2];
+uint32_t rdx_name_checksum(const rdx_name *name);
 /* Whether a result can be gone on from with these options (defaults filled in). */
 redux_status rdx_update_check(const redux_reduce_options *options);
 /* And with this dataset, which should hold nothing of it. */
 redux_status rdx_update_check_volumes(const redux_reduce_options *options,
                                       const redux_dataset *dataset);
-
-/* How many volumes went into it. */
-int64_t rdx_manifest_inputs(const redux_manifest *manifest);
 
 /* ---- options.c ---- */
 

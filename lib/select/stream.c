@@ -80,12 +80,6 @@ bool rdx_stream_resizes(const rdx_stream *stream)
     return options->scope == REDUX_SCOPE_DATASET || options->against != NULL;
 }
 
-static bool is_input_failure(redux_status status)
-{
-    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
-           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
-}
-
 /* Marks rows as unreadable and notes why, if such failures are to be skipped; else hands the
  * failure on. Several passes over the same slice note it once. */
 static redux_status skip_rows(rdx_stream *stream, redux_status status, int64_t first, int64_t count,
@@ -93,7 +87,7 @@ static redux_status skip_rows(rdx_stream *stream, redux_status status, int64_t f
 {
     redux_reduction *reduction = stream->reduction;
     const char *reason = redux_error_message();
-    if (!reduction->options.skip_errors || !is_input_failure(status))
+    if (!reduction->options.skip_errors || !rdx_is_input_failure(status))
         return status;
     pthread_mutex_lock(&stream->skip_mutex);
     status = REDUX_OK;

@@ -176,11 +176,12 @@ static bool all_skipped(const redux_reduction *reduction, int64_t volume, int64_
 static redux_status inputs_json(json_t **array, redux_context *context,
                                 const redux_reduction *reduction)
 {
+    const redux_manifest *before = reduction->options.update;
+    const int64_t inputs_before = before == NULL ? 0 : rdx_manifest_inputs(before);
     int64_t row = 0;
-    if (reduction->options.update != NULL)
-        if (json_array_extend(*array,
-                              json_object_get(reduction->options.update->summary, "inputs")) != 0)
-            append(array, NULL); /* which it takes for a lack of memory */
+    for (int64_t i = 0; i < inputs_before; i++)
+        append(array,
+               json_incref(json_array_get(json_object_get(before->summary, "inputs"), (size_t)i)));
     for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
         json_t *input = NULL;
         if (all_skipped(reduction, v, &row))
@@ -219,8 +220,10 @@ static json_t *counts_json(const redux_reduction *reduction)
         put(&json, "budget", json_integer(summary->budget));
         put(&json, "refilled", json_integer(summary->refilled));
     }
-    if (reduction->options.update != NULL)
+    if (reduction->options.update != NULL) {
         put(&json, "updated", json_integer(summary->updated));
+        put(&json, "updated_volumes", json_integer(rdx_manifest_inputs(reduction->options.update)));
+    }
     if (reduction->options.strategy == REDUX_STRATEGY_HASH ||
         reduction->options.then == REDUX_STRATEGY_HASH)
         put(&json, "flat", json_integer(summary->flat));
@@ -246,9 +249,11 @@ static json_t *calibration_json(const redux_reduction *reduction)
     json_t *curve = json_array();
     for (int64_t i = 0; i < RDX_COUNT(rates); i++) {
         const double threshold = redux_calibration_threshold(calibration, rates[i]);
-        append(&curve,
-               json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(threshold),
-                         "rate", redux_calibration_rate(calibration, threshold)));
+        /* Where the most alike pair is like nothing (not proposed, NaN), every threshold will do.
+         */
+        const double told = fabs(threshold) < 1e300 ? threshold : (double)NAN;
+        append(&curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(told),
+                                 "rate", redux_calibration_rate(calibration, threshold)));
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
                      (json_int_t)redux_calibration_pairs(calibration), "slices",

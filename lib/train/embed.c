@@ -131,16 +131,10 @@ typedef struct work {
     int64_t first, count_now;
 } work;
 
-static bool is_input_failure(redux_status status)
-{
-    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
-           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
-}
-
 /* What cannot be read: noted where that is wanted, else handed on. */
 static redux_status leave_out(const work *w, redux_status status, int64_t first, int64_t end)
 {
-    if (w->readable == NULL || !is_input_failure(status))
+    if (w->readable == NULL || !rdx_is_input_failure(status))
         return status;
     for (int64_t i = first; i < end; i++)
         w->readable[w->targets[i].row] = 0;

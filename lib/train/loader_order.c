@@ -22,12 +22,6 @@ static uint64_t bytes_of(int64_t height, int64_t width, redux_dtype dtype)
     return (uint64_t)height * (uint64_t)width * size;
 }
 
-static bool is_input_failure(redux_status status)
-{
-    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
-           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
-}
-
 /* Pictures of one folder may differ in size. */
 static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
                                  const redux_volume_info *info, bool drop)
@@ -44,7 +38,7 @@ static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
     if (status == REDUX_OK)
         item->bytes = bytes_of(picture.height, picture.width, picture.dtype);
     item->dropped = status != REDUX_OK;
-    return drop && is_input_failure(status) ? REDUX_OK : status;
+    return drop && rdx_is_input_failure(status) ? REDUX_OK : status;
 }
 
 /* In memory while the volume is open: pictures and mapped arrays come slice by slice. */

@@ -37,12 +37,6 @@ static redux_status read_item(rdx_slice *out, redux_context *context, const redu
     return REDUX_OK;
 }
 
-static bool is_input_failure(redux_status status)
-{
-    return status == REDUX_E_IO || status == REDUX_E_NOT_FOUND || status == REDUX_E_FORMAT ||
-           status == REDUX_E_UNSUPPORTED || status == REDUX_E_LIMIT;
-}
-
 redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
                            redux_context *context, rdx_catalogue *catalogue, const rdx_unit *unit,
                            bool drop)
@@ -52,7 +46,7 @@ redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     RDX_TRY(redux_dataset_volume_info(&info, catalogue->dataset, items->volume));
     redux_status status = redux_volume_open(&volume, context, catalogue->dataset, items->volume);
-    if (drop && is_input_failure(status)) {
+    if (drop && rdx_is_input_failure(status)) {
         for (int64_t i = 0; i < unit->count; i++)
             items[i].dropped = true;
         return REDUX_OK;
@@ -60,7 +54,7 @@ redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
     for (int64_t i = 0; i < unit->count && status == REDUX_OK; i++) {
         rdx_slice *slice = &slices[at == NULL ? i : at[i] - start];
         status = read_item(slice, context, volume, &info, &items[i]);
-        if (drop && is_input_failure(status)) {
+        if (drop && rdx_is_input_failure(status)) {
             items[i].dropped = true;
             status = REDUX_OK;
         }
