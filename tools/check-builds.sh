@@ -19,9 +19,13 @@ build() {
     "  " | *" $name "*) ;;
     *) return ;;
     esac
+    linking=
+    for variable in "$@"; do
+        case $variable in LDFLAGS=*) linking=${variable#LDFLAGS=} ;; esac
+    done
     echo 'int main(void) { return 0; }' >"build-$name.c"
     # shellcheck disable=SC2086 # several words
-    if ! "$compiler" $flags -o "build-$name.out" "build-$name.c" 2>/dev/null; then
+    if ! "$compiler" $flags $linking -o "build-$name.out" "build-$name.c" 2>/dev/null; then
         echo "  $name: $compiler $flags links nothing here"
         skipped=$((skipped + 1))
     elif "$MAKE" --no-print-directory -j"$JOBS" BUILD="build-$name" CC="$compiler" CFLAGS="$flags" WERROR=1 "$@" \
@@ -47,7 +51,7 @@ build gcc-lto gcc '-O2 -g -flto=auto' AR=gcc-ar
 build clang-o0 clang '-O0 -g'
 build clang-o2 clang '-O2 -g'
 build clang-o3 clang '-O3 -g'
-build clang-lto clang '-O2 -g -flto=thin -fuse-ld=lld' AR=llvm-ar
+build clang-lto clang '-O2 -g -flto=thin' AR=llvm-ar LDFLAGS=-fuse-ld=lld
 build gcc-m32 gcc '-O2 -g -m32'
 build no-fftw gcc '-O2 -g' FFTW=0
 build no-isal gcc '-O2 -g' ISAL=0
