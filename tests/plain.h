@@ -35,6 +35,12 @@ static inline void write_volumes(void)
     }
 }
 
+static inline void setup(void)
+{
+    scratch_make();
+    write_volumes();
+}
+
 static inline redux_dataset *open_volumes(void)
 {
     const char *path = scratch;

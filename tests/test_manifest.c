@@ -373,12 +373,6 @@ START_TEST(a_manifest_opens_what_it_keeps)
 }
 END_TEST
 
-static void setup(void)
-{
-    scratch_make();
-    write_volumes();
-}
-
 int main(void)
 {
     Suite *suite = suite_create("manifest");

@@ -754,12 +754,6 @@ START_TEST(exemplars_in_any_portions)
 }
 END_TEST
 
-static void setup(void)
-{
-    scratch_make();
-    write_volumes();
-}
-
 int main(void)
 {
     Suite *suite = suite_create("reduce");

@@ -818,12 +818,6 @@ START_TEST(options_that_make_no_sense)
 }
 END_TEST
 
-static void setup(void)
-{
-    scratch_make();
-    write_volumes();
-}
-
 int main(void)
 {
     Suite *suite = suite_create("rules");

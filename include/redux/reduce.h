@@ -121,7 +121,8 @@ typedef struct redux_reduce_options {
     const redux_tensor *against_embeddings; /**< as `embeddings`, for the slices of `against` */
     /** Incremental: an earlier result that this one goes on from: its volumes are left out of the
      *  dataset (redux_dataset_options.exclude), its rows come first in the manifest. Rule first,
-     *  with a threshold, and the parameters of the earlier result (redux_manifest_options). Must
+     *  with a threshold, and the parameters of the earlier result (redux_manifest_options); else
+     *  REDUX_E_INVALID. REDUX_E_FORMAT where its JSON or its exemplars are not of its rows. Must
      *  outlive the reduction. NULL: none. */
     const redux_manifest *update;
     /** 1: keeps the features of exemplars for redux_results_save to write, so that a result over
@@ -308,7 +309,8 @@ REDUX_API redux_status redux_summary_save(const char *path, redux_context *conte
 
 /** redux_manifest_save and redux_summary_save together: both files, or (where writing one of them
  *  fails) neither. With keep_exemplars also their features, as NAME.exemplars beside the
- *  manifest NAME.csv, which a later update needs. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
+ *  manifest NAME.csv, which a later update needs. The manifest comes last: stopped before, an
+ *  update of the files that are there begins again. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
  * folder), REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_results_save(const char *manifest, const char *summary,
                                           redux_context *context, const redux_reduction *reduction,

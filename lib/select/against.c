@@ -116,7 +116,7 @@ static redux_status check_exemplars(const rdx_base *base, redux_context *context
                                     const redux_manifest *manifest)
 {
     redux_tensor names;
-    RDX_TRY(rdx_manifest_exemplars(&names, context, manifest, RDX_EXEMPLAR_NAMES));
+    RDX_TRY(redux_npz_read(&names, context, manifest->exemplars_path, RDX_EXEMPLAR_NAMES));
     const uint32_t *sums = names.data;
     bool same = names.dtype == REDUX_UINT32 && names.ndim == 1 && names.shape[0] >= base->count;
     for (int64_t i = 0; same && i < base->count; i++)
@@ -133,7 +133,7 @@ static redux_status check_exemplars(const rdx_base *base, redux_context *context
 static redux_status read_exemplars(redux_tensor *out, const rdx_base *base, redux_context *context,
                                    const redux_manifest *manifest, int stage)
 {
-    RDX_TRY(rdx_manifest_exemplars(out, context, manifest, rdx_exemplar_keys[stage]));
+    RDX_TRY(redux_npz_read(out, context, manifest->exemplars_path, rdx_exemplar_keys[stage]));
     if (!redux_tensor_is_contiguous(out) || out->shape[0] < base->count) {
         redux_tensor_release(out);
         return rdx_fail(REDUX_E_FORMAT, "update: the exemplars beside %s are damaged",

@@ -219,9 +219,3 @@ const char *const *redux_manifest_sources(const redux_manifest *manifest, int64_
     *count = manifest->source_count;
     return manifest->sources;
 }
-
-redux_status rdx_manifest_exemplars(redux_tensor *out, redux_context *context,
-                                    const redux_manifest *manifest, const char *key)
-{
-    return redux_npz_read(out, context, manifest->exemplars_path, key);
-}

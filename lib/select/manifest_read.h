@@ -23,9 +23,6 @@ struct redux_manifest {
     json_t *summary; /* NULL: there is none */
 };
 
-/* An array of the exemplars beside the manifest, [kept, ...]. */
-redux_status rdx_manifest_exemplars(redux_tensor *out, redux_context *context,
-                                    const redux_manifest *manifest, const char *key);
 /* How many of the summary's inputs went into the rows. */
 int64_t rdx_manifest_inputs(const redux_manifest *manifest);
 

@@ -240,7 +240,7 @@ void rdx_base_close(rdx_base *base);
 
 /* NAME.csv -> NAME.exemplars; the caller frees *out. */
 redux_status rdx_exemplars_path(char **out, redux_context *context, const char *manifest);
-/* The arrays in it: features by stage, and whose they are. */
+/* The arrays in it, an item an exemplar: checksums of their slices' names; features by stage. */
 #define RDX_EXEMPLAR_NAMES "names"
 extern const char *const rdx_exemplar_keys[2];
 uint32_t rdx_name_checksum(const rdx_name *name);
