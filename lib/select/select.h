@@ -240,10 +240,6 @@ void rdx_base_close(rdx_base *base);
 
 /* NAME.csv -> NAME.exemplars; the caller frees *out. */
 redux_status rdx_exemplars_path(char **out, redux_context *context, const char *manifest);
-/* The arrays in it, an item an exemplar: checksums of their slices' names; features by stage. */
-#define RDX_EXEMPLAR_NAMES "names"
-extern const char *const rdx_exemplar_keys[2];
-uint32_t rdx_name_checksum(const rdx_name *name);
 /* Whether a result can be gone on from with these options (defaults filled in). */
 redux_status rdx_update_check(const redux_reduce_options *options);
 /* And with this dataset, which should hold nothing of it. */
@@ -303,5 +299,10 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
                                  const void *user);
 redux_status rdx_save(const char *path, redux_context *context, rdx_produce_fn produce,
                       const void *user);
+/* The arrays of NAME.exemplars, an item an exemplar: checksums of their slices' names; features by
+ * stage. */
+#define RDX_EXEMPLAR_NAMES "names"
+extern const char *const rdx_exemplar_keys[2];
+uint32_t rdx_name_checksum(const rdx_name *name);
 
 #endif
