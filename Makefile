@@ -98,7 +98,7 @@ endif
 # errno of math functions is never read. Nothing of -ffast-math.
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(if $(USE_FFTW),-DREDUX_FFTW=1) \
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_FFTW),-DREDUX_FFTW=1) \
 	$(if $(USE_ISAL),-DREDUX_ISAL=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
 # The one C++ file, which reads compressed DICOM pixels by GDCM. It is a module, loaded when it is
@@ -129,14 +129,18 @@ LIB_SOURCES := $(wildcard lib/*/*.c)
 LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o)
 PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o)
 PUBLIC_HEADERS := $(wildcard include/redux/*.h)
-PROGRAM_SOURCES := $(wildcard examples/redux-*.c)
-PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
-TUTORIAL_SOURCES := $(wildcard examples/0*.c)
-TUTORIALS := $(patsubst examples/%.c,$(BUILD)/tutorials/%,$(TUTORIAL_SOURCES))
-PROGRAM_COMMON := $(call objects,$(filter-out $(PROGRAM_SOURCES) $(TUTORIAL_SOURCES),$(wildcard examples/*.c)),.o)
-TEST_SOURCES := $(wildcard tests/test_*.c)
-TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
-TEST_COMMON := $(call objects,$(filter-out $(TEST_SOURCES) tests/fault_shim.c,$(wildcard tests/*.c)),.o)
+# A program is a folder of examples/: examples/reduce/*.c make redux-reduce. What several share is in
+# examples/common, an archive from which each takes only what it needs.
+PROGRAM_NAMES := $(basename $(notdir $(wildcard examples/*/redux-*.c)))
+PROGRAMS := $(PROGRAM_NAMES:%=$(BUILD)/bin/%)
+PROGRAM_SOURCES := $(wildcard $(PROGRAM_NAMES:redux-%=examples/%/*.c))
+COMMON_SOURCES := $(wildcard examples/common/*.c)
+COMMON := $(BUILD)/lib/examples-common.a
+TUTORIAL_SOURCES := $(wildcard examples/tutorials/*.c)
+TUTORIALS := $(patsubst examples/%.c,$(BUILD)/%,$(TUTORIAL_SOURCES))
+# A test is one file, tests/unit/ROOM/test_*.c or tests/system/test_*.c, and becomes build/tests/test_*.
+TEST_SOURCES := $(wildcard tests/unit/*/test_*.c tests/system/test_*.c)
+TESTS := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(TEST_SOURCES))))
 FAULT_SHIM := $(BUILD)/tests/fault_shim.so
 FUZZ_COMMON_SOURCES := tests/fuzz/fuzz.c tests/fuzz/runner.c
 FUZZ_SOURCES := $(filter-out $(FUZZ_COMMON_SOURCES),$(wildcard tests/fuzz/*.c))
@@ -148,7 +152,6 @@ SHARED := $(BUILD)/lib/libredux.so
 MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
 
 # What --help prints, as man pages and completions (tools/help).
-PROGRAM_NAMES := $(notdir $(PROGRAMS))
 SHARE := $(BUILD)/share
 MAN_PAGES := $(PROGRAM_NAMES:%=$(SHARE)/man/man1/%.1)
 
@@ -173,7 +176,7 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -fPIC -c -o $@ $<
 
-$(BUILD)/lib/$(MODULE_NAME): lib/io/dicom_gdcm.cpp lib/io/dicom_gdcm.h $(BUILD)/flags
+$(BUILD)/lib/$(MODULE_NAME): lib/io/format_dicom_gdcm.cpp lib/io/format_dicom_gdcm.h $(BUILD)/flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) -fPIC -shared -Wl,-soname,$(MODULE_NAME) $(LDFLAGS) -o $@ $< $(GDCM_LIBS)
@@ -192,12 +195,20 @@ $(SHARED): $(BUILD)/lib/$(REALNAME)
 	@ln -sf $(REALNAME) $(@D)/$(SONAME)
 	@ln -sf $(SONAME) $@
 
-$(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(PROGRAM_COMMON) $(STATIC)
+$(COMMON): $(call objects,$(COMMON_SOURCES),.o)
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/obj/examples/%.o: ROOM_FLAGS = -Iexamples
+$(foreach name,$(PROGRAM_NAMES),$(eval $(BUILD)/bin/$(name): \
+	$(call objects,$(wildcard examples/$(name:redux-%=%)/*.c),.o)))
+$(PROGRAMS): $(COMMON) $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(COMMON) $(STATIC) $(DEP_LIBS) $(LDLIBS)
 
-$(BUILD)/tutorials/%: $(BUILD)/obj/examples/%.o $(STATIC)
+$(BUILD)/tutorials/%: $(BUILD)/obj/examples/tutorials/%.o $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(DEP_LIBS) $(LDLIBS)
@@ -213,26 +224,28 @@ $(SHARE)/man/man3/redux.3: $(wildcard tools/help/*) README.md include/redux.h $(
 
 # Tests link the static library: they also reach what is internal.
 $(BUILD)/obj/tests/%.o: DEP_CFLAGS += $(CHECK_CFLAGS)
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(STATIC)
+$(BUILD)/obj/tests/%.o: ROOM_FLAGS = -Itests -Iexamples
+$(foreach source,$(TEST_SOURCES),$(eval $(BUILD)/tests/$(basename $(notdir $(source))): $(call objects,$(source),.o)))
+$(TESTS): $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
 # Each reader of outside bytes with its corpus; see `make fuzz`.
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_COMMON) $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(LIBFUZZER) -o $@ $(filter %.o,$^) $(STATIC) $(DEP_LIBS) $(LDLIBS)
-$(BUILD)/fuzz/experiment: $(BUILD)/obj/examples/experiment_config.o
+$(BUILD)/fuzz/experiment: $(BUILD)/obj/examples/experiment/config.o
 
 # Preloaded by the tests of faults, so without sanitizers, and it defines malloc itself.
-$(FAULT_SHIM): tests/fault_shim.c tests/fault_shim.h
+$(FAULT_SHIM): tests/support/fault_shim.c tests/support/fault_shim.h
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fno-builtin -fPIC -fvisibility=hidden -shared -o $@ $< -ldl
 
--include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PIC_OBJECTS) $(PROGRAM_COMMON) $(TEST_COMMON) \
-	$(call objects,$(PROGRAM_SOURCES) $(TUTORIAL_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PIC_OBJECTS) \
+	$(call objects,$(PROGRAM_SOURCES) $(COMMON_SOURCES) $(TUTORIAL_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
 .SECONDARY:
 .DELETE_ON_ERROR:
 FORCE:
@@ -245,30 +258,29 @@ CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-t
 check: all tests
 	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
-	@tests/sum.sh $(BUILD)/check.log
+	@tests/support/sum.sh $(BUILD)/check.log
 
 check-tests: $(TESTS) $(MODULE) $(FAULT_SHIM)
-	@tests/run.sh "$@" $(TESTS)
+	@tests/support/run.sh "$@" $(TESTS)
 
 # Every fuzz target over its corpus, without libFuzzer.
 check-fuzz: $(FUZZ_TARGETS)
-	@CORPUS=tests/fuzz/corpus tests/run.sh "$@" $(FUZZ_TARGETS)
+	@CORPUS=tests/fuzz/corpus tests/support/run.sh "$@" $(FUZZ_TARGETS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
 TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS) $(FAULT_SHIM)
-	@for tier in portable avx2; do REDUX_TIER=$$tier tests/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
+	@for tier in portable avx2; do REDUX_TIER=$$tier tests/support/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
 
 check-tutorials: $(TUTORIALS)
-	@BUILD='$(BUILD)' tests/tutorials.sh
+	@BUILD='$(BUILD)' tests/tutorials/run.sh
 
 check-programs: all $(FAULT_SHIM)
-	@if [ -f tests/test_programs.sh ]; then BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 \
-	tests/test_programs.sh; fi
+	@BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 tests/programs/run.sh
 
-# examples/python, where there is NumPy; PyTorch's part where there is PyTorch.
+# python/, where there is NumPy; PyTorch's part where there is PyTorch.
 check-python: all
 	@BUILD='$(BUILD)' CC='$(CC)' tests/python/run.sh
 
@@ -304,7 +316,7 @@ abi-baseline: $(SHARED)
 # ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
 .PHONY: asan ubsan tsan valgrind coverage
 SUB = +@$(MAKE) --no-print-directory
-SANITIZE = $(SUB) LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
+SANITIZE = $(SUB) LSAN_OPTIONS=suppressions=tests/support/lsan.supp:print_suppressions=0 BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
 asan:
 	$(call SANITIZE,-fsanitize=address) check-tests check-fuzz check-programs
 ubsan:
@@ -314,10 +326,10 @@ tsan:
 
 # valgrind 3.19 knows no AVX-512, neither in our kernels nor in OpenBLAS's.
 VALGRIND := valgrind -q --leak-check=full --show-leak-kinds=definite \
-	--errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp --error-exitcode=99
+	--errors-for-leak-kinds=definite --suppressions=tests/support/valgrind.supp --error-exitcode=99
 valgrind: $(TESTS) $(MODULE)
 	@REDUX_TIER=avx2 OPENBLAS_CORETYPE=Haswell CK_TIMEOUT_MULTIPLIER=100 WRAPPER='$(VALGRIND)' \
-	tests/run.sh "$@" $(TESTS)
+	tests/support/run.sh "$@" $(TESTS)
 
 # libFuzzer targets in build-fuzz/fuzz (Clang). FUZZ=TARGET fuzzes one for SECONDS of a processor,
 # beginning with its corpus; what it finds is kept in build-fuzz/found, inputs of new coverage in

@@ -24,7 +24,7 @@ verdict() { # name, exit status
 lint_format() {
     need clang-format || return
     # shellcheck disable=SC2086
-    clang-format --dry-run -Werror $sources $headers include/redux.hpp tests/install/*.cc lib/io/*.cpp
+    clang-format --dry-run -Werror $sources $headers include/redux.hpp tests/install/*.cc lib/*/*.cpp
     verdict clang-format $?
 }
 # One process a file; the files of an instruction set get its flags.
@@ -43,7 +43,7 @@ lint_tidy() {
 lint_cppcheck() {
     need cppcheck || return
     cppcheck --quiet --std=c11 --enable=warning,performance,portability,style --inline-suppr -j "$jobs" \
-        --suppressions-list=tools/cppcheck.supp --error-exitcode=1 -Iinclude -Ilib -D__x86_64__ \
+        --suppressions-list=tools/cppcheck.supp --error-exitcode=1 -Iinclude -Ilib -Iexamples -D__x86_64__ \
         -DREDUX_FFTW=1 --template='{file}:{line}: {severity}: {message} [{id}]' lib examples
     verdict cppcheck $?
 }

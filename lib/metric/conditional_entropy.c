@@ -2,8 +2,8 @@
  * Conditional entropy of one image given another, H(b | a) = H(a, b) - H(a): what b adds to a
  * (Shannon 1948; Cover, Thomas, Elements of Information Theory, 2.2). */
 #include <string.h>
-#include "metric/histogram.h"
-#include "metric/metric.h"
+#include "histogram.h"
+#include "metric.h"
 
 static double score_of(const redux_metric *metric, const rdx_layout *layout, const rdx_entropies *h)
 {

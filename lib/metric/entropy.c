@@ -6,8 +6,8 @@
 #include <float.h>
 #include <math.h>
 #include "kernels/kernels.h"
-#include "metric/histogram.h"
-#include "metric/metric.h"
+#include "histogram.h"
+#include "metric.h"
 
 redux_status rdx_histogram_options(redux_histogram_options *known,
                                    const redux_histogram_options *given)

@@ -7,7 +7,7 @@
 #include <redux/entropy.h>
 #include "base/base.h"
 #include "kernels/xlog2x.h"
-#include "metric/metric.h"
+#include "metric.h"
 
 #define RDX_MAX_BINS 256
 

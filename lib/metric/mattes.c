@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 #include "kernels/kernels.h"
-#include "metric/metric.h"
+#include "metric.h"
 
 #define PADDING 2
 #define TAPS 4

@@ -5,7 +5,7 @@
  * An item is its pyramid, each level prepared as ssim.c prepares an image. */
 #include <math.h>
 #include <string.h>
-#include "metric/ssim.h"
+#include "ssim.h"
 
 #define SCALES 5
 #define WINDOW 11 /* the side that every scale needs */

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 #include "kernels/kernels.h"
-#include "metric/histogram.h"
-#include "metric/metric.h"
+#include "histogram.h"
+#include "metric.h"
 
 #define NARROW 65535 /* pixels that one 16-bit histogram holds */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Metrics of images by name, as programs and --then call them. */
-#include "metric/metric.h"
+#include "metric.h"
 
 static redux_status new_ssim(redux_metric **out, redux_context *context)
 {

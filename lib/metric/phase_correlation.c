@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/fftw.h"
-#include "metric/metric.h"
+#include "metric.h"
 
 #define ROUND_OFF 0x1p-20 /* of the norm: below it single precision leaves no phase */
 #define MOST_UPSAMPLE 100

@@ -7,7 +7,7 @@
  * goes through the same kernels row by row and so gets the same bits. */
 #include <math.h>
 #include <string.h>
-#include "metric/ssim.h"
+#include "ssim.h"
 
 #define LANES RDX_SSIM_LANES
 #define BAND 256     /* columns */

@@ -4,7 +4,7 @@
 #define RDX_SSIM_H
 
 #include "kernels/kernels.h"
-#include "metric/metric.h"
+#include "metric.h"
 
 /* Sizes, in floats, of rows and planes. */
 typedef struct rdx_ssim_plan {

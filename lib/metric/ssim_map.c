@@ -5,7 +5,7 @@
  * every pixel has a whole window: products of mirrored pixels are mirrored products, and so the map
  * is scikit-image's to the edge. */
 #include <string.h>
-#include "metric/ssim.h"
+#include "ssim.h"
 
 /* The pixel that stands at place i of a mirrored row of n. */
 static int64_t mirrored(int64_t i, int64_t n)

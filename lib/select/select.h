@@ -24,7 +24,7 @@
 #include <redux/exemplars.h>
 #include <redux/reduce.h>
 #include "image/image.h"
-#include "metric/hash_slice.h"
+#include "hash/hash_slice.h"
 #include "metric/metric.h"
 
 #define RDX_DESCRIPTOR_LENGTH ((int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The configuration of redux-experiment. Fuzz it with -close_fd_mask=2: it tells what is wrong. */
-#include "../../examples/experiment.h"
+#include "experiment/experiment.h"
 #include "fuzz.h"
 
-/* examples/common.c has these for programs, with a message. */
+/* examples/common/common.c has these for programs, with a message. */
 const char *program_name = "fuzz";
 
 int usage_error(const char *format, ...)

@@ -6,7 +6,7 @@
 #include <zlib.h>
 #include "fuzz.h"
 
-/* Where the header (lib/metric/index_file.c) has what is needed to find the sections. */
+/* Where the header (lib/search/index_file.c) has what is needed to find the sections. */
 enum { HEADER = 128, ITEM_BYTES = 24, ROWS = 32, SUMS = 56, SUM = 124 };
 
 static uint64_t aligned(uint64_t offset)

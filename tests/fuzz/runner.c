@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Without libFuzzer: gives each file of the folders and files named to the target, in no order, and
- * says how many there were. The last lines are those of a Check program, for tests/run.sh. */
+ * says how many there were. The last lines are those of a Check program, for tests/support/run.sh.
+ */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static int run_folder(const char *folder)
 int main(int count, char **arguments)
 {
     int files = 0;
-    fuzz_verbose = true; /* tests/run.sh shows it where a target died */
+    fuzz_verbose = true; /* tests/support/run.sh shows it where a target died */
     for (int i = 1; i < count; i++)
         files += run_folder(arguments[i]);
     if (files == 0) {

@@ -297,7 +297,7 @@ def seeds_binary():
     put("options", "hash", bytes([5, 0]) + struct.pack("<3i", 8, 4, 64))
     put("options", "views", bytes([9, 0]) + struct.pack("<iiddiidd", 0, 0, 0, 0, 16, 0, 0.5, 0.25) + struct.pack("<3i", 2, 0, 0) + bytes(200))
     put("index", "empty", bytes(128))
-    # saved by redux_index_save: the header as lib/metric/index_file.c has it
+    # saved by redux_index_save: the header as lib/search/index_file.c has it
     def index(kind, width, item, rows):
         h = b"RDXINDEX" + struct.pack("<2I4q2i", 1, kind, width, item, rows, rows, 0, 0)
         h += bytes(124 - len(h)) + bytes(4)

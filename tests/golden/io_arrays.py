@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""NumPy files for tests/test_io_array.c, written by NumPy itself.
+"""NumPy files for tests/unit/io/test_io_array.c, written by NumPy itself.
 
 Writes data/io/arrays.npz: "file/NAME" holds a file's bytes, "want/NAME" the array in it. Made with
 NumPy 1.24 (Debian 12). Run it in this folder.

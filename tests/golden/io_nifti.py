@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""NIfTI files for tests/test_io_nifti.c, with what they hold according to NumPy and nibabel.
+"""NIfTI files for tests/unit/io/test_io_nifti.c, with what they hold according to NumPy and nibabel.
 
 Writes data/io/nifti.npz: "file/NAME" holds a file's bytes; "stored/NAME" its voxels as [k][j][i];
 "axial/NAME" the axial slices (rows to posterior, columns to the patient's left), slices in storage

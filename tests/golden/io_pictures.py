@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Pictures for tests/test_io_picture.c, with what Pillow makes of them.
+"""Pictures for tests/unit/io/test_io_picture.c, with what Pillow makes of them.
 
 Writes data/io/pictures.npz: "file/NAME" holds a file's bytes, "grey/NAME" Pillow's convert("L") of
 it (for 16-bit files: luma in 16 bits, by NumPy), "colour/NAME" its convert("RGB") where it has

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Names and shapes of torchvision's ResNets, as tests/test_network.c looks for them.
+"""Names and shapes of torchvision's ResNets, as tests/unit/nn/test_network.c looks for them.
 
 network.py OUT         writes OUT/network.tsv: ARCH NAME SHAPE (comma-separated, "-" for a scalar),
                        in the order of state_dict, three input channels

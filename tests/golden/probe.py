@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Writes tests/golden/data/probe.npz: logistic regression by scikit-learn, nearest neighbours by
-NumPy, on small random features; tests/test_probe.c compares the library's with them.
+NumPy, on small random features; tests/unit/judge/test_probe.c compares the library's with them.
 
 Features are standardised by StandardScaler; LogisticRegression by its newton-cg, which gets nearer to the minimum than its lbfgs.
 """

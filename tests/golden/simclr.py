@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Goldens of SimCLR steps: torchvision's ResNet-18 and -50 in double precision, one input channel,
 two-layer projection head, NT-Xent at 0.5, SGD with momentum. Weights and images come from a formula
-that tests/test_simclr.c repeats, so that no weights need be stored.
+that tests/unit/train/test_simclr.c repeats, so that no weights need be stored.
 
 simclr.py OUT          writes OUT/simclr.npz
 simclr.py --report     also runs float32 PyTorch and prints how far it is from double precision

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""examples/python/redux.py: its structs and signatures against the headers, its numbers against
+"""python/redux.py: its structs and signatures against the headers, its numbers against
 NumPy's, its arrays against copies, and what PyTorch makes of it. Run from the project's root."""
 import csv
 import gc
@@ -20,7 +20,7 @@ import unittest
 
 import numpy as np
 
-sys.path.insert(0, "examples/python")
+sys.path.insert(0, "python")
 import redux  # noqa: E402
 
 try:
@@ -646,14 +646,14 @@ class FormatsTest(unittest.TestCase):
     def test_the_examples_run(self):
         """What "getting started" shows, and the example; in one process, for PyTorch is big."""
         code = re.search(r"```python\n(.*?)```", text_of("docs/getting-started.md"), re.S).group(1)
-        example = os.path.abspath("examples/python/reduce_and_train.py")
+        example = os.path.abspath("python/reduce_and_train.py")
         code += ("print(sum(len(batch) for batch in loader), 'of', len(manifest))\n"
                  "import runpy, sys\nsys.argv = ['', 'data/ct', 'example.csv']\n"
                  f"runpy.run_path({example!r})\n")
         os.symlink(os.path.abspath("data"), os.path.join(self.folder.name, "data"))
         printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
                                  cwd=self.folder.name,
-                                 env={**os.environ, "PYTHONPATH": os.path.abspath("examples/python")})
+                                 env={**os.environ, "PYTHONPATH": os.path.abspath("python")})
         lines = printed.stdout.decode().splitlines()
         self.assertEqual(lines[0], "50 of 199")
         self.assertIn("kept 50 of 199 slices", lines[1])

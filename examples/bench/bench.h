@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ * redux-bench from the inside.
+ *
+ *   redux-bench.c   options, rounds, the table, JSON
+ *   bench_limits.c  what the machine can do, measured at the start
+ *   bench_paths.c   the hot paths, and how much of a limit a unit of each takes
+ *   bench_train.c   those of the network
+ *   bench_peers.c   other libraries' programs, run between our own samples */
+#ifndef REDUX_EXAMPLES_BENCH_H
+#define REDUX_EXAMPLES_BENCH_H
+
+#include "common/common.h"
+
+/* What a rate is held against. */
+typedef enum limit_kind {
+    LIMIT_NONE,
+    LIMIT_FLOPS,   /* single-precision multiply-adds count 2 */
+    LIMIT_DRAM,    /* bytes read */
+    LIMIT_L2,      /* bytes read */
+    LIMIT_BITS,    /* words of 64 bits, compared and counted */
+    LIMIT_INFLATE, /* bytes that come out */
+    LIMIT_KINDS
+} limit_kind;
+
+typedef struct bench_limits {
+    double rate[LIMIT_KINDS]; /* of all threads, a second */
+} bench_limits;
+
+extern const char *const limit_names[LIMIT_KINDS];
+/* Measures those in about two seconds. */
+redux_status measure_limits(bench_limits *out, redux_context *context, int threads);
+
+enum { SIDE = 512, IMAGES = 64 };
+
+/* What the paths work on; made on first use. */
+typedef struct bench {
+    redux_context *context; /* of all threads */
+    redux_context *single;  /* one thread: for what the peers do in one */
+    int threads;
+    redux_tensor images, hounsfield; /* [IMAGES, SIDE, SIDE], uint8, int16 */
+    char folder[64];                 /* temporary files; "": none so far */
+    char **files;                    /* given by the user */
+    int file_count;
+    struct network_bench *network;
+    struct search_bench *search;
+    int64_t next; /* which image comes next */
+} bench;
+
+redux_status need_images(bench *b);
+/* Adds to a path within b->folder, which is made. */
+redux_status temporary_path(char out[128], bench *b, const char *name);
+
+struct bench_path;
+/* Works off at least `least` units; says how many. */
+typedef redux_status (*path_fn)(double *units, bench *b, const struct bench_path *path);
+
+typedef struct bench_path {
+    const char *name, *unit;
+    path_fn run;
+    int64_t a, b;         /* what it makes of them is its own */
+    limit_kind limit;     /* what it is held against, */
+    bool single;          /* of one thread if it runs one, */
+    double per_unit;      /* and how much of that a unit takes */
+    const char *script;   /* of a peer, with its arguments (%T: threads, %F: files); NULL: none */
+    const char *cases[3]; /* as its JSON names them: rates of our unit */
+} bench_path;
+
+extern const bench_path metric_paths[], train_paths[];
+extern const int metric_path_count, train_path_count;
+void free_metric_bench(bench *b);
+void free_train_bench(bench *b);
+
+/* What a script printed. */
+typedef struct peer_rate {
+    char name[48], which[112];
+    double rate;
+} peer_rate;
+
+enum { MOST_PEER_RATES = 32 };
+
+/* Runs "SCRIPT ARGUMENTS" of a folder to its end; *count 0 where it could not be run or said
+ * nothing. */
+void run_peer(peer_rate *out, int *count, const char *folder, const char *command, const bench *b);
+
+#endif

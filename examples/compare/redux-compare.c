@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: MIT
+ * redux-compare: every metric between two slices. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/common.h"
+
+static const char help[] =
+    "Usage: redux-compare [options] A[:SLICE] B[:SLICE]\n"
+    "       redux-compare --neighbours [options] VOLUME\n"
+    "Print metrics between two slices or pictures: NAME<TAB>VALUE, one line a metric.\n"
+    "\n"
+    "A, B: a NIfTI volume, a picture, .npy, .npz or FILE.npz:KEY, with the slice's number where\n"
+    "there is more than one.\n"
+    "\n"
+    "  --metric M[,M...]  all (default), or some of\n"
+    "      average difference dct     Hamming distance of the hashes (profile imagehash)\n"
+    "      ssim ssim-uniform          structural similarity: Gaussian (Wang 2004), uniform 7x7\n"
+    "      ms-ssim                    at 5 scales, or as many as the size allows (Wang 2003)\n"
+    "      mi                         mutual information, bits\n"
+    "      nmi                        normalised as --normalisation says\n"
+    "      nmi-studholme              normalised, as scikit-image, 1 to 2\n"
+    "      mattes                     Mattes mutual information as ITK, A fixed, B moving, nats\n"
+    "      phase-correlation          height of the peak, 0 to 1\n"
+    "      shift-y shift-x            where it lies: how far B is moved against A, pixels\n"
+    "      entropy-a entropy-b        Shannon entropy, bits\n"
+    "      entropy-joint entropy-a-given-b entropy-b-given-a    bits\n"
+    "      conditional-entropy        what B adds to A: entropy-b-given-a\n"
+    "      vi                         variation of information, bits\n"
+    "      cosine                     of 16 x 16 pixels with their mean removed\n"
+    "  --window NAME      slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
+    "                     default: slice, and full for 8-bit pictures and arrays\n"
+    "  --bins N           histogram bins, 2 to 256 (default 256; mattes: 5 to 256, default 50)\n"
+    "  --range LO:HI      bins between two values as the window leaves them, 0 to 255 or 0 to 1,\n"
+    "                     or 'own': each slice's minimum to maximum (default: all values)\n"
+    "  --normalisation K  of nmi: arithmetic (default, scikit-learn's), studholme (1 to 2),\n"
+    "                     geometric, min, max, joint, or bits: none\n"
+    "  --upsample N       shifts to 1/N of a pixel, 1 (default) to 100\n"
+    "  --map FILE         writes the SSIM of every pixel: .npy, float32, or .png, black to white\n"
+    "                     for 0 to 1\n"
+    "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then of "
+    "each\n"
+    "                     given the one before it\n"
+    "  --threads N        0 (default): all processors\n"
+    "  --quiet            errors only\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 unusable data, 2 wrong usage, 130 interrupted.\n"
+    "\n"
+    "Examples:\n"
+    "  redux-compare scan.nii.gz:30 scan.nii.gz:31\n"
+    "  redux-compare --metric ssim,difference --window lung a.nii.gz:12 b.nii.gz:40\n"
+    "  redux-compare --metric phase-correlation,shift-y,shift-x --upsample 10 a.png b.png\n"
+    "  redux-compare --metric ssim --map ssim.png scan.nii.gz:30 scan.nii.gz:31\n"
+    "  redux-compare --neighbours --window mediastinum --bins 64 scan.nii.gz\n";
+
+typedef struct settings {
+    redux_window window;
+    redux_histogram_options histogram;
+    int64_t threads, upsample;
+    const char *metrics, *map;
+    bool quiet, neighbours;
+} settings;
+
+/* The two slices, windowed, and what several metrics share. */
+typedef struct comparison {
+    redux_context *context;
+    redux_tensor a, b;
+    bool same_shape, has_information;
+    redux_histogram_options histogram;
+    redux_information information;
+    int64_t upsample;
+    bool has_shift;
+    redux_shift shift;
+} comparison;
+
+/* ---- metrics ---- */
+
+typedef redux_status (*measure_fn)(double *value, comparison *pair, int which);
+
+static redux_status hash_distance(double *value, comparison *pair, int which)
+{
+    redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
+    uint8_t code_a[8], code_b[8];
+    const int64_t shape[1] = {8};
+    redux_tensor left, right;
+    redux_metric *metric;
+    options.hash = (redux_hash)which;
+    options.profile = REDUX_PROFILE_IMAGEHASH;
+    redux_status status = redux_tensor_borrow(&left, code_a, REDUX_UINT8, 1, shape, NULL);
+    if (status == REDUX_OK)
+        status = redux_tensor_borrow(&right, code_b, REDUX_UINT8, 1, shape, NULL);
+    if (status == REDUX_OK)
+        status = redux_hash_compute(&left, pair->context, &pair->a, &options);
+    if (status == REDUX_OK)
+        status = redux_hash_compute(&right, pair->context, &pair->b, &options);
+    if (status == REDUX_OK)
+        status = redux_metric_new_hamming(&metric, pair->context);
+    if (status != REDUX_OK)
+        return status;
+    status = redux_metric_pair(value, pair->context, metric, &left, &right);
+    redux_metric_free(metric);
+    return status;
+}
+
+static redux_status ssim(double *value, comparison *pair, int which)
+{
+    redux_ssim_options options = REDUX_SSIM_OPTIONS_INIT;
+    options.window = (redux_ssim_window)which;
+    return redux_ssim(value, pair->context, &pair->a, &pair->b, &options);
+}
+
+static redux_status ms_ssim(double *value, comparison *pair, int which)
+{
+    (void)which;
+    return redux_ms_ssim(value, pair->context, &pair->a, &pair->b, NULL);
+}
+
+static redux_status mattes(double *value, comparison *pair, int which)
+{
+    redux_mattes_options options = REDUX_MATTES_OPTIONS_INIT;
+    options.bins = pair->histogram.bins;
+    (void)which;
+    return redux_mattes(value, pair->context, &pair->a, &pair->b, &options);
+}
+
+static redux_status phase_correlation(double *value, comparison *pair, int which)
+{
+    redux_phase_options options = REDUX_PHASE_OPTIONS_INIT;
+    options.upsample = (int32_t)pair->upsample;
+    if (!pair->has_shift) {
+        redux_status status =
+            redux_phase_correlation(&pair->shift, pair->context, &pair->a, &pair->b, &options);
+        if (status != REDUX_OK)
+            return status;
+        pair->has_shift = true;
+    }
+    const double values[] = {pair->shift.height, pair->shift.dy, pair->shift.dx};
+    *value = values[which];
+    return REDUX_OK;
+}
+
+static redux_status information(double *value, comparison *pair, int which)
+{
+    redux_information *all = &pair->information;
+    if (!pair->has_information) {
+        redux_status status =
+            redux_information_compute(all, pair->context, &pair->a, &pair->b, &pair->histogram);
+        if (status != REDUX_OK)
+            return status;
+        pair->has_information = true;
+    }
+    const double values[] = {all->mutual,    all->nmi_arithmetic, all->nmi_studholme, all->joint,
+                             all->a_given_b, all->b_given_a,      all->variation};
+    *value = values[which];
+    return REDUX_OK;
+}
+
+static redux_status normalised(double *value, comparison *pair, int which)
+{
+    redux_status status = information(value, pair, which);
+    if (status != REDUX_OK)
+        return status;
+    return redux_information_normalise(value, &pair->information,
+                                       (redux_normalisation)pair->histogram.normalisation);
+}
+
+static redux_status entropy(double *value, comparison *pair, int which)
+{
+    return redux_entropy(value, pair->context, which == 0 ? &pair->a : &pair->b, &pair->histogram);
+}
+
+static redux_status cosine(double *value, comparison *pair, int which)
+{
+    enum { LENGTH = REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE };
+    const int64_t shape[1] = {LENGTH};
+    float vectors[2][LENGTH];
+    redux_tensor left, right;
+    redux_metric *metric;
+    (void)which;
+    redux_status status = redux_tensor_borrow(&left, vectors[0], REDUX_FLOAT32, 1, shape, NULL);
+    if (status == REDUX_OK)
+        status = redux_tensor_borrow(&right, vectors[1], REDUX_FLOAT32, 1, shape, NULL);
+    if (status == REDUX_OK)
+        status = redux_image_descriptor(&left, pair->context, &pair->a);
+    if (status == REDUX_OK)
+        status = redux_image_descriptor(&right, pair->context, &pair->b);
+    if (status == REDUX_OK)
+        status = redux_metric_new_cosine(&metric, pair->context);
+    if (status != REDUX_OK)
+        return status;
+    status = redux_metric_pair(value, pair->context, metric, &left, &right);
+    redux_metric_free(metric);
+    return status;
+}
+
+static const struct measure {
+    const char *name;
+    measure_fn function;
+    int which;
+    bool same_shape; /* compares pixel with pixel */
+} measures[] = {
+    {"average", hash_distance, REDUX_HASH_AVERAGE, false},
+    {"difference", hash_distance, REDUX_HASH_DIFFERENCE, false},
+    {"dct", hash_distance, REDUX_HASH_DCT, false},
+    {"ssim", ssim, REDUX_SSIM_GAUSSIAN, true},
+    {"ssim-uniform", ssim, REDUX_SSIM_UNIFORM, true},
+    {"ms-ssim", ms_ssim, 0, true},
+    {"mi", information, 0, true},
+    {"nmi", normalised, 0, true},
+    {"nmi-studholme", information, 2, true},
+    {"mattes", mattes, 0, true},
+    {"phase-correlation", phase_correlation, 0, true},
+    {"shift-y", phase_correlation, 1, true},
+    {"shift-x", phase_correlation, 2, true},
+    {"entropy-a", entropy, 0, false},
+    {"entropy-b", entropy, 1, false},
+    {"entropy-joint", information, 3, true},
+    {"entropy-a-given-b", information, 4, true},
+    {"entropy-b-given-a", information, 5, true},
+    {"conditional-entropy", information, 5, true},
+    {"vi", information, 6, true},
+    {"cosine", cosine, 0, false},
+};
+enum { MEASURES = sizeof measures / sizeof *measures };
+
+/* True if `name` is among the comma-separated `list`. */
+static bool listed(const char *list, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *item = list; item != NULL; item = strchr(item, ',')) {
+        item += *item == ',';
+        if (strncmp(item, name, length) == 0 && (item[length] == '\0' || item[length] == ','))
+            return true;
+    }
+    return false;
+}
+
+static int check_metrics(const char *list)
+{
+    for (const char *item = list;;) {
+        const size_t length = strcspn(item, ",");
+        bool known = strncmp(item, "all", length) == 0 && length == 3;
+        for (int i = 0; i < MEASURES; i++)
+            known = known || (strlen(measures[i].name) == length &&
+                              strncmp(item, measures[i].name, length) == 0);
+        if (!known)
+            return usage_error("--metric: '%.*s' is no metric", (int)length, item);
+        if (item[length] == '\0')
+            return EXIT_OK;
+        item += length + 1;
+    }
+}
+
+/* ---- arguments ---- */
+
+static const struct option long_options[] = {
+    {"metric", required_argument, NULL, 'm'},
+    {"window", required_argument, NULL, 'w'},
+    {"bins", required_argument, NULL, 'b'},
+    {"threads", required_argument, NULL, 't'},
+    {"range", required_argument, NULL, 'r'},
+    {"normalisation", required_argument, NULL, 'n'},
+    {"map", required_argument, NULL, 'M'},
+    {"upsample", required_argument, NULL, 'u'},
+    {"neighbours", no_argument, NULL, 'N'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+/* "own" or "LO:HI". */
+static int set_range(redux_histogram_options *histogram, const char *text)
+{
+    char low[64];
+    const char *colon = strchr(text, ':');
+    histogram->own_range = strcmp(text, "own") == 0 ? 1 : 2;
+    if (histogram->own_range == 1)
+        return EXIT_OK;
+    if (colon == NULL || (size_t)(colon - text) >= sizeof low)
+        return usage_error("--range '%s': LO:HI or own", text);
+    memcpy(low, text, (size_t)(colon - text));
+    low[colon - text] = '\0';
+    if (!parse_number(&histogram->low, low) || !parse_number(&histogram->high, colon + 1) ||
+        !(histogram->low < histogram->high))
+        return usage_error("--range '%s': LO:HI with LO below HI, or own", text);
+    return EXIT_OK;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
+}
+
+static int set_normalisation(redux_histogram_options *histogram, const char *text)
+{
+    redux_normalisation kind;
+    if (redux_normalisation_parse(&kind, text) != REDUX_OK)
+        return usage_error("--normalisation: %s", redux_error_message());
+    histogram->normalisation = (int32_t)kind;
+    return EXIT_OK;
+}
+
+static int set_option(void *user, int option, const char *text)
+{
+    settings *s = user;
+    int64_t bins;
+    switch (option) {
+    case 'r':
+        return set_range(&s->histogram, text);
+    case 'n':
+        return set_normalisation(&s->histogram, text);
+    case 'u':
+        if (!parse_integer(&s->upsample, text, 1, 100))
+            return usage_error("--upsample '%s': a whole number, 1 to 100", text);
+        return EXIT_OK;
+    case 'M':
+        if (!ends_with(text, ".npy") && !ends_with(text, ".png"))
+            return usage_error("--map '%s': a name that ends in .npy or .png", text);
+        s->map = text;
+        return EXIT_OK;
+    case 'N':
+        s->neighbours = true;
+        return EXIT_OK;
+    case 'm':
+        s->metrics = text;
+        return check_metrics(text);
+    case 'w':
+        return set_window(&s->window, text);
+    case 'b':
+        if (!parse_integer(&bins, text, 2, 256))
+            return usage_error("--bins '%s': a whole number, 2 to 256", text);
+        s->histogram.bins = (int32_t)bins;
+        return EXIT_OK;
+    case 't':
+        return set_threads(&s->threads, text);
+    default:
+        s->quiet = true;
+        return EXIT_OK;
+    }
+}
+
+static int parse_arguments(settings *s, int count, char **arguments, bool *done)
+{
+    const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
+    if (code != EXIT_OK || *done)
+        return code;
+    if (s->neighbours && count - optind != 1)
+        return usage_error("--neighbours takes one volume, not %d", count - optind);
+    if (s->neighbours && (s->map != NULL || strcmp(s->metrics, "all") != 0))
+        return usage_error("--neighbours goes with neither --metric nor --map");
+    if (!s->neighbours && count - optind != 2)
+        return usage_error("two inputs are compared, not %d", count - optind);
+    return code;
+}
+
+/* ---- the slices ---- */
+
+/* "PATH:7" -> PATH and 7, unless a file of the whole name exists; else slice -1. */
+static int64_t split_slice(char *path)
+{
+    char *colon = strrchr(path, ':');
+    int64_t slice;
+    if (colon == NULL || access(path, F_OK) == 0 || !parse_integer(&slice, colon + 1, 0, INT64_MAX))
+        return -1;
+    *colon = '\0';
+    return slice;
+}
+
+static int fail_slice(const char *text, int64_t slices, int64_t slice)
+{
+    if (slice < 0)
+        fprintf(stderr, "%s: %s has %lld slices: name one as %s:N\n", program_name, text,
+                (long long)slices, text);
+    else
+        fprintf(stderr, "%s: %s has slices 0 to %lld, not %lld\n", program_name, text,
+                (long long)slices - 1, (long long)slice);
+    return EXIT_DATA;
+}
+
+static redux_status window_slice(redux_tensor *out, redux_context *context,
+                                 const redux_volume *volume, const redux_volume_info *info,
+                                 int64_t slice, redux_window window)
+{
+    redux_tensor pixels;
+    redux_status status = redux_volume_slice(&pixels, context, volume, slice);
+    if (status != REDUX_OK)
+        return status;
+    window = redux_window_resolve(
+        window, pixels.dtype, info->kind == REDUX_VOLUME_NIFTI || info->kind == REDUX_VOLUME_DICOM);
+    status = redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels.shape);
+    if (status == REDUX_OK)
+        status = redux_window_apply(out, context, &pixels, info->slope, info->intercept, window);
+    redux_tensor_release(&pixels);
+    return status;
+}
+
+/* Slices are numbered through when an input is more than one volume (a folder, an .npz). */
+static int load_slice(redux_tensor *out, redux_context *context, char *text, redux_window window)
+{
+    int64_t slice = split_slice(text), volume_index = 0;
+    const char *path = text;
+    redux_dataset *dataset = NULL;
+    redux_volume *volume = NULL;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    int code = EXIT_OK;
+    if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
+        return data_error();
+    const int64_t slices = redux_dataset_slices(dataset);
+    if ((slice < 0 && slices != 1) || slice >= slices) {
+        code = fail_slice(text, slices, slice);
+    } else {
+        int64_t left = slice < 0 ? 0 : slice;
+        redux_status status = redux_dataset_volume_info(&info, dataset, 0);
+        while (status == REDUX_OK && left >= info.slices) {
+            left -= info.slices;
+            status = redux_dataset_volume_info(&info, dataset, ++volume_index);
+        }
+        if (status == REDUX_OK)
+            status = redux_volume_open(&volume, context, dataset, volume_index);
+        if (status == REDUX_OK)
+            status = window_slice(out, context, volume, &info, left, window);
+        if (status != REDUX_OK)
+            code = data_error();
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+    return code;
+}
+
+/* ---- a volume ---- */
+
+/* All slices of the only volume of a dataset as one tensor, windowed. */
+static redux_status load_volume(redux_tensor *out, redux_context *context,
+                                const redux_volume *volume, const redux_volume_info *info,
+                                redux_window window)
+{
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < info->slices && status == REDUX_OK; i++) {
+        redux_tensor slice, plane;
+        status = window_slice(&slice, context, volume, info, i, window);
+        if (status != REDUX_OK)
+            return status;
+        const int64_t shape[3] = {info->slices, slice.shape[0], slice.shape[1]};
+        if (i == 0)
+            status = redux_tensor_new(out, context, slice.dtype, 3, shape);
+        if (status == REDUX_OK)
+            status = redux_tensor_select(&plane, out, 0, i);
+        if (status == REDUX_OK) {
+            status = redux_tensor_copy(&plane, &slice);
+            redux_tensor_release(&plane);
+        }
+        redux_tensor_release(&slice);
+    }
+    return status;
+}
+
+static redux_status print_neighbours(redux_context *context, const redux_tensor *slices,
+                                     const redux_histogram_options *histogram)
+{
+    double *bits = malloc((size_t)(slices->shape[0] + 1) * sizeof *bits);
+    if (bits == NULL)
+        return REDUX_E_NO_MEMORY;
+    redux_status status = redux_conditional_entropy_sequence(bits, context, slices, histogram);
+    for (int64_t i = 0; i < slices->shape[0] && status == REDUX_OK; i++)
+        printf("%lld\t%.10g\n", (long long)i, bits[i]);
+    free(bits);
+    return status;
+}
+
+static int neighbours(const settings *s, redux_context *context, const char *path)
+{
+    redux_tensor slices = REDUX_TENSOR_INIT;
+    redux_dataset *dataset = NULL;
+    redux_volume *volume = NULL;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    int code = EXIT_OK;
+    if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
+        return data_error();
+    if (redux_dataset_volumes(dataset) != 1) {
+        fprintf(stderr, "%s: %s holds %lld volumes: name one\n", program_name, path,
+                (long long)redux_dataset_volumes(dataset));
+        code = EXIT_DATA;
+    } else {
+        redux_status status = redux_dataset_volume_info(&info, dataset, 0);
+        if (status == REDUX_OK)
+            status = redux_volume_open(&volume, context, dataset, 0);
+        if (status == REDUX_OK)
+            status = load_volume(&slices, context, volume, &info, s->window);
+        if (status == REDUX_OK)
+            status = print_neighbours(context, &slices, &s->histogram);
+        if (status != REDUX_OK)
+            code = data_error();
+    }
+    redux_tensor_release(&slices);
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+    return code;
+}
+
+/* ---- the map ---- */
+
+/* 0 ... 1 as 0 ... 255, rounded; what is below 0, or NaN, is black. */
+static redux_status write_grey(const char *path, redux_context *context, const redux_tensor *map)
+{
+    redux_tensor grey;
+    redux_status status = redux_tensor_new(&grey, context, REDUX_UINT8, 2, map->shape);
+    if (status != REDUX_OK)
+        return status;
+    for (int64_t i = 0; i < redux_tensor_elements(map); i++) {
+        const float value = ((const float *)map->data)[i];
+        ((uint8_t *)grey.data)[i] = (uint8_t)(value > 0 ? value * 255 + 0.5F : 0);
+    }
+    status = redux_picture_write_png(path, context, &grey);
+    redux_tensor_release(&grey);
+    return status;
+}
+
+static int write_map(const settings *s, const comparison *pair)
+{
+    redux_tensor map;
+    redux_status status = redux_tensor_new(&map, pair->context, REDUX_FLOAT32, 2, pair->a.shape);
+    if (status != REDUX_OK)
+        return data_error();
+    status = redux_ssim_map(&map, pair->context, &pair->a, &pair->b, NULL);
+    if (status == REDUX_OK)
+        status = ends_with(s->map, ".npy") ? redux_npy_write(s->map, pair->context, &map)
+                                           : write_grey(s->map, pair->context, &map);
+    redux_tensor_release(&map);
+    return status == REDUX_OK ? EXIT_OK : data_error();
+}
+
+static int flush_output(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("redux-compare: standard output");
+        return EXIT_DATA;
+    }
+    return EXIT_OK;
+}
+
+/* Prints nothing before all is done. With `all`, what needs equal shapes is left out where they
+ * differ, and what this build cannot do; named, it is an error. */
+static int compare(const settings *s, comparison *pair)
+{
+    const bool all = listed(s->metrics, "all");
+    double values[MEASURES];
+    bool is_known[MEASURES] = {false};
+    pair->same_shape = pair->a.shape[0] == pair->b.shape[0] &&
+                       pair->a.shape[1] == pair->b.shape[1] && pair->a.dtype == pair->b.dtype;
+    for (int i = 0; i < MEASURES; i++) {
+        const struct measure *measure = &measures[i];
+        const bool named = listed(s->metrics, measure->name);
+        if ((!all && !named) || (!named && measure->same_shape && !pair->same_shape))
+            continue;
+        const redux_status status = measure->function(&values[i], pair, measure->which);
+        if (status == REDUX_E_UNSUPPORTED && !named)
+            continue;
+        if (status != REDUX_OK)
+            return data_error();
+        is_known[i] = true;
+    }
+    if (s->map != NULL && write_map(s, pair) != EXIT_OK)
+        return EXIT_DATA;
+    for (int i = 0; i < MEASURES; i++)
+        if (is_known[i])
+            printf("%s\t%.10g\n", measures[i].name, values[i]);
+    if (!pair->same_shape && all && !s->quiet)
+        fprintf(stderr, "%s: sizes differ (%lld x %lld, %lld x %lld): pixelwise metrics left out\n",
+                program_name, (long long)pair->a.shape[0], (long long)pair->a.shape[1],
+                (long long)pair->b.shape[0], (long long)pair->b.shape[1]);
+    return EXIT_OK;
+}
+
+int main(int count, char **arguments)
+{
+    settings s = {.histogram = REDUX_HISTOGRAM_OPTIONS_INIT, .metrics = "all"};
+    comparison pair = {.a = REDUX_TENSOR_INIT, .b = REDUX_TENSOR_INIT};
+    bool done = false;
+    program_start("redux-compare", arguments);
+    int code = parse_arguments(&s, count, arguments, &done);
+    if (code != EXIT_OK || done)
+        return code;
+    if (new_context(&pair.context, s.threads, s.quiet) != REDUX_OK)
+        return data_error();
+    pair.histogram = s.histogram;
+    pair.upsample = s.upsample;
+    if (s.neighbours) {
+        code = neighbours(&s, pair.context, arguments[optind]);
+        redux_context_free(pair.context);
+        return code == EXIT_OK ? flush_output() : code;
+    }
+    code = load_slice(&pair.a, pair.context, arguments[optind], s.window);
+    if (code == EXIT_OK)
+        code = load_slice(&pair.b, pair.context, arguments[optind + 1], s.window);
+    if (code == EXIT_OK)
+        code = compare(&s, &pair);
+    redux_tensor_release(&pair.a);
+    redux_tensor_release(&pair.b);
+    redux_context_free(pair.context);
+    return code == EXIT_OK ? flush_output() : code;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ * redux-evaluate: how good an encoder is, told by labelled slices. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/evaluate_settings.h"
+
+static const char help_begin[] =
+    "Usage: redux-evaluate --weights FILE.safetensors|none --labels FILE [options]\n"
+    "       redux-evaluate --features FILE.npy --labels FILE [options]\n"
+    "       redux-evaluate --compare A.csv B.csv\n"
+    "Judge an encoder: train a classifier on labelled slices, score it on held-out groups.\n"
+    "\n"
+    "  --weights FILE       the encoder; none: random weights, or finetune from scratch\n"
+    "  --features FILE.npy  features of any origin in place of it, for linear and knn: one row a\n"
+    "                       row of the labels\n"
+    "  --labels FILE        CSV with columns file, slice (default 0), label, paths relative to "
+    "it;\n"
+    "                       or an .npz with train_images, train_labels, val_..., test_...\n"
+    "  --compare            two files of --predictions: scores, and a paired test\n";
+
+static const char help_end[] =
+    "Output\n"
+    "  --predictions FILE.csv  what was predicted of each test slice, by seed and fold\n"
+    "  --json               everything as JSON on stdout, in place of the table\n"
+    "  --threads N          0 (default): all processors; they do not change the result\n"
+    "  --quiet              errors only, besides the result\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 unusable data or failure to write, 2 wrong usage, 130 interrupted.\n"
+    "\n"
+    "Examples:\n"
+    "  redux-evaluate --weights run/weights.safetensors --labels labels.csv --label tumour\n"
+    "  redux-evaluate --weights none --labels labels.csv --protocol finetune --split split\n"
+    "  redux-evaluate --weights w.safetensors --labels organs.npz --protocol knn --json\n"
+    "  redux-evaluate --compare hash.csv all.csv\n";
+
+enum { OPTION_WEIGHTS = 1000, OPTION_FEATURES, OPTION_LABELS, OPTION_COMPARE, OPTION_PREDICTIONS };
+enum { OPTION_JSON = 1100, OPTION_THREADS, OPTION_QUIET };
+
+typedef struct program {
+    evaluate_settings settings;
+    const char *weights, *features, *labels, *predictions;
+    bool compare, json, quiet;
+    int64_t threads;
+} program;
+
+static int set_option(void *user, int option, const char *text)
+{
+    program *p = user;
+    switch (option) {
+    case OPTION_WEIGHTS:
+        p->weights = text;
+        return EXIT_OK;
+    case OPTION_FEATURES:
+        p->features = text;
+        return EXIT_OK;
+    case OPTION_LABELS:
+        p->labels = text;
+        return EXIT_OK;
+    case OPTION_COMPARE:
+        p->compare = true;
+        return EXIT_OK;
+    case OPTION_PREDICTIONS:
+        p->predictions = text;
+        return EXIT_OK;
+    case OPTION_JSON:
+        p->json = true;
+        return EXIT_OK;
+    case OPTION_THREADS:
+        return set_threads(&p->threads, text);
+    case OPTION_QUIET:
+        p->quiet = true;
+        return EXIT_OK;
+    default:
+        return evaluate_setting(&p->settings, evaluate_setting_name(option - 256),
+                                text == NULL ? "" : text);
+    }
+}
+
+static int parse(program *p, int count, char **arguments, bool *done)
+{
+    enum { MOST = 64 };
+    static char help[sizeof help_begin + sizeof help_end + 8192];
+    static const struct option own[] = {
+        {"weights", required_argument, NULL, OPTION_WEIGHTS},
+        {"features", required_argument, NULL, OPTION_FEATURES},
+        {"labels", required_argument, NULL, OPTION_LABELS},
+        {"compare", no_argument, NULL, OPTION_COMPARE},
+        {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"threads", required_argument, NULL, OPTION_THREADS},
+        {"quiet", no_argument, NULL, OPTION_QUIET},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+    };
+    struct option options[MOST] = {{NULL, 0, NULL, 0}};
+    int used = 0;
+    for (int i = 0; evaluate_setting_name(i) != NULL && used < MOST - 12; i++)
+        options[used++] = (struct option){
+            evaluate_setting_name(i),
+            evaluate_setting_has_value(i) ? required_argument : no_argument, NULL, 256 + i};
+    memcpy(options + used, own, sizeof own);
+    snprintf(help, sizeof help, "%s%s%s", help_begin, evaluate_settings_help, help_end);
+    const int code = parse_options(count, arguments, options, help, set_option, p, done);
+    if (code != EXIT_OK || *done)
+        return code;
+    if (p->compare)
+        return count - optind == 2 ? EXIT_OK : usage_error("--compare takes two files");
+    if (optind < count)
+        return usage_error("'%s': what is this?", arguments[optind]);
+    if (p->labels == NULL)
+        return usage_error("no --labels");
+    if ((p->weights == NULL) == (p->features == NULL))
+        return usage_error("one of --weights and --features is needed");
+    return EXIT_OK;
+}
+
+/* ---- what is printed ---- */
+
+/* A number, or a line where there is none. */
+static const char *cell(char text[16], double value)
+{
+    if (isnan(value))
+        return "-";
+    snprintf(text, 16, "%.4f", value);
+    return text;
+}
+
+static void print_figure(const char *name, double mean, double deviation, double low, double high,
+                         double validation)
+{
+    char m[16], d[16], l[16], h[16], v[16], interval[40] = "-";
+    if (!isnan(low) && !isnan(high))
+        snprintf(interval, sizeof interval, "%s ... %s", cell(l, low), cell(h, high));
+    printf("%-18s  %8s  %8s  %-21s %8s\n", name, cell(m, mean), cell(d, deviation), interval,
+           cell(v, validation));
+}
+
+static void print_confusion(const redux_labels *labels, const redux_evaluation *evaluation)
+{
+    const int64_t classes = redux_labels_classes(labels);
+    int64_t *counts = calloc((size_t)(classes * classes), sizeof *counts);
+    if (counts == NULL || classes > 20) {
+        free(counts);
+        return;
+    }
+    redux_evaluation_confusion(counts, evaluation);
+    printf("\n%-18s  predicted\n", "true");
+    for (int64_t i = 0; i < classes; i++) {
+        printf("%-18s", redux_labels_class_name(labels, i));
+        for (int64_t k = 0; k < classes; k++)
+            printf("  %8lld", (long long)counts[i * classes + k]);
+        printf("\n");
+    }
+    free(counts);
+}
+
+static int print_table(const redux_labels *labels, const redux_evaluation *evaluation)
+{
+    redux_evaluation_summary s = {.struct_size = sizeof s};
+    redux_evaluation_run first = {.struct_size = sizeof first};
+    if (redux_evaluation_get_summary(&s, evaluation) != REDUX_OK ||
+        redux_evaluation_get_run(&first, evaluation, 0) != REDUX_OK)
+        return data_error();
+    printf("%s: %lld slices of %lld groups, %lld classes", redux_protocol_name(s.protocol),
+           (long long)s.rows, (long long)s.groups, (long long)s.classes);
+    if (s.classes == 2)
+        printf(" (positive: %s)", redux_labels_class_name(labels, s.positive));
+    printf("; %lld seed%s", (long long)s.seeds, s.seeds == 1 ? "" : "s");
+    if (s.folds > 1)
+        printf(" x %lld folds", (long long)s.folds);
+    printf("\nfirst run: %lld for training, %lld validation, %lld test\n\n", (long long)first.train,
+           (long long)first.validation, (long long)first.test);
+    printf("%-18s  %8s  %8s  %-21s %8s\n", "test", "mean", "sd", "interval of a run", "valid.");
+    for (int i = 0; score_name(i) != NULL; i++)
+        print_figure(score_name(i), score_value(&s.mean, i), score_value(&s.deviation, i),
+                     score_value(&s.low, i), score_value(&s.high, i),
+                     score_value(&s.validation_mean, i));
+    print_confusion(labels, evaluation);
+    return EXIT_OK;
+}
+
+static const char *row_name(char *text, size_t size, const redux_labels *labels, int64_t row)
+{
+    const char *source = "";
+    int64_t slice = 0;
+    redux_labels_row_name(&source, &slice, labels, row);
+    snprintf(text, size, "%s:%lld", source, (long long)slice);
+    return text;
+}
+
+/* On stderr: a warning is no part of the result. */
+static void warn_of_leakage(const redux_labels *labels, const redux_evaluation *evaluation)
+{
+    char a[4200], b[4200];
+    const redux_leakage *leakage = redux_evaluation_leakage(evaluation);
+    redux_evaluation_summary s = {.struct_size = sizeof s};
+    if (leakage == NULL || leakage->pairs == 0 ||
+        redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
+        return;
+    fprintf(stderr, "%s: warning: %lld near-copies between %s: ", program_name,
+            (long long)leakage->pairs, s.folds > 1 ? "folds" : "splits");
+    if (s.folds > 1)
+        fprintf(stderr, "%lld rows have one in an earlier fold\n", (long long)leakage->test);
+    else
+        fprintf(stderr, "%lld validation and %lld test rows have one in an earlier split\n",
+                (long long)leakage->validation, (long long)leakage->test);
+    for (int64_t i = 0; i < leakage->worst_count && i < 3; i++)
+        fprintf(stderr, "  %s and %s: %d of 64 bits, %d of 256\n",
+                row_name(a, sizeof a, labels, leakage->worst[i].row),
+                row_name(b, sizeof b, labels, leakage->worst[i].of_row),
+                (int)leakage->worst[i].distance, (int)leakage->worst[i].pdq_distance);
+}
+
+/* ---- JSON ---- */
+
+static json_t *leakage_json(const redux_labels *labels, const redux_leakage *leakage)
+{
+    char a[4200], b[4200];
+    if (leakage == NULL)
+        return json_null();
+    json_t *worst = json_array();
+    for (int64_t i = 0; i < leakage->worst_count; i++)
+        json_array_append_new(worst,
+                              json_pack("{s:s, s:s, s:i, s:i}", "slice",
+                                        row_name(a, sizeof a, labels, leakage->worst[i].row), "of",
+                                        row_name(b, sizeof b, labels, leakage->worst[i].of_row),
+                                        "distance", (int)leakage->worst[i].distance, "pdq_distance",
+                                        (int)leakage->worst[i].pdq_distance));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "compared", (json_int_t)leakage->compared,
+                     "pairs", (json_int_t)leakage->pairs, "validation",
+                     (json_int_t)leakage->validation, "test", (json_int_t)leakage->test, "flat",
+                     (json_int_t)leakage->flat, "worst", worst);
+}
+
+static json_t *one_run_json(const redux_evaluation_run *run)
+{
+    return json_pack(
+        "{s:I, s:o, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "seed", (json_int_t)run->seed,
+        "fold", run->fold < 0 ? json_null() : json_integer(run->fold), "train",
+        (json_int_t)run->train, "validation", (json_int_t)run->validation, "test",
+        (json_int_t)run->test, "chosen", run->chosen, "converged", (int)run->converged,
+        "validation_scores", scores_json(&run->validation_scores), "test_scores",
+        scores_json(&run->scores), "low", scores_json(&run->low), "high", scores_json(&run->high));
+}
+
+static json_t *confusion_json(const redux_labels *labels, const redux_evaluation *evaluation)
+{
+    const int64_t classes = redux_labels_classes(labels);
+    int64_t *counts = calloc((size_t)(classes * classes), sizeof *counts);
+    json_t *matrix = json_array();
+    if (counts != NULL)
+        redux_evaluation_confusion(counts, evaluation);
+    for (int64_t i = 0; counts != NULL && i < classes; i++) {
+        json_t *row = json_array();
+        for (int64_t k = 0; k < classes; k++)
+            json_array_append_new(row, json_integer(counts[i * classes + k]));
+        json_array_append_new(matrix, row);
+    }
+    free(counts);
+    return matrix;
+}
+
+static int print_json(const redux_labels *labels, const redux_evaluation *evaluation)
+{
+    redux_evaluation_summary s = {.struct_size = sizeof s};
+    json_t *runs = json_array(), *classes = json_array();
+    if (redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
+        return data_error();
+    for (int64_t i = 0; i < s.classes; i++)
+        json_array_append_new(classes, json_string(redux_labels_class_name(labels, i)));
+    for (int64_t i = 0; i < s.runs; i++) {
+        redux_evaluation_run run = {.struct_size = sizeof run};
+        redux_evaluation_get_run(&run, evaluation, i);
+        json_array_append_new(runs, one_run_json(&run));
+    }
+    json_t *root = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+        redux_version_string(), "protocol", redux_protocol_name(s.protocol), "seeds",
+        (json_int_t)s.seeds, "rows", (json_int_t)s.rows, "groups", (json_int_t)s.groups, "classes",
+        classes, "positive", (int)s.positive, "mean", scores_json(&s.mean), "deviation",
+        scores_json(&s.deviation), "low", scores_json(&s.low), "high", scores_json(&s.high),
+        "validation_mean", scores_json(&s.validation_mean), "confusion",
+        confusion_json(labels, evaluation), "leakage",
+        leakage_json(labels, redux_evaluation_leakage(evaluation)), "runs", runs);
+    const int failed = root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
+    json_decref(root);
+    printf("\n");
+    return failed ? EXIT_DATA : EXIT_OK;
+}
+
+static int finish_stdout(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    perror("redux-evaluate: standard output");
+    return EXIT_DATA;
+}
+
+/* ---- the work ---- */
+
+static int report(const program *p, redux_context *context, const redux_labels *labels,
+                  const redux_evaluation *evaluation)
+{
+    progress_label(NULL);
+    if (p->predictions != NULL &&
+        redux_evaluation_save(p->predictions, context, evaluation) != REDUX_OK)
+        return data_error();
+    if (!p->quiet)
+        warn_of_leakage(labels, evaluation);
+    return finish_stdout(p->json ? print_json(labels, evaluation)
+                                 : print_table(labels, evaluation));
+}
+
+static int evaluate(program *p, redux_context *context, const redux_labels *labels)
+{
+    redux_evaluation *evaluation;
+    progress_label(redux_protocol_name(p->settings.evaluate.protocol));
+    if (redux_evaluate(&evaluation, context, labels, &p->settings.evaluate) != REDUX_OK)
+        return data_error();
+    const int code = report(p, context, labels, evaluation);
+    redux_evaluation_free(evaluation);
+    return code;
+}
+
+static int work(program *p, redux_context *context)
+{
+    redux_safetensors *weights = NULL;
+    redux_tensor features = REDUX_TENSOR_INIT;
+    redux_labels *labels = NULL;
+    int code = EXIT_OK;
+    if (p->weights != NULL && strcmp(p->weights, "none") != 0 &&
+        redux_safetensors_load(&weights, context, p->weights) != REDUX_OK)
+        return data_error();
+    if (p->features != NULL && redux_npy_read(&features, context, p->features) != REDUX_OK)
+        return data_error();
+    progress_label("labels");
+    code = evaluate_open_labels(&labels, context, &p->settings, p->labels);
+    if (code == EXIT_OK)
+        code = evaluate_settle(&p->settings, weights);
+    if (code == EXIT_OK) {
+        p->settings.evaluate.features = p->features == NULL ? NULL : &features;
+        code = evaluate(p, context, labels);
+        p->settings.evaluate.features = NULL;
+    }
+    redux_labels_free(labels);
+    redux_tensor_release(&features);
+    redux_safetensors_free(weights);
+    return code;
+}
+
+static int compare(const program *p, redux_context *context, char **files)
+{
+    redux_comparison c = {.struct_size = sizeof c};
+    if (redux_evaluation_compare(&c, context, files[0], files[1], 1, 10000, 0) != REDUX_OK)
+        return data_error();
+    if (p->json) {
+        json_t *root =
+            json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "items", (json_int_t)c.items, "runs_a",
+                      (json_int_t)c.runs_a, "runs_b", (json_int_t)c.runs_b, "a", scores_json(&c.a),
+                      "b", scores_json(&c.b), "p_values", scores_json(&c.p_values));
+        const int failed = json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
+        json_decref(root);
+        printf("\n");
+        return finish_stdout(failed ? EXIT_DATA : EXIT_OK);
+    }
+    printf("%lld slices; probabilities are means of up to %lld and %lld runs\n\n",
+           (long long)c.items, (long long)c.runs_a, (long long)c.runs_b);
+    printf("%-18s  %8s  %8s  %10s  %8s\n", "", "A", "B", "difference", "p");
+    for (int i = 0; score_name(i) != NULL; i++)
+        printf("%-18s  %8.4f  %8.4f  %+10.4f  %8.4f\n", score_name(i), score_value(&c.a, i),
+               score_value(&c.b, i), score_value(&c.b, i) - score_value(&c.a, i),
+               score_value(&c.p_values, i));
+    printf("\np: paired permutation test over slices; where patients have several, it is too "
+           "small.\n");
+    return finish_stdout(EXIT_OK);
+}
+
+int main(int count, char **arguments)
+{
+    program p = {.labels = NULL};
+    redux_context *context = NULL;
+    bool done = false;
+    program_start("redux-evaluate", arguments);
+    evaluate_settings_init(&p.settings);
+    int code = parse(&p, count, arguments, &done);
+    if (code != EXIT_OK || done)
+        return code;
+    if (new_context(&context, p.threads, p.quiet) != REDUX_OK)
+        return data_error();
+    code = p.compare ? compare(&p, context, arguments + optind) : work(&p, context);
+    redux_context_free(context);
+    return code;
+}

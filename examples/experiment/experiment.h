@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * What the parts of redux-experiment share: the configuration, finished cells, the table. */
+#ifndef REDUX_EXAMPLES_EXPERIMENT_H
+#define REDUX_EXAMPLES_EXPERIMENT_H
+
+#include <jansson.h>
+#include "common/common.h"
+
+typedef struct experiment {
+    json_t *config;
+    const char *data, *out; /* folders */
+    redux_context *context;
+    bool quiet, validation; /* validation: the table shows validation figures */
+    int64_t seeds, first_seed;
+    json_t *strategies, *tasks, *pretrain; /* of the configuration */
+    json_t *texts;                         /* keeps texts of numbers alive */
+    json_t *cells;                         /* what is finished: objects of experiment_note */
+    int64_t done, total;
+} experiment;
+
+/* experiment_config.c: reads and checks a configuration. EXIT_OK, or a code after its message. */
+int experiment_load(experiment *e, const char *path);
+void experiment_free(experiment *e);
+/* A setting's value as an option's text; lives as long as the experiment. NULL: no scalar. */
+const char *experiment_text(experiment *e, const json_t *value);
+/* DATA/NAME; malloc. */
+char *experiment_path(const experiment *e, const char *name);
+/* A member of an object as text, or NULL. */
+const char *member(const json_t *object, const char *key);
+/* How many pairs of task and protocol there are; a name of a floor. */
+extern const char *const floor_names[2]; /* from scratch, random weights */
+/* Whether a floor takes a protocol (finetune from scratch, probes of random weights). */
+bool floor_takes(int floor, const char *protocol);
+
+/* experiment_cells.c: finished cells are files OUT/cells/NAME.json with settings and result. */
+/* The result of a cell that was finished with just these settings, or NULL. The caller owns it. */
+json_t *cell_load(const experiment *e, const char *name, const json_t *settings);
+/* Whole or not at all. EXIT_OK, or a code after its message. */
+int cell_save(const experiment *e, const char *name, const json_t *settings, const json_t *result);
+/* A name made of any text: letters, digits, '-' and '_' stay. */
+void cell_name(char *out, size_t size, const char *text);
+/* 16 hex digits told by a JSON value. */
+void cell_key(char out[17], const json_t *value);
+/* The same of a file's bytes; "" if it cannot be read. */
+void file_key(char out[17], const char *path);
+int make_folder(const char *path);
+/* Until the program ends nobody else may write there; EXIT_DATA if somebody does. */
+int lock_folder(const char *path);
+/* Notes what a cell gave, for the table. */
+void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,
+                     const char *protocol, json_t *pretrain, json_t *result);
+
+/* experiment_run.c: all cells that are not finished. The same codes. */
+int experiment_run(experiment *e);
+
+/* experiment_table.c: OUT/table.txt, .md, .csv, .json, and the text on stdout. The same codes. */
+int experiment_table(const experiment *e);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ * redux-hash: perceptual hashes of slices and pictures, one line each. */
+#include <stdio.h>
+#include <string.h>
+#include "common/common.h"
+#include "pairs.h"
+#include "volume.h"
+
+static const char help[] =
+    "Usage: redux-hash [options] INPUT...\n"
+    "       redux-hash --decode FILE [--format F] [--quality] [--out FILE] [--pairs N]\n"
+    "       redux-hash --volume [--help | options] INPUT...\n"
+    "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice.\n"
+    "\n"
+    "INPUT: NIfTI volumes, DICOM, folders, pictures, .npy, .npz, as for redux-reduce.\n"
+    "\n"
+    "  --hash NAME      average, difference (default), difference-vertical, dct, dct-simple,\n"
+    "                   wavelet, colour, pdq, blockhash, block-mean-0, block-mean-1,\n"
+    "                   marr-hildreth, radial-variance\n"
+    "  --profile NAME   whose arithmetic, bit for bit; default: what the hash implies, else\n"
+    "                   paper-hash: slices as stored, as the paper's script takes them\n"
+    "                   imagehash: axial slices, hashed as Python's imagehash hashes a picture\n"
+    "                   (default with a window of HU)\n"
+    "                   imagededup, pdq, blockhash, opencv: as those do, pictures in colour\n"
+    "                   hu: from HU under --window, without a step to 8 bits\n"
+    "  --size N         size of the hash where the profile has a choice: imagehash, hu 2 to 64\n"
+    "                   (N x N bits; colour: bits a share, 1 to 8), blockhash 2 to 64\n"
+    "  --window NAME    slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
+    "                   default: slice, and full for 8-bit pictures and arrays\n"
+    "  --quality        two more columns: quality, 0 to 100 (PDQ's measure), and flags: flat,\n"
+    "                   small, or -\n"
+    "  --pairs N        not the hashes but every pair of slices within N bits: SOURCE, SLICE,\n"
+    "                   SOURCE, SLICE, DISTANCE, as text or csv\n"
+    "  --format NAME    text (default), csv, json, binary (read back by --decode)\n"
+    "  --out FILE       write there, whole or not at all; binary needs it\n"
+    "  --decode FILE    print a binary file instead of hashing\n"
+    "  --volume         hash whole volumes instead, or look them up in another set: its options\n"
+    "                   are told by redux-hash --volume --help\n"
+    "  --threads N      0 (default): all processors\n"
+    "  --quiet          errors only\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 unusable data, 2 wrong usage, 130 interrupted.\n"
+    "\n"
+    "Examples:\n"
+    "  redux-hash scan.nii.gz\n"
+    "  redux-hash --profile hu --window lung --hash dct scan.nii.gz\n"
+    "  redux-hash --hash pdq --quality pictures/ | sort -k3\n"
+    "  redux-hash --pairs 6 --format csv scans/ > near-copies.csv\n";
+
+typedef struct settings {
+    redux_hash_options hash;
+    bool has_hash, has_profile, has_window, has_size;
+    redux_window window;
+    redux_hash_list_format format;
+    const char *out, *decode;
+    int64_t threads;
+    int64_t pairs; /* -1: hashes are wanted */
+    bool quality, quiet;
+} settings;
+
+static const struct option long_options[] = {
+    {"hash", required_argument, NULL, 'a'},   {"profile", required_argument, NULL, 'p'},
+    {"size", required_argument, NULL, 's'},   {"window", required_argument, NULL, 'w'},
+    {"quality", no_argument, NULL, 'Q'},      {"pairs", required_argument, NULL, 'P'},
+    {"format", required_argument, NULL, 'f'}, {"out", required_argument, NULL, 'o'},
+    {"decode", required_argument, NULL, 'd'}, {"threads", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+};
+
+/* ---- options ---- */
+
+static int set_hash(settings *s, const char *text)
+{
+    s->has_hash = true;
+    return redux_hash_parse(&s->hash.hash, text) == REDUX_OK
+               ? EXIT_OK
+               : usage_error("--hash: %s", redux_error_message());
+}
+
+static int set_profile(settings *s, const char *text)
+{
+    s->has_profile = true;
+    return redux_hash_profile_parse(&s->hash.profile, text) == REDUX_OK
+               ? EXIT_OK
+               : usage_error("--profile: %s", redux_error_message());
+}
+
+static int set_size(settings *s, const char *text)
+{
+    int64_t size;
+    if (!parse_integer(&size, text, 1, 64))
+        return usage_error("--size '%s': a whole number, 1 to 64", text);
+    s->has_size = true;
+    s->hash.size = (int32_t)size;
+    return EXIT_OK;
+}
+
+static int set_option(void *user, int option, const char *text)
+{
+    settings *s = user;
+    switch (option) {
+    case 'a':
+        return set_hash(s, text);
+    case 'p':
+        return set_profile(s, text);
+    case 's':
+        return set_size(s, text);
+    case 'w':
+        s->has_window = true;
+        return set_window(&s->window, text);
+    case 'Q':
+        s->quality = true;
+        return EXIT_OK;
+    case 'f':
+        if (redux_hash_list_format_parse(&s->format, text) != REDUX_OK)
+            return usage_error("--format: %s", redux_error_message());
+        return EXIT_OK;
+    case 'P':
+        return parse_integer(&s->pairs, text, 0, 4096)
+                   ? EXIT_OK
+                   : usage_error("--pairs '%s': a whole number of bits, 0 to 4096", text);
+    case 'o':
+        s->out = text;
+        return EXIT_OK;
+    case 'd':
+        s->decode = text;
+        return EXIT_OK;
+    case 't':
+        return set_threads(&s->threads, text);
+    default:
+        s->quiet = true;
+        return EXIT_OK;
+    }
+}
+
+/* What the options mean together. */
+static int check_settings(settings *s, int inputs)
+{
+    if (s->pairs >= 0 && (s->out != NULL || s->quality || s->format > REDUX_HASH_LIST_CSV))
+        return usage_error("--pairs prints text or csv, without --quality and --out");
+    if (s->format == REDUX_HASH_LIST_BINARY && s->out == NULL)
+        return usage_error("--format binary needs --out FILE");
+    if (s->decode != NULL) {
+        if (inputs > 0 || s->has_hash || s->has_profile || s->has_window || s->has_size)
+            return usage_error("--decode takes no input and nothing that says how to hash");
+        return EXIT_OK;
+    }
+    if (inputs == 0)
+        return usage_error("no input");
+    if (s->has_hash && !s->has_profile)
+        s->hash.profile = redux_hash_profile_for(s->hash.hash);
+    if (s->has_profile && !s->has_hash)
+        s->hash.hash = redux_hash_for_profile(s->hash.profile);
+    if (!s->has_profile && s->window.kind == REDUX_WINDOW_RANGE &&
+        s->hash.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
+        s->hash.profile = REDUX_PROFILE_IMAGEHASH;
+    if (redux_hash_check(&s->hash) != REDUX_OK)
+        return usage_error("%s", redux_error_message());
+    if (s->hash.profile == REDUX_PROFILE_PAPER_HASH && s->window.kind == REDUX_WINDOW_RANGE)
+        return usage_error("profile paper-hash windows by slice: use --profile imagehash");
+    if (s->hash.profile == REDUX_PROFILE_HU && s->window.kind != REDUX_WINDOW_RANGE)
+        return usage_error("profile hu needs --window: lung, mediastinum, abdomen, bone, brain or "
+                           "LO:HI");
+    return EXIT_OK;
+}
+
+/* ---- output ---- */
+
+static int write_to_stdout(const char *bytes, size_t length, void *user)
+{
+    (void)user;
+    return fwrite(bytes, 1, length, stdout) == length ? 0 : 1;
+}
+
+static int output_error(void)
+{
+    perror("redux-hash: standard output");
+    return EXIT_DATA;
+}
+
+static int print_list(const settings *s, redux_context *context, const redux_hash_list *list)
+{
+    if (s->pairs >= 0)
+        return print_pairs(context, list, s->pairs, s->format == REDUX_HASH_LIST_CSV);
+    if (s->out != NULL)
+        return redux_hash_list_save(s->out, context, list, s->format, s->quality) == REDUX_OK
+                   ? EXIT_OK
+                   : data_error();
+    const redux_status status =
+        redux_hash_list_write(list, context, s->format, s->quality, write_to_stdout, NULL);
+    if (status == REDUX_E_IO || fflush(stdout) != 0 || ferror(stdout))
+        return output_error();
+    return status == REDUX_OK ? EXIT_OK : data_error();
+}
+
+/* ---- modes: each prints what it was asked for ---- */
+
+static int run_decode(const settings *s, redux_context *context)
+{
+    redux_hash_list *list;
+    if (redux_hash_list_load(&list, context, s->decode) != REDUX_OK)
+        return data_error();
+    const int code = print_list(s, context, list);
+    redux_hash_list_free(list);
+    return code;
+}
+
+/* Codes of flat slices are alike without their slices being so: that is said. */
+static void warn_of_flat(const redux_hash_list *list)
+{
+    const int64_t count = redux_hash_list_count(list);
+    int64_t flat = 0;
+    for (int64_t i = 0; i < count; i++) {
+        redux_hash_item item;
+        if (redux_hash_list_get(&item, list, i) == REDUX_OK &&
+            (item.info.flags & REDUX_HASH_FLAT) != 0)
+            flat++;
+    }
+    if (flat > 0)
+        fprintf(stderr,
+                "%s: %lld of %lld slices are flat or nearly so: their hashes say nothing "
+                "(--quality tells which)\n",
+                program_name, (long long)flat, (long long)count);
+}
+
+static int run_hash(const settings *s, redux_context *context, const char *const *inputs, int count)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_dataset *dataset = NULL;
+    redux_hash_list *list = NULL;
+    int code = EXIT_OK;
+    const bool info = s->quality || s->format == REDUX_HASH_LIST_BINARY || !s->quiet;
+    if (s->hash.profile == REDUX_PROFILE_PAPER_HASH)
+        options.orientation = REDUX_ORIENTATION_STORED;
+    progress_label("hashing");
+    if (redux_dataset_open(&dataset, context, inputs, count, &options) != REDUX_OK ||
+        redux_hash_list_new(&list, context, &s->hash) != REDUX_OK ||
+        redux_hash_list_add_dataset(list, context, dataset, s->window, info) != REDUX_OK) {
+        code = data_error();
+    } else {
+        progress_label(NULL);
+        if (!s->quiet && !s->quality)
+            warn_of_flat(list);
+        code = print_list(s, context, list);
+    }
+    redux_hash_list_free(list);
+    redux_dataset_free(dataset);
+    return code;
+}
+
+int main(int count, char **arguments)
+{
+    settings s = {.hash = REDUX_HASH_OPTIONS_INIT, .pairs = -1};
+    redux_context *context = NULL;
+    bool done = false;
+    program_start("redux-hash", arguments);
+    if (wants_volumes(count, arguments))
+        return hash_volumes(count, arguments);
+    int code = parse_options(count, arguments, long_options, help, set_option, &s, &done);
+    if (code != EXIT_OK || done)
+        return code;
+    code = check_settings(&s, count - optind);
+    if (code != EXIT_OK)
+        return code;
+    if (new_context(&context, s.threads, s.quiet) != REDUX_OK)
+        return data_error();
+    if (s.decode != NULL)
+        code = run_decode(&s, context);
+    else
+        code = run_hash(&s, context, (const char *const *)(arguments + optind), count - optind);
+    redux_context_free(context);
+    return code;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ * redux-reduce: which slices to keep, and why each other one goes. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/encoder.h"
+#include "common/reduce_settings.h"
+
+/* What only the opened dataset tells: a budget below one slice a volume is wrong usage. */
+static int check_budget(const settings *s, const redux_dataset *dataset)
+{
+    const int64_t slices = redux_dataset_slices(dataset), volumes = redux_dataset_volumes(dataset);
+    const int64_t least = s->reduce.scope == REDUX_SCOPE_VOLUME ? volumes : 1;
+    int64_t budget = s->reduce.keep_count;
+    if (!isnan(s->reduce.keep_percent))
+        budget = (int64_t)floor(s->reduce.keep_percent * (double)slices / 100 + 0.5);
+    else if (budget == 0)
+        return EXIT_OK;
+    if (budget < least)
+        return usage_error("--keep: %lld of %lld slices is less than one for each of %lld volumes",
+                           (long long)budget, (long long)slices, (long long)least);
+    return EXIT_OK;
+}
+
+static int write_stdout(const char *text, size_t length, void *user)
+{
+    (void)user;
+    return fwrite(text, 1, length, stdout) == length ? 0 : 1;
+}
+
+static int finish_stdout(redux_status status)
+{
+    if (status != REDUX_OK && !ferror(stdout))
+        return data_error();
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("redux-reduce: standard output");
+        return EXIT_DATA;
+    }
+    return EXIT_OK;
+}
+
+static int write_results(const settings *s, redux_context *context,
+                         const redux_reduction *reduction, double seconds)
+{
+    progress_label("writing");
+    if (s->export_folder != NULL &&
+        redux_export(s->export_folder, context, reduction, s->format) != REDUX_OK)
+        return data_error();
+    if (s->sheet != NULL && redux_contact_sheet(s->sheet, context, reduction, 12, 40) != REDUX_OK)
+        return data_error();
+    progress_label(NULL);
+    if (s->manifest != NULL &&
+        redux_results_save(s->manifest, s->json_path, context, reduction, seconds) != REDUX_OK)
+        return data_error();
+    if (s->json)
+        return finish_stdout(redux_summary_write(context, reduction, seconds, write_stdout, NULL));
+    if (s->manifest == NULL)
+        return finish_stdout(redux_manifest_write(context, reduction, write_stdout, NULL));
+    return EXIT_OK;
+}
+
+static void report_calibration(const redux_reduction *reduction,
+                               const redux_reduce_summary *summary)
+{
+    const redux_calibration *calibration = redux_reduction_calibration(reduction);
+    if (calibration == NULL)
+        return;
+    fprintf(
+        stderr,
+        "false drops %.3g%%, standard error %.2g%%, estimated from %lld pairs of slices of %lld "
+        "volumes; threshold %g\n",
+        100 * summary->false_drops, 100 * summary->false_drops_error,
+        (long long)redux_calibration_pairs(calibration),
+        (long long)redux_calibration_volumes(calibration), summary->threshold);
+}
+
+static void report(const settings *s, const redux_dataset *dataset,
+                   const redux_reduction *reduction, double seconds)
+{
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    if (s->quiet || redux_reduction_summary(&summary, reduction) != REDUX_OK)
+        return;
+    for (int64_t i = 0; i < redux_dataset_skipped(dataset); i++)
+        fprintf(stderr, "%s: skipped: %s\n", program_name,
+                redux_dataset_skipped_reason(dataset, i));
+    for (int64_t i = 0; i < redux_reduction_skipped(reduction); i++)
+        fprintf(stderr, "%s: skipped: %s\n", program_name,
+                redux_reduction_skipped_reason(reduction, i));
+    fprintf(stderr, "%s: kept %lld of %lld slices (%.1f%%) of %lld volume%s in %.2f s\n",
+            redux_strategy_name(s->reduce.strategy), (long long)summary.kept,
+            (long long)summary.slices,
+            100 * (double)summary.kept / (double)(summary.slices > 0 ? summary.slices : 1),
+            (long long)summary.volumes, summary.volumes == 1 ? "" : "s", seconds);
+    const int64_t pairs = summary.pairs_compared + summary.pairs_skipped;
+    if (summary.pairs_skipped > 0)
+        fprintf(stderr, "%lld of %lld pairs were decided early, by a bound\n",
+                (long long)summary.pairs_skipped, (long long)pairs);
+    if (summary.flat > 0)
+        fprintf(stderr, "%lld slice%s flat: %s\n", (long long)summary.flat,
+                summary.flat == 1 ? " is" : "s are",
+                summary.flat == 1 ? "its hash says nothing" : "their hashes say nothing");
+    if (s->update != NULL)
+        fprintf(stderr, "%lld slice%s taken over from %s\n", (long long)summary.updated,
+                summary.updated == 1 ? "" : "s", s->update);
+    if (s->against != NULL)
+        fprintf(stderr, "%lld slice%s in %s already (of %lld there)\n", (long long)summary.leaked,
+                summary.leaked == 1 ? " is" : "s are", s->against, (long long)summary.against);
+    if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)
+        fprintf(stderr, "what %s does not propose, %s has not seen\n",
+                redux_strategy_name(s->reduce.strategy), redux_strategy_name(s->reduce.then));
+    report_calibration(reduction, &summary);
+}
+
+/* ---- what is read beside the input ---- */
+
+typedef struct others {
+    redux_tensor embeddings, against_embeddings, against_kept;
+    redux_dataset *against;
+    char encoder[REDUX_ENCODER_NAME];
+} others;
+
+/* Told by how it begins: a manifest may have any name. */
+static bool is_manifest(const char *path)
+{
+    static const char beginning[] = "source,slice,kept,";
+    char text[sizeof beginning] = "";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    const size_t count = fread(text, 1, sizeof beginning - 1, file);
+    fclose(file);
+    return count == sizeof beginning - 1 && strcmp(text, beginning) == 0;
+}
+
+/* A manifest's kept slices, or all of what lies there. */
+static redux_status open_against(others *o, redux_context *context, const settings *s)
+{
+    redux_dataset_options options = s->dataset;
+    redux_manifest *manifest;
+    options.exclude = NULL;
+    options.exclude_count = 0;
+    if (!is_manifest(s->against))
+        return redux_dataset_open(&o->against, context, &s->against, 1, &options);
+    redux_status status = redux_manifest_load(&manifest, context, s->against);
+    if (status == REDUX_OK) {
+        status = redux_manifest_open(&o->against, &o->against_kept, context, manifest, &options);
+        redux_manifest_free(manifest);
+    }
+    return status;
+}
+
+/* Embeds both sets; of the other one only what is kept there, its other rows are 0. */
+static redux_status encode_others(others *o, redux_context *context, settings *s,
+                                  const redux_dataset *dataset)
+{
+    encoder e;
+    redux_status status = encoder_open(&e, context, s->encoder);
+    if (status != REDUX_OK)
+        return status;
+    if (s->reduce.window.kind != REDUX_WINDOW_AUTO)
+        e.input.window = s->reduce.window;
+    e.skip_errors = s->reduce.skip_errors != 0;
+    memcpy(o->encoder, e.name, sizeof o->encoder);
+    progress_label("embedding");
+    status = encoder_embed(&o->embeddings, context, &e, dataset, NULL);
+    if (status == REDUX_OK && o->against != NULL)
+        status =
+            encoder_embed(&o->against_embeddings, context, &e, o->against, o->against_kept.data);
+    encoder_close(&e);
+    progress_label(redux_strategy_name(s->reduce.strategy));
+    return status;
+}
+
+static redux_status open_others(others *o, redux_context *context, settings *s,
+                                const redux_dataset *dataset)
+{
+    redux_status status = REDUX_OK;
+    if (s->embeddings != NULL)
+        status = redux_npy_read(&o->embeddings, context, s->embeddings);
+    if (status == REDUX_OK && s->against_embeddings != NULL)
+        status = redux_npy_read(&o->against_embeddings, context, s->against_embeddings);
+    if (status == REDUX_OK && s->against != NULL)
+        status = open_against(o, context, s);
+    if (status == REDUX_OK && s->encoder != NULL)
+        status = encode_others(o, context, s, dataset);
+    s->reduce.encoder = s->encoder == NULL ? NULL : o->encoder;
+    s->reduce.embeddings = o->embeddings.data == NULL ? NULL : &o->embeddings;
+    s->reduce.against_embeddings =
+        o->against_embeddings.data == NULL ? NULL : &o->against_embeddings;
+    s->reduce.against = o->against;
+    s->reduce.against_kept = o->against_kept.data;
+    return status;
+}
+
+static void close_others(others *o, settings *s)
+{
+    s->reduce.embeddings = s->reduce.against_embeddings = NULL;
+    s->reduce.against = NULL;
+    s->reduce.against_kept = NULL;
+    s->reduce.encoder = NULL;
+    redux_tensor_release(&o->embeddings);
+    redux_tensor_release(&o->against_embeddings);
+    redux_tensor_release(&o->against_kept);
+    redux_dataset_free(o->against);
+}
+
+static int reduce(settings *s, redux_context *context, const redux_dataset *dataset)
+{
+    const double start = seconds_now();
+    others o = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT, NULL, ""};
+    redux_reduction *reduction = NULL;
+    int code = check_budget(s, dataset);
+    if (code != EXIT_OK)
+        return code;
+    progress_label(redux_strategy_name(s->reduce.strategy));
+    if (open_others(&o, context, s, dataset) != REDUX_OK ||
+        redux_reduce(&reduction, context, dataset, &s->reduce) != REDUX_OK) {
+        code = data_error();
+    } else {
+        const double seconds = seconds_now() - start;
+        code = write_results(s, context, reduction, seconds);
+        if (code == EXIT_OK)
+            report(s, dataset, reduction, seconds);
+    }
+    redux_reduction_free(reduction);
+    close_others(&o, s);
+    return code;
+}
+
+int main(int count, char **arguments)
+{
+    settings s = {.reduce = REDUX_REDUCE_OPTIONS_INIT, .dataset = REDUX_DATASET_OPTIONS_INIT};
+    redux_context *context = NULL;
+    redux_dataset *dataset = NULL;
+    bool done = false;
+    program_start("redux-reduce", arguments);
+    int code = parse_settings(&s, count, arguments, &done);
+    if (code != EXIT_OK || done) {
+        redux_manifest_free(s.earlier);
+        return code;
+    }
+    if (new_context(&context, s.threads, s.quiet) != REDUX_OK) {
+        redux_manifest_free(s.earlier);
+        return data_error();
+    }
+    progress_label("scanning");
+    if (redux_dataset_open(&dataset, context, (const char *const *)(arguments + optind),
+                           count - optind, &s.dataset) != REDUX_OK)
+        code = data_error();
+    else
+        code = reduce(&s, context, dataset);
+    redux_dataset_free(dataset);
+    redux_context_free(context);
+    redux_manifest_free(s.earlier);
+    return code;
+}

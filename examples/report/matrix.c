@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ * Scores of all pairs of some slices, and what is drawn of them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "matrix.h"
+
+enum { MOST_PIXELS = 256 }; /* larger slices are compared smaller: that is said in the note */
+
+/* ---- what is compared ---- */
+
+static redux_status hash_items(redux_tensor *items, redux_context *context,
+                               const redux_reduce_options *options, const redux_tensor *images,
+                               int64_t count)
+{
+    redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
+    hash.hash = options->hash;
+    hash.profile = options->profile;
+    hash.size = options->hash_size;
+    const int64_t bytes = redux_hash_bytes(&hash), shape[] = {count, bytes};
+    if (!redux_hash_is_binary(&hash))
+        return REDUX_E_UNSUPPORTED;
+    redux_status status = redux_tensor_new(items, context, REDUX_UINT8, 2, shape);
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        redux_tensor code;
+        status = redux_tensor_select(&code, items, 0, i);
+        if (status != REDUX_OK)
+            break;
+        status = redux_hash_compute(&code, context, &images[i], &hash);
+        redux_tensor_release(&code);
+    }
+    return status;
+}
+
+static redux_status descriptor_items(redux_tensor *items, redux_context *context,
+                                     const redux_tensor *images, int64_t count)
+{
+    const int64_t shape[] = {count, (int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE};
+    redux_status status = redux_tensor_new(items, context, REDUX_FLOAT32, 2, shape);
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        redux_tensor vector;
+        status = redux_tensor_select(&vector, items, 0, i);
+        if (status != REDUX_OK)
+            break;
+        status = redux_image_descriptor(&vector, context, &images[i]);
+        redux_tensor_release(&vector);
+    }
+    return status;
+}
+
+/* At their own size where they have one size and it is small, as a reduction by volume compares
+ * them; else at the size that it has for such. */
+static redux_status image_items(redux_tensor *items, redux_context *context,
+                                const redux_reduce_options *options, const redux_tensor *images,
+                                int64_t count, bool *is_resized)
+{
+    int64_t shape[] = {count, images[0].shape[0], images[0].shape[1]};
+    *is_resized = options->scope == REDUX_SCOPE_DATASET;
+    for (int64_t i = 0; i < count; i++)
+        *is_resized = *is_resized || images[i].shape[0] != shape[1] ||
+                      images[i].shape[1] != shape[2] || images[i].dtype != images[0].dtype ||
+                      shape[1] > MOST_PIXELS || shape[2] > MOST_PIXELS;
+    if (*is_resized)
+        shape[1] = shape[2] = options->size > 0 ? options->size : 128;
+    redux_status status = redux_tensor_new(items, context, images[0].dtype, 3, shape);
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        redux_tensor plane;
+        status = redux_tensor_select(&plane, items, 0, i);
+        if (status != REDUX_OK)
+            break;
+        status = *is_resized ? redux_image_resize(&plane, context, &images[i], REDUX_FILTER_LINEAR)
+                             : redux_tensor_copy(&plane, &images[i]);
+        redux_tensor_release(&plane);
+    }
+    return status;
+}
+
+/* ---- by which metric ---- */
+
+static const char *metric_name(redux_strategy strategy)
+{
+    switch (strategy) {
+    case REDUX_STRATEGY_SSIM:
+    case REDUX_STRATEGY_MI:
+    case REDUX_STRATEGY_MS_SSIM:
+    case REDUX_STRATEGY_MATTES:
+    case REDUX_STRATEGY_PHASE_CORRELATION:
+        return redux_strategy_name(strategy);
+    case REDUX_STRATEGY_INFORMATION_GAIN:
+        return "conditional-entropy";
+    default:
+        return NULL;
+    }
+}
+
+static redux_status new_metric(redux_metric **out, redux_context *context,
+                               const redux_reduce_options *options, redux_strategy strategy)
+{
+    redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
+    if (options->bins > 0)
+        histogram.bins = options->bins;
+    if (strategy == REDUX_STRATEGY_MI)
+        return redux_metric_new_mutual_information(out, context, &histogram);
+    if (strategy == REDUX_STRATEGY_INFORMATION_GAIN)
+        return redux_metric_new_conditional_entropy(out, context, &histogram);
+    return redux_metric_new_named(out, context, metric_name(strategy));
+}
+
+static char *note_of(redux_strategy strategy, const report_data *data, bool is_resized)
+{
+    const redux_reduce_options *options = &data->options;
+    char text[200];
+    const bool own = options->strategy == strategy || options->then == strategy;
+    if (strategy == REDUX_STRATEGY_HASH)
+        snprintf(text, sizeof text, "Hamming distance of %s hashes (%s)%s",
+                 redux_hash_name(options->hash), redux_hash_profile_name(options->profile),
+                 own ? "" : "; the manifest's own strategy compares no pairs");
+    else if (strategy == REDUX_STRATEGY_COSINE)
+        snprintf(text, sizeof text, "Cosine of 16 \xc3\x97 16 pixel descriptors%s",
+                 data->has_embeddings ? ", not of the embeddings" : "");
+    else
+        snprintf(text, sizeof text, "%s%s",
+                 strategy == REDUX_STRATEGY_INFORMATION_GAIN ? "conditional entropy, bits"
+                                                             : metric_name(strategy),
+                 is_resized ? ", of resized slices" : "");
+    return strdup(text);
+}
+
+/* What a matrix is made with: the last stage, or hashes where the strategy has no metric. */
+static redux_strategy matrix_strategy(const redux_reduce_options *options)
+{
+    const redux_strategy last =
+        options->then == REDUX_STRATEGY_ALL ? options->strategy : options->then;
+    if (last == REDUX_STRATEGY_SEMDEDUP)
+        return REDUX_STRATEGY_COSINE;
+    return last == REDUX_STRATEGY_COSINE || metric_name(last) != NULL ? last : REDUX_STRATEGY_HASH;
+}
+
+redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,
+                           const redux_tensor *images)
+{
+    const redux_reduce_options *options = &data->options;
+    const redux_strategy strategy = matrix_strategy(options);
+    const int64_t count = matrix->count;
+    redux_tensor items = REDUX_TENSOR_INIT;
+    redux_metric *metric = NULL;
+    bool is_resized = false;
+    redux_status status;
+    if (strategy == REDUX_STRATEGY_HASH) {
+        status = hash_items(&items, context, options, images, count);
+        if (status == REDUX_OK)
+            status = redux_metric_new_hamming(&metric, context);
+    } else if (strategy == REDUX_STRATEGY_COSINE) {
+        status = descriptor_items(&items, context, images, count);
+        if (status == REDUX_OK)
+            status = redux_metric_new_cosine(&metric, context);
+    } else {
+        status = image_items(&items, context, options, images, count, &is_resized);
+        if (status == REDUX_OK)
+            status = new_metric(&metric, context, options, strategy);
+    }
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        redux_tensor one;
+        status = redux_tensor_select(&one, &items, 0, i);
+        if (status == REDUX_OK) { /* `one` is the kept slice of each pair */
+            status =
+                redux_metric_one_to_many(matrix->scores + i * count, context, metric, &one, &items);
+            redux_tensor_release(&one);
+        }
+        if (status == REDUX_OK && program_interrupted())
+            status = REDUX_E_CANCELLED;
+    }
+    if (status == REDUX_OK) {
+        matrix->note = note_of(strategy, data, is_resized);
+        matrix->is_distance = redux_metric_is_distance(metric) != 0;
+        /* at another size, or of something else, the threshold does not hold */
+        matrix->is_own =
+            data->has_options &&
+            strategy == (options->then == REDUX_STRATEGY_ALL ? options->strategy : options->then) &&
+            (!is_resized || options->scope == REDUX_SCOPE_DATASET) &&
+            (strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
+        status = matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+    }
+    redux_metric_free(metric);
+    redux_tensor_release(&items);
+    return status;
+}
+
+/* ---- one slice ---- */
+
+redux_status look_at_slice(double *entropy, bool *is_flat, redux_context *context,
+                           const redux_tensor *grey)
+{
+    redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
+    redux_hash_info info = {0, 0};
+    uint8_t bytes[8];
+    redux_tensor code;
+    const int64_t shape[] = {8}; /* the default hash has 64 bits */
+    redux_status status = redux_tensor_borrow(&code, bytes, REDUX_UINT8, 1, shape, NULL);
+    if (status == REDUX_OK)
+        status = redux_hash_compute_info(&code, &info, context, grey, &hash);
+    if (status == REDUX_OK)
+        status = redux_entropy(entropy, context, grey, NULL);
+    *is_flat = status == REDUX_OK && (info.flags & REDUX_HASH_FLAT) != 0;
+    return status;
+}
+
+/* ---- pictures of scores ---- */
+
+/* From unlike to alike, dark to light: steps of even lightness, from blue over grey to yellow, so
+ * that any colour vision reads the order. */
+static void heat(uint8_t *rgb, double alike)
+{
+    static const double stops[][3] = {{16, 32, 74},    {60, 77, 110},  {108, 110, 114},
+                                      {155, 145, 112}, {206, 184, 92}, {253, 231, 85}};
+    const double at = fmin(fmax(isnan(alike) ? 0 : alike, 0), 1) * 5;
+    const int low = at >= 5 ? 4 : (int)at;
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (uint8_t)lrint(stops[low][c] + (at - low) * (stops[low + 1][c] - stops[low][c]));
+}
+
+redux_status matrix_picture(redux_tensor *out, redux_context *context, const report_matrix *matrix,
+                            double low, double high)
+{
+    const int64_t n = matrix->count, shape[] = {n, n, 3};
+    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 3, shape);
+    const double span = high > low ? high - low : 1;
+    for (int64_t i = 0; i < n * n && status == REDUX_OK; i++) {
+        const double score = (matrix->scores[i] - low) / span;
+        heat((uint8_t *)out->data + 3 * i, matrix->is_distance ? 1 - score : score);
+    }
+    return status;
+}
+
+redux_status scale_picture(redux_tensor *out, redux_context *context, bool is_distance)
+{
+    const int64_t shape[] = {1, 128, 3};
+    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 3, shape);
+    for (int64_t i = 0; i < 128 && status == REDUX_OK; i++)
+        heat((uint8_t *)out->data + 3 * i, is_distance ? 1 - (double)i / 127 : (double)i / 127);
+    return status;
+}
+
+redux_status difference_picture(redux_tensor *out, redux_context *context, const redux_tensor *a,
+                                const redux_tensor *b)
+{
+    static const double up[] = {196, 84, 12}, down[] = {11, 96, 156};
+    const int64_t shape[] = {a->shape[0], a->shape[1], 3};
+    if (a->shape[0] != b->shape[0] || a->shape[1] != b->shape[1])
+        return REDUX_E_INVALID;
+    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 3, shape);
+    for (int64_t i = 0; i < shape[0] * shape[1] && status == REDUX_OK; i++) {
+        const double change = ((const uint8_t *)b->data)[i] - ((const uint8_t *)a->data)[i];
+        const double share = fmin(fabs(change) / 96, 1); /* a third of the range is full colour */
+        for (int c = 0; c < 3; c++)
+            ((uint8_t *)out->data)[3 * i + c] =
+                (uint8_t)lrint(248 + share * ((change > 0 ? up : down)[c] - 248));
+    }
+    return status;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * Volumes: the strip of kept slices, some pictures, the matrix; and all of them in a table. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "report.h"
+#include "matrix.h"
+
+enum { MOST_THUMBS = 24, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12 };
+
+/* Spread over the volumes in the order of their kept share, so that the extremes are among them. */
+typedef struct ranked {
+    int64_t volume;
+    double share;
+} ranked;
+
+static int compare_shares(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->share != y->share)
+        return x->share < y->share ? -1 : 1;
+    return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+static int64_t thumb_row(const report_volume *volume, int64_t count, int64_t i)
+{
+    return volume->rows[count == 1 ? 0 : i * (volume->count - 1) / (count - 1)];
+}
+
+redux_status choose_volumes(report_pictures *pictures, report_data *data, const report_settings *s)
+{
+    const int64_t all = data->own_volumes, shown = all < s->volumes ? all : s->volumes;
+    ranked *order = malloc(((size_t)all + 1) * sizeof *order);
+    if (order == NULL)
+        return REDUX_E_NO_MEMORY;
+    for (int64_t v = 0; v < all; v++)
+        order[v] = (ranked){v, report_percent(data->volumes[v].kept, data->volumes[v].count)};
+    qsort(order, (size_t)all, sizeof *order, compare_shares);
+    for (int64_t i = 0; i < shown; i++)
+        data->volumes[order[shown == 1 ? all / 2 : i * (all - 1) / (shown - 1)].volume].is_shown =
+            true;
+    free(order);
+    for (int64_t v = 0; v < all; v++) {
+        const report_volume *volume = &data->volumes[v];
+        const int64_t count = volume->count < MOST_THUMBS ? volume->count : MOST_THUMBS;
+        for (int64_t i = 0; i < count && volume->is_shown; i++) {
+            const redux_manifest_row *row = &data->rows[thumb_row(volume, count, i)].row;
+            if (report_picture_want(pictures, v, row->source, row->slice, SIDE_SMALL) < 0)
+                return REDUX_E_NO_MEMORY;
+        }
+    }
+    return REDUX_OK;
+}
+
+static redux_status put_thumbs(page *p, const report_data *data, const report_volume *volume,
+                               const report_pictures *pictures)
+{
+    const int64_t count = volume->count < MOST_THUMBS ? volume->count : MOST_THUMBS;
+    redux_status status = REDUX_OK;
+    put(p, "<ul class=\"thumbs\">");
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        const report_row *row = &data->rows[thumb_row(volume, count, i)];
+        put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
+        status = put_image(p, pictures, row, SIDE_SMALL);
+        if (row->row.kept)
+            put(p, "<b>%lld kept</b>",
+                (long long)(volume->is_folder ? row->place : row->row.slice));
+        else
+            put(p, "%lld", (long long)(volume->is_folder ? row->place : row->row.slice));
+        put(p, "</li>\n");
+    }
+    put(p, "</ul>\n");
+    return status;
+}
+
+static void score_range(double *low, double *high, const report_matrix *matrix)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (int64_t i = 0; i < matrix->count; i++)
+        for (int64_t k = 0; k < matrix->count; k++) {
+            const double score = matrix->scores[i * matrix->count + k];
+            if (i == k || !isfinite(score))
+                continue;
+            *low = fmin(*low, score);
+            *high = fmax(*high, score);
+        }
+    if (*low > *high)
+        *low = *high = 0;
+    if (matrix->is_distance)
+        *low = 0;
+}
+
+/* Marks of the kept slices along both edges of the map. */
+static void put_kept_marks(page *p, const report_data *data, const report_matrix *matrix,
+                           double edge)
+{
+    put(p, "<path class=\"in\" d=\"");
+    for (int64_t i = 0; i < matrix->count; i++)
+        if (data->rows[matrix->rows[i]].row.kept)
+            put(p, "M%lld %.3gh1v%.3gh-1zM%.3g %lldv1h%.3gv-1z", (long long)i, -edge, edge * 0.75,
+                -edge, (long long)i, edge * 0.75);
+    put(p, "\"/>");
+}
+
+/* Where the threshold is on the scale, if it is one of these scores. */
+static void put_scale_mark(page *p, const report_data *data, const report_matrix *matrix,
+                           double low, double high)
+{
+    const double at = 100 * (data->threshold - low) / (high - low);
+    if (!matrix->is_own || !(at > 0 && at < 100))
+        return;
+    put(p, "<i class=\"tick\" style=\"left:%.1f%%\"></i>", at);
+    if (at > 20 && at < 70) /* beside the ends there is no room for the number */
+        put(p, "<span class=\"mark\" style=\"left:%.1f%%\">%.3g</span>", at, data->threshold);
+}
+
+static redux_status put_matrix(page *p, redux_context *context, const report_data *data,
+                               const report_matrix *matrix)
+{
+    const int64_t n = matrix->count;
+    const double edge = (double)n / 22;
+    double low, high;
+    redux_tensor map = REDUX_TENSOR_INIT, scale = REDUX_TENSOR_INIT;
+    score_range(&low, &high, matrix);
+    redux_status status = matrix_picture(&map, context, matrix, low, high);
+    if (status == REDUX_OK)
+        status = scale_picture(&scale, context, matrix->is_distance);
+    if (status == REDUX_OK) {
+        put(p,
+            "<figure class=\"matrix\"><svg viewBox=\"%.3g %.3g %.4g %.4g\" role=\"img\" "
+            "aria-label=\"Heat map of the scores of %lld slices with each other\"><image "
+            "preserveAspectRatio=\"none\" width=\"%lld\" height=\"%lld\" href=\"",
+            -edge, -edge, (double)n + edge, (double)n + edge, (long long)n, (long long)n,
+            (long long)n);
+        status = put_png(p, &map);
+        put(p, "\"/>");
+        put_kept_marks(p, data, matrix, edge);
+        put(p, "</svg><figcaption><img class=\"scale\" alt=\"\" src=\"");
+        if (status == REDUX_OK)
+            status = put_png(p, &scale);
+        put(p, "\"><div class=\"rule\"><span>%.3g</span><span class=\"last\">%.3g</span>", low,
+            high);
+        put_scale_mark(p, data, matrix, low, high);
+        put(p, "</div>");
+        put_text(p, matrix->note);
+        if (n < data->volumes[matrix->volume].count)
+            put(p, "; %lld slices, evenly taken", (long long)n);
+        put(p, "</figcaption></figure>\n");
+    }
+    redux_tensor_release(&map);
+    redux_tensor_release(&scale);
+    return status;
+}
+
+static redux_status put_volume(page *p, redux_context *context, const report_data *data,
+                               const report_pictures *pictures, int64_t number, bool no_pictures)
+{
+    const report_volume *volume = &data->volumes[number];
+    redux_status status = REDUX_OK;
+    put(p, "<article class=\"volume\"><header><h3 class=\"name\" title=\"");
+    put_text(p, volume->name);
+    put(p, "\">");
+    put_text(p, short_name(volume->name));
+    put(p, "</h3><span class=\"soft\">%lld of %lld kept, %.0f&thinsp;%%</span></header>\n<div>",
+        (long long)volume->kept, (long long)volume->count,
+        report_percent(volume->kept, volume->count));
+    plot_strip(p, data, volume);
+    put(p, "<div class=\"rule\"><span>%lld</span><span class=\"last\">%lld</span></div>\n",
+        (long long)(volume->is_folder ? 0 : data->rows[volume->rows[0]].row.slice),
+        (long long)(volume->is_folder ? volume->count - 1
+                                      : data->rows[volume->rows[volume->count - 1]].row.slice));
+    if (volume->missing != NULL) {
+        put(p, "<p class=\"soft name\">No pictures: ");
+        put_text(p, volume->missing);
+        put(p, "</p>");
+    } else if (!no_pictures) {
+        status = put_thumbs(p, data, volume, pictures);
+    }
+    put(p, "</div>\n");
+    for (int64_t i = 0; i < pictures->matrix_count && status == REDUX_OK; i++)
+        if (pictures->matrices[i].volume == number && pictures->matrices[i].count > 1)
+            status = put_matrix(p, context, data, &pictures->matrices[i]);
+    put(p, "</article>\n");
+    return status;
+}
+
+static void put_volume_table(page *p, const report_data *data, bool is_open)
+{
+    const int64_t count = data->own_volumes < MOST_TABLE_ROWS ? data->own_volumes : MOST_TABLE_ROWS;
+    put(p,
+        "<details%s><summary>All %lld volumes as a table</summary>\n<div class=\"scroll\" "
+        "tabindex=\"0\" role=\"region\" aria-label=\"Table of volumes\"><table><thead><tr><th "
+        "scope=\"col\">volume</th><th scope=\"col\">slices in order</th><th scope=\"col\" "
+        "class=\"number\">kept</th><th scope=\"col\" class=\"number\">of</th><th scope=\"col\" "
+        "class=\"number\">share</th></tr></thead><tbody>\n",
+        data->own_volumes <= OPEN_TABLE_ROWS && !is_open ? "" : " open",
+        (long long)data->own_volumes);
+    for (int64_t v = 0; v < count; v++) {
+        const report_volume *volume = &data->volumes[v];
+        put(p, "<tr><th scope=\"row\" title=\"");
+        put_text(p, volume->name);
+        put(p, "\">");
+        put_text(p, short_name(volume->name));
+        put(p, "</th><td class=\"wide\">");
+        plot_strip(p, data, volume);
+        put(p,
+            "</td><td class=\"number\">%lld</td><td class=\"number\">%lld</td><td "
+            "class=\"number\">%.0f %%</td></tr>\n",
+            (long long)volume->kept, (long long)volume->count,
+            report_percent(volume->kept, volume->count));
+    }
+    put(p, "</tbody></table></div>");
+    if (count < data->own_volumes)
+        put(p, "<p class=\"soft\">And %lld more: see the manifest.</p>",
+            (long long)(data->own_volumes - count));
+    put(p, "</details>\n");
+}
+
+/* How grey values were made; a picture without that says little of a scan. */
+static void put_window(page *p, const report_data *data, const report_settings *s)
+{
+    const redux_window window =
+        s->window.kind == REDUX_WINDOW_AUTO ? data->options.window : s->window;
+    const char *name = json_string_value(json_object_get(data->summary, "window"));
+    const bool is_slice = window.kind == REDUX_WINDOW_SLICE ||
+                          (window.kind == REDUX_WINDOW_AUTO && !data->volumes[0].is_folder &&
+                           name != NULL && strcmp(name, "full") != 0);
+    if (window.kind == REDUX_WINDOW_RANGE)
+        put(p, " Pictures show %g to %g HU.", window.low, window.high);
+    else if (is_slice)
+        put(p, " Each picture has its own range from black to white; <code>--window "
+               "mediastinum</code> and the like give all of them the same.");
+}
+
+redux_status section_volumes(page *p, redux_context *context, const report_data *data,
+                             const report_pictures *pictures, const report_settings *s,
+                             int64_t number)
+{
+    redux_status status = REDUX_OK;
+    int64_t shown = 0, missing = 0;
+    for (int64_t v = 0; v < data->own_volumes; v++) {
+        shown += data->volumes[v].is_shown;
+        missing += data->volumes[v].missing != NULL;
+    }
+    put(p,
+        "<h3 id=\"volumes%lld\">Volumes</h3>\n<p>Slices in order along each volume:"
+        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped.%s",
+        (long long)number,
+        pictures->matrix_count == 0
+            ? ""
+            : " Beside them, how alike the slices are with each other: yellow is alike, dark is "
+              "not; marks along the edges are the kept ones, the one on the scale is the "
+              "threshold.");
+    if (shown < data->own_volumes && shown > 0)
+        put(p,
+            " %lld of %lld volumes are shown with pictures, taken evenly between the smallest kept "
+            "share and the largest; all are in the table below.",
+            (long long)shown, (long long)data->own_volumes);
+    if (!s->no_pictures && data->own_volumes > 0)
+        put_window(p, data, s);
+    put(p, "</p>\n");
+    if (missing > 0)
+        put(p,
+            "<p class=\"note\">Volumes whose pictures are missing: %lld. The data are not where "
+            "the manifest says, or could not be read; <code>--data</code> says where they "
+            "are.</p>\n",
+            (long long)missing);
+    if (pictures->differ > 0)
+        put(p,
+            "<p class=\"note\">%lld of %lld recorded scores are not what the data give now: they "
+            "are not the data that the manifest was made of, or lie elsewhere.</p>\n",
+            (long long)pictures->differ, (long long)pictures->checked);
+    else if (pictures->checked > 0)
+        put(p,
+            "<p class=\"soft\">%lld recorded scores were worked out again for these matrices; all "
+            "are the same.</p>\n",
+            (long long)pictures->checked);
+    for (int64_t v = 0; v < data->own_volumes && status == REDUX_OK; v++)
+        if (data->volumes[v].is_shown && (!data->volumes[v].is_gone || data->own_volumes == 1))
+            status = put_volume(p, context, data, pictures, v, s->no_pictures);
+    if (data->own_volumes > 1)
+        put_volume_table(p, data, missing > 0);
+    return status;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT
+ * The dataset: the list of volumes, and what may be asked of it. find.c fills it. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include "io/io.h"
+
+/* Paths of pictures are packed into blocks: there may be half a million of them. */
+#define TEXT_BLOCK (64 << 10)
+
+struct rdx_text_block {
+    struct rdx_text_block *next;
+    size_t used, size;
+    char text[];
+};
+
+/* ---- building ---- */
+
+redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, const char *path,
+                              const char *reason)
+{
+    void *block = dataset->skipped;
+    char *copies[2];
+    RDX_TRY(rdx_grow(context, &block, &dataset->skipped_capacity, 2 * dataset->skipped_count,
+                     2 * dataset->skipped_count + 2, sizeof(char *)));
+    dataset->skipped = block;
+    RDX_TRY(rdx_strdup(context, &copies[1], reason));
+    const redux_status status = rdx_strdup(context, &copies[0], path);
+    if (status != REDUX_OK) {
+        rdx_free(copies[1]);
+        return status;
+    }
+    memcpy(dataset->skipped + 2 * dataset->skipped_count, copies, sizeof copies);
+    dataset->skipped_count++;
+    return REDUX_OK;
+}
+
+redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
+                             const rdx_source *source)
+{
+    void *block = dataset->volumes;
+    RDX_TRY(rdx_grow(context, &block, &dataset->capacity, dataset->count, dataset->count + 1,
+                     sizeof(rdx_source)));
+    dataset->volumes = block;
+    dataset->volumes[dataset->count] = *source;
+    dataset->volumes[dataset->count].info.source = source->source;
+    dataset->count++;
+    return REDUX_OK;
+}
+
+redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *context,
+                                     const char *path)
+{
+    const size_t length = strlen(path) + 1;
+    struct rdx_text_block *text = dataset->text;
+    void *block = dataset->pictures;
+    RDX_TRY(rdx_grow(context, &block, &dataset->picture_capacity, dataset->picture_count,
+                     dataset->picture_count + 1, sizeof(char *)));
+    dataset->pictures = block;
+    if (text == NULL || text->size - text->used < length) {
+        const size_t size = RDX_MAX(length, (size_t)TEXT_BLOCK);
+        RDX_TRY(rdx_alloc(context, &block, sizeof *text + size, 1));
+        text = block;
+        text->next = dataset->text;
+        text->used = 0;
+        text->size = size;
+        dataset->text = text;
+    }
+    memcpy(text->text + text->used, path, length);
+    dataset->pictures[dataset->picture_count++] = text->text + text->used;
+    text->used += length;
+    return REDUX_OK;
+}
+
+/* ---- what is passed over ---- */
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static redux_status sort_excluded(redux_dataset *dataset, redux_context *context)
+{
+    const redux_dataset_options *options = &dataset->options;
+    const size_t count = (size_t)options->exclude_count;
+    void *block;
+    if (count == 0)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc(context, &block, count, sizeof(char *)));
+    dataset->excluded = block;
+    memcpy(dataset->excluded, options->exclude, count * sizeof(char *));
+    qsort(dataset->excluded, count, sizeof(char *), compare_paths);
+    return REDUX_OK;
+}
+
+bool rdx_dataset_excludes(redux_dataset *dataset, const char *source)
+{
+    if (dataset->excluded == NULL ||
+        bsearch(&source, dataset->excluded, (size_t)dataset->options.exclude_count, sizeof(char *),
+                compare_paths) == NULL)
+        return false;
+    dataset->passed_over++;
+    return true;
+}
+
+/* ---- opening and freeing ---- */
+
+static redux_status check_options(redux_dataset_options *out, const char *const *paths,
+                                  int64_t count, const redux_dataset_options *options)
+{
+    const redux_dataset_options defaults = REDUX_DATASET_OPTIONS_INIT;
+    *out = defaults;
+    RDX_TRY(rdx_read_options(out, sizeof *out, options, "redux_dataset_options"));
+    if (paths == NULL || count < 1)
+        return rdx_fail(REDUX_E_INVALID, "a dataset needs at least one path");
+    for (int64_t i = 0; i < count; i++)
+        if (paths[i] == NULL || paths[i][0] == '\0')
+            return rdx_fail(REDUX_E_INVALID, "path %lld of the dataset is empty", (long long)i + 1);
+    if (out->orientation != REDUX_ORIENTATION_AXIAL && out->orientation != REDUX_ORIENTATION_STORED)
+        return rdx_fail(REDUX_E_INVALID, "unknown orientation %d", (int)out->orientation);
+    if (out->exclude_count < 0 || (out->exclude_count > 0 && out->exclude == NULL))
+        return rdx_fail(REDUX_E_INVALID, "%lld sources to exclude, and no list of them",
+                        (long long)out->exclude_count);
+    for (int64_t i = 0; i < out->exclude_count; i++)
+        if (out->exclude[i] == NULL)
+            return rdx_fail(REDUX_E_INVALID, "excluded source %lld is NULL", (long long)i + 1);
+    if (out->frame < -1)
+        return rdx_fail(REDUX_E_INVALID, "there is no frame %d", (int)out->frame);
+    return REDUX_OK;
+}
+
+redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
+                                const char *const *paths, int64_t path_count,
+                                const redux_dataset_options *options)
+{
+    redux_dataset_options known;
+    void *block;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_open: out is NULL");
+    RDX_TRY(check_options(&known, paths, path_count, options));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_dataset)));
+    redux_dataset *dataset = block;
+    dataset->options = known;
+    redux_status status = sort_excluded(dataset, context);
+    if (status == REDUX_OK)
+        status = rdx_dataset_find(dataset, context, paths, path_count);
+    rdx_free(dataset->excluded);
+    dataset->excluded = NULL;
+    dataset->options.exclude = NULL; /* the caller's */
+    if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
+        status = rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld left out; the first: %s",
+                          (long long)dataset->skipped_count,
+                          dataset->skipped_count > 0 ? dataset->skipped[1] : "none");
+    if (status != REDUX_OK) {
+        redux_dataset_free(dataset);
+        return status;
+    }
+    *out = dataset;
+    return REDUX_OK;
+}
+
+void redux_dataset_free(redux_dataset *dataset)
+{
+    if (dataset == NULL)
+        return;
+    for (int64_t i = 0; i < dataset->count; i++) {
+        rdx_free(dataset->volumes[i].source);
+        rdx_free(dataset->volumes[i].file);
+        rdx_free(dataset->volumes[i].key);
+        rdx_free(dataset->volumes[i].image);
+    }
+    for (int64_t i = 0; i < 2 * dataset->skipped_count; i++)
+        rdx_free(dataset->skipped[i]);
+    while (dataset->text != NULL) {
+        struct rdx_text_block *next = dataset->text->next;
+        rdx_free(dataset->text);
+        dataset->text = next;
+    }
+    rdx_free(dataset->volumes);
+    rdx_free(dataset->pictures);
+    rdx_free(dataset->skipped);
+    rdx_free(dataset);
+}
+
+/* ---- asking ---- */
+
+int64_t redux_dataset_volumes(const redux_dataset *dataset)
+{
+    return dataset == NULL ? 0 : dataset->count;
+}
+
+int64_t redux_dataset_slices(const redux_dataset *dataset)
+{
+    int64_t slices = 0;
+    for (int64_t i = 0; i < redux_dataset_volumes(dataset); i++)
+        slices += dataset->volumes[i].info.slices;
+    return slices;
+}
+
+static redux_status check_volume(const redux_dataset *dataset, int64_t volume)
+{
+    if (dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "the dataset is NULL");
+    if (volume < 0 || volume >= dataset->count)
+        return rdx_fail(REDUX_E_INVALID, "there is no volume %lld: the dataset has %lld",
+                        (long long)volume, (long long)dataset->count);
+    return REDUX_OK;
+}
+
+redux_status redux_dataset_volume_info(redux_volume_info *out, const redux_dataset *dataset,
+                                       int64_t volume)
+{
+    RDX_TRY(check_volume(dataset, volume));
+    return rdx_write_result(out, &dataset->volumes[volume].info, sizeof *out, "redux_volume_info");
+}
+
+redux_status redux_dataset_slice_name(const char **source, int64_t *index,
+                                      const redux_dataset *dataset, int64_t volume, int64_t slice)
+{
+    RDX_TRY(check_volume(dataset, volume));
+    const rdx_source *from = &dataset->volumes[volume];
+    if (source == NULL || index == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_slice_name: an output is NULL");
+    if (slice < 0 || slice >= from->info.slices)
+        return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", from->source,
+                        (long long)slice, (long long)from->info.slices);
+    const bool file = rdx_volume_of_files(&from->info);
+    *source = file ? dataset->pictures[from->first_picture + slice] : from->source;
+    *index = file ? 0 : slice;
+    return REDUX_OK;
+}
+
+int64_t redux_dataset_skipped(const redux_dataset *dataset)
+{
+    return dataset == NULL ? 0 : dataset->skipped_count;
+}
+
+const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index)
+{
+    return index < 0 || index >= redux_dataset_skipped(dataset) ? NULL
+                                                                : dataset->skipped[2 * index];
+}
+
+const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index)
+{
+    return index < 0 || index >= redux_dataset_skipped(dataset) ? NULL
+                                                                : dataset->skipped[2 * index + 1];
+}
+
+/* ---- checksums ---- */
+
+static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, const char *path)
+{
+    struct stat status;
+    int fd;
+    uint64_t at = 0;
+    RDX_TRY(rdx_open_read(&fd, &status, path));
+    for (size_t count = size; count == size; at += count) {
+        const redux_status read = rdx_read_at(fd, path, at, buffer, size, &count);
+        if (read != REDUX_OK) {
+            close(fd);
+            return read;
+        }
+        *crc = (uint32_t)crc32(*crc, buffer, (uInt)count);
+    }
+    close(fd);
+    return REDUX_OK;
+}
+
+static redux_status add_files(uint32_t *crc, unsigned char *buffer, size_t size,
+                              const redux_dataset *dataset, const rdx_source *source)
+{
+    if (rdx_volume_of_files(&source->info)) {
+        for (int64_t i = 0; i < source->info.slices; i++)
+            RDX_TRY(add_file(crc, buffer, size, dataset->pictures[source->first_picture + i]));
+        return REDUX_OK;
+    }
+    RDX_TRY(add_file(crc, buffer, size, source->file != NULL ? source->file : source->source));
+    return source->image == NULL ? REDUX_OK : add_file(crc, buffer, size, source->image);
+}
+
+redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
+                                    const redux_dataset *dataset, int64_t volume)
+{
+    const size_t size = 1 << 18;
+    uint32_t crc = 0;
+    void *buffer;
+    RDX_TRY(check_volume(dataset, volume));
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_checksum: out is NULL");
+    RDX_TRY(rdx_alloc(context, &buffer, size, 1));
+    const redux_status status = add_files(&crc, buffer, size, dataset, &dataset->volumes[volume]);
+    rdx_free(buffer);
+    if (status == REDUX_OK)
+        *out = crc;
+    return status;
+}

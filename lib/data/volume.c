@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * An opened volume: its voxels, and views of its slices. */
+#include <string.h>
+#include <redux/array.h>
+#include <redux/picture.h>
+#include <redux/window.h>
+#include "io/format_dicom.h"
+
+struct redux_volume {
+    const redux_dataset *dataset;
+    const rdx_source *source;
+    /* [slices, H, W] or [N, H, W, 3|4], by redux_orientation; nothing for pictures. */
+    redux_tensor view[2];
+};
+
+/* ---- opening ---- */
+
+static redux_status changed(const char *path)
+{
+    return rdx_fail(REDUX_E_FORMAT, "%s: has changed since the dataset was opened", path);
+}
+
+static redux_status open_nifti(redux_volume *volume, redux_context *context)
+{
+    const rdx_source *source = volume->source;
+    const int64_t frame = RDX_MAX(volume->dataset->options.frame, 0);
+    rdx_nifti now;
+    RDX_TRY(rdx_nifti_probe(&now, context, source->source, source->image));
+    if (!rdx_nifti_same(&now, &source->nifti))
+        return changed(source->source);
+    redux_tensor *stored = &volume->view[REDUX_ORIENTATION_STORED];
+    RDX_TRY(rdx_nifti_load(stored, context, &now,
+                           source->image != NULL ? source->image : source->source, frame));
+    return rdx_nifti_axial(&volume->view[REDUX_ORIENTATION_AXIAL], stored, &now);
+}
+
+/* (H, W) becomes (1, H, W), by strides, for it may be of Fortran order. */
+static void as_stack(redux_tensor *array)
+{
+    if (array->ndim != 2)
+        return;
+    for (int i = 2; i > 0; i--) {
+        array->shape[i] = array->shape[i - 1];
+        array->strides[i] = array->strides[i - 1];
+    }
+    array->shape[0] = 1;
+    array->strides[0] = array->shape[1] * array->shape[2];
+    array->ndim = 3;
+}
+
+static redux_status open_array(redux_volume *volume, redux_context *context)
+{
+    const rdx_source *source = volume->source;
+    redux_tensor *array = &volume->view[0];
+    if (source->info.kind == REDUX_VOLUME_NPZ) {
+        RDX_TRY(rdx_npz_load(array, context, source->file, source->key, &source->array));
+    } else {
+        rdx_npy now;
+        uint64_t bytes;
+        RDX_TRY(rdx_npy_probe(&now, &bytes, source->source));
+        if (!rdx_npy_same(&now, &source->array.npy))
+            return changed(source->source);
+        RDX_TRY(redux_npy_read(array, context, source->source));
+        /* Once more, for it may have been replaced between the two. */
+        if (array->ndim != now.ndim || array->dtype != now.dtype ||
+            memcmp(array->shape, now.shape, sizeof now.shape) != 0)
+            return changed(source->source);
+    }
+    as_stack(array);
+    return redux_tensor_view(&volume->view[1], array);
+}
+
+redux_status redux_volume_open(redux_volume **out, redux_context *context,
+                               const redux_dataset *dataset, int64_t volume)
+{
+    redux_status status = REDUX_OK;
+    void *block;
+    if (out == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_volume_open: an argument is NULL");
+    if (volume < 0 || volume >= dataset->count)
+        return rdx_fail(REDUX_E_INVALID, "there is no volume %lld: the dataset has %lld",
+                        (long long)volume, (long long)dataset->count);
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_volume)));
+    redux_volume *opened = block;
+    opened->dataset = dataset;
+    opened->source = &dataset->volumes[volume];
+    if (opened->source->info.kind == REDUX_VOLUME_NIFTI)
+        status = open_nifti(opened, context);
+    else if (!rdx_volume_of_files(&opened->source->info))
+        status = open_array(opened, context);
+    if (status != REDUX_OK) {
+        redux_volume_free(opened);
+        return status;
+    }
+    *out = opened;
+    return REDUX_OK;
+}
+
+void redux_volume_free(redux_volume *volume)
+{
+    if (volume == NULL)
+        return;
+    redux_tensor_release(&volume->view[0]);
+    redux_tensor_release(&volume->view[1]);
+    rdx_free(volume);
+}
+
+/* ---- slices ---- */
+
+/* A colour slice [H, W, 3|4] as luma; half floats have been widened before. */
+static redux_status to_luma(redux_tensor *slice, redux_context *context)
+{
+    redux_tensor grey;
+    redux_status status = rdx_tensor_alloc(&grey, context, slice->dtype, 2, slice->shape);
+    if (status != REDUX_OK)
+        return status;
+    status = redux_image_luma(&grey, context, slice);
+    if (status != REDUX_OK) {
+        redux_tensor_release(&grey);
+        return status;
+    }
+    redux_tensor_release(slice);
+    *slice = grey;
+    return REDUX_OK;
+}
+
+static redux_status to_float32(redux_tensor *slice, redux_context *context)
+{
+    redux_tensor wide;
+    RDX_TRY(redux_tensor_contiguous(&wide, context, slice, REDUX_FLOAT32));
+    redux_tensor_release(slice);
+    *slice = wide;
+    return REDUX_OK;
+}
+
+static redux_status take_slice(redux_tensor *out, redux_context *context,
+                               const redux_volume *volume, int64_t index,
+                               redux_orientation orientation, bool colour)
+{
+    redux_tensor slice;
+    if (out == NULL || volume == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_volume_slice: an argument is NULL");
+    const redux_volume_info *info = &volume->source->info;
+    if (orientation != REDUX_ORIENTATION_AXIAL && orientation != REDUX_ORIENTATION_STORED)
+        return rdx_fail(REDUX_E_INVALID, "unknown orientation %d", (int)orientation);
+    if (index < 0 || index >= info->slices)
+        return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", info->source,
+                        (long long)index, (long long)info->slices);
+    if (info->kind == REDUX_VOLUME_DICOM)
+        return rdx_dicom_read(
+            out, context, volume->dataset->pictures[volume->source->first_picture + index], info);
+    if (info->kind == REDUX_VOLUME_PICTURES)
+        return (colour ? redux_picture_read_alpha : redux_picture_read)(
+            out, context, volume->dataset->pictures[volume->source->first_picture + index]);
+    if (info->same_slices == 0)
+        orientation = volume->dataset->options.orientation;
+    RDX_TRY(redux_tensor_select(&slice, &volume->view[orientation], 0, index));
+    redux_status status = REDUX_OK;
+    if (slice.dtype == REDUX_FLOAT16)
+        status = to_float32(&slice, context);
+    if (status == REDUX_OK && slice.ndim == 3 && !colour)
+        status = to_luma(&slice, context);
+    if (status != REDUX_OK) {
+        redux_tensor_release(&slice);
+        return status;
+    }
+    *out = slice;
+    return REDUX_OK;
+}
+
+redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
+                                         const redux_volume *volume, int64_t index,
+                                         redux_orientation orientation)
+{
+    return take_slice(out, context, volume, index, orientation, false);
+}
+
+static redux_orientation own_orientation(const redux_volume *volume)
+{
+    return volume == NULL ? REDUX_ORIENTATION_AXIAL : volume->dataset->options.orientation;
+}
+
+redux_status redux_volume_slice(redux_tensor *out, redux_context *context,
+                                const redux_volume *volume, int64_t index)
+{
+    return take_slice(out, context, volume, index, own_orientation(volume), false);
+}
+
+redux_status redux_volume_slice_colour(redux_tensor *out, redux_context *context,
+                                       const redux_volume *volume, int64_t index)
+{
+    return take_slice(out, context, volume, index, own_orientation(volume), true);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT
+ * The header of a DICOM file (PS3.5 chapter 7, PS3.10 chapter 7): a walk over its elements that
+ * reads the few that an image needs and passes over all others. Nothing is believed before it is
+ * held against the file: lengths, nesting, numbers. (GDCM does neither: it runs out of stack or
+ * asks for 4 GiB on files of 40 KB. So it only ever sees compressed pixels, dicom_gdcm.cpp.) */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include "format_dicom.h"
+
+#define PREAMBLE 132 /* 128 bytes of anything, then "DICM" */
+#define UNDEFINED 0xFFFFFFFFu
+#define MOST_NESTED 32
+#define LONGEST_VALUE 256
+
+#define TAG_PIXELS 0x7FE00010u
+#define TAG_ITEM 0xFFFEE000u
+#define TAG_ITEM_END 0xFFFEE00Du
+#define TAG_SEQUENCE_END 0xFFFEE0DDu
+
+/* Where we are in the file. */
+typedef struct cursor {
+    int fd;
+    const char *path;
+    uint64_t at, end;
+    bool typed, swap; /* elements tell their type ("explicit VR"); big-endian */
+    uint64_t held_at; /* of `held` in the file */
+    size_t held_size;
+    unsigned char held[4096];
+} cursor;
+
+typedef struct element {
+    uint32_t tag, length;
+    char type[2]; /* "" where it is not told */
+} element;
+
+/* ---- bytes ---- */
+
+static redux_status cut_short(const cursor *c)
+{
+    return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", c->path);
+}
+
+static redux_status take(cursor *c, void *out, size_t size)
+{
+    if (size > c->end - c->at)
+        return cut_short(c);
+    if (c->at < c->held_at || c->at + size > c->held_at + c->held_size) {
+        c->held_at = c->at;
+        RDX_TRY(rdx_read_at(c->fd, c->path, c->at, c->held, sizeof c->held, &c->held_size));
+        if (c->held_size < size)
+            return cut_short(c);
+    }
+    memcpy(out, c->held + (c->at - c->held_at), size);
+    c->at += size;
+    return REDUX_OK;
+}
+
+static uint32_t number_of(const unsigned char *bytes, int size, bool swap)
+{
+    uint32_t number = 0;
+    for (int i = 0; i < size; i++)
+        number |= (uint32_t)bytes[i] << 8 * (swap ? size - 1 - i : i);
+    return number;
+}
+
+/* ---- elements ---- */
+
+/* Types whose length has four bytes, after two that are reserved (PS3.5, table 7.1-1). */
+static bool has_long_length(const char *type)
+{
+    static const char *const types[] = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
+                                        "SV", "UC", "UN", "UR", "UT", "UV"};
+    for (int64_t i = 0; i < RDX_COUNT(types); i++)
+        if (memcmp(type, types[i], 2) == 0)
+            return true;
+    return false;
+}
+
+static redux_status next_element(element *out, cursor *c)
+{
+    unsigned char bytes[8];
+    RDX_TRY(take(c, bytes, 8));
+    out->tag = number_of(bytes, 2, c->swap) << 16 | number_of(bytes + 2, 2, c->swap);
+    out->length = number_of(bytes + 4, 4, c->swap);
+    memset(out->type, 0, 2);
+    if (c->typed && out->tag >> 16 != 0xFFFE) {
+        memcpy(out->type, bytes + 4, 2);
+        for (int i = 0; i < 2; i++)
+            if (out->type[i] < 'A' || out->type[i] > 'Z')
+                return rdx_fail(REDUX_E_FORMAT, "%s: element (%04x,%04x) has no type", c->path,
+                                (unsigned)(out->tag >> 16), (unsigned)(out->tag & 0xFFFF));
+        out->length = number_of(bytes + 6, 2, c->swap);
+        if (has_long_length(out->type)) {
+            RDX_TRY(take(c, bytes, 4));
+            out->length = number_of(bytes, 4, c->swap);
+        }
+    }
+    if (out->length != UNDEFINED && out->length > c->end - c->at)
+        return rdx_fail(REDUX_E_FORMAT, "%s: element (%04x,%04x) of %u bytes leads beyond its end",
+                        c->path, (unsigned)(out->tag >> 16), (unsigned)(out->tag & 0xFFFF),
+                        (unsigned)out->length);
+    return REDUX_OK;
+}
+
+static redux_status skip_element(cursor *c, const element *e, int depth);
+
+/* An item without a length: elements up to its end. */
+static redux_status skip_item(cursor *c, int depth)
+{
+    for (;;) {
+        element e;
+        RDX_TRY(next_element(&e, c));
+        if (e.tag == TAG_ITEM_END)
+            return REDUX_OK;
+        RDX_TRY(skip_element(c, &e, depth));
+    }
+}
+
+/* A sequence without a length: items up to its end. */
+static redux_status skip_sequence(cursor *c, int depth)
+{
+    if (depth > MOST_NESTED)
+        return rdx_fail(REDUX_E_LIMIT, "%s: sequences are nested more than %d deep", c->path,
+                        MOST_NESTED);
+    for (;;) {
+        element item;
+        RDX_TRY(next_element(&item, c));
+        if (item.tag == TAG_SEQUENCE_END)
+            return REDUX_OK;
+        if (item.tag != TAG_ITEM)
+            return rdx_fail(REDUX_E_FORMAT, "%s: (%04x,%04x) where an item should be", c->path,
+                            (unsigned)(item.tag >> 16), (unsigned)(item.tag & 0xFFFF));
+        if (item.length == UNDEFINED)
+            RDX_TRY(skip_item(c, depth));
+        else
+            c->at += item.length;
+    }
+}
+
+static redux_status skip_element(cursor *c, const element *e, int depth)
+{
+    if (e->length != UNDEFINED) {
+        c->at += e->length;
+        return REDUX_OK;
+    }
+    const bool typed = c->typed;
+    if (memcmp(e->type, "UN", 2) == 0) /* what is of unknown type is stored without types inside */
+        c->typed = false;
+    const redux_status status = skip_sequence(c, depth + 1);
+    c->typed = typed;
+    return status;
+}
+
+/* ---- values ---- */
+
+typedef enum value_kind { VALUE_TEXT, VALUE_SHORT, VALUE_INTEGER, VALUE_DECIMAL } value_kind;
+
+/* The elements that are read: into rdx_dicom at `offset`, `count` characters or numbers. */
+static const struct {
+    uint32_t tag;
+    value_kind kind;
+    size_t offset;
+    int count;
+} wanted[] = {
+    {0x00020010, VALUE_TEXT, offsetof(rdx_dicom, syntax), RDX_DICOM_UID},
+    {0x00180050, VALUE_DECIMAL, offsetof(rdx_dicom, thickness), 1},
+    {0x0020000E, VALUE_TEXT, offsetof(rdx_dicom, series), RDX_DICOM_UID},
+    {0x00200013, VALUE_INTEGER, offsetof(rdx_dicom, instance), 1},
+    {0x00200032, VALUE_DECIMAL, offsetof(rdx_dicom, position), 3},
+    {0x00200037, VALUE_DECIMAL, offsetof(rdx_dicom, orientation), 6},
+    {0x00280002, VALUE_SHORT, offsetof(rdx_dicom, samples), 1},
+    {0x00280004, VALUE_TEXT, offsetof(rdx_dicom, photometric), 17},
+    {0x00280008, VALUE_INTEGER, offsetof(rdx_dicom, frames), 1},
+    {0x00280010, VALUE_SHORT, offsetof(rdx_dicom, height), 1},
+    {0x00280011, VALUE_SHORT, offsetof(rdx_dicom, width), 1},
+    {0x00280030, VALUE_DECIMAL, offsetof(rdx_dicom, spacing), 2},
+    {0x00280100, VALUE_SHORT, offsetof(rdx_dicom, bits), 1},
+    {0x00280101, VALUE_SHORT, offsetof(rdx_dicom, stored), 1},
+    {0x00280102, VALUE_SHORT, offsetof(rdx_dicom, high), 1},
+    {0x00280103, VALUE_SHORT, offsetof(rdx_dicom, is_signed), 1},
+    {0x00281052, VALUE_DECIMAL, offsetof(rdx_dicom, intercept), 1},
+    {0x00281053, VALUE_DECIMAL, offsetof(rdx_dicom, slope), 1},
+};
+
+/* Numbers in text, separated by backslashes; where they are not as many as should be, or no
+ * numbers, all stay unknown. */
+static void read_decimals(double *out, const char *text, int count)
+{
+    double numbers[6] = {0};
+    for (int i = 0; i < count; i++) {
+        char *end;
+        numbers[i] = rdx_parse_double(text, &end);
+        while (*end == ' ')
+            end++;
+        if (end == text || !isfinite(numbers[i]) || *end != (i + 1 < count ? '\\' : '\0'))
+            return;
+        text = end + 1;
+    }
+    memcpy(out, numbers, (size_t)count * sizeof *out);
+}
+
+static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int64_t which)
+{
+    char text[LONGEST_VALUE + 1];
+    unsigned char *to = (unsigned char *)out + wanted[which].offset;
+    const value_kind kind = wanted[which].kind;
+    const size_t most = kind == VALUE_TEXT ? (size_t)wanted[which].count : LONGEST_VALUE;
+    if (e->length > most || (kind == VALUE_SHORT && e->length != 2))
+        return rdx_fail(REDUX_E_FORMAT, "%s: element (%04x,%04x) has %u bytes", c->path,
+                        (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF), (unsigned)e->length);
+    RDX_TRY(take(c, text, e->length));
+    if (kind == VALUE_SHORT) {
+        *(int64_t *)(void *)to = number_of((const unsigned char *)text, 2, c->swap);
+        return REDUX_OK;
+    }
+    size_t length = e->length; /* padded with a space or a NUL to an even length */
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\0'))
+        length--;
+    text[length] = '\0';
+    const char *begin = text + strspn(text, " ");
+    if (kind == VALUE_TEXT)
+        snprintf((char *)to, (size_t)wanted[which].count, "%s", begin);
+    else if (kind == VALUE_DECIMAL)
+        read_decimals((double *)(void *)to, begin, wanted[which].count);
+    else if (strspn(begin, "0123456789") == strlen(begin) && strlen(begin) < 13 && *begin != '\0')
+        *(int64_t *)(void *)to = (int64_t)rdx_parse_double(begin, NULL);
+    return REDUX_OK;
+}
+
+/* One element of the data set itself. */
+static redux_status visit(rdx_dicom *out, cursor *c, const element *e)
+{
+    if (e->tag == TAG_PIXELS) {
+        out->offset = c->at;
+        out->encapsulated = e->length == UNDEFINED;
+        out->length = out->encapsulated ? c->end - c->at : e->length;
+        return REDUX_OK;
+    }
+    for (int64_t i = 0; i < RDX_COUNT(wanted) && e->length != UNDEFINED; i++)
+        if (wanted[i].tag == e->tag)
+            return read_value(out, c, e, i);
+    return skip_element(c, e, 0);
+}
+
+/* ---- the file ---- */
+
+typedef struct syntax {
+    const char *uid;
+    bool typed, swap, compressed;
+} syntax;
+
+/* Transfer syntaxes (PS3.6, table A-1). */
+static const syntax syntaxes[] = {
+    {"1.2.840.10008.1.2", false, false, false},    /* implicit VR */
+    {"1.2.840.10008.1.2.1", true, false, false},   /* explicit VR */
+    {"1.2.840.10008.1.2.2", true, true, false},    /* the same, big-endian */
+    {"1.2.840.10008.1.2.4.50", true, false, true}, /* JPEG, 8 bits */
+    {"1.2.840.10008.1.2.4.51", true, false, true}, /* JPEG, 12 bits */
+    {"1.2.840.10008.1.2.4.57", true, false, true}, /* JPEG lossless */
+    {"1.2.840.10008.1.2.4.70", true, false, true}, /* JPEG lossless, first-order prediction */
+    {"1.2.840.10008.1.2.4.80", true, false, true}, /* JPEG-LS lossless */
+    {"1.2.840.10008.1.2.4.81", true, false, true}, /* JPEG-LS */
+    {"1.2.840.10008.1.2.4.90", true, false, true}, /* JPEG 2000 lossless */
+    {"1.2.840.10008.1.2.4.91", true, false, true}, /* JPEG 2000 */
+    {RDX_DICOM_RUN_LENGTHS, true, false, true},    /* run lengths */
+};
+
+static const syntax *find_syntax(const char *uid)
+{
+    for (int64_t i = 0; i < RDX_COUNT(syntaxes); i++)
+        if (strcmp(syntaxes[i].uid, uid) == 0)
+            return &syntaxes[i];
+    return NULL;
+}
+
+/* The group that tells the transfer syntax is itself always little-endian with types. */
+static redux_status read_meta(rdx_dicom *out, cursor *c)
+{
+    unsigned char magic[4], group[2];
+    c->at = PREAMBLE - 4;
+    c->typed = true;
+    if (c->end < PREAMBLE || take(c, magic, 4) != REDUX_OK || memcmp(magic, "DICM", 4) != 0)
+        return rdx_fail(REDUX_E_FORMAT, "%s: is no DICOM file: it has no DICM at byte 128",
+                        c->path);
+    while (c->end - c->at >= 8) {
+        element e;
+        const uint64_t before = c->at;
+        RDX_TRY(take(c, group, 2));
+        c->at = before;
+        if (number_of(group, 2, false) != 2)
+            return REDUX_OK;
+        RDX_TRY(next_element(&e, c));
+        RDX_TRY(visit(out, c, &e));
+    }
+    return REDUX_OK;
+}
+
+static redux_status walk(rdx_dicom *out, cursor *c)
+{
+    RDX_TRY(read_meta(out, c));
+    const syntax *s = find_syntax(out->syntax);
+    if (out->syntax[0] == '\0')
+        return rdx_fail(REDUX_E_FORMAT, "%s: does not say its transfer syntax", c->path);
+    if (s == NULL)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: pixels of transfer syntax %s are not read: convert it by dcm2niix",
+                        c->path, out->syntax);
+    c->typed = s->typed;
+    c->swap = s->swap;
+    out->swap = s->swap != RDX_BIG_ENDIAN;
+    while (out->offset == 0 && c->at < c->end) {
+        element e;
+        RDX_TRY(next_element(&e, c));
+        RDX_TRY(visit(out, c, &e));
+    }
+    if (out->offset != 0 && out->encapsulated != s->compressed)
+        return rdx_fail(REDUX_E_FORMAT, "%s: its pixels do not fit its transfer syntax %s", c->path,
+                        out->syntax);
+    return REDUX_OK;
+}
+
+/* ---- what makes sense ---- */
+
+static redux_status check_image(rdx_dicom *d, const char *path)
+{
+    d->no_image = d->offset == 0;
+    if (d->no_image)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: holds no image", path);
+    if (d->height < 1 || d->width < 1)
+        return rdx_fail(REDUX_E_FORMAT, "%s: an image of %lld x %lld pixels", path,
+                        (long long)d->height, (long long)d->width);
+    if (d->samples != 1 || strncmp(d->photometric, "MONOCHROME", 10) != 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in colour (%s), which is not read from DICOM",
+                        path, d->photometric);
+    if (d->frames > 1)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames: convert it by dcm2niix", path,
+                        (long long)d->frames);
+    if ((d->bits != 8 && d->bits != 16 && d->bits != 32) || d->stored < 1 || d->stored > d->bits ||
+        d->high != d->stored - 1 || d->is_signed < 0 || d->is_signed > 1)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: pixels of %lld bits, %lld of them used up to bit %lld, sign %lld",
+                        path, (long long)d->bits, (long long)d->stored, (long long)d->high,
+                        (long long)d->is_signed);
+    const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8;
+    if (!d->encapsulated && d->length < bytes)
+        return rdx_fail(REDUX_E_FORMAT, "%s: has %llu bytes of pixels, not %llu", path,
+                        (unsigned long long)d->length, (unsigned long long)bytes);
+    return REDUX_OK;
+}
+
+static redux_dtype dtype_of(const rdx_dicom *d)
+{
+    if (d->bits == 8)
+        return d->is_signed ? REDUX_INT8 : REDUX_UINT8;
+    if (d->bits == 16)
+        return d->is_signed ? REDUX_INT16 : REDUX_UINT16;
+    return d->is_signed ? REDUX_INT32 : REDUX_UINT32;
+}
+
+/* Where small values are bright, they are counted from the other end. */
+static void settle_values(rdx_dicom *d)
+{
+    if (isnan(d->slope) || fabs(d->slope) < 1e-300)
+        d->slope = 1;
+    if (isnan(d->intercept))
+        d->intercept = 0;
+    if (strcmp(d->photometric, "MONOCHROME1") == 0) {
+        d->intercept += d->slope * (d->is_signed ? -1 : ldexp(1, (int)d->stored) - 1);
+        d->slope = -d->slope;
+    }
+    for (int i = 0; i < 2; i++)
+        if (!(d->spacing[i] > 0))
+            d->spacing[i] = 0;
+    if (!(d->thickness > 0))
+        d->thickness = 0;
+    d->dtype = dtype_of(d);
+}
+
+redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
+{
+    struct stat file;
+    cursor c = {.path = path};
+    *out = (rdx_dicom){.instance = -1,
+                       .frames = 1,
+                       .samples = 1,
+                       .high = -1,
+                       .slope = NAN,
+                       .intercept = NAN,
+                       .spacing = {NAN, NAN},
+                       .thickness = NAN};
+    for (int i = 0; i < 6; i++)
+        out->orientation[i] = out->position[i % 3] = NAN;
+    RDX_TRY(rdx_open_read(&c.fd, &file, path));
+    out->bytes = c.end = (uint64_t)file.st_size;
+    redux_status status = walk(out, &c);
+    close(c.fd);
+    RDX_TRY(status);
+    if (out->stored == 0)
+        out->stored = out->bits;
+    if (out->high < 0)
+        out->high = out->stored - 1;
+    RDX_TRY(check_image(out, path));
+    settle_values(out);
+    return REDUX_OK;
+}
+
+bool rdx_dicom_signature(const char *path)
+{
+    unsigned char magic[4];
+    struct stat file;
+    size_t count = 0;
+    int fd;
+    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
+        return false;
+    const redux_status status = rdx_read_at(fd, path, PREAMBLE - 4, magic, 4, &count);
+    close(fd);
+    return status == REDUX_OK && count == 4 && memcmp(magic, "DICM", 4) == 0;
+}
+
+bool rdx_dicom_maybe(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (strcmp(name, "DICOMDIR") == 0) /* an index of other files */
+        return false;
+    return dot == NULL || (dot[1] != '\0' && strspn(dot + 1, "0123456789") == strlen(dot + 1));
+}

@@ -1,0 +1,29 @@
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# SPDX-License-Identifier: MIT
+# What the documentation says of the programs: options that exist, files that are there.
+
+# Command lines in code blocks, continuation lines joined: PROGRAM OPTION, a line each.
+options_in_docs() {
+    sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' "$@" | sed 's/#.*//' | grep -oE '^ *(\$ )?redux-[a-z]+ .*' |
+        tr '|' '\n' | awk '{ program = ""; for (i = 1; i <= NF; i++) { if ($i ~ /^redux-[a-z]+$/) program = $i
+            else if (program != "" && $i ~ /^--[a-z-]+/) { sub(/[^a-z-].*/, "", $i); print program, $i } } }' | sort -u
+}
+option_exists() { # option_exists PROGRAM OPTION
+    { "$BIN/$1" --help && { [ "$1" != redux-hash ] || "$BIN/$1" --volume --help; }; } |
+        grep -qE -e "(^|[ |])$2([ ,|.;:]|$)"
+}
+options_in_docs README.md docs/*.md >"$work/options.txt"
+check "the documentation shows options" test "$(wc -l <"$work/options.txt")" -gt 20
+while read -r program option; do
+    check "$program $option is an option" option_exists "$program" "$option"
+done <"$work/options.txt"
+
+# Links between the pages, and to files.
+links_in() {
+    grep -oE '\]\([^)# ]+' "$1" | sed 's/^](//' | grep -v '^[a-z]*:'
+}
+for page in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples/README.md docs/*.md; do
+    for link in $(links_in "$page"); do
+        check "$page links to $link" test -e "$(dirname "$page")/$link"
+    done
+done

@@ -1,0 +1,109 @@
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# SPDX-License-Identifier: MIT
+# redux-experiment: a tiny one from end to end; what is finished is not run again.
+
+experiment=$BIN/redux-experiment
+tiny=$work/tiny.json
+cat >"$tiny" <<'END'
+{
+  "seeds": 1, "data": ["."], "exclude_test_of": "tumour", "floors": true,
+  "pretrain": {"width": 0.125, "size": 32, "epochs": 1, "batch": 16, "window": "-200:300"},
+  "strategies": [
+    {"name": "ALL", "strategy": "all"},
+    {"name": "Hash-6", "strategy": "hash", "threshold": 6},
+    {"name": "Hash-6 steps", "strategy": "hash", "threshold": 6, "steps_of": "ALL"},
+    {"name": "DeepNet", "strategy": "cosine", "encoder_of": "ALL", "keep": "20%"}
+  ],
+  "tasks": [
+    {"name": "tumour", "labels": "labels.csv", "label": "tumour", "validation": 0.25,
+     "test": 0.25, "resamples": 20,
+     "protocols": {"linear": {}, "finetune": {"epochs": 2, "frozen_epochs": 1}}}
+  ]
+}
+END
+check "redux-experiment --help" exits 0 "" "$experiment" --help
+check "redux-experiment --help says usage" grep -q "^Usage: redux-experiment" "$work/out"
+check "redux-experiment without configuration" exits 2 "no input" "$experiment" --data "$ct"
+check "redux-experiment without --data" exits 2 "no --data" "$experiment" "$tiny"
+check "redux-experiment runs" exits 0 "[14/14]" "$experiment" "$tiny" --data "$ct" --out "$work/e"
+check "... its table has a row for each strategy" test \
+    "$(grep -cE '^(ALL|Hash-6|Hash-6 steps|DeepNet|from scratch|random weights)  ' "$work/out")" = 10
+cp "$work/e/table.csv" "$work/first.csv"
+cp "$work/out" "$work/first.txt"
+for ending in txt md csv json; do
+    check "table.$ending" test -s "$work/e/table.$ending"
+done
+check "equal steps" test "$(grep -E '^Hash-6 steps' "$work/out" | awk '{ print $4 }' | sort -u)" = \
+    "$(grep -E '^ALL' "$work/out" | awk '{ print $3 }' | sort -u)"
+check "pre-training sees two of four patients" grep -q '"volumes": 2' "$work/e/cells/all.seed-0.json"
+check "again: nothing is run" exits 0 "[14/14]" "$experiment" "$tiny" --data "$ct" --out "$work/e"
+check "... each was done before" test "$(grep -c "done before" "$work/err")" = 14
+check "... the same table" cmp -s "$work/out" "$work/first.txt"
+check "two runs do not share a folder" exits 1 "another run is writing there" \
+    flock "$work/e" "$experiment" "$tiny" --data "$ct" --out "$work/e"
+# Without times everything is the same after a part was lost, and with one thread.
+without_times() { # without_times FILE
+    cut -d, -f1-7,11- "$1"
+}
+rm "$work"/e/cells/hash-6.seed-0*.json "$work/e/cells/all.seed-0.tumour.linear.json"
+check "lost cells are run again" exits 0 "" "$experiment" "$tiny" --data "$ct" --out "$work/e" \
+    --threads 1
+check "... and no others" test "$(grep -c "done before" "$work/err")" = 10
+without_times "$work/e/table.csv" >"$work/again.csv"
+without_times "$work/first.csv" | cmp -s - "$work/again.csv"
+check "... with the same result" test $? = 0
+sed 's/"threshold": 6}/"threshold": 7}/' "$tiny" >"$work/changed.json"
+check "a changed setting runs again" exits 0 "hash-6.seed-0: " "$experiment" "$work/changed.json" \
+    --data "$ct" --out "$work/e"
+check "... alone" test "$(grep -c "done before" "$work/err")" = 11
+started=$(date +%s%N)
+"$experiment" "$tiny" --data "$ct" --out "$work/whole" >/dev/null 2>&1
+took=$((($(date +%s%N) - started) / 1000000))
+killed=0
+for i in $(seq "${KILLS:-3}"); do # KILLS says how often
+    rm -rf "$work/k"
+    "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>&1 &
+    kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
+    check "redux-experiment killed ($i), and finished" exits 0 "" "$experiment" "$tiny" --data "$ct" \
+        --out "$work/k" --quiet
+    without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
+    check "redux-experiment killed ($i): same table" test $? = 0
+    check "redux-experiment killed ($i): nothing left behind" test -z \
+        "$(find "$work/k" -name '*redux-tmp*')"
+done
+check "redux-experiment was killed at least once" test "$killed" -gt 0
+interrupted_experiment() { # Ctrl-C after the first cell: told, and what is finished by then stays
+    rm -rf "$work/k"
+    "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>"$work/err" &
+    local pid=$!
+    while [ -z "$(find "$work/k/cells" -name '*.json' 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do
+        sleep 0.01
+    done
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 130 ] && grep -q interrupted "$work/err" && [ ! -e "$work/k/table.csv" ] &&
+        "$experiment" "$tiny" --data "$ct" --out "$work/k" >/dev/null 2>"$work/err" &&
+        grep -q "done before" "$work/err" &&
+        without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
+}
+check "redux-experiment: Ctrl-C" interrupted_experiment
+check "--validation" exits 0 "" "$experiment" "$tiny" --data "$ct" --out "$work/e" --validation
+check "... says so" grep -q "(validation, %" "$work/out"
+
+# What is wrong, before anything runs.
+wrong_config() { # wrong_config NAME WORDS FROM TO
+    sed "s/$3/$4/" "$tiny" >"$work/wrong.json"
+    check "configuration: $1" exits 2 "$2" "$experiment" "$work/wrong.json" --data "$ct" --out \
+        "$work/w"
+}
+wrong_config "unknown key" 'unknown key "sedes"' '"seeds"' '"sedes"'
+wrong_config "two of one name" "two of strategies" '"Hash-6 steps"' '"ALL"'
+wrong_config "two of one file" "the same files" '"Hash-6 steps"' '"HASH-6"'
+wrong_config "steps of nobody" "no such strategy" '"steps_of": "ALL"' '"steps_of": "none"'
+wrong_config "no such task" "no such task" '"exclude_test_of": "tumour"' '"exclude_test_of": "x"'
+wrong_config "no such protocol" "is none of linear, knn, finetune" '"linear"' '"svm"'
+wrong_config "no such option of pre-training" "wdith" '"width"' '"wdith"'
+wrong_config "no such option of a reduction" "unknown option" '"threshold": 6}' '"treshold": 6}'
+echo '{' >"$work/wrong.json"
+check "configuration: no JSON" exits 1 "wrong.json: line" "$experiment" "$work/wrong.json" --data "$ct"
+check "no such configuration" exits 1 "none.json" "$experiment" none.json --data "$ct"

@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: MIT
+ * Programs built against an older library, whose structs are smaller, and against a newer one,
+ * whose structs are larger, for every public struct that begins with struct_size. A struct lies at
+ * the end of a page that no page follows, so that a byte read or written beyond it is a fault. */
+#include <sys/mman.h>
+#include "support/test_io.h"
+
+enum { ROWS = 30, SIDE = 16, PAGE = 65536, TAIL = 64 };
+
+/* What the calls work on; made once. */
+static redux_labels *labels;
+static redux_dataset *dataset;
+static redux_network *network;
+static redux_logistic *model;
+static redux_evaluation *evaluation;
+static redux_reduction *reduction;
+static redux_tensor features, classes, image, probabilities, all_scores;
+static uint8_t split[ROWS];
+static char weights[300]; /* a file of them */
+
+/* ---- structs that the library reads ---- */
+
+typedef redux_status (*call_fn)(void *given);
+
+static redux_status with_context(void *given)
+{
+    redux_context *context = NULL;
+    const redux_status status = redux_context_new(&context, given);
+    redux_context_free(context);
+    return status;
+}
+
+static redux_status with_dataset(void *given)
+{
+    const char *folder = scratch;
+    redux_dataset *out = NULL;
+    const redux_status status = redux_dataset_open(&out, NULL, &folder, 1, given);
+    redux_dataset_free(out);
+    return status;
+}
+
+static redux_status with_histogram(void *given)
+{
+    double out;
+    return redux_entropy(&out, NULL, &image, given);
+}
+
+static redux_status with_ssim(void *given)
+{
+    double out;
+    return redux_ssim(&out, NULL, &image, &image, given);
+}
+
+static redux_status with_ms_ssim(void *given)
+{
+    double out;
+    return redux_ms_ssim(&out, NULL, &image, &image, given);
+}
+
+static redux_status with_mattes(void *given)
+{
+    double out;
+    return redux_mattes(&out, NULL, &image, &image, given);
+}
+
+static redux_status with_phase(void *given)
+{
+    redux_shift out;
+    return redux_phase_correlation(&out, NULL, &image, &image, given);
+}
+
+static redux_status with_hash(void *given)
+{
+    return redux_hash_check(given);
+}
+
+static redux_status with_volume_hash(void *given)
+{
+    return redux_volume_hash_check(given);
+}
+
+static redux_status with_index(void *given)
+{
+    redux_index *out = NULL;
+    const redux_status status = redux_index_new(&out, NULL, 8, given);
+    redux_index_free(out);
+    return status;
+}
+
+static redux_status with_reduce(void *given)
+{
+    return redux_reduce_check(given);
+}
+
+static redux_status with_custom(void *given)
+{
+    redux_metric *out = NULL;
+    const redux_status status = redux_metric_new_custom(&out, NULL, given);
+    redux_metric_free(out);
+    return status;
+}
+
+static redux_status with_labels(void *given)
+{
+    redux_labels *out = NULL;
+    const redux_status status = redux_labels_load(&out, NULL, in_scratch("labels.csv"), given);
+    redux_labels_free(out);
+    return status;
+}
+
+static redux_status with_split(void *given)
+{
+    return redux_labels_split(split, NULL, labels, given);
+}
+
+static redux_status with_logistic(void *given)
+{
+    redux_logistic *out = NULL;
+    const redux_status status = redux_logistic_fit(&out, NULL, &features, &classes, 2, given, NULL);
+    redux_logistic_free(out);
+    return status;
+}
+
+static redux_status with_knn(void *given)
+{
+    return redux_knn_predict(&probabilities, NULL, &features, &classes, 2, &features, given);
+}
+
+static redux_status with_predictions(void *given)
+{
+    redux_scores out = REDUX_SCORES_INIT;
+    return redux_scores_compute(&out, NULL, given);
+}
+
+static redux_status with_network(void *given)
+{
+    redux_network *out = NULL;
+    const redux_status status = redux_network_new(&out, NULL, given);
+    redux_network_free(out);
+    return status;
+}
+
+static redux_status with_optimiser(void *given)
+{
+    redux_optimiser *out = NULL;
+    const redux_status status = redux_optimiser_of_network(&out, NULL, network, given);
+    redux_optimiser_free(out);
+    return status;
+}
+
+/* [1, 2, 2, 1]: 1 in each place. */
+static redux_tensor small(float *values, int32_t ndim, int64_t side)
+{
+    const int64_t shape[] = {1, side, side, 1};
+    redux_tensor out;
+    for (int i = 0; i < 4; i++)
+        values[i] = 1;
+    ck_assert_redux_ok(redux_tensor_borrow(&out, values, REDUX_FLOAT32, ndim, shape, NULL));
+    return out;
+}
+
+static redux_status with_conv2d(void *given)
+{
+    float a[4], b[4], c[4], workspace[4096];
+    const redux_tensor out = small(a, 4, 2), in = small(b, 4, 2), weight = small(c, 4, 1);
+    return redux_conv2d_forward(&out, NULL, &in, &weight, NULL, given, workspace);
+}
+
+static redux_status with_pool(void *given)
+{
+    float a[4], b[4];
+    const redux_tensor out = small(a, 4, 1), in = small(b, 4, 2);
+    return redux_max_pool_forward(&out, NULL, &in, given);
+}
+
+static redux_status with_batch_norm(void *given)
+{
+    float a[4], b[4], c[3][4], workspace[4096];
+    const redux_tensor out = small(a, 4, 2), in = small(b, 4, 2);
+    const redux_tensor one = small(c[0], 1, 1), mean = small(c[1], 1, 1), root = small(c[2], 1, 1);
+    const redux_batch_norm_state state = {&one, &one, NULL, NULL, &mean, &root};
+    ck_assert_uint_le(redux_batch_norm_workspace(&in), sizeof workspace);
+    return redux_batch_norm_forward(&out, NULL, &in, NULL, &state, given, workspace);
+}
+
+static redux_status with_input(void *given)
+{
+    redux_tensor out;
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, (const int64_t[]){64, 64}));
+    const redux_status status = redux_input_apply(&out, NULL, &image, 1, 0, 0, given);
+    redux_tensor_release(&out);
+    return status;
+}
+
+static redux_status with_views(void *given)
+{
+    const redux_random_key key = {.seed = 1};
+    redux_tensor out;
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, (const int64_t[]){8, 8}));
+    const redux_status status = redux_views_apply(&out, NULL, &image, 1, 0, 0, given, &key, 0);
+    redux_tensor_release(&out);
+    return status;
+}
+
+static redux_status with_content(void *given)
+{
+    return redux_safetensors_save(in_scratch("c.safetensors"), NULL, given);
+}
+
+static redux_status with_evaluate(void *given)
+{
+    redux_evaluation *out = NULL;
+    const redux_status status = redux_evaluate(&out, NULL, labels, given);
+    redux_evaluation_free(out);
+    return status;
+}
+
+static redux_status with_nt_xent(void *given)
+{
+    const redux_objective objective = redux_objective_nt_xent(given);
+    void *state = NULL;
+    const redux_status status = objective.open(&state, NULL, network, 2, 2, objective.user);
+    if (status == REDUX_OK)
+        objective.close(state);
+    return status;
+}
+
+/* A step of training; what the library hands to callbacks has its size set. */
+static redux_status one_step(double *loss, redux_context *context, void *state,
+                             const redux_objective_step *step, void *user)
+{
+    (void)context;
+    (void)state;
+    (void)user;
+    ck_assert_uint_eq(step->struct_size, sizeof *step);
+    *loss = 1;
+    return REDUX_OK;
+}
+
+static int reported(const redux_pretrain_step *step, void *user)
+{
+    ++*(int *)user;
+    ck_assert_uint_eq(step->struct_size, sizeof *step);
+    return 0;
+}
+
+static redux_pretrain_options one_step_options(void)
+{
+    static const redux_objective objective = {
+        .struct_size = sizeof objective, .name = "none", .step = one_step};
+    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
+    ck_assert_redux_ok(redux_pretrain_defaults(&options, "none", 8));
+    options.network.width = 0.125;
+    options.objective = &objective;
+    options.batch = 4;
+    options.epochs = 0;
+    options.steps = 1;
+    return options;
+}
+
+/* Each in a folder of its own. */
+static redux_status trained(redux_pretrain_result *out, const redux_pretrain_options *options)
+{
+    static int runs;
+    return redux_pretrain(out, NULL, in_scratch(text("run%ld_%d", (long)getpid(), runs++)), dataset,
+                          split, options);
+}
+
+static redux_status with_objective(void *given)
+{
+    redux_pretrain_options options = one_step_options();
+    options.objective = given;
+    return trained(NULL, &options);
+}
+
+static redux_status with_pretrain(void *given)
+{
+    return trained(NULL, given);
+}
+
+/* ---- structs that the library fills in ---- */
+
+static redux_status get_logistic(void *out)
+{
+    return redux_logistic_get_info(out, model);
+}
+
+static redux_status get_summary(void *out)
+{
+    return redux_evaluation_get_summary(out, evaluation);
+}
+
+static redux_status get_run(void *out)
+{
+    return redux_evaluation_get_run(out, evaluation, 0);
+}
+
+static redux_status get_prediction(void *out)
+{
+    return redux_evaluation_get_prediction(out, evaluation, 0);
+}
+
+static redux_status get_comparison(void *out)
+{
+    const char *path = in_scratch("predictions.csv");
+    return redux_evaluation_compare(out, NULL, path, path, 1, 9, 1);
+}
+
+static redux_status get_leakage(void *out)
+{
+    return redux_labels_leakage(out, NULL, labels, split);
+}
+
+static redux_status get_reduce_summary(void *out)
+{
+    return redux_reduction_summary(out, reduction);
+}
+
+static redux_status get_volume_info(void *out)
+{
+    return redux_dataset_volume_info(out, dataset, 0);
+}
+
+static redux_status get_result(void *out)
+{
+    const redux_pretrain_options options = one_step_options();
+    return trained(out, &options);
+}
+
+static redux_status get_scores(void *out)
+{
+    redux_predictions predictions = REDUX_PREDICTIONS_INIT;
+    predictions.labels = &classes;
+    predictions.scores = &all_scores;
+    return redux_scores_compute(out, NULL, &predictions);
+}
+
+/* Options that are filled in. */
+static redux_status get_views(void *out)
+{
+    return redux_views_preset(out, "moco-medical", 32);
+}
+
+static redux_status get_pretrain(void *out)
+{
+    return redux_pretrain_defaults(out, "simclr", 32);
+}
+
+static redux_status of_weights(void *out, int which)
+{
+    redux_safetensors *file;
+    ck_assert_redux_ok(redux_safetensors_load(&file, NULL, weights));
+    const redux_status status =
+        which == 0 ? redux_network_options_of(out, file) : redux_input_options_of(out, file);
+    redux_safetensors_free(file);
+    return status;
+}
+
+static redux_status get_network(void *out)
+{
+    return of_weights(out, 0);
+}
+
+static redux_status get_input(void *out)
+{
+    return of_weights(out, 1);
+}
+
+static redux_status get_hash(void *out)
+{
+    redux_hash_list *list;
+    ck_assert_redux_ok(redux_hash_list_new(&list, NULL, NULL));
+    const redux_status status = redux_hash_list_options(out, list);
+    redux_hash_list_free(list);
+    return status;
+}
+
+static redux_status get_manifest(void *out)
+{
+    redux_manifest *manifest;
+    ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m/m.csv")));
+    const redux_status status = redux_manifest_options(out, manifest);
+    redux_manifest_free(manifest);
+    return status;
+}
+
+/* ---- the table ---- */
+
+/* What each struct is set to, where its INIT macro does not do. */
+static redux_custom_metric custom = REDUX_CUSTOM_METRIC_INIT;
+static redux_predictions predictions = REDUX_PREDICTIONS_INIT;
+static redux_network_options network_options = REDUX_NETWORK_OPTIONS_INIT;
+static redux_views_options views_options = REDUX_VIEWS_OPTIONS_INIT;
+static redux_pretrain_options pretrain_options = REDUX_PRETRAIN_OPTIONS_INIT;
+static redux_evaluate_options evaluate_options = REDUX_EVALUATE_OPTIONS_INIT;
+static redux_labels_options labels_options = REDUX_LABELS_OPTIONS_INIT;
+static redux_split_options split_options = REDUX_SPLIT_OPTIONS_INIT;
+static redux_objective objective = {
+    .struct_size = sizeof objective, .name = "none", .step = one_step};
+static redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
+static redux_dataset_options dataset_options = REDUX_DATASET_OPTIONS_INIT;
+static redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
+static redux_ssim_options ssim = REDUX_SSIM_OPTIONS_INIT;
+static redux_ms_ssim_options ms_ssim = REDUX_MS_SSIM_OPTIONS_INIT;
+static redux_mattes_options mattes = REDUX_MATTES_OPTIONS_INIT;
+static redux_phase_options phase = REDUX_PHASE_OPTIONS_INIT;
+static redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
+static redux_volume_hash_options volume_hash = REDUX_VOLUME_HASH_OPTIONS_INIT;
+static redux_index_options index_options = REDUX_INDEX_OPTIONS_INIT;
+static redux_reduce_options reduce = REDUX_REDUCE_OPTIONS_INIT;
+static redux_logistic_options logistic = REDUX_LOGISTIC_OPTIONS_INIT;
+static redux_knn_options knn = REDUX_KNN_OPTIONS_INIT;
+static redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
+static redux_conv2d_options conv2d = REDUX_CONV2D_OPTIONS_INIT;
+static redux_pool_options pool = REDUX_POOL_OPTIONS_INIT;
+static redux_batch_norm_options batch_norm = REDUX_BATCH_NORM_OPTIONS_INIT;
+static redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+static redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
+static redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
+static redux_leakage leakage = REDUX_LEAKAGE_INIT;
+
+typedef struct entry {
+    const char *name;
+    size_t size;
+    call_fn call;
+    const void *given; /* NULL: the library fills it in */
+    size_t least;      /* up to what the call needs, or takes too long without */
+} entry;
+
+/* What is NULL in the third place is only handed to callbacks of the caller's. */
+static const entry entries[] = {
+    {"redux_context_options", sizeof context_options, with_context, &context_options, 0},
+    {"redux_dataset_options", sizeof dataset_options, with_dataset, &dataset_options, 0},
+    {"redux_histogram_options", sizeof histogram, with_histogram, &histogram, 0},
+    {"redux_ssim_options", sizeof ssim, with_ssim, &ssim, 0},
+    {"redux_ms_ssim_options", sizeof ms_ssim, with_ms_ssim, &ms_ssim, 0},
+    {"redux_mattes_options", sizeof mattes, with_mattes, &mattes, 0},
+    {"redux_phase_options", sizeof phase, with_phase, &phase, 0},
+    {"redux_hash_options", sizeof hash, with_hash, &hash, 0},
+    {"redux_hash_options", sizeof hash, get_hash, NULL, 0},
+    {"redux_volume_hash_options", sizeof volume_hash, with_volume_hash, &volume_hash, 0},
+    {"redux_index_options", sizeof index_options, with_index, &index_options, 0},
+    {"redux_reduce_options", sizeof reduce, with_reduce, &reduce, 0},
+    {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
+    {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
+    {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
+    {"redux_custom_metric", sizeof custom, with_custom, &custom,
+     offsetof(redux_custom_metric, one_to_many)},
+    {"redux_labels_options", sizeof labels_options, with_labels, &labels_options, 0},
+    {"redux_split_options", sizeof split_options, with_split, &split_options, 0},
+    {"redux_leakage", sizeof leakage, get_leakage, &leakage, 0},
+    {"redux_logistic_options", sizeof logistic, with_logistic, &logistic, 0},
+    {"redux_logistic_info", sizeof(redux_logistic_info), get_logistic, NULL, 0},
+    {"redux_knn_options", sizeof knn, with_knn, &knn, 0},
+    {"redux_predictions", sizeof predictions, with_predictions, &predictions,
+     offsetof(redux_predictions, positive)},
+    {"redux_scores", sizeof(redux_scores), get_scores, NULL, 0},
+    {"redux_network_options", sizeof network_options, with_network, &network_options,
+     offsetof(redux_network_options, seed)},
+    {"redux_network_options", sizeof network_options, get_network, NULL, 0},
+    {"redux_optimiser_options", sizeof optimiser, with_optimiser, &optimiser, 0},
+    {"redux_conv2d_options", sizeof conv2d, with_conv2d, &conv2d, 0},
+    {"redux_pool_options", sizeof pool, with_pool, &pool, 0},
+    {"redux_batch_norm_options", sizeof batch_norm, with_batch_norm, &batch_norm, 0},
+    {"redux_input_options", sizeof input, with_input, &input, 0},
+    {"redux_input_options", sizeof input, get_input, NULL, 0},
+    {"redux_views_options", sizeof views_options, with_views, &views_options,
+     sizeof(redux_views_options)},
+    {"redux_views_options", sizeof views_options, get_views, NULL, 0},
+    {"redux_safetensors_content", sizeof content, with_content, &content, 0},
+    {"redux_evaluate_options", sizeof evaluate_options, with_evaluate, &evaluate_options,
+     offsetof(redux_evaluate_options, network)},
+    {"redux_evaluation_summary", sizeof(redux_evaluation_summary), get_summary, NULL, 0},
+    {"redux_evaluation_run", sizeof(redux_evaluation_run), get_run, NULL, 0},
+    {"redux_evaluation_prediction", sizeof(redux_evaluation_prediction), get_prediction, NULL, 0},
+    {"redux_comparison", sizeof(redux_comparison), get_comparison, NULL, 0},
+    {"redux_nt_xent_options", sizeof nt_xent, with_nt_xent, &nt_xent, 0},
+    {"redux_objective", sizeof objective, with_objective, &objective,
+     offsetof(redux_objective, after)},
+    {"redux_pretrain_options", sizeof pretrain_options, with_pretrain, &pretrain_options,
+     offsetof(redux_pretrain_options, rate)},
+    {"redux_pretrain_options", sizeof pretrain_options, get_pretrain, NULL, 0},
+    {"redux_pretrain_result", sizeof(redux_pretrain_result), get_result, NULL, 0},
+    {"redux_objective_step", sizeof(redux_objective_step), NULL, NULL, 0},
+    {"redux_pretrain_step", sizeof(redux_pretrain_step), NULL, NULL, 0},
+};
+enum { ENTRIES = sizeof entries / sizeof *entries };
+
+/* ---- tests ---- */
+
+/* `size` bytes that end where a page begins that must not be touched. */
+static unsigned char *at_the_end(unsigned char **page, size_t size)
+{
+    *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(*page, MAP_FAILED);
+    ck_assert_int_eq(mprotect(*page + PAGE, PAGE, PROT_NONE), 0);
+    return *page + PAGE - size;
+}
+
+static void set_size(unsigned char *block, size_t size)
+{
+    memcpy(block, &size, sizeof size);
+}
+
+/* The call with a struct of `size` bytes, of which as many as there are come from the entry. */
+static redux_status call_with(const entry *e, size_t size, size_t spoiled)
+{
+    unsigned char *page, *block = at_the_end(&page, size);
+    if (e->given != NULL)
+        memcpy(block, e->given, size < e->size ? size : e->size);
+    if (spoiled > 0)
+        block[spoiled] = 1;
+    set_size(block, size);
+    const redux_status status = e->call(block);
+    munmap(page, 2 * PAGE);
+    return status;
+}
+
+static void check_read(const entry *e)
+{
+    size_t size = e->least < sizeof size ? sizeof size : (e->least + 7) / 8 * 8;
+    for (; size <= e->size; size += 8)
+        ck_assert_msg(call_with(e, size, 0) == REDUX_OK, "%s of %zu bytes: %s", e->name, size,
+                      redux_error_message());
+    ck_assert_msg(call_with(e, e->size + TAIL, 0) == REDUX_OK, "%s: %s", e->name,
+                  redux_error_message());
+    for (size_t at = e->size; at < e->size + TAIL; at += 7) {
+        ck_assert_int_eq(call_with(e, e->size + TAIL, at), REDUX_E_INVALID);
+        ck_assert_msg(strstr(redux_error_message(), e->name) != NULL, "%s: %s", e->name,
+                      redux_error_message());
+    }
+}
+
+/* A smaller struct is filled as far as it goes; what a larger one has beyond is 0. Pointers and
+ * times differ between two calls, so that what is written is seen by what was there before. */
+static void check_written(const entry *e)
+{
+    for (size_t size = sizeof size; size <= e->size + TAIL; size += 8) {
+        unsigned char *page, *block = at_the_end(&page, size);
+        size_t kept;
+        memset(block, 0xA5, size);
+        if (e->given != NULL)
+            memcpy(block, e->given, size < e->size ? size : e->size);
+        for (size_t i = e->size; i < size && e->given != NULL; i++)
+            block[i] = 0;
+        set_size(block, size);
+        ck_assert_msg(e->call(block) == REDUX_OK, "%s of %zu bytes: %s", e->name, size,
+                      redux_error_message());
+        memcpy(&kept, block, sizeof kept);
+        ck_assert_uint_eq(kept, size);
+        for (size_t i = e->size; i < size; i++)
+            ck_assert_msg(block[i] == 0, "%s: byte %zu", e->name, i);
+        munmap(page, 2 * PAGE);
+    }
+}
+
+START_TEST(smaller_and_larger)
+{
+    const entry *e = &entries[_i];
+    unsigned char nothing[sizeof(size_t)];
+    if (e->call == NULL)
+        return;
+    if (e->call == with_phase && e->call((void *)(uintptr_t)e->given) == REDUX_E_UNSUPPORTED)
+        return; /* without FFTW */
+    if (e->given == NULL || e->call == get_leakage)
+        check_written(e);
+    if (e->given != NULL && e->call != get_leakage)
+        check_read(e);
+    set_size(nothing, sizeof nothing - 1);
+    ck_assert_int_eq(e->call(nothing), REDUX_E_INVALID);
+}
+END_TEST
+
+/* As many public structs with a size as the headers have, and all of them in the table. */
+START_TEST(none_is_forgotten)
+{
+    char line[200];
+    int names = 0, known = 0;
+    /* NOLINTNEXTLINE(cert-env33-c): a command of our own */
+    FILE *list = popen("tools/list-options.sh include/redux/*.h", "r");
+    ck_assert_ptr_nonnull(list);
+    while (fgets(line, sizeof line, list) != NULL) {
+        int found = 0;
+        line[strcspn(line, "\n")] = '\0';
+        for (int i = 0; i < ENTRIES; i++)
+            found |= strcmp(line, entries[i].name) == 0;
+        ck_assert_msg(found, "%s is not in the table of this test", line);
+        names++;
+    }
+    pclose(list);
+    for (int i = 0; i < ENTRIES; i++) { /* different ones */
+        int first = 1;
+        for (int j = 0; j < i; j++)
+            first &= strcmp(entries[i].name, entries[j].name) != 0;
+        known += first;
+    }
+    ck_assert_int_eq(names, known);
+}
+END_TEST
+
+/* Steps reach the callbacks with their sizes. */
+START_TEST(steps_have_their_size)
+{
+    redux_pretrain_options options = one_step_options();
+    int calls = 0;
+    options.report = reported;
+    options.report_user = &calls;
+    ck_assert_redux_ok(trained(NULL, &options));
+    ck_assert_int_eq(calls, 1);
+}
+END_TEST
+
+/* ---- what the calls work on ---- */
+
+static double no_difference(const redux_tensor *a, const redux_tensor *b, void *user)
+{
+    (void)a;
+    (void)b;
+    (void)user;
+    return 0;
+}
+
+static void make_files(void)
+{
+    redux_tensor volume;
+    char table[4000];
+    int used = snprintf(table, sizeof table, "file,slice,label,patient,split\n");
+    ck_assert_redux_ok(
+        redux_tensor_new(&volume, NULL, REDUX_UINT8, 3, (const int64_t[]){ROWS, SIDE, SIDE}));
+    for (int64_t i = 0; i < ROWS * SIDE * SIDE; i++) {
+        const redux_random_key key = {.seed = 3};
+        ((uint8_t *)volume.data)[i] = (uint8_t)redux_random_u32(&key, (uint32_t)i);
+    }
+    for (int i = 0; i < ROWS; i++)
+        used += snprintf(table + used, sizeof table - (size_t)used, "v.npy,%d,%d,%d,%s\n", i, i % 2,
+                         i / 2,
+                         i / 2 % 3 == 0   ? "test"
+                         : i / 2 % 3 == 1 ? "val"
+                                          : "train");
+    ck_assert_redux_ok(redux_npy_write(in_scratch("v.npy"), NULL, &volume));
+    ck_assert_redux_ok(redux_tensor_select(&image, &volume, 0, 0));
+    redux_tensor_release(&volume);
+    write_bytes(in_scratch("labels.csv"), table, (size_t)used);
+    ck_assert_int_eq(mkdir(in_scratch("m"), 0700), 0);
+}
+
+static void make_tables(void)
+{
+    const int64_t shape[] = {ROWS, 2};
+    ck_assert_redux_ok(redux_tensor_new(&features, NULL, REDUX_FLOAT32, 2, shape));
+    ck_assert_redux_ok(redux_tensor_new(&all_scores, NULL, REDUX_FLOAT32, 2, shape));
+    ck_assert_redux_ok(redux_tensor_new(&probabilities, NULL, REDUX_FLOAT64, 2, shape));
+    ck_assert_redux_ok(redux_tensor_new(&classes, NULL, REDUX_INT32, 1, shape));
+    for (int i = 0; i < 2 * ROWS; i++)
+        ((float *)features.data)[i] = ((float *)all_scores.data)[i] = (float)(i * 7 % 13) / 13;
+    for (int i = 0; i < ROWS; i++)
+        ((int32_t *)classes.data)[i] = i % 2;
+    predictions.labels = &classes;
+    predictions.scores = &all_scores;
+    custom.pair = no_difference;
+}
+
+static void make_all(void)
+{
+    const char *folder;
+    redux_pretrain_options options;
+    scratch_make();
+    folder = scratch;
+    make_files();
+    make_tables();
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &folder, 1, NULL));
+    labels_options.split = "split";
+    labels_options.group = "patient";
+    ck_assert_redux_ok(redux_labels_load(&labels, NULL, in_scratch("labels.csv"), &labels_options));
+    ck_assert_redux_ok(redux_labels_split(split, NULL, labels, NULL));
+    ck_assert_redux_ok(redux_logistic_fit(&model, NULL, &features, &classes, 2, NULL, NULL));
+    network_options.width = 0.125;
+    network_options.projection = 4;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &network_options));
+    evaluate_options.features = &features;
+    evaluate_options.seeds = 1;
+    evaluate_options.c = 1;
+    evaluate_options.resamples = 10;
+    evaluate_options.check_leakage = 0;
+    ck_assert_redux_ok(redux_evaluate(&evaluation, NULL, labels, &evaluate_options));
+    ck_assert_redux_ok(redux_evaluation_save(in_scratch("predictions.csv"), NULL, evaluation));
+    ck_assert_redux_ok(redux_reduce(&reduction, NULL, dataset, NULL));
+    ck_assert_redux_ok(
+        redux_results_save(in_scratch("m/m.csv"), in_scratch("m/m.json"), NULL, reduction, 0));
+    ck_assert_redux_ok(redux_views_preset(&views_options, "none", 8));
+    options = one_step_options();
+    pretrain_options = options;
+    ck_assert_redux_ok(trained(NULL, &options));
+    snprintf(weights, sizeof weights, "%s/run%ld_0/weights.safetensors", scratch, (long)getpid());
+}
+
+static void free_all(void)
+{
+    redux_tensor *const tensors[] = {&features, &classes, &image, &probabilities, &all_scores};
+    redux_reduction_free(reduction);
+    redux_evaluation_free(evaluation);
+    redux_network_free(network);
+    redux_logistic_free(model);
+    redux_labels_free(labels);
+    redux_dataset_free(dataset);
+    for (int i = 0; i < 5; i++)
+        redux_tensor_release(tensors[i]);
+    scratch_remove();
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("options_abi");
+    TCase *tests = tcase_create("options_abi");
+    tcase_set_timeout(tests, 60);
+    tcase_add_unchecked_fixture(tests, make_all, free_all);
+    tcase_add_loop_test(tests, smaller_and_larger, 0, ENTRIES);
+    tcase_add_test(tests, steps_have_their_size);
+    tcase_add_test(tests, none_is_forgotten);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

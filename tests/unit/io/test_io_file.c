@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ * Files that appear whole or not at all. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include "io/io.h"
+#include "support/test_io.h"
+
+static int entries(const char *folder)
+{
+    int count = 0;
+    DIR *stream = opendir(folder);
+    ck_assert_ptr_nonnull(stream);
+    for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream))
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(stream);
+    return count;
+}
+
+static void assert_content(const char *path, const char *want)
+{
+    size_t size;
+    unsigned char *bytes = read_bytes(path, &size);
+    ck_assert_uint_eq(size, strlen(want));
+    ck_assert_mem_eq(bytes, want, size);
+    free(bytes);
+}
+
+static const char *new_folder(const char *name)
+{
+    const char *folder = in_scratch(name);
+    ck_assert_int_eq(mkdir(folder, 0755), 0);
+    return folder;
+}
+
+START_TEST(commit_replaces)
+{
+    rdx_file file;
+    const char *folder = new_folder("commit"), *path = text("%s/out.csv", folder);
+    write_bytes(path, "old", 3);
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    fprintf(file.stream, "new %d\n", 7);
+    assert_content(path, "old");
+    ck_assert_redux_ok(rdx_file_commit(&file));
+    assert_content(path, "new 7\n");
+    ck_assert_int_eq(entries(folder), 1);
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0640);
+    rdx_file_abort(&file); /* harmless */
+}
+END_TEST
+
+START_TEST(abort_leaves_the_old)
+{
+    rdx_file file;
+    const char *folder = new_folder("abort"), *path = text("%s/out.csv", folder);
+    write_bytes(path, "old", 3);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    for (int i = 0; i < 50000; i++)
+        fprintf(file.stream, "line %d\n", i);
+    rdx_file_abort(&file);
+    rdx_file_abort(&file);
+    assert_content(path, "old");
+    ck_assert_int_eq(entries(folder), 1);
+    ck_assert_redux(REDUX_E_INVALID, rdx_file_commit(&file));
+}
+END_TEST
+
+START_TEST(full_disk)
+{
+    rdx_file file;
+    if (access("/dev/full", W_OK) != 0)
+        return;
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, "/dev/full"));
+    fprintf(file.stream, "a line");
+    ck_assert_redux(REDUX_E_IO, rdx_file_commit(&file));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "/dev/full"));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), strerror(ENOSPC)));
+    ck_assert_int_eq(access("/dev/full", W_OK), 0); /* and the device is still there */
+    redux_tensor array;
+    const int64_t shape[] = {100000};
+    ck_assert_redux_ok(redux_tensor_new(&array, NULL, REDUX_FLOAT32, 1, shape));
+    ck_assert_redux(REDUX_E_IO, redux_npy_write("/dev/full", NULL, &array));
+    redux_tensor_release(&array);
+}
+END_TEST
+
+/* A limit on file sizes stands for a disk that fills up in the middle: in a process of its own. */
+START_TEST(disk_fills_up)
+{
+    const char *folder = new_folder("fills"), *path = text("%s/out", folder);
+    write_bytes(path, "old", 3);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        const struct rlimit limit = {200000, 200000};
+        rdx_file file;
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || rdx_file_begin(&file, NULL, path) != REDUX_OK)
+            _exit(1);
+        for (int i = 0; i < 100000; i++)
+            fprintf(file.stream, "line %d\n", i);
+        if (rdx_file_commit(&file) != REDUX_E_IO)
+            _exit(2);
+        _exit(strstr(redux_error_message(), strerror(EFBIG)) != NULL ? 0 : 3);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    assert_content(path, "old");
+    ck_assert_int_eq(entries(folder), 1);
+}
+END_TEST
+
+START_TEST(one_writer_at_a_time)
+{
+    rdx_file first, second;
+    const char *folder = new_folder("writers"), *path = text("%s/out", folder);
+    ck_assert_redux_ok(rdx_file_begin(&first, NULL, path));
+    fprintf(first.stream, "first");
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&second, NULL, path));
+    rdx_file_abort(&second);
+    ck_assert_redux_ok(rdx_file_commit(&first));
+    assert_content(path, "first");
+    ck_assert_redux_ok(rdx_file_begin(&second, NULL, path));
+    fprintf(second.stream, "2");
+    ck_assert_redux_ok(rdx_file_commit(&second));
+    assert_content(path, "2");
+}
+END_TEST
+
+START_TEST(leftover_is_taken_over)
+{
+    rdx_file file;
+    const char *folder = new_folder("leftover"), *path = text("%s/out", folder);
+    write_bytes(text("%s/.out.redux-tmp", folder), "much longer than the new content", 32);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    fprintf(file.stream, "short");
+    ck_assert_redux_ok(rdx_file_commit(&file));
+    assert_content(path, "short");
+    ck_assert_int_eq(entries(folder), 1);
+}
+END_TEST
+
+START_TEST(names)
+{
+    rdx_file file;
+    char name[300] = {0};
+    const char *folder = new_folder("names");
+    memset(name, 'n', 255); /* the longest that there is */
+    const char *path = text("%s/%s", folder, name);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    fprintf(file.stream, "x");
+    ck_assert_redux_ok(rdx_file_commit(&file));
+    assert_content(path, "x");
+    ck_assert_redux(REDUX_E_NOT_FOUND, rdx_file_begin(&file, NULL, text("%s/no/out", folder)));
+    rdx_file_abort(&file);
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, folder));
+    ck_assert_redux(REDUX_E_INVALID, rdx_file_begin(&file, NULL, ""));
+    ck_assert_redux(REDUX_E_INVALID, rdx_file_begin(&file, NULL, NULL));
+    ck_assert_int_eq(entries(folder), 1);
+}
+END_TEST
+
+START_TEST(links_are_kept)
+{
+    rdx_file file;
+    struct stat status;
+    const char *folder = new_folder("links"), *path = text("%s/link", folder);
+    write_bytes(text("%s/target", folder), "old", 3);
+    ck_assert_int_eq(symlink("target", path), 0);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    fprintf(file.stream, "new");
+    ck_assert_redux_ok(rdx_file_commit(&file));
+    ck_assert_int_eq(lstat(path, &status), 0);
+    ck_assert(S_ISLNK(status.st_mode));
+    assert_content(text("%s/target", folder), "new");
+}
+END_TEST
+
+START_TEST(permission_denied)
+{
+    rdx_file file;
+    const char *folder = new_folder("denied");
+    if (geteuid() == 0)
+        return; /* nothing is denied to root */
+    ck_assert_int_eq(chmod(folder, 0555), 0);
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, text("%s/out", folder)));
+    chmod(folder, 0755);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("io_file");
+    TCase *tests = tcase_create("atomic");
+    tcase_add_test(tests, commit_replaces);
+    tcase_add_test(tests, abort_leaves_the_old);
+    tcase_add_test(tests, full_disk);
+    tcase_add_test(tests, disk_fills_up);
+    tcase_add_test(tests, one_writer_at_a_time);
+    tcase_add_test(tests, leftover_is_taken_over);
+    tcase_add_test(tests, names);
+    tcase_add_test(tests, links_are_kept);
+    tcase_add_test(tests, permission_denied);
+    suite_add_tcase(suite, tests);
+    scratch_make();
+    const int result = run_suite(suite);
+    scratch_remove();
+    return result;
+}
