@@ -92,10 +92,10 @@ class _DatasetOptions(_Sized):
 
 
 class _VolumeInfo(_Sized):
-    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("dtype", c_int32),
-                ("source", c_char_p), ("slices", c_int64), ("height", c_int64), ("width", c_int64),
+    _fields_ = [("struct_size", c_size_t), ("dtype", c_int32), ("source", c_char_p), ("slices", c_int64), ("height", c_int64), ("width", c_int64),
                 ("slope", c_double), ("intercept", c_double), ("spacing", c_double * 3),
-                ("bytes", c_uint64), ("same_slices", c_int32)]
+                ("bytes", c_uint64), ("same_slices", c_int32), ("format", c_char_p),
+                ("is_scan", c_int32), ("file_per_slice", c_int32), ("on_demand", c_int32)]
     _init_ = {"dtype": 0x10801}
 
 
@@ -680,8 +680,8 @@ class Dataset:
         _lib.dataset_volume_info(byref(info), self._handle, volume)
         return {"source": os.fsdecode(info.source), "slices": info.slices, "height": info.height,
                 "width": info.width, "slope": info.slope, "intercept": info.intercept,
-                "spacing": tuple(info.spacing), "kind": info.kind,
-                "scan": info.kind in (0, 4)}  # NIfTI, DICOM
+                "spacing": tuple(info.spacing), "format": os.fsdecode(info.format),
+                "scan": bool(info.is_scan)}
 
     def __repr__(self) -> str:
         return f"<redux.Dataset: {len(self)} slices of {len(self.volumes)} volumes>"

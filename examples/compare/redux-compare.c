@@ -389,8 +389,7 @@ static redux_status window_slice(redux_tensor *out, redux_context *context,
     redux_status status = redux_volume_slice(&pixels, context, volume, slice);
     if (status != REDUX_OK)
         return status;
-    window = redux_window_resolve(
-        window, pixels.dtype, info->kind == REDUX_VOLUME_NIFTI || info->kind == REDUX_VOLUME_DICOM);
+    window = redux_window_resolve(window, pixels.dtype, info->is_scan);
     status = redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels.shape);
     if (status == REDUX_OK)
         status = redux_window_apply(out, context, &pixels, info->slope, info->intercept, window);

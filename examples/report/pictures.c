@@ -269,7 +269,7 @@ static redux_status windowed(redux_tensor *out, redux_context *context, opened *
                           : redux_volume_slice(&pixels, context, o->volume, slice);
     if (status != REDUX_OK)
         return status;
-    const bool is_scan = o->info.kind == REDUX_VOLUME_NIFTI || o->info.kind == REDUX_VOLUME_DICOM;
+    const bool is_scan = o->info.is_scan != 0;
     window = redux_window_resolve(window, pixels.dtype, is_scan);
     if (for_show && window.kind == REDUX_WINDOW_FULL && pixels.dtype != REDUX_UINT8)
         window.kind = REDUX_WINDOW_SLICE;

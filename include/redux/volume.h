@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Volumes and datasets: NIfTI files, DICOM series, folders of pictures, arrays; slice by slice.
  *
+ * - NIfTI: .nii, .nii.gz, .hdr with .img (also .img.gz): a volume each.
+ * - DICOM: the files of one folder that are one series (and of one size, kind of pixels and
+ *   orientation), in the order in which they lie along their normal: axial ones from the feet to
+ *   the head.
+ * - PNG and JPEG: the pictures of one folder, in natural order, are one volume.
+ * - .npy of (H, W), (N, H, W) or (N, H, W, 3|4); three axes are always (N, H, W), never one colour
+ *   picture. Of an .npz each such array is a volume; its source is FILE.npz:KEY.
+ *
  * A dataset is an ordered list of volumes found from paths; only names and headers are read to make
  * it. A volume is opened to get at its pixels, and is then the only thing in memory. */
 #ifndef REDUX_VOLUME_H
@@ -14,19 +22,6 @@ REDUX_BEGIN_DECLS
 typedef struct redux_dataset redux_dataset;
 /** Opaque: one opened volume. */
 typedef struct redux_volume redux_volume;
-
-typedef enum redux_volume_kind {
-    REDUX_VOLUME_NIFTI = 0,    /**< .nii, .nii.gz, .hdr with .img (also .img.gz) */
-    REDUX_VOLUME_PICTURES = 1, /**< the PNG and JPEG files of one folder, in natural order */
-    /** .npy of (H, W), (N, H, W) or (N, H, W, 3|4); three axes are always (N, H, W), never one
-     *  colour picture. */
-    REDUX_VOLUME_NPY = 2,
-    REDUX_VOLUME_NPZ = 3, /**< one such array of an .npz; its source is FILE.npz:KEY */
-    /** The DICOM files of one folder that are one series (and of one size, kind of pixels and
-     *  orientation), in the order in which they lie along their normal: axial ones from the feet
-     *  to the head. */
-    REDUX_VOLUME_DICOM = 4
-} redux_volume_kind;
 
 /** How the slices of a NIfTI volume are taken. */
 typedef enum redux_orientation {
@@ -61,7 +56,6 @@ typedef struct redux_dataset_options {
 /** What is known of a volume without opening it. Strings belong to the dataset. */
 typedef struct redux_volume_info {
     size_t struct_size; /**< set by the caller */
-    redux_volume_kind kind;
     redux_dtype dtype;  /**< as stored (float128: float64); for pictures, of the first one */
     const char *source; /**< the file; FILE.npz:KEY; for pictures the folder */
     int64_t slices;
@@ -70,13 +64,24 @@ typedef struct redux_volume_info {
     double spacing[3];       /**< mm between slices, rows, columns; 0 where unknown */
     uint64_t bytes;          /**< of the file, or of all the pictures */
     int32_t same_slices;     /**< 1: slice k is slice k in both orientations */
+    const char *format;      /**< a redux_format_name ("nifti"); "picture" for a folder of them */
+    int32_t is_scan;         /**< 1: values are measured (HU); 0: a picture's or an array's */
+    int32_t file_per_slice;  /**< 1: each slice is a file, which names it in results */
+    int32_t on_demand;       /**< 1: a slice is read when it is asked for; 0: with the volume */
 } redux_volume_info;
 
 #define REDUX_VOLUME_INFO_INIT                                                                     \
     {                                                                                              \
-        sizeof(redux_volume_info), REDUX_VOLUME_NIFTI, REDUX_UINT8, NULL, 0, 0, 0, 0, 0,           \
-            {0, 0, 0}, 0, 0                                                                        \
+        sizeof(redux_volume_info), REDUX_UINT8, NULL, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, NULL, 0, 0,  \
+            0                                                                                      \
     }
+
+/** The formats that are read: how many there are, the name of each ("nifti", "dicom", "png", ...)
+ *  and its suffixes in lower case (".nii", ".nii.gz", ...). NULL for an index out of range. Any
+ *  thread. */
+REDUX_API int64_t redux_format_count(void);
+REDUX_API const char *redux_format_name(int64_t index);
+REDUX_API const char *redux_format_suffix(int64_t index, int64_t suffix);
 
 /** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
  *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
@@ -89,13 +94,13 @@ typedef struct redux_volume_info {
  *  folder, are one volume too, and DICOM files are put together likewise. Other files in folders
  *  are ignored, with a warning to the log where they are pictures, volumes or archives of kinds
  *  that are not read (.tif, .webp, .mha, .zip, ...); named directly they are an error. Of an .npz
- * each array of a shape that redux_volume_kind lists is a volume, in archive order, others (labels)
- * are passed over; two-dimensional arrays count only where there is no stack, for beside one they
- * are tables (MedMNIST's labels are (N, 1)). `FILE.npz:KEY` names one array, which may then be any
- * of those shapes. A NIfTI pair is listed once, by its .hdr. Headers are read and checked. The
- * caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input), REDUX_E_IO,
- * REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with skip_errors only
- * REDUX_E_NOT_FOUND when nothing is left and REDUX_E_NO_MEMORY. Since 0.1. */
+ * each array of (H, W), (N, H, W) or (N, H, W, 3 or 4) is a volume, in archive order, others
+ * (labels) are passed over; two-dimensional arrays count only where there is no stack, for beside
+ * one they are tables (MedMNIST's labels are (N, 1)). `FILE.npz:KEY` names one array, which may
+ * then be any of those shapes. A NIfTI pair is listed once, by its .hdr. Headers are read and
+ * checked. The caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input),
+ * REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with
+ * skip_errors only REDUX_E_NOT_FOUND when nothing is left and REDUX_E_NO_MEMORY. Since 0.1. */
 REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
-#include "io/io.h"
+#include "data.h"
 
-/* Paths of pictures are packed into blocks: there may be half a million of them. */
+/* Paths of slices are packed into blocks: there may be half a million of them. */
 #define TEXT_BLOCK (64 << 10)
 
 struct rdx_text_block {
@@ -45,20 +45,19 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
                      sizeof(rdx_source)));
     dataset->volumes = block;
     dataset->volumes[dataset->count] = *source;
-    dataset->volumes[dataset->count].info.source = source->source;
+    dataset->volumes[dataset->count].info.source = source->found.source;
     dataset->count++;
     return REDUX_OK;
 }
 
-redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *context,
-                                     const char *path)
+redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
 {
     const size_t length = strlen(path) + 1;
     struct rdx_text_block *text = dataset->text;
-    void *block = dataset->pictures;
-    RDX_TRY(rdx_grow(context, &block, &dataset->picture_capacity, dataset->picture_count,
-                     dataset->picture_count + 1, sizeof(char *)));
-    dataset->pictures = block;
+    void *block = dataset->files;
+    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
+                     dataset->file_count + 1, sizeof(char *)));
+    dataset->files = block;
     if (text == NULL || text->size - text->used < length) {
         const size_t size = RDX_MAX(length, (size_t)TEXT_BLOCK);
         RDX_TRY(rdx_alloc(context, &block, sizeof *text + size, 1));
@@ -69,7 +68,7 @@ redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *cont
         dataset->text = text;
     }
     memcpy(text->text + text->used, path, length);
-    dataset->pictures[dataset->picture_count++] = text->text + text->used;
+    dataset->files[dataset->file_count++] = text->text + text->used;
     text->used += length;
     return REDUX_OK;
 }
@@ -165,12 +164,8 @@ void redux_dataset_free(redux_dataset *dataset)
 {
     if (dataset == NULL)
         return;
-    for (int64_t i = 0; i < dataset->count; i++) {
-        rdx_free(dataset->volumes[i].source);
-        rdx_free(dataset->volumes[i].file);
-        rdx_free(dataset->volumes[i].key);
-        rdx_free(dataset->volumes[i].image);
-    }
+    for (int64_t i = 0; i < dataset->count; i++)
+        rdx_found_clear(&dataset->volumes[i].found);
     for (int64_t i = 0; i < 2 * dataset->skipped_count; i++)
         rdx_free(dataset->skipped[i]);
     while (dataset->text != NULL) {
@@ -179,7 +174,7 @@ void redux_dataset_free(redux_dataset *dataset)
         dataset->text = next;
     }
     rdx_free(dataset->volumes);
-    rdx_free(dataset->pictures);
+    rdx_free(dataset->files);
     rdx_free(dataset->skipped);
     rdx_free(dataset);
 }
@@ -224,10 +219,10 @@ redux_status redux_dataset_slice_name(const char **source, int64_t *index,
     if (source == NULL || index == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_dataset_slice_name: an output is NULL");
     if (slice < 0 || slice >= from->info.slices)
-        return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", from->source,
-                        (long long)slice, (long long)from->info.slices);
-    const bool file = rdx_volume_of_files(&from->info);
-    *source = file ? dataset->pictures[from->first_picture + slice] : from->source;
+        return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld",
+                        from->info.source, (long long)slice, (long long)from->info.slices);
+    const bool file = from->info.file_per_slice != 0;
+    *source = file ? dataset->files[from->first_file + slice] : from->info.source;
     *index = file ? 0 : slice;
     return REDUX_OK;
 }
@@ -272,13 +267,14 @@ static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, 
 static redux_status add_files(uint32_t *crc, unsigned char *buffer, size_t size,
                               const redux_dataset *dataset, const rdx_source *source)
 {
-    if (rdx_volume_of_files(&source->info)) {
+    if (source->info.file_per_slice) {
         for (int64_t i = 0; i < source->info.slices; i++)
-            RDX_TRY(add_file(crc, buffer, size, dataset->pictures[source->first_picture + i]));
+            RDX_TRY(add_file(crc, buffer, size, dataset->files[source->first_file + i]));
         return REDUX_OK;
     }
-    RDX_TRY(add_file(crc, buffer, size, source->file != NULL ? source->file : source->source));
-    return source->image == NULL ? REDUX_OK : add_file(crc, buffer, size, source->image);
+    RDX_TRY(add_file(crc, buffer, size, source->found.file));
+    return source->found.image == NULL ? REDUX_OK
+                                       : add_file(crc, buffer, size, source->found.image);
 }
 
 redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "data.h"
 #include "io/format_dicom.h"
 
 typedef struct image {
@@ -190,9 +191,11 @@ static redux_dtype common_dtype(const image *images, int64_t count)
 static redux_status add_volume(const series *s, const image *images, int64_t count)
 {
     const rdx_dicom *first = &images[0].dicom;
-    rdx_source source = {.first_picture = s->dataset->picture_count};
+    rdx_source source = {.first_file = s->dataset->file_count};
     redux_volume_info *info = &source.info;
-    info->kind = REDUX_VOLUME_DICOM;
+    info->format = rdx_format_dicom.name;
+    info->is_scan = 1;
+    info->file_per_slice = info->on_demand = 1;
     info->dtype = common_dtype(images, count);
     info->slices = count;
     info->height = first->height;
@@ -205,12 +208,12 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
     RDX_TRY(measure_distance(&info->spacing[0], s, images, count));
     for (int64_t i = 0; i < count; i++) {
         info->bytes += images[i].dicom.bytes;
-        RDX_TRY(rdx_dataset_add_picture(s->dataset, s->context, images[i].path));
+        RDX_TRY(rdx_dataset_add_file(s->dataset, s->context, images[i].path));
     }
-    RDX_TRY(name_volume(&source.source, s, &images[0]));
+    RDX_TRY(name_volume(&source.found.source, s, &images[0]));
     const redux_status status = rdx_dataset_add(s->dataset, s->context, &source);
     if (status != REDUX_OK)
-        rdx_free(source.source);
+        rdx_found_clear(&source.found);
     return status;
 }
 

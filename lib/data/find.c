@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finding volumes: arguments, folders in natural order, and what each kind of file holds. */
+ * Finding volumes: arguments, folders in natural order, and what the format of each file finds. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,13 +7,13 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-#include "io/format_dicom.h"
+#include "data.h"
 
 typedef struct finder {
     redux_dataset *dataset;
     redux_context *context;
     int64_t run;  /* the volume of pictures that the next picture may join; -1: none */
-    char **named; /* DICOM files that were named one after the other, all of one folder */
+    char **named; /* files of series that were named one after the other, all of one folder */
     int64_t named_count, named_capacity;
 } finder;
 
@@ -29,214 +29,119 @@ static redux_status settle(finder *f, const char *path, redux_status status)
     return rdx_dataset_skip(f->dataset, f->context, path, reason);
 }
 
-static void release(const rdx_source *source)
+static bool is_of(const char *name, rdx_format_unit unit)
 {
-    rdx_free(source->source);
-    rdx_free(source->file);
-    rdx_free(source->key);
-    rdx_free(source->image);
+    const rdx_format *format = rdx_format_of(name, NULL);
+    return format != NULL && format->unit == unit;
 }
 
-/* Adds what was filled in with `status`, or gives it back. */
-static redux_status add(finder *f, const rdx_source *source, redux_status status)
+/* ---- files that hold volumes ---- */
+
+static bool excludes(void *user, const char *source)
 {
+    return rdx_dataset_excludes(((finder *)user)->dataset, source);
+}
+
+static redux_status check_frame(const finder *f, const rdx_found *found)
+{
+    const int32_t frame = f->dataset->options.frame;
+    if (frame < 0 && found->frames > 1)
+        return rdx_fail(REDUX_E_INVALID, "%s: has %lld frames (4-D): choose one with --frame",
+                        found->source, (long long)found->frames);
+    if (found->frames > 0 && frame >= found->frames)
+        return rdx_fail(REDUX_E_INVALID, "%s: there is no frame %d: it has %lld", found->source,
+                        (int)frame, (long long)found->frames);
+    return REDUX_OK;
+}
+
+/* What slices of the dataset's orientation are like. */
+static void describe(redux_volume_info *info, const finder *f, const rdx_found *found)
+{
+    static const int8_t as_stored[3] = {2, 1, 0};
+    const rdx_geometry *g = &found->geometry;
+    const int8_t *axis =
+        f->dataset->options.orientation == REDUX_ORIENTATION_AXIAL ? g->axis : as_stored;
+    info->format = found->format->name;
+    info->is_scan = found->format->is_scan;
+    info->on_demand = found->format->mapped;
+    info->dtype = found->dtype;
+    info->slices = g->dim[axis[0]];
+    info->height = g->dim[axis[1]];
+    info->width = g->dim[axis[2]];
+    info->slope = found->slope;
+    info->intercept = found->intercept;
+    for (int i = 0; i < 3; i++)
+        info->spacing[i] = g->spacing[axis[i]];
+    info->bytes = found->bytes;
+    info->same_slices = g->axis[0] == 2;
+}
+
+static redux_status add_found(rdx_found *found, void *user)
+{
+    finder *f = user;
+    rdx_source source = {.found = *found};
+    redux_status status = check_frame(f, found);
+    describe(&source.info, f, found);
     if (status == REDUX_OK)
-        status = rdx_dataset_add(f->dataset, f->context, source);
+        status = rdx_dataset_add(f->dataset, f->context, &source);
     if (status != REDUX_OK)
-        release(source);
+        rdx_found_clear(found);
     return status;
 }
 
-/* ---- NIfTI ---- */
-
-static redux_status describe_nifti(finder *f, rdx_source *source)
+static redux_status settle_source(void *user, const char *source, redux_status status)
 {
-    static const int8_t as_stored[3] = {2, 1, 0};
-    redux_volume_info *info = &source->info;
-    const rdx_nifti *nifti = &source->nifti;
-    const int32_t frame = f->dataset->options.frame;
-    RDX_TRY(rdx_nifti_probe(&source->nifti, f->context, source->source, source->image));
-    if (frame < 0 && nifti->frames > 1)
-        return rdx_fail(REDUX_E_INVALID, "%s: has %lld frames (4-D): choose one with --frame",
-                        source->source, (long long)nifti->frames);
-    if (frame >= nifti->frames)
-        return rdx_fail(REDUX_E_INVALID, "%s: there is no frame %d: it has %lld", source->source,
-                        (int)frame, (long long)nifti->frames);
-    const int8_t *axis =
-        f->dataset->options.orientation == REDUX_ORIENTATION_AXIAL ? nifti->axis : as_stored;
-    info->kind = REDUX_VOLUME_NIFTI;
-    info->dtype = nifti->dtype;
-    info->slices = nifti->dim[axis[0]];
-    info->height = nifti->dim[axis[1]];
-    info->width = nifti->dim[axis[2]];
-    info->slope = nifti->slope;
-    info->intercept = nifti->intercept;
-    for (int i = 0; i < 3; i++)
-        info->spacing[i] = nifti->spacing[axis[i]];
-    info->bytes = nifti->header_size + nifti->image_size;
-    info->same_slices = nifti->axis[0] == 2;
-    return REDUX_OK;
+    return settle(user, source, status);
 }
 
-/* `path` is a .nii or a .hdr file. */
-static redux_status add_nifti(finder *f, const char *path)
+/* The volumes of one file; of `key` alone if that is not NULL. */
+static redux_status add_volumes(finder *f, const rdx_format *format, const char *path,
+                                const char *key)
 {
-    rdx_source source = {0};
-    redux_status status = REDUX_OK;
-    if (rdx_dataset_excludes(f->dataset, path))
+    const rdx_finds finds = {f->context, add_found, settle_source, excludes, f};
+    if (format->key_suffix == NULL && rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
-    if (rdx_kind_of(path) == RDX_KIND_HEADER)
-        status = rdx_nifti_partner(&source.image, f->context, path);
-    if (status == REDUX_OK)
-        status = rdx_strdup(f->context, &source.source, path);
-    if (status == REDUX_OK)
-        status = describe_nifti(f, &source);
-    return add(f, &source, status);
+    return format->probe(&finds, path, key);
 }
 
-/* An .img stands for its .hdr, once, also where both were named. */
-static redux_status add_image(finder *f, const char *path, bool in_folder)
+/* The file that `path` is only part of, once, also where both were named. */
+static redux_status add_whole(finder *f, const rdx_format *format, const char *path, bool in_folder)
 {
-    char *header;
+    char *whole;
     struct stat status;
     if (stat(path, &status) != 0)
         return rdx_fail_errno(path, "cannot be read", errno);
-    RDX_TRY(rdx_nifti_partner(&header, f->context, path));
-    bool known = in_folder; /* a folder's .hdr comes on its own */
+    RDX_TRY(format->whole(&whole, f->context, path));
+    bool known = in_folder; /* a folder lists the whole on its own */
     for (int64_t i = f->dataset->count - 1; i >= 0 && !known; i--)
-        known = strcmp(f->dataset->volumes[i].source, header) == 0;
-    const redux_status added = known ? REDUX_OK : add_nifti(f, header);
-    rdx_free(header);
+        known = strcmp(f->dataset->volumes[i].info.source, whole) == 0;
+    const redux_status added = known ? REDUX_OK : add_volumes(f, format, whole, NULL);
+    rdx_free(whole);
     return added;
 }
 
-/* ---- arrays ---- */
+/* ---- pictures ---- */
 
-/* Whether the array is a stack of slices, and what it is like. */
-static redux_status describe_array(finder *f, rdx_source *source, redux_volume_kind kind)
+/* Begins a volume of pictures, to which pictures are added from now on. */
+static redux_status begin_pictures(finder *f, const char *folder, const rdx_picture_info *first)
 {
-    redux_volume_info *info = &source->info;
-    const rdx_npy *npy = &source->array.npy;
-    const int64_t *shape = npy->shape;
-    char text[160];
-    const bool colour = npy->ndim == 4 && (shape[3] == 3 || shape[3] == 4);
-    rdx_shape_text(text, sizeof text, npy->ndim, shape);
-    if ((npy->ndim != 2 && npy->ndim != 3 && !colour) || (colour && npy->dtype == REDUX_BOOL))
-        return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "%s: its shape is (%s), %s: neither (H, W), (N, H, W) nor (N, H, W, 3 or "
-                        "4)",
-                        source->source, text, redux_dtype_name(npy->dtype));
-    if (npy->bytes == 0)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is empty: its shape is (%s)", source->source,
-                        text);
-    if (kind == REDUX_VOLUME_NPZ && !rdx_bytes_allowed(f->context, npy->bytes, 1))
-        return rdx_fail(REDUX_E_LIMIT, "%s: its %llu bytes are more than the limit", source->source,
-                        (unsigned long long)npy->bytes);
-    const int32_t rows = npy->ndim == 2 ? 0 : 1;
-    info->kind = kind;
-    info->dtype = npy->dtype;
-    info->slices = rows == 0 ? 1 : shape[0];
-    info->height = shape[rows];
-    info->width = shape[rows + 1];
+    rdx_source source = {.first_file = f->dataset->file_count};
+    redux_volume_info *info = &source.info;
+    info->format = "picture";
+    info->file_per_slice = info->on_demand = 1;
+    info->dtype = first->dtype;
+    info->height = first->height;
+    info->width = first->width;
     info->slope = 1;
     info->same_slices = 1;
-    return REDUX_OK;
+    RDX_TRY(rdx_strdup(f->context, &source.found.source, folder));
+    const redux_status status = rdx_dataset_add(f->dataset, f->context, &source);
+    if (status != REDUX_OK)
+        rdx_found_clear(&source.found);
+    else
+        f->run = f->dataset->count - 1;
+    return status;
 }
-
-static redux_status add_npy(finder *f, const char *path)
-{
-    rdx_source source = {0};
-    if (rdx_dataset_excludes(f->dataset, path))
-        return REDUX_OK;
-    redux_status status = rdx_strdup(f->context, &source.source, path);
-    if (status == REDUX_OK)
-        status = rdx_npy_probe(&source.array.npy, &source.info.bytes, path);
-    if (status == REDUX_OK)
-        status = describe_array(f, &source, REDUX_VOLUME_NPY);
-    return add(f, &source, status);
-}
-
-static redux_status add_member(finder *f, const char *path, const char *key,
-                               const rdx_npz_member *member)
-{
-    rdx_source source = {0};
-    struct stat file;
-    const size_t size = strlen(path) + strlen(key) + 2;
-    void *block;
-    redux_status status = rdx_alloc(f->context, &block, size, 1);
-    source.source = block;
-    if (status == REDUX_OK) {
-        snprintf(source.source, size, "%s:%s", path, key);
-        if (rdx_dataset_excludes(f->dataset, source.source)) {
-            release(&source);
-            return REDUX_OK;
-        }
-        status = rdx_strdup(f->context, &source.file, path);
-    }
-    if (status == REDUX_OK)
-        status = rdx_strdup(f->context, &source.key, key);
-    source.array = *member;
-    if (status == REDUX_OK)
-        status = describe_array(f, &source, REDUX_VOLUME_NPZ);
-    if (status == REDUX_OK && stat(path, &file) != 0)
-        status = rdx_fail_errno(path, "cannot be read", errno);
-    else if (status == REDUX_OK)
-        source.info.bytes = (uint64_t)file.st_size;
-    return add(f, &source, status);
-}
-
-/* Which arrays of an archive are pictures: stacks where there are any; else single ones. Beside
- * stacks a 2-D array is a table (MedMNIST keeps its labels as (N, 1)). */
-typedef struct archive {
-    finder *f;
-    const char *path;
-    bool stacks; /* first pass: whether there are any; second: what is wanted */
-    int64_t added;
-    bool adding;
-} archive;
-
-static redux_status visit_member(const char *key, const rdx_npz_member *member, void *user)
-{
-    archive *a = user;
-    const rdx_npy *npy = &member->npy;
-    const bool stack =
-        npy->ndim == 3 ||
-        (npy->ndim == 4 && (npy->shape[3] == 3 || npy->shape[3] == 4) && npy->dtype != REDUX_BOOL);
-    if (!a->adding) {
-        a->stacks |= stack;
-        return REDUX_OK;
-    }
-    if (a->stacks ? !stack : npy->ndim != 2)
-        return REDUX_OK;
-    a->added++;
-    const redux_status status = add_member(a->f, a->path, key, member);
-    if (status == REDUX_OK)
-        return REDUX_OK;
-    char source[1024];
-    snprintf(source, sizeof source, "%s:%s", a->path, key);
-    return settle(a->f, source, status);
-}
-
-static redux_status add_npz(finder *f, const char *path)
-{
-    archive a = {f, path, false, 0, false};
-    RDX_TRY(rdx_npz_visit(f->context, path, visit_member, &a));
-    a.adding = true;
-    RDX_TRY(rdx_npz_visit(f->context, path, visit_member, &a));
-    if (a.added == 0)
-        return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "%s: holds no array of shape (H, W), (N, H, W) or (N, H, W, 3 or 4)", path);
-    return REDUX_OK;
-}
-
-static redux_status add_npz_key(finder *f, const char *path, const char *key)
-{
-    rdx_npz_member member;
-    RDX_TRY(rdx_npz_find(&member, f->context, path, key));
-    return add_member(f, path, key, &member);
-}
-
-/* ---- pictures ---- */
 
 /* Adds a picture to the volume of the run, which it begins if there is none. */
 static redux_status add_picture(finder *f, const char *folder, const char *path)
@@ -246,19 +151,9 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     if (rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
     RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
-    RDX_TRY(rdx_dataset_add_picture(f->dataset, f->context, path));
-    if (f->run < 0) {
-        rdx_source source = {0};
-        source.first_picture = f->dataset->picture_count - 1;
-        source.info.kind = REDUX_VOLUME_PICTURES;
-        source.info.dtype = picture.dtype;
-        source.info.height = picture.height;
-        source.info.width = picture.width;
-        source.info.slope = 1;
-        source.info.same_slices = 1;
-        RDX_TRY(add(f, &source, rdx_strdup(f->context, &source.source, folder)));
-        f->run = f->dataset->count - 1;
-    }
+    if (f->run < 0)
+        RDX_TRY(begin_pictures(f, folder, &picture));
+    RDX_TRY(rdx_dataset_add_file(f->dataset, f->context, path));
     f->dataset->volumes[f->run].info.slices++;
     f->dataset->volumes[f->run].info.bytes += bytes;
     return REDUX_OK;
@@ -277,7 +172,7 @@ static redux_status add_named_picture(finder *f, const char *path)
 {
     char *folder;
     RDX_TRY(folder_of(&folder, f, path));
-    if (f->run >= 0 && strcmp(f->dataset->volumes[f->run].source, folder) != 0)
+    if (f->run >= 0 && strcmp(f->dataset->volumes[f->run].info.source, folder) != 0)
         f->run = -1;
     const redux_status status = add_picture(f, folder, path);
     rdx_free(folder);
@@ -298,8 +193,8 @@ typedef struct listing {
     char *text;
     const char **names;
     int64_t used, capacity, count;
-    int64_t unread; /* files of kinds that are not read, and which ones */
-    uint32_t unread_kinds;
+    int64_t unread; /* files of formats that are not read, and which ones */
+    uint64_t unread_formats;
 } listing;
 
 static redux_status list_name(finder *f, listing *list, const char *name, bool folder)
@@ -340,7 +235,7 @@ static redux_status sort_names(finder *f, listing *list)
 static bool classify(int fd, const struct dirent *entry, bool *folder)
 {
     const bool named =
-        rdx_kind_of(entry->d_name) != RDX_KIND_NONE || rdx_dicom_maybe(entry->d_name);
+        rdx_format_of(entry->d_name, NULL) != NULL || rdx_format_maybe(entry->d_name);
     struct stat status;
     if (entry->d_name[0] == '.')
         return false;
@@ -369,9 +264,9 @@ static redux_status read_names(finder *f, listing *list, DIR *stream, const char
             return sort_names(f, list);
         if (classify(dirfd(stream), entry, &folder)) {
             RDX_TRY(list_name(f, list, entry->d_name, folder));
-        } else if (entry->d_name[0] != '.' && rdx_unread_kind(entry->d_name) >= 0) {
+        } else if (entry->d_name[0] != '.' && rdx_unread_format(entry->d_name) >= 0) {
             list->unread++;
-            list->unread_kinds |= 1U << rdx_unread_kind(entry->d_name);
+            list->unread_formats |= 1ULL << rdx_unread_format(entry->d_name);
         }
     }
 }
@@ -410,7 +305,7 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
     f->run = -1;
     for (int64_t i = first; i < list->count && status == REDUX_OK; i++) {
         char *path;
-        if (list->names[i][-1] != 'f' || rdx_kind_of(list->names[i]) != RDX_KIND_PICTURE)
+        if (list->names[i][-1] != 'f' || !is_of(list->names[i], RDX_UNIT_PICTURE))
             continue;
         RDX_TRY(rdx_join(&path, f->context, folder, list->names[i]));
         status = settle(f, path, add_picture(f, folder, path));
@@ -420,19 +315,14 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
     return status;
 }
 
-/* ---- DICOM ---- */
+/* ---- series ---- */
 
-/* Files without a telling name are looked into. */
-static bool is_dicom(const char *path, const char *name)
+/* Files without a telling name are looked into: all of those that were named, but in a folder only
+ * such whose name is like those of series. */
+static bool is_series(const char *path, bool named)
 {
-    const rdx_kind kind = rdx_kind_of(name);
-    return kind == RDX_KIND_DICOM ||
-           (kind == RDX_KIND_NONE && rdx_dicom_maybe(name) && rdx_dicom_signature(path));
-}
-
-static redux_status settle_file(void *user, const char *path, redux_status status)
-{
-    return settle(user, path, status);
+    const rdx_format *format = rdx_format_sniff(path, named);
+    return format != NULL && format->unit == RDX_UNIT_SERIES;
 }
 
 static redux_status keep_path(finder *f, const char *path)
@@ -461,14 +351,13 @@ static redux_status add_kept_files(finder *f, const char *folder)
     redux_status status = REDUX_OK;
     if (f->named_count > 0)
         status = rdx_dicom_add_files(f->dataset, f->context, folder, (const char *const *)f->named,
-                                     f->named_count, settle_file, f);
+                                     f->named_count, settle_source, f);
     forget_paths(f);
     return status;
 }
 
-/* All DICOM files of the folder, from its first one on. */
-static redux_status add_dicom_files(finder *f, const listing *list, int64_t first,
-                                    const char *folder)
+/* All series of the folder, from its first file of one on. */
+static redux_status add_series(finder *f, const listing *list, int64_t first, const char *folder)
 {
     redux_status status = REDUX_OK;
     for (int64_t i = first; i < list->count && status == REDUX_OK; i++) {
@@ -478,7 +367,7 @@ static redux_status add_dicom_files(finder *f, const listing *list, int64_t firs
         status = rdx_join(&path, f->context, folder, list->names[i]);
         if (status != REDUX_OK)
             break;
-        if (is_dicom(path, list->names[i]))
+        if (is_series(path, false))
             status = keep_path(f, path);
         rdx_free(path);
     }
@@ -501,7 +390,7 @@ static redux_status end_named(finder *f)
 }
 
 /* A file that was named: it waits for others of its folder. */
-static redux_status add_named_dicom(finder *f, const char *path)
+static redux_status add_named_series(finder *f, const char *path)
 {
     if (f->named_count > 0) {
         const char *before = f->named[f->named_count - 1];
@@ -516,64 +405,70 @@ static redux_status add_named_dicom(finder *f, const char *path)
 
 static redux_status add_file(finder *f, const char *path, bool in_folder)
 {
-    switch (rdx_kind_of(path)) {
-    case RDX_KIND_NIFTI:
-    case RDX_KIND_HEADER:
-        return add_nifti(f, path);
-    case RDX_KIND_IMAGE:
-        return add_image(f, path, in_folder);
-    case RDX_KIND_NPY:
-        return add_npy(f, path);
-    case RDX_KIND_NPZ:
-        return add_npz(f, path);
-    case RDX_KIND_PICTURE:
+    char list[256];
+    bool part;
+    const rdx_format *format = rdx_format_of(path, &part);
+    if (format != NULL && format->unit == RDX_UNIT_PICTURE)
         return add_named_picture(f, path);
-    case RDX_KIND_DICOM:
-    case RDX_KIND_NONE:
-        break;
-    }
-    return rdx_fail(
-        REDUX_E_UNSUPPORTED,
-        "%s: is not of a known kind (.nii, .nii.gz, .hdr, .img, .dcm, .png, .jpg, .jpeg, "
-        ".npy, .npz)",
-        path);
+    if (format != NULL && format->unit == RDX_UNIT_VOLUME)
+        return part ? add_whole(f, format, path, in_folder) : add_volumes(f, format, path, NULL);
+    rdx_format_list(list, sizeof list);
+    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not of a known kind (%s)", path, list);
 }
 
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up);
 
+static redux_status add_entry(finder *f, const char *folder, const char *name, const ancestor *here)
+{
+    char *path;
+    RDX_TRY(rdx_join(&path, f->context, folder, name));
+    const bool is_folder = name[-1] == 'd';
+    redux_status status = REDUX_OK;
+    if (is_folder)
+        status = add_folder(f, path, here);
+    else if (rdx_format_of(name, NULL) != NULL) /* others only might have been of some format */
+        status = add_file(f, path, true);
+    status = settle(f, path, status);
+    rdx_free(path);
+    return status;
+}
+
+/* Whether an entry is a file of a series; *status: a failure to find out. */
+static bool entry_is_series(redux_status *status, const finder *f, const char *folder,
+                            const char *name)
+{
+    char *path;
+    if (name[-1] == 'd')
+        return false;
+    *status = rdx_join(&path, f->context, folder, name);
+    if (*status != REDUX_OK)
+        return false;
+    const bool series = is_series(path, false);
+    rdx_free(path);
+    return series;
+}
+
+/* The pictures of a folder come at the place of the first of them, and so do its series. */
 static redux_status add_entries(finder *f, const listing *list, const char *folder,
                                 const ancestor *here)
 {
-    bool pictures = false, dicom = false;
-    for (int64_t i = 0; i < list->count; i++) {
-        char *path;
-        redux_status status;
+    bool pictures = false, series = false;
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < list->count && status == REDUX_OK; i++) {
         const char *name = list->names[i];
-        const bool is_folder = name[-1] == 'd';
-        if (!is_folder && rdx_kind_of(name) == RDX_KIND_PICTURE) {
+        if (name[-1] != 'd' && is_of(name, RDX_UNIT_PICTURE)) {
             if (!pictures)
-                RDX_TRY(add_pictures(f, list, i, folder));
+                status = add_pictures(f, list, i, folder);
             pictures = true;
-            continue;
+        } else if (entry_is_series(&status, f, folder, name)) {
+            if (!series)
+                status = add_series(f, list, i, folder);
+            series = true;
+        } else if (status == REDUX_OK) {
+            status = add_entry(f, folder, name, here);
         }
-        RDX_TRY(rdx_join(&path, f->context, folder, name));
-        if (!is_folder && is_dicom(path, name)) {
-            rdx_free(path);
-            if (!dicom)
-                RDX_TRY(add_dicom_files(f, list, i, folder));
-            dicom = true;
-            continue;
-        }
-        if (!is_folder && rdx_kind_of(name) == RDX_KIND_NONE) { /* it only might have been one */
-            rdx_free(path);
-            continue;
-        }
-        status = is_folder ? add_folder(f, path, here) : add_file(f, path, true);
-        status = settle(f, path, status);
-        rdx_free(path);
-        RDX_TRY(status);
     }
-    return REDUX_OK;
+    return status;
 }
 
 /* What is not read and looks as if it should have been is told, or it would be missed too late. */
@@ -582,7 +477,7 @@ static void tell_unread(finder *f, const listing *list, const char *folder)
     char kinds[200];
     if (list->unread == 0)
         return;
-    rdx_unread_text(kinds, sizeof kinds, list->unread_kinds);
+    rdx_unread_list(kinds, sizeof kinds, list->unread_formats);
     rdx_log(f->context, REDUX_LOG_WARNING, "%s: %lld file%s of kinds that are not read: %s", folder,
             (long long)list->unread, list->unread == 1 ? "" : "s", kinds);
 }
@@ -621,36 +516,30 @@ static redux_status add_root(finder *f, const char *folder)
     return REDUX_OK;
 }
 
-/* Where the KEY of FILE.npz:KEY begins, NULL if the text is not of that form. */
-static const char *find_key(const char *text)
+/* FILE:KEY, which is no file by itself. */
+static redux_status add_key(finder *f, const rdx_format *format, const char *path, const char *key)
 {
-    const char *colon = strchr(text, ':');
-    for (; colon != NULL; colon = strchr(colon + 1, ':'))
-        if (colon - text > 4 && strncasecmp(colon - 4, ".npz", 4) == 0)
-            return colon + 1;
-    return NULL;
+    char *file;
+    RDX_TRY(rdx_strndup(f->context, &file, path, (size_t)(key - 1 - path)));
+    const redux_status added = add_volumes(f, format, file, key);
+    rdx_free(file);
+    return added;
 }
 
 static redux_status add_argument(finder *f, const char *path)
 {
     struct stat status;
-    const char *key = find_key(path);
-    const bool picture = rdx_kind_of(path) == RDX_KIND_PICTURE;
+    const rdx_format *keyed;
+    const char *key = rdx_format_key(&keyed, path);
     const int error = stat(path, &status) == 0 ? 0 : errno;
-    if (error != 0 || !S_ISREG(status.st_mode) || !picture)
+    const bool is_file = error == 0 && S_ISREG(status.st_mode);
+    if (!is_file || !is_of(path, RDX_UNIT_PICTURE))
         f->run = -1;
-    if (error == 0 && S_ISREG(status.st_mode) &&
-        (rdx_kind_of(path) == RDX_KIND_DICOM ||
-         (rdx_kind_of(path) == RDX_KIND_NONE && rdx_dicom_signature(path))))
-        return add_named_dicom(f, path);
+    if (is_file && is_series(path, true))
+        return add_named_series(f, path);
     RDX_TRY(end_named(f));
-    if (error != 0 && key != NULL) {
-        char *file;
-        RDX_TRY(rdx_strndup(f->context, &file, path, (size_t)(key - 1 - path)));
-        const redux_status added = add_npz_key(f, file, key);
-        rdx_free(file);
-        return added;
-    }
+    if (error != 0 && key != NULL)
+        return add_key(f, keyed, path, key);
     if (error != 0 && rdx_dataset_excludes(f->dataset, path)) /* need not be there any more */
         return REDUX_OK;
     if (error != 0)

@@ -4,70 +4,26 @@
 #include <redux/array.h>
 #include <redux/picture.h>
 #include <redux/window.h>
+#include "data.h"
 #include "io/format_dicom.h"
 
 struct redux_volume {
     const redux_dataset *dataset;
     const rdx_source *source;
-    /* [slices, H, W] or [N, H, W, 3|4], by redux_orientation; nothing for pictures. */
+    /* [slices, H, W] or [N, H, W, 3|4], by redux_orientation; nothing where each slice
+     * has a file of its own. */
     redux_tensor view[2];
 };
 
 /* ---- opening ---- */
 
-static redux_status changed(const char *path)
+static redux_status load(redux_volume *volume, redux_context *context)
 {
-    return rdx_fail(REDUX_E_FORMAT, "%s: has changed since the dataset was opened", path);
-}
-
-static redux_status open_nifti(redux_volume *volume, redux_context *context)
-{
-    const rdx_source *source = volume->source;
+    const rdx_found *found = &volume->source->found;
     const int64_t frame = RDX_MAX(volume->dataset->options.frame, 0);
-    rdx_nifti now;
-    RDX_TRY(rdx_nifti_probe(&now, context, source->source, source->image));
-    if (!rdx_nifti_same(&now, &source->nifti))
-        return changed(source->source);
     redux_tensor *stored = &volume->view[REDUX_ORIENTATION_STORED];
-    RDX_TRY(rdx_nifti_load(stored, context, &now,
-                           source->image != NULL ? source->image : source->source, frame));
-    return rdx_nifti_axial(&volume->view[REDUX_ORIENTATION_AXIAL], stored, &now);
-}
-
-/* (H, W) becomes (1, H, W), by strides, for it may be of Fortran order. */
-static void as_stack(redux_tensor *array)
-{
-    if (array->ndim != 2)
-        return;
-    for (int i = 2; i > 0; i--) {
-        array->shape[i] = array->shape[i - 1];
-        array->strides[i] = array->strides[i - 1];
-    }
-    array->shape[0] = 1;
-    array->strides[0] = array->shape[1] * array->shape[2];
-    array->ndim = 3;
-}
-
-static redux_status open_array(redux_volume *volume, redux_context *context)
-{
-    const rdx_source *source = volume->source;
-    redux_tensor *array = &volume->view[0];
-    if (source->info.kind == REDUX_VOLUME_NPZ) {
-        RDX_TRY(rdx_npz_load(array, context, source->file, source->key, &source->array));
-    } else {
-        rdx_npy now;
-        uint64_t bytes;
-        RDX_TRY(rdx_npy_probe(&now, &bytes, source->source));
-        if (!rdx_npy_same(&now, &source->array.npy))
-            return changed(source->source);
-        RDX_TRY(redux_npy_read(array, context, source->source));
-        /* Once more, for it may have been replaced between the two. */
-        if (array->ndim != now.ndim || array->dtype != now.dtype ||
-            memcmp(array->shape, now.shape, sizeof now.shape) != 0)
-            return changed(source->source);
-    }
-    as_stack(array);
-    return redux_tensor_view(&volume->view[1], array);
+    RDX_TRY(found->format->load(stored, context, found, frame));
+    return rdx_axial_view(&volume->view[REDUX_ORIENTATION_AXIAL], stored, &found->geometry);
 }
 
 redux_status redux_volume_open(redux_volume **out, redux_context *context,
@@ -84,10 +40,8 @@ redux_status redux_volume_open(redux_volume **out, redux_context *context,
     redux_volume *opened = block;
     opened->dataset = dataset;
     opened->source = &dataset->volumes[volume];
-    if (opened->source->info.kind == REDUX_VOLUME_NIFTI)
-        status = open_nifti(opened, context);
-    else if (!rdx_volume_of_files(&opened->source->info))
-        status = open_array(opened, context);
+    if (!opened->source->info.file_per_slice)
+        status = load(opened, context);
     if (status != REDUX_OK) {
         redux_volume_free(opened);
         return status;
@@ -133,6 +87,16 @@ static redux_status to_float32(redux_tensor *slice, redux_context *context)
     return REDUX_OK;
 }
 
+/* A slice that has a file of its own: a DICOM object, whose values are measured, or a picture. */
+static redux_status read_file(redux_tensor *out, redux_context *context, const redux_volume *volume,
+                              int64_t index, bool colour)
+{
+    const char *path = volume->dataset->files[volume->source->first_file + index];
+    if (volume->source->info.is_scan)
+        return rdx_dicom_read(out, context, path, &volume->source->info);
+    return (colour ? redux_picture_read_alpha : redux_picture_read)(out, context, path);
+}
+
 static redux_status take_slice(redux_tensor *out, redux_context *context,
                                const redux_volume *volume, int64_t index,
                                redux_orientation orientation, bool colour)
@@ -146,12 +110,8 @@ static redux_status take_slice(redux_tensor *out, redux_context *context,
     if (index < 0 || index >= info->slices)
         return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", info->source,
                         (long long)index, (long long)info->slices);
-    if (info->kind == REDUX_VOLUME_DICOM)
-        return rdx_dicom_read(
-            out, context, volume->dataset->pictures[volume->source->first_picture + index], info);
-    if (info->kind == REDUX_VOLUME_PICTURES)
-        return (colour ? redux_picture_read_alpha : redux_picture_read)(
-            out, context, volume->dataset->pictures[volume->source->first_picture + index]);
+    if (info->file_per_slice)
+        return read_file(out, context, volume, index, colour);
     if (info->same_slices == 0)
         orientation = volume->dataset->options.orientation;
     RDX_TRY(redux_tensor_select(&slice, &volume->view[orientation], 0, index));

@@ -32,7 +32,7 @@ static redux_status hash_colours(bool *done, rdx_slice_hasher *slices, uint8_t *
 {
     redux_tensor picture;
     *done = false;
-    if (!slices->colour || rdx_volume_of_scan(place->info))
+    if (!slices->colour || place->info->is_scan)
         return REDUX_OK;
     RDX_TRY(redux_volume_slice_colour(&picture, slices->context, place->volume, place->slice));
     redux_status status = REDUX_OK;
@@ -65,7 +65,7 @@ static redux_status hash_grey(rdx_slice_hasher *slices, uint8_t *code, redux_has
     else
         RDX_TRY(redux_volume_slice(&pixels, slices->context, place->volume, place->slice));
     const redux_window window =
-        redux_window_resolve(slices->window, pixels.dtype, rdx_volume_of_scan(place->info));
+        redux_window_resolve(slices->window, pixels.dtype, place->info->is_scan);
     redux_status status = fit_windowed(slices, redux_window_dtype(window), pixels.shape);
     if (status == REDUX_OK)
         status = redux_window_apply(&slices->windowed, slices->context, &pixels, place->info->slope,

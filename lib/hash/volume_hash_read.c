@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Hashing the volumes of a dataset, in one orientation. */
-#include "io/io.h"
+#include "data/data.h"
 #include "volume_hash.h"
 
 typedef struct reading {
@@ -16,12 +16,12 @@ static redux_status slice_of_volume(redux_tensor *out, int64_t index, void *user
     return redux_volume_slice(out, r->context, r->volume, r->falls ? r->slices - 1 - index : index);
 }
 
-/* Views of NIfTI volumes are turned within slices, but slices keep their numbers. */
+/* The axial view is turned within slices, but slices keep their numbers. */
 static bool falls(const redux_dataset *dataset, int64_t volume)
 {
     const rdx_source *source = &dataset->volumes[volume];
-    return source->info.kind == REDUX_VOLUME_NIFTI &&
-           dataset->options.orientation == REDUX_ORIENTATION_AXIAL && source->nifti.falls;
+    return dataset->options.orientation == REDUX_ORIENTATION_AXIAL &&
+           source->found.geometry.falls;
 }
 
 redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash_info *info,

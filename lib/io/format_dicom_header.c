@@ -405,24 +405,3 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
     settle_values(out);
     return REDUX_OK;
 }
-
-bool rdx_dicom_signature(const char *path)
-{
-    unsigned char magic[4];
-    struct stat file;
-    size_t count = 0;
-    int fd;
-    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
-        return false;
-    const redux_status status = rdx_read_at(fd, path, PREAMBLE - 4, magic, 4, &count);
-    close(fd);
-    return status == REDUX_OK && count == 4 && memcmp(magic, "DICM", 4) == 0;
-}
-
-bool rdx_dicom_maybe(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (strcmp(name, "DICOMDIR") == 0) /* an index of other files */
-        return false;
-    return dot == NULL || (dot[1] != '\0' && strspn(dot + 1, "0123456789") == strlen(dot + 1));
-}

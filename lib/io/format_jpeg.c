@@ -7,12 +7,12 @@
 #include <string.h>
 #include <jerror.h>
 #include <jpeglib.h>
-#include "io.h"
+#include "format.h"
 
 /* A progressive file may repeat scans without end; real ones have about ten. */
 #define SCANS_MAX 1000
 
-bool rdx_jpeg_signature(const unsigned char *bytes, size_t size)
+static bool is_jpeg(const unsigned char *bytes, size_t size)
 {
     return size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff;
 }
@@ -40,8 +40,8 @@ static redux_status read_frame(rdx_picture_info *out, const unsigned char *bytes
     return REDUX_OK;
 }
 
-redux_status rdx_jpeg_header(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
-                             size_t size, const char *path)
+static redux_status jpeg_header(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
+                                size_t size, const char *path)
 {
     size_t at = 2;
     for (;;) {
@@ -187,13 +187,15 @@ static void read_pixels(decoder *d, const unsigned char *bytes, size_t size)
     jpeg_finish_decompress(&d->jpeg); /* reads on to the end marker */
 }
 
-redux_status rdx_jpeg_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
-                             size_t size, const char *path)
+static redux_status decode_jpeg(redux_tensor *out, redux_context *context,
+                                const unsigned char *bytes, size_t size, bool alpha,
+                                const char *path)
 {
     decoder d;
     rdx_picture_info info;
     uint64_t need = 0;
-    RDX_TRY(rdx_jpeg_header(&info, &need, bytes, size, path)); /* refuses what libjpeg cannot */
+    (void)alpha;                                           /* JPEG has none */
+    RDX_TRY(jpeg_header(&info, &need, bytes, size, path)); /* refuses what libjpeg cannot */
     memset(&d, 0, sizeof d);
     d.context = context;
     d.path = path;
@@ -214,3 +216,12 @@ redux_status rdx_jpeg_decode(redux_tensor *out, redux_context *context, const un
     *out = d.pixels;
     return REDUX_OK;
 }
+
+const rdx_format rdx_format_jpeg = {
+    .name = "jpeg",
+    .suffixes = {".jpg", ".jpeg"},
+    .unit = RDX_UNIT_PICTURE,
+    .signature = is_jpeg,
+    .header = jpeg_header,
+    .decode = decode_jpeg,
+};

@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include <nifti/nifti2_io.h>
-#include "io.h"
+#include "format.h"
 
 #define HEADER_1 348
 #define HEADER_2 540
@@ -56,6 +56,19 @@ typedef struct header {
     double offset;
     bool pair, swap;
 } header;
+
+/* A checked header, native byte order. */
+typedef struct volume_header {
+    rdx_geometry geometry;
+    int64_t frames;
+    int32_t datatype, voxel_bytes; /* as stored */
+    redux_dtype dtype;             /* as read: float128 becomes float64 */
+    int32_t swap;
+    double slope, intercept;
+    uint64_t offset;      /* of the first voxel in the image file */
+    uint64_t header_size; /* bytes of the header's file; of the image's, if that is another */
+    uint64_t image_size;
+} volume_header;
 
 /* ---- opening ---- */
 
@@ -192,7 +205,7 @@ static void copy_fields(header *h)
     h->offset = h->version == 1 ? (double)h->raw.one.vox_offset : (double)h->raw.two.vox_offset;
 }
 
-static redux_status check_dimensions(rdx_nifti *out, const header *h, const char *path)
+static redux_status check_dimensions(volume_header *out, const header *h, const char *path)
 {
     if (h->dim[0] < 1 || h->dim[0] > 7)
         return rdx_fail(REDUX_E_FORMAT, "%s: has %lld dimensions, not 1 to 7", path,
@@ -209,12 +222,12 @@ static redux_status check_dimensions(rdx_nifti *out, const header *h, const char
                             "%s: dimension %d has %lld elements: only x, y, z and time are read",
                             path, i, (long long)h->dim[i]);
     for (int i = 0; i < 3; i++)
-        out->dim[i] = i < (int)h->dim[0] ? h->dim[i + 1] : 1;
+        out->geometry.dim[i] = i < (int)h->dim[0] ? h->dim[i + 1] : 1;
     out->frames = h->dim[0] >= 4 ? h->dim[4] : 1;
     return REDUX_OK;
 }
 
-static redux_status check_type(rdx_nifti *out, const header *h, const char *path)
+static redux_status check_type(volume_header *out, const header *h, const char *path)
 {
     for (int64_t i = 0; i < RDX_COUNT(types); i++) {
         if (types[i].code != h->datatype)
@@ -234,15 +247,15 @@ static redux_status check_type(rdx_nifti *out, const header *h, const char *path
 }
 
 /* Bytes of one frame; of all: both are known not to overflow after check_size. */
-static uint64_t frame_bytes(const rdx_nifti *nifti)
+static uint64_t frame_bytes(const volume_header *nifti)
 {
-    return (uint64_t)nifti->dim[0] * (uint64_t)nifti->dim[1] * (uint64_t)nifti->dim[2] *
-           (uint64_t)nifti->voxel_bytes;
+    return (uint64_t)nifti->geometry.dim[0] * (uint64_t)nifti->geometry.dim[1] *
+           (uint64_t)nifti->geometry.dim[2] * (uint64_t)nifti->voxel_bytes;
 }
 
 /* Whether the file can hold what the header says, and we may hold a frame of it: all of this is
  * asked before anything is allocated. */
-static redux_status check_size(rdx_nifti *out, const header *h, redux_context *context,
+static redux_status check_size(volume_header *out, const header *h, redux_context *context,
                                const char *path, const packed *image)
 {
     uint64_t total = (uint64_t)out->voxel_bytes, capacity = image->size;
@@ -251,7 +264,8 @@ static redux_status check_size(rdx_nifti *out, const header *h, redux_context *c
         return rdx_fail(REDUX_E_FORMAT, "%s: its voxels begin at byte %g", path, h->offset);
     out->offset = (uint64_t)h->offset;
     for (int i = 0; i < 4; i++)
-        if (__builtin_mul_overflow(total, (uint64_t)(i < 3 ? out->dim[i] : out->frames), &total) ||
+        if (__builtin_mul_overflow(total, (uint64_t)(i < 3 ? out->geometry.dim[i] : out->frames),
+                                   &total) ||
             total > (uint64_t)PTRDIFF_MAX / 2)
             return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions multiply to an absurd size", path);
     if (image->gzip != NULL)
@@ -285,14 +299,14 @@ static bool directions(int code[3], nifti_dmat44 matrix)
 
 /* From directions to the axial view. Radiological convention: rows run to posterior, columns to
  * the patient's left; slice numbers stay as stored, so that axis is never reversed. */
-static void set_view(rdx_nifti *out, const int code[3])
+static void set_view(volume_header *out, const int code[3])
 {
-    out->falls = false;
+    out->geometry.falls = false;
     for (int8_t i = 0; i < 3; i++) {
         const int role = code[i] >= NIFTI_I2S ? 0 : code[i] >= NIFTI_P2A ? 1 : 2;
-        out->axis[role] = i;
-        out->falls = out->falls || code[i] == NIFTI_S2I;
-        out->reversed[role] = code[i] == NIFTI_P2A || code[i] == NIFTI_L2R;
+        out->geometry.axis[role] = i;
+        out->geometry.falls = out->geometry.falls || code[i] == NIFTI_S2I;
+        out->geometry.reversed[role] = code[i] == NIFTI_P2A || code[i] == NIFTI_L2R;
     }
 }
 
@@ -306,7 +320,7 @@ static double millimetres(double spacing, int units)
     return isfinite(spacing) ? spacing : 0;
 }
 
-static void copy_geometry(rdx_nifti *out, const nifti_image *image, const header *h)
+static void copy_geometry(volume_header *out, const nifti_image *image, const header *h)
 {
     const double stored[3] = {image->dx, image->dy, image->dz};
     int code[3] = {NIFTI_L2R, NIFTI_P2A, NIFTI_I2S}; /* nothing known: as if RAS+ */
@@ -321,13 +335,13 @@ static void copy_geometry(rdx_nifti *out, const nifti_image *image, const header
         /* nifti_clib turns 0 and NaN into 1: unknown stays unknown. */
         const double raw =
             h->version == 1 ? (double)h->raw.one.pixdim[i + 1] : h->raw.two.pixdim[i + 1];
-        out->spacing[i] = raw == 0 || !isfinite(raw) || i >= (int)h->dim[0]
-                              ? 0
-                              : millimetres(stored[i], image->xyz_units);
+        out->geometry.spacing[i] = raw == 0 || !isfinite(raw) || i >= (int)h->dim[0]
+                                       ? 0
+                                       : millimetres(stored[i], image->xyz_units);
     }
 }
 
-static redux_status check_scaling(rdx_nifti *out, const header *h, const char *path)
+static redux_status check_scaling(volume_header *out, const header *h, const char *path)
 {
     const double slope = h->version == 1 ? (double)h->raw.one.scl_slope : h->raw.two.scl_slope;
     const double inter = h->version == 1 ? (double)h->raw.one.scl_inter : h->raw.two.scl_inter;
@@ -339,7 +353,7 @@ static redux_status check_scaling(rdx_nifti *out, const header *h, const char *p
     return REDUX_OK;
 }
 
-static redux_status convert(rdx_nifti *out, header *h, const char *path)
+static redux_status convert(volume_header *out, header *h, const char *path)
 {
     nifti_image *image;
     RDX_TRY(check_scaling(out, h, path));
@@ -356,7 +370,8 @@ static redux_status convert(rdx_nifti *out, header *h, const char *path)
 
 /* ---- probing ---- */
 
-static redux_status probe(rdx_nifti *out, redux_context *context, packed *file, const char *image)
+static redux_status probe(volume_header *out, redux_context *context, packed *file,
+                          const char *image)
 {
     header h;
     packed voxels = *file;
@@ -382,29 +397,28 @@ static redux_status probe(rdx_nifti *out, redux_context *context, packed *file, 
     return convert(out, &h, file->path);
 }
 
-redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char *path,
-                             const char *image)
+static redux_status probe_header(volume_header *out, redux_context *context, const char *path,
+                                 const char *image)
 {
     packed file;
-    rdx_nifti nifti;
-    memset(&nifti, 0, sizeof nifti);
+    memset(out, 0, sizeof *out);
     RDX_TRY(packed_open(&file, path));
-    const redux_status status = probe(&nifti, context, &file, image);
+    const redux_status status = probe(out, context, &file, image);
     packed_close(&file);
-    if (status == REDUX_OK)
-        *out = nifti;
     return status;
 }
 
-bool rdx_nifti_same(const rdx_nifti *a, const rdx_nifti *b)
+static bool same_header(const volume_header *a, const volume_header *b)
 {
-    bool same = a->frames == b->frames && a->falls == b->falls && a->datatype == b->datatype &&
-                a->swap == b->swap && a->slope == b->slope && a->intercept == b->intercept &&
-                a->offset == b->offset && a->header_size == b->header_size &&
-                a->image_size == b->image_size;
+    bool same = a->frames == b->frames && a->geometry.falls == b->geometry.falls &&
+                a->datatype == b->datatype && a->swap == b->swap && a->slope == b->slope &&
+                a->intercept == b->intercept && a->offset == b->offset &&
+                a->header_size == b->header_size && a->image_size == b->image_size;
     for (int i = 0; i < 3; i++)
-        same = same && a->dim[i] == b->dim[i] && a->spacing[i] == b->spacing[i] &&
-               a->axis[i] == b->axis[i] && a->reversed[i] == b->reversed[i];
+        same = same && a->geometry.dim[i] == b->geometry.dim[i] &&
+               a->geometry.spacing[i] == b->geometry.spacing[i] &&
+               a->geometry.axis[i] == b->geometry.axis[i] &&
+               a->geometry.reversed[i] == b->geometry.reversed[i];
     return same;
 }
 
@@ -460,7 +474,7 @@ static redux_status load_float128(double *out, packed *file, uint64_t count, boo
     return status;
 }
 
-static redux_status load(const redux_tensor *out, const rdx_nifti *nifti, packed *file,
+static redux_status load(const redux_tensor *out, const volume_header *nifti, packed *file,
                          int64_t frame)
 {
     const uint64_t bytes = frame_bytes(nifti);
@@ -477,16 +491,20 @@ static redux_status load(const redux_tensor *out, const rdx_nifti *nifti, packed
     return packed_finish(file);
 }
 
-redux_status rdx_nifti_load(redux_tensor *out, redux_context *context, const rdx_nifti *nifti,
-                            const char *path, int64_t frame)
+static redux_status load_nifti(redux_tensor *out, redux_context *context, const rdx_found *found,
+                               int64_t frame)
 {
-    const int64_t shape[3] = {nifti->dim[2], nifti->dim[1], nifti->dim[0]};
+    volume_header now;
     packed file;
     redux_tensor tensor;
-    RDX_TRY(packed_open(&file, path));
-    redux_status status = rdx_tensor_alloc(&tensor, context, nifti->dtype, 3, shape);
+    RDX_TRY(probe_header(&now, context, found->file, found->image));
+    if (!same_header(&now, found->header))
+        return rdx_format_changed(found->file);
+    const int64_t *dim = now.geometry.dim, shape[3] = {dim[2], dim[1], dim[0]};
+    RDX_TRY(packed_open(&file, found->image != NULL ? found->image : found->file));
+    redux_status status = rdx_tensor_alloc(&tensor, context, now.dtype, 3, shape);
     if (status == REDUX_OK) {
-        status = load(&tensor, nifti, &file, frame);
+        status = load(&tensor, &now, &file, frame);
         if (status == REDUX_OK)
             *out = tensor;
         else
@@ -496,20 +514,87 @@ redux_status rdx_nifti_load(redux_tensor *out, redux_context *context, const rdx
     return status;
 }
 
-redux_status rdx_nifti_axial(redux_tensor *out, const redux_tensor *stored, const rdx_nifti *nifti)
+/* ---- pairs ---- */
+
+static bool has_suffix(const char *path, const char *suffix)
 {
-    int32_t order[3];
-    for (int i = 0; i < 3; i++)
-        order[i] = 2 - nifti->axis[i]; /* tensors count from the slowest axis */
-    redux_tensor view;
-    RDX_TRY(redux_tensor_permute(&view, stored, order));
-    for (int i = 0; i < 3; i++) {
-        if (nifti->reversed[i] == 0 || i == 0)
-            continue;
-        view.data = (char *)view.data +
-                    (view.shape[i] - 1) * view.strides[i] * (int64_t)redux_dtype_size(view.dtype);
-        view.strides[i] = -view.strides[i];
+    const size_t length = strlen(path), end = strlen(suffix);
+    return length > end && strcasecmp(path + length - end, suffix) == 0;
+}
+
+/* Whether a path is the half `suffix` of a pair, compressed or not. */
+static bool is_half(const char *path, const char *suffix)
+{
+    char packed_suffix[16];
+    snprintf(packed_suffix, sizeof packed_suffix, "%s.gz", suffix);
+    return has_suffix(path, suffix) || has_suffix(path, packed_suffix);
+}
+
+/* The other half of a .hdr/.img pair: the file that exists, the like-compressed one first.
+ * REDUX_E_NOT_FOUND if there is none. */
+static redux_status partner(char **out, redux_context *context, const char *path)
+{
+    const bool is_header = is_half(path, ".hdr"), gz = has_suffix(path, ".gz");
+    const size_t stem = strlen(path) - (gz ? strlen(".hdr.gz") : strlen(".hdr"));
+    const bool upper = path[stem + 1] >= 'A' && path[stem + 1] <= 'Z';
+    static const char *const halves[2][2] = {{".hdr", ".HDR"}, {".img", ".IMG"}};
+    static const char *const endings[2][2] = {{"", ""}, {".gz", ".GZ"}};
+    void *block;
+    struct stat status;
+    RDX_TRY(rdx_alloc(context, &block, stem + 8, 1));
+    for (int i = 0; i < 4; i++) { /* like-compressed and like-cased first */
+        const char *half = halves[is_header][upper != (i >= 2)];
+        snprintf(block, stem + 8, "%.*s%s%s", (int)stem, path, half,
+                 endings[gz != (i % 2 == 1)][upper != (i >= 2)]);
+        if (stat(block, &status) == 0) {
+            *out = block;
+            return REDUX_OK;
+        }
     }
-    *out = view;
+    rdx_free(block);
+    return rdx_fail(REDUX_E_NOT_FOUND, "%s: its other half, %.*s%s or %s.gz, is missing", path,
+                    (int)stem, path, halves[is_header][upper], halves[is_header][upper]);
+}
+
+/* ---- the format ---- */
+
+static redux_status describe(rdx_found *found, redux_context *context, const char *path)
+{
+    void *block;
+    if (is_half(path, ".hdr"))
+        RDX_TRY(partner(&found->image, context, path));
+    RDX_TRY(rdx_strdup(context, &found->source, path));
+    RDX_TRY(rdx_strdup(context, &found->file, path));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(volume_header)));
+    volume_header *h = found->header = block;
+    RDX_TRY(probe_header(h, context, path, found->image));
+    found->geometry = h->geometry;
+    found->frames = h->frames;
+    found->dtype = h->dtype;
+    found->slope = h->slope;
+    found->intercept = h->intercept;
+    found->bytes = h->header_size + h->image_size;
     return REDUX_OK;
 }
+
+static redux_status probe_nifti(const rdx_finds *finds, const char *path, const char *key)
+{
+    rdx_found found = {.format = &rdx_format_nifti};
+    (void)key;
+    const redux_status status = describe(&found, finds->context, path);
+    if (status == REDUX_OK)
+        return finds->add(&found, finds->user);
+    rdx_found_clear(&found);
+    return status;
+}
+
+const rdx_format rdx_format_nifti = {
+    .name = "nifti",
+    .suffixes = {".nii", ".nii.gz", ".hdr", ".hdr.gz"},
+    .parts = {".img", ".img.gz"},
+    .unit = RDX_UNIT_VOLUME,
+    .is_scan = true,
+    .probe = probe_nifti,
+    .load = load_nifti,
+    .whole = partner,
+};

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <redux/array.h>
-#include "io.h"
+#include "format.h"
 
 static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
@@ -462,3 +462,97 @@ redux_status redux_npy_write(const char *path, redux_context *context, const red
     rdx_free(header);
     return status;
 }
+
+/* ---- as volumes ---- */
+
+bool rdx_npy_is_stack(const rdx_npy *npy)
+{
+    return npy->ndim == 3 || (npy->ndim == 4 && (npy->shape[3] == 3 || npy->shape[3] == 4) &&
+                              npy->dtype != REDUX_BOOL);
+}
+
+redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy)
+{
+    const int64_t *shape = npy->shape;
+    char text[160];
+    rdx_shape_text(text, sizeof text, npy->ndim, shape);
+    if (npy->ndim != 2 && !rdx_npy_is_stack(npy))
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: its shape is (%s), %s: neither (H, W), (N, H, W) nor (N, H, W, 3 or "
+                        "4)",
+                        found->source, text, redux_dtype_name(npy->dtype));
+    if (npy->bytes == 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is empty: its shape is (%s)", found->source,
+                        text);
+    found->geometry = npy->ndim == 2 ? rdx_geometry_plain(1, shape[0], shape[1])
+                                     : rdx_geometry_plain(shape[0], shape[1], shape[2]);
+    found->dtype = npy->dtype;
+    found->slope = 1;
+    return REDUX_OK;
+}
+
+void rdx_npy_as_stack(redux_tensor *array)
+{
+    if (array->ndim != 2)
+        return;
+    for (int i = 2; i > 0; i--) {
+        array->shape[i] = array->shape[i - 1];
+        array->strides[i] = array->strides[i - 1];
+    }
+    array->shape[0] = 1;
+    array->strides[0] = array->shape[1] * array->shape[2];
+    array->ndim = 3;
+}
+
+static redux_status describe_file(rdx_found *found, redux_context *context, const char *path)
+{
+    void *block;
+    RDX_TRY(rdx_strdup(context, &found->source, path));
+    RDX_TRY(rdx_strdup(context, &found->file, path));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(rdx_npy)));
+    found->header = block;
+    RDX_TRY(rdx_npy_probe(block, &found->bytes, path));
+    return rdx_npy_describe(found, block);
+}
+
+static redux_status probe_npy(const rdx_finds *finds, const char *path, const char *key)
+{
+    rdx_found found = {.format = &rdx_format_npy};
+    (void)key;
+    const redux_status status = describe_file(&found, finds->context, path);
+    if (status == REDUX_OK)
+        return finds->add(&found, finds->user);
+    rdx_found_clear(&found);
+    return status;
+}
+
+static redux_status load_npy(redux_tensor *out, redux_context *context, const rdx_found *found,
+                             int64_t frame)
+{
+    rdx_npy now;
+    uint64_t bytes;
+    redux_tensor array;
+    (void)frame;
+    RDX_TRY(rdx_npy_probe(&now, &bytes, found->file));
+    if (!rdx_npy_same(&now, found->header))
+        return rdx_format_changed(found->file);
+    RDX_TRY(redux_npy_read(&array, context, found->file));
+    /* The file may have been replaced between the two readings. */
+    if (array.ndim != now.ndim || array.dtype != now.dtype ||
+        memcmp(array.shape, now.shape, sizeof now.shape) != 0) {
+        redux_tensor_release(&array);
+        return rdx_format_changed(found->file);
+    }
+    rdx_npy_as_stack(&array);
+    *out = array;
+    return REDUX_OK;
+}
+
+const rdx_format rdx_format_npy = {
+    .name = "npy",
+    .suffixes = {".npy"},
+    .unit = RDX_UNIT_VOLUME,
+    .mapped = true,
+    .probe = probe_npy,
+    .load = load_npy,
+};

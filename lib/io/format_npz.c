@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * NumPy's .npz archives: ZIP files of .npy members, through minizip. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include <unzip.h>
 #include <zip.h>
 #include <redux/array.h>
-#include "io.h"
+#include "format.h"
 
 #define SUFFIX ".npy"
 #define NAME_MAX_BYTES 4096
@@ -508,3 +509,118 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
     }
     return rdx_file_commit(&file);
 }
+
+/* ---- as volumes ---- */
+
+/* FILE:KEY */
+static redux_status name_member(rdx_found *found, redux_context *context, const char *path,
+                                const char *key)
+{
+    const size_t size = strlen(path) + strlen(key) + 2;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, size, 1));
+    found->source = block;
+    snprintf(found->source, size, "%s:%s", path, key);
+    return REDUX_OK;
+}
+
+static redux_status describe_member(rdx_found *found, redux_context *context, const char *path,
+                                    const char *key, const rdx_npz_member *member)
+{
+    struct stat file;
+    void *block;
+    RDX_TRY(rdx_strdup(context, &found->file, path));
+    RDX_TRY(rdx_strdup(context, &found->key, key));
+    RDX_TRY(rdx_alloc(context, &block, 1, sizeof *member));
+    memcpy(block, member, sizeof *member);
+    found->header = block;
+    RDX_TRY(rdx_npy_describe(found, &member->npy));
+    if (!rdx_bytes_allowed(context, member->npy.bytes, 1))
+        return rdx_fail(REDUX_E_LIMIT, "%s: its %llu bytes are more than the limit", found->source,
+                        (unsigned long long)member->npy.bytes);
+    if (stat(path, &file) != 0)
+        return rdx_fail_errno(path, "cannot be read", errno);
+    found->bytes = (uint64_t)file.st_size;
+    return REDUX_OK;
+}
+
+static redux_status add_member(const rdx_finds *finds, const char *path, const char *key,
+                               const rdx_npz_member *member)
+{
+    rdx_found found = {.format = &rdx_format_npz};
+    redux_status status = name_member(&found, finds->context, path, key);
+    if (status == REDUX_OK && finds->excludes(finds->user, found.source)) {
+        rdx_found_clear(&found);
+        return REDUX_OK;
+    }
+    if (status == REDUX_OK)
+        status = describe_member(&found, finds->context, path, key, member);
+    if (status == REDUX_OK)
+        return finds->add(&found, finds->user);
+    rdx_found_clear(&found);
+    return status;
+}
+
+/* Which arrays of an archive are pictures: stacks where there are any; else single ones. Beside
+ * stacks a 2-D array is a table (MedMNIST keeps its labels as (N, 1)). */
+typedef struct selection {
+    const rdx_finds *finds;
+    const char *path;
+    bool stacks; /* first pass: whether there are any; second: what is wanted */
+    int64_t added;
+    bool adding;
+} selection;
+
+static redux_status visit_member(const char *key, const rdx_npz_member *member, void *user)
+{
+    selection *s = user;
+    const bool stack = rdx_npy_is_stack(&member->npy);
+    if (!s->adding) {
+        s->stacks |= stack;
+        return REDUX_OK;
+    }
+    if (s->stacks ? !stack : member->npy.ndim != 2)
+        return REDUX_OK;
+    s->added++;
+    const redux_status status = add_member(s->finds, s->path, key, member);
+    if (status == REDUX_OK)
+        return REDUX_OK;
+    char source[1024];
+    snprintf(source, sizeof source, "%s:%s", s->path, key);
+    return s->finds->settle(s->finds->user, source, status);
+}
+
+static redux_status probe_npz(const rdx_finds *finds, const char *path, const char *key)
+{
+    selection s = {finds, path, false, 0, false};
+    if (key != NULL) {
+        rdx_npz_member member;
+        RDX_TRY(rdx_npz_find(&member, finds->context, path, key));
+        return add_member(finds, path, key, &member);
+    }
+    RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
+    s.adding = true;
+    RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
+    if (s.added == 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: holds no array of shape (H, W), (N, H, W) or (N, H, W, 3 or 4)", path);
+    return REDUX_OK;
+}
+
+static redux_status load_npz(redux_tensor *out, redux_context *context, const rdx_found *found,
+                             int64_t frame)
+{
+    (void)frame;
+    RDX_TRY(rdx_npz_load(out, context, found->file, found->key, found->header));
+    rdx_npy_as_stack(out);
+    return REDUX_OK;
+}
+
+const rdx_format rdx_format_npz = {
+    .name = "npz",
+    .suffixes = {".npz"},
+    .unit = RDX_UNIT_VOLUME,
+    .probe = probe_npz,
+    .load = load_npz,
+    .key_suffix = ".npz",
+};

@@ -4,7 +4,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
-#include "io.h"
+#include "format.h"
 
 /* Deflate cannot do better (RFC 1951), so a small file has no large picture. */
 #define RATIO 1032
@@ -16,7 +16,7 @@
 
 static const unsigned char signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
-bool rdx_png_signature(const unsigned char *bytes, size_t size)
+static bool is_png(const unsigned char *bytes, size_t size)
 {
     return size >= sizeof signature && memcmp(bytes, signature, sizeof signature) == 0;
 }
@@ -100,8 +100,8 @@ static uint32_t big_endian(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-redux_status rdx_png_header(rdx_picture_info *out, const unsigned char *bytes, size_t size,
-                            const char *path)
+static redux_status png_header(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
+                               size_t size, const char *path)
 {
     /* Which bit depths each colour type has, one bit each (PNG 3rd edition, table 8). */
     static const unsigned depths[7] = {1 << 1 | 1 << 2 | 1 << 4 | 1 << 8 | 1 << 16,
@@ -111,6 +111,7 @@ redux_status rdx_png_header(rdx_picture_info *out, const unsigned char *bytes, s
                                        1 << 8 | 1 << 16,
                                        0,
                                        1 << 8 | 1 << 16};
+    *need = 0;
     if (size < 33)
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", path);
     const uint32_t width = big_endian(bytes + 16), height = big_endian(bytes + 20);
@@ -228,12 +229,14 @@ static bool start(codec *c, bool writing)
     return c->info != NULL;
 }
 
-redux_status rdx_png_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
-                            size_t size, bool alpha, const char *path)
+static redux_status decode_png(redux_tensor *out, redux_context *context,
+                               const unsigned char *bytes, size_t size, bool alpha,
+                               const char *path)
 {
     codec c = {0};
     rdx_picture_info info;
-    RDX_TRY(rdx_png_header(&info, bytes, size, path));
+    uint64_t need;
+    RDX_TRY(png_header(&info, &need, bytes, size, path));
     c.context = context;
     c.path = path;
     c.bytes = bytes;
@@ -299,3 +302,12 @@ redux_status rdx_png_encode(FILE *stream, redux_context *context, const redux_te
     rdx_free(c.row);
     return c.status;
 }
+
+const rdx_format rdx_format_png = {
+    .name = "png",
+    .suffixes = {".png"},
+    .unit = RDX_UNIT_PICTURE,
+    .signature = is_png,
+    .header = png_header,
+    .decode = decode_png,
+};

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * What the files of this room share: writing whole or not at all, reading, pictures, arrays, NIfTI
- * headers. Internal. */
+ * What the files of this room share: writing whole or not at all, reading, pictures, arrays.
+ * Internal. */
 #ifndef RDX_IO_H
 #define RDX_IO_H
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <redux/tensor.h>
-#include <redux/volume.h>
 #include "base/base.h"
 #include "base/storage.h"
 
@@ -76,7 +75,7 @@ redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path);
 redux_status rdx_gzip_read(rdx_gzip *file, void *out, size_t size, size_t *count);
 void rdx_gzip_close(rdx_gzip *file); /* NULL: nothing happens */
 
-/* ---- picture.c, picture_png.c, picture_jpeg.c ---- */
+/* ---- picture.c ---- */
 
 typedef struct rdx_picture_info {
     int64_t height, width;
@@ -87,25 +86,12 @@ typedef struct rdx_picture_info {
 /* Reads the header only: what the picture will be when it is decoded. *bytes: of the file. */
 redux_status rdx_picture_probe(rdx_picture_info *out, uint64_t *bytes, const char *path);
 
-/* Told by the first bytes; `bytes` may hold only the beginning of the file (`complete` false).
- * `*more` is set when that was not enough to tell, then a larger piece must be given. */
-bool rdx_png_signature(const unsigned char *bytes, size_t size);
-bool rdx_jpeg_signature(const unsigned char *bytes, size_t size);
-redux_status rdx_png_header(rdx_picture_info *out, const unsigned char *bytes, size_t size,
-                            const char *path);
-/* `*need`: how many bytes of the file must be at hand to go on; 0 when `*out` was filled in. */
-redux_status rdx_jpeg_header(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
-                             size_t size, const char *path);
-/* Decodes a file held in memory: [H, W, 3], or [H, W] where it is grey; with `alpha` one channel
- * more where the file has one. */
-redux_status rdx_png_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
-                            size_t size, bool alpha, const char *path);
-redux_status rdx_jpeg_decode(redux_tensor *out, redux_context *context, const unsigned char *bytes,
-                             size_t size, const char *path);
+/* ---- format_png.c ---- */
+
 redux_status rdx_png_encode(FILE *stream, redux_context *context, const redux_tensor *picture,
                             const char *path);
 
-/* ---- npy.c ---- */
+/* ---- format_npy.c ---- */
 
 typedef struct rdx_npy {
     redux_dtype dtype;
@@ -139,7 +125,7 @@ typedef redux_status (*rdx_write_fn)(const void *bytes, size_t size, void *user)
 redux_status rdx_npy_elements(redux_context *context, const redux_tensor *array, rdx_write_fn write,
                               void *user);
 
-/* ---- npz.c ---- */
+/* ---- format_npz.c ---- */
 
 /* One array of an archive, where it lies. */
 typedef struct rdx_npz_member {
@@ -159,114 +145,11 @@ redux_status rdx_npz_find(rdx_npz_member *out, redux_context *context, const cha
 redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char *path,
                           const char *key, const rdx_npz_member *member);
 
-/* ---- nifti.c ---- */
+/* ---- names.c ---- */
 
-/* A checked header, native byte order. Axes are storage axes: 0 is i, the fastest. */
-typedef struct rdx_nifti {
-    int64_t dim[3], frames;
-    int32_t datatype, voxel_bytes; /* as stored */
-    redux_dtype dtype;             /* as read: float128 becomes float64 */
-    int32_t swap;
-    double slope, intercept;
-    double spacing[3];    /* mm; 0 where unknown */
-    int8_t axis[3];       /* which storage axis gives slices, rows, columns of the axial view */
-    int8_t reversed[3];   /* and whether against its direction */
-    bool falls;           /* slice numbers grow towards the patient's feet */
-    uint64_t offset;      /* of the first voxel in the image file */
-    uint64_t header_size; /* bytes of the header's file; of the image's, if that is another */
-    uint64_t image_size;
-} rdx_nifti;
-
-/* Reads and checks a header; `image` is the path of the voxels' file, NULL if it is `path`. */
-redux_status rdx_nifti_probe(rdx_nifti *out, redux_context *context, const char *path,
-                             const char *image);
-/* Whether two headers, and the sizes of their files, are the same. */
-bool rdx_nifti_same(const rdx_nifti *a, const rdx_nifti *b);
-/* Reads the voxels of one frame as [k][j][i]. */
-redux_status rdx_nifti_load(redux_tensor *out, redux_context *context, const rdx_nifti *nifti,
-                            const char *path, int64_t frame);
-/* The axial view of [k][j][i]. */
-redux_status rdx_nifti_axial(redux_tensor *out, const redux_tensor *stored, const rdx_nifti *nifti);
-
-/* ---- names.c: what kind of file a name promises; natural order ---- */
-
-typedef enum rdx_kind {
-    RDX_KIND_NONE = 0,
-    RDX_KIND_NIFTI,  /* .nii, .nii.gz */
-    RDX_KIND_HEADER, /* .hdr, .hdr.gz */
-    RDX_KIND_IMAGE,  /* .img, .img.gz */
-    RDX_KIND_PICTURE,
-    RDX_KIND_NPY,
-    RDX_KIND_NPZ,
-    RDX_KIND_DICOM
-} rdx_kind;
-
-rdx_kind rdx_kind_of(const char *name);
-/* Pictures, volumes and archives of kinds that are not read: which of at most 32, or -1. */
-int rdx_unread_kind(const char *name);
-/* ".tif, .webp" for bits set in `kinds`. */
-void rdx_unread_text(char *text, size_t size, uint32_t kinds);
 /* "2" before "10": runs of digits by value, else byte by byte; ties by byte order. */
 int rdx_natural_compare(const char *left, const char *right);
 /* FOLDER/NAME; without another slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
-/* The other half of a .hdr/.img pair: the file that exists, the like-compressed one first.
- * REDUX_E_NOT_FOUND if there is none. */
-redux_status rdx_nifti_partner(char **out, redux_context *context, const char *path);
-
-/* ---- dataset.c, read by volume.c ---- */
-
-/* Where a volume comes from. Strings are owned; info.source points to `source`. */
-typedef struct rdx_source {
-    redux_volume_info info;
-    char *source;          /* the file, the folder of pictures, FILE.npz:KEY */
-    char *file;            /* .npz: the file, else NULL */
-    char *key;             /* .npz: the array, else NULL */
-    char *image;           /* .hdr: the voxels' file, else NULL */
-    rdx_nifti nifti;       /* of NIfTI */
-    rdx_npz_member array;  /* of arrays; for .npy only its header */
-    int64_t first_picture; /* of pictures, DICOM: its index in redux_dataset.pictures */
-} rdx_source;
-
-struct redux_dataset {
-    redux_dataset_options options;
-    rdx_source *volumes;
-    int64_t count, capacity;
-    const char **pictures; /* paths, those of one volume together; DICOM files too */
-    int64_t picture_count, picture_capacity;
-    struct rdx_text_block *text; /* where the paths of pictures are packed */
-    char **skipped;              /* path, reason, path, reason ... */
-    int64_t skipped_count, skipped_capacity;
-    const char **excluded; /* sorted; NULL once it is open */
-    int64_t passed_over;   /* how many of them were met */
-};
-
-/* Notes something that is left out. */
-redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, const char *path,
-                              const char *reason);
-/* Takes over what `source` owns, on success. */
-redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
-                             const rdx_source *source);
-/* Whether a source is to be passed over. */
-bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
-/* Appends a picture's path to the list of them. */
-redux_status rdx_dataset_add_picture(redux_dataset *dataset, redux_context *context,
-                                     const char *path);
-
-/* One file a slice, which names it: pictures and DICOM. */
-static inline bool rdx_volume_of_files(const redux_volume_info *info)
-{
-    return info->kind == REDUX_VOLUME_PICTURES || info->kind == REDUX_VOLUME_DICOM;
-}
-
-/* Scans, whose values are measured: NIfTI and DICOM. */
-static inline bool rdx_volume_of_scan(const redux_volume_info *info)
-{
-    return info->kind == REDUX_VOLUME_NIFTI || info->kind == REDUX_VOLUME_DICOM;
-}
-
-/* find.c: fills in a dataset from paths. */
-redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
-                              const char *const *paths, int64_t count);
 
 #endif

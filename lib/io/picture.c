@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Pictures: told by content, read whole into memory, decoded from there. */
+ * Pictures: recognised by content, read whole into memory, decoded from there. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <redux/picture.h>
 #include <redux/window.h>
-#include "io.h"
+#include "format.h"
 
 /* Headers of most pictures lie in the first page; JPEG files with thumbnails and colour profiles
  * need more, which is then read in steps. */
@@ -20,46 +20,35 @@ static redux_status unknown(const char *path, size_t size)
 
 /* ---- headers ---- */
 
-static redux_status probe_jpeg(rdx_picture_info *out, int fd, const char *path)
+/* Reads as much as the format needs to see the header whole. */
+static redux_status probe(rdx_picture_info *out, unsigned char **bytes, int fd, const char *path)
 {
-    unsigned char *bytes = NULL;
-    uint64_t need = FIRST_PIECE;
-    redux_status status = REDUX_OK;
-    while (status == REDUX_OK && need > 0) {
-        const uint64_t asked = need;
-        size_t count = 0;
-        unsigned char *larger = realloc(bytes, (size_t)asked);
-        if (larger == NULL) {
-            status = rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
-            break;
-        }
-        bytes = larger;
-        status = rdx_read_at(fd, path, 0, bytes, (size_t)asked, &count);
-        if (status == REDUX_OK)
-            status = rdx_jpeg_header(out, &need, bytes, count, path);
-        if (status == REDUX_OK && need > 0 && count < asked)
-            status = rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", path);
+    const rdx_format *format = NULL;
+    for (uint64_t asked = FIRST_PIECE, need = asked; need > 0; asked = need) {
+        size_t count;
+        unsigned char *larger = realloc(*bytes, (size_t)asked);
+        if (larger == NULL)
+            return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
+        *bytes = larger;
+        RDX_TRY(rdx_read_at(fd, path, 0, larger, (size_t)asked, &count));
+        format = rdx_format_of_picture(larger, count);
+        if (format == NULL)
+            return unknown(path, count);
+        RDX_TRY(format->header(out, &need, larger, count, path));
+        if (need > 0 && count < asked)
+            return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", path);
     }
-    free(bytes);
-    return status;
+    return REDUX_OK;
 }
 
 redux_status rdx_picture_probe(rdx_picture_info *out, uint64_t *bytes, const char *path)
 {
-    unsigned char first[64];
+    unsigned char *block = NULL;
     struct stat file;
-    size_t count = 0;
     int fd;
     RDX_TRY(rdx_open_read(&fd, &file, path));
-    redux_status status = rdx_read_at(fd, path, 0, first, sizeof first, &count);
-    if (status != REDUX_OK)
-        ;
-    else if (rdx_png_signature(first, count))
-        status = rdx_png_header(out, first, count, path);
-    else if (rdx_jpeg_signature(first, count))
-        status = probe_jpeg(out, fd, path);
-    else
-        status = unknown(path, count);
+    const redux_status status = probe(out, &block, fd, path);
+    free(block);
     close(fd);
     *bytes = (uint64_t)file.st_size;
     return status;
@@ -75,12 +64,9 @@ static redux_status decode(redux_tensor *out, redux_context *context, const char
     if (out == NULL || path == NULL)
         return rdx_fail(REDUX_E_INVALID, "reading a picture: an argument is NULL");
     RDX_TRY(rdx_read_whole(&bytes, &size, context, path));
-    if (rdx_png_signature(bytes, size))
-        status = rdx_png_decode(out, context, bytes, size, alpha, path);
-    else if (rdx_jpeg_signature(bytes, size))
-        status = rdx_jpeg_decode(out, context, bytes, size, path);
-    else
-        status = unknown(path, size);
+    const rdx_format *format = rdx_format_of_picture(bytes, size);
+    status = format == NULL ? unknown(path, size)
+                            : format->decode(out, context, bytes, size, alpha, path);
     rdx_free(bytes);
     return status;
 }

@@ -46,7 +46,7 @@ static redux_status load_volume(rdx_images *images, redux_context *context,
         status = redux_volume_slice(&images->slices[row], context, opened, k);
         images->slope[row] = info.slope;
         images->intercept[row] = info.intercept;
-        images->is_volume[row] = rdx_volume_of_scan(&info);
+        images->is_volume[row] = info.is_scan != 0;
         if (status == REDUX_OK)
             status = rdx_progress_add(context, 1);
     }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "io/io.h"
+#include "io/format.h"
 #include "labels.h"
 
 /* ---- texts to numbers ---- */
@@ -378,7 +378,7 @@ redux_status redux_labels_load(redux_labels **out, redux_context *context, const
     if (out == NULL || path == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_labels_load: an argument is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_labels_options"));
-    const bool archive = rdx_kind_of(path) == RDX_KIND_NPZ;
+    const bool archive = rdx_format_of(path, NULL) == &rdx_format_npz;
     if (archive && (known.label != NULL || known.group != NULL || known.split != NULL))
         return rdx_fail(REDUX_E_INVALID, "%s: an archive has no columns to choose from", path);
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_labels)));

@@ -108,7 +108,7 @@ redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_slice_p
         return status;
     }
     const redux_window window =
-        redux_window_resolve(extractor->options->window, pixels.dtype, rdx_volume_of_scan(info));
+        redux_window_resolve(extractor->options->window, pixels.dtype, info->is_scan);
     status = buffer(&extractor->windowed, context, redux_window_dtype(window), pixels.shape[0],
                     pixels.shape[1]);
     if (status == REDUX_OK)

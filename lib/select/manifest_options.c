@@ -215,7 +215,7 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
         for (int64_t i = 0; i < input_count; i++) {
             if (strcmp(word(json_array_get(inputs, (size_t)i), "source"), info.source) != 0)
                 continue;
-            if (!rdx_volume_of_files(&info))
+            if (!info.file_per_slice)
                 return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
                                 info.source, options->update->table.path);
             if (options->scope == REDUX_SCOPE_VOLUME)

@@ -193,7 +193,7 @@ static redux_status fill_image(const work *w, rdx_viewer *viewer, float *image, 
     RDX_TRY(redux_volume_slice_oriented(&stored, w->context, w->volume, t->slice,
                                         REDUX_ORIENTATION_AXIAL));
     redux_status status =
-        rdx_slice_of(&slice, &stored, info.slope, info.intercept, rdx_volume_of_scan(&info));
+        rdx_slice_of(&slice, &stored, info.slope, info.intercept, info.is_scan);
     if (status == REDUX_OK)
         status = rdx_viewer_input(viewer, image + pixels * (w->channels - 1), &slice, &w->input);
     redux_tensor_release(&stored);

@@ -31,7 +31,7 @@ static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
     const char *path;
     int64_t number;
     item->bytes = bytes_of(info->height, info->width, info->dtype);
-    if (info->kind != REDUX_VOLUME_PICTURES)
+    if (!info->file_per_slice || info->is_scan)
         return REDUX_OK;
     RDX_TRY(redux_dataset_slice_name(&path, &number, dataset, item->volume, item->slice));
     const redux_status status = rdx_picture_probe(&picture, &bytes, path);
@@ -41,10 +41,10 @@ static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
     return drop && rdx_is_input_failure(status) ? REDUX_OK : status;
 }
 
-/* In memory while the volume is open: pictures and mapped arrays come slice by slice. */
+/* In memory while the volume is open. */
 static uint64_t passing_bytes(const redux_volume_info *info)
 {
-    if (rdx_volume_of_files(info) || info->kind == REDUX_VOLUME_NPY)
+    if (info->on_demand)
         return 0;
     return (uint64_t)info->slices * bytes_of(info->height, info->width, info->dtype);
 }

@@ -26,9 +26,9 @@ static redux_status read_item(rdx_slice *out, redux_context *context, const redu
 {
     redux_tensor pixels;
     RDX_TRY(redux_volume_slice(&pixels, context, volume, item->slice));
-    redux_status status = own_pixels(&pixels, context, rdx_volume_of_files(info));
+    redux_status status = own_pixels(&pixels, context, info->file_per_slice != 0);
     if (status == REDUX_OK)
-        status = rdx_slice_of(out, &pixels, info->slope, info->intercept, rdx_volume_of_scan(info));
+        status = rdx_slice_of(out, &pixels, info->slope, info->intercept, info->is_scan);
     if (status != REDUX_OK) {
         redux_tensor_release(&pixels);
         return status;

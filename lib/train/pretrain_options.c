@@ -137,8 +137,8 @@ static redux_status checksum(uint32_t *out, const rdx_run *run)
     for (int64_t i = 0; i < redux_dataset_volumes(run->dataset); i++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_volume_info(&info, run->dataset, i));
-        const int64_t numbers[] = {(int64_t)info.kind, (int64_t)info.dtype, info.slices,
-                                   info.height,        info.width,          (int64_t)info.bytes};
+        const int64_t numbers[] = {info.is_scan, (int64_t)info.dtype, info.slices,
+                                   info.height,  info.width,          (int64_t)info.bytes};
         crc = crc32(crc, (const Bytef *)numbers, sizeof numbers);
     }
     for (int64_t i = 0; i < slices; i++) {

@@ -129,7 +129,7 @@ START_TEST(folders)
     ck_assert_int_eq(redux_dataset_slices(dataset), 20);
     ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 3));
     ck_assert_str_eq(info.source, in_scratch("tree/s2"));
-    ck_assert_int_eq(info.kind, REDUX_VOLUME_PICTURES);
+    ck_assert_str_eq(info.format, "picture");
     ck_assert_int_eq(info.slices, 3);
     uint32_t crc = 0, sum = 0;
     static const char *const pictures[] = {"tree/s2/img1.jpeg", "tree/s2/img2.JPG",

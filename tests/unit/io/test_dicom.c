@@ -53,7 +53,7 @@ START_TEST(same_as_nifti)
     ck_assert_redux_ok(read_volume(&all, &nifti, "data/ct/STS_019_CT.nii.gz", NULL));
     ck_assert_redux_ok(redux_tensor_slice(&want, &all, 0, 19, 10, 1));
     assert_same(&have, &want, "slices 19 to 28");
-    ck_assert_int_eq(dicom.kind, REDUX_VOLUME_DICOM);
+    ck_assert_str_eq(dicom.format, "dicom");
     ck_assert_double_eq(dicom.slope, nifti.slope);
     ck_assert_double_eq(dicom.intercept, nifti.intercept);
     for (int i = 0; i < 3; i++)

@@ -17,7 +17,7 @@ static void assert_volume(const char *path, const char *key, int frame)
         golden(&want, text("%s/%s", stored ? "stored" : "axial", key));
         ck_assert_redux_ok(read_volume(&have, &info, path, &options));
         assert_same(&have, &want, key);
-        ck_assert_int_eq(info.kind, REDUX_VOLUME_NIFTI);
+        ck_assert_str_eq(info.format, "nifti");
         ck_assert_int_eq(info.dtype, want.dtype);
         redux_tensor_release(&have);
         redux_tensor_release(&want);

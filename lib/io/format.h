@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * The file formats, behind one table. Internal.
+ *
+ * A new format is one file, format_NAME.c, that defines an rdx_format, and one line in formats.c.
+ * Nothing else in the library, the programs or the Makefile knows a format by name. */
+#ifndef RDX_FORMAT_H
+#define RDX_FORMAT_H
+
+#include "io.h"
+
+/* Where the voxels of a volume lie in the patient. Storage axes are 0 (i, the fastest), 1 (j) and
+ * 2 (k). */
+typedef struct rdx_geometry {
+    int64_t dim[3];     /* voxels along each storage axis */
+    double spacing[3];  /* mm along each; 0: unknown */
+    int8_t axis[3];     /* the storage axis of the slices, rows, columns of the axial view */
+    int8_t reversed[3]; /* whether the axial view walks it backwards (never that of the slices) */
+    bool falls;         /* slice numbers grow towards the patient's feet */
+} rdx_geometry;
+
+struct rdx_format;
+
+/* A volume that a format found in a file, before any voxel is read. Strings and `header` are owned
+ * (rdx_alloc). */
+typedef struct rdx_found {
+    const struct rdx_format *format;
+    char *source; /* how results name it: FILE, or FILE:KEY */
+    char *file;   /* the file */
+    char *image;  /* the file of the voxels where they have one of their own, else NULL */
+    char *key;    /* which of the file's volumes it is; NULL: its only one */
+    rdx_geometry geometry;
+    int64_t frames; /* time points, of which load reads one; 0: the format knows none */
+    redux_dtype dtype;
+    double slope, intercept; /* value = slope * voxel + intercept */
+    uint64_t bytes;          /* of the files */
+    void *header;            /* the format's own, with which load sees that the file has changed */
+} rdx_found;
+
+void rdx_found_clear(rdx_found *found);
+
+/* What a format's probe hands its findings to. */
+typedef struct rdx_finds {
+    redux_context *context;
+    /* Takes a volume over, also where it fails. */
+    redux_status (*add)(rdx_found *found, void *user);
+    /* What becomes of a failure that concerns one source only. */
+    redux_status (*settle)(void *user, const char *source, redux_status status);
+    /* Whether the caller wants a source to be passed over unread. */
+    bool (*excludes)(void *user, const char *source);
+    void *user;
+} rdx_finds;
+
+/* How files become volumes. */
+typedef enum rdx_format_unit {
+    RDX_UNIT_VOLUME,  /* a file holds whole volumes */
+    RDX_UNIT_PICTURE, /* a file is a slice; the pictures of a folder are one volume */
+    RDX_UNIT_SERIES   /* a file is a slice that says which series it belongs to */
+} rdx_format_unit;
+
+#define RDX_SUFFIXES 8 /* one more than a format has at most: NULL ends them */
+
+typedef struct rdx_format {
+    const char *name;                   /* "nifti" */
+    const char *suffixes[RDX_SUFFIXES]; /* lower case; NULL ends them */
+    rdx_format_unit unit;
+    bool is_scan; /* values are measured: they have a unit, such as HU */
+    bool mapped;  /* a volume's slices are read when they are asked for */
+
+    /* Volumes: probe reads headers and hands over what it found (key: only the volume of that name;
+     * NULL: all). load reads the voxels of one frame as [k][j][i], or [k][j][i][colour]. */
+    redux_status (*probe)(const rdx_finds *finds, const char *path, const char *key);
+    redux_status (*load)(redux_tensor *out, redux_context *context, const rdx_found *found,
+                         int64_t frame);
+    const char *key_suffix; /* FILE:KEY is understood where FILE ends so; NULL: never */
+    /* Files that only go with another one (the voxels of a header): their suffixes, and the file
+     * that lists them. */
+    const char *parts[RDX_SUFFIXES];
+    redux_status (*whole)(char **out, redux_context *context, const char *path);
+
+    /* Pictures, recognised by their first bytes. header: see rdx_picture_header_fn. */
+    bool (*signature)(const unsigned char *bytes, size_t size);
+    redux_status (*header)(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
+                           size_t size, const char *path);
+    redux_status (*decode)(redux_tensor *out, redux_context *context, const unsigned char *bytes,
+                           size_t size, bool alpha, const char *path);
+
+    /* Files without a telling suffix: whether such a name may be one, and whether the file is. */
+    bool (*maybe)(const char *name);
+    bool (*sniff)(const char *path);
+} rdx_format;
+
+/* The format of a file by its name, NULL if no suffix is known. *part: it is only part of another
+ * file; may be NULL. */
+const rdx_format *rdx_format_of(const char *name, bool *part);
+/* Whether a file of an unknown suffix may be of some format, by its name. */
+bool rdx_format_maybe(const char *name);
+/* The format of a file by its name, or else by its content, which is looked at only where the name
+ * may be one (rdx_format_maybe) or `any_name` is set; NULL if neither tells. */
+const rdx_format *rdx_format_sniff(const char *path, bool any_name);
+/* The format of a picture by its first bytes; NULL if it is none that is read. */
+const rdx_format *rdx_format_of_picture(const unsigned char *bytes, size_t size);
+/* Splits FILE:KEY where FILE is of a format with keys: where KEY begins, else NULL. */
+const char *rdx_format_key(const rdx_format **format, const char *text);
+/* ".nii, .nii.gz, .png": every suffix that is read. */
+void rdx_format_list(char *text, size_t size);
+
+/* Pictures, volumes and archives of formats that are not read: which of at most 64, or -1. */
+int rdx_unread_format(const char *name);
+/* ".heic, .zip" for bits set in `formats`. */
+void rdx_unread_list(char *text, size_t size, uint64_t formats);
+
+/* The axial view of voxels [k][j][i](...). */
+redux_status rdx_axial_view(redux_tensor *out, const redux_tensor *stored,
+                            const rdx_geometry *geometry);
+/* Voxels whose storage axes are columns, rows and slices as they are. */
+rdx_geometry rdx_geometry_plain(int64_t slices, int64_t height, int64_t width);
+/* REDUX_E_FORMAT: the file is not the one that was found. */
+redux_status rdx_format_changed(const char *path);
+
+/* ---- format_npy.c: arrays, also those of archives ---- */
+
+/* Whether an array can only be a stack of slices: (N, H, W), (N, H, W, 3 or 4). */
+bool rdx_npy_is_stack(const rdx_npy *npy);
+/* What an array is like as a volume; found->source is set. Errors: REDUX_E_UNSUPPORTED (shape). */
+redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy);
+/* (H, W) becomes (1, H, W), by its strides: it may be of Fortran order. */
+void rdx_npy_as_stack(redux_tensor *array);
+
+extern const rdx_format rdx_format_nifti, rdx_format_dicom, rdx_format_png, rdx_format_jpeg,
+    rdx_format_npy, rdx_format_npz;
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ * The table of file formats, and what is known of a file by its name or its first bytes. */
+#include <string.h>
+#include <strings.h>
+#include <redux/volume.h>
+#include "format.h"
+
+/* One line for each format. */
+static const rdx_format *const formats[] = {
+    &rdx_format_nifti, &rdx_format_dicom, &rdx_format_png,
+    &rdx_format_jpeg,  &rdx_format_npy,   &rdx_format_npz,
+};
+
+/* What people keep beside these, or in their place. */
+static const char *const unread[] = {".tif",  ".tiff", ".bmp", ".gif", ".webp", ".heic",   ".heif",
+                                     ".avif", ".jp2",  ".jxl", ".mha", ".mhd",  ".nrrd",   ".nhdr",
+                                     ".mgh",  ".mgz",  ".mnc", ".zip", ".tar",  ".tar.gz", ".tgz"};
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    const size_t length = strlen(text), end = strlen(suffix);
+    return length > end && strcasecmp(text + length - end, suffix) == 0;
+}
+
+static bool ends_with_any(const char *text, const char *const *suffixes)
+{
+    for (int i = 0; i < RDX_SUFFIXES && suffixes[i] != NULL; i++)
+        if (ends_with(text, suffixes[i]))
+            return true;
+    return false;
+}
+
+/* ---- which format a file is of ---- */
+
+const rdx_format *rdx_format_of(const char *name, bool *part)
+{
+    for (int i = 0; i < (int)RDX_COUNT(formats); i++) {
+        const bool whole = ends_with_any(name, formats[i]->suffixes);
+        if (whole || ends_with_any(name, formats[i]->parts)) {
+            if (part != NULL)
+                *part = !whole;
+            return formats[i];
+        }
+    }
+    return NULL;
+}
+
+bool rdx_format_maybe(const char *name)
+{
+    for (int i = 0; i < (int)RDX_COUNT(formats); i++)
+        if (formats[i]->maybe != NULL && formats[i]->maybe(name))
+            return true;
+    return false;
+}
+
+const rdx_format *rdx_format_sniff(const char *path, bool any_name)
+{
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    const rdx_format *format = rdx_format_of(name, NULL);
+    for (int i = 0; i < (int)RDX_COUNT(formats) && format == NULL; i++)
+        if (formats[i]->sniff != NULL && (any_name || formats[i]->maybe(name)) &&
+            formats[i]->sniff(path))
+            format = formats[i];
+    return format;
+}
+
+const rdx_format *rdx_format_of_picture(const unsigned char *bytes, size_t size)
+{
+    for (int i = 0; i < (int)RDX_COUNT(formats); i++)
+        if (formats[i]->unit == RDX_UNIT_PICTURE && formats[i]->signature(bytes, size))
+            return formats[i];
+    return NULL;
+}
+
+const char *rdx_format_key(const rdx_format **format, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    for (; colon != NULL; colon = strchr(colon + 1, ':'))
+        for (int i = 0; i < (int)RDX_COUNT(formats); i++) {
+            const char *suffix = formats[i]->key_suffix;
+            const size_t length = suffix == NULL ? 0 : strlen(suffix);
+            if (length > 0 && (size_t)(colon - text) > length &&
+                strncasecmp(colon - length, suffix, length) == 0) {
+                *format = formats[i];
+                return colon + 1;
+            }
+        }
+    return NULL;
+}
+
+/* ---- lists ---- */
+
+int64_t redux_format_count(void)
+{
+    return RDX_COUNT(formats);
+}
+
+const char *redux_format_name(int64_t index)
+{
+    return index < 0 || index >= RDX_COUNT(formats) ? NULL : formats[index]->name;
+}
+
+const char *redux_format_suffix(int64_t index, int64_t suffix)
+{
+    if (index < 0 || index >= RDX_COUNT(formats) || suffix < 0 || suffix >= RDX_SUFFIXES)
+        return NULL;
+    return formats[index]->suffixes[suffix];
+}
+
+/* Appends to a list in `text`; what does not fit is left out. */
+static void list_one(char *text, size_t size, const char *name)
+{
+    const size_t used = strlen(text);
+    if (used + strlen(name) + 3 < size)
+        snprintf(text + used, size - used, "%s%s", used == 0 ? "" : ", ", name);
+}
+
+void rdx_format_list(char *text, size_t size)
+{
+    text[0] = '\0';
+    for (int i = 0; i < (int)RDX_COUNT(formats); i++) {
+        const rdx_format *f = formats[i];
+        for (int s = 0; s < RDX_SUFFIXES && f->suffixes[s] != NULL; s++)
+            list_one(text, size, f->suffixes[s]);
+        for (int s = 0; s < RDX_SUFFIXES && f->parts[s] != NULL; s++)
+            list_one(text, size, f->parts[s]);
+    }
+}
+
+int rdx_unread_format(const char *name)
+{
+    for (int i = 0; i < (int)RDX_COUNT(unread); i++)
+        if (ends_with(name, unread[i]))
+            return i;
+    return -1;
+}
+
+void rdx_unread_list(char *text, size_t size, uint64_t kinds)
+{
+    text[0] = '\0';
+    for (int i = 0; i < (int)RDX_COUNT(unread); i++)
+        if ((kinds >> i & 1) != 0)
+            list_one(text, size, unread[i]);
+}
+
+/* ---- what formats share ---- */
+
+void rdx_found_clear(rdx_found *found)
+{
+    rdx_free(found->source);
+    rdx_free(found->file);
+    rdx_free(found->image);
+    rdx_free(found->key);
+    rdx_free(found->header);
+    memset(found, 0, sizeof *found);
+}
+
+redux_status rdx_axial_view(redux_tensor *out, const redux_tensor *stored,
+                            const rdx_geometry *geometry)
+{
+    int32_t order[REDUX_MAX_DIMS];
+    redux_tensor view;
+    for (int32_t i = 0; i < stored->ndim; i++)
+        order[i] = i < 3 ? 2 - geometry->axis[i] : i; /* tensors count from the slowest axis */
+    RDX_TRY(redux_tensor_permute(&view, stored, order));
+    for (int i = 1; i < 3; i++) {
+        if (geometry->reversed[i] == 0)
+            continue;
+        view.data = (char *)view.data +
+                    (view.shape[i] - 1) * view.strides[i] * (int64_t)redux_dtype_size(view.dtype);
+        view.strides[i] = -view.strides[i];
+    }
+    *out = view;
+    return REDUX_OK;
+}
+
+rdx_geometry rdx_geometry_plain(int64_t slices, int64_t height, int64_t width)
+{
+    return (rdx_geometry){.dim = {width, height, slices}, .axis = {2, 1, 0}};
+}
+
+redux_status rdx_format_changed(const char *path)
+{
+    return rdx_fail(REDUX_E_FORMAT, "%s: has changed since the dataset was opened", path);
+}
