@@ -66,6 +66,48 @@ int data_error(void)
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 
+/* "nifti (.nii, .nii.gz), png (.png)", broken into lines that begin at `column`. */
+static void print_formats(int column)
+{
+    for (int64_t i = 0; i < redux_format_count(); i++) {
+        char text[128];
+        int used = snprintf(text, sizeof text, "%s (", redux_format_name(i));
+        for (int64_t k = 0; redux_format_suffix(i, k) != NULL; k++)
+            used += snprintf(text + used, sizeof text - (size_t)used, "%s%s", k > 0 ? ", " : "",
+                             redux_format_suffix(i, k));
+        used += snprintf(text + used, sizeof text - (size_t)used, ")%s",
+                         i + 1 < redux_format_count() ? "," : ".");
+        if (column > 0)
+            column += 1;
+        if (column + used > 88) {
+            putchar('\n');
+            column = 0;
+        } else if (column > 0) {
+            putchar(' ');
+        }
+        fputs(text, stdout);
+        column += used;
+    }
+}
+
+/* Help names no format by itself: the library's list stands where the text has @FORMATS@. */
+static void print_help(const char *help)
+{
+    static const char mark[] = "@FORMATS@";
+    const char *found = strstr(help, mark);
+    if (found == NULL) {
+        fputs(help, stdout);
+        return;
+    }
+    const char *line = found;
+    while (line > help && line[-1] != '\n')
+        line--;
+    const bool spaced = found > line && found[-1] == ' ';
+    printf("%.*s", (int)(found - help) - spaced, help);
+    print_formats((int)(found - line) - spaced);
+    fputs(found + strlen(mark), stdout);
+}
+
 int parse_options(int count, char **arguments, const struct option *options, const char *help,
                   set_option_fn set, void *settings, bool *done)
 {
@@ -78,7 +120,7 @@ int parse_options(int count, char **arguments, const struct option *options, con
             return usage_error("unknown option %s", arguments[optind - 1]);
         if (option == 'h' || option == 'V') {
             if (option == 'h')
-                fputs(help, stdout);
+                print_help(help);
             else
                 printf("%s %s\n", program_name, redux_version_string());
             *done = true;

@@ -11,7 +11,7 @@ static const char help[] =
     "Write the features that an encoder finds in every slice: float32, one row a slice, in the\n"
     "order of the input; the global average pool of a ResNet, not normalised.\n"
     "\n"
-    "INPUT: NIfTI, DICOM, folders, pictures, .npy, .npz, as for redux-reduce; also --input PATH.\n"
+    "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "\n"
     "  --weights FILE       a ResNet with torchvision's names, as redux-pretrain or torchvision\n"
     "                       (saved as safetensors) have it\n"

@@ -12,7 +12,7 @@ static const char help[] =
     "       redux-hash --volume [--help | options] INPUT...\n"
     "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice.\n"
     "\n"
-    "INPUT: NIfTI volumes, DICOM, folders, pictures, .npy, .npz, as for redux-reduce.\n"
+    "INPUT: files or folders, as for redux-reduce. Formats: @FORMATS@\n"
     "\n"
     "  --hash NAME      average, difference (default), difference-vertical, dct, dct-simple,\n"
     "                   wavelet, colour, pdq, blockhash, block-mean-0, block-mean-1,\n"

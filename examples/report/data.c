@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "report.h"
 
 /* ---- names to numbers ---- */
@@ -48,29 +47,9 @@ static int64_t table_at(name_table *table, const char *text, int64_t slice, int6
 
 /* ---- volumes ---- */
 
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcasecmp(text + length - tail, ending) == 0;
-}
-
-/* A file is a volume of its own by its name; all others, pictures and DICOM files (which may have
- * any name), hold one slice and belong together with those of their folder. */
-static bool is_one_slice(const char *source)
-{
-    static const char *const endings[] = {".nii", ".nii.gz", ".hdr", ".hdr.gz",
-                                          ".img", ".img.gz", ".npy"};
-    if (strstr(source, ".npz:") != NULL)
-        return false;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(source, endings[i]))
-            return false;
-    return true;
-}
-
 static char *volume_name(const char *source)
 {
-    if (!is_one_slice(source))
+    if (redux_source_is_volume(NULL, source))
         return strdup(source);
     const char *slash = strrchr(source, '/');
     return slash == NULL ? strdup(".") : strndup(source, (size_t)(slash - source + 1));
@@ -102,7 +81,7 @@ int64_t report_other_volume(report_data *data, const char *source)
             free(name);
             return v;
         }
-    const int64_t v = new_volume(data, name, is_one_slice(source));
+    const int64_t v = new_volume(data, name, !redux_source_is_volume(NULL, source));
     if (v >= 0)
         data->volumes[v].is_other = true;
     return v;
@@ -131,7 +110,7 @@ static bool list_volumes(report_data *data)
         char *name = volume_name(row->row.source);
         int64_t v = name == NULL ? -1 : table_at(&names, name, 0, -1);
         if (v < 0) {
-            v = new_volume(data, name, is_one_slice(row->row.source));
+            v = new_volume(data, name, !redux_source_is_volume(NULL, row->row.source));
             good = v >= 0;
             if (good)
                 table_at(&names, name, 0, v);

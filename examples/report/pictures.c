@@ -55,13 +55,13 @@ void report_pictures_free(report_pictures *pictures)
 
 /* ---- where sources lie ---- */
 
-/* FILE.npz:KEY: the file alone is looked for. */
+/* Of FILE:KEY the file alone is looked for. */
 static bool is_there(const char *path)
 {
     char file[4200];
-    const char *key = strstr(path, ".npz:");
-    snprintf(file, sizeof file, "%.*s", key == NULL ? (int)strlen(path) : (int)(key + 4 - path),
-             path);
+    size_t length;
+    redux_source_is_volume(&length, path);
+    snprintf(file, sizeof file, "%.*s", (int)length, path);
     return access(file, R_OK) == 0;
 }
 

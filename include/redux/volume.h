@@ -83,6 +83,12 @@ REDUX_API int64_t redux_format_count(void);
 REDUX_API const char *redux_format_name(int64_t index);
 REDUX_API const char *redux_format_suffix(int64_t index, int64_t suffix);
 
+/** What the name of a source says, without a look at any file: 1 if it is a whole volume by itself
+ *  (scan.nii.gz, FILE.npz:KEY), 0 if it is a slice that belongs to a folder or series, as pictures,
+ *  DICOM files and files of unknown names are. *file_length: how many bytes of `source` are the
+ *  path of its file (FILE.npz of FILE.npz:KEY, else all of them); may be NULL. Any thread. */
+REDUX_API int redux_source_is_volume(size_t *file_length, const char *source);
+
 /** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
  *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
  *  pictures are one volume, at the place of the first of them, and its DICOM files (.dcm, .dicom,

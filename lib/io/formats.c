@@ -88,6 +88,19 @@ const char *rdx_format_key(const rdx_format **format, const char *text)
     return NULL;
 }
 
+int redux_source_is_volume(size_t *file_length, const char *source)
+{
+    const rdx_format *format = NULL;
+    const char *key = source == NULL ? NULL : rdx_format_key(&format, source);
+    if (file_length != NULL)
+        *file_length = source == NULL ? 0
+                       : key != NULL  ? (size_t)(key - 1 - source)
+                                      : strlen(source);
+    if (source != NULL && format == NULL)
+        format = rdx_format_of(source, NULL);
+    return format != NULL && format->unit == RDX_UNIT_VOLUME;
+}
+
 /* ---- lists ---- */
 
 int64_t redux_format_count(void)
