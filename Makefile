@@ -41,6 +41,11 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
+# `make -n` prints and runs nothing. A recipe that names $(MAKE) itself, or begins with +, would be run all
+# the same, so those that start scripts use these two.
+SUBMAKE := $(MAKE)
+RUN := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
+
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
@@ -251,12 +256,18 @@ $(FAULT_SHIM): tests/support/fault_shim.c tests/support/fault_shim.h
 FORCE:
 
 # ---- tests -------------------------------------------------------------------------------------
+# `make test` is the fast tier, for every edit; `make check` is everything.
+.PHONY: test
+test: $(TESTS) $(MODULE) $(FUZZ_TARGETS)
+	@CK_EXCLUDE_TAGS=slow tests/support/run.sh "$@" $(TESTS)
+	@CORPUS=tests/fuzz/corpus tests/support/run.sh "$@ (corpora)" $(FUZZ_TARGETS)
+
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-fuzz check-tiers check-programs check-tutorials check-symbols check-install check-abi abi-baseline
 .PHONY: check-headers check-builds check-reproducible check-python
 CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs check-python
 check: all tests
-	+@for stage in $(CHECKS); do $(MAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
+	$(RUN)@for stage in $(CHECKS); do $(SUBMAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
 	@tests/support/sum.sh $(BUILD)/check.log
 
@@ -291,13 +302,13 @@ check-symbols: $(STATIC) $(SHARED)
 check-headers:
 	@tools/check-headers.sh include/redux.h $(PUBLIC_HEADERS)
 check-builds:
-	@MAKE='$(MAKE)' tools/check-builds.sh $(BUILDS)
+	@MAKE='$(SUBMAKE)' tools/check-builds.sh $(BUILDS)
 # The archive of the last commit, built twice in different folders (TEST=1: and tested).
 check-reproducible: dist
-	@MAKE='$(MAKE)' tools/check-reproducible.sh $(BUILD)/libredux-$(VERSION).tar.gz
+	@MAKE='$(SUBMAKE)' tools/check-reproducible.sh $(BUILD)/libredux-$(VERSION).tar.gz
 
 check-install: all
-	+@CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
+	$(RUN)@CC='$(CC)' CXX='$(CXX)' MAKE='$(SUBMAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
 
 # The Debian packages of the last commit, built and looked at by lintian (long).

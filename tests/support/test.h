@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shared by the test programs: each tests/test_*.c is one Check suite with a main of its own. */
+ * Shared by the test programs: each test_*.c is one Check suite with a main of its own. */
 #ifndef REDUX_TEST_H
 #define REDUX_TEST_H
 
@@ -28,6 +28,17 @@ static inline void report_difference(const char *what, double worst)
 {
     if (getenv("REPORT") != NULL)
         printf("%s: largest relative difference %.1e\n", what, worst);
+}
+
+/* Tests that take seconds and find little that the others do not: `make test` leaves them out,
+ * `make check` runs them. */
+static inline TCase *slow_tests(Suite *suite, double timeout)
+{
+    TCase *tests = tcase_create("slow");
+    tcase_set_tags(tests, "slow");
+    tcase_set_timeout(tests, timeout);
+    suite_add_tcase(suite, tests);
+    return tests;
 }
 
 static inline int run_suite(Suite *suite)

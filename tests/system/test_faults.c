@@ -407,6 +407,7 @@ int main(int count, char **arguments)
     preload(arguments);
     Suite *suite = suite_create("faults");
     TCase *tests = tcase_create("faults");
+    tcase_set_tags(tests, "slow");
     tried = mmap(NULL, sizeof *tried, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     scratch_make();
     tcase_add_unchecked_fixture(tests, setup, NULL);

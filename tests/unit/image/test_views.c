@@ -639,7 +639,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("views");
-    TCase *tests = tcase_create("views");
+    TCase *tests = tcase_create("views"), *slow = slow_tests(suite, 20);
+    tcase_add_checked_fixture(slow, load_slice, drop_slice);
     tcase_add_checked_fixture(tests, load_slice, drop_slice);
     tcase_set_timeout(tests, 20);
     tcase_add_test(tests, crops_and_resizes);
@@ -657,7 +658,7 @@ int main(void)
     tcase_add_test(tests, crops_as_torchvision_draws_them);
     tcase_add_test(tests, window_jitter);
     tcase_add_test(tests, probabilities);
-    tcase_add_test(tests, cutouts);
+    tcase_add_test(slow, cutouts);
     tcase_add_test(tests, presets);
     tcase_add_test(tests, refused);
     suite_add_tcase(suite, tests);

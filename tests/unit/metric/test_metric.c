@@ -418,11 +418,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("metric");
-    TCase *tests = tcase_create("metric");
+    TCase *tests = tcase_create("metric"), *slow = slow_tests(suite, 60);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, hamming_is_brute_force);
-    tcase_add_test(tests, hamming_search);
-    tcase_add_test(tests, hamming_at_every_radius);
+    tcase_add_test(slow, hamming_search);
+    tcase_add_test(slow, hamming_at_every_radius);
     tcase_add_test(tests, cosine_is_brute_force);
     tcase_add_test(tests, cosine_search);
     tcase_add_test(tests, cosine_of_odd_vectors);

@@ -837,11 +837,12 @@ int main(void)
 {
     Suite *suite = suite_create("index");
     TCase *hamming = tcase_create("hamming"), *cosine = tcase_create("cosine");
-    TCase *files = tcase_create("files");
+    TCase *files = tcase_create("files"), *slow = slow_tests(suite, 60);
     tcase_set_timeout(hamming, 60);
     tcase_set_timeout(cosine, 30);
     tcase_set_timeout(files, 60);
-    tcase_add_loop_test(hamming, hamming_is_exact, 0, 24);
+    tcase_add_loop_test(hamming, hamming_is_exact, 0, 4);
+    tcase_add_loop_test(slow, hamming_is_exact, 4, 24);
     tcase_add_test(hamming, parts_of_any_size);
     tcase_add_test(hamming, adversarial_codes);
     tcase_add_test(hamming, an_empty_index);
