@@ -88,15 +88,15 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
                         int64_t pixels)
 {
     const __mmask64 mask = pixels >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << pixels) - 1;
-    __m512i rows_of[16], words[16];
+    vec_i32 rows_of[16], words[16];
     for (int i = 0; i < 16; i++) {
         resize_ahead(in + i * stride, stride);
-        rows_of[i] =
-            i < rows ? _mm512_maskz_loadu_epi8(mask, in + i * stride) : _mm512_setzero_si512();
+        rows_of[i] = i < rows ? (vec_i32)_mm512_maskz_loadu_epi8(mask, in + i * stride)
+                              : (vec_i32)_mm512_setzero_si512();
     }
-    transpose_lanes(words, rows_of);
+    vec_turn(words, rows_of);
     for (int i = 0; i < 16; i++)
-        _mm512_storeu_si512(out + (int64_t)i * RESIZE_BATCH, words[i]);
+        vec_store_i32(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
 static inline __m512i resize_add(__m512i sum, const int32_t *pixels, int32_t weights)
@@ -124,7 +124,7 @@ static inline void resize_clipped(uint8_t *out, __m512i sums[RESIZE_DIGITS][RESI
 static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t rows,
                         int64_t pixels)
 {
-    __m256i rows_of[8], words[8];
+    vec_i32 rows_of[8], words[8];
     for (int i = 0; i < 8; i++) {
         uint8_t cut[16] = {0};
         const uint8_t *row = in + i * stride;
@@ -134,11 +134,11 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
                 memcpy(cut, row, (size_t)pixels);
             row = cut;
         }
-        rows_of[i] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)row));
+        rows_of[i] = (vec_i32)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)row));
     }
-    transpose_lanes(words, rows_of);
+    vec_turn(words, rows_of);
     for (int i = 0; i < 8; i++)
-        _mm256_storeu_si256((__m256i *)(out + (int64_t)i * RESIZE_BATCH), words[i]);
+        vec_store_i32(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
 static inline __m256i resize_add(__m256i sum, const int32_t *pixels, int32_t weights)
