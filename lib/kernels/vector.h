@@ -24,18 +24,24 @@
 
 /* VEC_LANES      floats of a vector: 4, 8 or 16
  * VEC_REGISTERS  vectors that the processor holds at once
- * VEC_FUSED      whether vec_fma rounds once
- * vec_mask       one truth value for each lane
+ * VEC_FUSED      1 where vec_fma rounds once, not after each operation
+ * VEC_PAIRS      1 where there are vec_pairs and vec_store_u8, because the processor has an
+ *                instruction for the former
  * VEC_CUT        the vector at in + k, for a constant k of 0 ... VEC_LANES, where `low` and `high`
- *                are those at in and in + VEC_LANES: either cut from these or loaded */
+ *                are those at in and in + VEC_LANES
+ * VEC_CUTS       1 where it is cut from these two, 0 where it is loaded like any other
+ * vec_mask       one truth value for each lane */
 
 #if defined(RDX_TIER_AVX512)
 
 #define VEC_LANES 16
 #define VEC_REGISTERS 32
 #define VEC_FUSED 1
+#define VEC_PAIRS 1
 typedef float vec_f32 __attribute__((vector_size(64)));
 typedef int32_t vec_i32 __attribute__((vector_size(64)));
+typedef uint32_t vec_u32 __attribute__((vector_size(64)));
+typedef int16_t vec_i16 __attribute__((vector_size(64)));
 typedef __mmask16 vec_mask;
 
 /* Most loads of 64 bytes that are not aligned cross a cache line. */
@@ -91,6 +97,18 @@ VEC_INLINE vec_i32 vec_load_u8(const uint8_t *in)
     return (vec_i32)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)in));
 }
 
+/* Lane k is a[2 k] * b[2 k] + a[2 k + 1] * b[2 k + 1]. */
+VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
+{
+    return (vec_i32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+
+/* 2 VEC_LANES bytes from lanes of 0 ... 255. */
+VEC_INLINE void vec_store_u8(uint8_t *out, vec_i16 x)
+{
+    _mm256_storeu_si256((void *)out, _mm512_cvtepi16_epi8((__m512i)x));
+}
+
 /* Lane x of out[y] is lane y of in[x]. */
 static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
 {
@@ -122,8 +140,11 @@ static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
 #define VEC_LANES 8
 #define VEC_REGISTERS 16
 #define VEC_FUSED 1
+#define VEC_PAIRS 1
 typedef float vec_f32 __attribute__((vector_size(32)));
 typedef int32_t vec_i32 __attribute__((vector_size(32)));
+typedef uint32_t vec_u32 __attribute__((vector_size(32)));
+typedef int16_t vec_i16 __attribute__((vector_size(32)));
 typedef vec_i32 vec_mask;
 
 #define VEC_CUT(in, low, high, k) ((void)(low), (void)(high), vec_load((in) + (k)))
@@ -169,6 +190,18 @@ VEC_INLINE vec_i32 vec_load_u8(const uint8_t *in)
     return (vec_i32)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)in));
 }
 
+VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
+{
+    return (vec_i32)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+}
+
+VEC_INLINE void vec_store_u8(uint8_t *out, vec_i16 x)
+{
+    const __m128i low = _mm256_castsi256_si128((__m256i)x);
+    const __m128i high = _mm256_extracti128_si256((__m256i)x, 1);
+    _mm_storeu_si128((void *)out, _mm_packus_epi16(low, high));
+}
+
 static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
 {
     __m256i a[8];
@@ -193,8 +226,11 @@ static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
 #define VEC_LANES 4
 #define VEC_REGISTERS 16
 #define VEC_FUSED 0
+#define VEC_PAIRS 0
 typedef float vec_f32 __attribute__((vector_size(16)));
 typedef int32_t vec_i32 __attribute__((vector_size(16)));
+typedef uint32_t vec_u32 __attribute__((vector_size(16)));
+typedef int16_t vec_i16 __attribute__((vector_size(16)));
 typedef vec_i32 vec_mask;
 
 #define VEC_CUT(in, low, high, k) ((void)(low), (void)(high), vec_load((in) + (k)))
@@ -298,6 +334,11 @@ VEC_INLINE void vec_store_i32(void *out, vec_i32 value)
 VEC_INLINE vec_f32 vec_all(float x)
 {
     return x - (vec_f32){0};
+}
+
+VEC_INLINE vec_i32 vec_all_i32(int32_t x)
+{
+    return x - (vec_i32){0};
 }
 
 VEC_INLINE vec_f32 vec_from_i32(vec_i32 x)
