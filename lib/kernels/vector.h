@@ -27,10 +27,9 @@
  * VEC_FUSED      1 where vec_fma rounds once, not after each operation
  * VEC_PAIRS      1 where there are vec_pairs and vec_store_u8, because the processor has an
  *                instruction for the former
- * VEC_CUT        the vector at in + k, for a constant k of 0 ... VEC_LANES, where `low` and `high`
- *                are those at in and in + VEC_LANES
- * VEC_CUTS       1 where it is cut from these two, 0 where it is loaded like any other
- * vec_mask       one truth value for each lane */
+ * VEC_CUT        the vector at in + k, for a constant k of 0 ... 7, where `low` and `high` are
+ * those at in and in + VEC_LANES VEC_CUTS       1 where it is cut from these two, 0 where it is
+ * loaded like any other vec_mask       one truth value for each lane */
 
 #if defined(RDX_TIER_AVX512)
 
@@ -346,30 +345,17 @@ VEC_INLINE vec_f32 vec_from_i32(vec_i32 x)
     return __builtin_convertvector(x, vec_f32);
 }
 
-/* Reductions fold: lane k takes lane k + VEC_LANES / 2, then k + VEC_LANES / 4, and so on. */
+/* The sum of all lanes, by halves: lane k takes lane k + VEC_LANES / 2, then k + VEC_LANES / 4, and
+ * so on down to the sum of lanes 0 and 1. */
 VEC_INLINE float vec_sum(vec_f32 x)
 {
-    for (int half = VEC_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            x[k] += x[k + half];
-    return x[0];
-}
-
-/* The one of vec_min, so a NaN may be passed over. */
-VEC_INLINE float vec_least(vec_f32 x)
-{
-    for (int half = VEC_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            x[k] = x[k] < x[k + half] ? x[k] : x[k + half];
-    return x[0];
-}
-
-VEC_INLINE float vec_most(vec_f32 x)
-{
-    for (int half = VEC_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            x[k] = x[k] > x[k + half] ? x[k] : x[k + half];
-    return x[0];
+    typedef float quarter __attribute__((vector_size(16))); /* of the longest vector */
+    quarter part[VEC_LANES / 4];
+    memcpy(part, &x, sizeof x);
+    for (int count = VEC_LANES / 8; count > 0; count /= 2)
+        for (int k = 0; k < count; k++)
+            part[k] += part[k + count];
+    return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
 }
 
 #endif
