@@ -10,14 +10,15 @@
 #include "base/base.h"
 #include "test.h"
 
-enum { CHECKS = 11 };
+enum { CHECKS = 13 };
 
 static const float numbers[] = {0,        -0.0F,     1,        -1,         0.1F,       -0.7F,
                                 3,        1234.567F, FLT_MAX,  -FLT_MAX,   FLT_MIN,    -FLT_MIN,
                                 1e-40F,   -3e-45F,   INFINITY, NAN,        1e30F,      -1e-30F,
                                 16777215, -INFINITY, 0.3F,     1.0000001F, 0.99999994F};
-static const int32_t whole_numbers[] = {0,         1,          -1,        255,       16777217,
-                                        -16777219, 2147483647, 123456789, INT32_MIN, 1 << 30};
+static const int32_t whole_numbers[] = {300,        4100,      -200,      32768,    0,
+                                        1,          -1,        255,       16777217, -16777219,
+                                        2147483647, 123456789, INT32_MIN, 1 << 30};
 enum {
     NUMBERS = sizeof numbers / sizeof *numbers,
     WHOLE = sizeof whole_numbers / sizeof *whole_numbers
@@ -47,6 +48,7 @@ static void expect_floats(const float *out, const float *expected, int count)
 #define vec_i32 OWN(vec_i32)
 #define vec_u32 OWN(vec_u32)
 #define vec_i16 OWN(vec_i16)
+#define vec_u16 OWN(vec_u16)
 #define vec_mask OWN(vec_mask)
 #define vec_fma OWN(vec_fma)
 #define vec_min OWN(vec_min)
@@ -60,6 +62,10 @@ static void expect_floats(const float *out, const float *expected, int count)
 #define vec_load_i32 OWN(vec_load_i32)
 #define vec_store_i32 OWN(vec_store_i32)
 #define vec_load_u8 OWN(vec_load_u8)
+#define vec_load_u8_u16 OWN(vec_load_u8_u16)
+#define vec_narrow OWN(vec_narrow)
+#define vec_is_zero OWN(vec_is_zero)
+#define vec_all_u16 OWN(vec_all_u16)
 #define vec_store_u8 OWN(vec_store_u8)
 #define vec_pairs OWN(vec_pairs)
 #define vec_turn OWN(vec_turn)
@@ -74,7 +80,7 @@ static void expect_floats(const float *out, const float *expected, int count)
 
 START_TEST(test_portable)
 {
-    portable_checks[_i]();
+    portable_check(_i);
 }
 END_TEST
 
@@ -101,8 +107,7 @@ TARGET_END
 
 START_TEST(test_avx2)
 {
-    if (rdx_cpu_tier() >= RDX_AVX2)
-        avx2_checks[_i]();
+    avx2_check(_i);
 }
 END_TEST
 
@@ -114,8 +119,7 @@ TARGET_END
 
 START_TEST(test_avx512)
 {
-    if (rdx_cpu_tier() >= RDX_AVX512)
-        avx512_checks[_i]();
+    avx512_check(_i);
 }
 END_TEST
 
@@ -127,8 +131,10 @@ int main(void)
     TCase *tests = tcase_create("operations");
     tcase_add_loop_test(tests, test_portable, 0, CHECKS);
 #if defined(__x86_64__)
-    tcase_add_loop_test(tests, test_avx2, 0, CHECKS);
-    tcase_add_loop_test(tests, test_avx512, 0, CHECKS);
+    if (rdx_cpu_tier() >= RDX_AVX2)
+        tcase_add_loop_test(tests, test_avx2, 0, CHECKS);
+    if (rdx_cpu_tier() >= RDX_AVX512)
+        tcase_add_loop_test(tests, test_avx512, 0, CHECKS);
 #endif
     suite_add_tcase(suite, tests);
     return run_suite(suite);

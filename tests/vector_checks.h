@@ -170,12 +170,11 @@ static void OWN(check_bytes)(void)
     free(exact);
 }
 
+#if VEC_INTEGERS
 static void OWN(check_pairs)(void)
 {
-#if VEC_PAIRS
     int16_t a[2 * VEC_LANES], b[2 * VEC_LANES];
     int32_t out[VEC_LANES];
-    uint8_t bytes[2 * VEC_LANES + 1];
     for (int i = 0; i < 256; i++) {
         for (int k = 0; k < 2 * VEC_LANES; k++) {
             a[k] = (int16_t)(i * 257 + k * 4099);
@@ -184,16 +183,46 @@ static void OWN(check_pairs)(void)
         vec_store_i32(out, vec_pairs((vec_i16)vec_load_i32(a), (vec_i16)vec_load_i32(b)));
         for (int k = 0; k < VEC_LANES; k++)
             ck_assert_int_eq(out[k], a[2 * k] * b[2 * k] + a[2 * k + 1] * b[2 * k + 1]);
-        for (int k = 0; k < 2 * VEC_LANES; k++)
-            a[k] = (int16_t)((i + 91 * k) & 255);
-        bytes[2 * VEC_LANES] = 77;
-        vec_store_u8(bytes, (vec_i16)vec_load_i32(a));
-        for (int k = 0; k < 2 * VEC_LANES; k++)
-            ck_assert_int_eq(bytes[k], a[k]);
-        ck_assert_int_eq(bytes[2 * VEC_LANES], 77);
     }
-#endif
 }
+
+/* 8 bits to 16 and back, which cuts. */
+static void OWN(check_widths)(void)
+{
+    uint8_t *exact = malloc(2 * VEC_LANES);
+    int32_t wide[2 * VEC_LANES];
+    uint16_t out[2 * VEC_LANES];
+    for (int first = 0; first < WHOLE; first++) {
+        for (int k = 0; k < 2 * VEC_LANES; k++) {
+            exact[k] = (uint8_t)(83 * first + 37 * k);
+            wide[k] = whole_numbers[(first + k) % WHOLE];
+        }
+        vec_store_i32(out, (vec_i32)(vec_load_u8_u16(exact) + vec_all_u16(65000)));
+        for (int k = 0; k < 2 * VEC_LANES; k++)
+            ck_assert_uint_eq(out[k], (exact[k] + 65000) & 65535);
+        const vec_i16 cut = vec_narrow(vec_load_i32(wide), vec_load_i32(wide + VEC_LANES));
+        vec_store_i32(out, (vec_i32)cut);
+        vec_store_u8(exact, cut);
+        for (int k = 0; k < 2 * VEC_LANES; k++) {
+            ck_assert_int_eq((int16_t)out[k], RDX_MIN(RDX_MAX(wide[k], INT16_MIN), INT16_MAX));
+            ck_assert_int_eq(exact[k], RDX_MIN(RDX_MAX(wide[k], 0), 255));
+        }
+    }
+    free(exact);
+}
+
+/* One bit, anywhere, is enough. */
+static void OWN(check_is_zero)(void)
+{
+    uint32_t lanes[VEC_LANES] = {0};
+    ck_assert(vec_is_zero(vec_load_i32(lanes)));
+    for (int bit = 0; bit < 32 * VEC_LANES; bit++) {
+        lanes[bit / 32] = 1U << bit % 32;
+        ck_assert(!vec_is_zero(vec_load_i32(lanes)));
+        lanes[bit / 32] = 0;
+    }
+}
+#endif
 
 static void OWN(check_turn)(void)
 {
@@ -212,15 +241,33 @@ static void OWN(check_turn)(void)
     }
 }
 
-static void (*const OWN(checks)[CHECKS])(void) = {
-    OWN(check_load),  OWN(check_all),    OWN(check_from_i32), OWN(check_operators),
-    OWN(check_fma),   OWN(check_choice), OWN(check_sum),      OWN(check_cut),
-    OWN(check_bytes), OWN(check_pairs),  OWN(check_turn)};
+static void OWN(check)(int i)
+{
+    static void (*const all[CHECKS])(void) = {
+        OWN(check_load),
+        OWN(check_all),
+        OWN(check_from_i32),
+        OWN(check_operators),
+        OWN(check_fma),
+        OWN(check_choice),
+        OWN(check_sum),
+        OWN(check_cut),
+        OWN(check_turn),
+        OWN(check_bytes),
+#if VEC_INTEGERS
+        OWN(check_pairs),
+        OWN(check_widths),
+        OWN(check_is_zero),
+#endif
+    };
+    if (all[i] != NULL)
+        all[i]();
+}
 
 #undef VEC_LANES
 #undef VEC_REGISTERS
 #undef VEC_FUSED
-#undef VEC_PAIRS
+#undef VEC_INTEGERS
 #undef VEC_CUT
 #undef VEC_CUTS
 #undef VEC_INLINE

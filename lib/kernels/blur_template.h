@@ -18,7 +18,7 @@ static void blur_down(int16_t *restrict out, const uint8_t *const *rows, int64_t
     }
 }
 
-#if VEC_PAIRS
+#if VEC_INTEGERS
 #define BLUR_STEP (2 * VEC_LANES)
 
 /* Two weights for two neighbours. */

@@ -25,8 +25,7 @@
 /* VEC_LANES      floats of a vector: 4, 8 or 16
  * VEC_REGISTERS  vectors that the processor holds at once
  * VEC_FUSED      1 where vec_fma rounds once, not after each operation
- * VEC_PAIRS      1 where there are vec_pairs and vec_store_u8, because the processor has an
- *                instruction for the former
+ * VEC_INTEGERS   1 where there are the operations on 8 and 16 bits, vec_pairs ... vec_is_zero
  * VEC_CUT        the vector at in + k, for a constant k of 0 ... 7, where `low` and `high` are
  * those at in and in + VEC_LANES VEC_CUTS       1 where it is cut from these two, 0 where it is
  * loaded like any other vec_mask       one truth value for each lane */
@@ -36,11 +35,12 @@
 #define VEC_LANES 16
 #define VEC_REGISTERS 32
 #define VEC_FUSED 1
-#define VEC_PAIRS 1
+#define VEC_INTEGERS 1
 typedef float vec_f32 __attribute__((vector_size(64)));
 typedef int32_t vec_i32 __attribute__((vector_size(64)));
 typedef uint32_t vec_u32 __attribute__((vector_size(64)));
 typedef int16_t vec_i16 __attribute__((vector_size(64)));
+typedef uint16_t vec_u16 __attribute__((vector_size(64)));
 typedef __mmask16 vec_mask;
 
 /* Most loads of 64 bytes that are not aligned cross a cache line. */
@@ -102,10 +102,31 @@ VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
     return (vec_i32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
 }
 
-/* 2 VEC_LANES bytes from lanes of 0 ... 255. */
+/* 2 VEC_LANES bytes. */
+VEC_INLINE vec_u16 vec_load_u8_u16(const uint8_t *in)
+{
+    return (vec_u16)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)in));
+}
+
+/* The lanes of `low`, then those of `high`, cut to 16 bits. */
+VEC_INLINE vec_i16 vec_narrow(vec_i32 low, vec_i32 high)
+{
+    const __m256i first = _mm512_cvtsepi32_epi16((__m512i)low);
+    return (vec_i16)_mm512_inserti64x4(_mm512_castsi256_si512(first),
+                                       _mm512_cvtsepi32_epi16((__m512i)high), 1);
+}
+
+/* 2 VEC_LANES bytes, each lane cut to 0 ... 255. */
 VEC_INLINE void vec_store_u8(uint8_t *out, vec_i16 x)
 {
-    _mm256_storeu_si256((void *)out, _mm512_cvtepi16_epi8((__m512i)x));
+    const __m512i cut = _mm512_max_epi16((__m512i)x, _mm512_setzero_si512());
+    _mm256_storeu_si256((void *)out, _mm512_cvtusepi16_epi8(cut));
+}
+
+/* Whether all bits are 0. */
+VEC_INLINE int vec_is_zero(vec_i32 x)
+{
+    return _mm512_test_epi32_mask((__m512i)x, (__m512i)x) == 0;
 }
 
 /* Lane x of out[y] is lane y of in[x]. */
@@ -139,11 +160,12 @@ static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
 #define VEC_LANES 8
 #define VEC_REGISTERS 16
 #define VEC_FUSED 1
-#define VEC_PAIRS 1
+#define VEC_INTEGERS 1
 typedef float vec_f32 __attribute__((vector_size(32)));
 typedef int32_t vec_i32 __attribute__((vector_size(32)));
 typedef uint32_t vec_u32 __attribute__((vector_size(32)));
 typedef int16_t vec_i16 __attribute__((vector_size(32)));
+typedef uint16_t vec_u16 __attribute__((vector_size(32)));
 typedef vec_i32 vec_mask;
 
 #define VEC_CUT(in, low, high, k) ((void)(low), (void)(high), vec_load((in) + (k)))
@@ -194,11 +216,27 @@ VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
     return (vec_i32)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 }
 
+VEC_INLINE vec_u16 vec_load_u8_u16(const uint8_t *in)
+{
+    return (vec_u16)_mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)in));
+}
+
+VEC_INLINE vec_i16 vec_narrow(vec_i32 low, vec_i32 high)
+{
+    const __m256i halves = _mm256_packs_epi32((__m256i)low, (__m256i)high);
+    return (vec_i16)_mm256_permute4x64_epi64(halves, 0xd8);
+}
+
 VEC_INLINE void vec_store_u8(uint8_t *out, vec_i16 x)
 {
     const __m128i low = _mm256_castsi256_si128((__m256i)x);
     const __m128i high = _mm256_extracti128_si256((__m256i)x, 1);
     _mm_storeu_si128((void *)out, _mm_packus_epi16(low, high));
+}
+
+VEC_INLINE int vec_is_zero(vec_i32 x)
+{
+    return _mm256_testz_si256((__m256i)x, (__m256i)x);
 }
 
 static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
@@ -225,11 +263,12 @@ static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
 #define VEC_LANES 4
 #define VEC_REGISTERS 16
 #define VEC_FUSED 0
-#define VEC_PAIRS 0
+#define VEC_INTEGERS 0
 typedef float vec_f32 __attribute__((vector_size(16)));
 typedef int32_t vec_i32 __attribute__((vector_size(16)));
 typedef uint32_t vec_u32 __attribute__((vector_size(16)));
 typedef int16_t vec_i16 __attribute__((vector_size(16)));
+typedef uint16_t vec_u16 __attribute__((vector_size(16)));
 typedef vec_i32 vec_mask;
 
 #define VEC_CUT(in, low, high, k) ((void)(low), (void)(high), vec_load((in) + (k)))
@@ -338,6 +377,11 @@ VEC_INLINE vec_f32 vec_all(float x)
 VEC_INLINE vec_i32 vec_all_i32(int32_t x)
 {
     return x - (vec_i32){0};
+}
+
+VEC_INLINE vec_u16 vec_all_u16(uint16_t x)
+{
+    return x - (vec_u16){0};
 }
 
 VEC_INLINE vec_f32 vec_from_i32(vec_i32 x)
