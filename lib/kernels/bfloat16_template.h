@@ -40,9 +40,9 @@ BF16 static void bf16_pairs(float *out, int64_t step, const float *even, const f
 }
 
 /* 8 x 32 of a product, in registers. */
-BF16 WINO_INLINE bf16_block(float *out, int64_t out_row, const float *a, int64_t a_row,
-                            int64_t a_column, const float *b, int64_t b_row, int64_t depth,
-                            int accumulate)
+BF16 VEC_INLINE void bf16_block(float *out, int64_t out_row, const float *a, int64_t a_row,
+                                int64_t a_column, const float *b, int64_t b_row, int64_t depth,
+                                int accumulate)
 {
     __m512 sum[8][2];
     for (int r = 0; r < 8; r++)
@@ -83,13 +83,13 @@ BF16 static void bf16_product(float *out, int64_t out_row, const float *a, int64
 /* ---- Winograd's transforms (winograd_template.h), rounded ---- */
 
 /* Positions as rows of rounded channels. */
-BF16 WINO_INLINE bf16_spread_rows(float *out, int64_t step, const float *const *pixels,
-                                  int64_t channels, int from, int to, wino_line *one)
+BF16 VEC_INLINE void bf16_spread_rows(float *out, int64_t step, const float *const *pixels,
+                                      int64_t channels, int from, int to, wino_line *one)
 {
     for (int64_t c = 0; c < channels; c += 16) {
-        wino_lanes in[36], all[36];
+        vec_f32 in[36], all[36];
         for (int i = 0; i < from * from; i++)
-            in[i] = wino_load(pixels[i] + c);
+            in[i] = vec_load(pixels[i] + c);
         wino_square(all, in, from, to, one);
         for (int i = 0; i < to * to; i++)
             _mm256_storeu_si256((__m256i *)(out + i * step + c / 2),
@@ -99,16 +99,16 @@ BF16 WINO_INLINE bf16_spread_rows(float *out, int64_t step, const float *const *
 
 /* Positions of two tiles (or two channels of weights) as pairs; the second one's pixels follow the
  * first one's. */
-BF16 WINO_INLINE bf16_spread_pairs(float *out, int64_t step, const float *const *pixels,
-                                   int64_t channels, int from, int to, wino_line *one)
+BF16 VEC_INLINE void bf16_spread_pairs(float *out, int64_t step, const float *const *pixels,
+                                       int64_t channels, int from, int to, wino_line *one)
 {
     for (int64_t c = 0; c < channels; c += 16) {
-        wino_lanes in[36], even[36], odd[36];
+        vec_f32 in[36], even[36], odd[36];
         for (int i = 0; i < from * from; i++)
-            in[i] = wino_load(pixels[i] + c);
+            in[i] = vec_load(pixels[i] + c);
         wino_square(even, in, from, to, one);
         for (int i = 0; i < from * from; i++)
-            in[i] = wino_load(pixels[from * from + i] + c);
+            in[i] = vec_load(pixels[from * from + i] + c);
         wino_square(odd, in, from, to, one);
         for (int i = 0; i < to * to; i++)
             _mm512_storeu_ps(out + i * step + c, bf16_interleave(even[i], odd[i]));

@@ -18,34 +18,13 @@ static void blur_down(int16_t *restrict out, const uint8_t *const *rows, int64_t
     }
 }
 
-#if defined(RDX_TIER_AVX512)
-#define BLUR_STEP 32
-typedef __m512i blur_lanes;
-#define BLUR(name) _mm512_##name
-#define BLUR_LOAD(p) _mm512_loadu_si512(p)
-#elif defined(RDX_TIER_AVX2)
-#define BLUR_STEP 16
-typedef __m256i blur_lanes;
-#define BLUR(name) _mm256_##name
-#define BLUR_LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
-#endif
-
-#if defined(BLUR_STEP)
+#if VEC_INTEGERS
+#define BLUR_STEP (2 * VEC_LANES)
 
 /* Two weights for two neighbours. */
-static inline blur_lanes blur_pair(int first, int second)
+static inline vec_i16 blur_pair(int first, int second)
 {
-    return BLUR(set1_epi32)((int32_t)((uint32_t)second << 16 | (uint32_t)first));
-}
-
-static inline void blur_store(uint8_t *out, blur_lanes words)
-{
-#if defined(RDX_TIER_AVX512)
-    _mm256_storeu_si256((__m256i *)out, _mm512_cvtepi16_epi8(words));
-#else
-    _mm_storeu_si128((__m128i *)out, _mm_packus_epi16(_mm256_castsi256_si128(words),
-                                                      _mm256_extracti128_si256(words, 1)));
-#endif
+    return (vec_i16)vec_all_i32((int32_t)((uint32_t)second << 16 | (uint32_t)first));
 }
 
 /* A lane holds two neighbours: one sum is of the left one's taps, one of the right one's, which
@@ -53,23 +32,21 @@ static inline void blur_store(uint8_t *out, blur_lanes words)
 static inline int64_t blur_steps(uint8_t *out, const int16_t *in, int64_t width,
                                  const int16_t *weights)
 {
-    const blur_lanes half = BLUR(set1_epi32)((BLUR_BIAS << 8) + (1 << 15));
-    blur_lanes left[4], right[4];
+    const vec_i32 half = vec_all_i32((BLUR_BIAS << 8) + (1 << 15));
+    vec_i16 left[4], right[4];
     int64_t x = 0;
     for (int k = 0; k < 4; k++) {
         left[k] = blur_pair(weights[2 * k], k < 3 ? weights[2 * k + 1] : 0);
         right[k] = blur_pair(k > 0 ? weights[2 * k - 1] : 0, weights[2 * k]);
     }
     for (; x + BLUR_STEP <= width; x += BLUR_STEP) {
-        blur_lanes even = half, odd = half;
+        vec_i32 even = half, odd = half;
         for (int k = 0; k < 4; k++) {
-            const blur_lanes pair = BLUR_LOAD(in + x + 2 * k - 3);
-            even = BLUR(add_epi32)(even, BLUR(madd_epi16)(pair, left[k]));
-            odd = BLUR(add_epi32)(odd, BLUR(madd_epi16)(pair, right[k]));
+            const vec_i16 pair = (vec_i16)vec_load_i32(in + x + 2 * k - 3);
+            even += vec_pairs(pair, left[k]);
+            odd += vec_pairs(pair, right[k]);
         }
-        even = BLUR(srli_epi32)(even, 16);
-        odd = BLUR(slli_epi32)(BLUR(srli_epi32)(odd, 16), 16);
-        blur_store(out + x, BLUR(add_epi32)(even, odd));
+        vec_store_u8(out + x, (vec_i16)(((vec_u32)even >> 16) + ((vec_u32)odd >> 16 << 16)));
     }
     return x;
 }

@@ -2,51 +2,30 @@
  * Means over a sliding window down columns that lie side by side: running sums in the order of
  * PDQ's reference, so that every tier gives its bits. */
 
-#if defined(RDX_TIER_AVX512)
-#define BOX_LANES 16
-#elif defined(RDX_TIER_AVX2)
-#define BOX_LANES 8
-#else
-#define BOX_LANES 4
-#endif
-
-typedef float box_lanes __attribute__((vector_size(4 * BOX_LANES)));
-
 /* Adds a row to the sums, or takes it away; NULL: neither. */
-static inline __attribute__((always_inline)) void box_move(box_lanes *sum, const float *add,
-                                                           const float *drop, int vectors)
+VEC_INLINE void box_move(vec_f32 *sum, const float *add, const float *drop, int vectors)
 {
-    box_lanes row;
     for (int v = 0; v < vectors; v++) {
-        if (add != NULL) {
-            memcpy(&row, add + (ptrdiff_t)v * BOX_LANES, sizeof row);
-            sum[v] += row;
-        }
-        if (drop != NULL) {
-            memcpy(&row, drop + (ptrdiff_t)v * BOX_LANES, sizeof row);
-            sum[v] -= row;
-        }
+        if (add != NULL)
+            sum[v] += vec_load(add + (ptrdiff_t)v * VEC_LANES);
+        if (drop != NULL)
+            sum[v] -= vec_load(drop + (ptrdiff_t)v * VEC_LANES);
     }
 }
 
-static inline __attribute__((always_inline)) void box_mean(float *out, const box_lanes *sum,
-                                                           int size, int vectors)
+VEC_INLINE void box_mean(float *out, const vec_f32 *sum, int size, int vectors)
 {
     const float share = 1 / (float)size;
     const bool exact = (size & (size - 1)) == 0; /* by a power of 2 multiplying is dividing */
-    for (int v = 0; v < vectors; v++) {
-        const box_lanes mean = exact ? sum[v] * share : sum[v] / (float)size;
-        memcpy(out + (ptrdiff_t)v * BOX_LANES, &mean, sizeof mean);
-    }
+    for (int v = 0; v < vectors; v++)
+        vec_store(out + (ptrdiff_t)v * VEC_LANES, exact ? sum[v] * share : sum[v] / (float)size);
 }
 
-/* A strip of `vectors` times BOX_LANES columns of rows `width` apart. */
-static inline __attribute__((always_inline)) void box_strip(float *out, const float *in,
-                                                            int64_t width, int64_t before,
-                                                            int64_t grow, int64_t slide,
-                                                            int vectors)
+/* A strip of `vectors` times VEC_LANES columns of rows `width` apart. */
+VEC_INLINE void box_strip(float *out, const float *in, int64_t width, int64_t before, int64_t grow,
+                          int64_t slide, int vectors)
 {
-    box_lanes sum[4] = {{0}};
+    vec_f32 sum[4] = {{0}};
     const float *add = in, *drop = in;
     int size = 0;
     for (int64_t i = 0; i < before; i++, size++, add += width)
@@ -95,9 +74,9 @@ static void box_columns(float *out, const float *in, int64_t width, int64_t befo
                         int64_t slide)
 {
     int64_t x = 0;
-    for (; x + 4 * BOX_LANES <= width; x += 4 * BOX_LANES)
+    for (; x + 4 * VEC_LANES <= width; x += 4 * VEC_LANES)
         box_strip(out + x, in + x, width, before, grow, slide, 4);
-    for (; x + BOX_LANES <= width; x += BOX_LANES)
+    for (; x + VEC_LANES <= width; x += VEC_LANES)
         box_strip(out + x, in + x, width, before, grow, slide, 1);
     for (; x < width; x++)
         box_column(out + x, in + x, width, before, grow, slide);
@@ -108,11 +87,10 @@ static void box_step(float *out, float *sum, const float *add, const float *drop
                      int size)
 {
     int64_t x = 0;
-    for (; x + BOX_LANES <= width; x += BOX_LANES) {
-        box_lanes lanes;
-        memcpy(&lanes, sum + x, sizeof lanes);
+    for (; x + VEC_LANES <= width; x += VEC_LANES) {
+        vec_f32 lanes = vec_load(sum + x);
         box_move(&lanes, add != NULL ? add + x : NULL, drop != NULL ? drop + x : NULL, 1);
-        memcpy(sum + x, &lanes, sizeof lanes);
+        vec_store(sum + x, lanes);
         if (out != NULL)
             box_mean(out + x, &lanes, size, 1);
     }
@@ -126,12 +104,11 @@ static void box_step(float *out, float *sum, const float *add, const float *drop
     }
 }
 
-/* Some outputs only, in ascending order: picks[i] is row i of `out`. 4 * BOX_LANES columns. */
-static inline __attribute__((always_inline)) void
-box_picked_strip(float *out, const float *in, int64_t width, int64_t length, int64_t before,
-                 int64_t grow, const int32_t *picks, int64_t count)
+/* Some outputs only, in ascending order: picks[i] is row i of `out`. 4 * VEC_LANES columns. */
+VEC_INLINE void box_picked_strip(float *out, const float *in, int64_t width, int64_t length,
+                                 int64_t before, int64_t grow, const int32_t *picks, int64_t count)
 {
-    box_lanes sum[4] = {{0}};
+    vec_f32 sum[4] = {{0}};
     int64_t added = 0, dropped = 0;
     for (int64_t i = 0; i < count; i++, out += width) {
         const int64_t add_to = picks[i] + before + 1 < length ? picks[i] + before + 1 : length;
@@ -151,7 +128,7 @@ box_picked_strip(float *out, const float *in, int64_t width, int64_t length, int
 static void box_picked(float *out, const float *in, int64_t width, int64_t length, int64_t before,
                        int64_t grow, const int32_t *picks, int64_t count)
 {
-    for (int64_t x = 0; x < width; x += 4 * BOX_LANES)
+    for (int64_t x = 0; x < width; x += 4 * VEC_LANES)
         box_picked_strip(out + x, in + x, width, length, before, grow, picks, count);
 }
 
@@ -167,31 +144,17 @@ static inline float box_byte(const uint8_t *in, int64_t length, int64_t before, 
     return (float)sum / (float)(to - from);
 }
 
-typedef int32_t box_words __attribute__((vector_size(4 * BOX_LANES)));
-
-static inline box_words box_widen(const uint8_t *in)
+/* `vectors` times VEC_LANES of them from x on. */
+VEC_INLINE void box_bytes_strip(float *out, const uint8_t *in, int64_t x, int64_t before,
+                                int64_t grow, int vectors)
 {
-#if defined(RDX_TIER_AVX512)
-    return (box_words)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)in));
-#elif defined(RDX_TIER_AVX2)
-    return (box_words)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)in));
-#else
-    const box_words values = {in[0], in[1], in[2], in[3]};
-    return values;
-#endif
-}
-
-/* `vectors` times BOX_LANES of them from x on. */
-static inline __attribute__((always_inline)) void
-box_bytes_strip(float *out, const uint8_t *in, int64_t x, int64_t before, int64_t grow, int vectors)
-{
-    box_words sum[4] = {{0}};
-    box_lanes whole[4];
+    vec_i32 sum[4] = {{0}};
+    vec_f32 whole[4];
     for (int64_t k = 1 - grow; k <= before; k++)
         for (int v = 0; v < vectors; v++)
-            sum[v] += box_widen(in + x + k + (ptrdiff_t)v * BOX_LANES);
+            sum[v] += vec_load_u8(in + x + k + (ptrdiff_t)v * VEC_LANES);
     for (int v = 0; v < vectors; v++)
-        whole[v] = __builtin_convertvector(sum[v], box_lanes);
+        whole[v] = vec_from_i32(sum[v]);
     box_mean(out + x, whole, (int)(before + grow), vectors);
 }
 
@@ -202,12 +165,12 @@ static void box_bytes(float *out, const uint8_t *in, int64_t length, int64_t bef
     int64_t x = 0;
     for (; x < grow - 1; x++)
         out[x] = box_byte(in, length, before, grow, x);
-    for (; x + 4 * BOX_LANES <= whole; x += 4 * BOX_LANES)
+    for (; x + 4 * VEC_LANES <= whole; x += 4 * VEC_LANES)
         box_bytes_strip(out, in, x, before, grow, 4);
-    for (; x + BOX_LANES <= whole; x += BOX_LANES)
+    for (; x + VEC_LANES <= whole; x += VEC_LANES)
         box_bytes_strip(out, in, x, before, grow, 1);
-    if (x < whole && whole - BOX_LANES >= grow - 1) { /* some of them again */
-        box_bytes_strip(out, in, whole - BOX_LANES, before, grow, 1);
+    if (x < whole && whole - VEC_LANES >= grow - 1) { /* some of them again */
+        box_bytes_strip(out, in, whole - VEC_LANES, before, grow, 1);
         x = whole;
     }
     for (; x < length; x++)

@@ -22,23 +22,13 @@ static double dot_f32(const float *a, const float *b, int64_t count)
 /* The first index from `start` on whose value is at least `limit`, or `count`. */
 static int64_t at_least_f32(const float *values, int64_t start, int64_t count, float limit)
 {
+    const vec_f32 bound = vec_all(limit);
     int64_t i = start;
-#if defined(RDX_TIER_AVX512)
-    const __m512 bound = _mm512_set1_ps(limit);
-    for (; i + 16 <= count; i += 16) {
-        const unsigned hits = _mm512_cmp_ps_mask(_mm512_loadu_ps(values + i), bound, _CMP_GE_OQ);
+    for (; i + VEC_LANES <= count; i += VEC_LANES) {
+        const unsigned hits = vec_bits(vec_at_least(vec_load(values + i), bound));
         if (hits != 0)
             return i + __builtin_ctz(hits);
     }
-#elif defined(RDX_TIER_AVX2)
-    const __m256 bound = _mm256_set1_ps(limit);
-    for (; i + 8 <= count; i += 8) {
-        const int hits =
-            _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(values + i), bound, _CMP_GE_OQ));
-        if (hits != 0)
-            return i + __builtin_ctz((unsigned)hits);
-    }
-#endif
     while (i < count && !(values[i] >= limit))
         i++;
     return i;

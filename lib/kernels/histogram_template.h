@@ -41,35 +41,21 @@ static void histogram_counts(uint32_t *counts, const uint8_t *pixels, int64_t co
         counts[k] += part[0][k] + part[1][k] + part[2][k] + part[3][k];
 }
 
-#if defined(RDX_TIER_AVX512) || defined(RDX_TIER_AVX2)
+#if VEC_INTEGERS
 #define HISTOGRAM_BLOCK 32 /* pixels that are looked at together */
 
 /* index[i] = a[i] * bins + b[i] for one block; returns whether all are equal. */
 static inline int histogram_index(uint16_t *index, const uint8_t *a, const uint8_t *b,
                                   uint16_t bins)
 {
-#if defined(RDX_TIER_AVX512)
-    const __m512i rows = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)a));
-    const __m512i columns = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)b));
-    const __m512i cell =
-        _mm512_add_epi16(_mm512_mullo_epi16(rows, _mm512_set1_epi16((short)bins)), columns);
-    _mm512_store_si512(index, cell);
-    return _mm512_cmpneq_epi16_mask(cell, _mm512_broadcastw_epi16(_mm512_castsi512_si128(cell))) ==
-           0;
-#else
-    const __m256i scale = _mm256_set1_epi16((short)bins);
-    __m256i cell[2], first, equal;
-    for (int k = 0; k < 2; k++) {
-        const __m256i rows = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)a + k));
-        const __m256i columns = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)b + k));
-        cell[k] = _mm256_add_epi16(_mm256_mullo_epi16(rows, scale), columns);
-        _mm256_store_si256((__m256i *)index + k, cell[k]);
+    vec_u16 first = {0}, other = {0};
+    for (int i = 0; i < HISTOGRAM_BLOCK; i += 2 * VEC_LANES) {
+        const vec_u16 cell = vec_load_u8_u16(a + i) * bins + vec_load_u8_u16(b + i);
+        vec_store_i32(index + i, (vec_i32)cell);
+        first = i == 0 ? vec_all_u16(cell[0]) : first;
+        other |= cell ^ first;
     }
-    first = _mm256_broadcastw_epi16(_mm256_castsi256_si128(cell[0]));
-    equal =
-        _mm256_and_si256(_mm256_cmpeq_epi16(cell[0], first), _mm256_cmpeq_epi16(cell[1], first));
-    return _mm256_movemask_epi8(equal) == -1;
-#endif
+    return vec_is_zero((vec_i32)other);
 }
 #else
 #define HISTOGRAM_BLOCK 8

@@ -2,9 +2,11 @@
  * The hot loops, one table of functions per instruction set. Internal.
  *
  * Each *_template.h is written once and compiled by tier_portable.c, tier_avx2.c and tier_avx512.c
- * with that tier's compiler flags; inside, RDX_TIER_AVX2 and RDX_TIER_AVX512 select intrinsics
- * where plain C is not enough. Integer results are equal in every tier; floating ones within the
- * bound that the metric states. */
+ * with that tier's compiler flags, over the vectors of vector.h or in plain C. The integer loops of
+ * hamming, histogram and resize have intrinsics of their own under RDX_TIER_AVX2 and
+ * RDX_TIER_AVX512, because their algorithms differ, and plain C for any other tier; bfloat16 is for
+ * AVX-512 alone. Integer results are equal in every tier; floating ones within the bound that the
+ * metric states. */
 #ifndef RDX_KERNELS_H
 #define RDX_KERNELS_H
 

@@ -23,21 +23,17 @@ static inline uint8_t resize_clip(int32_t sum)
 #if defined(RDX_TIER_AVX512)
 #define RESIZE_UNIT 4
 #define RESIZE_DIGITS 3
-#define RESIZE_LANES 16
 #define RESIZE_GROUPS 4
-typedef __m512i resize_lanes;
-#elif defined(RDX_TIER_AVX2)
+#elif VEC_INTEGERS
 #define RESIZE_UNIT 2
 #define RESIZE_DIGITS 2
-#define RESIZE_LANES 8
 #define RESIZE_GROUPS 2
-typedef __m256i resize_lanes;
 #endif
 
 #if defined(RESIZE_UNIT)
 #define RESIZE_HEAD 2 /* words ahead of an output's: where its highest digits that are not 0 */
                       /* begin and end */
-#define RESIZE_BATCH (RESIZE_LANES * RESIZE_GROUPS)
+#define RESIZE_BATCH (VEC_LANES * RESIZE_GROUPS)
 
 static int64_t resize_words(int64_t taps)
 {
@@ -46,7 +42,7 @@ static int64_t resize_words(int64_t taps)
 
 static int64_t resize_scratch(int64_t width)
 {
-    return (width / (RESIZE_UNIT * RESIZE_LANES) + 1) * RESIZE_LANES * RESIZE_BATCH;
+    return (width / (RESIZE_UNIT * VEC_LANES) + 1) * VEC_LANES * RESIZE_BATCH;
 }
 
 /* Words begin at multiples of RESIZE_UNIT pixels. All of `words` is 0 so far. */
@@ -78,7 +74,7 @@ static void resize_pack(int32_t *words, const int32_t *fixed, int32_t first, int
 /* The same place of the next batch: read across rows, pixels come too late otherwise. */
 static inline void resize_ahead(const uint8_t *row, int64_t stride)
 {
-    _mm_prefetch((const char *)((uintptr_t)row + (uintptr_t)(RESIZE_BATCH * stride)), _MM_HINT_T1);
+    __builtin_prefetch((const void *)((uintptr_t)row + (uintptr_t)(RESIZE_BATCH * stride)), 0, 2);
 }
 
 #if RESIZE_UNIT == 4
@@ -88,92 +84,89 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
                         int64_t pixels)
 {
     const __mmask64 mask = pixels >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << pixels) - 1;
-    __m512i rows_of[16], words[16];
+    vec_i32 rows_of[16], words[16];
     for (int i = 0; i < 16; i++) {
         resize_ahead(in + i * stride, stride);
-        rows_of[i] =
-            i < rows ? _mm512_maskz_loadu_epi8(mask, in + i * stride) : _mm512_setzero_si512();
+        rows_of[i] = i < rows ? (vec_i32)_mm512_maskz_loadu_epi8(mask, in + i * stride)
+                              : (vec_i32)_mm512_setzero_si512();
     }
-    transpose_lanes(words, rows_of);
+    vec_turn(words, rows_of);
     for (int i = 0; i < 16; i++)
-        _mm512_storeu_si512(out + (int64_t)i * RESIZE_BATCH, words[i]);
+        vec_store_i32(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
-static inline __m512i resize_add(__m512i sum, const int32_t *pixels, int32_t weights)
+static inline vec_i32 resize_add(vec_i32 sum, const int32_t *pixels, int32_t weights)
 {
-    const __m512i p = _mm512_loadu_si512(pixels), w = _mm512_set1_epi32(weights);
+    const vec_i32 p = vec_load_i32(pixels), w = vec_all_i32(weights);
     /* _mm512_dpbusd_epi32, of which GCC 12 copies the sum to and fro */
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(p), "v"(w));
     return sum;
 }
 
-static inline void resize_clipped(uint8_t *out, __m512i sums[RESIZE_DIGITS][RESIZE_GROUPS])
+static inline void resize_clipped(uint8_t *out, vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS])
 {
     for (int g = 0; g < RESIZE_GROUPS; g++) {
         __m512i sum = _mm512_set1_epi32(1 << (RESIZE_BITS - 1));
         for (int d = 0; d < RESIZE_DIGITS; d++)
-            sum = _mm512_add_epi32(sum, _mm512_slli_epi32(sums[d][g], (unsigned)(8 * d)));
+            sum = _mm512_add_epi32(sum, _mm512_slli_epi32((__m512i)sums[d][g], (unsigned)(8 * d)));
         sum = _mm512_max_epi32(_mm512_srai_epi32(sum, RESIZE_BITS), _mm512_setzero_si512());
-        _mm_storeu_si128((__m128i *)(out + g * RESIZE_LANES), _mm512_cvtusepi32_epi8(sum));
+        _mm_storeu_si128((__m128i *)(out + g * VEC_LANES), _mm512_cvtusepi32_epi8(sum));
     }
 }
 
 #else
 
-/* 8 rows of up to 16 pixels: 8 words of 8 rows, RESIZE_BATCH words apart. */
+/* VEC_LANES rows of up to twice as many pixels: words of all rows, RESIZE_BATCH words apart. */
 static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t rows,
                         int64_t pixels)
 {
-    __m256i rows_of[8], words[8];
-    for (int i = 0; i < 8; i++) {
-        uint8_t cut[16] = {0};
+    vec_i32 rows_of[VEC_LANES], words[VEC_LANES];
+    for (int i = 0; i < VEC_LANES; i++) {
+        uint8_t cut[2 * VEC_LANES] = {0};
         const uint8_t *row = in + i * stride;
         resize_ahead(row, stride);
-        if (i >= rows || pixels < 16) {
+        if (i >= rows || pixels < 2 * VEC_LANES) {
             if (i < rows)
                 memcpy(cut, row, (size_t)pixels);
             row = cut;
         }
-        rows_of[i] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)row));
+        rows_of[i] = (vec_i32)vec_load_u8_u16(row);
     }
-    transpose_lanes(words, rows_of);
-    for (int i = 0; i < 8; i++)
-        _mm256_storeu_si256((__m256i *)(out + (int64_t)i * RESIZE_BATCH), words[i]);
+    vec_turn(words, rows_of);
+    for (int i = 0; i < VEC_LANES; i++)
+        vec_store_i32(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
-static inline __m256i resize_add(__m256i sum, const int32_t *pixels, int32_t weights)
+static inline vec_i32 resize_add(vec_i32 sum, const int32_t *pixels, int32_t weights)
 {
-    const __m256i p = _mm256_loadu_si256((const __m256i *)pixels);
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(p, _mm256_set1_epi32(weights)));
+    const vec_i32 p = vec_load_i32(pixels), w = vec_all_i32(weights);
+    return (vec_i32)((vec_u32)sum + (vec_u32)vec_pairs((vec_i16)p, (vec_i16)w));
 }
 
-static inline void resize_clipped(uint8_t *out, __m256i sums[RESIZE_DIGITS][RESIZE_GROUPS])
+static inline void resize_clipped(uint8_t *out, vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS])
 {
-    __m256i sum[RESIZE_GROUPS];
+    vec_i32 sum[RESIZE_GROUPS];
     for (int g = 0; g < RESIZE_GROUPS; g++) {
-        sum[g] = _mm256_add_epi32(_mm256_slli_epi32(sums[1][g], 16), sums[0][g]);
-        sum[g] = _mm256_add_epi32(sum[g], _mm256_set1_epi32(1 << (RESIZE_BITS - 1)));
-        sum[g] = _mm256_srai_epi32(sum[g], RESIZE_BITS);
+        const vec_u32 whole = ((vec_u32)sums[1][g] << 16) + (vec_u32)sums[0][g];
+        sum[g] = (vec_i32)(whole + (1U << (RESIZE_BITS - 1))) >> RESIZE_BITS;
     }
-    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(sum[0], sum[1]), 0xd8);
-    _mm_storeu_si128((__m128i *)out, _mm_packus_epi16(_mm256_castsi256_si128(words),
-                                                      _mm256_extracti128_si256(words, 1)));
+    vec_store_u8(out, vec_narrow(sum[0], sum[1]));
 }
 
 #endif
 
 /* One digit of all rows of a batch. */
 static inline __attribute__((always_inline)) void
-resize_digit(resize_lanes sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights, int groups)
+resize_digit(vec_i32 sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights, int groups)
 {
 #pragma GCC unroll 4
     for (int g = 0; g < groups; g++)
-        sums[g] = resize_add(sums[g], pixels + g * RESIZE_LANES, weights);
+        sums[g] = resize_add(sums[g], pixels + g * VEC_LANES, weights);
 }
 
 /* Some units of an output, the lowest digits of each. (With AVX-512 the products bind as it is.) */
 static inline __attribute__((always_inline)) void
-resize_units(resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
+resize_units(vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
              const int32_t *words, int32_t from, int32_t to, int digits, int groups)
 {
     pixels += from * RESIZE_BATCH;
@@ -191,7 +184,7 @@ resize_units(resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pix
 static inline __attribute__((always_inline)) void
 resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words, int32_t units, int groups)
 {
-    resize_lanes sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
+    vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
     const int32_t *const digits = words + RESIZE_HEAD;
     resize_units(sums, pixels, digits, 0, words[0], RESIZE_DIGITS - 1, groups);
     resize_units(sums, pixels, digits, words[0], words[1], RESIZE_DIGITS, groups);
@@ -204,9 +197,9 @@ static inline __attribute__((always_inline)) void
 resize_batch(uint8_t *out, int64_t across, int64_t down, const uint8_t *in, int64_t stride,
              int64_t count, const rdx_resize_taps *taps, int32_t *scratch, int groups)
 {
-    const int64_t step = RESIZE_UNIT * RESIZE_LANES;
+    const int64_t step = RESIZE_UNIT * VEC_LANES;
     for (int64_t x = 0; x < taps->in; x += step)
-        for (int64_t i = 0; i < groups * RESIZE_LANES; i += RESIZE_LANES)
+        for (int64_t i = 0; i < groups * VEC_LANES; i += VEC_LANES)
             resize_turn(scratch + x / RESIZE_UNIT * RESIZE_BATCH + i, in + i * stride + x, stride,
                         count - i, taps->in - x);
     for (int64_t x = 0; x < taps->out; x++) {
@@ -229,10 +222,10 @@ static void resize_rows_u8(uint8_t *out, int64_t across, int64_t down, const uin
 {
     for (; rows > 0; rows -= RESIZE_BATCH) {
         const int64_t count = rows < RESIZE_BATCH ? rows : RESIZE_BATCH;
-        if (count <= RESIZE_LANES)
+        if (count <= VEC_LANES)
             resize_batch(out, across, down, in, stride, count, taps, scratch, 1);
 #if RESIZE_GROUPS > 2
-        else if (count <= 2 * RESIZE_LANES)
+        else if (count <= 2 * VEC_LANES)
             resize_batch(out, across, down, in, stride, count, taps, scratch, 2);
 #endif
         else

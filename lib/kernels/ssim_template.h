@@ -10,39 +10,8 @@
  * compared with itself gives 1 exactly; a product may be taken here or beforehand. */
 
 #define SSIM_PAD RDX_SSIM_LANES
-#define SSIM_INLINE static inline __attribute__((always_inline))
-
-#if defined(RDX_TIER_AVX512)
-#define SSIM_WIDTH INT64_C(16)
-typedef __m512 ssim_vector;
-#define SSIM_MADD(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define SSIM_SET(x) _mm512_set1_ps(x)
-#elif defined(RDX_TIER_AVX2)
-#define SSIM_WIDTH INT64_C(8)
-typedef __m256 ssim_vector;
-#define SSIM_MADD(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define SSIM_SET(x) _mm256_set1_ps(x)
-#else
-#define SSIM_WIDTH INT64_C(4)
-typedef float ssim_vector __attribute__((vector_size(16)));
-#define SSIM_MADD(a, b, c) ((a) * (b) + (c))
-#define SSIM_SET(x) ((ssim_vector){x, x, x, x})
-#endif
-
 /* Vectors that are worked on together, so that pointers and weights are fetched less often. */
 #define SSIM_STRIP INT64_C(4)
-
-SSIM_INLINE ssim_vector ssim_load(const float *in)
-{
-    ssim_vector value;
-    memcpy(&value, in, sizeof value);
-    return value;
-}
-
-SSIM_INLINE void ssim_store(float *out, ssim_vector value)
-{
-    memcpy(out, &value, sizeof value);
-}
 
 static void ssim_load_u8(float *out, const uint8_t *in, int64_t count, float shift)
 {
@@ -74,141 +43,130 @@ static void ssim_product_f32(float *restrict out, const float *a, const float *b
 /* ---- over rows ---- */
 
 /* `taps` and `vectors` are constants wherever these are expanded for the usual windows. */
-SSIM_INLINE void ssim_down_strip(float *out, const float *const *rows, int64_t x,
-                                 const float *weights, int32_t taps, int64_t vectors)
+VEC_INLINE void ssim_down_strip(float *out, const float *const *rows, int64_t x,
+                                const float *weights, int32_t taps, int64_t vectors)
 {
     const int32_t half = taps / 2;
-    ssim_vector sum[SSIM_STRIP] = {0};
+    vec_f32 sum[SSIM_STRIP] = {0};
     for (int32_t k = 0; k < half; k++) {
         const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
-        const ssim_vector weight = SSIM_SET(weights[k]);
+        const vec_f32 weight = vec_all(weights[k]);
         for (int64_t v = 0; v < vectors; v++)
-            sum[v] =
-                SSIM_MADD(ssim_load(upper + v * SSIM_WIDTH) + ssim_load(lower + v * SSIM_WIDTH),
-                          weight, sum[v]);
+            sum[v] = vec_fma(vec_load(upper + v * VEC_LANES) + vec_load(lower + v * VEC_LANES),
+                             weight, sum[v]);
     }
     for (int64_t v = 0; v < vectors; v++)
-        ssim_store(out + x + v * SSIM_WIDTH, SSIM_MADD(ssim_load(rows[half] + x + v * SSIM_WIDTH),
-                                                       SSIM_SET(weights[half]), sum[v]));
+        vec_store(out + x + v * VEC_LANES, vec_fma(vec_load(rows[half] + x + v * VEC_LANES),
+                                                   vec_all(weights[half]), sum[v]));
 }
 
 /* Of the values and of their squares. */
-SSIM_INLINE void ssim_down_squares_strip(float *out, float *squares, const float *const *rows,
-                                         int64_t x, const float *weights, int32_t taps,
-                                         int64_t vectors)
+VEC_INLINE void ssim_down_squares_strip(float *out, float *squares, const float *const *rows,
+                                        int64_t x, const float *weights, int32_t taps,
+                                        int64_t vectors)
 {
     const int32_t half = taps / 2;
-    ssim_vector sum[SSIM_STRIP] = {0}, square[SSIM_STRIP] = {0};
+    vec_f32 sum[SSIM_STRIP] = {0}, square[SSIM_STRIP] = {0};
     for (int32_t k = 0; k < half; k++) {
         const float *upper = rows[k] + x, *lower = rows[taps - 1 - k] + x;
-        const ssim_vector weight = SSIM_SET(weights[k]);
+        const vec_f32 weight = vec_all(weights[k]);
         for (int64_t v = 0; v < vectors; v++) {
-            const ssim_vector a = ssim_load(upper + v * SSIM_WIDTH);
-            const ssim_vector b = ssim_load(lower + v * SSIM_WIDTH);
-            sum[v] = SSIM_MADD(a + b, weight, sum[v]);
-            square[v] = SSIM_MADD(a * a + b * b, weight, square[v]);
+            const vec_f32 a = vec_load(upper + v * VEC_LANES);
+            const vec_f32 b = vec_load(lower + v * VEC_LANES);
+            sum[v] = vec_fma(a + b, weight, sum[v]);
+            square[v] = vec_fma(a * a + b * b, weight, square[v]);
         }
     }
     for (int64_t v = 0; v < vectors; v++) {
-        const ssim_vector a = ssim_load(rows[half] + x + v * SSIM_WIDTH);
-        const ssim_vector weight = SSIM_SET(weights[half]);
-        ssim_store(out + x + v * SSIM_WIDTH, SSIM_MADD(a, weight, sum[v]));
-        ssim_store(squares + x + v * SSIM_WIDTH, SSIM_MADD(a * a, weight, square[v]));
+        const vec_f32 a = vec_load(rows[half] + x + v * VEC_LANES);
+        const vec_f32 weight = vec_all(weights[half]);
+        vec_store(out + x + v * VEC_LANES, vec_fma(a, weight, sum[v]));
+        vec_store(squares + x + v * VEC_LANES, vec_fma(a * a, weight, square[v]));
     }
 }
 
-SSIM_INLINE void ssim_down_row(float *out, const float *const *rows, int64_t count,
-                               const float *weights, int32_t taps)
+VEC_INLINE void ssim_down_row(float *out, const float *const *rows, int64_t count,
+                              const float *weights, int32_t taps)
 {
     int64_t x = 0;
-    for (; x + SSIM_STRIP * SSIM_WIDTH <= count; x += SSIM_STRIP * SSIM_WIDTH)
+    for (; x + SSIM_STRIP * VEC_LANES <= count; x += SSIM_STRIP * VEC_LANES)
         ssim_down_strip(out, rows, x, weights, taps, SSIM_STRIP);
-    for (; x < count; x += SSIM_WIDTH)
+    for (; x < count; x += VEC_LANES)
         ssim_down_strip(out, rows, x, weights, taps, 1);
 }
 
-SSIM_INLINE void ssim_down_squares_row(float *out, float *squares, const float *const *rows,
-                                       int64_t count, const float *weights, int32_t taps)
+VEC_INLINE void ssim_down_squares_row(float *out, float *squares, const float *const *rows,
+                                      int64_t count, const float *weights, int32_t taps)
 {
     int64_t x = 0;
-    for (; x + SSIM_STRIP * SSIM_WIDTH <= count; x += SSIM_STRIP * SSIM_WIDTH)
+    for (; x + SSIM_STRIP * VEC_LANES <= count; x += SSIM_STRIP * VEC_LANES)
         ssim_down_squares_strip(out, squares, rows, x, weights, taps, SSIM_STRIP);
-    for (; x < count; x += SSIM_WIDTH)
+    for (; x < count; x += VEC_LANES)
         ssim_down_squares_strip(out, squares, rows, x, weights, taps, 1);
 }
 
 /* ---- along the row ---- */
 
-#if defined(RDX_TIER_AVX512)
 /* The usual windows: some of the shifted vectors are cut from two aligned ones, some are loaded, so
  * that neither the shuffles nor the loads, most of which cross a cache line, wait for each other.
  */
-SSIM_INLINE ssim_vector ssim_across_usual(const float *in, const float *weights, int32_t taps)
+VEC_INLINE vec_f32 ssim_across_usual(const float *in, const float *weights, int32_t taps)
 {
-    const __m512i low = _mm512_loadu_si512(in), high = _mm512_loadu_si512(in + SSIM_WIDTH);
-    ssim_vector sum = SSIM_SET(0);
-#define SSIM_CUT(k) _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, k))
-#define SSIM_PAIR(k, a, b) sum = SSIM_MADD((a) + (b), SSIM_SET(weights[k]), sum)
+    const vec_f32 low = vec_load(in), high = vec_load(in + VEC_LANES);
+    vec_f32 sum = vec_all(0);
+#define SSIM_PAIR(k, a, b) sum = vec_fma((a) + (b), vec_all(weights[k]), sum)
     if (taps == 7) {
-        SSIM_PAIR(0, SSIM_CUT(0), SSIM_CUT(6));
-        SSIM_PAIR(1, SSIM_CUT(1), ssim_load(in + 5));
-        SSIM_PAIR(2, SSIM_CUT(2), ssim_load(in + 4));
+        SSIM_PAIR(0, low, VEC_CUT(in, low, high, 6));
+        SSIM_PAIR(1, VEC_CUT(in, low, high, 1), vec_load(in + 5));
+        SSIM_PAIR(2, VEC_CUT(in, low, high, 2), vec_load(in + 4));
     } else {
-        SSIM_PAIR(0, SSIM_CUT(0), ssim_load(in + 10));
-        SSIM_PAIR(1, SSIM_CUT(1), ssim_load(in + 9));
-        SSIM_PAIR(2, SSIM_CUT(2), ssim_load(in + 8));
-        SSIM_PAIR(3, SSIM_CUT(3), ssim_load(in + 7));
-        SSIM_PAIR(4, SSIM_CUT(4), ssim_load(in + 6));
+        SSIM_PAIR(0, low, vec_load(in + 10));
+        SSIM_PAIR(1, VEC_CUT(in, low, high, 1), vec_load(in + 9));
+        SSIM_PAIR(2, VEC_CUT(in, low, high, 2), vec_load(in + 8));
+        SSIM_PAIR(3, VEC_CUT(in, low, high, 3), vec_load(in + 7));
+        SSIM_PAIR(4, VEC_CUT(in, low, high, 4), vec_load(in + 6));
     }
-    return SSIM_MADD(ssim_load(in + taps / 2), SSIM_SET(weights[taps / 2]), sum);
 #undef SSIM_PAIR
-#undef SSIM_CUT
+    return vec_fma(vec_load(in + taps / 2), vec_all(weights[taps / 2]), sum);
 }
-#endif
 
-SSIM_INLINE ssim_vector ssim_across(const float *in, const float *weights, int32_t taps)
+VEC_INLINE vec_f32 ssim_across(const float *in, const float *weights, int32_t taps)
 {
-#if defined(RDX_TIER_AVX512)
-    if (taps == 11 || taps == 7)
+    if (VEC_CUTS && (taps == 11 || taps == 7))
         return ssim_across_usual(in, weights, taps);
-#endif
     const int32_t half = taps / 2;
-    ssim_vector sum = SSIM_SET(0);
+    vec_f32 sum = vec_all(0);
     for (int32_t k = 0; k < half; k++)
-        sum =
-            SSIM_MADD(ssim_load(in + k) + ssim_load(in + taps - 1 - k), SSIM_SET(weights[k]), sum);
-    return SSIM_MADD(ssim_load(in + half), SSIM_SET(weights[half]), sum);
+        sum = vec_fma(vec_load(in + k) + vec_load(in + taps - 1 - k), vec_all(weights[k]), sum);
+    return vec_fma(vec_load(in + half), vec_all(weights[half]), sum);
 }
 
 /* total * product - a * b with one rounding, of a difference that all but cancels. */
-SSIM_INLINE ssim_vector ssim_difference(ssim_vector product, ssim_vector a, ssim_vector b,
-                                        float total, int32_t taps)
+VEC_INLINE vec_f32 ssim_difference(vec_f32 product, vec_f32 a, vec_f32 b, float total, int32_t taps)
 {
-#if defined(RDX_TIER_AVX512) || defined(RDX_TIER_AVX2)
+    typedef double wide_vector __attribute__((vector_size(2 * sizeof(vec_f32))));
+    if (!VEC_FUSED) {
+        const wide_vector exact =
+            __builtin_convertvector(product, wide_vector) * (double)total -
+            __builtin_convertvector(a, wide_vector) * __builtin_convertvector(b, wide_vector);
+        return __builtin_convertvector(exact, vec_f32);
+    }
     if (taps == RDX_SSIM_TAPS) /* a Gaussian, whose total is 1 */
-        return -SSIM_MADD(a, b, -product);
-    const ssim_vector rounded = a * b, lost = SSIM_MADD(a, b, -rounded);
-    return SSIM_MADD(product, SSIM_SET(total), -rounded) - lost;
-#else
-    (void)taps;
-    typedef double wide_vector __attribute__((vector_size(32)));
-    const wide_vector exact =
-        __builtin_convertvector(product, wide_vector) * (double)total -
-        __builtin_convertvector(a, wide_vector) * __builtin_convertvector(b, wide_vector);
-    return __builtin_convertvector(exact, ssim_vector);
-#endif
+        return -vec_fma(a, b, -product);
+    const vec_f32 rounded = a * b, lost = vec_fma(a, b, -rounded);
+    return vec_fma(product, vec_all(total), -rounded) - lost;
 }
 
-SSIM_INLINE void ssim_moments_row(float *mean, float *variance, const float *values,
-                                  const float *squares, int64_t count,
-                                  const rdx_ssim_window *window, int32_t taps)
+VEC_INLINE void ssim_moments_row(float *mean, float *variance, const float *values,
+                                 const float *squares, int64_t count, const rdx_ssim_window *window,
+                                 int32_t taps)
 {
     const rdx_ssim_window own = *window; /* stores cannot alias it */
-    for (int64_t x = 0; x < count; x += SSIM_WIDTH) {
-        const ssim_vector m = ssim_across(values + x, own.across, taps);
-        const ssim_vector s = ssim_across(squares + x, own.across, taps);
-        ssim_store(mean + x, m);
-        ssim_store(variance + x, ssim_difference(s, m, m, own.total, taps) * own.unbias);
+    for (int64_t x = 0; x < count; x += VEC_LANES) {
+        const vec_f32 m = ssim_across(values + x, own.across, taps);
+        const vec_f32 s = ssim_across(squares + x, own.across, taps);
+        vec_store(mean + x, m);
+        vec_store(variance + x, ssim_difference(s, m, m, own.total, taps) * own.unbias);
     }
 }
 
@@ -234,45 +192,44 @@ static void ssim_moments(float *mean, float *variance, const float *const *rows,
 }
 
 /* Wang et al. 2004, eq. 13. */
-SSIM_INLINE ssim_vector ssim_index_at(ssim_vector product, ssim_vector mean_a, ssim_vector mean_b,
-                                      ssim_vector variances, const rdx_ssim_window *window,
-                                      int32_t taps)
+VEC_INLINE vec_f32 ssim_index_at(vec_f32 product, vec_f32 mean_a, vec_f32 mean_b, vec_f32 variances,
+                                 const rdx_ssim_window *window, int32_t taps)
 {
-    const ssim_vector covariance =
+    const vec_f32 covariance =
         ssim_difference(product, mean_a, mean_b, window->total, taps) * window->unbias;
     if (window->contrast != 0)
         return (covariance * 2 + window->c2) / (variances + window->c2);
-    const ssim_vector a = mean_a * window->scale + window->shift;
-    const ssim_vector b = mean_b * window->scale + window->shift;
+    const vec_f32 a = mean_a * window->scale + window->shift;
+    const vec_f32 b = mean_b * window->scale + window->shift;
     return (a * b * 2 + window->c1) * (covariance * 2 + window->c2) /
            ((a * a + b * b + window->c1) * (variances + window->c2));
 }
 
 /* Adds the index of `valid` pixels to SSIM_PAD lanes, by their place. */
-SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
-                                const float *products, int64_t count, int64_t valid,
-                                const rdx_ssim_window *window, int32_t taps)
+VEC_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
+                               const float *products, int64_t count, int64_t valid,
+                               const rdx_ssim_window *window, int32_t taps)
 {
     const rdx_ssim_window own = *window; /* stores cannot alias it */
-    ssim_vector sum[SSIM_PAD / SSIM_WIDTH] = {0};
+    vec_f32 sum[SSIM_PAD / VEC_LANES] = {0};
     float one[SSIM_PAD] = {0};
     for (int64_t start = 0; start < count; start += SSIM_PAD)
-        for (int64_t v = 0; v < SSIM_PAD / SSIM_WIDTH; v++) {
-            const int64_t x = start + v * SSIM_WIDTH;
-            ssim_vector index =
-                ssim_index_at(ssim_across(products + x, own.across, taps), ssim_load(a->mean + x),
-                              ssim_load(b->mean + x),
-                              ssim_load(a->variance + x) + ssim_load(b->variance + x), &own, taps);
-            if (__builtin_expect(x + SSIM_WIDTH > valid, 0)) {
-                ssim_store(one, index);
-                for (int k = 0; k < SSIM_WIDTH; k++)
+        for (int64_t v = 0; v < SSIM_PAD / VEC_LANES; v++) {
+            const int64_t x = start + v * VEC_LANES;
+            vec_f32 index =
+                ssim_index_at(ssim_across(products + x, own.across, taps), vec_load(a->mean + x),
+                              vec_load(b->mean + x),
+                              vec_load(a->variance + x) + vec_load(b->variance + x), &own, taps);
+            if (__builtin_expect(x + VEC_LANES > valid, 0)) {
+                vec_store(one, index);
+                for (int k = 0; k < VEC_LANES; k++)
                     one[k] = x + k < valid ? one[k] : 0;
-                index = ssim_load(one);
+                index = vec_load(one);
             }
             sum[v] += index;
         }
-    for (int64_t v = 0; v < SSIM_PAD / SSIM_WIDTH; v++)
-        ssim_store(one + v * SSIM_WIDTH, sum[v]);
+    for (int64_t v = 0; v < SSIM_PAD / VEC_LANES; v++)
+        vec_store(one + v * VEC_LANES, sum[v]);
     for (int k = 0; k < SSIM_PAD; k++)
         lanes[k] += (double)one[k];
 }
@@ -304,9 +261,9 @@ static void ssim_map(float *out, const rdx_ssim_moments *a, const rdx_ssim_momen
 {
     const rdx_ssim_window own = *window; /* stores cannot alias it */
     ssim_down_row(scratch, rows, count + SSIM_PAD, own.down, own.rows);
-    for (int64_t x = 0; x < count; x += SSIM_WIDTH)
-        ssim_store(out + x, ssim_index_at(ssim_across(scratch + x, own.across, own.columns),
-                                          ssim_load(a->mean + x), ssim_load(b->mean + x),
-                                          ssim_load(a->variance + x) + ssim_load(b->variance + x),
-                                          &own, own.columns));
+    for (int64_t x = 0; x < count; x += VEC_LANES)
+        vec_store(out + x, ssim_index_at(ssim_across(scratch + x, own.across, own.columns),
+                                         vec_load(a->mean + x), vec_load(b->mean + x),
+                                         vec_load(a->variance + x) + vec_load(b->variance + x),
+                                         &own, own.columns));
 }

@@ -2,10 +2,8 @@
  * All templates, and the table made of them. */
 #include <stdbool.h>
 #include <string.h>
-#if defined(RDX_TIER_AVX2) || defined(RDX_TIER_AVX512)
-#include <immintrin.h>
-#endif
 #include "kernels.h"
+#include "vector.h"
 #include "blur_template.h"
 #include "box_template.h"
 #include "dot_template.h"

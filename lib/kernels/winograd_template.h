@@ -7,49 +7,7 @@
  * channels at each position of the tile. All that comes in tiles lies position by position, `step`
  * floats apart, channels side by side; channels are a multiple of 16. */
 
-#if defined(RDX_TIER_AVX512)
-#define WINO_LANES 16
-#define WINO_ROWS 8
-#elif defined(RDX_TIER_AVX2)
-#define WINO_LANES 8
-#define WINO_ROWS 4
-#else
-#define WINO_LANES 4
-#define WINO_ROWS 4
-#endif
-
-typedef float wino_lanes __attribute__((vector_size(4 * WINO_LANES)));
-
-static inline wino_lanes wino_load(const float *p)
-{
-    wino_lanes v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static inline void wino_store(float *p, wino_lanes v)
-{
-    memcpy(p, &v, sizeof v);
-}
-
-static inline wino_lanes wino_all(float x)
-{
-    return x - (wino_lanes){0};
-}
-
-/* a b + c */
-static inline wino_lanes wino_fma(wino_lanes a, wino_lanes b, wino_lanes c)
-{
-#if defined(RDX_TIER_AVX512)
-    return _mm512_fmadd_ps(a, b, c);
-#elif defined(RDX_TIER_AVX2)
-    return _mm256_fmadd_ps(a, b, c);
-#else
-    return a * b + c;
-#endif
-}
-
-#define WINO_INLINE static inline __attribute__((always_inline)) void
+#define WINO_ROWS (VEC_REGISTERS / 4) /* of a block, whose sums fill half of the registers */
 
 /* ---- one dimension: out[i * t] of in[i * s] ---- */
 
@@ -63,16 +21,16 @@ static inline wino_lanes wino_fma(wino_lanes a, wino_lanes b, wino_lanes c)
 #define WINO_B3 2.82842712F
 
 /* B' */
-WINO_INLINE wino_input_4(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_input_4(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes a2 = wino_all(-WINO_A2), b2 = wino_all(-WINO_B2);
-    const wino_lanes q = wino_all(-(WINO_A2 + WINO_B2)); /* and A2 B2 is 1 */
-    const wino_lanes e = wino_fma(b2, in[2 * s], in[4 * s]);
-    const wino_lanes f = wino_all(WINO_A) * wino_fma(b2, in[s], in[3 * s]);
-    const wino_lanes g = wino_fma(a2, in[2 * s], in[4 * s]);
-    const wino_lanes h = wino_all(WINO_B) * wino_fma(a2, in[s], in[3 * s]);
-    const wino_lanes first = wino_fma(q, in[2 * s], in[4 * s]) + in[0];
-    const wino_lanes last = wino_fma(q, in[3 * s], in[5 * s]) + in[s];
+    const vec_f32 a2 = vec_all(-WINO_A2), b2 = vec_all(-WINO_B2);
+    const vec_f32 q = vec_all(-(WINO_A2 + WINO_B2)); /* and A2 B2 is 1 */
+    const vec_f32 e = vec_fma(b2, in[2 * s], in[4 * s]);
+    const vec_f32 f = vec_all(WINO_A) * vec_fma(b2, in[s], in[3 * s]);
+    const vec_f32 g = vec_fma(a2, in[2 * s], in[4 * s]);
+    const vec_f32 h = vec_all(WINO_B) * vec_fma(a2, in[s], in[3 * s]);
+    const vec_f32 first = vec_fma(q, in[2 * s], in[4 * s]) + in[0];
+    const vec_f32 last = vec_fma(q, in[3 * s], in[5 * s]) + in[s];
     out[0] = first;
     out[t] = e + f;
     out[2 * t] = e - f;
@@ -82,25 +40,25 @@ WINO_INLINE wino_input_4(wino_lanes *out, int t, const wino_lanes *in, int s)
 }
 
 /* A' */
-WINO_INLINE wino_output_4(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_output_4(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes p = in[s] + in[2 * s], m = in[s] - in[2 * s];
-    const wino_lanes q = in[3 * s] + in[4 * s], n = in[3 * s] - in[4 * s];
-    const wino_lanes y0 = in[0] + p + q;
-    const wino_lanes y3 = wino_fma(wino_all(WINO_A3), m, wino_fma(wino_all(WINO_B3), n, in[5 * s]));
-    out[t] = wino_fma(wino_all(WINO_A), m, wino_all(WINO_B) * n);
-    out[2 * t] = wino_fma(wino_all(WINO_A2), p, wino_all(WINO_B2) * q);
+    const vec_f32 p = in[s] + in[2 * s], m = in[s] - in[2 * s];
+    const vec_f32 q = in[3 * s] + in[4 * s], n = in[3 * s] - in[4 * s];
+    const vec_f32 y0 = in[0] + p + q;
+    const vec_f32 y3 = vec_fma(vec_all(WINO_A3), m, vec_fma(vec_all(WINO_B3), n, in[5 * s]));
+    out[t] = vec_fma(vec_all(WINO_A), m, vec_all(WINO_B) * n);
+    out[2 * t] = vec_fma(vec_all(WINO_A2), p, vec_all(WINO_B2) * q);
     out[0] = y0;
     out[3 * t] = y3;
 }
 
 /* A: of the gradient of what comes out */
-WINO_INLINE wino_gradient_4(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_gradient_4(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes e = wino_fma(wino_all(WINO_A2), in[2 * s], in[0]);
-    const wino_lanes f = wino_fma(wino_all(WINO_A3), in[3 * s], wino_all(WINO_A) * in[s]);
-    const wino_lanes g = wino_fma(wino_all(WINO_B2), in[2 * s], in[0]);
-    const wino_lanes h = wino_fma(wino_all(WINO_B3), in[3 * s], wino_all(WINO_B) * in[s]);
+    const vec_f32 e = vec_fma(vec_all(WINO_A2), in[2 * s], in[0]);
+    const vec_f32 f = vec_fma(vec_all(WINO_A3), in[3 * s], vec_all(WINO_A) * in[s]);
+    const vec_f32 g = vec_fma(vec_all(WINO_B2), in[2 * s], in[0]);
+    const vec_f32 h = vec_fma(vec_all(WINO_B3), in[3 * s], vec_all(WINO_B) * in[s]);
     out[0] = in[0];
     out[5 * t] = in[3 * s];
     out[t] = e + f;
@@ -114,12 +72,12 @@ WINO_INLINE wino_gradient_4(wino_lanes *out, int t, const wino_lanes *in, int s)
 #define WINO_NB (1.0F / 6)
 
 /* G */
-WINO_INLINE wino_weight_4(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_weight_4(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes e = wino_all(WINO_NA) * wino_fma(wino_all(WINO_A2), in[2 * s], in[0]);
-    const wino_lanes f = wino_all(WINO_NA * WINO_A) * in[s];
-    const wino_lanes g = wino_all(WINO_NB) * wino_fma(wino_all(WINO_B2), in[2 * s], in[0]);
-    const wino_lanes h = wino_all(WINO_NB * WINO_B) * in[s];
+    const vec_f32 e = vec_all(WINO_NA) * vec_fma(vec_all(WINO_A2), in[2 * s], in[0]);
+    const vec_f32 f = vec_all(WINO_NA * WINO_A) * in[s];
+    const vec_f32 g = vec_all(WINO_NB) * vec_fma(vec_all(WINO_B2), in[2 * s], in[0]);
+    const vec_f32 h = vec_all(WINO_NB * WINO_B) * in[s];
     out[0] = in[0];
     out[5 * t] = in[2 * s];
     out[t] = e + f;
@@ -129,19 +87,19 @@ WINO_INLINE wino_weight_4(wino_lanes *out, int t, const wino_lanes *in, int s)
 }
 
 /* G' */
-WINO_INLINE wino_weight_back_4(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_weight_back_4(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes p = wino_all(WINO_NA) * (in[s] + in[2 * s]);
-    const wino_lanes m = wino_all(WINO_NA * WINO_A) * (in[s] - in[2 * s]);
-    const wino_lanes q = wino_all(WINO_NB) * (in[3 * s] + in[4 * s]);
-    const wino_lanes n = wino_all(WINO_NB * WINO_B) * (in[3 * s] - in[4 * s]);
-    const wino_lanes g0 = in[0] + p + q;
-    out[2 * t] = wino_fma(wino_all(WINO_A2), p, wino_fma(wino_all(WINO_B2), q, in[5 * s]));
+    const vec_f32 p = vec_all(WINO_NA) * (in[s] + in[2 * s]);
+    const vec_f32 m = vec_all(WINO_NA * WINO_A) * (in[s] - in[2 * s]);
+    const vec_f32 q = vec_all(WINO_NB) * (in[3 * s] + in[4 * s]);
+    const vec_f32 n = vec_all(WINO_NB * WINO_B) * (in[3 * s] - in[4 * s]);
+    const vec_f32 g0 = in[0] + p + q;
+    out[2 * t] = vec_fma(vec_all(WINO_A2), p, vec_fma(vec_all(WINO_B2), q, in[5 * s]));
     out[t] = m + n;
     out[0] = g0;
 }
 
-WINO_INLINE wino_input_2(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_input_2(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
     out[0] = in[0] - in[2 * s];
     out[t] = in[2 * s] + in[s];
@@ -149,13 +107,13 @@ WINO_INLINE wino_input_2(wino_lanes *out, int t, const wino_lanes *in, int s)
     out[3 * t] = in[3 * s] - in[s];
 }
 
-WINO_INLINE wino_output_2(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_output_2(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
     out[0] = in[0] + in[s] + in[2 * s];
     out[t] = in[s] - in[2 * s] + in[3 * s];
 }
 
-WINO_INLINE wino_gradient_2(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_gradient_2(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
     out[0] = in[0];
     out[t] = in[0] + in[s];
@@ -163,31 +121,31 @@ WINO_INLINE wino_gradient_2(wino_lanes *out, int t, const wino_lanes *in, int s)
     out[3 * t] = in[s];
 }
 
-WINO_INLINE wino_weight_2(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_weight_2(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes e = wino_all(0.5F) * (in[0] + in[2 * s]), f = wino_all(0.5F) * in[s];
+    const vec_f32 e = vec_all(0.5F) * (in[0] + in[2 * s]), f = vec_all(0.5F) * in[s];
     out[0] = in[0];
     out[t] = e + f;
     out[2 * t] = e - f;
     out[3 * t] = in[2 * s];
 }
 
-WINO_INLINE wino_weight_back_2(wino_lanes *out, int t, const wino_lanes *in, int s)
+VEC_INLINE void wino_weight_back_2(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
-    const wino_lanes p = wino_all(0.5F) * (in[s] + in[2 * s]);
+    const vec_f32 p = vec_all(0.5F) * (in[s] + in[2 * s]);
     out[0] = in[0] + p;
-    out[t] = wino_all(0.5F) * (in[s] - in[2 * s]);
+    out[t] = vec_all(0.5F) * (in[s] - in[2 * s]);
     out[2 * t] = p + in[3 * s];
 }
 
 /* ---- two dimensions ---- */
 
-typedef void wino_line(wino_lanes *out, int t, const wino_lanes *in, int s);
+typedef void wino_line(vec_f32 *out, int t, const vec_f32 *in, int s);
 
 /* Columns, then rows: from x from values to to x to. */
-WINO_INLINE wino_square(wino_lanes *out, const wino_lanes *in, int from, int to, wino_line *one)
+VEC_INLINE void wino_square(vec_f32 *out, const vec_f32 *in, int from, int to, wino_line *one)
 {
-    wino_lanes half[36];
+    vec_f32 half[36];
     for (int x = 0; x < from; x++)
         one(half + x, from, in + x, from);
     for (int y = 0; y < to; y++)
@@ -195,33 +153,33 @@ WINO_INLINE wino_square(wino_lanes *out, const wino_lanes *in, int from, int to,
 }
 
 /* Of from x from pixels (or weights), each a pointer to its channels, the to x to positions. */
-WINO_INLINE wino_spread(float *out, int64_t step, const float *const *pixels, int64_t channels,
-                        int from, int to, wino_line *one)
+VEC_INLINE void wino_spread(float *out, int64_t step, const float *const *pixels, int64_t channels,
+                            int from, int to, wino_line *one)
 {
-    for (int64_t c = 0; c < channels; c += WINO_LANES) {
-        wino_lanes in[36], all[36];
+    for (int64_t c = 0; c < channels; c += VEC_LANES) {
+        vec_f32 in[36], all[36];
         for (int i = 0; i < from * from; i++)
-            in[i] = wino_load(pixels[i] + c);
+            in[i] = vec_load(pixels[i] + c);
         wino_square(all, in, from, to, one);
         for (int i = 0; i < to * to; i++)
-            wino_store(out + i * step + c, all[i]);
+            vec_store(out + i * step + c, all[i]);
     }
 }
 
 /* The other way: pixels are overwritten, or added to. */
-WINO_INLINE wino_gather(float *const *pixels, const float *in, int64_t step, int64_t channels,
-                        int accumulate, int from, int to, wino_line *one)
+VEC_INLINE void wino_gather(float *const *pixels, const float *in, int64_t step, int64_t channels,
+                            int accumulate, int from, int to, wino_line *one)
 {
-    for (int64_t c = 0; c < channels; c += WINO_LANES) {
-        wino_lanes all[36], out[36];
+    for (int64_t c = 0; c < channels; c += VEC_LANES) {
+        vec_f32 all[36], out[36];
         for (int i = 0; i < from * from; i++)
-            all[i] = wino_load(in + i * step + c);
+            all[i] = vec_load(in + i * step + c);
         wino_square(out, all, from, to, one);
         if (accumulate)
             for (int i = 0; i < to * to; i++)
-                out[i] += wino_load(pixels[i] + c);
+                out[i] += vec_load(pixels[i] + c);
         for (int i = 0; i < to * to; i++)
-            wino_store(pixels[i] + c, out[i]);
+            vec_store(pixels[i] + c, out[i]);
     }
 }
 
@@ -285,29 +243,30 @@ static void winograd_weight_back_4(float *const *pixels, const float *in, int64_
 
 /* ---- products ---- */
 
-/* WINO_ROWS x 2 WINO_LANES of a product, in registers. */
-WINO_INLINE wino_block(float *out, int64_t out_row, const float *a, int64_t a_row, int64_t a_column,
-                       const float *b, int64_t b_row, int64_t depth, int accumulate)
+/* WINO_ROWS x 2 VEC_LANES of a product, in registers. */
+VEC_INLINE void wino_block(float *out, int64_t out_row, const float *a, int64_t a_row,
+                           int64_t a_column, const float *b, int64_t b_row, int64_t depth,
+                           int accumulate)
 {
-    wino_lanes sum[WINO_ROWS][2];
+    vec_f32 sum[WINO_ROWS][2];
     for (int r = 0; r < WINO_ROWS; r++)
-        sum[r][0] = sum[r][1] = wino_all(0);
+        sum[r][0] = sum[r][1] = vec_all(0);
     for (int64_t k = 0; k < depth; k++, a += a_column, b += b_row) {
-        const wino_lanes left = wino_load(b), right = wino_load(b + WINO_LANES);
+        const vec_f32 left = vec_load(b), right = vec_load(b + VEC_LANES);
 #pragma GCC unroll 8
         for (int r = 0; r < WINO_ROWS; r++) {
-            const wino_lanes x = wino_all(a[r * a_row]);
-            sum[r][0] = wino_fma(x, left, sum[r][0]);
-            sum[r][1] = wino_fma(x, right, sum[r][1]);
+            const vec_f32 x = vec_all(a[r * a_row]);
+            sum[r][0] = vec_fma(x, left, sum[r][0]);
+            sum[r][1] = vec_fma(x, right, sum[r][1]);
         }
     }
     for (int r = 0; r < WINO_ROWS; r++, out += out_row) {
         if (accumulate) {
-            sum[r][0] += wino_load(out);
-            sum[r][1] += wino_load(out + WINO_LANES);
+            sum[r][0] += vec_load(out);
+            sum[r][1] += vec_load(out + VEC_LANES);
         }
-        wino_store(out, sum[r][0]);
-        wino_store(out + WINO_LANES, sum[r][1]);
+        vec_store(out, sum[r][0]);
+        vec_store(out + VEC_LANES, sum[r][1]);
     }
 }
 
@@ -318,7 +277,7 @@ static void winograd_product(float *out, int64_t out_row, const float *a, int64_
                              int accumulate)
 {
     for (int64_t i = 0; i < rows; i += WINO_ROWS)
-        for (int64_t j = 0; j < 32; j += 2 * WINO_LANES) {
+        for (int64_t j = 0; j < 32; j += 2 * VEC_LANES) {
             float *block = out + i * out_row + j;
             if (across)
                 wino_block(block, out_row, a + i, 1, a_row, b + j, b_row, depth, accumulate);
