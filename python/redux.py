@@ -25,6 +25,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 
 NAN = float("nan")
+_ABI = 1  # of the library: REDUX_ABI_VERSION
 
 
 class Status(enum.IntEnum):
@@ -235,9 +236,9 @@ class _Library:
 
     def __init__(self) -> None:
         here = os.path.dirname(os.path.realpath(__file__))
-        built = os.path.join(here, "..", "..", "build", "lib", "libredux.so.0")
+        built = os.path.join(here, "..", "build", "lib", f"libredux.so.{_ABI}")
         wanted = os.environ.get("REDUX_LIBRARY") or (built if os.path.exists(built) else None)
-        self.path = wanted or "libredux.so.0"  # ABI 0, wherever the system looks for it
+        self.path = wanted or f"libredux.so.{_ABI}"  # wherever the system looks for it
         library = ctypes.CDLL(self.path)
         for result, listed in _FUNCTIONS.items():
             for name, letters in (entry.split() for entry in listed.split(",")):
@@ -251,8 +252,8 @@ class _Library:
     def check(self) -> None:
         """Is it a version that these structs are of? The tensor's layout is frozen: looked at."""
         version = self.version_number()
-        if not 100 <= version < 10000:
-            raise ImportError(f"redux.py is for libredux 0.1 and later 0.x, {self.path} is "
+        if not 200 <= version < 10000:
+            raise ImportError(f"redux.py is for libredux 0.2 and later 0.x, {self.path} is "
                               f"{self.version_string().decode()}")
         probe = _Tensor(reserved=1)
         memory = (ctypes.c_float * 6)()
