@@ -57,11 +57,10 @@ MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
-# The version has one home, include/redux/version.h. The ABI has a number of its own, which goes up
-# only when a program built against an older library would break (docs/abi.md).
+# The version and the ABI number have one home, include/redux/version.h.
 version_part = $(shell sed -n 's/^.define REDUX_VERSION_$(1) //p' include/redux/version.h)
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
-ABI := 0
+ABI := $(shell sed -n 's/^.define REDUX_ABI_VERSION //p' include/redux/version.h)
 SONAME := libredux.so.$(ABI)
 MODULE_NAME := libredux-gdcm.so.$(ABI)
 REALNAME := libredux.so.$(ABI).$(call version_part,MINOR).$(call version_part,PATCH)
@@ -316,11 +315,12 @@ check-install: all
 check-debian:
 	@tools/check-debian.sh $(DEBS)
 
-# Against the baseline of this ABI number. A change to it is made in the commit that changes the
-# interface, by `make abi-baseline` (docs/abi.md).
+# Against the baseline of this ABI number, which the commit that changes the interface records by
+# `make abi-baseline`, and against each release since 0.2.0 (docs/abi.md).
 ABI_BASELINE := tests/abi/libredux-$(ABI).abi
 check-abi: $(SHARED)
 	@tools/check-abi.sh check $(ABI_BASELINE) $(SHARED)
+	@CC='$(CC)' tests/abi/run.sh
 abi-baseline: $(SHARED)
 	@tools/check-abi.sh write $(ABI_BASELINE) $(SHARED)
 

@@ -517,27 +517,27 @@ class dataset : public detail::handle<redux_dataset, redux_dataset_free>
     }
     std::int64_t volumes() const noexcept
     {
-        return redux_dataset_volumes(get());
+        return redux_dataset_volume_count(get());
     }
     std::int64_t slices() const noexcept
     {
-        return redux_dataset_slices(get());
+        return redux_dataset_slice_count(get());
     }
     redux_volume_info info(std::int64_t volume) const
     {
         auto result = defaults<redux_volume_info>();
-        check(redux_dataset_volume_info(&result, get(), volume));
+        check(redux_dataset_get_volume_info(&result, get(), volume));
         return result;
     }
     slice_name name(std::int64_t volume, std::int64_t slice) const
     {
         slice_name result{nullptr, 0};
-        check(redux_dataset_slice_name(&result.source, &result.slice, get(), volume, slice));
+        check(redux_dataset_get_slice_name(&result.source, &result.slice, get(), volume, slice));
         return result;
     }
     std::int64_t skipped() const noexcept
     {
-        return redux_dataset_skipped(get());
+        return redux_dataset_skipped_count(get());
     }
 };
 
@@ -745,7 +745,7 @@ inline std::string hash_text(span<const std::uint8_t> code,
     if (static_cast<std::int64_t>(code.size()) != redux_hash_bytes(&options))
         throw error(REDUX_E_INVALID, "the code has another length than these options say");
     std::string text(2 * code.size() + 1, '\0');
-    check(redux_hash_format(&text[0], code.data(), &options));
+    check(redux_hash_to_text(&text[0], code.data(), &options));
     text.resize(text.find('\0'));
     return text;
 }
@@ -761,13 +761,13 @@ class manifest : public detail::handle<redux_manifest, redux_manifest_free>
     }
     std::int64_t size() const noexcept
     {
-        return redux_manifest_rows(get());
+        return redux_manifest_row_count(get());
     }
     /// Strings belong to the manifest.
     redux_manifest_row operator[](std::int64_t row) const
     {
         redux_manifest_row result;
-        check(redux_manifest_row_get(&result, get(), row));
+        check(redux_manifest_get_row(&result, get(), row));
         return result;
     }
     span<const char *const> sources() const noexcept
@@ -780,7 +780,7 @@ class manifest : public detail::handle<redux_manifest, redux_manifest_free>
     tensor kept(const dataset &data, redux_context *context = nullptr) const
     {
         tensor result;
-        check(redux_manifest_kept(result.out(), context, get(), data.get()));
+        check(redux_manifest_get_kept(result.out(), context, get(), data.get()));
         return result;
     }
 };
@@ -798,23 +798,23 @@ class reduction : public detail::handle<redux_reduction, redux_reduction_free>
     {
         redux_reduce_summary result{};
         result.struct_size = sizeof result;
-        check(redux_reduction_summary(&result, get()));
+        check(redux_reduction_get_summary(&result, get()));
         return result;
     }
     std::int64_t size() const noexcept
     {
-        return redux_reduction_rows(get());
+        return redux_reduction_row_count(get());
     }
     redux_row operator[](std::int64_t row) const
     {
         redux_row result;
-        check(redux_reduction_row(&result, get(), row));
+        check(redux_reduction_get_row(&result, get(), row));
         return result;
     }
     slice_name name(std::int64_t row) const
     {
         slice_name result{nullptr, 0};
-        check(redux_reduction_name(&result.source, &result.slice, get(), row));
+        check(redux_reduction_get_name(&result.source, &result.slice, get(), row));
         return result;
     }
     /// The numbers of the slices to keep, in the order of the dataset.
@@ -950,7 +950,7 @@ class safetensors : public detail::handle<redux_safetensors, redux_safetensors_f
     }
     std::int64_t size() const noexcept
     {
-        return redux_safetensors_count(get());
+        return redux_safetensors_tensor_count(get());
     }
     const char *name(std::int64_t index) const noexcept
     {
@@ -964,7 +964,7 @@ class safetensors : public detail::handle<redux_safetensors, redux_safetensors_f
     tensor operator[](std::int64_t index) const
     {
         tensor result;
-        check(redux_safetensors_tensor(result.out(), get(), index));
+        check(redux_safetensors_get_tensor(result.out(), get(), index));
         return result;
     }
     tensor operator[](const std::string &name) const
@@ -1058,7 +1058,8 @@ class encoder : public detail::handle<redux_network, redux_network_free>
     tensor embed(const dataset &data, std::int64_t batch = 0, redux_context *context = nullptr)
     {
         tensor result(REDUX_FLOAT32, {data.slices(), features()}, context);
-        check(redux_embed(result.get(), context, get(), data.get(), nullptr, &input_, batch));
+        check(redux_embed(result.get(), nullptr, context, get(), data.get(), nullptr, &input_,
+                          batch));
         return result;
     }
 

@@ -25,6 +25,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 
 NAN = float("nan")
+_ABI = 1  # of the library: REDUX_ABI_VERSION
 
 
 class Status(enum.IntEnum):
@@ -195,15 +196,15 @@ _LETTERS = {"T": POINTER(_Tensor), "P": c_void_p, "s": c_char_p, "d": c_double, 
             "l": c_int64, "W": _Window, "F": _FOUND}
 _FUNCTIONS: Dict[Any, str] = {
     "status": """
-        context_new PP, dataset_open PPPlP, dataset_slice_name PPPll, dataset_volume_info PPl,
-        embed TPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
-        hash_format PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
-        information_normalise PPi, input_apply TPTddiP, manifest_load PPs, manifest_row_get PPl,
+        context_new PP, dataset_open PPPlP, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
+        embed TPPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
+        hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
+        information_normalise PPi, input_apply TPTddiP, manifest_load PPs, manifest_get_row PPl,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
         metric_one_to_many PPPTT, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
-        normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduction_name PPPl,
-        reduction_row PPl, reduction_summary PP, results_save ssPPd, rule_parse Ps,
-        safetensors_load PPs, safetensors_save sPP, safetensors_tensor TPl, ssim PPTTP,
+        normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduction_get_name PPPl,
+        reduction_get_row PPl, reduction_get_summary PP, results_save ssPPd, rule_parse Ps,
+        safetensors_load PPs, safetensors_save sPP, safetensors_get_tensor TPl, ssim PPTTP,
         strategy_parse Ps, tensor_borrow TPiiPP, tensor_from_dlpack TPP, tensor_to_dlpack PPT,
         tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, window_apply TPTddW, window_parse Ps
         """,
@@ -214,11 +215,11 @@ _FUNCTIONS: Dict[Any, str] = {
         dataset_skipped_reason Pl, dataset_skipped_source Pl, error_message -,
         safetensors_metadata Ps, safetensors_name Pl, status_string i, version_string -""",
     c_int: """
-        context_threads P, hash_profile_for i, metric_is_distance P, version_number -,
+        context_threads P, hash_default_profile i, metric_is_distance P, version_number -,
         window_dtype W""",
     c_int64: """
-        dataset_skipped P, dataset_slices P, dataset_volumes P, hash_bits P, hash_bytes P,
-        manifest_rows P, network_features P, reduction_rows P, safetensors_count P""",
+        dataset_skipped_count P, dataset_slice_count P, dataset_volume_count P, hash_bits P, hash_bytes P,
+        manifest_row_count P, network_features P, reduction_row_count P, safetensors_tensor_count P""",
     _Window: "window_resolve Wii",
 }
 
@@ -235,9 +236,9 @@ class _Library:
 
     def __init__(self) -> None:
         here = os.path.dirname(os.path.realpath(__file__))
-        built = os.path.join(here, "..", "..", "build", "lib", "libredux.so.0")
+        built = os.path.join(here, "..", "build", "lib", f"libredux.so.{_ABI}")
         wanted = os.environ.get("REDUX_LIBRARY") or (built if os.path.exists(built) else None)
-        self.path = wanted or "libredux.so.0"  # ABI 0, wherever the system looks for it
+        self.path = wanted or f"libredux.so.{_ABI}"  # wherever the system looks for it
         library = ctypes.CDLL(self.path)
         for result, listed in _FUNCTIONS.items():
             for name, letters in (entry.split() for entry in listed.split(",")):
@@ -251,8 +252,8 @@ class _Library:
     def check(self) -> None:
         """Is it a version that these structs are of? The tensor's layout is frozen: looked at."""
         version = self.version_number()
-        if not 100 <= version < 10000:
-            raise ImportError(f"redux.py is for libredux 0.1 and later 0.x, {self.path} is "
+        if not 200 <= version < 10000:
+            raise ImportError(f"redux.py is for libredux 0.2 and later 0.x, {self.path} is "
                               f"{self.version_string().decode()}")
         probe = _Tensor(reserved=1)
         memory = (ctypes.c_float * 6)()
@@ -502,7 +503,7 @@ class Hashes:
         text = ctypes.create_string_buffer(2 * self.codes.shape[1] + 1)
         result = []
         for code in self.codes:
-            _lib.hash_format(text, code.ctypes.data, byref(self._options))
+            _lib.hash_to_text(text, code.ctypes.data, byref(self._options))
             result.append(text.value.decode())
         return result
 
@@ -526,7 +527,7 @@ def hash(images: Any, kind: str = "difference", profile: Optional[str] = None, s
     source = Tensor.of(images)
     options = _HashOptions(hash=_code("hash", kind), size=size, window=_window(window))
     options.profile = (_code("hash_profile", profile) if profile else
-                       _lib.hash_profile_for(options.hash))
+                       _lib.hash_default_profile(options.hash))
     _lib.hash_check(byref(options))
     count = source.shape[0] if len(source.shape) == 3 else 1
     codes = np.zeros((count, _lib.hash_bytes(byref(options))), np.uint8)
@@ -672,12 +673,12 @@ class Dataset:
             skip_errors=skip_errors, exclude=left_out, exclude_count=len(left_out))
         c = _short_call()
         _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
-        self.volumes = [self._info(v) for v in range(_lib.dataset_volumes(self._handle))]
+        self.volumes = [self._info(v) for v in range(_lib.dataset_volume_count(self._handle))]
         self._first = np.cumsum([0] + [volume["slices"] for volume in self.volumes])
 
     def _info(self, volume: int) -> Dict[str, Any]:
         info = _VolumeInfo()
-        _lib.dataset_volume_info(byref(info), self._handle, volume)
+        _lib.dataset_get_volume_info(byref(info), self._handle, volume)
         return {"source": os.fsdecode(info.source), "slices": info.slices, "height": info.height,
                 "width": info.width, "slope": info.slope, "intercept": info.intercept,
                 "spacing": tuple(info.spacing), "format": os.fsdecode(info.format),
@@ -690,7 +691,7 @@ class Dataset:
         return Dataset, self._arguments
 
     def __len__(self) -> int:
-        return _lib.dataset_slices(self._handle)
+        return _lib.dataset_slice_count(self._handle)
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
@@ -700,7 +701,7 @@ class Dataset:
         """What was left out (skip_errors), and why."""
         return {os.fsdecode(_lib.dataset_skipped_source(self._handle, i)):
                 _lib.dataset_skipped_reason(self._handle, i).decode("utf-8", "replace")
-                for i in range(_lib.dataset_skipped(self._handle))}
+                for i in range(_lib.dataset_skipped_count(self._handle))}
 
     def place(self, index: int) -> Tuple[int, int]:
         """Volume and slice number in it."""
@@ -713,7 +714,7 @@ class Dataset:
     def name(self, index: int) -> Tuple[str, int]:
         """Source and slice number, as in manifests."""
         source, number = c_char_p(), c_int64()
-        _lib.dataset_slice_name(byref(source), byref(number), self._handle, *self.place(index))
+        _lib.dataset_get_slice_name(byref(source), byref(number), self._handle, *self.place(index))
         return os.fsdecode(source.value or b""), number.value
 
     def _volume(self, volume: int) -> c_void_p:
@@ -804,9 +805,9 @@ class Manifest:
         handle, row = c_void_p(), _ManifestRow()
         _lib.manifest_load(byref(handle), None, os.fsencode(path))
         try:
-            rows = np.empty(_lib.manifest_rows(handle), ROW)
+            rows = np.empty(_lib.manifest_row_count(handle), ROW)
             for i in range(len(rows)):
-                _lib.manifest_row_get(byref(row), handle, i)
+                _lib.manifest_get_row(byref(row), handle, i)
                 witness = None if row.witness_source is None else os.fsdecode(row.witness_source)
                 rows[i] = (os.fsdecode(row.source), row.slice, row.kept, witness,
                            row.witness_slice if witness is not None else -1, row.score)
@@ -862,7 +863,7 @@ class _Reduction:
 
     def name(self, row: int) -> Tuple[str, int]:
         source, number = c_char_p(), c_int64()
-        _lib.reduction_name(byref(source), byref(number), self.handle, row)
+        _lib.reduction_get_name(byref(source), byref(number), self.handle, row)
         return os.fsdecode(source.value or b""), number.value
 
     def __del__(self) -> None:
@@ -889,7 +890,7 @@ def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int
         encoder=encoder.encode() if encoder else None, **further)
     if hash is not None:
         options.hash = _code("hash", hash)
-        options.profile = _lib.hash_profile_for(options.hash)
+        options.profile = _lib.hash_default_profile(options.hash)
     if profile is not None:
         options.profile = _code("hash_profile", profile)
     vectors = None if embeddings is None else Tensor.of(embeddings)
@@ -902,15 +903,15 @@ def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int
 
 
 def _manifest_of(reduction: _Reduction) -> Manifest:
-    names = [reduction.name(i) for i in range(_lib.reduction_rows(reduction.handle))]
+    names = [reduction.name(i) for i in range(_lib.reduction_row_count(reduction.handle))]
     rows, row = np.empty(len(names), ROW), _Row()
     for i, (source, number) in enumerate(names):
-        _lib.reduction_row(byref(row), reduction.handle, i)
+        _lib.reduction_get_row(byref(row), reduction.handle, i)
         witness = (None, -1) if row.witness < 0 else (
             names[row.witness] if row.witness < len(names) else reduction.name(row.witness))
         rows[i] = (source, number, row.kept, *witness, row.score)
     summary = _ReduceSummary()
-    _lib.reduction_summary(byref(summary), reduction.handle)
+    _lib.reduction_get_summary(byref(summary), reduction.handle)
     values = {name: getattr(summary, name) for name, _ in summary._fields_[1:]}
     return Manifest(rows, values, reduction)
 
@@ -924,9 +925,9 @@ def load_safetensors(path: Any) -> Dict[str, Tensor]:
     _lib.safetensors_load(byref(handle), None, os.fsencode(path))
     try:
         result = {}
-        for i in range(_lib.safetensors_count(handle)):
+        for i in range(_lib.safetensors_tensor_count(handle)):
             tensor = Tensor()
-            _lib.safetensors_tensor(tensor._tensor, handle, i)
+            _lib.safetensors_get_tensor(tensor._tensor, handle, i)
             result[_lib.safetensors_name(handle, i).decode()] = tensor
         return result
     finally:
@@ -984,7 +985,7 @@ class Encoder:
         """[slices, features] float32, in the order of the dataset, not normalised."""
         out = np.zeros((len(dataset), self.features), np.float32)
         _long_call(context, lambda c: _lib.embed(
-            Tensor.of(out)._tensor, c, self._handle, dataset._handle, None, byref(self._input),
+            Tensor.of(out)._tensor, None, c, self._handle, dataset._handle, None, byref(self._input),
             batch))
         return out
 

@@ -23,7 +23,7 @@ export PKG_CONFIG_PATH="$library/pkgconfig" LD_LIBRARY_PATH="$library"
 ${CC:-cc} -o "$work/consumer" tests/install/consumer.c $(pkg-config --cflags --libs libredux)
 "$work/consumer"
 "$work/root/usr/bin/redux-reduce" --quiet data/ct | tail -n 1
-REDUX_LIBRARY=$library/libredux.so.0 PYTHONDONTWRITEBYTECODE=1 \
+REDUX_LIBRARY=$library/libredux.so PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=$work/root/usr/share/doc/libredux-dev/python /usr/bin/python3 -c \
     'import redux; print("Python: libredux", redux.__version__)' || echo "  skipped: Python with NumPy"
 cd "$work"

@@ -399,7 +399,7 @@ static redux_status read_volume(double *bytes, redux_context *context, const red
 {
     redux_volume *volume = NULL;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    redux_status status = redux_dataset_volume_info(&info, dataset, index);
+    redux_status status = redux_dataset_get_volume_info(&info, dataset, index);
     if (status == REDUX_OK)
         status = redux_volume_open(&volume, context, dataset, index);
     for (int64_t k = 0; status == REDUX_OK && k < info.slices; k++) {
@@ -427,7 +427,7 @@ enum { TIMES_READ = 4, MOST_READERS = 64 }; /* each volume, so that no thread is
 static void *read_volumes(void *user)
 {
     reader *r = user;
-    const int64_t volumes = redux_dataset_volumes(r->dataset);
+    const int64_t volumes = redux_dataset_volume_count(r->dataset);
     int64_t i;
     while (r->status == REDUX_OK && (i = atomic_fetch_add(r->next, 1)) < TIMES_READ * volumes)
         r->status = read_volume(&r->bytes, NULL, r->dataset, i % volumes);

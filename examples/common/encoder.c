@@ -33,13 +33,14 @@ static void spread_rows(redux_tensor *rows, int64_t count, const uint8_t *wanted
 static redux_status embed_wanted(const redux_tensor *rows, redux_context *context, const encoder *e,
                                  const redux_dataset *dataset, const uint8_t *wanted)
 {
-    if (!e->skip_errors)
-        return redux_embed(rows, context, e->network, dataset, wanted, &e->input, e->batch);
-    uint8_t *readable = malloc((size_t)redux_dataset_slices(dataset) + 1);
-    if (readable == NULL)
-        return REDUX_E_NO_MEMORY;
-    const redux_status status = redux_embed_readable(rows, readable, context, e->network, dataset,
-                                                     wanted, &e->input, e->batch);
+    uint8_t *readable = NULL;
+    if (e->skip_errors) {
+        readable = malloc((size_t)redux_dataset_slice_count(dataset) + 1);
+        if (readable == NULL)
+            return REDUX_E_NO_MEMORY;
+    }
+    const redux_status status =
+        redux_embed(rows, readable, context, e->network, dataset, wanted, &e->input, e->batch);
     free(readable);
     return status;
 }
@@ -47,7 +48,7 @@ static redux_status embed_wanted(const redux_tensor *rows, redux_context *contex
 redux_status encoder_embed(redux_tensor *out, redux_context *context, const encoder *e,
                            const redux_dataset *dataset, const uint8_t *wanted)
 {
-    const int64_t slices = redux_dataset_slices(dataset);
+    const int64_t slices = redux_dataset_slice_count(dataset);
     const int64_t shape[2] = {slices, redux_network_features(e->network)};
     redux_tensor part;
     int64_t count = wanted == NULL ? slices : 0;

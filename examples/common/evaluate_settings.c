@@ -269,7 +269,7 @@ int evaluate_open_labels(redux_labels **out, redux_context *context, evaluate_se
     s->evaluate.split = &s->split;
     if (s->positive == NULL)
         return EXIT_OK;
-    const int64_t positive = redux_labels_class_find(*out, s->positive);
+    const int64_t positive = redux_labels_find_class(*out, s->positive);
     if (positive < 0) {
         code = usage_error("--positive '%s': no such class in %s", s->positive, path);
         redux_labels_free(*out);

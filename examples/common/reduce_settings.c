@@ -392,9 +392,9 @@ static int check_settings(settings *s)
     if (s->encoder == NULL) /* else that of --update holds until the file has been read */
         s->reduce.encoder = NULL;
     if (!s->has_profile && s->has_hash)
-        s->reduce.profile = redux_hash_profile_for(s->reduce.hash);
+        s->reduce.profile = redux_hash_default_profile(s->reduce.hash);
     else if (!s->has_hash && s->has_profile)
-        s->reduce.hash = redux_hash_for_profile(s->reduce.profile);
+        s->reduce.hash = redux_hash_profile_default_hash(s->reduce.profile);
     if (!s->has_profile && s->update == NULL && s->reduce.window.kind == REDUX_WINDOW_RANGE &&
         s->reduce.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
         s->reduce.profile = REDUX_PROFILE_IMAGEHASH;
@@ -435,7 +435,7 @@ static int settle_update(settings *s, int count, char **arguments)
     bool done = false;
     if (redux_manifest_load(&s->earlier, NULL, s->update) != REDUX_OK)
         return data_error();
-    if (redux_manifest_options(&s->reduce, s->earlier) != REDUX_OK)
+    if (redux_manifest_get_options(&s->reduce, s->earlier) != REDUX_OK)
         return data_error();
     optind = 0; /* glibc: from the beginning */
     s->reduce.update = s->earlier;

@@ -408,15 +408,15 @@ static int load_slice(redux_tensor *out, redux_context *context, char *text, red
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();
-    const int64_t slices = redux_dataset_slices(dataset);
+    const int64_t slices = redux_dataset_slice_count(dataset);
     if ((slice < 0 && slices != 1) || slice >= slices) {
         code = fail_slice(text, slices, slice);
     } else {
         int64_t left = slice < 0 ? 0 : slice;
-        redux_status status = redux_dataset_volume_info(&info, dataset, 0);
+        redux_status status = redux_dataset_get_volume_info(&info, dataset, 0);
         while (status == REDUX_OK && left >= info.slices) {
             left -= info.slices;
-            status = redux_dataset_volume_info(&info, dataset, ++volume_index);
+            status = redux_dataset_get_volume_info(&info, dataset, ++volume_index);
         }
         if (status == REDUX_OK)
             status = redux_volume_open(&volume, context, dataset, volume_index);
@@ -479,12 +479,12 @@ static int neighbours(const settings *s, redux_context *context, const char *pat
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();
-    if (redux_dataset_volumes(dataset) != 1) {
+    if (redux_dataset_volume_count(dataset) != 1) {
         fprintf(stderr, "%s: %s holds %lld volumes: name one\n", program_name, path,
-                (long long)redux_dataset_volumes(dataset));
+                (long long)redux_dataset_volume_count(dataset));
         code = EXIT_DATA;
     } else {
-        redux_status status = redux_dataset_volume_info(&info, dataset, 0);
+        redux_status status = redux_dataset_get_volume_info(&info, dataset, 0);
         if (status == REDUX_OK)
             status = redux_volume_open(&volume, context, dataset, 0);
         if (status == REDUX_OK)

@@ -40,7 +40,7 @@ static redux_status reduce(redux_context *context, char **inputs, int count,
         status = redux_reduce(&reduction, context, dataset, &options);
     const double seconds = seconds_now() - start;
     if (status == REDUX_OK)
-        status = redux_reduction_summary(&summary, reduction);
+        status = redux_reduction_get_summary(&summary, reduction);
     if (status == REDUX_OK) {
         progress_label(NULL);
         printf("%-10s %6lld of %lld  %5.1f %%  %8.3f s  %8.0f slices/s\n",

@@ -21,8 +21,8 @@ typedef struct demo {
 static int part_of(const demo *d, int64_t slice)
 {
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    for (int64_t v = 0; v < redux_dataset_volumes(d->dataset); v++) {
-        if (redux_dataset_volume_info(&info, d->dataset, v) != REDUX_OK || slice < info.slices)
+    for (int64_t v = 0; v < redux_dataset_volume_count(d->dataset); v++) {
+        if (redux_dataset_get_volume_info(&info, d->dataset, v) != REDUX_OK || slice < info.slices)
             return (int)(v % PARTS);
         slice -= info.slices;
     }
@@ -36,22 +36,22 @@ static redux_status reduce_by_hash(demo *d)
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
     redux_dataset *stored = NULL;
     redux_reduction *reduction = NULL;
-    const int64_t volumes = redux_dataset_volumes(d->dataset);
+    const int64_t volumes = redux_dataset_volume_count(d->dataset);
     const char **paths = calloc((size_t)volumes, sizeof *paths);
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_status status = paths == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     dataset_options.orientation = REDUX_ORIENTATION_STORED;
     for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
-        status = redux_dataset_volume_info(&info, d->dataset, v);
+        status = redux_dataset_get_volume_info(&info, d->dataset, v);
         paths[v] = info.source;
     }
     if (status == REDUX_OK)
         status = redux_dataset_open(&stored, d->context, paths, volumes, &dataset_options);
     if (status == REDUX_OK)
         status = redux_reduce(&reduction, d->context, stored, &options);
-    for (int64_t i = 0; status == REDUX_OK && i < redux_reduction_rows(reduction); i++) {
+    for (int64_t i = 0; status == REDUX_OK && i < redux_reduction_row_count(reduction); i++) {
         redux_row row;
-        status = redux_reduction_row(&row, reduction, i);
+        status = redux_reduction_get_row(&row, reduction, i);
         d->is_kept[i] = (uint8_t)row.kept;
     }
     redux_reduction_free(reduction);
@@ -72,7 +72,7 @@ static redux_status pretrain(redux_pretrain_result *result, const demo *d, const
                              const uint8_t *wanted, int part)
 {
     redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
-    const int64_t slices = redux_dataset_slices(d->dataset);
+    const int64_t slices = redux_dataset_slice_count(d->dataset);
     uint8_t *mask = malloc((size_t)slices);
     redux_status status = mask == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     if (status == REDUX_OK)
@@ -111,10 +111,11 @@ static redux_status embed(redux_tensor *out, const demo *d, const char *weights)
     if (status == REDUX_OK && weights == NULL)
         status = redux_window_parse(&input.window, "-160:240");
     if (status == REDUX_OK) {
-        const int64_t shape[] = {redux_dataset_slices(d->dataset), redux_network_features(network)};
+        const int64_t shape[] = {redux_dataset_slice_count(d->dataset),
+                                 redux_network_features(network)};
         status = redux_tensor_new(out, d->context, REDUX_FLOAT32, 2, shape);
         if (status == REDUX_OK)
-            status = redux_embed(out, d->context, network, d->dataset, NULL, &input, 0);
+            status = redux_embed(out, NULL, d->context, network, d->dataset, NULL, &input, 0);
     }
     redux_network_free(network);
     return status;
@@ -124,7 +125,7 @@ static redux_status embed(redux_tensor *out, const demo *d, const char *weights)
 static redux_status select_rows(redux_tensor *features, redux_tensor *labels, const demo *d,
                                 const redux_tensor *all, int part, bool is_test)
 {
-    const int64_t rows = redux_labels_rows(d->labels), width = all->shape[1];
+    const int64_t rows = redux_labels_row_count(d->labels), width = all->shape[1];
     const int64_t shape[] = {rows, width};
     int64_t count = 0;
     redux_status status = redux_tensor_new(features, d->context, REDUX_FLOAT32, 2, shape);
@@ -132,7 +133,7 @@ static redux_status select_rows(redux_tensor *features, redux_tensor *labels, co
         status = redux_tensor_new(labels, d->context, REDUX_INT32, 1, shape);
     for (int64_t i = 0; i < rows && status == REDUX_OK; i++) {
         redux_label_row row;
-        status = redux_labels_row_get(&row, d->labels, i);
+        status = redux_labels_get_row(&row, d->labels, i);
         if (status != REDUX_OK || (part_of(d, row.slice) == part) != is_test)
             continue;
         memcpy((float *)features->data + count * width,
@@ -153,7 +154,7 @@ static redux_status judge(double *auc, const demo *d, const redux_tensor *all, i
     redux_tensor x[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
     redux_tensor y[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
     redux_tensor probabilities = REDUX_TENSOR_INIT;
-    const int32_t classes = (int32_t)redux_labels_classes(d->labels);
+    const int32_t classes = (int32_t)redux_labels_class_count(d->labels);
     options.c = 0.01; /* fixed: three patients leave nothing to choose it by */
     redux_status status = select_rows(&x[0], &y[0], d, all, part, false);
     if (status == REDUX_OK)
@@ -236,11 +237,11 @@ redux_status demo_train(redux_context *context, const char *table, const char *f
     if (status != REDUX_OK)
         return status;
     d.dataset = redux_labels_dataset(d.labels);
-    if (redux_dataset_volumes(d.dataset) < PARTS) { /* too few to hold some out */
+    if (redux_dataset_volume_count(d.dataset) < PARTS) { /* too few to hold some out */
         redux_labels_free(d.labels);
         return REDUX_OK;
     }
-    d.is_kept = calloc((size_t)redux_dataset_slices(d.dataset), 1);
+    d.is_kept = calloc((size_t)redux_dataset_slice_count(d.dataset), 1);
     status = d.is_kept == NULL ? REDUX_E_NO_MEMORY : reduce_by_hash(&d);
     progress_label(NULL);
     printf("\nPre-training (SimCLR, a ResNet-18 of a quarter's width, %d x %d pixels, %d epochs), "
@@ -257,7 +258,7 @@ redux_status demo_train(redux_context *context, const char *table, const char *f
         printf(
             "\nAn illustration on %lld patients, not evidence; for that there is redux-experiment "
             "(examples/experiment/paper.json).\n",
-            (long long)redux_dataset_volumes(d.dataset));
+            (long long)redux_dataset_volume_count(d.dataset));
     free(d.is_kept);
     redux_labels_free(d.labels);
     return status;

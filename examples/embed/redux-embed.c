@@ -177,28 +177,29 @@ static redux_status open_inputs(work *w, redux_context *context, const settings 
         status = redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &s->dataset);
     if (status == REDUX_OK && manifest != NULL)
         status = s->input_count > 0
-                     ? redux_manifest_kept(&w->kept, context, manifest, w->dataset)
-                     : redux_manifest_open(&w->dataset, &w->kept, context, manifest, &s->dataset);
+                     ? redux_manifest_get_kept(&w->kept, context, manifest, w->dataset)
+                     : redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest,
+                                                   &s->dataset);
     redux_manifest_free(manifest);
     if (status != REDUX_OK)
         return status;
     const uint8_t *kept = w->kept.data;
     w->wanted = 0;
-    for (int64_t i = 0; i < redux_dataset_slices(w->dataset); i++)
+    for (int64_t i = 0; i < redux_dataset_slice_count(w->dataset); i++)
         w->wanted += kept == NULL || kept[i] != 0;
     return REDUX_OK;
 }
 
 static redux_status embed_readable(work *w, redux_context *context, const encoder *e)
 {
-    const int64_t slices = redux_dataset_slices(w->dataset);
+    const int64_t slices = redux_dataset_slice_count(w->dataset);
     redux_tensor readable;
     redux_status status = redux_tensor_new(&readable, context, REDUX_UINT8, 1, &slices);
     if (status != REDUX_OK)
         return status;
     const uint8_t *flags = readable.data;
-    status = redux_embed_readable(&w->rows, readable.data, context, e->network, w->dataset,
-                                  w->kept.data, &e->input, e->batch);
+    status = redux_embed(&w->rows, readable.data, context, e->network, w->dataset, w->kept.data,
+                         &e->input, e->batch);
     for (int64_t i = 0; status == REDUX_OK && i < slices; i++)
         w->unreadable += flags[i] == 0;
     redux_tensor_release(&readable);
@@ -221,8 +222,8 @@ static redux_status embed(work *w, redux_context *context, const settings *s)
     if (status == REDUX_OK && s->dataset.skip_errors)
         status = embed_readable(w, context, &e);
     else if (status == REDUX_OK)
-        status =
-            redux_embed(&w->rows, context, e.network, w->dataset, w->kept.data, &e.input, e.batch);
+        status = redux_embed(&w->rows, NULL, context, e.network, w->dataset, w->kept.data, &e.input,
+                             e.batch);
     encoder_close(&e);
     return status;
 }
@@ -235,9 +236,10 @@ typedef void (*row_fn)(int64_t row, int64_t volume, int64_t slice, const work *w
 static void each_row(const work *w, row_fn row, void *user)
 {
     const uint8_t *kept = w->kept.data;
-    for (int64_t volume = 0, at = 0, i = 0; volume < redux_dataset_volumes(w->dataset); volume++) {
+    for (int64_t volume = 0, at = 0, i = 0; volume < redux_dataset_volume_count(w->dataset);
+         volume++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        if (redux_dataset_volume_info(&info, w->dataset, volume) != REDUX_OK)
+        if (redux_dataset_get_volume_info(&info, w->dataset, volume) != REDUX_OK)
             return;
         for (int64_t slice = 0; slice < info.slices; slice++, i++)
             if (kept == NULL || kept[i] != 0)
@@ -279,7 +281,7 @@ static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w,
     const char *source;
     int64_t number;
     (void)row;
-    if (redux_dataset_slice_name(&source, &number, w->dataset, volume, slice) != REDUX_OK)
+    if (redux_dataset_get_slice_name(&source, &number, w->dataset, volume, slice) != REDUX_OK)
         return;
     print_csv_field(user, source);
     fprintf(user, ",%lld\n", (long long)number);
@@ -318,7 +320,7 @@ static void report(const work *w, const settings *s, double seconds)
 {
     if (s->quiet)
         return;
-    for (int64_t i = 0; i < redux_dataset_skipped(w->dataset); i++)
+    for (int64_t i = 0; i < redux_dataset_skipped_count(w->dataset); i++)
         fprintf(stderr, "%s: skipped: %s\n", program_name,
                 redux_dataset_skipped_reason(w->dataset, i));
     if (w->unreadable > 0)

@@ -140,13 +140,13 @@ static void print_figure(const char *name, double mean, double deviation, double
 
 static void print_confusion(const redux_labels *labels, const redux_evaluation *evaluation)
 {
-    const int64_t classes = redux_labels_classes(labels);
+    const int64_t classes = redux_labels_class_count(labels);
     int64_t *counts = calloc((size_t)(classes * classes), sizeof *counts);
     if (counts == NULL || classes > 20) {
         free(counts);
         return;
     }
-    redux_evaluation_confusion(counts, evaluation);
+    (void)redux_evaluation_get_confusion(counts, evaluation); /* neither is NULL */
     printf("\n%-18s  predicted\n", "true");
     for (int64_t i = 0; i < classes; i++) {
         printf("%-18s", redux_labels_class_name(labels, i));
@@ -186,7 +186,7 @@ static const char *row_name(char *text, size_t size, const redux_labels *labels,
 {
     const char *source = "";
     int64_t slice = 0;
-    redux_labels_row_name(&source, &slice, labels, row);
+    redux_labels_get_row_name(&source, &slice, labels, row);
     snprintf(text, size, "%s:%lld", source, (long long)slice);
     return text;
 }
@@ -248,11 +248,11 @@ static json_t *one_run_json(const redux_evaluation_run *run)
 
 static json_t *confusion_json(const redux_labels *labels, const redux_evaluation *evaluation)
 {
-    const int64_t classes = redux_labels_classes(labels);
+    const int64_t classes = redux_labels_class_count(labels);
     int64_t *counts = calloc((size_t)(classes * classes), sizeof *counts);
     json_t *matrix = json_array();
     if (counts != NULL)
-        redux_evaluation_confusion(counts, evaluation);
+        (void)redux_evaluation_get_confusion(counts, evaluation); /* neither is NULL */
     for (int64_t i = 0; counts != NULL && i < classes; i++) {
         json_t *row = json_array();
         for (int64_t k = 0; k < classes; k++)

@@ -53,14 +53,14 @@ static int list_held_out(names *out, experiment *e, int64_t seed, const json_t *
                            member(task, "name"));
     if (!s.evaluate.fixed_split)
         s.split.seed = (uint64_t)seed;
-    uint8_t *split = malloc((size_t)redux_labels_rows(labels));
+    uint8_t *split = malloc((size_t)redux_labels_row_count(labels));
     if (code == EXIT_OK && redux_labels_split(split, e->context, labels, &s.split) != REDUX_OK)
         code = data_error();
-    for (int64_t i = 0; code == EXIT_OK && i < redux_labels_rows(labels); i++) {
+    for (int64_t i = 0; code == EXIT_OK && i < redux_labels_row_count(labels); i++) {
         const char *source;
         int64_t slice;
         if (split[i] == REDUX_SPLIT_TRAIN ||
-            redux_labels_row_name(&source, &slice, labels, i) != REDUX_OK)
+            redux_labels_get_row_name(&source, &slice, labels, i) != REDUX_OK)
             continue;
         real_name(real, source);
         if (out->count == 0 || strcmp(out->list[out->count - 1], real) != 0)
@@ -78,13 +78,13 @@ static redux_status match_names(names *out, const redux_dataset *dataset, const 
 {
     char real[PATH_MAX];
     const char *key = real;
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        redux_status status = redux_dataset_volume_info(&info, dataset, v);
+        redux_status status = redux_dataset_get_volume_info(&info, dataset, v);
         for (int64_t k = 0; status == REDUX_OK && k < info.slices; k++) {
             const char *source;
             int64_t slice;
-            status = redux_dataset_slice_name(&source, &slice, dataset, v, k);
+            status = redux_dataset_get_slice_name(&source, &slice, dataset, v, k);
             if (status != REDUX_OK || slice > 0) /* the next slice of the same file */
                 break;
             real_name(real, source);
@@ -157,9 +157,9 @@ json_t *experiment_describe(const experiment *e, const redux_dataset *dataset)
     json_t *list = json_array();
     const size_t length = strlen(e->data);
     char key[17];
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        if (redux_dataset_volume_info(&info, dataset, v) != REDUX_OK)
+        if (redux_dataset_get_volume_info(&info, dataset, v) != REDUX_OK)
             break;
         const bool below = strncmp(info.source, e->data, length) == 0;
         json_array_append_new(list,
@@ -170,5 +170,5 @@ json_t *experiment_describe(const experiment *e, const redux_dataset *dataset)
     const json_int_t volumes = (json_int_t)json_array_size(list);
     json_decref(list);
     return json_pack("{s:I, s:I, s:s}", "volumes", volumes, "slices",
-                     (json_int_t)redux_dataset_slices(dataset), "key", key);
+                     (json_int_t)redux_dataset_slice_count(dataset), "key", key);
 }

@@ -48,9 +48,9 @@ typedef struct reduced {
 /* Slice k must be slice k in both orientations. */
 static int check_orientations(const redux_dataset *dataset)
 {
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        if (redux_dataset_volume_info(&info, dataset, v) == REDUX_OK && !info.same_slices) {
+        if (redux_dataset_get_volume_info(&info, dataset, v) == REDUX_OK && !info.same_slices) {
             fprintf(stderr,
                     "%s: %s: its stored slices are not axial: give the strategy another "
                     "profile\n",
@@ -70,12 +70,12 @@ static int reduce_with(reduced *out, const cell *c, const redux_dataset *dataset
     if (redux_reduce(&reduction, c->e->context, dataset, options) != REDUX_OK)
         return data_error();
     out->seconds = seconds_now() - start;
-    out->slices = redux_reduction_rows(reduction);
+    out->slices = redux_reduction_row_count(reduction);
     out->kept = calloc((size_t)out->slices + 1, 1);
     out->count = 0;
     for (int64_t i = 0; out->kept != NULL && i < out->slices; i++) {
         redux_row row;
-        if (redux_reduction_row(&row, reduction, i) == REDUX_OK)
+        if (redux_reduction_get_row(&row, reduction, i) == REDUX_OK)
             out->kept[i] = (uint8_t)row.kept;
         out->count += out->kept[i];
     }

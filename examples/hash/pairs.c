@@ -14,7 +14,7 @@ static int print_pair(const redux_pair *pair, void *user)
     const char separator = output->csv ? ',' : '\t';
     for (int i = 0; i < 2; i++) {
         redux_hash_item item;
-        if (redux_hash_list_get(&item, output->list, entries[i]) != REDUX_OK)
+        if (redux_hash_list_get_item(&item, output->list, entries[i]) != REDUX_OK)
             return 1;
         if (output->csv)
             print_csv_field(stdout, item.source);
@@ -33,7 +33,7 @@ int print_pairs(redux_context *context, const redux_hash_list *list, int64_t mos
     redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
     redux_metric *metric = NULL;
     redux_tensor codes = REDUX_TENSOR_INIT;
-    if (redux_hash_list_options(&options, list) == REDUX_OK &&
+    if (redux_hash_list_get_options(&options, list) == REDUX_OK &&
         options.hash == REDUX_HASH_RADIAL_VARIANCE)
         return usage_error("--pairs: radial-variance is numbers, not bits");
     if (csv)
@@ -41,7 +41,7 @@ int print_pairs(redux_context *context, const redux_hash_list *list, int64_t mos
     progress_label("comparing");
     redux_status status = redux_metric_new_hamming(&metric, context);
     if (status == REDUX_OK)
-        status = redux_hash_list_codes(&codes, list);
+        status = redux_hash_list_get_codes(&codes, list);
     if (status == REDUX_OK)
         status = redux_metric_pairs(context, metric, &codes, (double)most, print_pair, &output);
     redux_tensor_release(&codes);

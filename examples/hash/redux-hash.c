@@ -150,9 +150,9 @@ static int check_settings(settings *s, int inputs)
     if (inputs == 0)
         return usage_error("no input");
     if (s->has_hash && !s->has_profile)
-        s->hash.profile = redux_hash_profile_for(s->hash.hash);
+        s->hash.profile = redux_hash_default_profile(s->hash.hash);
     if (s->has_profile && !s->has_hash)
-        s->hash.hash = redux_hash_for_profile(s->hash.profile);
+        s->hash.hash = redux_hash_profile_default_hash(s->hash.profile);
     if (!s->has_profile && s->window.kind == REDUX_WINDOW_RANGE &&
         s->hash.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
         s->hash.profile = REDUX_PROFILE_IMAGEHASH;
@@ -214,7 +214,7 @@ static void warn_of_flat(const redux_hash_list *list)
     int64_t flat = 0;
     for (int64_t i = 0; i < count; i++) {
         redux_hash_item item;
-        if (redux_hash_list_get(&item, list, i) == REDUX_OK &&
+        if (redux_hash_list_get_item(&item, list, i) == REDUX_OK &&
             (item.info.flags & REDUX_HASH_FLAT) != 0)
             flat++;
     }

@@ -220,9 +220,9 @@ static int hash_set(other_set *set, redux_context *context, const settings *s)
     redux_status status = redux_dataset_open(&dataset, context, &s->against, 1, NULL);
     if (status != REDUX_OK)
         return data_error();
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset) && status == REDUX_OK; v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset) && status == REDUX_OK; v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_volume_info(&info, dataset, v);
+        status = redux_dataset_get_volume_info(&info, dataset, v);
         if (status == REDUX_OK)
             status = redux_volume_hash_read(code, 1, NULL, context, dataset, v, &s->hash);
         if (status == REDUX_OK)
@@ -338,10 +338,10 @@ static redux_status print_rows(FILE *out, redux_context *context, const redux_da
     redux_status status = REDUX_OK;
     if (s->against != NULL)
         fputs("source,kept,nearest,distance,turn\n", out);
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset) && status == REDUX_OK; v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset) && status == REDUX_OK; v++) {
         redux_volume_info about = REDUX_VOLUME_INFO_INIT;
         redux_hash_info info;
-        status = redux_dataset_volume_info(&about, dataset, v);
+        status = redux_dataset_get_volume_info(&about, dataset, v);
         if (status == REDUX_OK)
             status =
                 redux_volume_hash_read(codes, s->variants, &info, context, dataset, v, &s->hash);
@@ -357,7 +357,7 @@ static redux_status print_rows(FILE *out, redux_context *context, const redux_da
 static int print_all(redux_context *context, const redux_dataset *dataset, const other_set *set,
                      const settings *s)
 {
-    const int64_t volumes = redux_dataset_volumes(dataset);
+    const int64_t volumes = redux_dataset_volume_count(dataset);
     char *text = NULL;
     size_t size = 0;
     int64_t leaked = 0;

@@ -164,9 +164,9 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
         return status;
     status = redux_manifest_load(&manifest, context, s->manifest);
     if (status == REDUX_OK && s->input_count > 0)
-        status = redux_manifest_kept(kept, context, manifest, *dataset);
+        status = redux_manifest_get_kept(kept, context, manifest, *dataset);
     else if (status == REDUX_OK)
-        status = redux_manifest_open(dataset, kept, context, manifest, &options);
+        status = redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
     redux_manifest_free(manifest);
     return status;
 }

@@ -9,7 +9,8 @@
 /* What only the opened dataset tells: a budget below one slice a volume is wrong usage. */
 static int check_budget(const settings *s, const redux_dataset *dataset)
 {
-    const int64_t slices = redux_dataset_slices(dataset), volumes = redux_dataset_volumes(dataset);
+    const int64_t slices = redux_dataset_slice_count(dataset),
+                  volumes = redux_dataset_volume_count(dataset);
     const int64_t least = s->reduce.scope == REDUX_SCOPE_VOLUME ? volumes : 1;
     int64_t budget = s->reduce.keep_count;
     if (!isnan(s->reduce.keep_percent))
@@ -70,20 +71,20 @@ static void report_calibration(const redux_reduction *reduction,
         "false drops %.3g%%, standard error %.2g%%, estimated from %lld pairs of slices of %lld "
         "volumes; threshold %g\n",
         100 * summary->false_drops, 100 * summary->false_drops_error,
-        (long long)redux_calibration_pairs(calibration),
-        (long long)redux_calibration_volumes(calibration), summary->threshold);
+        (long long)redux_calibration_pair_count(calibration),
+        (long long)redux_calibration_volume_count(calibration), summary->threshold);
 }
 
 static void report(const settings *s, const redux_dataset *dataset,
                    const redux_reduction *reduction, double seconds)
 {
     redux_reduce_summary summary = {.struct_size = sizeof summary};
-    if (s->quiet || redux_reduction_summary(&summary, reduction) != REDUX_OK)
+    if (s->quiet || redux_reduction_get_summary(&summary, reduction) != REDUX_OK)
         return;
-    for (int64_t i = 0; i < redux_dataset_skipped(dataset); i++)
+    for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
         fprintf(stderr, "%s: skipped: %s\n", program_name,
                 redux_dataset_skipped_reason(dataset, i));
-    for (int64_t i = 0; i < redux_reduction_skipped(reduction); i++)
+    for (int64_t i = 0; i < redux_reduction_skipped_count(reduction); i++)
         fprintf(stderr, "%s: skipped: %s\n", program_name,
                 redux_reduction_skipped_reason(reduction, i));
     fprintf(stderr, "%s: kept %lld of %lld slices (%.1f%%) of %lld volume%s in %.2f s\n",
@@ -143,7 +144,8 @@ static redux_status open_against(others *o, redux_context *context, const settin
         return redux_dataset_open(&o->against, context, &s->against, 1, &options);
     redux_status status = redux_manifest_load(&manifest, context, s->against);
     if (status == REDUX_OK) {
-        status = redux_manifest_open(&o->against, &o->against_kept, context, manifest, &options);
+        status =
+            redux_dataset_open_manifest(&o->against, &o->against_kept, context, manifest, &options);
         redux_manifest_free(manifest);
     }
     return status;

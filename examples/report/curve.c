@@ -71,7 +71,7 @@ static redux_status open_all(redux_dataset **out, redux_context *context, const 
         options.orientation = REDUX_ORIENTATION_STORED;
     if (status == REDUX_OK)
         status = redux_dataset_open(out, context, (const char *const *)paths, count, &options);
-    if (status == REDUX_OK && redux_dataset_slices(*out) != data->count) {
+    if (status == REDUX_OK && redux_dataset_slice_count(*out) != data->count) {
         redux_dataset_free(*out);
         *out = NULL;
         status = REDUX_E_FORMAT;
@@ -95,7 +95,7 @@ static redux_status reduce_at(double *kept, redux_context *context, const redux_
     options.false_drops = REDUX_NAN;
     redux_status status = redux_reduce(&reduction, context, dataset, &options);
     if (status == REDUX_OK)
-        status = redux_reduction_summary(&summary, reduction);
+        status = redux_reduction_get_summary(&summary, reduction);
     *kept = (double)summary.kept;
     redux_reduction_free(reduction);
     return status;

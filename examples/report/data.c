@@ -211,7 +211,7 @@ static redux_status read_summary(report_data *data)
     free(path);
     if (data->summary == NULL) /* the library has read it already, if it is there */
         return REDUX_OK;
-    const redux_status status = redux_manifest_options(&data->options, data->manifest);
+    const redux_status status = redux_manifest_get_options(&data->options, data->manifest);
     data->has_options = status == REDUX_OK;
     const char *descriptor = json_string_value(
         json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
@@ -234,11 +234,11 @@ int report_data_load(report_data *data, redux_context *context, const char *path
         status = read_summary(data);
     if (status != REDUX_OK)
         return data_error();
-    data->count = redux_manifest_rows(data->manifest);
+    data->count = redux_manifest_row_count(data->manifest);
     data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);
     bool good = data->rows != NULL;
     for (int64_t i = 0; i < data->count && good; i++) {
-        good = redux_manifest_row_get(&data->rows[i].row, data->manifest, i) == REDUX_OK;
+        good = redux_manifest_get_row(&data->rows[i].row, data->manifest, i) == REDUX_OK;
         data->kept += data->rows[i].row.kept;
     }
     if (!good || !list_volumes(data) || !link_witnesses(data)) {

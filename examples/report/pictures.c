@@ -187,15 +187,15 @@ static int64_t find_text(int64_t *hint, const char *const *list, int64_t count, 
 /* The dataset sorts DICOM files by where they lie. */
 static redux_status find_places(opened *o)
 {
-    const int64_t volumes = redux_dataset_volumes(o->dataset);
+    const int64_t volumes = redux_dataset_volume_count(o->dataset);
     redux_status status = REDUX_OK;
     for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_volume_info(&info, o->dataset, v);
+        status = redux_dataset_get_volume_info(&info, o->dataset, v);
         for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
             const char *name;
             int64_t index;
-            status = redux_dataset_slice_name(&name, &index, o->dataset, v, k);
+            status = redux_dataset_get_slice_name(&name, &index, o->dataset, v, k);
             const int64_t i =
                 status != REDUX_OK
                     ? -1
@@ -215,7 +215,7 @@ static redux_status turn_to(opened *o, redux_context *context, int64_t number)
     redux_volume_free(o->volume);
     o->volume = NULL;
     o->at = number;
-    const redux_status status = redux_dataset_volume_info(&o->info, o->dataset, number);
+    const redux_status status = redux_dataset_get_volume_info(&o->info, o->dataset, number);
     return status == REDUX_OK ? redux_volume_open(&o->volume, context, o->dataset, number) : status;
 }
 

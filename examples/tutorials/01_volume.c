@@ -35,9 +35,9 @@ int main(int argc, char **argv)
     const char *path = argc > 1 ? argv[1] : "data/ct";
     redux_dataset *dataset;
     must(redux_dataset_open(&dataset, NULL, &path, 1, NULL)); /* headers only */
-    for (int64_t i = 0; i < redux_dataset_volumes(dataset); i++) {
+    for (int64_t i = 0; i < redux_dataset_volume_count(dataset); i++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        must(redux_dataset_volume_info(&info, dataset, i));
+        must(redux_dataset_get_volume_info(&info, dataset, i));
         printf("%s: %" PRId64 " slices of %" PRId64 " x %" PRId64 ", %s, %g mm apart\n",
                info.source, info.slices, info.height, info.width, redux_dtype_name(info.dtype),
                info.spacing[0]);
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_tensor slice, grey;
-    must(redux_dataset_volume_info(&info, dataset, 0));
+    must(redux_dataset_get_volume_info(&info, dataset, 0));
     must(redux_volume_open(&volume, NULL, dataset, 0)); /* now the voxels */
     must(redux_volume_slice(&slice, NULL, volume, info.slices / 2));
     print_range(&slice, &info);

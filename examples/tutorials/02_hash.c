@@ -22,7 +22,7 @@ static void load(redux_tensor *out, const char *path)
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     const redux_window window = {REDUX_WINDOW_SLICE, 0, 0};
     must(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
-    must(redux_dataset_volume_info(&info, dataset, 0));
+    must(redux_dataset_get_volume_info(&info, dataset, 0));
     must(redux_volume_open(&volume, NULL, dataset, 0));
     const int64_t shape[] = {info.slices, info.height, info.width};
     must(redux_tensor_new(out, NULL, REDUX_UINT8, 3, shape));

@@ -21,7 +21,7 @@ int main(int argc, char **argv)
     if (redux_context_new(&context, &threads) != REDUX_OK ||
         redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK ||
         redux_reduce(&reduction, context, dataset, &options) != REDUX_OK ||
-        redux_reduction_summary(&summary, reduction) != REDUX_OK ||
+        redux_reduction_get_summary(&summary, reduction) != REDUX_OK ||
         (argc > 2 && redux_manifest_save(argv[2], context, reduction) != REDUX_OK)) {
         fprintf(stderr, "%s\n", redux_error_message());
     } else {
@@ -31,8 +31,8 @@ int main(int argc, char **argv)
             redux_row row;
             const char *source;
             int64_t slice;
-            if (redux_reduction_row(&row, reduction, i) != REDUX_OK ||
-                redux_reduction_name(&source, &slice, reduction, i) != REDUX_OK)
+            if (redux_reduction_get_row(&row, reduction, i) != REDUX_OK ||
+                redux_reduction_get_name(&source, &slice, reduction, i) != REDUX_OK)
                 break;
             if (row.kept)
                 printf("%s:%" PRId64 " kept\n", source, slice);

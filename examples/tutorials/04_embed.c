@@ -34,9 +34,9 @@ int main(int argc, char **argv)
     }
 
     redux_tensor features; /* one row a slice, in the order of the dataset */
-    const int64_t shape[] = {redux_dataset_slices(dataset), redux_network_features(network)};
+    const int64_t shape[] = {redux_dataset_slice_count(dataset), redux_network_features(network)};
     must(redux_tensor_new(&features, NULL, REDUX_FLOAT32, 2, shape));
-    must(redux_embed(&features, NULL, network, dataset, NULL, &input, 0));
+    must(redux_embed(&features, NULL, NULL, network, dataset, NULL, &input, 0));
     printf("%" PRId64 " slices, %" PRId64 " features each\n", shape[0], shape[1]);
 
     /* Which slices look most like the first one? */
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     options.embeddings = &features;
     options.keep_percent = 30;
     must(redux_reduce(&reduction, NULL, dataset, &options));
-    must(redux_reduction_summary(&summary, reduction));
+    must(redux_reduction_get_summary(&summary, reduction));
     printf("kept %" PRId64 " at cosine %.5f\n", summary.kept, summary.threshold);
 
     redux_reduction_free(reduction);

@@ -31,10 +31,10 @@ static uint8_t *reduce(const redux_dataset *dataset)
     redux_row row;
     options.profile = REDUX_PROFILE_IMAGEHASH; /* axial slices */
     must(redux_reduce(&reduction, NULL, dataset, &options));
-    const int64_t rows = redux_reduction_rows(reduction);
+    const int64_t rows = redux_reduction_row_count(reduction);
     uint8_t *kept = malloc((size_t)rows);
     for (int64_t i = 0; kept != NULL && i < rows; i++) {
-        must(redux_reduction_row(&row, reduction, i));
+        must(redux_reduction_get_row(&row, reduction, i));
         kept[i] = row.kept != 0;
     }
     redux_reduction_free(reduction);

@@ -21,8 +21,8 @@ int main(int argc, char **argv)
     redux_labels *labels;
     columns.label = "tumour"; /* groups, which are never divided: the files, one a patient here */
     must(redux_labels_load(&labels, NULL, table, &columns));
-    printf("%" PRId64 " slices of %" PRId64 " patients\n", redux_labels_rows(labels),
-           redux_labels_groups(labels));
+    printf("%" PRId64 " slices of %" PRId64 " patients\n", redux_labels_row_count(labels),
+           redux_labels_group_count(labels));
 
     /* Without weights the encoder has random ones: the floor that any other has to beat. */
     redux_safetensors *weights = NULL;

@@ -50,7 +50,7 @@ int main(int argc, char **argv)
     must(redux_window_parse(&options.window, "-160:240"));
     must(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     must(redux_reduce(&reduction, NULL, dataset, &options));
-    must(redux_reduction_summary(&summary, reduction));
+    must(redux_reduction_get_summary(&summary, reduction));
     printf("kept %" PRId64 " of %" PRId64 " slices; the rest differ from a kept one by %g HU at "
            "most\n",
            summary.kept, summary.slices, summary.threshold);

@@ -24,9 +24,9 @@ REDUX_API void redux_calibration_free(redux_calibration *calibration);
 
 /** How many pairs of slices of different volumes were scored, and of how many volumes and slices.
  *  Since 0.1. */
-REDUX_API int64_t redux_calibration_pairs(const redux_calibration *calibration);
-REDUX_API int64_t redux_calibration_volumes(const redux_calibration *calibration);
-REDUX_API int64_t redux_calibration_slices(const redux_calibration *calibration);
+REDUX_API int64_t redux_calibration_pair_count(const redux_calibration *calibration);
+REDUX_API int64_t redux_calibration_volume_count(const redux_calibration *calibration);
+REDUX_API int64_t redux_calibration_slice_count(const redux_calibration *calibration);
 
 /** The estimated rate of false drops, 0 to 1, at a threshold. Since 0.1. */
 REDUX_API double redux_calibration_rate(const redux_calibration *calibration, double threshold);

@@ -28,7 +28,9 @@ REDUX_API redux_status redux_encoder_load(redux_network **out, redux_input_optio
 
 /** Pooled features of slices: running batch-norm statistics, not normalised. wanted: [slices of the
  *  dataset] bytes, those not 0 are embedded; NULL: all. out: [wanted slices, features] float32,
- *  C-contiguous, in dataset order. input: NULL for the defaults; a network of 3 channels gets the
+ *  C-contiguous, in dataset order. readable: NULL: the first slice that cannot be read ends it;
+ *  else [slices of the dataset] bytes, filled in: 0 for slices that cannot be read, whose rows are
+ *  0, and 1 for all others. input: NULL for the defaults; a network of 3 channels gets the
  *  same grey in each. `batch` images at a time (0: 64), for which the network is planned anew; as
  *  many volumes as there are threads (at most 8) are open at a time. Slices are axial ones also
  *  where the dataset is in stored orientation, if both number them alike.
@@ -37,17 +39,10 @@ REDUX_API redux_status redux_encoder_load(redux_network **out, redux_input_optio
  *  the network, input and batch alone, to the bit and whatever the threads. Another batch may
  *  change last bits. Progress counts slices. Errors: as redux_volume_open; REDUX_E_INVALID,
  *  REDUX_E_UNSUPPORTED (window), REDUX_E_CANCELLED. Since 0.1. */
-REDUX_API redux_status redux_embed(const redux_tensor *out, redux_context *context,
-                                   redux_network *network, const redux_dataset *dataset,
-                                   const uint8_t *wanted, const redux_input_options *input,
-                                   int64_t batch);
-
-/** The same, and slices that cannot be read do not end it: their rows are 0. readable: [slices of
- *  the dataset] bytes, filled in: 0 for those, 1 for all others. Since 0.1. */
-REDUX_API redux_status redux_embed_readable(const redux_tensor *out, uint8_t *readable,
-                                            redux_context *context, redux_network *network,
-                                            const redux_dataset *dataset, const uint8_t *wanted,
-                                            const redux_input_options *input, int64_t batch);
+REDUX_API redux_status redux_embed(const redux_tensor *out, uint8_t *readable,
+                                   redux_context *context, redux_network *network,
+                                   const redux_dataset *dataset, const uint8_t *wanted,
+                                   const redux_input_options *input, int64_t batch);
 
 REDUX_END_DECLS
 #endif

@@ -151,14 +151,15 @@ REDUX_API redux_status redux_evaluation_get_summary(redux_evaluation_summary *ou
 REDUX_API redux_status redux_evaluation_get_run(redux_evaluation_run *out,
                                                 const redux_evaluation *evaluation, int64_t index);
 /** Predictions of all runs, run by run, rows in the order of the labels. Since 0.1. */
-REDUX_API int64_t redux_evaluation_predictions(const redux_evaluation *evaluation);
+REDUX_API int64_t redux_evaluation_prediction_count(const redux_evaluation *evaluation);
 REDUX_API redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
                                                        const redux_evaluation *evaluation,
                                                        int64_t index);
 
 /** Test rows of all runs: counts: room for classes x classes: entry (i, j) counts rows of class i
- *  that were predicted to be of class j. Since 0.1. */
-REDUX_API void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluation);
+ *  that were predicted to be of class j. Errors: REDUX_E_INVALID (NULL). Since 0.1. */
+REDUX_API redux_status redux_evaluation_get_confusion(int64_t *counts,
+                                                      const redux_evaluation *evaluation);
 
 /** What check_leakage found; NULL where it was not asked. Belongs to the evaluation. Since 0.1. */
 REDUX_API const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation);

@@ -117,11 +117,11 @@ REDUX_API const char *redux_hash_profile_name(redux_hash_profile profile);
 /** The profile that a hash implies where none is named: paper-hash for average, difference and dct;
  *  imagehash for difference-vertical, dct-simple, wavelet and colour; pdq, blockhash, opencv for
  *  theirs. Any thread. Since 0.1. */
-REDUX_API redux_hash_profile redux_hash_profile_for(redux_hash hash);
+REDUX_API redux_hash_profile redux_hash_default_profile(redux_hash hash);
 
 /** The hash that a profile implies where none is named: difference, or the only one, or for opencv
  *  dct. Any thread. Since 0.1. */
-REDUX_API redux_hash redux_hash_for_profile(redux_hash_profile profile);
+REDUX_API redux_hash redux_hash_profile_default_hash(redux_hash_profile profile);
 
 /** Whether the profile has the hash, and that size. Errors: REDUX_E_INVALID, with a message that
  *  says what there is. Any thread. Since 0.1. */
@@ -212,12 +212,12 @@ REDUX_API redux_status redux_hash_from_hex(uint8_t *code, int64_t bytes, const c
 /** A code as its peer writes it: ceil(bits / 4) hex digits, a number with leading zeros (imagehash
  *  pads in front: 42 bits of colour are 11 digits); OpenCV: its bytes in order. `text` has room for
  *  2 * redux_hash_bytes(options) + 1. Errors: REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_hash_format(char *text, const uint8_t *code,
-                                         const redux_hash_options *options);
+REDUX_API redux_status redux_hash_to_text(char *text, const uint8_t *code,
+                                          const redux_hash_options *options);
 
 /** The reverse. Errors: REDUX_E_FORMAT (digits, their number, bits that the code has not),
  *  REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_hash_parse_hex(uint8_t *code, const char *text,
+REDUX_API redux_status redux_hash_from_text(uint8_t *code, const char *text,
                                             const redux_hash_options *options);
 
 REDUX_END_DECLS

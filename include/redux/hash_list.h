@@ -15,7 +15,7 @@ typedef struct redux_hash_list redux_hash_list;
 
 /** One entry. Pointers belong to the list and hold until it is changed. */
 typedef struct redux_hash_item {
-    const char *source;   /**< as redux_dataset_slice_name gives it */
+    const char *source;   /**< as redux_dataset_get_slice_name gives it */
     int64_t slice;        /**< >= 0 */
     const uint8_t *code;  /**< redux_hash_bytes(options) bytes */
     redux_hash_info info; /**< quality -1: not computed */
@@ -49,17 +49,17 @@ REDUX_API redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_
 REDUX_API int64_t redux_hash_list_count(const redux_hash_list *list);
 
 /** Errors: REDUX_E_INVALID (index). Since 0.1. */
-REDUX_API redux_status redux_hash_list_get(redux_hash_item *out, const redux_hash_list *list,
-                                           int64_t index);
+REDUX_API redux_status redux_hash_list_get_item(redux_hash_item *out, const redux_hash_list *list,
+                                                int64_t index);
 
 /** How the codes were made, with the size and window in force. out->struct_size is set by the
  * caller. Errors: REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_hash_list_options(redux_hash_options *out,
-                                               const redux_hash_list *list);
+REDUX_API redux_status redux_hash_list_get_options(redux_hash_options *out,
+                                                   const redux_hash_list *list);
 
 /** All codes, [N, bytes] uint8, C-contiguous, in the list's memory: a view that holds until it is
  *  changed or freed. Since 0.1. */
-REDUX_API redux_status redux_hash_list_codes(redux_tensor *out, const redux_hash_list *list);
+REDUX_API redux_status redux_hash_list_get_codes(redux_tensor *out, const redux_hash_list *list);
 
 /* ---- text and bytes ---- */
 

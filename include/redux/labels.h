@@ -73,19 +73,19 @@ REDUX_API void redux_labels_free(redux_labels *labels);
 REDUX_API const redux_dataset *redux_labels_dataset(const redux_labels *labels);
 
 /** How many rows, classes and groups there are. Since 0.1. */
-REDUX_API int64_t redux_labels_rows(const redux_labels *labels);
-REDUX_API int64_t redux_labels_classes(const redux_labels *labels);
-REDUX_API int64_t redux_labels_groups(const redux_labels *labels);
+REDUX_API int64_t redux_labels_row_count(const redux_labels *labels);
+REDUX_API int64_t redux_labels_class_count(const redux_labels *labels);
+REDUX_API int64_t redux_labels_group_count(const redux_labels *labels);
 
 /** Rows are in the order of the table, or train, val, test of an archive. Errors: REDUX_E_INVALID
  *  (index, NULL). Since 0.1. */
-REDUX_API redux_status redux_labels_row_get(redux_label_row *out, const redux_labels *labels,
+REDUX_API redux_status redux_labels_get_row(redux_label_row *out, const redux_labels *labels,
                                             int64_t index);
 
 /** What a row is called: *source (a string of the labels) and *slice, as in
- *  redux_dataset_slice_name. Errors: REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_labels_row_name(const char **source, int64_t *slice,
-                                             const redux_labels *labels, int64_t index);
+ *  redux_dataset_get_slice_name. Errors: REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_labels_get_row_name(const char **source, int64_t *slice,
+                                                 const redux_labels *labels, int64_t index);
 
 /** The text of a class or group as the table has it; groups of an archive have none: "". NULL out
  *  of range. Since 0.1. */
@@ -93,7 +93,7 @@ REDUX_API const char *redux_labels_class_name(const redux_labels *labels, int64_
 REDUX_API const char *redux_labels_group_name(const redux_labels *labels, int64_t index);
 
 /** The number of the class of that name, or -1. Since 0.1. */
-REDUX_API int64_t redux_labels_class_find(const redux_labels *labels, const char *name);
+REDUX_API int64_t redux_labels_find_class(const redux_labels *labels, const char *name);
 
 /* ---- splits ---- */
 

@@ -31,9 +31,9 @@ REDUX_API redux_status redux_manifest_load(redux_manifest **out, redux_context *
 REDUX_API void redux_manifest_free(redux_manifest *manifest);
 
 /** Since 0.1. */
-REDUX_API int64_t redux_manifest_rows(const redux_manifest *manifest);
+REDUX_API int64_t redux_manifest_row_count(const redux_manifest *manifest);
 /** Strings belong to the manifest. Errors: REDUX_E_INVALID (index, NULL). Since 0.1. */
-REDUX_API redux_status redux_manifest_row_get(redux_manifest_row *out,
+REDUX_API redux_status redux_manifest_get_row(redux_manifest_row *out,
                                               const redux_manifest *manifest, int64_t index);
 
 /** The different sources in it, in the order of their first rows: for
@@ -46,16 +46,17 @@ REDUX_API const char *const *redux_manifest_sources(const redux_manifest *manife
  *  manifest. *kept: for each slice of *dataset whether it was kept; released with redux_tensor
  *  rules: [slices] uint8. `options` as for redux_dataset_open. Errors: as redux_dataset_open;
  *  REDUX_E_FORMAT where a row's slice is not in the dataset. Since 0.1. */
-REDUX_API redux_status redux_manifest_open(redux_dataset **dataset, redux_tensor *kept,
-                                           redux_context *context, const redux_manifest *manifest,
-                                           const redux_dataset_options *options);
+REDUX_API redux_status redux_dataset_open_manifest(redux_dataset **dataset, redux_tensor *kept,
+                                                   redux_context *context,
+                                                   const redux_manifest *manifest,
+                                                   const redux_dataset_options *options);
 
 /** Which slices of a dataset were kept: kept: [slices] uint8, 1 where the manifest keeps the slice,
  *  0 where it drops it or does not name it; sources are compared byte for byte. The caller releases
  *  it. Errors: REDUX_E_NOT_FOUND (none is kept), REDUX_E_NO_MEMORY. Since 0.1. */
-REDUX_API redux_status redux_manifest_kept(redux_tensor *kept, redux_context *context,
-                                           const redux_manifest *manifest,
-                                           const redux_dataset *dataset);
+REDUX_API redux_status redux_manifest_get_kept(redux_tensor *kept, redux_context *context,
+                                               const redux_manifest *manifest,
+                                               const redux_dataset *dataset);
 
 REDUX_END_DECLS
 #endif

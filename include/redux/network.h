@@ -95,7 +95,7 @@ REDUX_API redux_network_options redux_network_get_options(const redux_network *n
 REDUX_API int64_t redux_network_features(const redux_network *network);
 /** Parameters and buffers, in torchvision's order, then those of the projection, then of fc. NULL
  * out of range. They belong to the network; values may be written. Since 0.1. */
-REDUX_API int64_t redux_network_parameters(const redux_network *network);
+REDUX_API int64_t redux_network_parameter_count(const redux_network *network);
 REDUX_API const redux_parameter *redux_network_parameter(const redux_network *network,
                                                          int64_t index);
 
@@ -106,7 +106,7 @@ REDUX_API redux_status redux_network_plan(redux_network *network, redux_context 
                                           int64_t batch, int64_t height, int64_t width,
                                           int training);
 /** Bytes planned. Since 0.1. */
-REDUX_API uint64_t redux_network_planned(const redux_network *network);
+REDUX_API uint64_t redux_network_planned_bytes(const redux_network *network);
 
 /** images: [N, H, W, C] float32, C-contiguous, N, H and W within the plan; out: [N, ...] float32,
  *  C-contiguous. Errors: REDUX_E_INVALID. Since 0.1. */

@@ -68,7 +68,7 @@ REDUX_API redux_status redux_optimiser_step(double *gradient_norm, redux_context
 /** Its state, for a checkpoint: moments as tensors like their parameters, names "optimiser.NAME.m"
  *  and, Adam, "optimiser.NAME.v". They belong to the optimiser and may be written. NULL out of
  *  range. How many steps were taken (Adam's bias correction) is told and set apart. Since 0.1. */
-REDUX_API int64_t redux_optimiser_tensors(const redux_optimiser *optimiser);
+REDUX_API int64_t redux_optimiser_tensor_count(const redux_optimiser *optimiser);
 REDUX_API const redux_parameter *redux_optimiser_tensor(const redux_optimiser *optimiser,
                                                         int64_t index);
 REDUX_API int64_t redux_optimiser_steps(const redux_optimiser *optimiser);

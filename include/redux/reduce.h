@@ -121,9 +121,9 @@ typedef struct redux_reduce_options {
     const redux_tensor *against_embeddings; /**< as `embeddings`, for the slices of `against` */
     /** Incremental: an earlier result that this one goes on from: its volumes are left out of the
      *  dataset (redux_dataset_options.exclude), its rows come first in the manifest. Rule first,
-     *  with a threshold, and the parameters of the earlier result (redux_manifest_options); else
-     *  REDUX_E_INVALID. REDUX_E_FORMAT where its JSON or its exemplars are not of its rows. Must
-     *  outlive the reduction. NULL: none. */
+     *  with a threshold, and the parameters of the earlier result (redux_manifest_get_options);
+     * else REDUX_E_INVALID. REDUX_E_FORMAT where its JSON or its exemplars are not of its rows.
+     * Must outlive the reduction. NULL: none. */
     const redux_manifest *update;
     /** 1: keeps the features of exemplars for redux_results_save to write, so that a result over
      *  the dataset (rule first, with a threshold) can be updated later. */
@@ -157,7 +157,7 @@ typedef struct redux_row {
     int32_t kept;          /**< 1 or 0 */
     int32_t skipped;       /**< 1: could not be read; no row of the manifest, kept is 0 */
     /** Row number of the kept slice that speaks for a dropped one, or -1; from the number of rows
-     * on it is one outside the dataset (redux_reduction_name). */
+     * on it is one outside the dataset (redux_reduction_get_name). */
     int64_t witness;
     double score; /**< to the witness; entropy: its entropy; NaN for a kept slice */
     /** Hashes: 1 for a (nearly) flat slice (REDUX_HASH_FLAT): equal hashes of two such slices do
@@ -250,33 +250,33 @@ REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *c
 /** The parameters that an earlier result was made with, from its JSON: what an update of it needs.
  *  Texts in it belong to the manifest. out->struct_size is set by the caller.
  *  Errors: REDUX_E_NOT_FOUND (no JSON beside the manifest), REDUX_E_FORMAT. Since 0.1. */
-REDUX_API redux_status redux_manifest_options(redux_reduce_options *out,
-                                              const redux_manifest *manifest);
+REDUX_API redux_status redux_manifest_get_options(redux_reduce_options *out,
+                                                  const redux_manifest *manifest);
 
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_reduction_free(redux_reduction *reduction);
 
 /** Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.1. */
-REDUX_API redux_status redux_reduction_summary(redux_reduce_summary *out,
-                                               const redux_reduction *reduction);
+REDUX_API redux_status redux_reduction_get_summary(redux_reduce_summary *out,
+                                                   const redux_reduction *reduction);
 /** As many as the dataset has slices. Since 0.1. */
-REDUX_API int64_t redux_reduction_rows(const redux_reduction *reduction);
+REDUX_API int64_t redux_reduction_row_count(const redux_reduction *reduction);
 /** Errors: REDUX_E_INVALID (index, NULL). Since 0.1. */
-REDUX_API redux_status redux_reduction_row(redux_row *out, const redux_reduction *reduction,
-                                           int64_t index);
+REDUX_API redux_status redux_reduction_get_row(redux_row *out, const redux_reduction *reduction,
+                                               int64_t index);
 
 /** The name of a row, or of a witness outside the dataset, as in the manifest. Strings belong to
  *  the dataset, or to whatever the witness is from. Errors: REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_reduction_name(const char **source, int64_t *slice,
-                                            const redux_reduction *reduction, int64_t row);
+REDUX_API redux_status redux_reduction_get_name(const char **source, int64_t *slice,
+                                                const redux_reduction *reduction, int64_t row);
 
 /** What was found of scores between different volumes, or NULL without calibration; belongs to the
  *  reduction. Since 0.1. */
 REDUX_API const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction);
 
-/** What could not be read while reducing (skip_errors), beside redux_dataset_skipped: how many, and
- *  for each the source and the reason; NULL out of range. Since 0.1. */
-REDUX_API int64_t redux_reduction_skipped(const redux_reduction *reduction);
+/** What could not be read while reducing (skip_errors), beside redux_dataset_skipped_count: how
+ * many, and for each the source and the reason; NULL out of range. Since 0.1. */
+REDUX_API int64_t redux_reduction_skipped_count(const redux_reduction *reduction);
 REDUX_API const char *redux_reduction_skipped_source(const redux_reduction *reduction,
                                                      int64_t index);
 REDUX_API const char *redux_reduction_skipped_reason(const redux_reduction *reduction,

@@ -25,7 +25,7 @@ REDUX_API void redux_safetensors_free(redux_safetensors *file);
 
 /** How many tensors there are; their names, in the order of the data. NULL out of range. Since 0.1.
  */
-REDUX_API int64_t redux_safetensors_count(const redux_safetensors *file);
+REDUX_API int64_t redux_safetensors_tensor_count(const redux_safetensors *file);
 REDUX_API const char *redux_safetensors_name(const redux_safetensors *file, int64_t index);
 
 /** The number of the tensor of that name, or -1. Since 0.1. */
@@ -33,8 +33,8 @@ REDUX_API int64_t redux_safetensors_find(const redux_safetensors *file, const ch
 
 /** A tensor by its number: a C-contiguous view of the file's memory; do not write through it. The
  *  caller releases it. Errors: REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_safetensors_tensor(redux_tensor *out, const redux_safetensors *file,
-                                                int64_t index);
+REDUX_API redux_status redux_safetensors_get_tensor(redux_tensor *out,
+                                                    const redux_safetensors *file, int64_t index);
 
 /** A text of the file's metadata, or NULL. Belongs to the file. Since 0.1. */
 REDUX_API const char *redux_safetensors_metadata(const redux_safetensors *file, const char *key);

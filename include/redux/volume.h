@@ -115,23 +115,23 @@ REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *co
 REDUX_API void redux_dataset_free(redux_dataset *dataset);
 
 /** The number of volumes; of slices in all of them. Since 0.1. */
-REDUX_API int64_t redux_dataset_volumes(const redux_dataset *dataset);
-REDUX_API int64_t redux_dataset_slices(const redux_dataset *dataset);
+REDUX_API int64_t redux_dataset_volume_count(const redux_dataset *dataset);
+REDUX_API int64_t redux_dataset_slice_count(const redux_dataset *dataset);
 
 /** Errors: REDUX_E_INVALID (index, struct_size). Since 0.1. */
-REDUX_API redux_status redux_dataset_volume_info(redux_volume_info *out,
-                                                 const redux_dataset *dataset, int64_t volume);
+REDUX_API redux_status redux_dataset_get_volume_info(redux_volume_info *out,
+                                                     const redux_dataset *dataset, int64_t volume);
 
 /** The name of a slice in results: *source (the dataset's string) and *index: for a picture its own
  *  path and 0, else the volume's source and the slice number. Errors: REDUX_E_INVALID. Since 0.1.
  */
-REDUX_API redux_status redux_dataset_slice_name(const char **source, int64_t *index,
-                                                const redux_dataset *dataset, int64_t volume,
-                                                int64_t slice);
+REDUX_API redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,
+                                                    const redux_dataset *dataset, int64_t volume,
+                                                    int64_t slice);
 
 /** What redux_dataset_open left out (skip_errors): how many, and for each its path and why. Strings
  *  belong to the dataset; NULL for an index out of range. Since 0.1. */
-REDUX_API int64_t redux_dataset_skipped(const redux_dataset *dataset);
+REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
 REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index);
 REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
 

@@ -181,15 +181,15 @@ void redux_dataset_free(redux_dataset *dataset)
 
 /* ---- asking ---- */
 
-int64_t redux_dataset_volumes(const redux_dataset *dataset)
+int64_t redux_dataset_volume_count(const redux_dataset *dataset)
 {
     return dataset == NULL ? 0 : dataset->count;
 }
 
-int64_t redux_dataset_slices(const redux_dataset *dataset)
+int64_t redux_dataset_slice_count(const redux_dataset *dataset)
 {
     int64_t slices = 0;
-    for (int64_t i = 0; i < redux_dataset_volumes(dataset); i++)
+    for (int64_t i = 0; i < redux_dataset_volume_count(dataset); i++)
         slices += dataset->volumes[i].info.slices;
     return slices;
 }
@@ -204,20 +204,21 @@ static redux_status check_volume(const redux_dataset *dataset, int64_t volume)
     return REDUX_OK;
 }
 
-redux_status redux_dataset_volume_info(redux_volume_info *out, const redux_dataset *dataset,
-                                       int64_t volume)
+redux_status redux_dataset_get_volume_info(redux_volume_info *out, const redux_dataset *dataset,
+                                           int64_t volume)
 {
     RDX_TRY(check_volume(dataset, volume));
     return rdx_write_result(out, &dataset->volumes[volume].info, sizeof *out, "redux_volume_info");
 }
 
-redux_status redux_dataset_slice_name(const char **source, int64_t *index,
-                                      const redux_dataset *dataset, int64_t volume, int64_t slice)
+redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,
+                                          const redux_dataset *dataset, int64_t volume,
+                                          int64_t slice)
 {
     RDX_TRY(check_volume(dataset, volume));
     const rdx_source *from = &dataset->volumes[volume];
     if (source == NULL || index == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_dataset_slice_name: an output is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_get_slice_name: an output is NULL");
     if (slice < 0 || slice >= from->info.slices)
         return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld",
                         from->info.source, (long long)slice, (long long)from->info.slices);
@@ -227,21 +228,22 @@ redux_status redux_dataset_slice_name(const char **source, int64_t *index,
     return REDUX_OK;
 }
 
-int64_t redux_dataset_skipped(const redux_dataset *dataset)
+int64_t redux_dataset_skipped_count(const redux_dataset *dataset)
 {
     return dataset == NULL ? 0 : dataset->skipped_count;
 }
 
 const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index)
 {
-    return index < 0 || index >= redux_dataset_skipped(dataset) ? NULL
-                                                                : dataset->skipped[2 * index];
+    return index < 0 || index >= redux_dataset_skipped_count(dataset) ? NULL
+                                                                      : dataset->skipped[2 * index];
 }
 
 const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index)
 {
-    return index < 0 || index >= redux_dataset_skipped(dataset) ? NULL
-                                                                : dataset->skipped[2 * index + 1];
+    return index < 0 || index >= redux_dataset_skipped_count(dataset)
+               ? NULL
+               : dataset->skipped[2 * index + 1];
 }
 
 /* ---- checksums ---- */

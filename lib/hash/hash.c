@@ -99,7 +99,7 @@ const char *redux_hash_profile_name(redux_hash_profile profile)
     return rdx_name_of((int64_t)profile, profile_names, RDX_COUNT(profile_names));
 }
 
-redux_hash_profile redux_hash_profile_for(redux_hash hash)
+redux_hash_profile redux_hash_default_profile(redux_hash hash)
 {
     switch (hash) {
     case REDUX_HASH_DIFFERENCE_VERTICAL:
@@ -121,7 +121,7 @@ redux_hash_profile redux_hash_profile_for(redux_hash hash)
     }
 }
 
-redux_hash redux_hash_for_profile(redux_hash_profile profile)
+redux_hash redux_hash_profile_default_hash(redux_hash_profile profile)
 {
     switch (profile) {
     case REDUX_PROFILE_PDQ:

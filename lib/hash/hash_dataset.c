@@ -130,7 +130,7 @@ static redux_status hash_volume(int64_t index, void *user)
     dataset_job *all = user;
     volume_job job = {.all = all, .info = REDUX_VOLUME_INFO_INIT, .index = index};
     redux_volume *volume;
-    RDX_TRY(redux_dataset_volume_info(&job.info, all->dataset, index));
+    RDX_TRY(redux_dataset_get_volume_info(&job.info, all->dataset, index));
     RDX_TRY(redux_volume_open(&volume, all->context, all->dataset, index));
     job.volume = volume;
     const redux_status status = rdx_parallel(
@@ -143,15 +143,15 @@ static redux_status hash_volume(int64_t index, void *user)
 static redux_status name_slices(redux_hash_list *list, redux_context *context,
                                 const redux_dataset *dataset, int64_t *first)
 {
-    RDX_TRY(rdx_hash_list_reserve(list, context, redux_dataset_slices(dataset)));
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    RDX_TRY(rdx_hash_list_reserve(list, context, redux_dataset_slice_count(dataset)));
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
+        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
         first[v] = list->count;
         for (int64_t k = 0; k < info.slices; k++) {
             const char *source;
             rdx_hash_entry entry = {.info = {RDX_NO_QUALITY, 0}};
-            RDX_TRY(redux_dataset_slice_name(&source, &entry.slice, dataset, v, k));
+            RDX_TRY(redux_dataset_get_slice_name(&source, &entry.slice, dataset, v, k));
             RDX_TRY(rdx_hash_list_source(&entry.source, list, context, source));
             list->entries[list->count++] = entry;
         }
@@ -185,7 +185,7 @@ redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *c
     if (list == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_add_dataset: an argument is NULL");
     RDX_TRY(check_window(list, window));
-    const int64_t volumes = redux_dataset_volumes(dataset), count = list->count;
+    const int64_t volumes = redux_dataset_volume_count(dataset), count = list->count;
     const int64_t source_count = list->source_count;
     RDX_TRY(rdx_alloc(context, &first, (uint64_t)volumes, sizeof(int64_t)));
     dataset_job job = {list, context, dataset, first, window, with_info != 0};

@@ -111,10 +111,11 @@ int64_t redux_hash_list_count(const redux_hash_list *list)
     return list == NULL ? 0 : list->count;
 }
 
-redux_status redux_hash_list_get(redux_hash_item *out, const redux_hash_list *list, int64_t index)
+redux_status redux_hash_list_get_item(redux_hash_item *out, const redux_hash_list *list,
+                                      int64_t index)
 {
     if (out == NULL || list == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_get: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_get_item: an argument is NULL");
     if (index < 0 || index >= list->count)
         return rdx_fail(REDUX_E_INVALID, "there is no entry %lld: the list has %lld",
                         (long long)index, (long long)list->count);
@@ -126,18 +127,18 @@ redux_status redux_hash_list_get(redux_hash_item *out, const redux_hash_list *li
     return REDUX_OK;
 }
 
-redux_status redux_hash_list_options(redux_hash_options *out, const redux_hash_list *list)
+redux_status redux_hash_list_get_options(redux_hash_options *out, const redux_hash_list *list)
 {
     if (out == NULL || list == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_options: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_get_options: an argument is NULL");
     return rdx_write_result(out, &list->options, sizeof *out, "redux_hash_options");
 }
 
-redux_status redux_hash_list_codes(redux_tensor *out, const redux_hash_list *list)
+redux_status redux_hash_list_get_codes(redux_tensor *out, const redux_hash_list *list)
 {
     static uint8_t nothing;
     if (out == NULL || list == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_codes: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_get_codes: an argument is NULL");
     const int64_t shape[2] = {list->count, list->bytes};
     return redux_tensor_borrow(out, list->count == 0 ? &nothing : list->codes, REDUX_UINT8, 2,
                                shape, NULL);

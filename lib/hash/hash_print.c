@@ -154,8 +154,8 @@ static redux_status put_list(const rdx_hash_writer *writer, redux_context *conte
         RDX_TRY(put_json_head(writer, list));
     for (int64_t i = 0; i < list->count; i++) {
         redux_hash_item item;
-        RDX_TRY(redux_hash_list_get(&item, list, i));
-        RDX_TRY(redux_hash_format(hex, item.code, &list->options));
+        RDX_TRY(redux_hash_list_get_item(&item, list, i));
+        RDX_TRY(redux_hash_to_text(hex, item.code, &list->options));
         if (json)
             RDX_TRY(put(writer, i == 0 ? "\n" : ",\n"));
         RDX_TRY(json ? put_json_item(writer, context, &item, hex, with_info)

@@ -78,12 +78,12 @@ static void move_bits(uint8_t *out, const uint8_t *in, int64_t bytes, int places
     }
 }
 
-redux_status redux_hash_format(char *text, const uint8_t *code, const redux_hash_options *options)
+redux_status redux_hash_to_text(char *text, const uint8_t *code, const redux_hash_options *options)
 {
     uint8_t moved[RDX_HASH_MOST_BYTES];
     layout shape;
     if (text == NULL || code == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_format: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_to_text: an argument is NULL");
     RDX_TRY(layout_of(&shape, options));
     move_bits(moved, code, shape.bytes, shape.pad);
     redux_hash_to_hex(text, moved, shape.bytes);
@@ -91,13 +91,13 @@ redux_status redux_hash_format(char *text, const uint8_t *code, const redux_hash
     return REDUX_OK;
 }
 
-redux_status redux_hash_parse_hex(uint8_t *code, const char *text,
+redux_status redux_hash_from_text(uint8_t *code, const char *text,
                                   const redux_hash_options *options)
 {
     uint8_t digits[RDX_HASH_MOST_BYTES];
     layout shape;
     if (text == NULL || code == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_parse_hex: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_from_text: an argument is NULL");
     RDX_TRY(layout_of(&shape, options));
     RDX_TRY(read_digits(digits, shape.digits, text));
     const int unused = shape.pad > 0 ? digits[0] >> (8 - shape.pad) : 0;

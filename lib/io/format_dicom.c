@@ -6,10 +6,16 @@
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
+#include <redux/version.h>
 #include "format_dicom.h"
 #include "format_dicom_gdcm.h"
 
 /* ---- compressed ---- */
+
+/* Its file name has the ABI number of the library, as text. */
+#define TEXT(number) #number
+#define MODULE_OF(number) "libredux-gdcm.so." TEXT(number)
+#define MODULE MODULE_OF(REDUX_ABI_VERSION)
 
 /* The module with GDCM in it, loaded when the first compressed image is met: that takes 30 ms,
  * which others shall not pay. NULL: there is none. */
@@ -18,7 +24,7 @@ static pthread_once_t decoder_once = PTHREAD_ONCE_INIT;
 
 static void find_decoder(void)
 {
-    void *module = dlopen("libredux-gdcm.so.0", RTLD_NOW | RTLD_LOCAL); /* and never unloaded */
+    void *module = dlopen(MODULE, RTLD_NOW | RTLD_LOCAL); /* and never unloaded */
     void *found = module == NULL ? NULL : dlsym(module, "rdx_dicom_decode");
     memcpy(&decoder, &found, sizeof decoder); /* ISO C knows no conversion to a function */
 }
@@ -65,7 +71,7 @@ static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d
     if (decoder == NULL)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: its pixels are compressed (transfer syntax %s), and there is no "
-                        "libredux-gdcm.so.0 to decode them: convert it by dcm2niix",
+                        MODULE " to decode them: convert it by dcm2niix",
                         path, d->syntax);
     const redux_status status = decoder(out->data, size, &image, &why);
     return status == REDUX_OK ? status : rdx_fail(status, "%s: %s", path, why);

@@ -339,30 +339,31 @@ void redux_safetensors_free(redux_safetensors *file)
     rdx_free(file);
 }
 
-int64_t redux_safetensors_count(const redux_safetensors *file)
+int64_t redux_safetensors_tensor_count(const redux_safetensors *file)
 {
     return file == NULL ? 0 : file->count;
 }
 
 const char *redux_safetensors_name(const redux_safetensors *file, int64_t index)
 {
-    return index >= 0 && index < redux_safetensors_count(file) ? file->entries[index].name : NULL;
+    return index >= 0 && index < redux_safetensors_tensor_count(file) ? file->entries[index].name
+                                                                      : NULL;
 }
 
 int64_t redux_safetensors_find(const redux_safetensors *file, const char *name)
 {
-    for (int64_t i = 0; name != NULL && i < redux_safetensors_count(file); i++)
+    for (int64_t i = 0; name != NULL && i < redux_safetensors_tensor_count(file); i++)
         if (strcmp(file->entries[i].name, name) == 0)
             return i;
     return -1;
 }
 
-redux_status redux_safetensors_tensor(redux_tensor *out, const redux_safetensors *file,
-                                      int64_t index)
+redux_status redux_safetensors_get_tensor(redux_tensor *out, const redux_safetensors *file,
+                                          int64_t index)
 {
-    if (out == NULL || index < 0 || index >= redux_safetensors_count(file))
+    if (out == NULL || index < 0 || index >= redux_safetensors_tensor_count(file))
         return rdx_fail(REDUX_E_INVALID, "tensor %lld of %lld", (long long)index,
-                        (long long)redux_safetensors_count(file));
+                        (long long)redux_safetensors_tensor_count(file));
     return redux_tensor_view(out, &file->entries[index].tensor);
 }
 

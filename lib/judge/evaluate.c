@@ -162,7 +162,8 @@ redux_status rdx_evaluation_input(redux_input_options *out, const redux_evaluate
 /* Row i of the features is that of the labels' row i; embedded: [wanted, D] in dataset order. */
 static redux_status by_row(job *j, const redux_tensor *embedded, const uint8_t *wanted)
 {
-    const int64_t slices = redux_dataset_slices(j->labels->dataset), width = embedded->shape[1];
+    const int64_t slices = redux_dataset_slice_count(j->labels->dataset),
+                  width = embedded->shape[1];
     const int64_t shape[2] = {j->labels->count, width};
     void *block;
     RDX_TRY(rdx_alloc(j->context, &block, (uint64_t)slices, sizeof(int64_t)));
@@ -187,8 +188,8 @@ static redux_status embed_with(job *j, redux_network *network, const uint8_t *wa
     redux_tensor embedded;
     RDX_TRY(rdx_evaluation_input(&input, j->options));
     RDX_TRY(redux_tensor_new(&embedded, j->context, REDUX_FLOAT32, 2, shape));
-    redux_status status = redux_embed(&embedded, j->context, network, j->labels->dataset, wanted,
-                                      &input, j->options->batch);
+    redux_status status = redux_embed(&embedded, NULL, j->context, network, j->labels->dataset,
+                                      wanted, &input, j->options->batch);
     if (status == REDUX_OK)
         status = by_row(j, &embedded, wanted);
     redux_tensor_release(&embedded);
@@ -201,8 +202,8 @@ static redux_status embed(job *j, uint64_t seed)
     redux_network *network = NULL;
     void *wanted;
     redux_tensor_release(&j->features);
-    RDX_TRY(
-        rdx_alloc_zero(j->context, &wanted, (uint64_t)redux_dataset_slices(j->labels->dataset), 1));
+    RDX_TRY(rdx_alloc_zero(j->context, &wanted,
+                           (uint64_t)redux_dataset_slice_count(j->labels->dataset), 1));
     for (int64_t i = 0; i < j->labels->count; i++)
         ((uint8_t *)wanted)[j->labels->rows[i].slice] = 1;
     redux_status status = rdx_evaluation_network(&network, j->context, j->options, 0, seed);
@@ -557,7 +558,7 @@ redux_status redux_evaluation_get_run(redux_evaluation_run *out, const redux_eva
                             "redux_evaluation_run");
 }
 
-int64_t redux_evaluation_predictions(const redux_evaluation *evaluation)
+int64_t redux_evaluation_prediction_count(const redux_evaluation *evaluation)
 {
     return evaluation->predictions;
 }
@@ -583,8 +584,10 @@ redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
     return rdx_write_result(out, &made, sizeof made, "redux_evaluation_prediction");
 }
 
-void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluation)
+redux_status redux_evaluation_get_confusion(int64_t *counts, const redux_evaluation *evaluation)
 {
+    if (counts == NULL || evaluation == NULL)
+        return rdx_fail(REDUX_E_INVALID, "confusion: an argument is NULL");
     const int64_t classes = evaluation->labels->class_count;
     memset(counts, 0, (size_t)(classes * classes) * sizeof *counts);
     for (int64_t i = 0; i < evaluation->predictions; i++) {
@@ -595,6 +598,7 @@ void redux_evaluation_confusion(int64_t *counts, const redux_evaluation *evaluat
                 best = c;
         counts[evaluation->labels->rows[evaluation->rows[i]].label * classes + best]++;
     }
+    return REDUX_OK;
 }
 
 const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation)

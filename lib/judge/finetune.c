@@ -36,7 +36,7 @@ static redux_status load_volume(rdx_images *images, redux_context *context,
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *opened;
     redux_status status;
-    RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, volume));
+    RDX_TRY(redux_dataset_get_volume_info(&info, labels->dataset, volume));
     RDX_TRY(redux_volume_open(&opened, context, labels->dataset, volume));
     status = REDUX_OK;
     for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
@@ -81,7 +81,7 @@ static redux_status make_input(int64_t row, void *user)
 static redux_status load_slices(rdx_images *images, redux_context *context,
                                 const redux_labels *labels)
 {
-    const int64_t slices = redux_dataset_slices(labels->dataset);
+    const int64_t slices = redux_dataset_slice_count(labels->dataset);
     redux_status status = REDUX_OK;
     void *block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)slices, sizeof(int64_t)));
@@ -90,10 +90,11 @@ static redux_status load_slices(rdx_images *images, redux_context *context,
     for (int64_t i = 0; i < labels->count; i++)
         row_of[labels->rows[i].slice] = i;
     rdx_progress_begin(context, labels->count);
-    for (int64_t v = 0; v < redux_dataset_volumes(labels->dataset) && status == REDUX_OK; v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(labels->dataset) && status == REDUX_OK;
+         v++) {
         bool wanted = false;
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_volume_info(&info, labels->dataset, v);
+        status = redux_dataset_get_volume_info(&info, labels->dataset, v);
         for (int64_t k = 0; k < info.slices && status == REDUX_OK && !wanted; k++)
             wanted = row_of[labels->starts[v] + k] >= 0;
         if (wanted)
@@ -275,7 +276,7 @@ static redux_status train_epoch(tuner *t)
 static void copy_values(tuner *t, bool back)
 {
     float *at = t->best;
-    for (int64_t i = 0; i < redux_network_parameters(t->network); i++) {
+    for (int64_t i = 0; i < redux_network_parameter_count(t->network); i++) {
         const redux_tensor *value = &t->parameters[i]->value;
         const int64_t count = redux_tensor_elements(value);
         if (back)
@@ -350,7 +351,7 @@ static redux_status choose_views(tuner *t)
 static redux_status make_optimisers(tuner *t)
 {
     redux_optimiser_options options = REDUX_OPTIMISER_OPTIONS_INIT;
-    const int64_t count = redux_network_parameters(t->network);
+    const int64_t count = redux_network_parameter_count(t->network);
     int64_t body = 0;
     uint64_t values = 0;
     void *block;

@@ -183,11 +183,12 @@ static int compare_places(const void *a, const void *b)
 static redux_status list_places(place *places, const redux_dataset *dataset)
 {
     int64_t row = 0;
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
+        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
         for (int64_t k = 0; k < info.slices; k++, row++) {
-            RDX_TRY(redux_dataset_slice_name(&places[row].path, &places[row].slice, dataset, v, k));
+            RDX_TRY(
+                redux_dataset_get_slice_name(&places[row].path, &places[row].slice, dataset, v, k));
             places[row].number = row;
         }
     }
@@ -200,7 +201,7 @@ static redux_status find_slice(redux_labels *labels, int64_t row, int64_t column
                                const place *places, int64_t *seen)
 {
     const rdx_table *table = &labels->table;
-    const int64_t total = redux_dataset_slices(labels->dataset);
+    const int64_t total = redux_dataset_slice_count(labels->dataset);
     place wanted = {path, 0, 0};
     const char *text = rdx_table_field(table, row, column);
     if (text != NULL && (!rdx_whole_number(&wanted.slice, text) || wanted.slice < 0))
@@ -221,7 +222,7 @@ static redux_status find_slice(redux_labels *labels, int64_t row, int64_t column
 static redux_status find_slices(redux_labels *labels, redux_context *context, int64_t column,
                                 char *const *paths, const int64_t *file_of)
 {
-    const int64_t total = redux_dataset_slices(labels->dataset);
+    const int64_t total = redux_dataset_slice_count(labels->dataset);
     void *places, *seen;
     RDX_TRY(rdx_alloc(context, &places, (uint64_t)total, sizeof(place)));
     redux_status status = rdx_alloc(context, &seen, (uint64_t)total, sizeof(int64_t));
@@ -355,14 +356,14 @@ static redux_status from_table(redux_labels *labels, redux_context *context, con
 
 static redux_status find_starts(redux_labels *labels, redux_context *context)
 {
-    const int64_t volumes = redux_dataset_volumes(labels->dataset);
+    const int64_t volumes = redux_dataset_volume_count(labels->dataset);
     int64_t slices = 0;
     void *block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)volumes, sizeof(int64_t)));
     labels->starts = block;
     for (int64_t v = 0; v < volumes; v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, v));
+        RDX_TRY(redux_dataset_get_volume_info(&info, labels->dataset, v));
         labels->starts[v] = slices;
         slices += info.slices;
     }
@@ -415,25 +416,25 @@ const redux_dataset *redux_labels_dataset(const redux_labels *labels)
     return labels->dataset;
 }
 
-int64_t redux_labels_rows(const redux_labels *labels)
+int64_t redux_labels_row_count(const redux_labels *labels)
 {
     return labels->count;
 }
 
-int64_t redux_labels_classes(const redux_labels *labels)
+int64_t redux_labels_class_count(const redux_labels *labels)
 {
     return labels->class_count;
 }
 
-int64_t redux_labels_groups(const redux_labels *labels)
+int64_t redux_labels_group_count(const redux_labels *labels)
 {
     return labels->group_count;
 }
 
-redux_status redux_labels_row_get(redux_label_row *out, const redux_labels *labels, int64_t index)
+redux_status redux_labels_get_row(redux_label_row *out, const redux_labels *labels, int64_t index)
 {
     if (out == NULL || labels == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_labels_row_get: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_labels_get_row: an argument is NULL");
     if (index < 0 || index >= labels->count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld labels", (long long)index,
                         (long long)labels->count);
@@ -441,19 +442,19 @@ redux_status redux_labels_row_get(redux_label_row *out, const redux_labels *labe
     return REDUX_OK;
 }
 
-redux_status redux_labels_row_name(const char **source, int64_t *slice, const redux_labels *labels,
-                                   int64_t index)
+redux_status redux_labels_get_row_name(const char **source, int64_t *slice,
+                                       const redux_labels *labels, int64_t index)
 {
     redux_label_row row;
-    RDX_TRY(redux_labels_row_get(&row, labels, index));
+    RDX_TRY(redux_labels_get_row(&row, labels, index));
     const int64_t volume = rdx_labels_volume(labels, row.slice);
-    return redux_dataset_slice_name(source, slice, labels->dataset, volume,
-                                    row.slice - labels->starts[volume]);
+    return redux_dataset_get_slice_name(source, slice, labels->dataset, volume,
+                                        row.slice - labels->starts[volume]);
 }
 
 int64_t rdx_labels_volume(const redux_labels *labels, int64_t slice)
 {
-    int64_t low = 0, high = redux_dataset_volumes(labels->dataset);
+    int64_t low = 0, high = redux_dataset_volume_count(labels->dataset);
     while (high - low > 1) {
         const int64_t middle = low + (high - low) / 2;
         if (labels->starts[middle] <= slice)
@@ -476,7 +477,7 @@ const char *redux_labels_group_name(const redux_labels *labels, int64_t index)
     return labels->groups == NULL ? "" : labels->groups[index];
 }
 
-int64_t redux_labels_class_find(const redux_labels *labels, const char *name)
+int64_t redux_labels_find_class(const redux_labels *labels, const char *name)
 {
     for (int64_t i = 0; name != NULL && i < labels->class_count; i++)
         if (strcmp(labels->classes[i], name) == 0)

@@ -136,7 +136,7 @@ static redux_status read_parts(redux_labels *labels, redux_context *context, boo
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         if (!has[p][0])
             continue;
-        RDX_TRY(redux_dataset_volume_info(&info, labels->dataset, volume++));
+        RDX_TRY(redux_dataset_get_volume_info(&info, labels->dataset, volume++));
         RDX_TRY(read_part(labels, context, numbers, p, info.slices, path));
     }
     return number_classes(labels, context, numbers, numbers + labels->count, path);
@@ -149,7 +149,7 @@ redux_status rdx_labels_from_npz(redux_labels *labels, redux_context *context, c
     RDX_TRY(rdx_npz_visit(context, path, has_key, has));
     RDX_TRY(check_keys(has, path));
     RDX_TRY(open_images(labels, context, has, path));
-    const int64_t total = redux_dataset_slices(labels->dataset);
+    const int64_t total = redux_dataset_slice_count(labels->dataset);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)total, sizeof(redux_label_row)));
     labels->rows = block;
     RDX_TRY(rdx_alloc(context, &block, 2 * (uint64_t)total, sizeof(int64_t)));

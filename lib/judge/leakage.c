@@ -29,13 +29,13 @@ static redux_status hash_all(redux_hash_list **list, redux_tensor *codes, redux_
     options.profile = profile;
     RDX_TRY(redux_hash_list_new(list, context, &options));
     RDX_TRY(redux_hash_list_add_dataset(*list, context, labels->dataset, window, 1));
-    return redux_hash_list_codes(codes, *list);
+    return redux_hash_list_get_codes(codes, *list);
 }
 
 static bool is_flat(const search *s, int64_t row)
 {
     redux_hash_item item;
-    return redux_hash_list_get(&item, s->difference, s->labels->rows[row].slice) != REDUX_OK ||
+    return redux_hash_list_get_item(&item, s->difference, s->labels->rows[row].slice) != REDUX_OK ||
            item.info.flags != 0;
 }
 

@@ -45,7 +45,7 @@ static redux_status put_prediction(FILE *stream, const redux_evaluation *evaluat
     int64_t slice, best = 0;
     char number[32];
     RDX_TRY(redux_evaluation_get_prediction(&p, evaluation, index));
-    RDX_TRY(redux_labels_row_name(&source, &slice, labels, p.row));
+    RDX_TRY(redux_labels_get_row_name(&source, &slice, labels, p.row));
     for (int64_t c = 1; c < labels->class_count; c++)
         if (p.probabilities[c] > p.probabilities[best])
             best = c;
@@ -75,7 +75,8 @@ redux_status redux_evaluation_save(const char *path, redux_context *context,
     rdx_file file;
     RDX_TRY(rdx_file_begin(&file, context, path));
     put_header(file.stream, labels);
-    for (int64_t i = 0; i < redux_evaluation_predictions(evaluation) && status == REDUX_OK; i++)
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(evaluation) && status == REDUX_OK;
+         i++)
         status = put_prediction(file.stream, evaluation, i, labels);
     if (status == REDUX_OK)
         return rdx_file_commit(&file);

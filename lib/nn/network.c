@@ -320,7 +320,7 @@ int64_t redux_network_features(const redux_network *net)
     return net->features;
 }
 
-int64_t redux_network_parameters(const redux_network *net)
+int64_t redux_network_parameter_count(const redux_network *net)
 {
     return net->parameter_count;
 }

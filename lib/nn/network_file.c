@@ -11,7 +11,7 @@ static bool shape_of(int64_t shape[REDUX_MAX_DIMS], int32_t *ndim, const redux_s
 {
     redux_tensor tensor;
     const int64_t index = redux_safetensors_find(file, name);
-    if (index < 0 || redux_safetensors_tensor(&tensor, file, index) != REDUX_OK)
+    if (index < 0 || redux_safetensors_get_tensor(&tensor, file, index) != REDUX_OK)
         return false;
     memcpy(shape, tensor.shape, sizeof tensor.shape);
     *ndim = tensor.ndim;
@@ -92,7 +92,7 @@ static redux_status check_one(const redux_parameter *p, const redux_safetensors 
             return REDUX_OK;
         return rdx_fail(REDUX_E_FORMAT, "the weights have no %s", p->name);
     }
-    RDX_TRY(redux_safetensors_tensor(&stored, file, index));
+    RDX_TRY(redux_safetensors_get_tensor(&stored, file, index));
     redux_status status = REDUX_OK;
     if (!same_shape(&stored, &p->value) && !is_stem_of_other_channels(p, &stored) &&
         !is_head(p->name)) {
@@ -123,7 +123,7 @@ static redux_status load_one(const redux_parameter *p, const redux_safetensors *
     const int64_t index = redux_safetensors_find(file, p->name);
     if (index < 0)
         return REDUX_OK;
-    RDX_TRY(redux_safetensors_tensor(&stored, file, index));
+    RDX_TRY(redux_safetensors_get_tensor(&stored, file, index));
     redux_status status = REDUX_OK;
     if (same_shape(&stored, &p->value))
         status = redux_tensor_copy(&p->value, &stored);

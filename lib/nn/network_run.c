@@ -139,7 +139,7 @@ redux_status redux_network_plan(redux_network *net, redux_context *context, int6
     return REDUX_OK;
 }
 
-uint64_t redux_network_planned(const redux_network *net)
+uint64_t redux_network_planned_bytes(const redux_network *net)
 {
     return net->arena_floats * sizeof(float);
 }

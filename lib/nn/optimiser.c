@@ -208,7 +208,7 @@ redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *co
     void *block;
     if (network == NULL)
         return rdx_fail(REDUX_E_INVALID, "an optimiser of no network");
-    const int64_t count = redux_network_parameters(network);
+    const int64_t count = redux_network_parameter_count(network);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(void *)));
     list = block;
     for (int64_t i = 0; i < count; i++)
@@ -365,14 +365,14 @@ redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
 
 /* ---- its state ---- */
 
-int64_t redux_optimiser_tensors(const redux_optimiser *optimiser)
+int64_t redux_optimiser_tensor_count(const redux_optimiser *optimiser)
 {
     return optimiser == NULL ? 0 : optimiser->count * optimiser->moments;
 }
 
 const redux_parameter *redux_optimiser_tensor(const redux_optimiser *optimiser, int64_t index)
 {
-    if (index < 0 || index >= redux_optimiser_tensors(optimiser))
+    if (index < 0 || index >= redux_optimiser_tensor_count(optimiser))
         return NULL;
     return &optimiser->slots[index / optimiser->moments].moments[index % optimiser->moments];
 }

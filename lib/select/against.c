@@ -32,8 +32,8 @@ static redux_status append(void *user, redux_context *context, const redux_tenso
         const redux_row *row = &other->reduction.rows[rows[i]];
         const char *source = NULL;
         int64_t slice = 0;
-        RDX_TRY(redux_dataset_slice_name(&source, &slice, other->reduction.dataset, row->volume,
-                                         row->slice));
+        RDX_TRY(redux_dataset_get_slice_name(&source, &slice, other->reduction.dataset, row->volume,
+                                             row->slice));
         RDX_TRY(add_name(other->base, context, source, slice));
     }
     RDX_TRY(rdx_exemplars_append(context, other->base->exemplars, items));
@@ -101,9 +101,9 @@ static redux_status open_against(redux_reduction *reduction, redux_context *cont
 static redux_status name_kept(rdx_base *base, redux_context *context,
                               const redux_manifest *manifest)
 {
-    for (int64_t i = 0; i < redux_manifest_rows(manifest); i++) {
+    for (int64_t i = 0; i < redux_manifest_row_count(manifest); i++) {
         redux_manifest_row row;
-        RDX_TRY(redux_manifest_row_get(&row, manifest, i));
+        RDX_TRY(redux_manifest_get_row(&row, manifest, i));
         if (row.kept)
             RDX_TRY(add_name(base, context, row.source, row.slice));
     }

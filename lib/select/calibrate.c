@@ -249,17 +249,17 @@ void redux_calibration_free(redux_calibration *calibration)
 
 /* ---- asking it ---- */
 
-int64_t redux_calibration_pairs(const redux_calibration *calibration)
+int64_t redux_calibration_pair_count(const redux_calibration *calibration)
 {
     return calibration->pairs;
 }
 
-int64_t redux_calibration_volumes(const redux_calibration *calibration)
+int64_t redux_calibration_volume_count(const redux_calibration *calibration)
 {
     return calibration->volumes;
 }
 
-int64_t redux_calibration_slices(const redux_calibration *calibration)
+int64_t redux_calibration_slice_count(const redux_calibration *calibration)
 {
     return calibration->slices;
 }

@@ -69,7 +69,7 @@ static redux_status draw_volume(const redux_tensor *sheet, redux_context *contex
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_status status = REDUX_OK;
-    RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, index));
+    RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, index));
     RDX_TRY(redux_volume_open(&volume, context, reduction->dataset, index));
     for (int64_t c = 0; c < shown && status == REDUX_OK; c++) {
         const redux_row *row =

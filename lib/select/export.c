@@ -44,7 +44,7 @@ static redux_status index_line(const export_job *job, const char *file, const ch
     char number[32];
     const char *source = NULL;
     int64_t index = 0;
-    RDX_TRY(redux_dataset_slice_name(&source, &index, job->reduction->dataset, volume, slice));
+    RDX_TRY(redux_dataset_get_slice_name(&source, &index, job->reduction->dataset, volume, slice));
     RDX_TRY(rdx_write_csv_field(job->index, file));
     RDX_TRY(rdx_write(job->index, ","));
     RDX_TRY(rdx_write(job->index, key));
@@ -63,10 +63,11 @@ static redux_status file_name(const export_job *job, char *name, size_t size, in
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     const char *source = NULL;
     int64_t index = 0;
-    RDX_TRY(redux_dataset_volume_info(&info, job->reduction->dataset, volume));
+    RDX_TRY(redux_dataset_get_volume_info(&info, job->reduction->dataset, volume));
     source = info.source;
     if (slice >= 0)
-        RDX_TRY(redux_dataset_slice_name(&source, &index, job->reduction->dataset, volume, slice));
+        RDX_TRY(
+            redux_dataset_get_slice_name(&source, &index, job->reduction->dataset, volume, slice));
     stem_of(stem, sizeof stem, source);
     if (slice >= 0)
         snprintf(name, size, "%04lld_%s_%04lld.%s", (long long)volume, stem, (long long)slice,
@@ -165,7 +166,7 @@ static redux_status export_volume(const export_job *job, int64_t index, const in
     redux_status status = REDUX_OK;
     if (count == 0)
         return REDUX_OK;
-    RDX_TRY(redux_dataset_volume_info(&info, job->reduction->dataset, index));
+    RDX_TRY(redux_dataset_get_volume_info(&info, job->reduction->dataset, index));
     RDX_TRY(redux_volume_open(&volume, job->context, job->reduction->dataset, index));
     if (job->format == REDUX_EXPORT_NPZ)
         status = export_archive(job, volume, &info, index, slices, count);

@@ -55,10 +55,10 @@ static redux_status write_own_row(const rdx_writer *writer, const redux_reductio
 {
     const redux_row *row = &reduction->rows[index];
     redux_manifest_row out = {.kept = row->kept, .score = row->score};
-    RDX_TRY(redux_reduction_name(&out.source, &out.slice, reduction, index));
+    RDX_TRY(redux_reduction_get_name(&out.source, &out.slice, reduction, index));
     if (row->witness >= 0)
-        RDX_TRY(
-            redux_reduction_name(&out.witness_source, &out.witness_slice, reduction, row->witness));
+        RDX_TRY(redux_reduction_get_name(&out.witness_source, &out.witness_slice, reduction,
+                                         row->witness));
     return write_row(writer, &out);
 }
 
@@ -68,9 +68,9 @@ static redux_status produce(redux_context *context, const rdx_writer *writer, co
     const redux_manifest *before = reduction->options.update;
     (void)context;
     RDX_TRY(rdx_write(writer, "source,slice,kept,witness_source,witness_slice,score\n"));
-    for (int64_t i = 0; before != NULL && i < redux_manifest_rows(before); i++) {
+    for (int64_t i = 0; before != NULL && i < redux_manifest_row_count(before); i++) {
         redux_manifest_row row;
-        RDX_TRY(redux_manifest_row_get(&row, before, i));
+        RDX_TRY(redux_manifest_get_row(&row, before, i));
         RDX_TRY(write_row(writer, &row));
     }
     for (int64_t i = 0; i < reduction->row_count; i++)
@@ -162,7 +162,7 @@ static redux_status name_exemplars(redux_tensor *names, redux_context *context,
         rdx_name name;
         if (!reduction->rows[i].kept)
             continue;
-        status = redux_reduction_name(&name.source, &name.slice, reduction, i);
+        status = redux_reduction_get_name(&name.source, &name.slice, reduction, i);
         if (status == REDUX_OK)
             sums[count++] = rdx_name_checksum(&name);
     }

@@ -85,12 +85,12 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
     return REDUX_OK;
 }
 
-redux_status redux_manifest_options(redux_reduce_options *out, const redux_manifest *manifest)
+redux_status redux_manifest_get_options(redux_reduce_options *out, const redux_manifest *manifest)
 {
     const redux_reduce_options defaults = REDUX_REDUCE_OPTIONS_INIT;
     redux_reduce_options options = defaults;
     if (out == NULL || manifest == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_manifest_options: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_options: an argument is NULL");
     const char *path = manifest->summary_path;
     if (manifest->summary == NULL)
         return rdx_fail(REDUX_E_NOT_FOUND, "%s: there is none, and it tells how %s was made", path,
@@ -178,7 +178,7 @@ redux_status rdx_update_check(const redux_reduce_options *options)
 {
     const redux_manifest *manifest = options->update;
     redux_reduce_options before = REDUX_REDUCE_OPTIONS_INIT;
-    RDX_TRY(redux_manifest_options(&before, manifest));
+    RDX_TRY(redux_manifest_get_options(&before, manifest));
     if (counted(manifest, "slices") != manifest->count && !is_ahead(manifest))
         return rdx_fail(REDUX_E_FORMAT, "update: %s has %lld slices, and %s is of %lld",
                         manifest->table.path, (long long)manifest->count, manifest->summary_path,
@@ -209,9 +209,9 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
 {
     const json_t *inputs = json_object_get(options->update->summary, "inputs");
     const int64_t input_count = rdx_manifest_inputs(options->update);
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
+        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
         for (int64_t i = 0; i < input_count; i++) {
             if (strcmp(word(json_array_get(inputs, (size_t)i), "source"), info.source) != 0)
                 continue;

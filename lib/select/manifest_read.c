@@ -197,16 +197,16 @@ void redux_manifest_free(redux_manifest *manifest)
 
 /* ---- asking ---- */
 
-int64_t redux_manifest_rows(const redux_manifest *manifest)
+int64_t redux_manifest_row_count(const redux_manifest *manifest)
 {
     return manifest->count;
 }
 
-redux_status redux_manifest_row_get(redux_manifest_row *out, const redux_manifest *manifest,
+redux_status redux_manifest_get_row(redux_manifest_row *out, const redux_manifest *manifest,
                                     int64_t index)
 {
     if (out == NULL || manifest == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_manifest_row_get: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_row: an argument is NULL");
     if (index < 0 || index >= manifest->count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)index,
                         (long long)manifest->count);

@@ -58,12 +58,12 @@ static redux_status mark_named(int64_t *found, redux_tensor *mask, const redux_d
     uint8_t *marks = mask->data;
     int64_t row = 0;
     *found = 0;
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, dataset, v));
+        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
         for (int64_t k = 0; k < info.slices; k++, row++) {
             kept_name name = {NULL, 0};
-            RDX_TRY(redux_dataset_slice_name(&name.path, &name.slice, dataset, v, k));
+            RDX_TRY(redux_dataset_get_slice_name(&name.path, &name.slice, dataset, v, k));
             marks[row] = bsearch(&name, names, (size_t)count, sizeof name, compare_names) != NULL;
             *found += marks[row];
         }
@@ -111,7 +111,7 @@ static redux_status open_sources(redux_dataset **dataset, redux_tensor *kept,
     rdx_free(block);
     if (status != REDUX_OK)
         return status;
-    const int64_t shape[1] = {redux_dataset_slices(*dataset)};
+    const int64_t shape[1] = {redux_dataset_slice_count(*dataset)};
     status = redux_tensor_new(kept, context, REDUX_UINT8, 1, shape);
     if (status == REDUX_OK) {
         status = mark_kept(kept, *dataset, names, count, manifest->table.path);
@@ -123,14 +123,14 @@ static redux_status open_sources(redux_dataset **dataset, redux_tensor *kept,
     return status;
 }
 
-redux_status redux_manifest_open(redux_dataset **dataset, redux_tensor *kept,
-                                 redux_context *context, const redux_manifest *manifest,
-                                 const redux_dataset_options *options)
+redux_status redux_dataset_open_manifest(redux_dataset **dataset, redux_tensor *kept,
+                                         redux_context *context, const redux_manifest *manifest,
+                                         const redux_dataset_options *options)
 {
     redux_status status;
     void *paths, *names;
     if (dataset == NULL || kept == NULL || manifest == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_manifest_open: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_open_manifest: an argument is NULL");
     RDX_TRY(rdx_alloc_zero(context, &paths, (uint64_t)manifest->source_count, sizeof(char *)));
     status = rdx_alloc(context, &names, (uint64_t)manifest->count, sizeof(kept_name));
     if (status == REDUX_OK) {
@@ -165,14 +165,14 @@ static redux_status mark_own(redux_tensor *mask, const redux_dataset *dataset,
     return REDUX_OK;
 }
 
-redux_status redux_manifest_kept(redux_tensor *kept, redux_context *context,
-                                 const redux_manifest *manifest, const redux_dataset *dataset)
+redux_status redux_manifest_get_kept(redux_tensor *kept, redux_context *context,
+                                     const redux_manifest *manifest, const redux_dataset *dataset)
 {
     void *names;
     redux_tensor mask = REDUX_TENSOR_INIT;
     if (kept == NULL || manifest == NULL || dataset == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_manifest_kept: an argument is NULL");
-    const int64_t shape[1] = {redux_dataset_slices(dataset)};
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_kept: an argument is NULL");
+    const int64_t shape[1] = {redux_dataset_slice_count(dataset)};
     RDX_TRY(rdx_alloc(context, &names, (uint64_t)manifest->count, sizeof(kept_name)));
     redux_status status = redux_tensor_new(&mask, context, REDUX_UINT8, 1, shape);
     if (status == REDUX_OK)

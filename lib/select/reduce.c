@@ -338,12 +338,12 @@ redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction)
 {
     void *block;
     int64_t row = 0;
-    reduction->row_count = redux_dataset_slices(reduction->dataset);
+    reduction->row_count = redux_dataset_slice_count(reduction->dataset);
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)reduction->row_count, sizeof(redux_row)));
     reduction->rows = block;
-    for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, v));
+        RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, v));
         for (int64_t k = 0; k < info.slices; k++, row++) {
             reduction->rows[row].volume = v;
             reduction->rows[row].slice = k;
@@ -359,10 +359,10 @@ static redux_status count_update(redux_reduction *reduction)
 {
     redux_reduce_summary *summary = &reduction->summary;
     const redux_manifest *manifest = reduction->options.update;
-    const int64_t rows = manifest == NULL ? 0 : redux_manifest_rows(manifest);
+    const int64_t rows = manifest == NULL ? 0 : redux_manifest_row_count(manifest);
     for (int64_t i = 0; i < rows; i++) {
         redux_manifest_row row;
-        RDX_TRY(redux_manifest_row_get(&row, manifest, i));
+        RDX_TRY(redux_manifest_get_row(&row, manifest, i));
         summary->kept += row.kept;
     }
     summary->updated = rows;
@@ -399,11 +399,11 @@ static redux_status check_dataset(const redux_reduction *reduction)
 {
     const redux_reduce_options *options = &reduction->options;
     if (reduction->has_embeddings)
-        RDX_TRY(
-            rdx_embeddings_check(options->embeddings, redux_dataset_slices(reduction->dataset)));
+        RDX_TRY(rdx_embeddings_check(options->embeddings,
+                                     redux_dataset_slice_count(reduction->dataset)));
     if (options->against_embeddings != NULL)
         RDX_TRY(rdx_embeddings_check(options->against_embeddings,
-                                     redux_dataset_slices(options->against)));
+                                     redux_dataset_slice_count(options->against)));
     if (options->update != NULL)
         return rdx_update_check_volumes(options, reduction->dataset);
     return REDUX_OK;
@@ -518,22 +518,24 @@ redux_status redux_calibrate(redux_calibration **out, redux_context *context,
 
 /* ---- asking the result ---- */
 
-redux_status redux_reduction_summary(redux_reduce_summary *out, const redux_reduction *reduction)
+redux_status redux_reduction_get_summary(redux_reduce_summary *out,
+                                         const redux_reduction *reduction)
 {
     if (reduction == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_reduction_summary: the reduction is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_summary: the reduction is NULL");
     return rdx_write_result(out, &reduction->summary, sizeof *out, "redux_reduce_summary");
 }
 
-int64_t redux_reduction_rows(const redux_reduction *reduction)
+int64_t redux_reduction_row_count(const redux_reduction *reduction)
 {
     return reduction->row_count;
 }
 
-redux_status redux_reduction_row(redux_row *out, const redux_reduction *reduction, int64_t index)
+redux_status redux_reduction_get_row(redux_row *out, const redux_reduction *reduction,
+                                     int64_t index)
 {
     if (out == NULL || reduction == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_reduction_row: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_row: an argument is NULL");
     if (index < 0 || index >= reduction->row_count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)index,
                         (long long)reduction->row_count);
@@ -541,11 +543,11 @@ redux_status redux_reduction_row(redux_row *out, const redux_reduction *reductio
     return REDUX_OK;
 }
 
-redux_status redux_reduction_name(const char **source, int64_t *slice,
-                                  const redux_reduction *reduction, int64_t row)
+redux_status redux_reduction_get_name(const char **source, int64_t *slice,
+                                      const redux_reduction *reduction, int64_t row)
 {
     if (source == NULL || slice == NULL || reduction == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_reduction_name: an argument is NULL");
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_name: an argument is NULL");
     const int64_t other = row - reduction->row_count;
     if (row < 0 || other >= reduction->base.count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)row,
@@ -555,8 +557,8 @@ redux_status redux_reduction_name(const char **source, int64_t *slice,
         *slice = reduction->base.names[other].slice;
         return REDUX_OK;
     }
-    return redux_dataset_slice_name(source, slice, reduction->dataset, reduction->rows[row].volume,
-                                    reduction->rows[row].slice);
+    return redux_dataset_get_slice_name(source, slice, reduction->dataset,
+                                        reduction->rows[row].volume, reduction->rows[row].slice);
 }
 
 const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction)
@@ -564,7 +566,7 @@ const redux_calibration *redux_reduction_calibration(const redux_reduction *redu
     return reduction->calibration;
 }
 
-int64_t redux_reduction_skipped(const redux_reduction *reduction)
+int64_t redux_reduction_skipped_count(const redux_reduction *reduction)
 {
     return reduction->skip_count;
 }

@@ -184,7 +184,8 @@ static redux_status read_slice(const read_job *job, side *features, int64_t slic
     if (!stream->reduction->rows[row].skipped)
         status = side_extract(features, &stream->reduction->rows[row], row, &place);
     if (status != REDUX_OK) {
-        redux_dataset_slice_name(&source, &number, stream->reduction->dataset, job->index, slice);
+        redux_dataset_get_slice_name(&source, &number, stream->reduction->dataset, job->index,
+                                     slice);
         status = skip_rows(stream, status, row, 1, source);
     }
     return status != REDUX_OK ? status : rdx_progress_add(stream->context, 1);
@@ -224,7 +225,7 @@ static redux_status read_volume(int64_t index, void *user)
     redux_context *context = stream->context;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
-    RDX_TRY(redux_dataset_volume_info(&info, stream->reduction->dataset, index));
+    RDX_TRY(redux_dataset_get_volume_info(&info, stream->reduction->dataset, index));
     const int64_t first_row = first_row_of(stream->reduction, index);
     RDX_TRY(open_volume(stream, &volume, index, &info, first_row));
     if (volume == NULL)
@@ -239,7 +240,7 @@ static redux_status read_volume(int64_t index, void *user)
 redux_status rdx_stream_read(rdx_stream *stream)
 {
     rdx_progress_begin(stream->context, stream->reduction->row_count);
-    RDX_TRY(rdx_parallel(stream->context, redux_dataset_volumes(stream->reduction->dataset),
+    RDX_TRY(rdx_parallel(stream->context, redux_dataset_volume_count(stream->reduction->dataset),
                          read_volume, stream));
     rdx_progress_begin(stream->context, 0);
     stream->read = true;
@@ -372,8 +373,8 @@ static redux_status extract_images(int64_t index, void *user)
         if (status != REDUX_OK) {
             const char *source = NULL;
             int64_t number = 0;
-            redux_dataset_slice_name(&source, &number, stream->reduction->dataset, job->index,
-                                     row->slice);
+            redux_dataset_get_slice_name(&source, &number, stream->reduction->dataset, job->index,
+                                         row->slice);
             status = skip_rows(stream, status, job->rows[i], 1, source);
             job->fates[i] = FAILED;
         }
@@ -442,7 +443,7 @@ static redux_status stream_run(rdx_stream *stream, const redux_volume *volume, i
     const int64_t index = stream->reduction->rows[stream->walk->rows[at]].volume;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor items;
-    RDX_TRY(redux_dataset_volume_info(&info, stream->reduction->dataset, index));
+    RDX_TRY(redux_dataset_get_volume_info(&info, stream->reduction->dataset, index));
     int64_t shape[3] = {0, info.height, info.width};
     if (resize)
         shape[1] = shape[2] = options->size;
@@ -495,7 +496,7 @@ static redux_status open_run(int64_t i, void *user)
     rdx_stream *stream = job->stream;
     const int64_t index = stream->reduction->rows[stream->walk->rows[job->start[i]]].volume;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    RDX_TRY(redux_dataset_volume_info(&info, stream->reduction->dataset, index));
+    RDX_TRY(redux_dataset_get_volume_info(&info, stream->reduction->dataset, index));
     RDX_TRY(
         open_volume(stream, &job->volume[i], index, &info, first_row_of(stream->reduction, index)));
     if (job->volume[i] == NULL)

@@ -68,9 +68,9 @@ static json_t *one_window_json(redux_window window)
 static json_t *window_json(const redux_reduction *reduction)
 {
     redux_window window = reduction->options.window;
-    for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        if (redux_dataset_volume_info(&info, reduction->dataset, v) != REDUX_OK)
+        if (redux_dataset_get_volume_info(&info, reduction->dataset, v) != REDUX_OK)
             break;
         const redux_window own =
             redux_window_resolve(reduction->options.window, info.dtype, info.is_scan);
@@ -157,7 +157,7 @@ static redux_status input_json(json_t **out, redux_context *context,
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     uint32_t crc;
     char checksum[16];
-    RDX_TRY(redux_dataset_volume_info(&info, reduction->dataset, volume));
+    RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, volume));
     RDX_TRY(redux_dataset_checksum(&crc, context, reduction->dataset, volume));
     snprintf(checksum, sizeof checksum, "%08x", (unsigned)crc);
     *out = json_pack("{s:o, s:I, s:I, s:s}", "source", text(info.source), "slices",
@@ -182,7 +182,7 @@ static redux_status inputs_json(json_t **array, redux_context *context,
     for (int64_t i = 0; i < inputs_before; i++)
         append(array,
                json_incref(json_array_get(json_object_get(before->summary, "inputs"), (size_t)i)));
-    for (int64_t v = 0; v < redux_dataset_volumes(reduction->dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset); v++) {
         json_t *input = NULL;
         if (all_skipped(reduction, v, &row))
             continue;
@@ -201,7 +201,7 @@ static json_t *skipped_json(const redux_reduction *reduction)
 {
     const redux_dataset *dataset = reduction->dataset;
     json_t *array = json_array();
-    for (int64_t i = 0; i < redux_dataset_skipped(dataset); i++)
+    for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
         append_skip(&array, redux_dataset_skipped_source(dataset, i),
                     redux_dataset_skipped_reason(dataset, i));
     for (int64_t i = 0; i < reduction->skip_count; i++)
@@ -256,9 +256,9 @@ static json_t *calibration_json(const redux_reduction *reduction)
                                  "rate", redux_calibration_rate(calibration, threshold)));
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
-                     (json_int_t)redux_calibration_pairs(calibration), "slices",
-                     (json_int_t)redux_calibration_slices(calibration), "volumes",
-                     (json_int_t)redux_calibration_volumes(calibration), "false_drops",
+                     (json_int_t)redux_calibration_pair_count(calibration), "slices",
+                     (json_int_t)redux_calibration_slice_count(calibration), "volumes",
+                     (json_int_t)redux_calibration_volume_count(calibration), "false_drops",
                      number(reduction->summary.false_drops), "standard_error",
                      number(reduction->summary.false_drops_error), "curve", curve);
 }

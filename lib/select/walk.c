@@ -40,8 +40,8 @@ static redux_status sort_names(redux_context *context, const redux_reduction *re
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         const redux_row *row = &reduction->rows[rows[i]];
         int64_t number = 0;
-        status = redux_dataset_slice_name(&names[i].source, &number, reduction->dataset,
-                                          row->volume, row->slice);
+        status = redux_dataset_get_slice_name(&names[i].source, &number, reduction->dataset,
+                                              row->volume, row->slice);
         snprintf(names[i].number, sizeof names[i].number, "%lld", (long long)number);
         names[i].row = rows[i];
     }
@@ -57,7 +57,7 @@ static redux_status sort_names(redux_context *context, const redux_reduction *re
 redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_reduction *reduction)
 {
     const bool by_volume = reduction->options.scope == REDUX_SCOPE_VOLUME;
-    const int64_t volumes = redux_dataset_volumes(reduction->dataset);
+    const int64_t volumes = redux_dataset_volume_count(reduction->dataset);
     redux_status status = REDUX_OK;
     void *block;
     memset(walk, 0, sizeof *walk);

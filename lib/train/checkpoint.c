@@ -137,7 +137,7 @@ redux_status rdx_weights_save(rdx_run *run)
     content c;
     redux_status status = content_init(&c, run->context, run->parameter_count);
     if (status == REDUX_OK) {
-        for (int64_t i = 0; i < redux_network_parameters(run->network); i++)
+        for (int64_t i = 0; i < redux_network_parameter_count(run->network); i++)
             add_tensor(&c, redux_network_parameter(run->network, i));
         describe_weights(&c, run, window);
         status = save(run, WEIGHTS, &c);
@@ -151,7 +151,7 @@ static redux_status save_checkpoint(const rdx_run *run, content *c, const char *
     char window[RDX_WINDOW_TEXT];
     for (int64_t i = 0; i < run->parameter_count; i++)
         add_tensor(c, run->parameters[i]);
-    for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)
+    for (int64_t i = 0; i < redux_optimiser_tensor_count(run->optimiser); i++)
         add_tensor(c, redux_optimiser_tensor(run->optimiser, i));
     describe_weights(c, run, window);
     add_text(c, "settings", settings);
@@ -170,7 +170,7 @@ redux_status rdx_checkpoint_save(rdx_run *run)
     if (settings == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
     redux_status status = content_init(
-        &c, run->context, run->parameter_count + redux_optimiser_tensors(run->optimiser));
+        &c, run->context, run->parameter_count + redux_optimiser_tensor_count(run->optimiser));
     if (status == REDUX_OK)
         status = save_checkpoint(run, &c, settings);
     content_clear(&c);
@@ -230,7 +230,7 @@ static redux_status restore(const rdx_run *run, const redux_safetensors *file,
     const int64_t index = redux_safetensors_find(file, parameter->name);
     if (index < 0)
         return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no %s", run->folder, parameter->name);
-    RDX_TRY(redux_safetensors_tensor(&stored, file, index));
+    RDX_TRY(redux_safetensors_get_tensor(&stored, file, index));
     redux_status status = REDUX_OK;
     if (stored.dtype != parameter->value.dtype || stored.ndim != parameter->value.ndim ||
         memcmp(stored.shape, parameter->value.shape, sizeof stored.shape) != 0)
@@ -251,7 +251,7 @@ redux_status rdx_checkpoint_slices(int64_t *out, const rdx_run *run, const redux
     RDX_TRY(rdx_json_parse(&json, settings, strlen(settings), 0, run->folder));
     *out = json_integer_value(json_object_get(json, "slices"));
     json_decref(json);
-    if (*out < 1 || *out > redux_dataset_slices(run->dataset))
+    if (*out < 1 || *out > redux_dataset_slice_count(run->dataset))
         return rdx_fail(REDUX_E_INVALID, "%s: the run there was begun with another 'dataset'",
                         run->folder);
     return REDUX_OK;
@@ -275,7 +275,7 @@ redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file)
     RDX_TRY(metadata_count(&steps, run, file, "optimiser_steps"));
     for (int64_t i = 0; i < run->parameter_count; i++)
         RDX_TRY(restore(run, file, run->parameters[i]));
-    for (int64_t i = 0; i < redux_optimiser_tensors(run->optimiser); i++)
+    for (int64_t i = 0; i < redux_optimiser_tensor_count(run->optimiser); i++)
         RDX_TRY(restore(run, file, redux_optimiser_tensor(run->optimiser, i)));
     redux_optimiser_set_steps(run->optimiser, steps);
     return REDUX_OK;

@@ -189,7 +189,7 @@ static redux_status fill_image(const work *w, rdx_viewer *viewer, float *image, 
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor stored;
     rdx_slice slice;
-    RDX_TRY(redux_dataset_volume_info(&info, w->dataset, t->volume));
+    RDX_TRY(redux_dataset_get_volume_info(&info, w->dataset, t->volume));
     RDX_TRY(redux_volume_slice_oriented(&stored, w->context, w->volume, t->slice,
                                         REDUX_ORIENTATION_AXIAL));
     redux_status status =
@@ -278,12 +278,12 @@ static redux_status embed_all(work *w)
 static redux_status list_targets(work *w, const uint8_t *wanted)
 {
     void *block;
-    RDX_TRY(
-        rdx_alloc(w->context, &block, (uint64_t)redux_dataset_slices(w->dataset), sizeof(target)));
+    RDX_TRY(rdx_alloc(w->context, &block, (uint64_t)redux_dataset_slice_count(w->dataset),
+                      sizeof(target)));
     w->targets = block;
-    for (int64_t volume = 0, row = 0; volume < redux_dataset_volumes(w->dataset); volume++) {
+    for (int64_t volume = 0, row = 0; volume < redux_dataset_volume_count(w->dataset); volume++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, w->dataset, volume));
+        RDX_TRY(redux_dataset_get_volume_info(&info, w->dataset, volume));
         for (int64_t slice = 0; slice < info.slices; slice++, row++)
             if (wanted == NULL || wanted[row] != 0)
                 w->targets[w->count++] = (target){volume, slice, row};
@@ -322,10 +322,9 @@ static redux_status run(work *w, const redux_tensor *out)
     return status;
 }
 
-redux_status redux_embed_readable(const redux_tensor *out, uint8_t *readable,
-                                  redux_context *context, redux_network *network,
-                                  const redux_dataset *dataset, const uint8_t *wanted,
-                                  const redux_input_options *input, int64_t batch)
+redux_status redux_embed(const redux_tensor *out, uint8_t *readable, redux_context *context,
+                         redux_network *network, const redux_dataset *dataset,
+                         const uint8_t *wanted, const redux_input_options *input, int64_t batch)
 {
     work w = {.context = context,
               .network = network,
@@ -341,17 +340,10 @@ redux_status redux_embed_readable(const redux_tensor *out, uint8_t *readable,
     w.channels = redux_network_get_options(network).channels;
     w.features = redux_network_features(network);
     if (readable != NULL)
-        memset(readable, 1, (size_t)redux_dataset_slices(dataset));
+        memset(readable, 1, (size_t)redux_dataset_slice_count(dataset));
     redux_status status = list_targets(&w, wanted);
     if (status == REDUX_OK)
         status = run(&w, out);
     rdx_free(w.targets);
     return status;
-}
-
-redux_status redux_embed(const redux_tensor *out, redux_context *context, redux_network *network,
-                         const redux_dataset *dataset, const uint8_t *wanted,
-                         const redux_input_options *input, int64_t batch)
-{
-    return redux_embed_readable(out, NULL, context, network, dataset, wanted, input, batch);
 }

@@ -33,7 +33,7 @@ static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
     item->bytes = bytes_of(info->height, info->width, info->dtype);
     if (!info->file_per_slice || info->is_scan)
         return REDUX_OK;
-    RDX_TRY(redux_dataset_slice_name(&path, &number, dataset, item->volume, item->slice));
+    RDX_TRY(redux_dataset_get_slice_name(&path, &number, dataset, item->volume, item->slice));
     const redux_status status = rdx_picture_probe(&picture, &bytes, path);
     if (status == REDUX_OK)
         item->bytes = bytes_of(picture.height, picture.width, picture.dtype);
@@ -52,14 +52,14 @@ static uint64_t passing_bytes(const redux_volume_info *info)
 static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
                                const rdx_loader_options *options)
 {
-    const int64_t volumes = redux_dataset_volumes(options->dataset);
+    const int64_t volumes = redux_dataset_volume_count(options->dataset);
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slices(options->dataset),
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slice_count(options->dataset),
                       sizeof(rdx_item)));
     catalogue->items = block;
     for (int64_t volume = 0, row = 0; volume < volumes; volume++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, options->dataset, volume));
+        RDX_TRY(redux_dataset_get_volume_info(&info, options->dataset, volume));
         for (int64_t slice = 0; slice < info.slices; slice++, row++) {
             if (options->kept != NULL && options->kept[row] == 0)
                 continue;
@@ -86,7 +86,8 @@ static redux_status list_volume(rdx_catalogue *catalogue, redux_context *context
                                 int64_t end, uint64_t piece)
 {
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    RDX_TRY(redux_dataset_volume_info(&info, catalogue->dataset, catalogue->items[first].volume));
+    RDX_TRY(
+        redux_dataset_get_volume_info(&info, catalogue->dataset, catalogue->items[first].volume));
     rdx_unit unit = {.first = first, .passing = passing_bytes(&info)};
     for (int64_t i = first; i < end; i++) {
         const uint64_t bytes = catalogue->items[i].bytes;
@@ -176,7 +177,8 @@ redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory)
         int64_t number = 0;
         if (unit->held + unit->passing <= catalogue->limit)
             continue;
-        redux_dataset_slice_name(&source, &number, catalogue->dataset, item->volume, item->slice);
+        redux_dataset_get_slice_name(&source, &number, catalogue->dataset, item->volume,
+                                     item->slice);
         return rdx_fail(REDUX_E_LIMIT,
                         "%s: reading it takes %llu bytes, and %llu for the slices kept; half of "
                         "the %llu allowed is less",

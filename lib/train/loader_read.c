@@ -44,7 +44,7 @@ redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
     rdx_item *items = catalogue->items + unit->first;
     redux_volume *volume = NULL;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    RDX_TRY(redux_dataset_volume_info(&info, catalogue->dataset, items->volume));
+    RDX_TRY(redux_dataset_get_volume_info(&info, catalogue->dataset, items->volume));
     redux_status status = redux_volume_open(&volume, context, catalogue->dataset, items->volume);
     if (drop && rdx_is_input_failure(status)) {
         for (int64_t i = 0; i < unit->count; i++)

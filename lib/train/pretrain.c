@@ -114,7 +114,7 @@ static const redux_parameter *objective_tensor(const rdx_run *run, int64_t index
 
 static redux_status list_parameters(rdx_run *run)
 {
-    const int64_t own = redux_network_parameters(run->network);
+    const int64_t own = redux_network_parameter_count(run->network);
     int64_t others = 0;
     void *block;
     while (objective_tensor(run, others) != NULL)
@@ -207,7 +207,7 @@ static void close_run(rdx_run *run)
 static void zero_gradients(const rdx_run *run)
 {
     redux_network_zero_gradients(run->network);
-    for (int64_t i = redux_network_parameters(run->network); i < run->parameter_count; i++) {
+    for (int64_t i = redux_network_parameter_count(run->network); i < run->parameter_count; i++) {
         const redux_tensor *gradient = &run->parameters[i]->gradient;
         if (gradient->data != NULL)
             memset(gradient->data, 0, (size_t)redux_tensor_elements(gradient) * sizeof(float));

@@ -133,10 +133,10 @@ static json_t *views_json(const redux_views_options *o)
 static redux_status checksum(uint32_t *out, const rdx_run *run)
 {
     uLong crc = crc32(0, NULL, 0);
-    const int64_t slices = redux_dataset_slices(run->dataset);
-    for (int64_t i = 0; i < redux_dataset_volumes(run->dataset); i++) {
+    const int64_t slices = redux_dataset_slice_count(run->dataset);
+    for (int64_t i = 0; i < redux_dataset_volume_count(run->dataset); i++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_volume_info(&info, run->dataset, i));
+        RDX_TRY(redux_dataset_get_volume_info(&info, run->dataset, i));
         const int64_t numbers[] = {info.is_scan, (int64_t)info.dtype, info.slices,
                                    info.height,  info.width,          (int64_t)info.bytes};
         crc = crc32(crc, (const Bytef *)numbers, sizeof numbers);

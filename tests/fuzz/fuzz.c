@@ -171,7 +171,7 @@ static void read_volume(redux_context *context, const redux_dataset *dataset, in
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_tensor slice;
-    fuzz_require(fuzz_ok(redux_dataset_volume_info(&info, dataset, number)), "no info");
+    fuzz_require(fuzz_ok(redux_dataset_get_volume_info(&info, dataset, number)), "no info");
     fuzz_require(info.slices >= 0 && info.height >= 0 && info.width >= 0, "a negative size");
     if (!fuzz_ok(redux_volume_open(&volume, context, dataset, number)))
         return;
@@ -201,7 +201,7 @@ void fuzz_read_volumes(redux_context *context, const char *path)
         options.frame = pass - 1; /* -1: a file with more than one frame is refused */
         if (!fuzz_ok(redux_dataset_open(&dataset, context, &path, 1, &options)))
             continue;
-        for (int64_t v = 0; v < redux_dataset_volumes(dataset) && v < 4; v++)
+        for (int64_t v = 0; v < redux_dataset_volume_count(dataset) && v < 4; v++)
             read_volume(context, dataset, v);
         redux_dataset_free(dataset);
     }

@@ -58,9 +58,9 @@ static void parse_text(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
         redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
         options.hash = hashes[i];
-        options.profile = redux_hash_profile_for(hashes[i]);
-        if (fuzz_ok(redux_hash_parse_hex(code, text, &options)))
-            fuzz_require(fuzz_ok(redux_hash_format(back, code, &options)) &&
+        options.profile = redux_hash_default_profile(hashes[i]);
+        if (fuzz_ok(redux_hash_from_text(code, text, &options)))
+            fuzz_require(fuzz_ok(redux_hash_to_text(back, code, &options)) &&
                              strlen(back) == strlen(text),
                          "a code changed its length");
     }

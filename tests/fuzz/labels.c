@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         how.method = i == 0 ? REDUX_SPLIT_BY_FOLDS : REDUX_SPLIT_BY_TABLE;
         how.folds = 3;
-        if (redux_labels_rows(labels) <= 64 &&
+        if (redux_labels_row_count(labels) <= 64 &&
             fuzz_ok(redux_labels_split(split, context, labels, &how))) {
             redux_leakage leakage = REDUX_LEAKAGE_INIT;
             fuzz_ok(redux_labels_leakage(&leakage, context, labels, split));

@@ -18,10 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         redux_dataset *dataset;
         redux_tensor kept;
         redux_manifest_row row;
-        for (int64_t i = 0; i < redux_manifest_rows(manifest); i++)
-            fuzz_require(fuzz_ok(redux_manifest_row_get(&row, manifest, i)), "no row");
-        fuzz_ok(redux_manifest_options(&options, manifest));
-        if (fuzz_ok(redux_manifest_open(&dataset, &kept, context, manifest, NULL))) {
+        for (int64_t i = 0; i < redux_manifest_row_count(manifest); i++)
+            fuzz_require(fuzz_ok(redux_manifest_get_row(&row, manifest, i)), "no row");
+        fuzz_ok(redux_manifest_get_options(&options, manifest));
+        if (fuzz_ok(redux_dataset_open_manifest(&dataset, &kept, context, manifest, NULL))) {
             fuzz_touch(context, &kept);
             redux_tensor_release(&kept);
             redux_dataset_free(dataset);

@@ -9,11 +9,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fuzz_ok(redux_safetensors_load(&file, context, fuzz_put("w.safetensors", data, size)))) {
         redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
         redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
-        for (int64_t i = 0; i < redux_safetensors_count(file); i++) {
+        for (int64_t i = 0; i < redux_safetensors_tensor_count(file); i++) {
             redux_tensor tensor;
             fuzz_require(redux_safetensors_find(file, redux_safetensors_name(file, i)) == i,
                          "a name that is not found");
-            fuzz_require(fuzz_ok(redux_safetensors_tensor(&tensor, file, i)), "no tensor");
+            fuzz_require(fuzz_ok(redux_safetensors_get_tensor(&tensor, file, i)), "no tensor");
             fuzz_touch(context, &tensor);
             redux_tensor_release(&tensor);
         }

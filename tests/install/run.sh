@@ -22,6 +22,7 @@ step() { # what, command...: counts it, and shows its output when it fails
         sed 's/^/    /' "$work/log"
     fi
 }
+soname=libredux.so.$(sed -n 's/^.define REDUX_ABI_VERSION //p' include/redux/version.h)
 strict="-Wall -Wextra -Wpedantic -Werror"
 
 # shellcheck disable=SC2086 # flags are lists of words
@@ -33,7 +34,7 @@ use() { # tree, its library folder: builds and runs the programs against it
     $CC -std=c11 $strict $CFLAGS -o "$work/c-shared" tests/install/consumer.c $cflags $LDFLAGS $shared &&
         $CXX -std=c++17 $strict $CFLAGS -o "$work/cc-shared" tests/install/consumer.cc $cflags $LDFLAGS $shared &&
         "$work/c-shared" && "$work/cc-shared" &&
-        ldd "$work/c-shared" | grep -F "libredux.so.0 => $1/$2/" && # the moved one is what runs
+        ldd "$work/c-shared" | grep -F "$soname => $1/$2/" && # the moved one is what runs
         ! $PKG_CONFIG --libs libredux | grep -E 'blas|png|nifti'    # private ones stay private
 }
 # shellcheck disable=SC2086
@@ -63,7 +64,7 @@ use_cmake() { # tree, its library folder, what to build
     rm -rf "$work/cmake"
     cmake -S tests/install/cmake -B "$work/cmake" -Dredux_DIR="$1/$2/cmake/redux" &&
         cmake --build "$work/cmake" --target "$3" || return 1
-    "$work/cmake/shared" && ldd "$work/cmake/shared" | grep -F "libredux.so.0 => $1/$2/" &&
+    "$work/cmake/shared" && ldd "$work/cmake/shared" | grep -F "$soname => $1/$2/" &&
         { [ "$3" = shared ] || { "$work/cmake/static" && "$work/cmake/plusplus" &&
             ! ldd "$work/cmake/static" | grep -F libredux; }; }
 }
@@ -158,7 +159,7 @@ for header in redux.h $(cd "$moved/include" && ls redux/*.h); do
 done
 
 # A multiarch library folder and headers in a folder of their own.
-layout="PREFIX=/opt/redux LIBDIR=/opt/redux/lib/some-arch INCLUDEDIR=/opt/redux/include/libredux-0
+layout="PREFIX=/opt/redux LIBDIR=/opt/redux/lib/some-arch INCLUDEDIR=/opt/redux/include/libredux-1
     MODULEDIR=/opt/redux/lib/some-arch/modules"
 mkdir -p "$stage/opt/other" # somebody else's
 # shellcheck disable=SC2086

@@ -5,7 +5,7 @@
 set -u
 : "${BUILD:=build}" "${CC:=cc}"
 export CC OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
-REDUX_LIBRARY=$(realpath "$BUILD/lib/libredux.so.0") || exit 1
+REDUX_LIBRARY=$(realpath "$BUILD/lib/libredux.so") || exit 1
 REDUX_BIN=$(realpath "$BUILD/bin")
 export REDUX_LIBRARY REDUX_BIN
 for python in ${PYTHON:-python3 /usr/bin/python3}; do

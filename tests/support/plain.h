@@ -46,8 +46,8 @@ static inline redux_dataset *open_volumes(void)
     const char *path = scratch;
     redux_dataset *dataset;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
-    ck_assert_int_eq(redux_dataset_volumes(dataset), VOLUMES);
-    ck_assert_int_eq(redux_dataset_slices(dataset), 38);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), VOLUMES);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 38);
     return dataset;
 }
 
@@ -148,7 +148,7 @@ static inline void plain_scores(plain *p, const redux_dataset *dataset, redux_st
     const bool resized = scope == REDUX_SCOPE_DATASET &&
                          (strategy == REDUX_STRATEGY_SSIM || strategy == REDUX_STRATEGY_MI);
     redux_metric *metric = metric_of(strategy);
-    p->n = redux_dataset_slices(dataset);
+    p->n = redux_dataset_slice_count(dataset);
     p->distance = redux_metric_is_distance(metric);
     for (int64_t i = 0; i < p->n; i++) {
         item_of(&items[i], strategy, dataset, i, resized ? SIDE : 0);
@@ -175,7 +175,7 @@ static inline void plain_order(plain *p, const redux_dataset *dataset, redux_sco
             v++;
             k = 0;
         }
-        ck_assert_redux_ok(redux_dataset_slice_name(&source, &slice, dataset, v, k));
+        ck_assert_redux_ok(redux_dataset_get_slice_name(&source, &slice, dataset, v, k));
         snprintf(text_of[i], sizeof text_of[i], "%s_%lld", source, (long long)slice);
         sorted[i] = text_of[i];
         p->group[i] = scope == REDUX_SCOPE_VOLUME ? v : 0;
@@ -228,10 +228,10 @@ static inline redux_reduction *run(const redux_dataset *dataset,
 static inline void check_rows(const redux_reduction *reduction, const plain *p,
                               const int64_t *witness)
 {
-    ck_assert_int_eq(redux_reduction_rows(reduction), p->n);
+    ck_assert_int_eq(redux_reduction_row_count(reduction), p->n);
     for (int64_t i = 0; i < p->n; i++) {
         redux_row row;
-        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
         ck_assert_int_eq(row.kept, witness[i] < 0);
         ck_assert_int_eq(row.witness, witness[i]);
         if (witness[i] < 0)

@@ -153,8 +153,8 @@ static inline redux_status read_volume(redux_tensor *out, redux_volume_info *inf
     redux_status status = open_path(&dataset, path, options);
     if (status != REDUX_OK)
         return status;
-    ck_assert_int_eq(redux_dataset_volumes(dataset), 1);
-    redux_dataset_volume_info(info, dataset, 0);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 1);
+    redux_dataset_get_volume_info(info, dataset, 0);
     status = redux_volume_open(&volume, NULL, dataset, 0);
     if (status == REDUX_OK) {
         const int64_t shape[3] = {info->slices, info->height, info->width};

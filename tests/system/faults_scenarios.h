@@ -161,7 +161,7 @@ OPENS(open_png, set.png)
 static redux_status read_all(redux_context *context)
 {
     redux_status status = REDUX_OK;
-    const int64_t volumes = redux_dataset_volumes(set.dataset);
+    const int64_t volumes = redux_dataset_volume_count(set.dataset);
     for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
         redux_volume *volume;
         redux_tensor slice;
@@ -189,7 +189,7 @@ static redux_status checksums(redux_context *context)
 {
     redux_status status = REDUX_OK;
     uint32_t sum;
-    for (int64_t v = 0; v < redux_dataset_volumes(set.dataset) && status == REDUX_OK; v++)
+    for (int64_t v = 0; v < redux_dataset_volume_count(set.dataset) && status == REDUX_OK; v++)
         status = redux_dataset_checksum(&sum, context, set.dataset, v);
     return status;
 }

@@ -291,7 +291,7 @@ REDUCES(reduce_calibrated, options.calibrate = 1)
 static redux_status reduce_update(redux_context *context)
 {
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
-    must(redux_manifest_options(&options, set.loaded) == REDUX_OK);
+    must(redux_manifest_get_options(&options, set.loaded) == REDUX_OK);
     options.update = set.loaded;
     options.keep_exemplars = 1;
     return reduce_set(context, set.more, &options);
@@ -309,7 +309,8 @@ static redux_status manifest_open(redux_context *context)
 {
     redux_dataset *dataset;
     redux_tensor kept;
-    const redux_status status = redux_manifest_open(&dataset, &kept, context, set.loaded, NULL);
+    const redux_status status =
+        redux_dataset_open_manifest(&dataset, &kept, context, set.loaded, NULL);
     if (status == REDUX_OK) {
         redux_dataset_free(dataset);
         redux_tensor_release(&kept);

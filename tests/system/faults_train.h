@@ -77,9 +77,10 @@ static redux_status embed(redux_context *context)
     redux_status status = redux_encoder_load(&encoder, &input, name, context, set.weights);
     if (status != REDUX_OK)
         return status;
-    const int64_t shape[] = {redux_dataset_slices(set.dataset), redux_network_features(encoder)};
+    const int64_t shape[] = {redux_dataset_slice_count(set.dataset),
+                             redux_network_features(encoder)};
     borrow(&out, values, REDUX_FLOAT32, 2, shape);
-    status = redux_embed(&out, context, encoder, set.dataset, NULL, &input, 8);
+    status = redux_embed(&out, NULL, context, encoder, set.dataset, NULL, &input, 8);
     redux_network_free(encoder);
     return status;
 }

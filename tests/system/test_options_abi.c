@@ -313,12 +313,12 @@ static redux_status get_leakage(void *out)
 
 static redux_status get_reduce_summary(void *out)
 {
-    return redux_reduction_summary(out, reduction);
+    return redux_reduction_get_summary(out, reduction);
 }
 
 static redux_status get_volume_info(void *out)
 {
-    return redux_dataset_volume_info(out, dataset, 0);
+    return redux_dataset_get_volume_info(out, dataset, 0);
 }
 
 static redux_status get_result(void *out)
@@ -370,7 +370,7 @@ static redux_status get_hash(void *out)
 {
     redux_hash_list *list;
     ck_assert_redux_ok(redux_hash_list_new(&list, NULL, NULL));
-    const redux_status status = redux_hash_list_options(out, list);
+    const redux_status status = redux_hash_list_get_options(out, list);
     redux_hash_list_free(list);
     return status;
 }
@@ -379,7 +379,7 @@ static redux_status get_manifest(void *out)
 {
     redux_manifest *manifest;
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m/m.csv")));
-    const redux_status status = redux_manifest_options(out, manifest);
+    const redux_status status = redux_manifest_get_options(out, manifest);
     redux_manifest_free(manifest);
     return status;
 }

@@ -141,9 +141,9 @@ static void all_sets(results *out, redux_context *context, const work *w)
         options.scope = REDUX_SCOPE_DATASET;
         if (!done(redux_reduce(&reduction, context, w->dataset, &options)))
             continue;
-        for (int64_t i = 0; i < redux_reduction_rows(reduction); i++) {
+        for (int64_t i = 0; i < redux_reduction_row_count(reduction); i++) {
             redux_row row;
-            if (done(redux_reduction_row(&row, reduction, i)))
+            if (done(redux_reduction_get_row(&row, reduction, i)))
                 add(out, row.kept ? -1 : (double)row.witness * 1000 + row.score);
         }
         redux_reduction_free(reduction);

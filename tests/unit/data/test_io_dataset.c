@@ -31,13 +31,13 @@ static const char *listing(const redux_dataset *dataset)
     static char out[8192];
     size_t used = 0;
     out[0] = '\0';
-    for (int64_t v = 0; v < redux_dataset_volumes(dataset); v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, v));
+        ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
         for (int64_t s = 0; s < info.slices; s++) {
             const char *source;
             int64_t index;
-            ck_assert_redux_ok(redux_dataset_slice_name(&source, &index, dataset, v, s));
+            ck_assert_redux_ok(redux_dataset_get_slice_name(&source, &index, dataset, v, s));
             const size_t skip =
                 strncmp(source, scratch, strlen(scratch)) == 0 ? strlen(scratch) + 1 : 0;
             used +=
@@ -125,9 +125,9 @@ START_TEST(folders)
     redux_dataset *dataset;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     ck_assert_redux_ok(open_path(&dataset, plain, NULL));
-    ck_assert_int_eq(redux_dataset_volumes(dataset), 8);
-    ck_assert_int_eq(redux_dataset_slices(dataset), 20);
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 3));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 8);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 20);
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 3));
     ck_assert_str_eq(info.source, in_scratch("tree/s2"));
     ck_assert_str_eq(info.format, "picture");
     ck_assert_int_eq(info.slices, 3);
@@ -177,7 +177,7 @@ START_TEST(arguments)
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, relative, 4, NULL));
     ck_assert_str_eq(listing(dataset), "a.png:0* b.png:0 ./a.png:0* ./b.png:0 ./x.nii:0* "
                                        "../two/a.png:0*");
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
     ck_assert_str_eq(info.source, ".");
     redux_dataset_free(dataset);
     ck_assert_int_eq(chdir(here), 0);
@@ -279,7 +279,7 @@ START_TEST(pictures_as_slices)
     place(PICTURES, "one_pixel.png", "album/4.png");
     ck_assert_redux_ok(open_path(&dataset, in_scratch("album"), NULL));
     ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
     ck_assert_int_eq(info.slices, 4);
     static const char *const keys[] = {"grey/rgb.png", "grey/grey16.png", "grey/l.jpg",
                                        "grey/one_pixel.png"};
@@ -319,11 +319,11 @@ START_TEST(links)
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "broken.nii"));
     options.skip_errors = 1;
     ck_assert_redux_ok(open_path(&dataset, path, &options));
-    ck_assert_int_eq(redux_dataset_skipped(dataset), 1);
+    ck_assert_int_eq(redux_dataset_skipped_count(dataset), 1);
     redux_dataset_free(dataset);
     ck_assert_int_eq(mkfifo(in_scratch("linked/pipe.nii"), 0644), 0); /* ignored, never opened */
     ck_assert_redux_ok(open_path(&dataset, path, &options));
-    ck_assert_int_eq(redux_dataset_skipped(dataset), 1);
+    ck_assert_int_eq(redux_dataset_skipped_count(dataset), 1);
     redux_dataset_free(dataset);
     ck_assert_redux(REDUX_E_IO, open_path(&dataset, in_scratch("linked/pipe.nii"), NULL));
 }
@@ -406,7 +406,7 @@ START_TEST(skipping)
     ck_assert_str_eq(listing(dataset), "mess/1.png:0* mess/3.png:0 mess/flat.nii:0* mess/1.png:0*");
     static const char *const skipped[] = {"mess/2.png", "mess/broken.npz", "mess/film.nii",
                                           "mess/half.img", "gone"};
-    ck_assert_int_eq(redux_dataset_skipped(dataset), 5);
+    ck_assert_int_eq(redux_dataset_skipped_count(dataset), 5);
     for (int i = 0; i < 5; i++) {
         ck_assert_str_eq(redux_dataset_skipped_source(dataset, i), in_scratch(skipped[i]));
         ck_assert_ptr_nonnull(strstr(redux_dataset_skipped_reason(dataset, i), skipped[i]));
@@ -416,8 +416,8 @@ START_TEST(skipping)
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     const char *source;
     int64_t index;
-    ck_assert_redux(REDUX_E_INVALID, redux_dataset_volume_info(&info, dataset, 3));
-    ck_assert_redux(REDUX_E_INVALID, redux_dataset_slice_name(&source, &index, dataset, 0, 2));
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_volume_info(&info, dataset, 3));
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_slice_name(&source, &index, dataset, 0, 2));
     redux_dataset_free(dataset);
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, in_scratch("mess/2.png"), &options));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "neither PNG nor JPEG"));
@@ -485,8 +485,8 @@ START_TEST(threads)
     place(ARRAYS, "colour.npy", "parallel/a.npy");
     place(NIFTI, "big.nii.gz", "parallel/b.nii.gz");
     ck_assert_redux_ok(open_path(&dataset, in_scratch("parallel"), NULL));
-    ck_assert_int_eq(redux_dataset_volumes(dataset), 3);
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, _i));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 3);
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, _i));
     ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, _i));
     for (int i = 0; i < 4; i++) {
         readers[i] = (reader){volume, info.slices, 0, REDUX_OK};
@@ -548,7 +548,7 @@ static redux_status read_everything(redux_context *context, const char *path, in
     status = redux_dataset_open(&dataset, context, &path, 1, &options);
     if (status != REDUX_OK)
         return status;
-    for (int64_t i = 0; status == REDUX_OK && i < redux_dataset_volumes(dataset); i++) {
+    for (int64_t i = 0; status == REDUX_OK && i < redux_dataset_volume_count(dataset); i++) {
         redux_volume *volume;
         redux_tensor slice;
         uint32_t crc;
@@ -614,10 +614,10 @@ START_TEST(many_pictures)
     const int64_t before = state.bytes;
     const char *path = in_scratch("many");
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, &path, 1, NULL));
-    ck_assert_int_eq(redux_dataset_slices(dataset), COUNT);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), COUNT);
     const char *source;
     int64_t index;
-    ck_assert_redux_ok(redux_dataset_slice_name(&source, &index, dataset, 0, COUNT - 1));
+    ck_assert_redux_ok(redux_dataset_get_slice_name(&source, &index, dataset, 0, COUNT - 1));
     ck_assert_str_eq(source, text("%s/slice_%06d.png", path, COUNT - 1));
     const int64_t each = (state.bytes - before) / COUNT; /* the path, and where it is */
     ck_assert_int_lt(each, (int64_t)strlen(source) + 40);

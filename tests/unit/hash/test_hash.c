@@ -32,10 +32,10 @@ static void check_code(const uint8_t *code, const golden_line *line,
 {
     char hex[2 * MOST_BYTES + 1];
     uint8_t back[MOST_BYTES];
-    ck_assert_redux_ok(redux_hash_format(hex, code, options));
+    ck_assert_redux_ok(redux_hash_to_text(hex, code, options));
     ck_assert_msg(strcmp(hex, line->value) == 0, "%s %s %s %s: %s, expected %s", line->name,
                   line->profile, line->hash, line->size, hex, line->value);
-    ck_assert_redux_ok(redux_hash_parse_hex(back, hex, options));
+    ck_assert_redux_ok(redux_hash_from_text(back, hex, options));
     ck_assert_mem_eq(back, code, (size_t)redux_hash_bytes(options));
 }
 
@@ -597,11 +597,11 @@ START_TEST(profiles_have_their_hashes)
         redux_error_message(),
         "profile imagededup has no hash pdq: it has average, difference, dct, wavelet");
     for (int h = 0; h < 13; h++)
-        ck_assert_int_gt(bits[redux_hash_profile_for((redux_hash)h)][h], 0);
+        ck_assert_int_gt(bits[redux_hash_default_profile((redux_hash)h)][h], 0);
     for (int p = 0; p < 7; p++)
-        ck_assert_int_gt(bits[p][redux_hash_for_profile((redux_hash_profile)p)], 0);
-    ck_assert_int_eq((int)redux_hash_profile_for(REDUX_HASH_DCT), REDUX_PROFILE_PAPER_HASH);
-    ck_assert_int_eq((int)redux_hash_profile_for(REDUX_HASH_COLOUR), REDUX_PROFILE_IMAGEHASH);
+        ck_assert_int_gt(bits[p][redux_hash_profile_default_hash((redux_hash_profile)p)], 0);
+    ck_assert_int_eq((int)redux_hash_default_profile(REDUX_HASH_DCT), REDUX_PROFILE_PAPER_HASH);
+    ck_assert_int_eq((int)redux_hash_default_profile(REDUX_HASH_COLOUR), REDUX_PROFILE_IMAGEHASH);
     ck_assert_str_eq(redux_hash_name((redux_hash)99), "unknown");
     ck_assert_str_eq(redux_hash_profile_name((redux_hash_profile)99), "unknown");
 }
@@ -698,23 +698,23 @@ START_TEST(text_of_odd_lengths)
     const redux_hash_options block = options_of("opencv", "block-mean-1", "0");
     uint8_t code[MOST_BYTES] = {0x80, 0, 0, 0, 0, 0x40}, back[MOST_BYTES];
     char hex[2 * MOST_BYTES + 1];
-    ck_assert_redux_ok(redux_hash_format(hex, code, &colour)); /* bits 0 and 41 of 42 */
+    ck_assert_redux_ok(redux_hash_to_text(hex, code, &colour)); /* bits 0 and 41 of 42 */
     ck_assert_str_eq(hex, "20000000001");
-    ck_assert_redux_ok(redux_hash_parse_hex(back, hex, &colour));
+    ck_assert_redux_ok(redux_hash_from_text(back, hex, &colour));
     ck_assert_mem_eq(back, code, 6);
-    ck_assert_redux(REDUX_E_FORMAT, redux_hash_parse_hex(back, "40000000001", &colour));
-    ck_assert_redux(REDUX_E_FORMAT, redux_hash_parse_hex(back, "2000000000", &colour));
-    ck_assert_redux(REDUX_E_FORMAT, redux_hash_parse_hex(back, "2000000000x", &colour));
-    ck_assert_redux_ok(redux_hash_parse_hex(back, "1fFFfff", &five));
+    ck_assert_redux(REDUX_E_FORMAT, redux_hash_from_text(back, "40000000001", &colour));
+    ck_assert_redux(REDUX_E_FORMAT, redux_hash_from_text(back, "2000000000", &colour));
+    ck_assert_redux(REDUX_E_FORMAT, redux_hash_from_text(back, "2000000000x", &colour));
+    ck_assert_redux_ok(redux_hash_from_text(back, "1fFFfff", &five));
     ck_assert_mem_eq(back, ((uint8_t[]){255, 255, 255, 128}), 4);
-    ck_assert_redux(REDUX_E_FORMAT, redux_hash_parse_hex(back, "2000000", &five));
+    ck_assert_redux(REDUX_E_FORMAT, redux_hash_from_text(back, "2000000", &five));
     memset(code, 0, sizeof code);
     code[120] = 1;
-    ck_assert_redux_ok(redux_hash_format(hex, code, &block));
+    ck_assert_redux_ok(redux_hash_to_text(hex, code, &block));
     ck_assert_uint_eq(strlen(hex), 242);
     ck_assert_str_eq(hex + 240, "01");
-    ck_assert_redux(REDUX_E_INVALID, redux_hash_format(NULL, code, &block));
-    ck_assert_redux(REDUX_E_INVALID, redux_hash_parse_hex(back, NULL, &block));
+    ck_assert_redux(REDUX_E_INVALID, redux_hash_to_text(NULL, code, &block));
+    ck_assert_redux(REDUX_E_INVALID, redux_hash_from_text(back, NULL, &block));
 }
 END_TEST
 

@@ -103,7 +103,7 @@ START_TEST(lists_come_back_from_bytes)
     ck_assert_redux_ok(redux_hash_list_save(path, NULL, list, REDUX_HASH_LIST_BINARY, 0));
     ck_assert_redux_ok(redux_hash_list_load(&back, NULL, path));
     ck_assert_int_eq(redux_hash_list_count(back), 3);
-    ck_assert_redux_ok(redux_hash_list_options(&options, back));
+    ck_assert_redux_ok(redux_hash_list_get_options(&options, back));
     ck_assert_int_eq(options.hash, REDUX_HASH_DIFFERENCE);
     ck_assert_int_eq(options.profile, REDUX_PROFILE_HU);
     ck_assert_int_eq(options.size, 5);
@@ -111,15 +111,15 @@ START_TEST(lists_come_back_from_bytes)
     ck_assert_double_eq(options.window.low, -200.5);
     ck_assert_double_eq(options.window.high, 300);
     for (int i = 0; i < 3; i++) {
-        ck_assert_redux_ok(redux_hash_list_get(&a, list, i));
-        ck_assert_redux_ok(redux_hash_list_get(&b, back, i));
+        ck_assert_redux_ok(redux_hash_list_get_item(&a, list, i));
+        ck_assert_redux_ok(redux_hash_list_get_item(&b, back, i));
         ck_assert_str_eq(a.source, b.source);
         ck_assert_int_eq(a.slice, b.slice);
         ck_assert_mem_eq(a.code, b.code, 4);
         ck_assert_int_eq(a.info.quality, b.info.quality);
         ck_assert_uint_eq(a.info.flags, b.info.flags);
     }
-    ck_assert_redux_ok(redux_hash_list_codes(&codes, back));
+    ck_assert_redux_ok(redux_hash_list_get_codes(&codes, back));
     ck_assert_int_eq(codes.shape[0], 3);
     ck_assert_int_eq(codes.shape[1], 4);
     ck_assert_mem_eq((char *)codes.data + 8, "\xff\xff\xff\x80", 4);
@@ -129,15 +129,15 @@ START_TEST(lists_come_back_from_bytes)
     ck_assert_mem_eq(one.data, two.data, one.size);
     free(one.data);
     free(two.data);
-    ck_assert_redux(REDUX_E_INVALID, redux_hash_list_get(&a, back, 3));
-    ck_assert_redux(REDUX_E_INVALID, redux_hash_list_get(&a, back, -1));
+    ck_assert_redux(REDUX_E_INVALID, redux_hash_list_get_item(&a, back, 3));
+    ck_assert_redux(REDUX_E_INVALID, redux_hash_list_get_item(&a, back, -1));
     redux_hash_list_free(list);
     redux_hash_list_free(back);
     ck_assert_redux_ok(redux_hash_list_new(&list, NULL, NULL)); /* an empty one too */
     ck_assert_redux_ok(redux_hash_list_save(path, NULL, list, REDUX_HASH_LIST_BINARY, 0));
     ck_assert_redux_ok(redux_hash_list_load(&back, NULL, path));
     ck_assert_int_eq(redux_hash_list_count(back), 0);
-    ck_assert_redux_ok(redux_hash_list_codes(&codes, back));
+    ck_assert_redux_ok(redux_hash_list_get_codes(&codes, back));
     ck_assert_int_eq(codes.shape[0], 0);
     redux_hash_list_free(list);
     redux_hash_list_free(back);
@@ -297,7 +297,7 @@ static bytes dataset_codes(const char *path, const redux_hash_options *options, 
     ck_assert_redux_ok(redux_window_parse(&chosen, window));
     ck_assert_redux_ok(redux_hash_list_new(&list, context, options));
     ck_assert_redux_ok(redux_hash_list_add_dataset(list, context, dataset, chosen, 1));
-    ck_assert_int_eq(redux_hash_list_count(list), redux_dataset_slices(dataset));
+    ck_assert_int_eq(redux_hash_list_count(list), redux_dataset_slice_count(dataset));
     bytes all = written(list, REDUX_HASH_LIST_TEXT, 1);
     redux_hash_list_free(list);
     redux_dataset_free(dataset);

@@ -393,9 +393,9 @@ START_TEST(hashes_are_pillows)
             ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 1, &options));
             ck_assert_redux_ok(redux_hash_list_new(&list, NULL, &hash));
             ck_assert_redux_ok(redux_hash_list_add_dataset(list, NULL, dataset, automatic, 0));
-            ck_assert_redux_ok(redux_hash_list_codes(&codes, list));
+            ck_assert_redux_ok(redux_hash_list_get_codes(&codes, list));
             ck_assert_int_eq(check_hashes(files[f], &codes, kinds[k][0], kinds[k][1]),
-                             redux_dataset_slices(dataset));
+                             redux_dataset_slice_count(dataset));
             redux_tensor_release(&codes);
             redux_hash_list_free(list);
             redux_dataset_free(dataset);

@@ -178,7 +178,7 @@ START_TEST(gaps_and_duplicates_are_told)
         write_slice(text("gaps/%d.dcm", i), text("0\\0\\%d", i < 4 ? i : i + 2), i, i);
     write_slice("gaps/9.dcm", "0\\0\\2", 7, 7);
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, &path, 1, NULL));
-    ck_assert_int_eq(redux_dataset_slices(dataset), 7);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 7);
     ck_assert_ptr_nonnull(strstr(log.text, "1 gap between DICOM slices that usually are 1 mm"));
     ck_assert_ptr_nonnull(strstr(log.text, "1 DICOM slice lies where another one"));
     redux_dataset_free(dataset);
@@ -230,16 +230,16 @@ START_TEST(told_apart)
     write_dicom("apart/9.dcm", &report, pixels);
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     const int64_t slices[] = {3, 3, 1, 1};
-    ck_assert_int_eq(redux_dataset_volumes(dataset), 4);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 4);
     for (int64_t v = 0; v < 4; v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, v));
+        ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
         ck_assert_int_eq(info.slices, slices[v]);
         ck_assert_str_eq(info.source, text("%s#%s", path, v % 2 == 0 ? "1.2.3" : "1.2.4"));
     }
     const char *source;
     int64_t index;
-    ck_assert_redux_ok(redux_dataset_slice_name(&source, &index, dataset, 1, 2));
+    ck_assert_redux_ok(redux_dataset_get_slice_name(&source, &index, dataset, 1, 2));
     ck_assert_str_eq(source, text("%s/5.dcm", path)); /* a slice is named by its file */
     ck_assert_int_eq(index, 0);
     redux_dataset_free(dataset);
@@ -259,14 +259,14 @@ START_TEST(named_files)
         paths[i] = in_scratch(name);
     }
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 6, NULL));
-    ck_assert_int_eq(redux_dataset_volumes(dataset), 2);
-    ck_assert_int_eq(redux_dataset_slices(dataset), 6);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 2);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 6);
     redux_dataset_free(dataset);
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     options.exclude = paths + 1; /* as an update leaves out what it knows */
     options.exclude_count = 3;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 6, &options));
-    ck_assert_int_eq(redux_dataset_slices(dataset), 3);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 3);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -547,14 +547,14 @@ START_TEST(reduced_and_found_again)
     ck_assert_redux_ok(redux_window_parse(&options.window, "-160:240"));
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     ck_assert_redux_ok(redux_reduce(&reduction, NULL, dataset, &options));
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     ck_assert_int_eq(summary.kept, 4);
     ck_assert_redux_ok(
         redux_results_save(in_scratch("d.csv"), in_scratch("d.json"), NULL, reduction, 0));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("d.csv")));
-    ck_assert_redux_ok(redux_manifest_open(&again, &kept, NULL, manifest, NULL));
-    ck_assert_int_eq(redux_dataset_volumes(again), 1);
-    ck_assert_int_eq(redux_dataset_slices(again), 4);
+    ck_assert_redux_ok(redux_dataset_open_manifest(&again, &kept, NULL, manifest, NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(again), 1);
+    ck_assert_int_eq(redux_dataset_slice_count(again), 4);
     redux_tensor_release(&kept);
     redux_dataset_free(again);
     redux_manifest_free(manifest);

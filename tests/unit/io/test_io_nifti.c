@@ -171,10 +171,10 @@ START_TEST(pairs)
     /* One volume, though both halves are named; bytes and checksum are of both. */
     const char *both[] = {in_scratch("pair.hdr"), in_scratch("pair.img")};
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, both, 2, NULL));
-    ck_assert_int_eq(redux_dataset_volumes(dataset), 1);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 1);
     unsigned char *header = read_bytes(both[0], &header_size);
     unsigned char *image = read_bytes(both[1], &image_size);
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
     ck_assert_str_eq(info.source, both[0]);
     ck_assert_uint_eq(info.bytes, header_size + image_size);
     ck_assert_redux_ok(redux_dataset_checksum(&crc, NULL, dataset, 0));

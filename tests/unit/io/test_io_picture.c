@@ -78,7 +78,7 @@ START_TEST(header_tells)
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     golden(&want, text("grey/%s", name));
     ck_assert_redux_ok(open_path(&dataset, unpack(name), NULL));
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
     ck_assert_int_eq(info.height, want.shape[0]);
     ck_assert_int_eq(info.width, want.shape[1]);
     ck_assert_int_eq(info.dtype, want.dtype);

@@ -33,23 +33,27 @@ START_TEST(made_by_hand)
                    "\"t\":{\"dtype\":\"I16\",\"shape\":[1],\"data_offsets\":[9,11]}}   ",
                    data, sizeof data, 0);
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
-    ck_assert_int_eq(redux_safetensors_count(file), 5);
+    ck_assert_int_eq(redux_safetensors_tensor_count(file), 5);
     ck_assert_str_eq(redux_safetensors_metadata(file, "format"), "pt");
     ck_assert_ptr_null(redux_safetensors_metadata(file, "none"));
     ck_assert_ptr_null(redux_safetensors_name(file, 5));
     ck_assert_int_eq(redux_safetensors_find(file, "none"), -1);
-    ck_assert_redux_ok(redux_safetensors_tensor(&tensor, file, redux_safetensors_find(file, "a")));
+    ck_assert_redux_ok(
+        redux_safetensors_get_tensor(&tensor, file, redux_safetensors_find(file, "a")));
     ck_assert(tensor.dtype == REDUX_FLOAT32 && tensor.ndim == 1 && tensor.shape[0] == 2);
     ck_assert_float_eq(((const float *)tensor.data)[0], 1);
     ck_assert_float_eq(((const float *)tensor.data)[1], -2);
     redux_tensor_release(&tensor);
-    ck_assert_redux_ok(redux_safetensors_tensor(&tensor, file, redux_safetensors_find(file, "s")));
+    ck_assert_redux_ok(
+        redux_safetensors_get_tensor(&tensor, file, redux_safetensors_find(file, "s")));
     ck_assert(tensor.ndim == 0 && *(const uint8_t *)tensor.data == 7);
     redux_tensor_release(&tensor);
-    ck_assert_redux_ok(redux_safetensors_tensor(&tensor, file, redux_safetensors_find(file, "t")));
+    ck_assert_redux_ok(
+        redux_safetensors_get_tensor(&tensor, file, redux_safetensors_find(file, "t")));
     ck_assert_int_eq(*(const int16_t *)tensor.data, -1); /* not aligned in the file */
     redux_tensor_release(&tensor);
-    ck_assert_redux_ok(redux_safetensors_tensor(&tensor, file, redux_safetensors_find(file, "b")));
+    ck_assert_redux_ok(
+        redux_safetensors_get_tensor(&tensor, file, redux_safetensors_find(file, "b")));
     redux_safetensors_free(file);
     ck_assert(tensor.ndim == 3 && tensor.shape[2] == 1); /* outlives the file */
     ck_assert_int_eq(((const int16_t *)tensor.data)[1], 2);
@@ -155,11 +159,11 @@ START_TEST(round_trip)
     fill(tensors, names);
     save(path, tensors, names);
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
-    ck_assert_int_eq(redux_safetensors_count(file), TENSORS);
+    ck_assert_int_eq(redux_safetensors_tensor_count(file), TENSORS);
     ck_assert_str_eq(redux_safetensors_metadata(file, "arch"), "\"resnet18\"");
     for (int i = 0; i < TENSORS; i++) {
         ck_assert_redux_ok(
-            redux_safetensors_tensor(&read, file, redux_safetensors_find(file, names[i])));
+            redux_safetensors_get_tensor(&read, file, redux_safetensors_find(file, names[i])));
         ck_assert(read.dtype == tensors[i].dtype && read.ndim == 3);
         ck_assert_mem_eq(read.shape, tensors[i].shape, sizeof read.shape);
         ck_assert(redux_tensor_is_contiguous(&read));
@@ -235,7 +239,7 @@ START_TEST(content_that_makes_no_sense)
     ck_assert_redux_ok(redux_safetensors_save(path, NULL, &content)); /* empty is a file too */
     redux_safetensors *file;
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
-    ck_assert_int_eq(redux_safetensors_count(file), 0);
+    ck_assert_int_eq(redux_safetensors_tensor_count(file), 0);
     redux_safetensors_free(file);
     unlink(path);
     content.count = 2;

@@ -48,7 +48,7 @@ static void make_features(redux_tensor *out, const redux_labels *labels)
     for (int64_t i = 0; i < ROWS; i++) {
         const redux_random_key key = {5, 0, 0, (uint64_t)i};
         redux_label_row row;
-        ck_assert_redux_ok(redux_labels_row_get(&row, labels, i));
+        ck_assert_redux_ok(redux_labels_get_row(&row, labels, i));
         for (uint32_t j = 0; j < WIDTH; j++)
             ((float *)out->data)[i * WIDTH + j] =
                 (float)redux_random_normal(&key, j) + (j == 0 ? 1.3F * (float)row.label : 0);
@@ -66,7 +66,7 @@ static int64_t gather(redux_tensor *x, redux_tensor *y, const redux_tensor *feat
     ck_assert_redux_ok(redux_tensor_new(&all_y, NULL, REDUX_INT32, 1, most));
     for (int64_t i = 0; i < ROWS; i++) {
         redux_label_row row;
-        ck_assert_redux_ok(redux_labels_row_get(&row, labels, i));
+        ck_assert_redux_ok(redux_labels_get_row(&row, labels, i));
         if (split[i] != which)
             continue;
         memcpy((float *)all_x.data + count * WIDTH, (const float *)features->data + i * WIDTH,
@@ -153,7 +153,7 @@ START_TEST(a_given_c)
     ck_assert_double_eq_tol(s.mean.auc, scores.auc, 1e-15);
     ck_assert_double_eq_tol(s.deviation.auc, 0, 1e-15);
     ck_assert_int_eq(s.features, WIDTH);
-    redux_evaluation_confusion(confusion, e);
+    ck_assert_redux_ok(redux_evaluation_get_confusion(confusion, e));
     for (int i = 0; i < 4; i++)
         sum += confusion[i];
     ck_assert_int_eq(sum, 3 * p.shape[0]);
@@ -227,7 +227,7 @@ static void check_saved_folds(const redux_evaluation *e)
     ck_assert_ptr_nonnull(file);
     ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
     ck_assert_int_eq(strncmp(line, "seed,fold,", 10), 0);
-    for (int64_t i = 0; i < redux_evaluation_predictions(e); i++) {
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(e); i++) {
         char *end;
         ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
         ck_assert_redux_ok(redux_evaluation_get_prediction(&p, e, i));
@@ -265,7 +265,7 @@ START_TEST(folds_and_seeds)
     ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
     ck_assert_int_eq(s.runs, 8);
     ck_assert(isnan(s.low.auc));
-    for (int64_t i = 0; i < redux_evaluation_predictions(e); i++) {
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(e); i++) {
         ck_assert_redux_ok(redux_evaluation_get_prediction(&p, e, i));
         tested[p.seed - 7][p.row]++;
         ck_assert(p.fold >= 0 && p.fold < 4);
@@ -439,7 +439,7 @@ static redux_safetensors *make_weights(const redux_network_options *options, uin
     redux_network *network;
     with_seed.seed = seed;
     ck_assert_redux_ok(redux_network_new(&network, NULL, &with_seed));
-    const int64_t count = redux_network_parameters(network);
+    const int64_t count = redux_network_parameter_count(network);
     const char **names = calloc((size_t)count, sizeof *names);
     redux_tensor *tensors = calloc((size_t)count, sizeof *tensors);
     for (int64_t i = 0; i < count; i++) {
@@ -512,7 +512,7 @@ static void step_by_hand(double *fc, const float *features, int64_t width,
         rows += split[i] == REDUX_SPLIT_TRAIN;
     for (int64_t i = 0; i < ROWS; i++) {
         redux_label_row row;
-        ck_assert_redux_ok(redux_labels_row_get(&row, labels, i));
+        ck_assert_redux_ok(redux_labels_get_row(&row, labels, i));
         if (split[i] != REDUX_SPLIT_TRAIN)
             continue;
         classify(logits, features + i * width, fc, width);
@@ -539,7 +539,7 @@ static void first_classifier(double *fc, const redux_network_options *options, i
     with_classes.classes = 2;
     with_classes.seed = seed;
     ck_assert_redux_ok(redux_network_new(&network, NULL, &with_classes));
-    const int64_t count = redux_network_parameters(network);
+    const int64_t count = redux_network_parameter_count(network);
     const redux_tensor *weight = &redux_network_parameter(network, count - 2)->value;
     const redux_tensor *bias = &redux_network_parameter(network, count - 1)->value;
     ck_assert_str_eq(redux_network_parameter(network, count - 1)->name, "fc.bias");
@@ -571,7 +571,7 @@ START_TEST(frozen_is_a_step_by_hand)
     ck_assert_int_eq(width, 64);
     ck_assert_redux_ok(redux_tensor_new(&features, NULL, REDUX_FLOAT32, 2, shape));
     ck_assert_redux_ok(
-        redux_embed(&features, NULL, encoder, redux_labels_dataset(labels), NULL, &input, 0));
+        redux_embed(&features, NULL, NULL, encoder, redux_labels_dataset(labels), NULL, &input, 0));
     ck_assert_redux_ok(redux_labels_split(split, NULL, labels, NULL));
     ck_assert_redux_ok(redux_views_preset(&views, "none", SIDE));
     options.views = &views;
@@ -583,7 +583,7 @@ START_TEST(frozen_is_a_step_by_hand)
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     first_classifier(fc, &network, width, 9);
     step_by_hand(fc, features.data, width, labels, split, options.rate);
-    for (int64_t i = 0; i < redux_evaluation_predictions(e); i++) {
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(e); i++) {
         ck_assert_redux_ok(redux_evaluation_get_prediction(&p, e, i));
         classify(logits, (const float *)features.data + p.row * width, fc, width);
         ck_assert_double_eq_tol(p.probabilities[1], probability(logits), 1e-5);
@@ -625,7 +625,7 @@ START_TEST(comparison)
     redux_evaluation_free(e);
     ck_assert_redux_ok(
         redux_evaluation_compare(&c, NULL, in_scratch("a.csv"), in_scratch("b.csv"), 1, 2000, 0));
-    ck_assert_int_eq(c.items, redux_labels_rows(labels) / 5);
+    ck_assert_int_eq(c.items, redux_labels_row_count(labels) / 5);
     ck_assert_int_eq(c.runs_a, 2);
     ck_assert_double_eq_tol(c.a.auc, s.mean.auc, 1e-12); /* both seeds are the same here */
     ck_assert_double_lt(c.p_values.auc, 0.2);            /* 24 slices */

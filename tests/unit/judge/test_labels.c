@@ -49,7 +49,7 @@ static redux_status load(redux_labels **out, const char *table, const redux_labe
 static redux_label_row row_of(const redux_labels *labels, int64_t index)
 {
     redux_label_row row;
-    ck_assert_redux_ok(redux_labels_row_get(&row, labels, index));
+    ck_assert_redux_ok(redux_labels_get_row(&row, labels, index));
     return row;
 }
 
@@ -72,14 +72,14 @@ START_TEST(a_table)
                             "train,0,,a.npy,-1,P1\r\n"
                             "valid,0,,\"b/b,c.npy\",9,P3",
                             &options));
-    ck_assert_int_eq(redux_labels_rows(labels), 4);
-    ck_assert_int_eq(redux_labels_classes(labels), 3);
+    ck_assert_int_eq(redux_labels_row_count(labels), 4);
+    ck_assert_int_eq(redux_labels_class_count(labels), 3);
     ck_assert_str_eq(redux_labels_class_name(labels, 0), "-1"); /* by value, not by bytes */
     ck_assert_str_eq(redux_labels_class_name(labels, 2), "10");
     ck_assert_ptr_null(redux_labels_class_name(labels, 3));
-    ck_assert_int_eq(redux_labels_class_find(labels, "9"), 1);
-    ck_assert_int_eq(redux_labels_class_find(labels, "8"), -1);
-    ck_assert_int_eq(redux_labels_groups(labels), 3);
+    ck_assert_int_eq(redux_labels_find_class(labels, "9"), 1);
+    ck_assert_int_eq(redux_labels_find_class(labels, "8"), -1);
+    ck_assert_int_eq(redux_labels_group_count(labels), 3);
     ck_assert_str_eq(redux_labels_group_name(labels, row_of(labels, 3).group), "P3");
     ck_assert_int_eq(row_of(labels, 0).label, 2);
     ck_assert_int_eq(row_of(labels, 0).split, REDUX_SPLIT_TEST);
@@ -91,10 +91,10 @@ START_TEST(a_table)
     ck_assert_int_eq(row_of(labels, 1).slice, 4);
     ck_assert_int_eq(row_of(labels, 2).slice, 2);
     ck_assert_int_eq(row_of(labels, 3).slice, 0);
-    ck_assert_redux_ok(redux_labels_row_name(&source, &slice, labels, 1));
+    ck_assert_redux_ok(redux_labels_get_row_name(&source, &slice, labels, 1));
     ck_assert_str_eq(source, in_scratch("a.npy"));
     ck_assert_int_eq(slice, 2);
-    ck_assert_redux(REDUX_E_INVALID, redux_labels_row_name(&source, &slice, labels, 4));
+    ck_assert_redux(REDUX_E_INVALID, redux_labels_get_row_name(&source, &slice, labels, 4));
     redux_labels_free(labels);
     /* Without a slice column: slice 0; texts in the order of their bytes. */
     ck_assert_redux_ok(load(&labels, "file,label\na.npy,zebra\n\"b/b,c.npy\",10\n", NULL));
@@ -207,8 +207,8 @@ static redux_status load_part(double first, double second, int64_t labels)
     ck_assert_redux_ok(redux_npz_write(in_scratch("p.npz"), NULL, keys, arrays, 2));
     const redux_status status = redux_labels_load(&table, NULL, in_scratch("p.npz"), NULL);
     if (status == REDUX_OK) {
-        ck_assert_int_eq(redux_labels_rows(table), 2);
-        ck_assert_int_eq(redux_labels_classes(table), 2);
+        ck_assert_int_eq(redux_labels_row_count(table), 2);
+        ck_assert_int_eq(redux_labels_class_count(table), 2);
     }
     redux_labels_free(table);
     for (int i = 0; i < 2; i++)
@@ -239,15 +239,15 @@ START_TEST(an_archive)
     for (int64_t columns = 0; columns < 2; columns++) {
         write_archive("m.npz", columns, -1);
         ck_assert_redux_ok(redux_labels_load(&labels, NULL, in_scratch("m.npz"), NULL));
-        ck_assert_int_eq(redux_labels_rows(labels), 9);
-        ck_assert_int_eq(redux_labels_groups(labels), 9);
-        ck_assert_int_eq(redux_labels_classes(labels), 3);
+        ck_assert_int_eq(redux_labels_row_count(labels), 9);
+        ck_assert_int_eq(redux_labels_group_count(labels), 9);
+        ck_assert_int_eq(redux_labels_class_count(labels), 3);
         ck_assert_str_eq(redux_labels_class_name(labels, 1), "6");
         ck_assert_int_eq(row_of(labels, 3).split, REDUX_SPLIT_TRAIN);
         ck_assert_int_eq(row_of(labels, 5).split, REDUX_SPLIT_VALIDATION);
         ck_assert_int_eq(row_of(labels, 8).split, REDUX_SPLIT_TEST);
         ck_assert_int_eq(row_of(labels, 8).label, 2);
-        ck_assert_redux_ok(redux_labels_row_name(&source, &slice, labels, 8));
+        ck_assert_redux_ok(redux_labels_get_row_name(&source, &slice, labels, 8));
         ck_assert_str_eq(source, text("%s:test_images", in_scratch("m.npz")));
         ck_assert_int_eq(slice, 2);
         redux_labels_free(labels);
@@ -457,8 +457,8 @@ START_TEST(repository)
     int64_t tumour = 0;
     options.label = "tumour";
     ck_assert_redux_ok(redux_labels_load(&labels, NULL, "data/ct/labels.csv", &options));
-    ck_assert_int_eq(redux_labels_rows(labels), 199);
-    ck_assert_int_eq(redux_labels_groups(labels), 4);
+    ck_assert_int_eq(redux_labels_row_count(labels), 199);
+    ck_assert_int_eq(redux_labels_group_count(labels), 4);
     for (int64_t i = 0; i < 199; i++)
         tumour += row_of(labels, i).label;
     ck_assert_int_gt(tumour, 20);

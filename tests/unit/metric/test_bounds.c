@@ -20,7 +20,7 @@ static void ct_slices(redux_tensor *out, const char *window_name)
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_window window;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
-    ck_assert_redux_ok(redux_dataset_volume_info(&info, dataset, 0));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
     ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
     ck_assert_redux_ok(redux_window_parse(&window, window_name));
     const int64_t shape[] = {SLICES, info.height, info.width};

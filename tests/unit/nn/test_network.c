@@ -56,7 +56,7 @@ static double difference(const redux_tensor *a, const redux_tensor *b)
 
 static const redux_parameter *parameter(const redux_network *network, const char *name)
 {
-    for (int64_t i = 0; i < redux_network_parameters(network); i++)
+    for (int64_t i = 0; i < redux_network_parameter_count(network); i++)
         if (strcmp(redux_network_parameter(network, i)->name, name) == 0)
             return redux_network_parameter(network, i);
     ck_abort_msg("no %s", name);
@@ -78,7 +78,7 @@ START_TEST(names_and_shapes_are_torchvisions)
         if (strcmp(arch, current) != 0) {
             redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
             if (network != NULL)
-                ck_assert_int_eq(index, redux_network_parameters(network));
+                ck_assert_int_eq(index, redux_network_parameter_count(network));
             redux_network_free(network);
             ck_assert_redux_ok(redux_arch_parse(&options.arch, arch));
             options.channels = 3;
@@ -98,7 +98,7 @@ START_TEST(names_and_shapes_are_torchvisions)
         ck_assert_str_eq(have, shape);
         ck_assert_int_eq(p->kind == REDUX_PARAMETER_WEIGHT, p->value.ndim > 1);
     }
-    ck_assert_int_eq(index, redux_network_parameters(network));
+    ck_assert_int_eq(index, redux_network_parameter_count(network));
     ck_assert_ptr_null(redux_network_parameter(network, index));
     redux_network_free(network);
     fclose(file);
@@ -117,7 +117,7 @@ static const char *save(const redux_network *network, const char *name, const ch
     const char *path = in_scratch(name);
     content.names = names;
     content.tensors = tensors;
-    for (int64_t i = 0; i < redux_network_parameters(network); i++) {
+    for (int64_t i = 0; i < redux_network_parameter_count(network); i++) {
         const redux_parameter *p = redux_network_parameter(network, i);
         if (without != NULL && strncmp(p->name, without, strlen(without)) == 0)
             continue;
@@ -444,7 +444,7 @@ START_TEST(a_step_allocates_nothing)
     redux_network *network = tiny(1, context);
     redux_tensor images = images_of(6, 40, 1, 1), small = images_of(3, 24, 1, 2);
     ck_assert_redux_ok(redux_network_plan(network, context, 6, 40, 40, 1));
-    ck_assert_uint_gt(redux_network_planned(network), 0);
+    ck_assert_uint_gt(redux_network_planned_bytes(network), 0);
     const int before = allocations;
     for (int i = 0; i < 2; i++) {
         redux_tensor out = run(network, context, i == 0 ? &images : &small, REDUX_OUTPUT_PROJECTION,

@@ -268,7 +268,7 @@ START_TEST(state_is_all_that_going_on_needs)
             set_up(&q);
             memcpy(q.value, p.value, sizeof q.value);
             ck_assert_redux_ok(redux_optimiser_new(&two, NULL, q.list, 3, &options));
-            ck_assert_int_eq(redux_optimiser_tensors(two), 4);
+            ck_assert_int_eq(redux_optimiser_tensor_count(two), 4);
             ck_assert_str_eq(redux_optimiser_tensor(two, 0)->name, "optimiser.weight.m");
             ck_assert_str_eq(redux_optimiser_tensor(two, 3)->name, "optimiser.bias.v");
             ck_assert_ptr_null(redux_optimiser_tensor(two, 4));

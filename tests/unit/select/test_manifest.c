@@ -29,7 +29,7 @@ static int64_t first_exemplar(const plain *p, const redux_reduction *reduction, 
             return j;
     for (int64_t j = 0; j < i; j++) {
         redux_row before;
-        ck_assert_redux_ok(redux_reduction_row(&before, reduction, j));
+        ck_assert_redux_ok(redux_reduction_get_row(&before, reduction, j));
         if (before.kept && is_redundant(p, IN_A + j, IN_A + i, threshold))
             return IN_A + j;
     }
@@ -47,13 +47,13 @@ static int64_t check_against(const redux_reduction *reduction, const plain *p, c
         const char *source;
         int64_t slice;
         redux_row row;
-        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
         ck_assert_int_eq(row.kept, first < 0);
         if (first < 0)
             continue;
         leaked += first < IN_A;
         ck_assert_double_eq(row.score, p->score[first][IN_A + i]);
-        ck_assert_redux_ok(redux_reduction_name(&source, &slice, reduction, row.witness));
+        ck_assert_redux_ok(redux_reduction_get_name(&source, &slice, reduction, row.witness));
         ck_assert_int_eq(slice, volume == 0 ? first : volume == 1 ? 0 : first - IN_A);
         ck_assert_str_eq(source, in_scratch(names[volume]));
     }
@@ -79,7 +79,7 @@ START_TEST(another_set_stands_first)
             options.against_kept = t % 2 == 1 ? mask : NULL;
             plain_scores(&p, all, metrics[s], REDUX_SCOPE_DATASET);
             redux_reduction *reduction = run(b, &options, 1 + t % 2);
-            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
             const int64_t leaked =
                 check_against(reduction, &p, options.against_kept, options.threshold);
             ck_assert_int_eq(summary.leaked, leaked);
@@ -88,7 +88,7 @@ START_TEST(another_set_stands_first)
             redux_reduction_free(reduction);
             options.rule = REDUX_RULE_MEDOID; /* the same ones are in A */
             reduction = run(b, &options, 2);
-            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
             ck_assert_int_eq(summary.leaked, leaked);
             redux_reduction_free(reduction);
         }
@@ -140,13 +140,13 @@ START_TEST(an_update_equals_a_fresh_start)
             save(old, &options, "old");
             save(all, &options, "all");
             ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("old.csv")));
-            ck_assert_redux_ok(redux_manifest_options(&earlier, manifest));
+            ck_assert_redux_ok(redux_manifest_get_options(&earlier, manifest));
             ck_assert_double_eq(earlier.threshold, options.threshold);
             rest.exclude = redux_manifest_sources(manifest, &rest.exclude_count);
             ck_assert_int_eq(rest.exclude_count, 2);
             unlink(paths[0]); /* the old ones are not so much as looked at */
             ck_assert_redux_ok(redux_dataset_open(&fresh, NULL, paths, VOLUMES, &rest));
-            ck_assert_int_eq(redux_dataset_volumes(fresh), 1);
+            ck_assert_int_eq(redux_dataset_volume_count(fresh), 1);
             earlier.update = manifest;
             earlier.keep_exemplars = 1;
             save(fresh, &earlier, "new");
@@ -208,7 +208,7 @@ START_TEST(exemplars_must_be_the_manifests)
     ck_assert_redux_ok(redux_npz_read(&arrays[1], NULL, in_scratch("old.exemplars"), "first"));
     ck_assert_int_gt(arrays[0].shape[0], 1);
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("old.csv")));
-    ck_assert_redux_ok(redux_manifest_options(&options, manifest));
+    ck_assert_redux_ok(redux_manifest_get_options(&options, manifest));
     options.update = manifest;
     for (enum harm harm = NONE; harm < HARMS; harm++) {
         redux_reduction *reduction = NULL;
@@ -240,24 +240,24 @@ START_TEST(manifests_are_read_back)
     int64_t count;
     write_bytes(in_scratch("m.csv"), good, sizeof good - 1);
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
-    ck_assert_int_eq(redux_manifest_rows(manifest), 4);
-    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 1));
+    ck_assert_int_eq(redux_manifest_row_count(manifest), 4);
+    ck_assert_redux_ok(redux_manifest_get_row(&row, manifest, 1));
     ck_assert_str_eq(row.source, "a \"b\", c.nii");
     ck_assert_str_eq(row.witness_source, "a \"b\", c.nii");
     ck_assert_int_eq(row.slice, 12);
     ck_assert_int_eq(row.kept, 0);
     ck_assert_double_eq(row.score, 0.5);
-    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 2));
+    ck_assert_redux_ok(redux_manifest_get_row(&row, manifest, 2));
     ck_assert_double_eq(row.score, -1.5e-3);
-    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 3));
+    ck_assert_redux_ok(redux_manifest_get_row(&row, manifest, 3));
     ck_assert(row.kept && row.witness_source == NULL && isnan(row.score));
     const char *const *sources = redux_manifest_sources(manifest, &count);
     ck_assert_int_eq(count, 3);
     ck_assert_str_eq(sources[0], "a \"b\", c.nii");
     ck_assert_str_eq(sources[1], "d.png");
     ck_assert_str_eq(sources[2], "e.png");
-    ck_assert_redux(REDUX_E_INVALID, redux_manifest_row_get(&row, manifest, 4));
-    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_options(&options, manifest));
+    ck_assert_redux(REDUX_E_INVALID, redux_manifest_get_row(&row, manifest, 4));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_get_options(&options, manifest));
     redux_manifest_free(manifest);
     unlink(in_scratch("m.csv"));
 }
@@ -271,7 +271,7 @@ START_TEST(columns_are_known_by_name)
     redux_manifest_row row;
     write_bytes(in_scratch("m.csv"), text, sizeof text - 1);
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
-    ck_assert_redux_ok(redux_manifest_row_get(&row, manifest, 0));
+    ck_assert_redux_ok(redux_manifest_get_row(&row, manifest, 0));
     ck_assert_str_eq(row.source, "a.nii");
     ck_assert_str_eq(row.witness_source, "b.nii");
     ck_assert(row.slice == 3 && row.witness_slice == 2 && row.kept == 0 && row.score == 0.25);
@@ -328,23 +328,23 @@ START_TEST(a_manifest_opens_what_it_keeps)
     redux_reduction *reduction = run(dataset, &options, 1);
     ck_assert_redux_ok(redux_manifest_save(in_scratch("m.csv"), NULL, reduction));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
-    ck_assert_redux_ok(redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
-    ck_assert_int_eq(redux_dataset_slices(kept), mask.shape[0]);
+    ck_assert_redux_ok(redux_dataset_open_manifest(&kept, &mask, NULL, manifest, NULL));
+    ck_assert_int_eq(redux_dataset_slice_count(kept), mask.shape[0]);
     ck_assert_int_eq(mask.shape[0], 38);
     int64_t row_number = 0;
     for (int64_t i = 0; i < 38; i++, row_number++) {
         redux_row row;
-        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
         ck_assert_int_eq(((const uint8_t *)mask.data)[i], row.kept);
     }
     redux_tensor_release(&mask);
     redux_dataset_free(kept);
     /* Of a dataset that was opened otherwise. */
-    ck_assert_redux_ok(redux_manifest_kept(&mask, NULL, manifest, dataset));
-    ck_assert_int_eq(mask.shape[0], redux_dataset_slices(dataset));
+    ck_assert_redux_ok(redux_manifest_get_kept(&mask, NULL, manifest, dataset));
+    ck_assert_int_eq(mask.shape[0], redux_dataset_slice_count(dataset));
     for (int64_t i = 0; i < mask.shape[0]; i++) {
         redux_row row;
-        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
         ck_assert_int_eq(((const uint8_t *)mask.data)[i], row.kept);
     }
     redux_tensor_release(&mask);
@@ -354,14 +354,15 @@ START_TEST(a_manifest_opens_what_it_keeps)
                              in_scratch(names[2]));
     write_bytes(in_scratch("m.csv"), lines, strlen(lines));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
-    ck_assert_redux(REDUX_E_FORMAT, redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
+    ck_assert_redux(REDUX_E_FORMAT,
+                    redux_dataset_open_manifest(&kept, &mask, NULL, manifest, NULL));
     redux_manifest_free(manifest);
     /* Named without its folder: found beside the manifest. */
     lines = text("source,slice,kept,witness_source,witness_slice,score\n%s,13,1,,,\n", names[2]);
     write_bytes(in_scratch("m.csv"), lines, strlen(lines));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("m.csv")));
-    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_kept(&mask, NULL, manifest, dataset));
-    ck_assert_redux_ok(redux_manifest_open(&kept, &mask, NULL, manifest, NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_get_kept(&mask, NULL, manifest, dataset));
+    ck_assert_redux_ok(redux_dataset_open_manifest(&kept, &mask, NULL, manifest, NULL));
     ck_assert_int_eq(((const uint8_t *)mask.data)[13], 1);
     ck_assert_int_eq(((const uint8_t *)mask.data)[12], 0);
     redux_tensor_release(&mask);

@@ -57,10 +57,10 @@ START_TEST(pairs_are_counted)
         options.size = 128; /* so many pixels have parts */
         options.threshold = s == 3 ? 6 : 0.7;
         redux_reduction *reduction = run(dataset, &options, 1 + s % 2);
-        ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
-        for (int64_t i = 0; i < redux_reduction_rows(reduction); i++) {
+        ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
+        for (int64_t i = 0; i < redux_reduction_row_count(reduction); i++) {
             redux_row row;
-            ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+            ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
             rank[i] = kept;
             pairs += row.kept ? kept : rank[row.witness] + 1;
             kept += row.kept;
@@ -106,7 +106,7 @@ static void check_refill(const redux_reduction *reduction, const plain *p, const
     redux_row rows[MOST];
     for (int64_t a = 0; a < p->n; a++) {
         position[p->order[a]] = a;
-        ck_assert_redux_ok(redux_reduction_row(&rows[a], reduction, a));
+        ck_assert_redux_ok(redux_reduction_get_row(&rows[a], reduction, a));
         kept += rows[a].kept;
     }
     ck_assert_int_eq(kept, budget < p->n ? budget : p->n);
@@ -142,7 +142,7 @@ START_TEST(budgets_are_exact)
                 options.keep_count = budget;
                 options.size = SIDE;
                 redux_reduction *reduction = run(dataset, &options, 1 + (int)budget % 2);
-                ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+                ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
                 const double threshold = plain_budget(&p, budget);
                 if (isnan(threshold)) {
                     ck_assert(isnan(summary.threshold) && summary.kept == p.n);
@@ -229,7 +229,7 @@ START_TEST(budgets_of_many)
         options.embeddings = cosine ? &vectors : NULL;
         options.keep_percent = 5;
         redux_reduction *reduction = run(dataset, &options, 2);
-        ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+        ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
         ck_assert_int_eq(summary.kept, BUDGET);
         ck_assert_int_eq(summary.budget, BUDGET);
         ck_assert_int_eq(summary.threshold_is_exact, !cosine);
@@ -241,7 +241,7 @@ START_TEST(budgets_of_many)
             if (stricter)
                 options.threshold += cosine ? 1e-6 : -1;
             reduction = run(dataset, &options, 2);
-            ck_assert_redux_ok(redux_reduction_summary(&other, reduction));
+            ck_assert_redux_ok(redux_reduction_get_summary(&other, reduction));
             ck_assert_int_eq(other.kept > BUDGET, stricter);
             redux_reduction_free(reduction);
         }
@@ -263,14 +263,14 @@ static void check_every_n(const redux_dataset *dataset, redux_scope scope, int64
     else
         options.threshold = (double)n;
     redux_reduction *reduction = run(dataset, &options, 1);
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     if (budget > 0)
         ck_assert_int_eq(summary.kept, budget);
     n = (int64_t)summary.threshold;
     redux_row rows[MOST];
-    const int64_t count = redux_reduction_rows(reduction);
+    const int64_t count = redux_reduction_row_count(reduction);
     for (int64_t i = 0; i < count; i++)
-        ck_assert_redux_ok(redux_reduction_row(&rows[i], reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&rows[i], reduction, i));
     for (int64_t i = 0; i < count; i++) {
         const int64_t place = scope == REDUX_SCOPE_VOLUME ? rows[i].slice : i;
         ck_assert(rows[i].kept || place % n != 0);
@@ -323,11 +323,11 @@ START_TEST(entropy)
         if (budget == 0)
             options.threshold = bits[17];
         redux_reduction *reduction = run(dataset, &options, 2);
-        ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+        ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
         ck_assert(budget == 0 || summary.kept == budget);
         for (int64_t i = 0; i < 38; i++) {
             redux_row row;
-            ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+            ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
             ck_assert_int_eq(row.kept, !(bits[i] < summary.threshold));
             ck_assert_int_eq(row.witness, -1);
             ck_assert(row.kept ? isnan(row.score) : row.score == bits[i]);
@@ -359,7 +359,7 @@ START_TEST(embeddings)
         options.embeddings = &vectors;
         reduction = run(dataset, &options, 2);
         for (int64_t i = 0; i < 38; i++) {
-            ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+            ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
             ck_assert_int_eq(row.witness, i < 3 ? -1 : i % 3);
         }
         redux_reduction_free(reduction);
@@ -535,10 +535,10 @@ START_TEST(exports)
         char folder[300];
         snprintf(folder, sizeof folder, "%s/export-%s", scratch, endings[format]);
         ck_assert_redux_ok(redux_export(folder, NULL, reduction, format));
-        for (int64_t i = 0; i < redux_reduction_rows(reduction); i++) {
+        for (int64_t i = 0; i < redux_reduction_row_count(reduction); i++) {
             redux_row row;
             redux_tensor read, expected;
-            ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+            ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
             char stem[8];
             snprintf(stem, sizeof stem, "%.*s", (int)strlen(names[row.volume]) - 4,
                      names[row.volume]);
@@ -638,14 +638,14 @@ START_TEST(unreadable_slices)
             ck_assert_ptr_nonnull(strstr(redux_error_message(), "5.png"));
             options.skip_errors = 1;
             reduction = run(dataset, &options, 2);
-            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
             ck_assert_int_eq(summary.slices, 11);
             ck_assert(!budget || s == REDUX_STRATEGY_ALL || summary.kept == 6);
-            ck_assert_int_eq(redux_reduction_skipped(reduction), 1);
+            ck_assert_int_eq(redux_reduction_skipped_count(reduction), 1);
             ck_assert_ptr_nonnull(strstr(redux_reduction_skipped_source(reduction, 0), "5.png"));
             ck_assert_ptr_nonnull(strstr(redux_reduction_skipped_reason(reduction, 0), "5.png"));
             redux_row row;
-            ck_assert_redux_ok(redux_reduction_row(&row, reduction, 5));
+            ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, 5));
             ck_assert(row.skipped && !row.kept);
             redux_reduction_free(reduction);
         }
@@ -672,7 +672,7 @@ START_TEST(ragged_folder)
         options.threshold = 0.99;
         redux_reduction *reduction = run(dataset, &options, 2);
         for (int64_t i = 0; i < 7; i++) {
-            ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+            ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
             ck_assert_int_eq(row.kept, i < 6);
         }
         ck_assert_int_eq(row.witness, 0);

@@ -140,10 +140,10 @@ static void check_promises(const redux_reduction *reduction, double score[ROWS][
     redux_row rows[ROWS];
     redux_reduce_summary summary = {.struct_size = sizeof summary};
     int64_t kept = 0, speaks_for[ROWS] = {0}, largest = 0;
-    ck_assert_int_eq(redux_reduction_rows(reduction), ROWS);
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_int_eq(redux_reduction_row_count(reduction), ROWS);
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     for (int64_t i = 0; i < ROWS; i++)
-        ck_assert_redux_ok(redux_reduction_row(&rows[i], reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&rows[i], reduction, i));
     for (int64_t i = 0; i < ROWS; i++) {
         const redux_row *row = &rows[i], *witness = &rows[row->kept ? i : row->witness];
         kept += row->kept;

@@ -101,8 +101,8 @@ START_TEST(names_that_are_no_utf_8)
         ck_assert_int_lt((unsigned char)json[i], 128);
     free(json);
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("n.csv")));
-    ck_assert_redux_ok(redux_manifest_open(&again, &kept, NULL, manifest, NULL));
-    ck_assert_int_eq(redux_dataset_slices(again), SLICES);
+    ck_assert_redux_ok(redux_dataset_open_manifest(&again, &kept, NULL, manifest, NULL));
+    ck_assert_int_eq(redux_dataset_slice_count(again), SLICES);
     redux_tensor_release(&kept);
     redux_dataset_free(again);
     redux_manifest_free(manifest);
@@ -134,11 +134,11 @@ START_TEST(one_name_begins_the_other)
     options.order = REDUX_ORDER_LEXICOGRAPHIC;
     options.threshold = 0;
     redux_reduction *reduction = reduce(dataset, &options);
-    ck_assert_int_eq(redux_reduction_rows(reduction), 2 * SLICES);
+    ck_assert_int_eq(redux_reduction_row_count(reduction), 2 * SLICES);
     for (int64_t i = 0; i < 2 * SLICES; i++) {
         const char *source;
         int64_t slice;
-        ck_assert_redux_ok(redux_reduction_name(&source, &slice, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_name(&source, &slice, reduction, i));
         snprintf(names[i].name, sizeof names[i].name, "%s_%lld", source, (long long)slice);
         names[i].row = i;
     }
@@ -148,7 +148,7 @@ START_TEST(one_name_begins_the_other)
     int dropped = 0;
     for (int64_t i = 0; i < 2 * SLICES; i++) {
         redux_row row;
-        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
         if (row.kept)
             continue;
         dropped++;
@@ -191,12 +191,12 @@ START_TEST(parameters_read_back)
         options.then_threshold = 0.25;
     }
     redux_reduction *reduction = reduce(dataset, &options);
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     ck_assert_redux_ok(
         redux_results_save(in_scratch("p.csv"), in_scratch("p.json"), NULL, reduction, 0));
     redux_reduction_free(reduction);
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("p.csv")));
-    ck_assert_redux_ok(redux_manifest_options(&read, manifest));
+    ck_assert_redux_ok(redux_manifest_get_options(&read, manifest));
     ck_assert_int_eq(read.strategy, options.strategy);
     ck_assert_int_eq(read.window.kind, REDUX_WINDOW_RANGE);
     ck_assert_double_eq(read.window.low, -500.5);
@@ -261,7 +261,7 @@ START_TEST(wrong_parameters)
                                           "\"parameters\": {%s}}",
                                           wrong[_i][0]));
     ck_assert_redux_ok(redux_manifest_load(&manifest, NULL, in_scratch("w.csv")));
-    ck_assert_int_ne(redux_manifest_options(&options, manifest), REDUX_OK);
+    ck_assert_int_ne(redux_manifest_get_options(&options, manifest), REDUX_OK);
     ck_assert_msg(strstr(redux_error_message(), wrong[_i][1]) != NULL, "%s", redux_error_message());
     redux_manifest_free(manifest);
 }

@@ -133,7 +133,7 @@ static void check_nearest(const redux_reduction *reduction, const plain *p, cons
 {
     for (int64_t i = 0; i < p->n; i++) {
         redux_row row;
-        ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
         ck_assert_int_eq(row.kept, witness[i] < 0);
         if (!row.kept) {
             ck_assert_double_eq(row.score, p->score[witness[i]][i]);
@@ -247,7 +247,7 @@ static void one_budget(plain *p, const redux_dataset *dataset, redux_strategy st
     options.size = SIDE;
     options.keep_count = budget;
     redux_reduction *reduction = run(dataset, &options, 1 + (int)budget % 2);
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     ck_assert_int_eq(summary.kept, budget);
     ck_assert_int_eq(summary.refilled, 0);
     plain_order(p, dataset, scope, REDUX_ORDER_ANATOMICAL);
@@ -287,7 +287,7 @@ END_TEST
 static void plain_gain(plain *p, double entropies[MOST], const redux_dataset *dataset, int side)
 {
     redux_tensor items[MOST];
-    p->n = redux_dataset_slices(dataset);
+    p->n = redux_dataset_slice_count(dataset);
     p->distance = true;
     for (int64_t i = 0; i < p->n; i++)
         slice_image(&items[i], dataset, i, side);
@@ -330,7 +330,7 @@ START_TEST(information_gain_takes_what_adds_most)
             redux_reduction *reduction = run(dataset, &options, 1 + t % 2);
             for (int64_t i = 0; i < p.n; i++) {
                 redux_row row;
-                ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+                ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
                 ck_assert_int_eq(row.kept, witness[i] < 0);
                 if (!row.kept)
                     ck_assert_double_eq_tol(row.score, p.score[witness[i]][i], 1e-12);
@@ -486,12 +486,12 @@ START_TEST(semdedup_is_its_papers)
             int64_t count = 0;
             for (int64_t i = 0; i < N; i++) {
                 redux_row row, other;
-                ck_assert_redux_ok(redux_reduction_row(&row, reduction, i));
+                ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, i));
                 ck_assert_int_eq(row.kept, kept[i]);
                 count += row.kept;
                 if (row.kept)
                     continue;
-                ck_assert_redux_ok(redux_reduction_row(&other, reduction, row.witness));
+                ck_assert_redux_ok(redux_reduction_get_row(&other, reduction, row.witness));
                 ck_assert(other.kept && cluster[i] == cluster[row.witness]);
                 ck_assert_double_eq_tol(
                     row.score,
@@ -546,7 +546,7 @@ START_TEST(two_stages_need_both)
             plain_greedy(&both, cases[c].then_threshold, witness);
             redux_reduction *reduction = run(dataset, &options, 1 + (int)c % 2);
             check_rows(reduction, &both, witness);
-            ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+            ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
             ck_assert_int_eq(summary.then_is_exact, cases[c].exact);
             ck_assert_double_eq(summary.threshold, cases[c].threshold);
             redux_reduction_free(reduction);
@@ -615,10 +615,10 @@ START_TEST(own_metrics_plug_in)
             options.strategy = REDUX_STRATEGY_SSIM;
             options.metric = NULL;
             redux_reduction *same = run(dataset, &options, 1);
-            for (int64_t i = 0; i < redux_reduction_rows(same); i++) {
+            for (int64_t i = 0; i < redux_reduction_row_count(same); i++) {
                 redux_row a, b;
-                ck_assert_redux_ok(redux_reduction_row(&a, reduction, i));
-                ck_assert_redux_ok(redux_reduction_row(&b, same, i));
+                ck_assert_redux_ok(redux_reduction_get_row(&a, reduction, i));
+                ck_assert_redux_ok(redux_reduction_get_row(&b, same, i));
                 ck_assert(a.kept == b.kept && a.witness == b.witness);
                 ck_assert(a.kept || a.score == b.score);
             }
@@ -667,7 +667,7 @@ START_TEST(own_metrics_plug_in)
     options.keep_count = kept;
     reduction = run(dataset, &options, 2);
     redux_reduce_summary summary = {.struct_size = sizeof summary};
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     ck_assert_int_eq(summary.kept, kept);
     redux_reduction_free(reduction);
     redux_metric_free(metric);
@@ -735,7 +735,7 @@ static void check_choice(const redux_calibration *calibration, const plain *p, d
         ck_assert_double_gt(redux_calibration_rate(calibration, looser), rate);
     options.false_drops = rate;
     redux_reduction *reduction = run(dataset, &options, 2);
-    ck_assert_redux_ok(redux_reduction_summary(&summary, reduction));
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
     ck_assert_double_eq(summary.threshold, t);
     ck_assert_double_eq(summary.false_drops, redux_calibration_rate(calibration, t));
     ck_assert_ptr_nonnull(redux_reduction_calibration(reduction));
@@ -755,9 +755,9 @@ START_TEST(calibration_counts_strangers)
         plain_scores(&p, dataset, metrics[s], REDUX_SCOPE_DATASET);
         plain_order(&p, dataset, REDUX_SCOPE_VOLUME, REDUX_ORDER_ANATOMICAL);
         ck_assert_redux_ok(redux_calibrate(&calibration, NULL, dataset, &options));
-        ck_assert_int_eq(redux_calibration_pairs(calibration), 23 * 1 + 23 * 14 + 1 * 14);
-        ck_assert_int_eq(redux_calibration_volumes(calibration), VOLUMES);
-        ck_assert_int_eq(redux_calibration_slices(calibration), 38);
+        ck_assert_int_eq(redux_calibration_pair_count(calibration), 23 * 1 + 23 * 14 + 1 * 14);
+        ck_assert_int_eq(redux_calibration_volume_count(calibration), VOLUMES);
+        ck_assert_int_eq(redux_calibration_slice_count(calibration), 38);
         for (int t = 0; t < 3; t++) {
             const double threshold = thresholds[s][t];
             ck_assert_double_eq(redux_calibration_rate(calibration, threshold),

@@ -51,7 +51,7 @@ static void make_dataset(void)
         total += shape[0];
     }
     ck_assert_redux_ok(open_path(&dataset, in_scratch("volumes"), NULL));
-    ck_assert_int_eq(redux_dataset_slices(dataset), total);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), total);
 }
 
 static void drop_dataset(void)
@@ -147,7 +147,7 @@ static void check_rows(int32_t channels)
         for (int b = 0; b < 4; b++) {
             redux_tensor rows = rows_of(total, network);
             ck_assert_redux_ok(
-                redux_embed(&rows, context, network, dataset, NULL, &input, batches[b]));
+                redux_embed(&rows, NULL, context, network, dataset, NULL, &input, batches[b]));
             assert_close(&rows, &expected);
             if (threads == 1) {
                 first[b] = rows;
@@ -181,8 +181,8 @@ START_TEST(rows_of_one_volume)
     redux_tensor all = rows_of(total, network), rows = rows_of(slices_of(3), network);
     redux_dataset *one;
     ck_assert_redux_ok(open_path(&one, text("%s/volumes/3.npz", scratch), NULL));
-    ck_assert_redux_ok(redux_embed(&all, NULL, network, dataset, NULL, &input, 4));
-    ck_assert_redux_ok(redux_embed(&rows, NULL, network, one, NULL, &input, 4));
+    ck_assert_redux_ok(redux_embed(&all, NULL, NULL, network, dataset, NULL, &input, 4));
+    ck_assert_redux_ok(redux_embed(&rows, NULL, NULL, network, one, NULL, &input, 4));
     const int64_t before = slices_of(0) + slices_of(1) + slices_of(2);
     ck_assert_mem_eq(rows.data, (float *)all.data + before * all.shape[1],
                      (size_t)(rows.shape[0] * rows.shape[1]) * sizeof(float));
@@ -233,11 +233,11 @@ START_TEST(axial_whatever_the_orientation)
         redux_volume *volume;
         options.orientation = i == 0 ? REDUX_ORIENTATION_AXIAL : REDUX_ORIENTATION_STORED;
         ck_assert_redux_ok(open_path(&turned, path, &options));
-        ck_assert_int_eq(redux_dataset_slices(turned), 3);
+        ck_assert_int_eq(redux_dataset_slice_count(turned), 3);
         ck_assert_redux_ok(redux_volume_open(&volume, NULL, turned, 0));
         ck_assert_redux_ok(redux_volume_slice(&slices[i], NULL, volume, 1));
         rows[i] = rows_of(3, network);
-        ck_assert_redux_ok(redux_embed(&rows[i], NULL, network, turned, NULL, &input, 0));
+        ck_assert_redux_ok(redux_embed(&rows[i], NULL, NULL, network, turned, NULL, &input, 0));
         redux_volume_free(volume);
         redux_dataset_free(turned);
     }
@@ -264,17 +264,20 @@ START_TEST(wanted_slices)
     ck_assert_ptr_nonnull(wanted);
     for (int i = 0; i < 3; i++)
         wanted[chosen[i]] = 1;
-    ck_assert_redux_ok(redux_embed(&rows, NULL, network, dataset, wanted, &input, 1));
+    ck_assert_redux_ok(redux_embed(&rows, NULL, NULL, network, dataset, wanted, &input, 1));
     for (int i = 0; i < 3; i++)
         ck_assert_mem_eq((float *)rows.data + i * rows.shape[1],
                          (float *)expected.data + chosen[i] * rows.shape[1],
                          (size_t)rows.shape[1] * sizeof(float));
     memset(wanted, 0, (size_t)total);
     none = rows_of(0, network);
-    ck_assert_redux_ok(redux_embed(&none, NULL, network, dataset, wanted, &input, 2));
-    ck_assert_redux(REDUX_E_INVALID, redux_embed(&rows, NULL, network, dataset, NULL, &input, 2));
-    ck_assert_redux(REDUX_E_INVALID, redux_embed(&rows, NULL, NULL, dataset, NULL, &input, 2));
-    ck_assert_redux(REDUX_E_INVALID, redux_embed(&rows, NULL, network, dataset, NULL, &input, -1));
+    ck_assert_redux_ok(redux_embed(&none, NULL, NULL, network, dataset, wanted, &input, 2));
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_embed(&rows, NULL, NULL, network, dataset, NULL, &input, 2));
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_embed(&rows, NULL, NULL, NULL, dataset, NULL, &input, 2));
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_embed(&rows, NULL, NULL, network, dataset, NULL, &input, -1));
     free(wanted);
     redux_tensor_release(&none);
     redux_tensor_release(&rows);
@@ -303,12 +306,12 @@ START_TEST(unreadable_volume)
     redux_tensor expected = rows_of(total, network), rows = rows_of(total, network);
     uint8_t *readable = malloc((size_t)total);
     ck_assert_ptr_nonnull(readable);
-    ck_assert_redux_ok(redux_embed(&expected, context, network, dataset, NULL, &input, 6));
+    ck_assert_redux_ok(redux_embed(&expected, NULL, context, network, dataset, NULL, &input, 6));
     damage(path);
-    ck_assert_redux(REDUX_E_FORMAT, redux_embed(&rows, context, network, dataset, NULL, &input, 6));
+    ck_assert_redux(REDUX_E_FORMAT,
+                    redux_embed(&rows, NULL, context, network, dataset, NULL, &input, 6));
     ck_assert_msg(strstr(redux_error_message(), "1.npz") != NULL, "%s", redux_error_message());
-    ck_assert_redux_ok(
-        redux_embed_readable(&rows, readable, context, network, dataset, NULL, &input, 6));
+    ck_assert_redux_ok(redux_embed(&rows, readable, context, network, dataset, NULL, &input, 6));
     for (int64_t i = 0; i < total; i++) {
         const bool gone = i >= slices_of(0) && i < slices_of(0) + slices_of(1);
         ck_assert_int_eq(readable[i], !gone);
@@ -343,12 +346,12 @@ START_TEST(progress_and_cancelling)
     ck_assert_redux_ok(redux_context_new(&context, &options));
     redux_network *network = network_of(context, 1, 5);
     redux_tensor rows = rows_of(total, network);
-    ck_assert_redux_ok(redux_embed(&rows, context, network, dataset, NULL, &input, 6));
+    ck_assert_redux_ok(redux_embed(&rows, NULL, context, network, dataset, NULL, &input, 6));
     ck_assert_int_eq(last_done, total);
     ck_assert_int_eq(last_total, total);
     cancel_at = 10;
     ck_assert_redux(REDUX_E_CANCELLED,
-                    redux_embed(&rows, context, network, dataset, NULL, &input, 6));
+                    redux_embed(&rows, NULL, context, network, dataset, NULL, &input, 6));
     cancel_at = 0;
     redux_tensor_release(&rows);
     redux_network_free(network);
@@ -392,7 +395,7 @@ START_TEST(short_of_memory)
         calls = 0;
         fail_at = at;
         const int64_t before = live;
-        status = redux_embed(&rows, context, network, dataset, NULL, &input, 6);
+        status = redux_embed(&rows, NULL, context, network, dataset, NULL, &input, 6);
         ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
         ck_assert(status == REDUX_OK || live <= before + 1); /* the network's own plan */
     }
@@ -411,7 +414,7 @@ END_TEST
 static void save(const char *path, const redux_network *network, int64_t pairs,
                  const char *const *keys, const char *const *values)
 {
-    const int64_t count = redux_network_parameters(network);
+    const int64_t count = redux_network_parameter_count(network);
     redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
     const char **names = calloc((size_t)count, sizeof *names);
     redux_tensor *tensors = calloc((size_t)count, sizeof *tensors);
@@ -460,8 +463,8 @@ START_TEST(encoder_from_file)
     unsigned char *bytes = read_bytes(path, &size);
     ck_assert_str_eq(name, text("resnet18 crc32 %08x", (unsigned)plain_crc(bytes, size)));
     redux_tensor a = rows_of(total, made), b = rows_of(total, loaded);
-    ck_assert_redux_ok(redux_embed(&a, NULL, made, dataset, NULL, &input, 0));
-    ck_assert_redux_ok(redux_embed(&b, NULL, loaded, dataset, NULL, &input, 0));
+    ck_assert_redux_ok(redux_embed(&a, NULL, NULL, made, dataset, NULL, &input, 0));
+    ck_assert_redux_ok(redux_embed(&b, NULL, NULL, loaded, dataset, NULL, &input, 0));
     assert_same(&b, &a, "loaded");
     redux_network_free(loaded);
     ck_assert_redux_ok(redux_encoder_load(&loaded, NULL, NULL, NULL, path));

@@ -57,8 +57,8 @@ static void make_dataset(void)
         total += slices_of(v);
     }
     ck_assert_redux_ok(open_path(&dataset, folder, NULL));
-    ck_assert_int_eq(redux_dataset_volumes(dataset), VOLUMES);
-    ck_assert_int_eq(redux_dataset_slices(dataset), total);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), VOLUMES);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), total);
 }
 
 static void drop_dataset(void)

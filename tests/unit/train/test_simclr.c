@@ -41,7 +41,7 @@ static double first_value(const redux_parameter *p, double u)
 
 static void initialise(redux_network *network)
 {
-    for (int64_t i = 0; i < redux_network_parameters(network); i++) {
+    for (int64_t i = 0; i < redux_network_parameter_count(network); i++) {
         const redux_parameter *p = redux_network_parameter(network, i);
         redux_tensor values;
         if (p->kind == REDUX_PARAMETER_BUFFER)
@@ -116,7 +116,7 @@ static void check_digests(const char *arch, const char *what, const redux_networ
                is_gradient = strcmp(what, "gradient") == 0;
     double error = 0;
     int64_t row = 0;
-    for (int64_t i = 0; i < redux_network_parameters(network); i++) {
+    for (int64_t i = 0; i < redux_network_parameter_count(network); i++) {
         const redux_parameter *p = redux_network_parameter(network, i);
         redux_tensor values;
         double sum = 0;
