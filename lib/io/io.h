@@ -226,12 +226,14 @@ typedef struct rdx_source {
     rdx_nifti nifti;       /* of NIfTI */
     rdx_npz_member array;  /* of arrays; for .npy only its header */
     int64_t first_picture; /* of pictures, DICOM: its index in redux_dataset.pictures */
+    int64_t first_row;     /* number of its slice 0 in the dataset; once the dataset is open */
 } rdx_source;
 
 struct redux_dataset {
     redux_dataset_options options;
     rdx_source *volumes;
     int64_t count, capacity;
+    int64_t slices;        /* of all volumes; once it is open */
     const char **pictures; /* paths, those of one volume together; DICOM files too */
     int64_t picture_count, picture_capacity;
     struct rdx_text_block *text; /* where the paths of pictures are packed */
