@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * Datasets: volumes found under paths, opened one at a time. Internal. */
+ * Datasets as the library itself uses them. Internal.
+ *
+ *   find.c, dicom_series.c   from paths to volumes
+ *   dataset.c                the list of volumes, and the numbers of their slices
+ *   volume.c                 an opened volume
+ *   visit.c                  each slice of some volumes, on whichever thread it is read
+ *
+ * Slices are numbered through a dataset, volume after volume: such a number is called a row. */
 #ifndef RDX_DATA_H
 #define RDX_DATA_H
 
 #include <redux/volume.h>
+#include <redux/volume.h>
+#include <redux/window.h>
+#include "base/base.h"
 #include "io/format.h"
 
 /* Where a volume comes from. */
@@ -11,12 +21,14 @@ typedef struct rdx_source {
     redux_volume_info info; /* its strings are those of `found` */
     rdx_found found;        /* of a volume with a file for each slice: only its source */
     int64_t first_file;     /* of such a volume: its first index in redux_dataset.files */
+    int64_t first_row;      /* of its slice 0; set once the dataset is open */
 } rdx_source;
 
 struct redux_dataset {
     redux_dataset_options options;
     rdx_source *volumes;
     int64_t count, capacity;
+    int64_t slices;     /* of all volumes; set once it is open */
     const char **files; /* pictures and DICOM files: those of one volume together, in its order */
     int64_t file_count, file_capacity;
     struct rdx_text_block *text; /* where their paths are packed */
@@ -38,6 +50,15 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
 bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
 /* Appends the path of a slice's own file. */
 redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path);
+/* Numbers the slices; to be called once all volumes are in the list. */
+void rdx_dataset_number(redux_dataset *dataset);
+/* The row of a volume's slice 0; of the number of volumes: the number of slices. */
+int64_t rdx_dataset_first_row(const redux_dataset *dataset, int64_t volume);
+/* The volume that a row (0 ... slices - 1) lies in. */
+int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
+/* redux_dataset_get_slice_name of a row. */
+redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
+                                  int64_t row);
 
 /* ---- find.c ---- */
 
@@ -54,5 +75,65 @@ typedef redux_status (*rdx_settle_fn)(void *user, const char *path, redux_status
 redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
                                  const char *const *paths, int64_t count, rdx_settle_fn settle,
                                  void *user);
+
+/* ---- visit.c ---- */
+
+/* A slice of an open volume, on the thread that reads it. */
+typedef struct rdx_visited {
+    redux_context *context;
+    const redux_dataset *dataset;
+    const redux_volume *volume; /* NULL: it could not be opened */
+    const redux_volume_info *info;
+    int64_t volume_number, slice, row;
+    int64_t at;           /* its place in the list of rows */
+    int64_t in_batch;     /* and among those of its batch */
+    int64_t count;        /* where the volume could not be opened: that many from `at` on; else 1 */
+    redux_tensor *buffer; /* this thread's, for windowed slices */
+} rdx_visited;
+
+/* The slice in the dataset's orientation (RDX_OWN_ORIENTATION) or in another one, windowed (AUTO is
+ * resolved), in this thread's buffer: valid until the next call. */
+#define RDX_OWN_ORIENTATION (-1)
+redux_status rdx_visited_window(const redux_tensor **image, const rdx_visited *slice,
+                                redux_window window, int32_t orientation);
+
+/* Which slices are visited, and what is done with each. */
+typedef struct rdx_visit {
+    const redux_dataset *dataset;
+    const int64_t *rows; /* in the order of the visit; NULL: all, in the dataset's order */
+    int64_t count;       /* of `rows` */
+    /* State of one thread while it reads some slices. worker_bytes 0: none, and `worker` is NULL.
+     */
+    size_t worker_bytes;
+    redux_status (*worker_init)(void *worker, redux_context *context, void *user);
+    void (*worker_clear)(void *worker);
+    /* Called on any thread, for several slices at once. */
+    redux_status (*slice)(const rdx_visited *slice, void *worker, void *user);
+    /* What to do about a slice, or a volume, that failed (redux_error_message tells why): REDUX_OK
+     * passes over it, `status` ends the visit. NULL: the first failure ends it. On any thread;
+     * about a volume of an ordered visit on the calling one, when its turn comes. */
+    redux_status (*failed)(redux_status status, const rdx_visited *slice, void *user);
+    void *user;
+} rdx_visit;
+
+/* Slices in any order: volumes in parallel, and the slices of each. Progress counts slices; the
+ * caller has begun it. */
+redux_status rdx_visit_any_order(redux_context *context, const rdx_visit *visit);
+
+/* What is done with slices in order. Both are called on the calling thread. */
+typedef struct rdx_batches {
+    /* A volume is open, and its slices come next: *most of them, at most, at a time. */
+    redux_status (*begin)(int64_t *most, const redux_volume_info *info, void *user);
+    /* Places first ... first + count - 1 of the list, all of one volume, have been visited. Counts
+     * progress itself. */
+    redux_status (*batch)(int64_t first, int64_t count, void *user);
+    const bool *stop; /* set by `batch`: nothing more is visited; NULL: never */
+} rdx_batches;
+
+/* Slices in the order of the list, a batch after the other; the slices of a batch in parallel, and
+ * a few volumes are opened ahead in parallel. Rows of one volume that follow each other share one
+ * opening. Progress counts only the slices of volumes that could not be opened. */
+redux_status rdx_visit_in_order(redux_context *context, const rdx_visit *visit,
+                                const rdx_batches *batches);
 
 #endif

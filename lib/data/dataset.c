@@ -106,6 +106,16 @@ bool rdx_dataset_excludes(redux_dataset *dataset, const char *source)
 
 /* ---- opening and freeing ---- */
 
+/* Once all volumes are found: pictures join a volume that others may follow already. */
+void rdx_dataset_number(redux_dataset *dataset)
+{
+    dataset->slices = 0;
+    for (int64_t i = 0; i < dataset->count; i++) {
+        dataset->volumes[i].first_row = dataset->slices;
+        dataset->slices += dataset->volumes[i].info.slices;
+    }
+}
+
 static redux_status check_options(redux_dataset_options *out, const char *const *paths,
                                   int64_t count, const redux_dataset_options *options)
 {
@@ -145,6 +155,7 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     redux_status status = sort_excluded(dataset, context);
     if (status == REDUX_OK)
         status = rdx_dataset_find(dataset, context, paths, path_count);
+    rdx_dataset_number(dataset);
     rdx_free(dataset->excluded);
     dataset->excluded = NULL;
     dataset->options.exclude = NULL; /* the caller's */
@@ -188,10 +199,25 @@ int64_t redux_dataset_volume_count(const redux_dataset *dataset)
 
 int64_t redux_dataset_slice_count(const redux_dataset *dataset)
 {
-    int64_t slices = 0;
-    for (int64_t i = 0; i < redux_dataset_volume_count(dataset); i++)
-        slices += dataset->volumes[i].info.slices;
-    return slices;
+    return dataset == NULL ? 0 : dataset->slices;
+}
+
+int64_t rdx_dataset_first_row(const redux_dataset *dataset, int64_t volume)
+{
+    return volume == dataset->count ? dataset->slices : dataset->volumes[volume].first_row;
+}
+
+int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row)
+{
+    int64_t low = 0, high = dataset->count - 1; /* the last volume that does not begin after it */
+    while (low < high) {
+        const int64_t middle = low + (high - low + 1) / 2;
+        if (dataset->volumes[middle].first_row <= row)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
 }
 
 static redux_status check_volume(const redux_dataset *dataset, int64_t volume)
@@ -226,6 +252,14 @@ redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,
     *source = file ? dataset->files[from->first_file + slice] : from->info.source;
     *index = file ? 0 : slice;
     return REDUX_OK;
+}
+
+redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
+                                  int64_t row)
+{
+    const int64_t volume = rdx_dataset_volume_of(dataset, row);
+    return redux_dataset_get_slice_name(source, index, dataset, volume,
+                                        row - rdx_dataset_first_row(dataset, volume));
 }
 
 int64_t redux_dataset_skipped_count(const redux_dataset *dataset)

@@ -20,8 +20,7 @@ static redux_status slice_of_volume(redux_tensor *out, int64_t index, void *user
 static bool falls(const redux_dataset *dataset, int64_t volume)
 {
     const rdx_source *source = &dataset->volumes[volume];
-    return dataset->options.orientation == REDUX_ORIENTATION_AXIAL &&
-           source->found.geometry.falls;
+    return dataset->options.orientation == REDUX_ORIENTATION_AXIAL && source->found.geometry.falls;
 }
 
 redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash_info *info,

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <redux/layers.h>
 #include <redux/optimiser.h>
+#include "data/data.h"
 #include "evaluate.h"
-#include "io/io.h"
 
 #define OPERATION_ORDER 0x6f726465u
 
@@ -29,30 +29,6 @@ typedef struct tuner {
 } tuner;
 
 /* ---- images ---- */
-
-static redux_status load_volume(rdx_images *images, redux_context *context,
-                                const redux_labels *labels, int64_t volume, const int64_t *row_of)
-{
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    redux_volume *opened;
-    redux_status status;
-    RDX_TRY(redux_dataset_get_volume_info(&info, labels->dataset, volume));
-    RDX_TRY(redux_volume_open(&opened, context, labels->dataset, volume));
-    status = REDUX_OK;
-    for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
-        const int64_t row = row_of[labels->starts[volume] + k];
-        if (row < 0)
-            continue;
-        status = redux_volume_slice(&images->slices[row], context, opened, k);
-        images->slope[row] = info.slope;
-        images->intercept[row] = info.intercept;
-        images->is_volume[row] = info.is_scan != 0;
-        if (status == REDUX_OK)
-            status = rdx_progress_add(context, 1);
-    }
-    redux_volume_free(opened);
-    return status;
-}
 
 typedef struct input_job {
     rdx_images *images;
@@ -78,29 +54,42 @@ static redux_status make_input(int64_t row, void *user)
                              images->intercept[row], images->is_volume[row], j->input);
 }
 
+typedef struct load_job {
+    rdx_images *images;
+    const int64_t *label_of; /* [rows of the dataset]: the label's number, or -1 */
+} load_job;
+
+static redux_status load_slice(const rdx_visited *slice, void *worker, void *user)
+{
+    const load_job *job = user;
+    const int64_t label = job->label_of[slice->row];
+    (void)worker;
+    job->images->slope[label] = slice->info->slope;
+    job->images->intercept[label] = slice->info->intercept;
+    job->images->is_volume[label] = slice->info->is_scan != 0;
+    return redux_volume_slice(&job->images->slices[label], slice->context, slice->volume,
+                              slice->slice);
+}
+
 static redux_status load_slices(rdx_images *images, redux_context *context,
                                 const redux_labels *labels)
 {
-    const int64_t slices = redux_dataset_slice_count(labels->dataset);
-    redux_status status = REDUX_OK;
+    const int64_t rows = redux_dataset_slice_count(labels->dataset);
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)slices, sizeof(int64_t)));
-    int64_t *row_of = block;
-    memset(row_of, -1, (size_t)slices * sizeof *row_of);
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)rows, 2 * sizeof(int64_t)));
+    int64_t *label_of = block, *labelled = label_of + rows;
+    load_job job = {images, label_of};
+    rdx_visit visit = {
+        .dataset = labels->dataset, .rows = labelled, .slice = load_slice, .user = &job};
+    memset(label_of, -1, (size_t)rows * sizeof *label_of);
     for (int64_t i = 0; i < labels->count; i++)
-        row_of[labels->rows[i].slice] = i;
+        label_of[labels->rows[i].slice] = i;
+    for (int64_t row = 0; row < rows; row++)
+        if (label_of[row] >= 0)
+            labelled[visit.count++] = row;
     rdx_progress_begin(context, labels->count);
-    for (int64_t v = 0; v < redux_dataset_volume_count(labels->dataset) && status == REDUX_OK;
-         v++) {
-        bool wanted = false;
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_get_volume_info(&info, labels->dataset, v);
-        for (int64_t k = 0; k < info.slices && status == REDUX_OK && !wanted; k++)
-            wanted = row_of[labels->starts[v] + k] >= 0;
-        if (wanted)
-            status = load_volume(images, context, labels, v, row_of);
-    }
-    rdx_free(row_of);
+    const redux_status status = rdx_visit_any_order(context, &visit);
+    rdx_free(block);
     return status;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "io/format.h"
+#include "data/data.h"
 #include "labels.h"
 
 /* ---- texts to numbers ---- */
@@ -182,17 +182,12 @@ static int compare_places(const void *a, const void *b)
 
 static redux_status list_places(place *places, const redux_dataset *dataset)
 {
-    int64_t row = 0;
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
-        for (int64_t k = 0; k < info.slices; k++, row++) {
-            RDX_TRY(
-                redux_dataset_get_slice_name(&places[row].path, &places[row].slice, dataset, v, k));
-            places[row].number = row;
-        }
+    const int64_t rows = redux_dataset_slice_count(dataset);
+    for (int64_t row = 0; row < rows; row++) {
+        RDX_TRY(rdx_dataset_row_name(&places[row].path, &places[row].slice, dataset, row));
+        places[row].number = row;
     }
-    qsort(places, (size_t)row, sizeof *places, compare_places);
+    qsort(places, (size_t)rows, sizeof *places, compare_places);
     return REDUX_OK;
 }
 
@@ -354,22 +349,6 @@ static redux_status from_table(redux_labels *labels, redux_context *context, con
     return status;
 }
 
-static redux_status find_starts(redux_labels *labels, redux_context *context)
-{
-    const int64_t volumes = redux_dataset_volume_count(labels->dataset);
-    int64_t slices = 0;
-    void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)volumes, sizeof(int64_t)));
-    labels->starts = block;
-    for (int64_t v = 0; v < volumes; v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_get_volume_info(&info, labels->dataset, v));
-        labels->starts[v] = slices;
-        slices += info.slices;
-    }
-    return REDUX_OK;
-}
-
 redux_status redux_labels_load(redux_labels **out, redux_context *context, const char *path,
                                const redux_labels_options *options)
 {
@@ -387,8 +366,6 @@ redux_status redux_labels_load(redux_labels **out, redux_context *context, const
     status = archive ? rdx_labels_from_npz(labels, context, path)
                      : from_table(labels, context, path, &known);
     if (status == REDUX_OK)
-        status = find_starts(labels, context);
-    if (status == REDUX_OK)
         *out = labels;
     else
         redux_labels_free(labels);
@@ -405,7 +382,6 @@ void redux_labels_free(redux_labels *labels)
     rdx_free(labels->classes);
     rdx_free(labels->groups);
     rdx_free(labels->numbers);
-    rdx_free(labels->starts);
     rdx_free(labels);
 }
 
@@ -447,22 +423,7 @@ redux_status redux_labels_get_row_name(const char **source, int64_t *slice,
 {
     redux_label_row row;
     RDX_TRY(redux_labels_get_row(&row, labels, index));
-    const int64_t volume = rdx_labels_volume(labels, row.slice);
-    return redux_dataset_get_slice_name(source, slice, labels->dataset, volume,
-                                        row.slice - labels->starts[volume]);
-}
-
-int64_t rdx_labels_volume(const redux_labels *labels, int64_t slice)
-{
-    int64_t low = 0, high = redux_dataset_volume_count(labels->dataset);
-    while (high - low > 1) {
-        const int64_t middle = low + (high - low) / 2;
-        if (labels->starts[middle] <= slice)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return rdx_dataset_row_name(source, slice, labels->dataset, row.slice);
 }
 
 const char *redux_labels_class_name(const redux_labels *labels, int64_t index)

@@ -11,14 +11,10 @@ struct redux_labels {
     rdx_table table; /* of a CSV; owns the names */
     redux_label_row *rows;
     const char **classes, **groups;
-    char *numbers;   /* of an archive: the names of its classes */
-    int64_t *starts; /* the number of each volume's first slice */
+    char *numbers; /* of an archive: the names of its classes */
     int64_t count, class_count, group_count;
     bool has_splits;
 };
-
-/* The volume in which a slice of the dataset lies. */
-int64_t rdx_labels_volume(const redux_labels *labels, int64_t slice);
 
 /* labels_npz.c: rows, classes and dataset of an archive. */
 redux_status rdx_labels_from_npz(redux_labels *labels, redux_context *context, const char *path);

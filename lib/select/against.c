@@ -20,79 +20,61 @@ static redux_status add_name(rdx_base *base, redux_context *context, const char 
 /* ---- another set ---- */
 
 typedef struct other_set {
-    redux_reduction reduction; /* of the other dataset: its rows, without a result */
+    const redux_dataset *dataset;
     rdx_base *base;
 } other_set;
 
 static redux_status append(void *user, redux_context *context, const redux_tensor *items,
                            const int64_t *rows)
 {
-    other_set *other = user;
+    const other_set *other = user;
     for (int64_t i = 0; i < items->shape[0]; i++) {
-        const redux_row *row = &other->reduction.rows[rows[i]];
         const char *source = NULL;
         int64_t slice = 0;
-        RDX_TRY(redux_dataset_get_slice_name(&source, &slice, other->reduction.dataset, row->volume,
-                                             row->slice));
+        RDX_TRY(rdx_dataset_row_name(&source, &slice, other->dataset, rows[i]));
         RDX_TRY(add_name(other->base, context, source, slice));
     }
     RDX_TRY(rdx_exemplars_append(context, other->base->exemplars, items));
     return rdx_progress_add(context, items->shape[0]);
 }
 
-static redux_status stream_other(other_set *other, redux_context *context)
+static redux_status append_rows(rdx_stream *stream, other_set *other)
 {
     rdx_walk walk;
-    rdx_stream stream;
     bool ragged = false;
-    RDX_TRY(rdx_walk_init(&walk, context, &other->reduction));
-    redux_status status = rdx_stream_open(&stream, context, &other->reduction, &walk);
-    if (status == REDUX_OK) {
-        if (!stream.has_images)
-            status = rdx_stream_read(&stream);
-        rdx_progress_begin(context, other->reduction.row_count);
-        if (status == REDUX_OK)
-            status = rdx_stream_group(&stream, 0, true, &ragged, append, other);
-        rdx_progress_begin(context, 0);
-        rdx_stream_close(&stream);
-    }
+    RDX_TRY(rdx_walk_init(&walk, stream->context, stream->dataset, REDUX_SCOPE_DATASET,
+                          REDUX_ORDER_ANATOMICAL));
+    redux_status status = stream->has_images ? REDUX_OK : rdx_stream_read(stream);
+    rdx_progress_begin(stream->context, stream->row_count);
+    if (status == REDUX_OK)
+        status =
+            rdx_stream_rows(stream, walk.rows, stream->row_count, true, &ragged, append, other);
+    rdx_progress_begin(stream->context, 0);
     rdx_walk_clear(&walk);
     return status;
 }
 
-/* What could not be read of the other set is told with the rest. */
-static redux_status hand_over_skips(redux_reduction *reduction, redux_context *context,
-                                    redux_reduction *other)
-{
-    redux_status status = REDUX_OK;
-    for (int64_t i = 0; i < other->skip_count; i++) {
-        if (status == REDUX_OK)
-            status = rdx_reduction_skip(context, reduction, other->skips[i].source,
-                                        other->skips[i].reason);
-        rdx_free(other->skips[i].source);
-        rdx_free(other->skips[i].reason);
-    }
-    rdx_free(other->skips);
-    return status;
-}
-
+/* What could not be read of the other set is reported with the rest. */
 static redux_status open_against(redux_reduction *reduction, redux_context *context)
 {
     const redux_reduce_options *options = &reduction->options;
-    other_set other = {.base = &reduction->base};
-    other.reduction.dataset = options->against;
-    other.reduction.options = *options;
-    other.reduction.options.scope = REDUX_SCOPE_DATASET;
-    other.reduction.options.order = REDUX_ORDER_ANATOMICAL;
-    other.reduction.options.embeddings = options->against_embeddings;
-    other.reduction.has_embeddings = options->against_embeddings != NULL;
-    RDX_TRY(rdx_fill_rows(context, &other.reduction));
-    for (int64_t i = 0; options->against_kept != NULL && i < other.reduction.row_count; i++)
-        other.reduction.rows[i].skipped = options->against_kept[i] == 0;
-    redux_status status = stream_other(&other, context);
-    rdx_free(other.reduction.rows);
-    const redux_status handed = hand_over_skips(reduction, context, &other.reduction);
-    return status != REDUX_OK ? status : handed;
+    other_set other = {options->against, &reduction->base};
+    rdx_stream stream = {.context = context,
+                         .dataset = options->against,
+                         .options = options,
+                         .embeddings = options->against_embeddings,
+                         .skips = &reduction->skips};
+    RDX_TRY(rdx_rows_new(&stream.rows, context, options->against));
+    for (int64_t i = 0;
+         options->against_kept != NULL && i < redux_dataset_slice_count(options->against); i++)
+        stream.rows[i].skipped = options->against_kept[i] == 0;
+    redux_status status = rdx_stream_open(&stream);
+    if (status == REDUX_OK) {
+        status = append_rows(&stream, &other);
+        rdx_stream_close(&stream);
+    }
+    rdx_free(stream.rows);
+    return status;
 }
 
 /* ---- an earlier result ---- */

@@ -111,8 +111,7 @@ redux_status rdx_sweep(redux_context *context, const double *keys, int64_t n, rd
 /* ---- all scores of one group ---- */
 
 typedef struct budget_job {
-    rdx_stream *stream;
-    const redux_metric *metric;
+    const rdx_judging *judging;
     pthread_mutex_t mutex;
     rdx_step *steps; /* of all groups */
     int64_t step_count, step_capacity;
@@ -148,7 +147,7 @@ static redux_status add_steps(budget_job *job, const rdx_step *steps, int64_t co
     pthread_mutex_lock(&job->mutex);
     void *all = job->steps;
     if (count > 0)
-        status = rdx_grow(job->stream->context, &all, &job->step_capacity, job->step_count,
+        status = rdx_grow(job->judging->context, &all, &job->step_capacity, job->step_count,
                           job->step_count + count, sizeof(rdx_step));
     job->steps = all;
     if (status == REDUX_OK && count > 0) {
@@ -162,12 +161,12 @@ static redux_status add_steps(budget_job *job, const rdx_step *steps, int64_t co
 static redux_status sweep_task(int64_t index, void *user)
 {
     budget_job *job = user;
-    redux_context *context = job->stream->context;
+    redux_context *context = job->judging->context;
     group_scores group;
     rdx_step *steps = NULL;
     int64_t count = 0, capacity = 0;
     void *block = NULL;
-    RDX_TRY(rdx_group_collect(&group.items, job->stream, job->metric, index));
+    RDX_TRY(rdx_group_collect(&group.items, job->judging, index));
     const int64_t n = group.items.count;
     redux_status status = rdx_alloc(context, &block, pair_index(0, RDX_MAX(n, 1)), sizeof(double));
     group.keys = block;
@@ -199,20 +198,21 @@ static int64_t readable_rows(const redux_reduction *reduction)
     return count;
 }
 
-static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
-                                       const redux_metric *metric, int64_t budget)
+static redux_status threshold_by_sweep(double *threshold, const rdx_judging *judging,
+                                       int64_t budget)
 {
-    budget_job job = {.stream = stream, .metric = metric};
+    const rdx_walk *walk = judging->walk;
+    budget_job job = {.judging = judging};
     pthread_mutex_init(&job.mutex, NULL);
-    int64_t pairs = stream->reduction->row_count; /* items are collected first */
-    for (int64_t g = 0; g < stream->walk->groups; g++) {
-        const int64_t n = stream->walk->start[g + 1] - stream->walk->start[g];
+    int64_t pairs = judging->reduction->row_count; /* items are collected first */
+    for (int64_t g = 0; g < walk->groups; g++) {
+        const int64_t n = walk->start[g + 1] - walk->start[g];
         pairs += n * (n - 1) / 2;
     }
-    rdx_progress_begin(stream->context, pairs);
-    redux_status status = rdx_parallel(stream->context, stream->walk->groups, sweep_task, &job);
-    rdx_progress_begin(stream->context, 0);
-    int64_t kept = readable_rows(stream->reduction), i = 0;
+    rdx_progress_begin(judging->context, pairs);
+    redux_status status = rdx_parallel(judging->context, walk->groups, sweep_task, &job);
+    rdx_progress_begin(judging->context, 0);
+    int64_t kept = readable_rows(judging->reduction), i = 0;
     *threshold = (double)NAN;
     if (status == REDUX_OK && job.step_count > 0)
         qsort(job.steps, (size_t)job.step_count, sizeof *job.steps, compare_steps);
@@ -220,7 +220,7 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
         const double key = job.steps[i].key;
         for (; i < job.step_count && job.steps[i].key == key; i++)
             kept += job.steps[i].change;
-        *threshold = metric->ops->is_distance ? -key : key;
+        *threshold = judging->metric->ops->is_distance ? -key : key;
     }
     rdx_free(job.steps);
     pthread_mutex_destroy(&job.mutex);
@@ -228,13 +228,13 @@ static redux_status threshold_by_sweep(double *threshold, rdx_stream *stream,
 }
 
 /* Hashes have few thresholds: one after the other, smallest distance first. */
-static redux_status threshold_by_trial(double *threshold, rdx_stream *stream,
-                                       const redux_metric *metric, int64_t budget)
+static redux_status threshold_by_trial(double *threshold, const rdx_judging *judging,
+                                       int64_t budget)
 {
-    const int64_t bits = 8 * stream->stages[0].cache.shape[1]; /* or up to 7 more */
+    const int64_t bits = 8 * judging->stream->stages[0].cache.shape[1]; /* or up to 7 more */
     for (int64_t distance = 0; distance <= bits; distance++) {
         int64_t kept;
-        RDX_TRY(rdx_greedy(&kept, stream, metric, (double)distance));
+        RDX_TRY(rdx_greedy(&kept, judging, (double)distance));
         *threshold = (double)distance;
         if (kept <= budget)
             break;
@@ -242,18 +242,18 @@ static redux_status threshold_by_trial(double *threshold, rdx_stream *stream,
     return REDUX_OK;
 }
 
-static redux_status threshold_by_bisection(double *threshold, rdx_stream *stream,
-                                           const redux_metric *metric, int64_t budget)
+static redux_status threshold_by_bisection(double *threshold, const rdx_judging *judging,
+                                           int64_t budget)
 {
-    const rdx_strategy *strategy = rdx_strategy_of(stream->reduction->options.strategy);
+    const rdx_strategy *strategy = rdx_strategy_of(judging->reduction->options.strategy);
     double low = strategy->low, high = strategy->high; /* at `low` everything is redundant */
     int64_t kept;
-    RDX_TRY(rdx_greedy(&kept, stream, metric, high));
+    RDX_TRY(rdx_greedy(&kept, judging, high));
     if (kept <= budget)
         low = high;
     while (high - low > BISECTION_WIDTH) {
         const double middle = low + (high - low) / 2;
-        RDX_TRY(rdx_greedy(&kept, stream, metric, middle));
+        RDX_TRY(rdx_greedy(&kept, judging, middle));
         if (kept <= budget)
             low = middle;
         else
@@ -263,27 +263,27 @@ static redux_status threshold_by_bisection(double *threshold, rdx_stream *stream
     return REDUX_OK;
 }
 
-redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, rdx_stream *stream,
-                                  const redux_metric *metric, int64_t budget)
+redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging,
+                                  int64_t budget)
 {
-    const rdx_walk *walk = stream->walk;
+    const rdx_walk *walk = judging->walk;
     int64_t largest = 0;
     *threshold = (double)NAN;
     *is_exact = 1;
-    if (readable_rows(stream->reduction) <= budget)
+    if (readable_rows(judging->reduction) <= budget)
         return REDUX_OK;
     for (int64_t g = 0; g < walk->groups; g++)
         largest = RDX_MAX(largest, walk->start[g + 1] - walk->start[g]);
     if (largest <= SWEEP_MAX)
-        return threshold_by_sweep(threshold, stream, metric, budget);
-    if (stream->reduction->options.strategy == REDUX_STRATEGY_METRIC)
+        return threshold_by_sweep(threshold, judging, budget);
+    if (judging->reduction->options.strategy == REDUX_STRATEGY_METRIC)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "a budget with a metric of one's own takes up to %d slices in a %s",
                         SWEEP_MAX, walk->groups == 1 ? "dataset" : "volume");
-    if (metric->ops == &rdx_hamming_ops)
-        return threshold_by_trial(threshold, stream, metric, budget);
+    if (judging->metric->ops == &rdx_hamming_ops)
+        return threshold_by_trial(threshold, judging, budget);
     *is_exact = 0;
-    return threshold_by_bisection(threshold, stream, metric, budget);
+    return threshold_by_bisection(threshold, judging, budget);
 }
 
 /* ---- the refill ---- */
@@ -317,10 +317,7 @@ redux_status rdx_refill(redux_context *context, redux_reduction *reduction, cons
     }
     qsort(list, (size_t)count, sizeof *list, compare_dropped);
     for (int64_t i = 0; i < count && kept < budget; i++, kept++) {
-        redux_row *row = &reduction->rows[list[i].row];
-        row->kept = 1;
-        row->witness = -1;
-        row->score = (double)NAN;
+        rdx_row_keep(&reduction->rows[list[i].row]);
         reduction->summary.refilled++;
     }
     rdx_free(block);

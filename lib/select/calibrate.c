@@ -38,16 +38,12 @@ typedef struct sample {
 /* The same number of each volume; of a larger volume as many as that, spread by a draw. */
 static void draw(const sample *s, int64_t per_volume)
 {
-    const redux_reduction *reduction = s->stream->reduction;
-    const redux_random_key seed = {reduction->options.seed, 0, OPERATION_SAMPLE, 0};
-    memset(s->drawn, 0, (size_t)reduction->row_count);
-    for (int64_t first = 0; first < reduction->row_count;) {
-        redux_random_key key = seed;
-        int64_t end = first;
-        key.sample = (uint64_t)reduction->rows[first].volume;
-        while (end < reduction->row_count &&
-               reduction->rows[end].volume == reduction->rows[first].volume)
-            end++;
+    const redux_dataset *dataset = s->stream->dataset;
+    memset(s->drawn, 0, (size_t)s->stream->row_count);
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
+        const redux_random_key key = {s->stream->options->seed, 0, OPERATION_SAMPLE, (uint64_t)v};
+        const int64_t first = rdx_dataset_first_row(dataset, v);
+        const int64_t end = rdx_dataset_first_row(dataset, v + 1);
         /* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S). */
         int64_t wanted = RDX_MIN(per_volume, end - first);
         for (int64_t i = first; i < end && wanted > 0; i++)
@@ -56,17 +52,15 @@ static void draw(const sample *s, int64_t per_volume)
                 s->drawn[i] = 1;
                 wanted--;
             }
-        first = end;
     }
 }
 
-static int64_t drawn_with(const redux_reduction *reduction, int64_t per_volume)
+static int64_t drawn_with(const redux_dataset *dataset, int64_t per_volume)
 {
-    int64_t total = 0, here = 0;
-    for (int64_t i = 0; i < reduction->row_count; i++) {
-        here = i > 0 && reduction->rows[i].volume == reduction->rows[i - 1].volume ? here + 1 : 1;
-        total += here <= per_volume;
-    }
+    int64_t total = 0;
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++)
+        total += RDX_MIN(per_volume,
+                         rdx_dataset_first_row(dataset, v + 1) - rdx_dataset_first_row(dataset, v));
     return total;
 }
 
@@ -81,11 +75,9 @@ static redux_status collect(void *user, redux_context *context, const redux_tens
         s->prepared = block;
     }
     for (int64_t i = 0; i < items->shape[0]; i++) {
-        if (!s->drawn[rows[i]])
-            continue;
         RDX_TRY(rdx_stages_prepare(context, s->metric, &s->layout, items, i, 1,
                                    s->prepared + (size_t)s->count * s->layout.item_bytes));
-        s->volumes[s->count++] = s->stream->reduction->rows[rows[i]].volume;
+        s->volumes[s->count++] = rdx_dataset_volume_of(s->stream->dataset, rows[i]);
     }
     return rdx_progress_add(context, items->shape[0]);
 }
@@ -171,51 +163,41 @@ static redux_status score_pairs(sample *s, redux_context *context)
 
 /* ---- the whole ---- */
 
-/* The walk of a calibration: all rows, as one group in dataset order, without those not drawn. */
+/* The rows that were drawn, in dataset order, whatever the order of the reduction. */
 static redux_status read_sample(sample *s, redux_context *context)
 {
-    const redux_reduction *reduction = s->stream->reduction;
-    const redux_scope scope = reduction->options.scope;
-    rdx_walk walk;
-    bool ragged = false;
-    s->stream->reduction->options.scope = REDUX_SCOPE_DATASET;
-    redux_status status = rdx_walk_init(&walk, context, reduction);
-    s->stream->reduction->options.scope = scope;
-    if (status != REDUX_OK)
-        return status;
-    for (int64_t i = 0; i < reduction->row_count; i++)
-        walk.rows[i] = i; /* whatever the order of the reduction */
+    const rdx_stream *stream = s->stream;
     int64_t drawn = 0;
-    for (int64_t i = 0; i < reduction->row_count; i++)
-        if (s->drawn[i] && !reduction->rows[i].skipped)
-            walk.rows[drawn++] = i;
-    walk.start[1] = drawn;
-    const rdx_walk *before = s->stream->walk;
-    s->stream->walk = &walk;
+    bool ragged = false;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)stream->row_count, sizeof(int64_t)));
+    int64_t *list = block;
+    for (int64_t i = 0; i < stream->row_count; i++)
+        if (s->drawn[i] && !stream->rows[i].skipped)
+            list[drawn++] = i;
     rdx_progress_begin(context, drawn);
-    status = rdx_stream_group(s->stream, 0, true, &ragged, collect, s);
+    const redux_status status = rdx_stream_rows(s->stream, list, drawn, true, &ragged, collect, s);
     rdx_progress_begin(context, 0);
-    s->stream->walk = before;
-    rdx_walk_clear(&walk);
+    rdx_free(block);
     return status;
 }
 
 redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const redux_metric *metric)
 {
     redux_context *context = stream->context;
-    const int64_t rows = stream->reduction->row_count;
+    const int64_t rows = stream->row_count;
     const int64_t limit = stream->has_images ? MOST_IMAGES : MOST_SMALL;
     sample s = {.stream = stream, .metric = metric};
     int64_t low = 1, high = rows;
     void *block;
     while (low < high) { /* the most of each volume that the limit allows; one at least */
         const int64_t middle = low + (high - low + 1) / 2;
-        if (drawn_with(stream->reduction, middle) <= limit)
+        if (drawn_with(stream->dataset, middle) <= limit)
             low = middle;
         else
             high = middle - 1;
     }
-    s.most = drawn_with(stream->reduction, low);
+    s.most = drawn_with(stream->dataset, low);
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *s.calibration));
     s.calibration = block;
     s.calibration->is_distance = metric->ops->is_distance;

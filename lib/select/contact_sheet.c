@@ -85,7 +85,7 @@ static redux_status draw_volume(const redux_tensor *sheet, redux_context *contex
 redux_status redux_contact_sheet(const char *path, redux_context *context,
                                  const redux_reduction *reduction, int32_t columns, int32_t volumes)
 {
-    int64_t bands = 0, row = 0;
+    int64_t bands = 0;
     redux_tensor sheet;
     if (path == NULL || reduction == NULL || columns < 1 || columns > 1000 || volumes < 1 ||
         volumes > 1000)
@@ -96,13 +96,16 @@ redux_status redux_contact_sheet(const char *path, redux_context *context,
     RDX_TRY(redux_tensor_new(&sheet, context, REDUX_UINT8, 3, shape));
     fill(&sheet, 0, 0, shape[0], shape[1], paper);
     redux_status status = REDUX_OK;
-    while (row < reduction->row_count && bands < most && status == REDUX_OK) {
-        const int64_t first = row, volume = reduction->rows[row].volume;
+    for (int64_t v = 0;
+         status == REDUX_OK && bands < most && v < redux_dataset_volume_count(reduction->dataset);
+         v++) {
+        const int64_t first = rdx_dataset_first_row(reduction->dataset, v);
+        const int64_t rows = rdx_dataset_first_row(reduction->dataset, v + 1) - first;
         bool readable = false;
-        for (; row < reduction->row_count && reduction->rows[row].volume == volume; row++)
+        for (int64_t row = first; row < first + rows; row++)
             readable = readable || !reduction->rows[row].skipped;
         if (readable)
-            status = draw_volume(&sheet, context, reduction, first, row - first, columns,
+            status = draw_volume(&sheet, context, reduction, first, rows, columns,
                                  bands++ * CELL + (CELL - TILE_SIDE - 2 * FRAME) / 2);
     }
     if (status == REDUX_OK)

@@ -180,7 +180,6 @@ static redux_status export_all(redux_context *context, const rdx_writer *writer,
 {
     export_job job = *(const export_job *)user;
     const redux_reduction *reduction = job.reduction;
-    int64_t row = 0;
     void *block;
     job.index = writer;
     RDX_TRY(rdx_write(writer, "file,key,source,slice\n"));
@@ -188,15 +187,17 @@ static redux_status export_all(redux_context *context, const rdx_writer *writer,
     int64_t *slices = block;
     redux_status status = REDUX_OK;
     rdx_progress_begin(context, reduction->row_count);
-    while (row < reduction->row_count && status == REDUX_OK) {
-        const int64_t volume = reduction->rows[row].volume, first = row;
+    for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset) && status == REDUX_OK;
+         v++) {
+        const int64_t first = rdx_dataset_first_row(reduction->dataset, v);
+        const int64_t end = rdx_dataset_first_row(reduction->dataset, v + 1);
         int64_t count = 0;
-        for (; row < reduction->row_count && reduction->rows[row].volume == volume; row++)
+        for (int64_t row = first; row < end; row++)
             if (reduction->rows[row].kept)
-                slices[count++] = reduction->rows[row].slice;
-        status = export_volume(&job, volume, slices, count);
+                slices[count++] = row - first;
+        status = export_volume(&job, v, slices, count);
         if (status == REDUX_OK)
-            status = rdx_progress_add(context, row - first);
+            status = rdx_progress_add(context, end - first);
     }
     rdx_progress_begin(context, 0);
     rdx_free(block);

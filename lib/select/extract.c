@@ -3,7 +3,6 @@
 #include <string.h>
 #include <redux/entropy.h>
 #include "select.h"
-#include "io/io.h"
 
 redux_hash_options rdx_hash_options_of(const redux_reduce_options *options)
 {
@@ -33,19 +32,6 @@ void rdx_extractor_clear(rdx_extractor *extractor)
         rdx_slice_hasher_clear(&extractor->hasher);
     if (extractor->resizer.buffer != NULL)
         rdx_resizer_clear(&extractor->resizer);
-    redux_tensor_release(&extractor->windowed);
-}
-
-/* A buffer that is made anew only when the shape changes. */
-static redux_status buffer(redux_tensor *tensor, redux_context *context, redux_dtype dtype,
-                           int64_t height, int64_t width)
-{
-    const int64_t shape[] = {height, width};
-    if (tensor->data != NULL && tensor->dtype == dtype && tensor->shape[0] == height &&
-        tensor->shape[1] == width)
-        return REDUX_OK;
-    redux_tensor_release(tensor);
-    return redux_tensor_new(tensor, context, dtype, 2, shape);
 }
 
 static redux_status resize(rdx_extractor *extractor, void *out, const redux_tensor *image,
@@ -63,10 +49,9 @@ static redux_status resize(rdx_extractor *extractor, void *out, const redux_tens
     return REDUX_OK;
 }
 
-static redux_status finish(rdx_extractor *extractor, void *item, int64_t height, int64_t width,
-                           bool may_resize, bool *ragged)
+static redux_status finish(rdx_extractor *extractor, void *item, const redux_tensor *image,
+                           int64_t height, int64_t width, bool may_resize, bool *ragged)
 {
-    const redux_tensor *image = &extractor->windowed;
     const int64_t length[1] = {RDX_DESCRIPTOR_LENGTH};
     redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
     redux_tensor vector;
@@ -93,29 +78,18 @@ static redux_status finish(rdx_extractor *extractor, void *item, int64_t height,
     return REDUX_OK;
 }
 
-redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_slice_place *place,
+redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_visited *slice,
                          int64_t height, int64_t width, bool may_resize, bool *ragged)
 {
-    redux_context *context = extractor->context;
-    const redux_volume_info *info = place->info;
+    const redux_tensor *image;
     redux_tensor pixels;
     if (extractor->feature == RDX_FEATURE_HASH)
-        return rdx_slice_hasher_run(&extractor->hasher, item, &extractor->info, place);
-    redux_status status = redux_volume_slice(&pixels, context, place->volume, place->slice);
-    if (status != REDUX_OK || extractor->feature == RDX_FEATURE_NONE) {
-        if (status == REDUX_OK)
-            redux_tensor_release(&pixels);
-        return status;
+        return rdx_slice_hasher_run(&extractor->hasher, item, &extractor->info, slice);
+    if (extractor->feature == RDX_FEATURE_NONE) {
+        RDX_TRY(redux_volume_slice(&pixels, slice->context, slice->volume, slice->slice));
+        redux_tensor_release(&pixels);
+        return REDUX_OK;
     }
-    const redux_window window =
-        redux_window_resolve(extractor->options->window, pixels.dtype, info->is_scan);
-    status = buffer(&extractor->windowed, context, redux_window_dtype(window), pixels.shape[0],
-                    pixels.shape[1]);
-    if (status == REDUX_OK)
-        status = redux_window_apply(&extractor->windowed, context, &pixels, info->slope,
-                                    info->intercept, window);
-    redux_tensor_release(&pixels);
-    if (status != REDUX_OK)
-        return status;
-    return finish(extractor, item, height, width, may_resize, ragged);
+    RDX_TRY(rdx_visited_window(&image, slice, extractor->options->window, RDX_OWN_ORIENTATION));
+    return finish(extractor, item, image, height, width, may_resize, ragged);
 }

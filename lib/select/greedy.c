@@ -6,10 +6,18 @@
 #include "select.h"
 
 typedef struct greedy_job {
-    rdx_stream *stream;
-    const redux_metric *metric;
+    const rdx_judging *judging;
     double threshold;
 } greedy_job;
+
+redux_status rdx_stream_group(const rdx_judging *judging, int64_t group, bool resize, bool *ragged,
+                              rdx_consume_fn consume, void *user)
+{
+    const rdx_walk *walk = judging->walk;
+    return rdx_stream_rows(judging->stream, walk->rows + walk->start[group],
+                           walk->start[group + 1] - walk->start[group], resize, ragged, consume,
+                           user);
+}
 
 /* The exemplars of one group, and which rows they are. */
 typedef struct group_state {
@@ -49,15 +57,13 @@ static void note_rows(group_state *group, const int64_t *rows, const int64_t *wi
     const int64_t before = reduction->base.count;
     for (int64_t i = 0; i < count; i++) {
         redux_row *row = &reduction->rows[rows[i]];
-        row->kept = witness[i] < 0;
-        row->score = scores[i];
-        if (row->kept) {
-            row->witness = -1;
+        if (witness[i] < 0) {
+            rdx_row_keep(row);
             group->exemplar_rows[group->count++] = rows[i];
         } else if (witness[i] < before) {
-            row->witness = reduction->row_count + witness[i];
+            rdx_row_drop(row, rdx_base_witness(reduction, witness[i]), scores[i]);
         } else {
-            row->witness = group->exemplar_rows[witness[i] - before];
+            rdx_row_drop(row, group->exemplar_rows[witness[i] - before], scores[i]);
         }
     }
 }
@@ -95,13 +101,14 @@ void rdx_count_pairs(redux_reduction *reduction, rdx_tally tally)
 
 static redux_status judge_first(const greedy_job *job, int64_t index, bool resize, bool *ragged)
 {
-    redux_context *context = job->stream->context;
-    redux_reduction *reduction = job->stream->reduction;
-    group_state group = {.reduction = reduction, .stages = job->stream->stage_count};
-    RDX_TRY(redux_exemplars_new(&group.exemplars, context, job->metric, job->threshold));
+    const rdx_judging *judging = job->judging;
+    redux_reduction *reduction = judging->reduction;
+    group_state group = {.reduction = reduction, .stages = judging->stream->stage_count};
+    RDX_TRY(
+        redux_exemplars_new(&group.exemplars, judging->context, judging->metric, job->threshold));
     if (reduction->base.exemplars != NULL)
         rdx_exemplars_stand_on(group.exemplars, reduction->base.exemplars);
-    redux_status status = rdx_stream_group(job->stream, index, resize, ragged, judge, &group);
+    redux_status status = rdx_stream_group(judging, index, resize, ragged, judge, &group);
     if (!*ragged)
         rdx_count_pairs(reduction, rdx_exemplars_tally(group.exemplars));
     redux_exemplars_free(group.exemplars);
@@ -111,9 +118,9 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
 
 static redux_status judge_group(const greedy_job *job, int64_t index)
 {
-    const redux_reduce_options *options = &job->stream->reduction->options;
+    const redux_reduce_options *options = &job->judging->reduction->options;
     rdx_group group;
-    RDX_TRY(rdx_group_collect(&group, job->stream, job->metric, index));
+    RDX_TRY(rdx_group_collect(&group, job->judging, index));
     redux_status status = REDUX_OK;
     if (options->strategy == REDUX_STRATEGY_SEMDEDUP)
         status = rdx_semdedup(&group, job->threshold);
@@ -130,25 +137,24 @@ static redux_status judge_group(const greedy_job *job, int64_t index)
 static redux_status greedy_task(int64_t index, void *user)
 {
     const greedy_job *job = user;
-    const redux_reduce_options *options = &job->stream->reduction->options;
+    const redux_reduce_options *options = &job->judging->reduction->options;
     bool ragged = false;
     if (options->rule != REDUX_RULE_FIRST || options->strategy == REDUX_STRATEGY_SEMDEDUP)
         return judge_group(job, index);
-    RDX_TRY(judge_first(job, index, rdx_stream_resizes(job->stream), &ragged));
+    RDX_TRY(judge_first(job, index, rdx_options_resize(options), &ragged));
     if (ragged) /* a folder of pictures of several sizes: over again, resized */
         RDX_TRY(judge_first(job, index, true, &ragged));
     return REDUX_OK;
 }
 
-redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *metric,
-                        double threshold)
+redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double threshold)
 {
-    greedy_job job = {stream, metric, threshold};
-    redux_reduction *reduction = stream->reduction;
+    greedy_job job = {judging, threshold};
+    redux_reduction *reduction = judging->reduction;
     reduction->summary.pairs_compared = reduction->summary.pairs_skipped = 0;
-    rdx_progress_begin(stream->context, reduction->row_count);
-    RDX_TRY(rdx_parallel(stream->context, stream->walk->groups, greedy_task, &job));
-    rdx_progress_begin(stream->context, 0);
+    rdx_progress_begin(judging->context, reduction->row_count);
+    RDX_TRY(rdx_parallel(judging->context, judging->walk->groups, greedy_task, &job));
+    rdx_progress_begin(judging->context, 0);
     *kept = 0;
     for (int64_t i = 0; i < reduction->row_count; i++) {
         if (reduction->rows[i].skipped) /* also those found unreadable later in their volume */

@@ -29,7 +29,7 @@ static redux_status collect(void *user, redux_context *context, const redux_tens
     return rdx_progress_add(context, count);
 }
 
-/* Drops what the base stands for, and closes up. */
+/* Drops what is redundant with the base, and closes up. */
 static redux_status drop_for_base(rdx_group *group)
 {
     const redux_reduction *reduction = group->reduction;
@@ -45,9 +45,7 @@ static redux_status drop_for_base(rdx_group *group)
     for (int64_t i = 0; i < group->count && status == REDUX_OK; i++) {
         redux_row *row = &reduction->rows[group->rows[i]];
         if (witness[i] >= 0) {
-            row->kept = 0;
-            row->witness = reduction->row_count + witness[i];
-            row->score = scores[i];
+            rdx_row_drop(row, rdx_base_witness(reduction, witness[i]), scores[i]);
             continue;
         }
         if (open < i)
@@ -59,24 +57,23 @@ static redux_status drop_for_base(rdx_group *group)
     return status;
 }
 
-redux_status rdx_group_collect(rdx_group *group, rdx_stream *stream, const redux_metric *metric,
-                               int64_t index)
+redux_status rdx_group_collect(rdx_group *group, const rdx_judging *judging, int64_t index)
 {
+    const bool resize = rdx_options_resize(&judging->reduction->options);
     bool ragged = false;
     memset(group, 0, sizeof *group);
-    group->context = stream->context;
-    group->reduction = stream->reduction;
-    group->metric = metric;
-    redux_status status =
-        rdx_stream_group(stream, index, rdx_stream_resizes(stream), &ragged, collect, group);
+    group->context = judging->context;
+    group->reduction = judging->reduction;
+    group->metric = judging->metric;
+    redux_status status = rdx_stream_group(judging, index, resize, &ragged, collect, group);
     if (status == REDUX_OK && ragged) { /* pictures of several sizes: over again, resized */
         group->count = 0;
         group->capacity = 0; /* items are of another size now */
         rdx_free(group->prepared);
         group->prepared = NULL;
-        status = rdx_stream_group(stream, index, true, &ragged, collect, group);
+        status = rdx_stream_group(judging, index, true, &ragged, collect, group);
     }
-    if (status == REDUX_OK && stream->reduction->base.exemplars != NULL && group->count > 0)
+    if (status == REDUX_OK && group->reduction->base.exemplars != NULL && group->count > 0)
         status = drop_for_base(group);
     if (status != REDUX_OK)
         rdx_group_clear(group);
@@ -92,16 +89,10 @@ void rdx_group_clear(rdx_group *group)
 
 void rdx_group_keep(const rdx_group *group, int64_t index)
 {
-    redux_row *row = &group->reduction->rows[group->rows[index]];
-    row->kept = 1;
-    row->witness = -1;
-    row->score = (double)NAN;
+    rdx_row_keep(&group->reduction->rows[group->rows[index]]);
 }
 
 void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score)
 {
-    redux_row *row = &group->reduction->rows[group->rows[index]];
-    row->kept = 0;
-    row->witness = group->rows[witness];
-    row->score = score;
+    rdx_row_drop(&group->reduction->rows[group->rows[index]], group->rows[witness], score);
 }

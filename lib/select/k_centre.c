@@ -124,8 +124,7 @@ redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most
 /* ---- a budget over all groups ---- */
 
 typedef struct budget_job {
-    rdx_stream *stream;
-    const redux_metric *metric;
+    const rdx_judging *judging;
     int64_t budget;
     double *radii; /* by walk position: of the group's first, second, ... kept one */
     int64_t *most; /* of each group: how many are kept */
@@ -135,13 +134,14 @@ typedef struct budget_job {
 static redux_status radii_task(int64_t index, void *user)
 {
     const budget_job *job = user;
-    const rdx_walk *walk = job->stream->walk;
-    const double never = job->metric->ops->is_distance ? -(double)INFINITY : (double)INFINITY;
+    const rdx_walk *walk = job->judging->walk;
+    const double never =
+        job->judging->metric->ops->is_distance ? -(double)INFINITY : (double)INFINITY;
     double *radii = job->radii + walk->start[index];
     rdx_group group;
     for (int64_t i = 0; i < walk->start[index + 1] - walk->start[index]; i++)
         radii[i] = -(double)INFINITY;
-    RDX_TRY(rdx_group_collect(&group, job->stream, job->metric, index));
+    RDX_TRY(rdx_group_collect(&group, job->judging, index));
     redux_status status = rdx_k_centre(&group, never, job->budget, radii);
     rdx_group_clear(&group);
     return status;
@@ -150,9 +150,10 @@ static redux_status radii_task(int64_t index, void *user)
 static redux_status keep_task(int64_t index, void *user)
 {
     const budget_job *job = user;
-    const double never = job->metric->ops->is_distance ? -(double)INFINITY : (double)INFINITY;
+    const double never =
+        job->judging->metric->ops->is_distance ? -(double)INFINITY : (double)INFINITY;
     rdx_group group;
-    RDX_TRY(rdx_group_collect(&group, job->stream, job->metric, index));
+    RDX_TRY(rdx_group_collect(&group, job->judging, index));
     redux_status status = rdx_k_centre(&group, never, job->most[index], NULL);
     rdx_group_clear(&group);
     return status;
@@ -174,10 +175,10 @@ static int compare_turns(const void *a, const void *b)
 /* Radii never grow within a group, so that the largest ones are first turns of each group. */
 static redux_status share_out(const budget_job *job, int64_t budget)
 {
-    const rdx_walk *walk = job->stream->walk;
+    const rdx_walk *walk = job->judging->walk;
     const int64_t rows = walk->start[walk->groups];
     void *block;
-    RDX_TRY(rdx_alloc(job->stream->context, &block, (uint64_t)rows, sizeof(turn)));
+    RDX_TRY(rdx_alloc(job->judging->context, &block, (uint64_t)rows, sizeof(turn)));
     turn *turns = block;
     for (int64_t g = 0; g < walk->groups; g++) {
         job->most[g] = 0;
@@ -191,34 +192,34 @@ static redux_status share_out(const budget_job *job, int64_t budget)
     return REDUX_OK;
 }
 
-redux_status rdx_k_centre_budget(double *threshold, rdx_stream *stream, const redux_metric *metric,
-                                 int64_t budget)
+redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, int64_t budget)
 {
-    const rdx_walk *walk = stream->walk;
-    const redux_reduction *reduction = stream->reduction;
-    budget_job job = {.stream = stream, .metric = metric, .budget = budget};
+    redux_context *context = judging->context;
+    const rdx_walk *walk = judging->walk;
+    const redux_reduction *reduction = judging->reduction;
+    budget_job job = {.judging = judging, .budget = budget};
     const uint64_t room = (uint64_t)(walk->start[walk->groups] + walk->groups);
     void *block;
-    RDX_TRY(rdx_alloc(stream->context, &block, room, 8));
+    RDX_TRY(rdx_alloc(context, &block, room, 8));
     job.radii = block;
     job.most = (void *)(job.radii + walk->start[walk->groups]);
     redux_status status = REDUX_OK;
-    rdx_progress_begin(stream->context, (walk->groups > 1 ? 2 : 1) * reduction->row_count);
+    rdx_progress_begin(context, (walk->groups > 1 ? 2 : 1) * reduction->row_count);
     job.most[0] = budget;
     if (walk->groups > 1) {
-        status = rdx_parallel(stream->context, walk->groups, radii_task, &job);
+        status = rdx_parallel(context, walk->groups, radii_task, &job);
         if (status == REDUX_OK)
             status = share_out(&job, budget);
     }
     if (status == REDUX_OK)
-        status = rdx_parallel(stream->context, walk->groups, keep_task, &job);
-    rdx_progress_begin(stream->context, 0);
+        status = rdx_parallel(context, walk->groups, keep_task, &job);
+    rdx_progress_begin(context, 0);
     rdx_free(block);
     *threshold = (double)NAN;
     for (int64_t i = 0; i < reduction->row_count && status == REDUX_OK; i++) {
         const redux_row *row = &reduction->rows[i];
-        const bool is_distance = metric->ops->is_distance;
-        if (row->kept || row->skipped || row->witness >= reduction->row_count)
+        const bool is_distance = judging->metric->ops->is_distance;
+        if (row->kept || row->skipped || rdx_is_base_witness(reduction, row->witness))
             continue;
         if (isnan(*threshold) || (is_distance ? row->score > *threshold : row->score < *threshold))
             *threshold = row->score;

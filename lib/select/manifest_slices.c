@@ -56,17 +56,12 @@ static redux_status mark_named(int64_t *found, redux_tensor *mask, const redux_d
                                const kept_name *names, int64_t count)
 {
     uint8_t *marks = mask->data;
-    int64_t row = 0;
     *found = 0;
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
-        for (int64_t k = 0; k < info.slices; k++, row++) {
-            kept_name name = {NULL, 0};
-            RDX_TRY(redux_dataset_get_slice_name(&name.path, &name.slice, dataset, v, k));
-            marks[row] = bsearch(&name, names, (size_t)count, sizeof name, compare_names) != NULL;
-            *found += marks[row];
-        }
+    for (int64_t row = 0; row < redux_dataset_slice_count(dataset); row++) {
+        kept_name name = {NULL, 0};
+        RDX_TRY(rdx_dataset_row_name(&name.path, &name.slice, dataset, row));
+        marks[row] = bsearch(&name, names, (size_t)count, sizeof name, compare_names) != NULL;
+        *found += marks[row];
     }
     return REDUX_OK;
 }

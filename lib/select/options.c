@@ -243,6 +243,11 @@ redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices
 
 /* ---- the whole ---- */
 
+bool rdx_options_resize(const redux_reduce_options *options)
+{
+    return options->scope == REDUX_SCOPE_DATASET || options->against != NULL;
+}
+
 bool rdx_options_have_images(const redux_reduce_options *options)
 {
     return rdx_strategy_of(options->strategy)->feature == RDX_FEATURE_IMAGE ||

@@ -7,25 +7,6 @@
 
 /* ---- the budget in slices ---- */
 
-redux_status rdx_reduction_skip(redux_context *context, redux_reduction *reduction,
-                                const char *source, const char *reason)
-{
-    rdx_skip skip = {NULL, NULL};
-    void *block = reduction->skips;
-    redux_status status = rdx_grow(context, &block, &reduction->skip_capacity,
-                                   reduction->skip_count, reduction->skip_count + 1, sizeof skip);
-    reduction->skips = block;
-    if (status == REDUX_OK)
-        status = rdx_strdup(context, &skip.source, source);
-    if (status == REDUX_OK)
-        status = rdx_strdup(context, &skip.reason, reason);
-    if (status == REDUX_OK)
-        reduction->skips[reduction->skip_count++] = skip;
-    else
-        rdx_free(skip.source);
-    return status;
-}
-
 static void count_readable(redux_reduction *reduction)
 {
     redux_reduce_summary *summary = &reduction->summary;
@@ -51,7 +32,7 @@ static redux_status settle_budget(redux_reduction *reduction)
     if (summary->slices == 0)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
-                        reduction->skip_count > 0 ? reduction->skips[0].reason : "no input");
+                        reduction->skips.count > 0 ? reduction->skips.list[0].reason : "no input");
     if (options->keep_count > 0)
         summary->budget = options->keep_count;
     else if (!isnan(options->keep_percent))
@@ -95,7 +76,7 @@ static void nearest_kept(redux_reduction *reduction, const int64_t *rows, int64_
         redux_row *row = &reduction->rows[rows[p]];
         if (row->kept)
             last = p;
-        row->witness = row->kept || last < 0 ? -1 : rows[last];
+        row->witness = row->kept || last < 0 ? RDX_NO_WITNESS : rows[last];
         row->score = row->kept || last < 0 ? (double)NAN : (double)(p - last);
     }
     for (int64_t p = count - 1, next = -1; p >= 0; p--) {
@@ -186,22 +167,27 @@ static redux_status entropy_bound(double *bound, redux_context *context,
     return REDUX_OK;
 }
 
-static redux_status by_entropy(rdx_stream *stream)
+static redux_status by_entropy(const rdx_judging *judging)
 {
-    redux_reduction *reduction = stream->reduction;
+    redux_context *context = judging->context;
+    redux_reduction *reduction = judging->reduction;
     redux_reduce_summary *summary = &reduction->summary;
-    const double *entropies = stream->stages[0].cache.data;
+    const double *entropies = judging->stream->stages[0].cache.data;
     double bound = reduction->options.threshold;
     if (summary->budget >= 0)
-        RDX_TRY(entropy_bound(&bound, stream->context, reduction, entropies, summary->budget));
+        RDX_TRY(entropy_bound(&bound, context, reduction, entropies, summary->budget));
     summary->threshold = bound;
     for (int64_t i = 0; i < reduction->row_count; i++) {
         redux_row *row = &reduction->rows[i];
-        row->kept = !row->skipped && !(entropies[i] < bound);
-        row->score = row->kept ? (double)NAN : entropies[i];
+        if (row->skipped)
+            continue;
+        if (entropies[i] < bound)
+            rdx_row_drop(row, RDX_NO_WITNESS, entropies[i]);
+        else
+            rdx_row_keep(row);
     }
     if (summary->budget >= 0)
-        return rdx_refill(stream->context, reduction, stream->walk, summary->budget, false);
+        return rdx_refill(context, reduction, judging->walk, summary->budget, false);
     return REDUX_OK;
 }
 
@@ -225,6 +211,12 @@ static redux_status make_metric(const redux_metric **out, redux_metric *metrics[
     return REDUX_OK;
 }
 
+static void free_metrics(redux_metric *metrics[3])
+{
+    for (int i = 2; i >= 0; i--)
+        redux_metric_free(metrics[i]);
+}
+
 /* Whether the first of two stages passes all that the second accepts: the same metric, no stricter.
  */
 static bool proposes_all(const redux_reduce_options *options, const redux_metric *metric)
@@ -235,20 +227,19 @@ static bool proposes_all(const redux_reduce_options *options, const redux_metric
 }
 
 /* The threshold in force, of the last stage: given, of the budget, or of the calibration. */
-static redux_status settle_threshold(double *threshold, rdx_stream *stream,
-                                     const redux_metric *metric)
+static redux_status settle_threshold(double *threshold, const rdx_judging *judging)
 {
-    redux_reduction *reduction = stream->reduction;
+    redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
     redux_reduce_summary *summary = &reduction->summary;
     *threshold = options->then == REDUX_STRATEGY_ALL ? options->threshold : options->then_threshold;
-    summary->then_is_exact = proposes_all(options, metric);
+    summary->then_is_exact = proposes_all(options, judging->metric);
     if (options->calibrate || !isnan(options->false_drops))
-        RDX_TRY(rdx_calibrate(&reduction->calibration, stream, metric));
+        RDX_TRY(rdx_calibrate(&reduction->calibration, judging->stream, judging->metric));
     if (!isnan(options->false_drops))
         *threshold = redux_calibration_threshold(reduction->calibration, options->false_drops);
     if (summary->budget >= 0 && options->rule == REDUX_RULE_FIRST) {
-        RDX_TRY(rdx_budget_threshold(threshold, &summary->threshold_is_exact, stream, metric,
+        RDX_TRY(rdx_budget_threshold(threshold, &summary->threshold_is_exact, judging,
                                      summary->budget));
         /* Images that turn out unreadable only while they are scored make the input smaller. */
         return settle_budget(reduction);
@@ -256,13 +247,14 @@ static redux_status settle_threshold(double *threshold, rdx_stream *stream,
     return REDUX_OK;
 }
 
-static redux_status judge_rows(rdx_stream *stream, const redux_metric *metric, double threshold)
+static redux_status judge_rows(const rdx_judging *judging, double threshold)
 {
-    redux_reduction *reduction = stream->reduction;
+    redux_context *context = judging->context;
+    redux_reduction *reduction = judging->reduction;
     redux_reduce_summary *summary = &reduction->summary;
     int64_t kept = 0;
     if (summary->budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
-        return rdx_k_centre_budget(&summary->threshold, stream, metric, summary->budget);
+        return rdx_k_centre_budget(&summary->threshold, judging, summary->budget);
     /* Of two stages the first one's: the second one's stands beside it. */
     summary->threshold =
         reduction->options.then == REDUX_STRATEGY_ALL ? threshold : reduction->options.threshold;
@@ -270,11 +262,11 @@ static redux_status judge_rows(rdx_stream *stream, const redux_metric *metric, d
         keep_all(reduction);
         return REDUX_OK;
     }
-    RDX_TRY(rdx_base_open(reduction, stream->context, metric, threshold));
-    RDX_TRY(rdx_greedy(&kept, stream, metric, threshold));
+    RDX_TRY(rdx_base_open(reduction, context, judging->metric, threshold));
+    RDX_TRY(rdx_greedy(&kept, judging, threshold));
     if (summary->budget >= 0)
-        return rdx_refill(stream->context, reduction, stream->walk, summary->budget,
-                          !redux_metric_is_distance(metric));
+        return rdx_refill(context, reduction, judging->walk, summary->budget,
+                          !redux_metric_is_distance(judging->metric));
     return REDUX_OK;
 }
 
@@ -286,72 +278,51 @@ static redux_status rate_threshold(redux_reduction *reduction, redux_context *co
                                    reduction->calibration, threshold);
 }
 
-static redux_status by_metric(rdx_stream *stream)
+static redux_status by_metric(rdx_judging *judging)
 {
-    redux_reduction *reduction = stream->reduction;
-    const redux_metric *metric = NULL;
+    redux_context *context = judging->context;
+    redux_reduction *reduction = judging->reduction;
     redux_metric *metrics[3] = {NULL, NULL, NULL};
     double threshold = (double)NAN;
-    redux_status status = make_metric(&metric, metrics, stream->context, &reduction->options);
+    redux_status status = make_metric(&judging->metric, metrics, context, &reduction->options);
     if (status == REDUX_OK)
-        status = settle_threshold(&threshold, stream, metric);
+        status = settle_threshold(&threshold, judging);
     if (status == REDUX_OK)
-        status = judge_rows(stream, metric, threshold);
+        status = judge_rows(judging, threshold);
     if (status == REDUX_OK && reduction->calibration != NULL)
-        status = rate_threshold(reduction, stream->context,
+        status = rate_threshold(reduction, context,
                                 metrics[2] == NULL ? reduction->summary.threshold : threshold);
     if (reduction->base.exemplars != NULL) { /* its metric goes; names are still asked for */
         redux_exemplars_free(reduction->base.exemplars);
         reduction->base.exemplars = NULL;
     }
-    for (int i = 2; i >= 0; i--)
-        redux_metric_free(metrics[i]);
+    free_metrics(metrics);
     return status;
 }
 
 /* ---- the whole ---- */
 
-static redux_status run_strategy(redux_context *context, redux_reduction *reduction,
-                                 const rdx_walk *walk, rdx_stream *stream)
+static redux_status run_strategy(rdx_judging *judging)
 {
+    redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
     const bool has_budget = options->keep_count > 0 || !isnan(options->keep_percent);
     /* Images are read when they are compared, unless a budget must know beforehand how many of
      * them can be read. */
-    if (!stream->has_images || (options->skip_errors && has_budget))
-        RDX_TRY(rdx_stream_read(stream));
+    if (!judging->stream->has_images || (options->skip_errors && has_budget))
+        RDX_TRY(rdx_stream_read(judging->stream));
     RDX_TRY(settle_budget(reduction));
-    switch (reduction->options.strategy) {
+    switch (options->strategy) {
     case REDUX_STRATEGY_ALL:
         keep_all(reduction);
         return REDUX_OK;
     case REDUX_STRATEGY_EVERY_N:
-        return every_n(context, reduction, walk);
+        return every_n(judging->context, reduction, judging->walk);
     case REDUX_STRATEGY_ENTROPY:
-        return by_entropy(stream);
+        return by_entropy(judging);
     default:
-        return by_metric(stream);
+        return by_metric(judging);
     }
-}
-
-redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction)
-{
-    void *block;
-    int64_t row = 0;
-    reduction->row_count = redux_dataset_slice_count(reduction->dataset);
-    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)reduction->row_count, sizeof(redux_row)));
-    reduction->rows = block;
-    for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset); v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, v));
-        for (int64_t k = 0; k < info.slices; k++, row++) {
-            reduction->rows[row].volume = v;
-            reduction->rows[row].slice = k;
-            reduction->rows[row].witness = -1;
-            reduction->rows[row].score = (double)NAN;
-        }
-    }
-    return REDUX_OK;
 }
 
 /* Rows of an earlier result count with the new ones. */
@@ -377,56 +348,68 @@ static redux_status count_result(redux_context *context, redux_reduction *reduct
     redux_reduce_summary *summary = &reduction->summary;
     void *block;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t)));
-    int64_t *stands_for = block;
+    int64_t *replaced = block;
     for (int64_t i = 0; i < reduction->row_count; i++) {
         const redux_row *row = &reduction->rows[i];
         summary->kept += row->kept;
         summary->flat += row->flat != 0;
         summary->leaked +=
-            row->witness >= reduction->row_count && reduction->options.against != NULL;
-        if (row->kept || (row->witness >= 0 && row->witness < reduction->row_count))
-            stands_for[row->kept ? i : row->witness]++;
+            rdx_is_base_witness(reduction, row->witness) && reduction->options.against != NULL;
+        if (row->kept ||
+            (row->witness != RDX_NO_WITNESS && !rdx_is_base_witness(reduction, row->witness)))
+            replaced[row->kept ? i : row->witness]++;
     }
     for (int64_t i = 0; i < reduction->row_count; i++)
-        summary->largest = RDX_MAX(summary->largest, stands_for[i]);
+        summary->largest = RDX_MAX(summary->largest, replaced[i]);
     rdx_free(block);
     if (reduction->options.against != NULL)
         summary->against = reduction->base.count;
     return count_update(reduction);
 }
 
-static redux_status check_dataset(const redux_reduction *reduction)
+static redux_status check_dataset(const redux_reduce_options *options, const redux_dataset *dataset)
 {
-    const redux_reduce_options *options = &reduction->options;
-    if (reduction->has_embeddings)
-        RDX_TRY(rdx_embeddings_check(options->embeddings,
-                                     redux_dataset_slice_count(reduction->dataset)));
+    if (options->embeddings != NULL)
+        RDX_TRY(rdx_embeddings_check(options->embeddings, redux_dataset_slice_count(dataset)));
     if (options->against_embeddings != NULL)
         RDX_TRY(rdx_embeddings_check(options->against_embeddings,
                                      redux_dataset_slice_count(options->against)));
-    if (options->update != NULL)
-        return rdx_update_check_volumes(options, reduction->dataset);
-    return REDUX_OK;
+    return options->update == NULL ? REDUX_OK : rdx_update_check_volumes(options, dataset);
+}
+
+static redux_status judge_all(redux_context *context, redux_reduction *reduction,
+                              rdx_stream *stream)
+{
+    const redux_reduce_options *options = &reduction->options;
+    rdx_walk walk;
+    RDX_TRY(rdx_walk_init(&walk, context, reduction->dataset, options->scope, options->order));
+    rdx_judging judging = {
+        .context = context, .reduction = reduction, .stream = stream, .walk = &walk};
+    const redux_status status = run_strategy(&judging);
+    if (stream->has_images && rdx_options_resize(options))
+        reduction->summary.compared_size = options->size;
+    rdx_walk_clear(&walk);
+    return status;
 }
 
 static redux_status reduce(redux_context *context, redux_reduction *reduction)
 {
-    rdx_walk walk;
-    rdx_stream stream;
-    RDX_TRY(check_dataset(reduction));
-    RDX_TRY(rdx_fill_rows(context, reduction));
+    const redux_reduce_options *options = &reduction->options;
+    rdx_stream stream = {.context = context,
+                         .dataset = reduction->dataset,
+                         .options = options,
+                         .embeddings = options->embeddings,
+                         .skips = &reduction->skips};
+    RDX_TRY(check_dataset(options, reduction->dataset));
+    RDX_TRY(rdx_rows_new(&reduction->rows, context, reduction->dataset));
+    reduction->row_count = redux_dataset_slice_count(reduction->dataset);
+    stream.rows = reduction->rows;
     reduction->summary.threshold = (double)NAN;
     reduction->summary.false_drops = reduction->summary.false_drops_error = (double)NAN;
     reduction->summary.threshold_is_exact = 1;
-    RDX_TRY(rdx_walk_init(&walk, context, reduction));
-    redux_status status = rdx_stream_open(&stream, context, reduction, &walk);
-    if (status == REDUX_OK) {
-        status = run_strategy(context, reduction, &walk, &stream);
-        if (stream.has_images && rdx_stream_resizes(&stream))
-            reduction->summary.compared_size = reduction->options.size;
-        rdx_stream_close(&stream);
-    }
-    rdx_walk_clear(&walk);
+    RDX_TRY(rdx_stream_open(&stream));
+    const redux_status status = judge_all(context, reduction, &stream);
+    rdx_stream_close(&stream);
     if (status != REDUX_OK)
         return status;
     count_readable(reduction);
@@ -471,11 +454,7 @@ void redux_reduction_free(redux_reduction *reduction)
 {
     if (reduction == NULL)
         return;
-    for (int64_t i = 0; i < reduction->skip_count; i++) {
-        rdx_free(reduction->skips[i].source);
-        rdx_free(reduction->skips[i].reason);
-    }
-    rdx_free(reduction->skips);
+    rdx_skips_clear(&reduction->skips);
     rdx_free(reduction->rows);
     rdx_base_close(&reduction->base);
     free_captured(reduction);
@@ -483,36 +462,45 @@ void redux_reduction_free(redux_reduction *reduction)
     rdx_free(reduction);
 }
 
+/* ---- calibration alone ---- */
+
+static redux_status calibrate_stream(redux_calibration **out, rdx_stream *stream)
+{
+    const redux_metric *metric = NULL;
+    redux_metric *metrics[3] = {NULL, NULL, NULL};
+    redux_status status = stream->has_images ? REDUX_OK : rdx_stream_read(stream);
+    if (status == REDUX_OK)
+        status = make_metric(&metric, metrics, stream->context, stream->options);
+    if (status == REDUX_OK)
+        status = rdx_calibrate(out, stream, metric);
+    free_metrics(metrics);
+    return status;
+}
+
 redux_status redux_calibrate(redux_calibration **out, redux_context *context,
                              const redux_dataset *dataset, const redux_reduce_options *options)
 {
-    redux_reduction reduction = {.dataset = dataset};
     redux_reduce_options known = REDUX_REDUCE_OPTIONS_INIT;
-    const redux_metric *metric = NULL;
-    redux_metric *metrics[3] = {NULL, NULL, NULL};
-    rdx_stream stream;
+    rdx_skips skips = {NULL, 0, 0};
     if (out == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_calibrate: an argument is NULL");
     RDX_TRY(rdx_options_read(&known, options));
     known.calibrate = 1;
     RDX_TRY(rdx_options_check(&known));
-    reduction.options = known;
-    reduction.has_embeddings = known.embeddings != NULL;
-    RDX_TRY(check_dataset(&reduction));
-    RDX_TRY(rdx_fill_rows(context, &reduction));
-    redux_status status = rdx_stream_open(&stream, context, &reduction, NULL);
+    RDX_TRY(check_dataset(&known, dataset));
+    rdx_stream stream = {.context = context,
+                         .dataset = dataset,
+                         .options = &known,
+                         .embeddings = known.embeddings,
+                         .skips = &skips};
+    RDX_TRY(rdx_rows_new(&stream.rows, context, dataset));
+    redux_status status = rdx_stream_open(&stream);
     if (status == REDUX_OK) {
-        if (!stream.has_images)
-            status = rdx_stream_read(&stream);
-        if (status == REDUX_OK)
-            status = make_metric(&metric, metrics, context, &known);
-        if (status == REDUX_OK)
-            status = rdx_calibrate(out, &stream, metric);
+        status = calibrate_stream(out, &stream);
         rdx_stream_close(&stream);
     }
-    for (int i = 2; i >= 0; i--)
-        redux_metric_free(metrics[i]);
-    rdx_free(reduction.rows);
+    rdx_skips_clear(&skips);
+    rdx_free(stream.rows);
     return status;
 }
 
@@ -548,7 +536,7 @@ redux_status redux_reduction_get_name(const char **source, int64_t *slice,
 {
     if (source == NULL || slice == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_name: an argument is NULL");
-    const int64_t other = row - reduction->row_count;
+    const int64_t other = row - rdx_base_witness(reduction, 0);
     if (row < 0 || other >= reduction->base.count)
         return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)row,
                         (long long)reduction->row_count);
@@ -557,8 +545,7 @@ redux_status redux_reduction_get_name(const char **source, int64_t *slice,
         *slice = reduction->base.names[other].slice;
         return REDUX_OK;
     }
-    return redux_dataset_get_slice_name(source, slice, reduction->dataset,
-                                        reduction->rows[row].volume, reduction->rows[row].slice);
+    return rdx_dataset_row_name(source, slice, reduction->dataset, row);
 }
 
 const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction)
@@ -568,15 +555,17 @@ const redux_calibration *redux_reduction_calibration(const redux_reduction *redu
 
 int64_t redux_reduction_skipped_count(const redux_reduction *reduction)
 {
-    return reduction->skip_count;
+    return reduction->skips.count;
 }
 
 const char *redux_reduction_skipped_source(const redux_reduction *reduction, int64_t index)
 {
-    return index >= 0 && index < reduction->skip_count ? reduction->skips[index].source : NULL;
+    return index >= 0 && index < reduction->skips.count ? reduction->skips.list[index].source
+                                                        : NULL;
 }
 
 const char *redux_reduction_skipped_reason(const redux_reduction *reduction, int64_t index)
 {
-    return index >= 0 && index < reduction->skip_count ? reduction->skips[index].reason : NULL;
+    return index >= 0 && index < reduction->skips.count ? reduction->skips.list[index].reason
+                                                        : NULL;
 }

@@ -5,7 +5,7 @@
  *   strategies.c     the table of strategies: feature, metric, thresholds
  *   walk.c           the order in which slices are visited, by group (volume or dataset)
  *   extract.c        one slice -> the item that a metric compares (hash, descriptor, image)
- *   stream.c         items of a group, in order, in bounded memory
+ *   stream.c         items of some slices, in order, in bounded memory
  *   exemplars.c      the greedy first-exemplar rule over items
  *   greedy.c         that rule over a dataset, at one threshold
  *   group.c          all items of one group, prepared, for the rules that need them at once:
@@ -23,15 +23,24 @@
 #include <pthread.h>
 #include <redux/exemplars.h>
 #include <redux/reduce.h>
-#include "image/image.h"
+#include "data/data.h"
 #include "hash/hash_slice.h"
+#include "image/image.h"
 #include "metric/metric.h"
 
 #define RDX_DESCRIPTOR_LENGTH ((int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)
 
 typedef struct rdx_skip {
+    const redux_dataset *dataset;
+    int64_t row;
     char *source, *reason;
 } rdx_skip;
+
+/* What could not be read, and why. */
+typedef struct rdx_skips {
+    rdx_skip *list;
+    int64_t count, capacity;
+} rdx_skips;
 
 /* The name of a slice outside the dataset. */
 typedef struct rdx_name {
@@ -60,19 +69,36 @@ struct redux_reduction {
     redux_reduce_summary summary;
     int64_t row_count;
     redux_row *rows;
-    rdx_skip *skips;
-    int64_t skip_count, skip_capacity;
+    rdx_skips skips;
     rdx_base base;
     rdx_captured captured[2];       /* one a stage */
     redux_calibration *calibration; /* or NULL */
 };
 
-/* One row a slice, in dataset order, undecided (reduce.c). */
-redux_status rdx_fill_rows(redux_context *context, redux_reduction *reduction);
-
-/* Notes an unreadable row (stream.c) or one of another set (against.c). */
-redux_status rdx_reduction_skip(redux_context *context, redux_reduction *reduction,
-                                const char *source, const char *reason);
+/* How a row's witness is written, here and in redux_row: the row of a kept slice; from the number
+ * of rows on an exemplar of the base, by its number; RDX_NO_WITNESS. Numbers that rules have of
+ * their own (of exemplars, of items) become rows where a row is dropped, and nowhere else. */
+#define RDX_NO_WITNESS (-1)
+static inline int64_t rdx_base_witness(const redux_reduction *reduction, int64_t number)
+{
+    return reduction->row_count + number;
+}
+static inline bool rdx_is_base_witness(const redux_reduction *reduction, int64_t witness)
+{
+    return witness >= reduction->row_count;
+}
+static inline void rdx_row_keep(redux_row *row)
+{
+    row->kept = 1;
+    row->witness = RDX_NO_WITNESS;
+    row->score = (double)REDUX_NAN;
+}
+static inline void rdx_row_drop(redux_row *row, int64_t witness, double score)
+{
+    row->kept = 0;
+    row->witness = witness;
+    row->score = score;
+}
 
 /* ---- walk.c ---- */
 
@@ -82,8 +108,8 @@ typedef struct rdx_walk {
     int64_t *rows;  /* row numbers in the order of the walk */
 } rdx_walk;
 
-redux_status rdx_walk_init(rdx_walk *walk, redux_context *context,
-                           const redux_reduction *reduction);
+redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_dataset *dataset,
+                           redux_scope scope, redux_order order);
 void rdx_walk_clear(rdx_walk *walk);
 
 /* ---- extract.c ---- */
@@ -104,7 +130,6 @@ typedef struct rdx_extractor {
     rdx_slice_hasher hasher;
     redux_hash_info info; /* of the last code */
     rdx_resizer resizer;
-    redux_tensor windowed;
 } rdx_extractor;
 
 /* The hash that the options of a reduction ask for. */
@@ -115,7 +140,7 @@ redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context
 void rdx_extractor_clear(rdx_extractor *extractor);
 /* A slice into `item`. RDX_FEATURE_IMAGE: [height, width] of the window's dtype: the slice itself
  * if it has that shape, resized to it if `resize`; else *ragged is set and nothing written. */
-redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_slice_place *place,
+redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_visited *slice,
                          int64_t height, int64_t width, bool resize, bool *ragged);
 
 /* ---- strategies.c ---- */
@@ -142,10 +167,17 @@ typedef struct rdx_stage {
     redux_tensor cache;             /* [rows, ...] of a small feature */
 } rdx_stage;
 
+/* Slices of a dataset as items. */
 typedef struct rdx_stream {
+    /* set by the caller */
     redux_context *context;
-    redux_reduction *reduction;
-    const rdx_walk *walk;
+    const redux_dataset *dataset;
+    const redux_reduce_options *options; /* defaults filled in */
+    const redux_tensor *embeddings;      /* of this dataset, or NULL */
+    redux_row *rows;  /* one a slice: what cannot be read, or is flat, is marked as such */
+    rdx_skips *skips; /* and noted, with skip_errors */
+    /* set by rdx_stream_open */
+    int64_t row_count;
     rdx_stage stages[2];
     int stage_count;
     bool has_images; /* some stage compares them: they are streamed, small features on the side */
@@ -153,21 +185,23 @@ typedef struct rdx_stream {
     pthread_mutex_t skip_mutex;
 } rdx_stream;
 
+/* One row a slice, in dataset order, undecided; the caller frees *out. */
+redux_status rdx_rows_new(redux_row **out, redux_context *context, const redux_dataset *dataset);
+void rdx_skips_clear(rdx_skips *skips);
+
 /* Sets up the stages that the options name. */
-redux_status rdx_stream_open(rdx_stream *stream, redux_context *context, redux_reduction *reduction,
-                             const rdx_walk *walk);
+redux_status rdx_stream_open(rdx_stream *stream);
 void rdx_stream_close(rdx_stream *stream);
 /* Reads every slice once: caches small features, and only checks where there are none. */
 redux_status rdx_stream_read(rdx_stream *stream);
-/* Items of a group in the order of the walk, some at a time: one tensor a stage; rows[i] is the row
- * of item i. May be called for several groups at once. *ragged: slices differ in size and `resize`
- * is false. */
+/* Items of the rows in `list`, in its order, some at a time: one tensor a stage; rows[i] is the row
+ * of item i; rows marked as skipped are left out. May be called for several lists at once. Images
+ * are resized to options.size with `resize`; without it *ragged says that they differ in size, and
+ * then the rest is not read. */
 typedef redux_status (*rdx_consume_fn)(void *user, redux_context *context,
                                        const redux_tensor *items, const int64_t *rows);
-redux_status rdx_stream_group(rdx_stream *stream, int64_t group, bool resize, bool *ragged,
-                              rdx_consume_fn consume, void *user);
-/* Whether images of every group are resized to options.size from the start. */
-bool rdx_stream_resizes(const rdx_stream *stream);
+redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
+                             bool *ragged, rdx_consume_fn consume, void *user);
 
 /* ---- exemplars.c, beyond the public part. `items`: one tensor a stage. ---- */
 
@@ -185,17 +219,29 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
 
 /* ---- greedy.c ---- */
 
+/* A reduction at work: what its rows are judged by. */
+typedef struct rdx_judging {
+    redux_context *context;
+    redux_reduction *reduction;
+    rdx_stream *stream;
+    const rdx_walk *walk;
+    const redux_metric *metric;
+} rdx_judging;
+
+/* The items of one group of the walk. */
+redux_status rdx_stream_group(const rdx_judging *judging, int64_t group, bool resize, bool *ragged,
+                              rdx_consume_fn consume, void *user);
+
 /* Adds to the pairs of the summary; from any thread. */
 void rdx_count_pairs(redux_reduction *reduction, rdx_tally tally);
 
 /* Judges all rows at one threshold by the rule of the options; returns how many are kept. The
  * rules first and complete-link count in the summary how pairs were decided. */
-redux_status rdx_greedy(int64_t *kept, rdx_stream *stream, const redux_metric *metric,
-                        double threshold);
+redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double threshold);
 
 /* ---- group.c ---- */
 
-/* All items of a group, prepared, without those that the base stands for. */
+/* All items of a group, prepared, without those that are redundant with the base. */
 typedef struct rdx_group {
     redux_context *context;
     redux_reduction *reduction;
@@ -206,14 +252,13 @@ typedef struct rdx_group {
     int64_t count, capacity, row_capacity;
 } rdx_group;
 
-redux_status rdx_group_collect(rdx_group *group, rdx_stream *stream, const redux_metric *metric,
-                               int64_t index);
+redux_status rdx_group_collect(rdx_group *group, const rdx_judging *judging, int64_t index);
 void rdx_group_clear(rdx_group *group);
 static inline const void *rdx_group_item(const rdx_group *group, int64_t index)
 {
     return group->prepared + (size_t)index * group->layout.item_bytes;
 }
-/* What became of item `index`: kept (witness -1), or dropped for the item `witness`. */
+/* What became of item `index`: kept, or dropped for the item `witness`. */
 void rdx_group_keep(const rdx_group *group, int64_t index);
 void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score);
 
@@ -226,8 +271,7 @@ redux_status rdx_semdedup(const rdx_group *group, double threshold);
 redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most, double *radii);
 /* k-centre over all groups, `budget` kept altogether; *threshold: how far the farthest dropped one
  * is from what is kept. */
-redux_status rdx_k_centre_budget(double *threshold, rdx_stream *stream, const redux_metric *metric,
-                                 int64_t budget);
+redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, int64_t budget);
 
 /* ---- against.c ---- */
 
@@ -252,6 +296,8 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
 redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_options *given);
 redux_status rdx_options_check(const redux_reduce_options *options);
 void rdx_options_settle(redux_reduce_options *options);
+/* Whether images are resized to options.size from the start. */
+bool rdx_options_resize(const redux_reduce_options *options);
 /* Whether some stage compares images. */
 bool rdx_options_have_images(const redux_reduce_options *options);
 redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices);
@@ -264,8 +310,8 @@ redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const re
 /* ---- budget.c ---- */
 
 /* Finds the threshold of a budget for a greedy strategy (NaN: nothing need be dropped). */
-redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, rdx_stream *stream,
-                                  const redux_metric *metric, int64_t budget);
+redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging,
+                                  int64_t budget);
 /* Keeps dropped rows again until `budget` are kept: those with the weakest score first. */
 redux_status rdx_refill(redux_context *context, redux_reduction *reduction, const rdx_walk *walk,
                         int64_t budget, bool low_first);

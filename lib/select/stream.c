@@ -1,25 +1,82 @@
 /* SPDX-License-Identifier: MIT
- * Items in the order of the walk, in bounded memory.
+ * Items in a given order, in bounded memory.
  *
  * Hashes, descriptors and entropies are small: one pass over the volumes caches them all, volumes
- * in parallel. Images are not cached: a group's slices are decoded, windowed and handed on a few at
- * a time, each volume open only while its turn lasts. */
+ * in parallel. Images are not cached: slices are decoded, windowed and handed on a few at a time,
+ * each volume open only while its turn lasts. */
+#include <math.h>
 #include <string.h>
 #include "select.h"
 
-#define SLICES_PER_TASK 8
 #define BATCH_BYTES ((size_t)64 << 20)
 #define BATCH_ITEMS 64
 #define GATHER_ROWS 4096
 
 /* ---- opening, skipping ---- */
 
+/* Notes of a dataset are in the order of its rows, whichever thread met them first. */
+static redux_status add_skip(const rdx_stream *stream, int64_t row, const char *source,
+                             const char *reason)
+{
+    redux_context *context = stream->context;
+    rdx_skips *skips = stream->skips;
+    rdx_skip note = {stream->dataset, row, NULL, NULL};
+    int64_t at = skips->count;
+    void *block = skips->list;
+    redux_status status =
+        rdx_grow(context, &block, &skips->capacity, skips->count, skips->count + 1, sizeof note);
+    skips->list = block;
+    if (status == REDUX_OK)
+        status = rdx_strdup(context, &note.source, source);
+    if (status == REDUX_OK)
+        status = rdx_strdup(context, &note.reason, reason);
+    if (status != REDUX_OK) {
+        rdx_free(note.source);
+        return status;
+    }
+    for (;
+         at > 0 && skips->list[at - 1].dataset == stream->dataset && skips->list[at - 1].row > row;
+         at--)
+        skips->list[at] = skips->list[at - 1];
+    skips->list[at] = note;
+    skips->count++;
+    return REDUX_OK;
+}
+
+void rdx_skips_clear(rdx_skips *skips)
+{
+    for (int64_t i = 0; i < skips->count; i++) {
+        rdx_free(skips->list[i].source);
+        rdx_free(skips->list[i].reason);
+    }
+    rdx_free(skips->list);
+    memset(skips, 0, sizeof *skips);
+}
+
+redux_status rdx_rows_new(redux_row **out, redux_context *context, const redux_dataset *dataset)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)redux_dataset_slice_count(dataset),
+                           sizeof(redux_row)));
+    redux_row *row = *out = block;
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
+        const int64_t first = rdx_dataset_first_row(dataset, v);
+        const int64_t slices = rdx_dataset_first_row(dataset, v + 1) - first;
+        for (int64_t k = 0; k < slices; k++, row++) {
+            row->volume = v;
+            row->slice = k;
+            row->witness = RDX_NO_WITNESS;
+            row->score = (double)NAN;
+        }
+    }
+    return REDUX_OK;
+}
+
 /* The cache of a small feature, one row a slice. */
 static redux_status make_cache(rdx_stage *stage, const rdx_stream *stream)
 {
-    const redux_reduce_options *options = &stream->reduction->options;
-    const redux_hash_options hash = rdx_hash_options_of(options);
-    int64_t shape[2] = {stream->reduction->row_count, RDX_DESCRIPTOR_LENGTH};
+    const redux_hash_options hash = rdx_hash_options_of(stream->options);
+    int64_t shape[2] = {stream->row_count, RDX_DESCRIPTOR_LENGTH};
     switch (stage->feature) {
     case RDX_FEATURE_HASH:
         shape[1] = redux_hash_bytes(&hash);
@@ -35,33 +92,28 @@ static redux_status make_cache(rdx_stage *stage, const rdx_stream *stream)
 
 static redux_status add_stage(rdx_stream *stream, redux_strategy strategy)
 {
-    const redux_reduction *reduction = stream->reduction;
-    const redux_reduce_options *options = &reduction->options;
+    const redux_reduce_options *options = stream->options;
     rdx_stage *stage = &stream->stages[stream->stage_count++];
     stage->feature = rdx_strategy_of(strategy)->feature;
     const bool of_vectors =
         stage->feature == RDX_FEATURE_DESCRIPTOR ||
         (strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1);
-    if (reduction->has_embeddings && of_vectors) {
+    if (stream->embeddings != NULL && of_vectors) {
         stage->feature = RDX_FEATURE_NONE;
-        stage->embeddings = options->embeddings;
+        stage->embeddings = stream->embeddings;
     }
     stream->has_images = stream->has_images || stage->feature == RDX_FEATURE_IMAGE;
     return make_cache(stage, stream);
 }
 
-redux_status rdx_stream_open(rdx_stream *stream, redux_context *context, redux_reduction *reduction,
-                             const rdx_walk *walk)
+redux_status rdx_stream_open(rdx_stream *stream)
 {
-    const redux_strategy then = reduction->options.then;
-    memset(stream, 0, sizeof *stream);
-    stream->context = context;
-    stream->reduction = reduction;
-    stream->walk = walk;
-    redux_status status = add_stage(stream, reduction->options.strategy);
-    if (status == REDUX_OK && then != REDUX_STRATEGY_ALL)
-        status = add_stage(stream, then);
+    const redux_reduce_options *options = stream->options;
+    stream->row_count = redux_dataset_slice_count(stream->dataset);
     pthread_mutex_init(&stream->skip_mutex, NULL);
+    redux_status status = add_stage(stream, options->strategy);
+    if (status == REDUX_OK && options->then != REDUX_STRATEGY_ALL)
+        status = add_stage(stream, options->then);
     if (status != REDUX_OK)
         rdx_stream_close(stream);
     return status;
@@ -74,42 +126,29 @@ void rdx_stream_close(rdx_stream *stream)
     pthread_mutex_destroy(&stream->skip_mutex);
 }
 
-bool rdx_stream_resizes(const rdx_stream *stream)
+/* Marks a slice, or a volume, as unreadable and notes why, if such failures are to be skipped; else
+ * hands the failure on. Several passes over the same slice note it once. */
+static redux_status skip(rdx_stream *stream, redux_status status, const rdx_visited *slice)
 {
-    const redux_reduce_options *options = &stream->reduction->options;
-    return options->scope == REDUX_SCOPE_DATASET || options->against != NULL;
-}
-
-/* Marks rows as unreadable and notes why, if such failures are to be skipped; else hands the
- * failure on. Several passes over the same slice note it once. */
-static redux_status skip_rows(rdx_stream *stream, redux_status status, int64_t first, int64_t count,
-                              const char *source)
-{
-    redux_reduction *reduction = stream->reduction;
-    const char *reason = redux_error_message();
-    if (!reduction->options.skip_errors || !rdx_is_input_failure(status))
+    const char *reason = redux_error_message(), *source = slice->info->source;
+    const bool whole = slice->volume == NULL;
+    const int64_t first = whole ? slice->row - slice->slice : slice->row;
+    const int64_t end = whole ? first + slice->info->slices : first + 1;
+    int64_t number = 0;
+    if (!stream->options->skip_errors || !rdx_is_input_failure(status))
         return status;
     pthread_mutex_lock(&stream->skip_mutex);
     status = REDUX_OK;
-    if (!reduction->rows[first].skipped) {
-        status = rdx_reduction_skip(stream->context, reduction, source, reason);
-        for (int64_t i = first; status == REDUX_OK && i < first + count; i++)
-            reduction->rows[i].skipped = 1;
+    if (!stream->rows[first].skipped) {
+        if (!whole)
+            redux_dataset_get_slice_name(&source, &number, slice->dataset, slice->volume_number,
+                                         slice->slice);
+        status = add_skip(stream, first, source, reason);
+        for (int64_t i = first; status == REDUX_OK && i < end; i++)
+            stream->rows[i].skipped = 1;
     }
     pthread_mutex_unlock(&stream->skip_mutex);
     return status;
-}
-
-/* Opens a volume; *volume is NULL when it is left out. `first_row`: the row of its slice 0. */
-static redux_status open_volume(rdx_stream *stream, redux_volume **volume, int64_t index,
-                                const redux_volume_info *info, int64_t first_row)
-{
-    *volume = NULL;
-    redux_status status =
-        redux_volume_open(volume, stream->context, stream->reduction->dataset, index);
-    if (status == REDUX_OK)
-        return REDUX_OK;
-    return skip_rows(stream, status, first_row, info->slices, info->source);
 }
 
 /* ---- small features ---- */
@@ -138,8 +177,7 @@ static redux_status side_init(side *s, const rdx_stream *stream, bool reads)
         if (stage->cache.data == NULL && !(reads && i == stream->stage_count - 1 && s->count == 0))
             continue;
         s->stages[s->count] = stage;
-        status = rdx_extractor_init(&s->extractors[s->count++], stream->context,
-                                    &stream->reduction->options,
+        status = rdx_extractor_init(&s->extractors[s->count++], stream->context, stream->options,
                                     stage->cache.data == NULL ? RDX_FEATURE_NONE : stage->feature);
     }
     if (status != REDUX_OK)
@@ -147,16 +185,15 @@ static redux_status side_init(side *s, const rdx_stream *stream, bool reads)
     return status;
 }
 
-static redux_status side_extract(side *s, redux_row *row, int64_t number,
-                                 const rdx_slice_place *place)
+static redux_status side_extract(side *s, redux_row *row, const rdx_visited *slice)
 {
     redux_status status = REDUX_OK;
     for (int i = 0; i < s->count && status == REDUX_OK; i++) {
         const redux_tensor *cache = &s->stages[i]->cache;
         char *item = cache->data;
         if (item != NULL)
-            item += (size_t)(number * cache->strides[0]) * redux_dtype_size(cache->dtype);
-        status = rdx_extract(&s->extractors[i], item, place, 0, 0, false, NULL);
+            item += (size_t)(slice->row * cache->strides[0]) * redux_dtype_size(cache->dtype);
+        status = rdx_extract(&s->extractors[i], item, slice, 0, 0, false, NULL);
         if (s->extractors[i].feature == RDX_FEATURE_HASH)
             row->flat = (s->extractors[i].info.flags & REDUX_HASH_FLAT) != 0;
     }
@@ -165,89 +202,46 @@ static redux_status side_extract(side *s, redux_row *row, int64_t number,
 
 /* ---- reading everything once ---- */
 
-typedef struct read_job {
-    rdx_stream *stream;
-    const redux_volume *volume;
-    const redux_volume_info *info;
-    int64_t index, first_row;
-} read_job;
-
-static redux_status read_slice(const read_job *job, side *features, int64_t slice)
+static redux_status reader_init(void *worker, redux_context *context, void *user)
 {
-    rdx_stream *stream = job->stream;
-    const int64_t row = job->first_row + slice;
-    const char *source = NULL;
-    int64_t number = 0;
-    redux_status status = REDUX_OK;
-    const rdx_slice_place place = {stream->reduction->dataset, job->index, job->volume, job->info,
-                                   slice};
-    if (!stream->reduction->rows[row].skipped)
-        status = side_extract(features, &stream->reduction->rows[row], row, &place);
-    if (status != REDUX_OK) {
-        redux_dataset_get_slice_name(&source, &number, stream->reduction->dataset, job->index,
-                                     slice);
-        status = skip_rows(stream, status, row, 1, source);
-    }
-    return status != REDUX_OK ? status : rdx_progress_add(stream->context, 1);
+    (void)context;
+    return side_init(worker, user, true);
 }
 
-static redux_status read_slices(int64_t index, void *user)
+static void reader_clear(void *worker)
 {
-    const read_job *job = user;
-    const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->info->slices);
-    redux_status status = REDUX_OK;
-    side features;
-    RDX_TRY(side_init(&features, job->stream, true));
-    for (int64_t k = index * SLICES_PER_TASK; k < last && status == REDUX_OK; k++)
-        status = read_slice(job, &features, k);
-    side_clear(&features);
-    return status;
+    side_clear(worker);
 }
 
-/* The row of slice 0 of each volume follows from the walk over volumes: rows are in dataset order.
- */
-static int64_t first_row_of(const redux_reduction *reduction, int64_t volume)
+static redux_status read_slice(const rdx_visited *slice, void *worker, void *user)
 {
-    int64_t low = 0, high = reduction->row_count;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (reduction->rows[middle].volume < volume)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const rdx_stream *stream = user;
+    redux_row *row = &stream->rows[slice->row];
+    return row->skipped ? REDUX_OK : side_extract(worker, row, slice);
 }
 
-static redux_status read_volume(int64_t index, void *user)
+static redux_status read_failed(redux_status status, const rdx_visited *slice, void *user)
 {
-    rdx_stream *stream = user;
-    redux_context *context = stream->context;
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    redux_volume *volume;
-    RDX_TRY(redux_dataset_get_volume_info(&info, stream->reduction->dataset, index));
-    const int64_t first_row = first_row_of(stream->reduction, index);
-    RDX_TRY(open_volume(stream, &volume, index, &info, first_row));
-    if (volume == NULL)
-        return rdx_progress_add(context, info.slices);
-    read_job job = {stream, volume, &info, index, first_row};
-    redux_status status = rdx_parallel(
-        context, (info.slices + SLICES_PER_TASK - 1) / SLICES_PER_TASK, read_slices, &job);
-    redux_volume_free(volume);
-    return status;
+    return skip(user, status, slice);
 }
 
 redux_status rdx_stream_read(rdx_stream *stream)
 {
-    rdx_progress_begin(stream->context, stream->reduction->row_count);
-    RDX_TRY(rdx_parallel(stream->context, redux_dataset_volume_count(stream->reduction->dataset),
-                         read_volume, stream));
+    const rdx_visit visit = {.dataset = stream->dataset,
+                             .worker_bytes = sizeof(side),
+                             .worker_init = reader_init,
+                             .worker_clear = reader_clear,
+                             .slice = read_slice,
+                             .failed = read_failed,
+                             .user = stream};
+    rdx_progress_begin(stream->context, stream->row_count);
+    RDX_TRY(rdx_visit_any_order(stream->context, &visit));
     rdx_progress_begin(stream->context, 0);
     stream->read = true;
     return REDUX_OK;
 }
 
-/* ---- groups of cached features ---- */
+/* ---- items of cached features ---- */
 
 static redux_status gather(const redux_tensor *source, const redux_tensor *items,
                            const int64_t *rows, int64_t count)
@@ -287,12 +281,10 @@ static redux_status gather_stage(redux_tensor *part, const redux_tensor *items,
     return gather(source, items, rows, count);
 }
 
-static redux_status stream_cached(rdx_stream *stream, int64_t group, rdx_consume_fn consume,
-                                  void *user)
+static redux_status stream_cached(rdx_stream *stream, const int64_t *list, int64_t list_count,
+                                  rdx_consume_fn consume, void *user)
 {
-    const redux_reduction *reduction = stream->reduction;
-    const int64_t end = stream->walk->start[group + 1];
-    const int64_t most = RDX_MIN(GATHER_ROWS, end - stream->walk->start[group]);
+    const int64_t most = RDX_MIN(GATHER_ROWS, list_count);
     redux_tensor items[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
     redux_status status = REDUX_OK;
     void *block;
@@ -300,12 +292,12 @@ static redux_status stream_cached(rdx_stream *stream, int64_t group, rdx_consume
     int64_t *rows = block;
     for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
         status = new_items(&items[i], stream, &stream->stages[i], most);
-    for (int64_t at = stream->walk->start[group]; at < end && status == REDUX_OK;) {
+    for (int64_t at = 0; at < list_count && status == REDUX_OK;) {
         redux_tensor parts[2];
         int64_t count = 0;
-        for (; at < end && count < GATHER_ROWS; at++)
-            if (!reduction->rows[stream->walk->rows[at]].skipped)
-                rows[count++] = stream->walk->rows[at];
+        for (; at < list_count && count < GATHER_ROWS; at++)
+            if (!stream->rows[list[at]].skipped)
+                rows[count++] = list[at];
         for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
             status = gather_stage(&parts[i], &items[i], &stream->stages[i], rows, count);
         if (status == REDUX_OK && count > 0)
@@ -317,71 +309,94 @@ static redux_status stream_cached(rdx_stream *stream, int64_t group, rdx_consume
     return status;
 }
 
-/* ---- groups of images ---- */
+/* ---- images ---- */
 
 typedef enum fate { EXTRACTED = 0, FAILED, RAGGED } fate;
 
 typedef struct image_job {
     rdx_stream *stream;
-    const redux_volume *volume;
-    const redux_volume_info *info;
-    int64_t index; /* of the volume */
     const int64_t *rows;
-    int64_t count;
-    redux_tensor *items;   /* [batch, height, width] */
+    bool resize, ragged;
+    rdx_consume_fn consume;
+    void *user;
+    redux_tensor items;    /* [batch, height, width] */
     redux_tensor small[2]; /* items of the stages that have no images */
-    bool resize;
-    fate *fates; /* one a row */
+    fate fates[BATCH_ITEMS];
 } image_job;
 
-static redux_status extract_image(const image_job *job, rdx_extractor *extractor, side *features,
-                                  int64_t i, bool *ragged)
+typedef struct image_worker {
+    rdx_extractor image;
+    side small;
+} image_worker;
+
+static void image_worker_clear(void *worker)
 {
-    const redux_reduction *reduction = job->stream->reduction;
-    const redux_tensor *items = job->items;
-    const size_t item_bytes = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
-    redux_row *row = &reduction->rows[job->rows[i]];
-    const rdx_slice_place place = {reduction->dataset, job->index, job->volume, job->info,
-                                   row->slice};
-    RDX_TRY(rdx_extract(extractor, (char *)items->data + (size_t)i * item_bytes, &place,
-                        items->shape[1], items->shape[2], job->resize, ragged));
-    if (job->stream->read)
-        return REDUX_OK;
-    return side_extract(features, row, job->rows[i], &place);
+    image_worker *w = worker;
+    rdx_extractor_clear(&w->image);
+    side_clear(&w->small);
 }
 
-static redux_status extract_images(int64_t index, void *user)
+static redux_status image_worker_init(void *worker, redux_context *context, void *user)
 {
-    const image_job *job = user;
-    rdx_stream *stream = job->stream;
-    const int64_t last = RDX_MIN((index + 1) * SLICES_PER_TASK, job->count);
-    rdx_extractor extractor;
-    side features;
-    RDX_TRY(side_init(&features, stream, false));
-    redux_status status = rdx_extractor_init(&extractor, stream->context,
-                                             &stream->reduction->options, RDX_FEATURE_IMAGE);
-    for (int64_t i = index * SLICES_PER_TASK; i < last && status == REDUX_OK; i++) {
-        const redux_row *row = &stream->reduction->rows[job->rows[i]];
-        bool ragged = false;
-        if (row->skipped) {
-            job->fates[i] = FAILED;
-            continue;
-        }
-        status = extract_image(job, &extractor, &features, i, &ragged);
-        if (ragged)
-            job->fates[i] = RAGGED;
-        if (status != REDUX_OK) {
-            const char *source = NULL;
-            int64_t number = 0;
-            redux_dataset_get_slice_name(&source, &number, stream->reduction->dataset, job->index,
-                                         row->slice);
-            status = skip_rows(stream, status, job->rows[i], 1, source);
-            job->fates[i] = FAILED;
-        }
-    }
-    rdx_extractor_clear(&extractor);
-    side_clear(&features);
+    const rdx_stream *stream = ((const image_job *)user)->stream;
+    image_worker *w = worker;
+    RDX_TRY(side_init(&w->small, stream, false));
+    const redux_status status =
+        rdx_extractor_init(&w->image, context, stream->options, RDX_FEATURE_IMAGE);
+    if (status != REDUX_OK)
+        image_worker_clear(w);
     return status;
+}
+
+static redux_status extract_image(const rdx_visited *slice, void *worker, void *user)
+{
+    image_job *job = user;
+    image_worker *w = worker;
+    const redux_tensor *items = &job->items;
+    const size_t item_bytes = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
+    redux_row *row = &job->stream->rows[slice->row];
+    bool ragged = false;
+    job->fates[slice->in_batch] = FAILED;
+    if (row->skipped)
+        return REDUX_OK;
+    RDX_TRY(rdx_extract(&w->image, (char *)items->data + (size_t)slice->in_batch * item_bytes,
+                        slice, items->shape[1], items->shape[2], job->resize, &ragged));
+    if (!job->stream->read)
+        RDX_TRY(side_extract(&w->small, row, slice));
+    job->fates[slice->in_batch] = ragged ? RAGGED : EXTRACTED;
+    return REDUX_OK;
+}
+
+static redux_status image_failed(redux_status status, const rdx_visited *slice, void *user)
+{
+    return skip(((image_job *)user)->stream, status, slice);
+}
+
+static void release_items(image_job *job)
+{
+    redux_tensor_release(&job->small[0]);
+    redux_tensor_release(&job->small[1]);
+    redux_tensor_release(&job->items);
+}
+
+/* Room for a batch of a volume's images. */
+static redux_status begin_volume(int64_t *most, const redux_volume_info *info, void *user)
+{
+    image_job *job = user;
+    const rdx_stream *stream = job->stream;
+    const redux_dtype dtype = redux_window_dtype(stream->options->window);
+    int64_t shape[3] = {0, info->height, info->width};
+    if (job->resize)
+        shape[1] = shape[2] = stream->options->size;
+    const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);
+    shape[0] = RDX_MIN(RDX_MAX((int64_t)(BATCH_BYTES / RDX_MAX(bytes, 1)), 1), BATCH_ITEMS);
+    *most = shape[0];
+    release_items(job);
+    RDX_TRY(redux_tensor_new(&job->items, stream->context, dtype, 3, shape));
+    for (int i = 0; i < stream->stage_count; i++)
+        if (stream->stages[i].feature != RDX_FEATURE_IMAGE)
+            RDX_TRY(new_items(&job->small[i], stream, &stream->stages[i], shape[0]));
+    return REDUX_OK;
 }
 
 /* Moves the items and rows that did not fail together; returns how many. */
@@ -401,8 +416,7 @@ static int64_t compact(redux_tensor *items, int64_t *rows, const fate *fates, in
 }
 
 /* Hands a batch on: images, and the small features gathered by row. */
-static redux_status hand_on(const image_job *job, const int64_t *rows, int64_t count,
-                            rdx_consume_fn consume, void *user)
+static redux_status hand_on(const image_job *job, const int64_t *rows, int64_t count)
 {
     const rdx_stream *stream = job->stream;
     redux_tensor parts[2];
@@ -411,128 +425,45 @@ static redux_status hand_on(const image_job *job, const int64_t *rows, int64_t c
             RDX_TRY(gather_stage(&parts[i], &job->small[i], &stream->stages[i], rows, count));
             continue;
         }
-        parts[i] = *job->items;
+        parts[i] = job->items;
         parts[i].shape[0] = count;
     }
-    return consume(user, stream->context, parts, rows);
+    return job->consume(job->user, stream->context, parts, rows);
 }
 
-/* One batch of slices of one open volume. */
-static redux_status stream_batch(image_job *job, bool *ragged, rdx_consume_fn consume, void *user)
+static redux_status end_batch(int64_t first, int64_t batch, void *user)
 {
-    fate fates[BATCH_ITEMS] = {EXTRACTED};
+    image_job *job = user;
     int64_t rows[BATCH_ITEMS];
-    memcpy(rows, job->rows, (size_t)job->count * sizeof *rows);
-    job->fates = fates;
-    RDX_TRY(rdx_parallel(job->stream->context, (job->count + SLICES_PER_TASK - 1) / SLICES_PER_TASK,
-                         extract_images, job));
-    for (int64_t i = 0; i < job->count; i++)
-        *ragged = *ragged || fates[i] == RAGGED;
-    if (*ragged)
+    memcpy(rows, job->rows + first, (size_t)batch * sizeof *rows);
+    for (int64_t i = 0; i < batch; i++)
+        job->ragged = job->ragged || job->fates[i] == RAGGED;
+    if (job->ragged)
         return REDUX_OK;
-    const int64_t count = compact(job->items, rows, fates, job->count);
-    return count == 0 ? REDUX_OK : hand_on(job, rows, count, consume, user);
+    const int64_t count = compact(&job->items, rows, job->fates, batch);
+    return count == 0 ? REDUX_OK : hand_on(job, rows, count);
 }
 
-/* Rows `at` ... `end` - 1 of the walk, all of one open volume. */
-static redux_status stream_run(rdx_stream *stream, const redux_volume *volume, int64_t at,
-                               int64_t end, bool resize, bool *ragged, rdx_consume_fn consume,
-                               void *user)
+redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *rows, int64_t count, bool resize,
+                             bool *ragged, rdx_consume_fn consume, void *user)
 {
-    const redux_reduce_options *options = &stream->reduction->options;
-    const int64_t index = stream->reduction->rows[stream->walk->rows[at]].volume;
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    redux_tensor items;
-    RDX_TRY(redux_dataset_get_volume_info(&info, stream->reduction->dataset, index));
-    int64_t shape[3] = {0, info.height, info.width};
-    if (resize)
-        shape[1] = shape[2] = options->size;
-    const redux_dtype dtype = redux_window_dtype(options->window);
-    const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);
-    shape[0] = RDX_MIN(RDX_MAX((int64_t)(BATCH_BYTES / RDX_MAX(bytes, 1)), 1), BATCH_ITEMS);
-    RDX_TRY(redux_tensor_new(&items, stream->context, dtype, 3, shape));
-    image_job job = {.stream = stream,
-                     .volume = volume,
-                     .info = &info,
-                     .index = index,
-                     .items = &items,
-                     .resize = resize};
-    redux_status status = REDUX_OK;
-    for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
-        if (stream->stages[i].feature != RDX_FEATURE_IMAGE)
-            status = new_items(&job.small[i], stream, &stream->stages[i], shape[0]);
-    for (; at < end && status == REDUX_OK && !*ragged; at += shape[0]) {
-        job.rows = stream->walk->rows + at;
-        job.count = RDX_MIN(shape[0], end - at);
-        status = stream_batch(&job, ragged, consume, user);
-    }
-    redux_tensor_release(&job.small[0]);
-    redux_tensor_release(&job.small[1]);
-    redux_tensor_release(&items);
-    return status;
-}
-
-/* The end of the run of walk positions from `at` on that lie in one volume. */
-static int64_t run_end(const rdx_stream *stream, int64_t at, int64_t end)
-{
-    const redux_row *rows = stream->reduction->rows;
-    const int64_t volume = rows[stream->walk->rows[at]].volume;
-    while (at < end && rows[stream->walk->rows[at]].volume == volume)
-        at++;
-    return at;
-}
-
-#define AHEAD 8 /* volumes that are opened at a time, at most */
-
-typedef struct open_job {
-    rdx_stream *stream;
-    int64_t start[AHEAD + 1]; /* the runs, as walk positions */
-    redux_volume *volume[AHEAD];
-} open_job;
-
-static redux_status open_run(int64_t i, void *user)
-{
-    open_job *job = user;
-    rdx_stream *stream = job->stream;
-    const int64_t index = stream->reduction->rows[stream->walk->rows[job->start[i]]].volume;
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    RDX_TRY(redux_dataset_get_volume_info(&info, stream->reduction->dataset, index));
-    RDX_TRY(
-        open_volume(stream, &job->volume[i], index, &info, first_row_of(stream->reduction, index)));
-    if (job->volume[i] == NULL)
-        return rdx_progress_add(stream->context, job->start[i + 1] - job->start[i]);
-    return REDUX_OK;
-}
-
-/* As many volumes are read ahead as there are threads: one volume a reading thread. */
-static redux_status stream_images(rdx_stream *stream, int64_t group, bool resize, bool *ragged,
-                                  rdx_consume_fn consume, void *user)
-{
-    const int64_t end = stream->walk->start[group + 1];
-    const int ahead = rdx_in_task() ? 1 : RDX_MIN(redux_context_threads(stream->context), AHEAD);
-    redux_status status = REDUX_OK;
-    for (int64_t at = stream->walk->start[group]; at < end && status == REDUX_OK && !*ragged;) {
-        open_job job = {stream, {0}, {NULL}};
-        int64_t runs = 0;
-        job.start[0] = at;
-        for (; runs < ahead && at < end; runs++)
-            job.start[runs + 1] = at = run_end(stream, at, end);
-        status = rdx_parallel(stream->context, runs, open_run, &job);
-        for (int64_t i = 0; i < runs; i++) {
-            if (job.volume[i] != NULL && status == REDUX_OK && !*ragged)
-                status = stream_run(stream, job.volume[i], job.start[i], job.start[i + 1], resize,
-                                    ragged, consume, user);
-            redux_volume_free(job.volume[i]);
-        }
-    }
-    return status;
-}
-
-redux_status rdx_stream_group(rdx_stream *stream, int64_t group, bool resize, bool *ragged,
-                              rdx_consume_fn consume, void *user)
-{
+    image_job job = {
+        .stream = stream, .rows = rows, .resize = resize, .consume = consume, .user = user};
+    const rdx_visit visit = {.dataset = stream->dataset,
+                             .rows = rows,
+                             .count = count,
+                             .worker_bytes = sizeof(image_worker),
+                             .worker_init = image_worker_init,
+                             .worker_clear = image_worker_clear,
+                             .slice = extract_image,
+                             .failed = image_failed,
+                             .user = &job};
+    const rdx_batches batches = {.begin = begin_volume, .batch = end_batch, .stop = &job.ragged};
     *ragged = false;
-    if (stream->has_images)
-        return stream_images(stream, group, resize, ragged, consume, user);
-    return stream_cached(stream, group, consume, user);
+    if (!stream->has_images)
+        return stream_cached(stream, rows, count, consume, user);
+    const redux_status status = rdx_visit_in_order(stream->context, &visit, &batches);
+    release_items(&job);
+    *ragged = job.ragged;
+    return status;
 }

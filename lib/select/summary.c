@@ -165,12 +165,13 @@ static redux_status input_json(json_t **out, redux_context *context,
     return REDUX_OK;
 }
 
-static bool all_skipped(const redux_reduction *reduction, int64_t volume, int64_t *row)
+static bool all_skipped(const redux_reduction *reduction, int64_t volume)
 {
-    bool skipped = true;
-    for (; *row < reduction->row_count && reduction->rows[*row].volume == volume; ++*row)
-        skipped = skipped && reduction->rows[*row].skipped;
-    return skipped;
+    const int64_t end = rdx_dataset_first_row(reduction->dataset, volume + 1);
+    for (int64_t row = rdx_dataset_first_row(reduction->dataset, volume); row < end; row++)
+        if (!reduction->rows[row].skipped)
+            return false;
+    return true;
 }
 
 static redux_status inputs_json(json_t **array, redux_context *context,
@@ -178,13 +179,12 @@ static redux_status inputs_json(json_t **array, redux_context *context,
 {
     const redux_manifest *before = reduction->options.update;
     const int64_t inputs_before = before == NULL ? 0 : rdx_manifest_inputs(before);
-    int64_t row = 0;
     for (int64_t i = 0; i < inputs_before; i++)
         append(array,
                json_incref(json_array_get(json_object_get(before->summary, "inputs"), (size_t)i)));
     for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset); v++) {
         json_t *input = NULL;
-        if (all_skipped(reduction, v, &row))
+        if (all_skipped(reduction, v))
             continue;
         RDX_TRY(input_json(&input, context, reduction, v));
         append(array, input);
@@ -204,8 +204,8 @@ static json_t *skipped_json(const redux_reduction *reduction)
     for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
         append_skip(&array, redux_dataset_skipped_source(dataset, i),
                     redux_dataset_skipped_reason(dataset, i));
-    for (int64_t i = 0; i < reduction->skip_count; i++)
-        append_skip(&array, reduction->skips[i].source, reduction->skips[i].reason);
+    for (int64_t i = 0; i < reduction->skips.count; i++)
+        append_skip(&array, reduction->skips.list[i].source, reduction->skips.list[i].reason);
     return array;
 }
 

@@ -30,18 +30,16 @@ static int compare_names(const void *a, const void *b)
     return order;
 }
 
-static redux_status sort_names(redux_context *context, const redux_reduction *reduction,
-                               int64_t *rows, int64_t count)
+static redux_status sort_names(redux_context *context, const redux_dataset *dataset, int64_t *rows,
+                               int64_t count)
 {
     void *block;
     redux_status status = REDUX_OK;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(named_row)));
     named_row *names = block;
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
-        const redux_row *row = &reduction->rows[rows[i]];
         int64_t number = 0;
-        status = redux_dataset_get_slice_name(&names[i].source, &number, reduction->dataset,
-                                              row->volume, row->slice);
+        status = rdx_dataset_row_name(&names[i].source, &number, dataset, rows[i]);
         snprintf(names[i].number, sizeof names[i].number, "%lld", (long long)number);
         names[i].row = rows[i];
     }
@@ -54,32 +52,31 @@ static redux_status sort_names(redux_context *context, const redux_reduction *re
     return status;
 }
 
-redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_reduction *reduction)
+redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_dataset *dataset,
+                           redux_scope scope, redux_order order)
 {
-    const bool by_volume = reduction->options.scope == REDUX_SCOPE_VOLUME;
-    const int64_t volumes = redux_dataset_volume_count(reduction->dataset);
+    const bool by_volume = scope == REDUX_SCOPE_VOLUME;
+    const int64_t rows = redux_dataset_slice_count(dataset);
     redux_status status = REDUX_OK;
     void *block;
     memset(walk, 0, sizeof *walk);
-    walk->groups = by_volume ? volumes : 1;
+    walk->groups = by_volume ? redux_dataset_volume_count(dataset) : 1;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)walk->groups + 1, sizeof(int64_t)));
     walk->start = block;
-    status = rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t));
+    status = rdx_alloc(context, &block, (uint64_t)rows, sizeof(int64_t));
     if (status != REDUX_OK) {
         rdx_walk_clear(walk);
         return status;
     }
     walk->rows = block;
-    walk->start[0] = 0;
-    for (int64_t i = 0, group = 0; i < reduction->row_count; i++) {
+    for (int64_t i = 0; i < rows; i++)
         walk->rows[i] = i;
-        if (by_volume && reduction->rows[i].volume != group)
-            walk->start[++group] = i;
-    }
-    walk->start[walk->groups] = reduction->row_count;
-    if (reduction->options.order == REDUX_ORDER_LEXICOGRAPHIC)
+    for (int64_t g = 0; g < walk->groups; g++)
+        walk->start[g] = by_volume ? rdx_dataset_first_row(dataset, g) : 0;
+    walk->start[walk->groups] = rows;
+    if (order == REDUX_ORDER_LEXICOGRAPHIC)
         for (int64_t g = 0; g < walk->groups && status == REDUX_OK; g++)
-            status = sort_names(context, reduction, walk->rows + walk->start[g],
+            status = sort_names(context, dataset, walk->rows + walk->start[g],
                                 walk->start[g + 1] - walk->start[g]);
     if (status != REDUX_OK)
         rdx_walk_clear(walk);

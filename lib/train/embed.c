@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Embeddings: a few volumes are opened at a time; of each, a batch of slices after the other become
- * inputs side by side and go through the network together.
+ * Embeddings: of each volume, a batch of slices after the other become inputs side by side and go
+ * through the network together.
  *
  * The last bits of a row depend on the batch and on the place in it, for matrix products treat
  * their last rows differently. So a batch never goes beyond its volume: what a volume's rows are
@@ -11,11 +11,9 @@
 #include <string.h>
 #include <zlib.h>
 #include <redux/embed.h>
+#include "data/data.h"
 #include "image/views.h"
-#include "io/io.h"
 
-#define AHEAD 8 /* volumes that are open at a time, at most */
-#define SLICES_PER_TASK 8
 #define DEFAULT_BATCH 64
 #define MOST_BATCH 65536
 
@@ -107,68 +105,38 @@ redux_status redux_encoder_load(redux_network **out, redux_input_options *input,
 
 /* ---- the work ---- */
 
-/* A slice that is wanted. */
-typedef struct target {
-    int64_t volume, slice, row; /* row: of the dataset */
-} target;
-
-typedef struct work {
+typedef struct embed_job {
     redux_context *context;
     redux_network *network;
     const redux_dataset *dataset;
     redux_input_options input;
-    uint8_t *readable; /* or NULL: the first failure ends it */
-    target *targets;
+    uint8_t *readable; /* by row of the dataset; or NULL: the first failure ends it */
+    int64_t *rows;     /* those that are wanted */
     int64_t count, batch, channels, features;
     float *images; /* [batch, size, size, channels] */
-    float *out;
-    /* the volumes that are open */
-    int64_t starts[AHEAD + 1]; /* of their targets */
-    redux_volume *volumes[AHEAD];
-    int64_t open;
-    /* the batch at hand */
-    const redux_volume *volume; /* NULL: it cannot be read */
-    int64_t first, count_now;
-} work;
+    float *out;    /* [count, features] */
+} embed_job;
 
-/* What cannot be read: noted where that is wanted, else handed on. */
-static redux_status leave_out(const work *w, redux_status status, int64_t first, int64_t end)
+static int64_t image_length(const embed_job *job)
 {
-    if (w->readable == NULL || !rdx_is_input_failure(status))
+    return (int64_t)job->input.size * job->input.size * job->channels;
+}
+
+/* What cannot be read is an image of 0, and has features of 0. */
+static redux_status leave_out(redux_status status, const rdx_visited *slice, void *user)
+{
+    const embed_job *job = user;
+    const int64_t length = image_length(job);
+    if (job->readable == NULL || !rdx_is_input_failure(status))
         return status;
-    for (int64_t i = first; i < end; i++)
-        w->readable[w->targets[i].row] = 0;
+    for (int64_t i = 0; i < slice->count; i++)
+        job->readable[job->rows[slice->at + i]] = 0;
+    if (slice->volume == NULL)
+        memset(job->out + slice->at * job->features, 0,
+               (size_t)(slice->count * job->features) * sizeof *job->out);
+    else
+        memset(job->images + slice->in_batch * length, 0, (size_t)length * sizeof *job->images);
     return REDUX_OK;
-}
-
-static redux_status open_one(int64_t index, void *user)
-{
-    work *w = user;
-    const redux_status status = redux_volume_open(&w->volumes[index], w->context, w->dataset,
-                                                  w->targets[w->starts[index]].volume);
-    return leave_out(w, status, w->starts[index], w->starts[index + 1]);
-}
-
-/* The next volumes, from target w->starts[w->open] on. */
-static redux_status open_volumes(work *w)
-{
-    const int64_t most = rdx_in_task() ? 1 : RDX_MIN(redux_context_threads(w->context), AHEAD);
-    w->starts[0] = w->starts[w->open];
-    for (w->open = 0; w->open < most && w->starts[w->open] < w->count; w->open++) {
-        int64_t end = w->starts[w->open];
-        while (end < w->count && w->targets[end].volume == w->targets[w->starts[w->open]].volume)
-            end++;
-        w->starts[w->open + 1] = end;
-    }
-    return rdx_parallel(w->context, w->open, open_one, w);
-}
-
-static void close_volumes(work *w)
-{
-    for (int i = 0; i < AHEAD; i++) {
-        redux_volume_free(w->volumes[i]);
-        w->volumes[i] = NULL;
-    }
 }
 
 /* The same grey in each channel. The grey lies in the last part of the image: what is written never
@@ -183,141 +151,123 @@ static void spread(float *image, int64_t pixels, int64_t channels)
     }
 }
 
-static redux_status fill_image(const work *w, rdx_viewer *viewer, float *image, const target *t)
+static redux_status viewer_init(void *worker, redux_context *context, void *user)
 {
-    const int64_t pixels = (int64_t)w->input.size * w->input.size;
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    redux_tensor stored;
-    rdx_slice slice;
-    RDX_TRY(redux_dataset_get_volume_info(&info, w->dataset, t->volume));
-    RDX_TRY(redux_volume_slice_oriented(&stored, w->context, w->volume, t->slice,
-                                        REDUX_ORIENTATION_AXIAL));
-    redux_status status =
-        rdx_slice_of(&slice, &stored, info.slope, info.intercept, info.is_scan);
-    if (status == REDUX_OK)
-        status = rdx_viewer_input(viewer, image + pixels * (w->channels - 1), &slice, &w->input);
-    redux_tensor_release(&stored);
-    if (status == REDUX_OK)
-        spread(image, pixels, w->channels);
-    return status;
-}
-
-static redux_status fill_one(const work *w, rdx_viewer *viewer, int64_t index)
-{
-    const int64_t length = (int64_t)w->input.size * w->input.size * w->channels;
-    float *image = w->images + (index - w->first) * length;
-    redux_status status = REDUX_OK;
-    if (w->volume != NULL)
-        status = leave_out(w, fill_image(w, viewer, image, &w->targets[index]), index, index + 1);
-    if (w->readable != NULL && w->readable[w->targets[index].row] == 0)
-        memset(image, 0, (size_t)length * sizeof *image);
-    return status;
-}
-
-static redux_status fill_some(int64_t index, void *user)
-{
-    const work *w = user;
-    const int64_t first = w->first + index * SLICES_PER_TASK;
-    const int64_t end = RDX_MIN(first + SLICES_PER_TASK, w->first + w->count_now);
-    redux_status status = REDUX_OK;
-    rdx_viewer viewer;
-    rdx_viewer_init(&viewer, w->context);
-    for (int64_t i = first; i < end && status == REDUX_OK; i++)
-        status = fill_one(w, &viewer, i);
-    rdx_viewer_clear(&viewer);
-    return status;
-}
-
-static redux_status forward(const work *w)
-{
-    const int64_t shape[4] = {w->count_now, w->input.size, w->input.size, w->channels};
-    const int64_t out_shape[2] = {w->count_now, w->features};
-    float *rows = w->out + w->first * w->features;
-    redux_tensor images, out;
-    RDX_TRY(redux_tensor_borrow(&images, w->images, REDUX_FLOAT32, 4, shape, NULL));
-    RDX_TRY(redux_tensor_borrow(&out, rows, REDUX_FLOAT32, 2, out_shape, NULL));
-    RDX_TRY(redux_network_forward(&out, w->context, w->network, &images, REDUX_OUTPUT_FEATURES,
-                                  REDUX_MODE_EVALUATE));
-    for (int64_t i = 0; i < w->count_now; i++)
-        if (w->readable != NULL && w->readable[w->targets[w->first + i].row] == 0)
-            memset(rows + i * w->features, 0, (size_t)w->features * sizeof *rows);
-    return rdx_progress_add(w->context, w->count_now);
-}
-
-/* The targets of one open volume. */
-static redux_status embed_volume(work *w, int64_t index)
-{
-    const int64_t end = w->starts[index + 1];
-    w->volume = w->volumes[index];
-    for (w->first = w->starts[index]; w->first < end; w->first += w->count_now) {
-        w->count_now = RDX_MIN(end - w->first, w->batch);
-        RDX_TRY(rdx_parallel(w->context, (w->count_now + SLICES_PER_TASK - 1) / SLICES_PER_TASK,
-                             fill_some, w));
-        RDX_TRY(forward(w));
-    }
+    (void)user;
+    rdx_viewer_init(worker, context);
     return REDUX_OK;
 }
 
-static redux_status embed_all(work *w)
+static void viewer_clear(void *worker)
 {
-    rdx_progress_begin(w->context, w->count);
-    while (w->starts[w->open] < w->count) {
-        redux_status status = open_volumes(w);
-        for (int64_t i = 0; i < w->open && status == REDUX_OK; i++)
-            status = embed_volume(w, i);
-        close_volumes(w);
-        if (status != REDUX_OK)
-            return status;
-    }
-    rdx_progress_begin(w->context, 0);
+    rdx_viewer_clear(worker);
+}
+
+static redux_status fill_image(const rdx_visited *at, void *worker, void *user)
+{
+    const embed_job *job = user;
+    const int64_t pixels = (int64_t)job->input.size * job->input.size;
+    float *image = job->images + at->in_batch * image_length(job);
+    redux_tensor stored;
+    rdx_slice slice;
+    RDX_TRY(redux_volume_slice_oriented(&stored, job->context, at->volume, at->slice,
+                                        REDUX_ORIENTATION_AXIAL));
+    redux_status status =
+        rdx_slice_of(&slice, &stored, at->info->slope, at->info->intercept, at->info->is_scan);
+    if (status == REDUX_OK)
+        status =
+            rdx_viewer_input(worker, image + pixels * (job->channels - 1), &slice, &job->input);
+    redux_tensor_release(&stored);
+    if (status == REDUX_OK)
+        spread(image, pixels, job->channels);
+    return status;
+}
+
+static redux_status begin_volume(int64_t *most, const redux_volume_info *info, void *user)
+{
+    const embed_job *job = user;
+    (void)info;
+    *most = job->batch;
+    return REDUX_OK;
+}
+
+static redux_status forward(int64_t first, int64_t count, void *user)
+{
+    const embed_job *job = user;
+    const int64_t size = job->input.size;
+    const int64_t shape[4] = {count, size, size, job->channels};
+    const int64_t out_shape[2] = {count, job->features};
+    float *features = job->out + first * job->features;
+    redux_tensor images, out;
+    RDX_TRY(redux_tensor_borrow(&images, job->images, REDUX_FLOAT32, 4, shape, NULL));
+    RDX_TRY(redux_tensor_borrow(&out, features, REDUX_FLOAT32, 2, out_shape, NULL));
+    RDX_TRY(redux_network_forward(&out, job->context, job->network, &images, REDUX_OUTPUT_FEATURES,
+                                  REDUX_MODE_EVALUATE));
+    for (int64_t i = 0; i < count; i++)
+        if (job->readable != NULL && job->readable[job->rows[first + i]] == 0)
+            memset(features + i * job->features, 0, (size_t)job->features * sizeof *features);
+    return rdx_progress_add(job->context, count);
+}
+
+static redux_status embed_all(embed_job *job)
+{
+    const rdx_visit visit = {.dataset = job->dataset,
+                             .rows = job->rows,
+                             .count = job->count,
+                             .worker_bytes = sizeof(rdx_viewer),
+                             .worker_init = viewer_init,
+                             .worker_clear = viewer_clear,
+                             .slice = fill_image,
+                             .failed = leave_out,
+                             .user = job};
+    const rdx_batches batches = {.begin = begin_volume, .batch = forward};
+    rdx_progress_begin(job->context, job->count);
+    RDX_TRY(rdx_visit_in_order(job->context, &visit, &batches));
+    rdx_progress_begin(job->context, 0);
     return REDUX_OK;
 }
 
 /* ---- what is asked for ---- */
 
-static redux_status list_targets(work *w, const uint8_t *wanted)
+static redux_status list_wanted(embed_job *job, const uint8_t *wanted)
 {
+    const int64_t rows = redux_dataset_slice_count(job->dataset);
     void *block;
-    RDX_TRY(rdx_alloc(w->context, &block, (uint64_t)redux_dataset_slice_count(w->dataset),
-                      sizeof(target)));
-    w->targets = block;
-    for (int64_t volume = 0, row = 0; volume < redux_dataset_volume_count(w->dataset); volume++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_get_volume_info(&info, w->dataset, volume));
-        for (int64_t slice = 0; slice < info.slices; slice++, row++)
-            if (wanted == NULL || wanted[row] != 0)
-                w->targets[w->count++] = (target){volume, slice, row};
-    }
+    RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)rows, sizeof *job->rows));
+    job->rows = block;
+    for (int64_t row = 0; row < rows; row++)
+        if (wanted == NULL || wanted[row] != 0)
+            job->rows[job->count++] = row;
     return REDUX_OK;
 }
 
-static redux_status check_out(const redux_tensor *out, const work *w)
+static redux_status check_out(const redux_tensor *out, const embed_job *job)
 {
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
-    if (out->shape[0] != w->count || out->shape[1] != w->features ||
+    if (out->shape[0] != job->count || out->shape[1] != job->features ||
         !redux_tensor_is_contiguous(out))
         return rdx_fail(REDUX_E_INVALID,
                         "embed: out is %lld x %lld, or has gaps; %lld slices are wanted, with %lld "
                         "features each",
-                        (long long)out->shape[0], (long long)out->shape[1], (long long)w->count,
-                        (long long)w->features);
+                        (long long)out->shape[0], (long long)out->shape[1], (long long)job->count,
+                        (long long)job->features);
     return REDUX_OK;
 }
 
-static redux_status run(work *w, const redux_tensor *out)
+static redux_status run(embed_job *job, const redux_tensor *out)
 {
     void *block;
-    const int64_t size = w->input.size;
-    RDX_TRY(check_out(out, w));
-    if (w->count == 0)
+    const int64_t size = job->input.size;
+    RDX_TRY(check_out(out, job));
+    if (job->count == 0)
         return REDUX_OK;
-    w->out = out->data;
-    w->batch = RDX_MIN(w->batch, w->count);
-    RDX_TRY(redux_network_plan(w->network, w->context, w->batch, size, size, 0));
-    RDX_TRY(rdx_alloc(w->context, &block, (uint64_t)(w->batch * w->channels),
+    job->out = out->data;
+    job->batch = RDX_MIN(job->batch, job->count);
+    RDX_TRY(redux_network_plan(job->network, job->context, job->batch, size, size, 0));
+    RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)(job->batch * job->channels),
                       (uint64_t)(size * size) * sizeof(float)));
-    w->images = block;
-    const redux_status status = embed_all(w);
+    job->images = block;
+    const redux_status status = embed_all(job);
     rdx_free(block);
     return status;
 }
@@ -326,24 +276,24 @@ redux_status redux_embed(const redux_tensor *out, uint8_t *readable, redux_conte
                          redux_network *network, const redux_dataset *dataset,
                          const uint8_t *wanted, const redux_input_options *input, int64_t batch)
 {
-    work w = {.context = context,
-              .network = network,
-              .dataset = dataset,
-              .input = REDUX_INPUT_OPTIONS_INIT,
-              .readable = readable,
-              .batch = batch == 0 ? DEFAULT_BATCH : batch};
+    embed_job job = {.context = context,
+                     .network = network,
+                     .dataset = dataset,
+                     .input = REDUX_INPUT_OPTIONS_INIT,
+                     .readable = readable,
+                     .batch = batch == 0 ? DEFAULT_BATCH : batch};
     if (network == NULL || dataset == NULL || batch < 0 || batch > MOST_BATCH)
         return rdx_fail(REDUX_E_INVALID, "embed: no network, no dataset, or batch %lld",
                         (long long)batch);
-    RDX_TRY(rdx_read_options(&w.input, sizeof w.input, input, "redux_input_options"));
-    RDX_TRY(rdx_input_check(&w.input));
-    w.channels = redux_network_get_options(network).channels;
-    w.features = redux_network_features(network);
+    RDX_TRY(rdx_read_options(&job.input, sizeof job.input, input, "redux_input_options"));
+    RDX_TRY(rdx_input_check(&job.input));
+    job.channels = redux_network_get_options(network).channels;
+    job.features = redux_network_features(network);
     if (readable != NULL)
         memset(readable, 1, (size_t)redux_dataset_slice_count(dataset));
-    redux_status status = list_targets(&w, wanted);
+    redux_status status = list_wanted(&job, wanted);
     if (status == REDUX_OK)
-        status = run(&w, out);
-    rdx_free(w.targets);
+        status = run(&job, out);
+    rdx_free(job.rows);
     return status;
 }

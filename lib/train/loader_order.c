@@ -3,7 +3,7 @@
  *
  * Orders are functions of (seed, epoch, catalogue): whoever needs one makes it anew. */
 #include <string.h>
-#include "io/io.h"
+#include "data/data.h"
 #include "loader_parts.h"
 
 /* Streams of random numbers; those of views begin with 0x76. */
@@ -57,14 +57,15 @@ static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slice_count(options->dataset),
                       sizeof(rdx_item)));
     catalogue->items = block;
-    for (int64_t volume = 0, row = 0; volume < volumes; volume++) {
+    for (int64_t volume = 0; volume < volumes; volume++) {
+        const int64_t first = rdx_dataset_first_row(options->dataset, volume);
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_get_volume_info(&info, options->dataset, volume));
-        for (int64_t slice = 0; slice < info.slices; slice++, row++) {
-            if (options->kept != NULL && options->kept[row] == 0)
+        for (int64_t slice = 0; slice < info.slices; slice++) {
+            if (options->kept != NULL && options->kept[first + slice] == 0)
                 continue;
             rdx_item *item = &catalogue->items[catalogue->item_count++];
-            *item = (rdx_item){.row = row, .volume = volume, .slice = slice};
+            *item = (rdx_item){.row = first + slice, .volume = volume, .slice = slice};
             RDX_TRY(measure_item(item, options->dataset, &info, options->skip_errors != 0));
         }
     }
