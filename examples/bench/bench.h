@@ -2,16 +2,16 @@
  * redux-bench from the inside.
  *
  *   redux-bench.c   options, rounds, the table, JSON
- *   bench_limits.c  what the machine can do, measured at the start
- *   bench_paths.c   the hot paths, and how much of a limit a unit of each takes
- *   bench_train.c   those of the network
- *   bench_peers.c   other libraries' programs, run between our own samples */
+ *   limits.c        what the machine can do, measured at the start
+ *   paths.c         the hot paths, and how much of a limit a unit of each takes
+ *   train.c         those of the network
+ *   peers.c         other libraries' programs, run between our own samples */
 #ifndef REDUX_EXAMPLES_BENCH_H
 #define REDUX_EXAMPLES_BENCH_H
 
 #include "common/common.h"
 
-/* What a rate is held against. */
+/* What a rate is compared with. */
 typedef enum limit_kind {
     LIMIT_NONE,
     LIMIT_FLOPS,   /* single-precision multiply-adds count 2 */
@@ -32,6 +32,15 @@ redux_status measure_limits(bench_limits *out, redux_context *context, int threa
 
 enum { SIDE = 512, IMAGES = 64 };
 
+/* What one run of a path makes; released after it, however it ended. */
+typedef struct bench_scratch {
+    redux_tensor one, two, out;
+    redux_metric *metric;
+    redux_exemplars *exemplars;
+    redux_volume *volume;
+    redux_dataset *dataset;
+} bench_scratch;
+
 /* What the paths work on; made on first use. */
 typedef struct bench {
     redux_context *context; /* of all threads */
@@ -44,7 +53,10 @@ typedef struct bench {
     struct network_bench *network;
     struct search_bench *search;
     int64_t next; /* which image comes next */
+    bench_scratch scratch;
 } bench;
+
+void clear_scratch(bench *b);
 
 redux_status need_images(bench *b);
 /* Adds to a path within b->folder, which is made. */
@@ -58,7 +70,7 @@ typedef struct bench_path {
     const char *name, *unit;
     path_fn run;
     int64_t a, b;         /* what it makes of them is its own */
-    limit_kind limit;     /* what it is held against, */
+    limit_kind limit;     /* what it is compared with, */
     bool single;          /* of one thread if it runs one, */
     double per_unit;      /* and how much of that a unit takes */
     const char *script;   /* of a peer, with its arguments (%T: threads, %F: files); NULL: none */

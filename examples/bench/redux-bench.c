@@ -90,6 +90,7 @@ static redux_status run(double *rate, double *seconds, bench *b, const bench_pat
     for (int64_t i = 0; i < repeat; i++) {
         double units = 0;
         const redux_status status = path->run(&units, b, path);
+        clear_scratch(b);
         if (status != REDUX_OK)
             return status;
         if (program_interrupted())

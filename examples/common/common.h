@@ -12,6 +12,15 @@
 /* Exit codes of all programs. */
 enum { EXIT_OK = 0, EXIT_DATA = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
+/* Hands a failure of the library upwards: functions of the programs that can fail return its status,
+ * and what they made is released by whoever called them. */
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        const redux_status try_status = (expression);                                              \
+        if (try_status != REDUX_OK)                                                                \
+            return try_status;                                                                     \
+    } while (0)
+
 extern const char *program_name;
 
 /* First thing in main: OpenBLAS must run one thread (its bits depend on its thread count) with the
