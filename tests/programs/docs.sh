@@ -22,7 +22,7 @@ done <"$work/options.txt"
 links_in() {
     grep -oE '\]\([^)# ]+' "$1" | sed 's/^](//' | grep -v '^[a-z]*:'
 }
-for page in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples/README.md docs/*.md; do
+for page in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples/README.md docs/*.md lib/*/README.md; do
     for link in $(links_in "$page"); do
         check "$page links to $link" test -e "$(dirname "$page")/$link"
     done
