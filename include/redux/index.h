@@ -10,7 +10,7 @@
  * Exact Search in Hamming Space with Multi-Index Hashing, IEEE TPAMI 36(6), 2014): a code within r
  * bits of the query is within r / m bits in at least one of m parts, and codes are looked up by
  * their parts. Which is quicker depends on the number of codes, their width and the radius; it is
- * chosen for every query (docs/design.md, "Search"). Vectors are scanned by matrix products. */
+ * chosen for every query. Vectors are scanned by matrix products. */
 #ifndef REDUX_INDEX_H
 #define REDUX_INDEX_H
 

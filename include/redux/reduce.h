@@ -69,7 +69,7 @@ typedef enum redux_order {
 } redux_order;
 
 /* Default thresholds. hash: the paper's "Hash-6". ssim, mi and cosine: what keeps about as many
- * slices of the 20 STS volumes as hash 6 does in volume scope (docs/design.md, "Thresholds"). */
+ * slices of the 20 STS volumes as hash 6 does in volume scope (lib/select/README.md). */
 #define REDUX_DEFAULT_HASH_DISTANCE 6.0 /* of 64 bits; of longer hashes as large a share */
 #define REDUX_DEFAULT_PDQ_DISTANCE 31.0
 #define REDUX_DEFAULT_SSIM 0.715

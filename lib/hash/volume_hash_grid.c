@@ -35,7 +35,7 @@ typedef struct filling {
 /* ---- along z ---- */
 
 /* The weight of slice k in layer i, not yet normalised: the same filters as within a slice
- * (docs/design.md, "Resize"). */
+ * (lib/image/README.md). */
 static double weight_of(const rdx_volume_grid *grid, int64_t slices, int64_t i, int64_t k)
 {
     const double scale = (double)slices / (double)grid->side[0];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Separable resampling in Pillow's arithmetic (its definition in docs/design.md, "Resize"). */
+ * Separable resampling in Pillow's arithmetic (its definition in lib/image/README.md). */
 #include <math.h>
 #include <string.h>
 #include "image.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Saved indexes. A file is a header of 128 bytes and three sections, each beginning at a multiple
- * of 64: ids (int64), prepared items, tables (uint32; docs/design.md, "Search"). All little-endian;
+ * of 64: ids (int64), prepared items, tables (uint32; README.md). All little-endian;
  * CRC-32 over each section and over the header. Mapped, it is searched as it lies, so everything
  * that a search follows without looking (rows in tables) is checked when it is opened. */
 #include <limits.h>

@@ -154,7 +154,7 @@ redux_status rdx_index_tables_make(redux_context *context, redux_index *index)
 
 /* ---- what is quicker ---- */
 
-/* Nanoseconds, as measured (docs/design.md, "Search"): a code of a scan, by its words; a value
+/* Nanoseconds, as measured (README.md): a code of a scan, by its words; a value
  * looked up; a code met through it; a row put into one table. Only time depends on them. */
 #define LOOK_UP 8.0
 #define MEET_CODE 6.0
