@@ -153,6 +153,7 @@ START_TEST(datasets)
     REFUSED(redux_dataset_open(&dataset, NULL, &path, 1, &options));
     options.exclude = &nothing;
     REFUSED(redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    REFUSED(redux_dataset_visit(NULL, some.dataset, NULL, NULL, NULL));
     REFUSED(redux_dataset_volume_info(&info, NULL, 0));
     REFUSED(redux_dataset_volume_info(NULL, some.dataset, 0));
     REFUSED(redux_dataset_volume_info(&info, some.dataset, -1));
