@@ -112,7 +112,7 @@ static void close_volume(found *o)
 static bool uses_stored(const report_data *data)
 {
     const redux_reduce_options *options = &data->options;
-    return (options->strategy == REDUX_STRATEGY_HASH || options->then == REDUX_STRATEGY_HASH) &&
+    return (data->strategy.has_hashes || data->last.has_hashes) &&
            options->profile == REDUX_PROFILE_PAPER_HASH;
 }
 

@@ -332,6 +332,11 @@ static redux_status get_reduce_summary(void *out)
     return redux_reduction_summary(out, reduction);
 }
 
+static redux_status get_strategy_info(void *out)
+{
+    return redux_strategy_describe(out, REDUX_STRATEGY_MATTES);
+}
+
 static redux_status get_volume_info(void *out)
 {
     return redux_dataset_volume_info(out, dataset, 0);
@@ -462,6 +467,7 @@ static const entry entries[] = {
     {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
     {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
     {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
+    {"redux_strategy_info", sizeof(redux_strategy_info), get_strategy_info, NULL, 0},
     {"redux_custom_metric", sizeof custom, with_custom, &custom,
      offsetof(redux_custom_metric, one_to_many)},
     {"redux_labels_options", sizeof labels_options, with_labels, &labels_options, 0},
