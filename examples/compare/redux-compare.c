@@ -381,79 +381,74 @@ static int fail_slice(const char *text, int64_t slices, int64_t slice)
     return EXIT_DATA;
 }
 
-static redux_status window_slice(redux_tensor *out, redux_context *context,
-                                 const redux_volume *volume, const redux_volume_info *info,
-                                 int64_t slice, redux_window window)
+static redux_status keep_slice(void *user, const redux_tensor *image, int64_t number,
+                               int64_t volume, int64_t slice)
 {
-    redux_tensor pixels;
-    redux_status status = redux_volume_slice(&pixels, context, volume, slice);
-    if (status != REDUX_OK)
-        return status;
-    window = redux_window_resolve(window, pixels.dtype, info->is_scan);
-    status = redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels.shape);
-    if (status == REDUX_OK)
-        status = redux_window_apply(out, context, &pixels, info->slope, info->intercept, window);
-    redux_tensor_release(&pixels);
-    return status;
+    (void)number;
+    (void)volume;
+    (void)slice;
+    return redux_tensor_contiguous(user, NULL, image, image->dtype);
 }
 
 /* Slices are numbered through when an input is more than one volume (a folder, an .npz). */
+static redux_status visit_one(redux_tensor *out, redux_context *context,
+                              const redux_dataset *dataset, int64_t slice, redux_window window)
+{
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    uint8_t *wanted = calloc((size_t)redux_dataset_slice_count(dataset), 1);
+    if (wanted == NULL)
+        return REDUX_E_NO_MEMORY;
+    wanted[slice] = 1;
+    options.wanted = wanted;
+    options.window = window;
+    const redux_status status = redux_dataset_visit(context, dataset, &options, keep_slice, out);
+    free(wanted);
+    return status;
+}
+
 static int load_slice(redux_tensor *out, redux_context *context, char *text, redux_window window)
 {
-    int64_t slice = split_slice(text), volume_index = 0;
+    const int64_t slice = split_slice(text);
     const char *path = text;
     redux_dataset *dataset = NULL;
-    redux_volume *volume = NULL;
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();
     const int64_t slices = redux_dataset_slice_count(dataset);
-    if ((slice < 0 && slices != 1) || slice >= slices) {
+    if ((slice < 0 && slices != 1) || slice >= slices)
         code = fail_slice(text, slices, slice);
-    } else {
-        int64_t left = slice < 0 ? 0 : slice;
-        redux_status status = redux_dataset_get_volume_info(&info, dataset, 0);
-        while (status == REDUX_OK && left >= info.slices) {
-            left -= info.slices;
-            status = redux_dataset_get_volume_info(&info, dataset, ++volume_index);
-        }
-        if (status == REDUX_OK)
-            status = redux_volume_open(&volume, context, dataset, volume_index);
-        if (status == REDUX_OK)
-            status = window_slice(out, context, volume, &info, left, window);
-        if (status != REDUX_OK)
-            code = data_error();
-    }
-    redux_volume_free(volume);
+    else if (visit_one(out, context, dataset, slice < 0 ? 0 : slice, window) != REDUX_OK)
+        code = data_error();
     redux_dataset_free(dataset);
     return code;
 }
 
 /* ---- a volume ---- */
 
-/* All slices of the only volume of a dataset as one tensor, windowed. */
-static redux_status load_volume(redux_tensor *out, redux_context *context,
-                                const redux_volume *volume, const redux_volume_info *info,
-                                redux_window window)
+/* All slices of the only volume of a dataset as one tensor. */
+typedef struct stack {
+    redux_context *context;
+    redux_tensor slices;
+    int64_t count;
+} stack;
+
+static redux_status add_to_stack(void *user, const redux_tensor *image, int64_t number,
+                                 int64_t volume, int64_t slice)
 {
+    stack *s = user;
+    redux_tensor plane;
+    const int64_t shape[3] = {s->count, image->shape[0], image->shape[1]};
     redux_status status = REDUX_OK;
-    for (int64_t i = 0; i < info->slices && status == REDUX_OK; i++) {
-        redux_tensor slice, plane;
-        status = window_slice(&slice, context, volume, info, i, window);
-        if (status != REDUX_OK)
-            return status;
-        const int64_t shape[3] = {info->slices, slice.shape[0], slice.shape[1]};
-        if (i == 0)
-            status = redux_tensor_new(out, context, slice.dtype, 3, shape);
-        if (status == REDUX_OK)
-            status = redux_tensor_select(&plane, out, 0, i);
-        if (status == REDUX_OK) {
-            status = redux_tensor_copy(&plane, &slice);
-            redux_tensor_release(&plane);
-        }
-        redux_tensor_release(&slice);
-    }
+    (void)number;
+    (void)volume;
+    if (slice == 0)
+        status = redux_tensor_new(&s->slices, s->context, image->dtype, 3, shape);
+    if (status == REDUX_OK)
+        status = redux_tensor_select(&plane, &s->slices, 0, slice);
+    if (status != REDUX_OK)
+        return status;
+    status = redux_tensor_copy(&plane, image);
+    redux_tensor_release(&plane);
     return status;
 }
 
@@ -472,30 +467,26 @@ static redux_status print_neighbours(redux_context *context, const redux_tensor 
 
 static int neighbours(const settings *s, redux_context *context, const char *path)
 {
-    redux_tensor slices = REDUX_TENSOR_INIT;
+    stack all = {context, REDUX_TENSOR_INIT, 0};
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
     redux_dataset *dataset = NULL;
-    redux_volume *volume = NULL;
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();
+    all.count = redux_dataset_slice_count(dataset);
+    options.window = s->window;
     if (redux_dataset_volume_count(dataset) != 1) {
         fprintf(stderr, "%s: %s holds %lld volumes: name one\n", program_name, path,
                 (long long)redux_dataset_volume_count(dataset));
         code = EXIT_DATA;
     } else {
-        redux_status status = redux_dataset_get_volume_info(&info, dataset, 0);
+        redux_status status = redux_dataset_visit(context, dataset, &options, add_to_stack, &all);
         if (status == REDUX_OK)
-            status = redux_volume_open(&volume, context, dataset, 0);
-        if (status == REDUX_OK)
-            status = load_volume(&slices, context, volume, &info, s->window);
-        if (status == REDUX_OK)
-            status = print_neighbours(context, &slices, &s->histogram);
+            status = print_neighbours(context, &all.slices, &s->histogram);
         if (status != REDUX_OK)
             code = data_error();
     }
-    redux_tensor_release(&slices);
-    redux_volume_free(volume);
+    redux_tensor_release(&all.slices);
     redux_dataset_free(dataset);
     return code;
 }

@@ -10,28 +10,19 @@ enum { CHEAP_SLICES = 2000, USUAL_POINTS = 9, CHEAP_SECONDS = 15 };
 
 /* ---- which thresholds ---- */
 
-static bool is_bounded(redux_strategy strategy) /* similarities of at most 1 */
-{
-    return strategy == REDUX_STRATEGY_SSIM || strategy == REDUX_STRATEGY_MS_SSIM ||
-           strategy == REDUX_STRATEGY_MI || strategy == REDUX_STRATEGY_COSINE ||
-           strategy == REDUX_STRATEGY_SEMDEDUP || strategy == REDUX_STRATEGY_PHASE_CORRELATION;
-}
-
 /* As far to both sides of the threshold in force, which is the middle one. */
-static void choose_thresholds(report_curve *curve, redux_strategy strategy, double middle,
-                              int64_t points)
+static void choose_thresholds(report_curve *curve, const redux_strategy_info *strategy,
+                              double middle, int64_t points)
 {
-    const bool whole = strategy == REDUX_STRATEGY_HASH || strategy == REDUX_STRATEGY_EVERY_N;
+    const bool is_bounded = !strategy->is_distance && strategy->high <= 1;
     const int64_t half = points / 2 > 0 ? points / 2 : 1;
     curve->count = 0;
     for (int64_t k = -half; k <= half && curve->count < 65; k++) {
         double value = middle * (1 + (double)k / (double)half);
-        if (is_bounded(strategy))
+        if (is_bounded)
             value = middle + (1 - middle) * (double)k / (double)half;
-        if (whole)
-            value = rint(value);
-        if (strategy == REDUX_STRATEGY_EVERY_N && value < 1)
-            value = 1;
+        if (strategy->is_whole)
+            value = fmax(rint(value), strategy->low);
         if (curve->count == 0 || value > curve->thresholds[curve->count - 1])
             curve->thresholds[curve->count++] = value;
     }
@@ -44,9 +35,9 @@ bool report_can_reduce(const report_data *data)
 {
     const redux_reduce_options *options = &data->options;
     const json_t *counts = json_object_get(data->summary, "counts");
-    return data->has_options && options->strategy != REDUX_STRATEGY_METRIC &&
-           options->strategy != REDUX_STRATEGY_ALL && options->then == REDUX_STRATEGY_ALL &&
-           !isnan(data->threshold) && json_object_get(data->summary, "against") == NULL &&
+    return data->has_options && !isnan(data->strategy.threshold) &&
+           options->then == REDUX_STRATEGY_ALL && !isnan(data->threshold) &&
+           json_object_get(data->summary, "against") == NULL &&
            json_object_get(counts, "updated") == NULL && !data->has_embeddings;
 }
 
@@ -66,8 +57,7 @@ static redux_status open_all(redux_dataset **out, redux_context *context, const 
             status = REDUX_E_NO_MEMORY;
     }
     options.frame = 0;
-    if (data->options.strategy == REDUX_STRATEGY_HASH &&
-        data->options.profile == REDUX_PROFILE_PAPER_HASH)
+    if (data->strategy.has_hashes && data->options.profile == REDUX_PROFILE_PAPER_HASH)
         options.orientation = REDUX_ORIENTATION_STORED;
     if (status == REDUX_OK)
         status = redux_dataset_open(out, context, (const char *const *)paths, count, &options);
@@ -108,7 +98,7 @@ static redux_status reduce_again(report_curve *curve, redux_context *context,
     redux_status status = open_all(&dataset, context, data, s);
     progress_label("curve");
     if (status == REDUX_OK)
-        choose_thresholds(curve, data->options.strategy, data->threshold, points);
+        choose_thresholds(curve, &data->strategy, data->threshold, points);
     int64_t done = 0;
     for (int64_t i = 0; i < curve->count && status == REDUX_OK; i++) {
         status = reduce_at(&curve->kept[done], context, dataset, data, curve->thresholds[i]);
@@ -147,7 +137,7 @@ static redux_status from_scores(report_curve *curve, const report_data *data)
     qsort(scores, (size_t)count, sizeof *scores, compare_numbers);
     const double low = count == 0 ? 0 : data->is_distance ? fmin(scores[0], 0) : data->threshold;
     const double high = count == 0 ? 0 : data->is_distance ? data->threshold : scores[count - 1];
-    const bool whole = data->options.strategy == REDUX_STRATEGY_HASH && high - low < 64;
+    const bool whole = data->strategy.is_whole && high - low < 64;
     const double steps = whole ? ceil(high - low) : 24;
     for (int64_t i = 0; i <= (int64_t)steps && count > 0 && high > low; i++) {
         const double at = whole ? low + (double)i : low + (high - low) * (double)i / steps;

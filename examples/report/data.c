@@ -159,12 +159,9 @@ static bool link_witnesses(report_data *data)
 
 /* ---- scores ---- */
 
-static bool strategy_is_distance(const report_data *data)
+redux_strategy report_last_strategy(const report_data *data)
 {
-    const redux_strategy last =
-        data->options.then == REDUX_STRATEGY_ALL ? data->options.strategy : data->options.then;
-    return last == REDUX_STRATEGY_HASH || last == REDUX_STRATEGY_EVERY_N ||
-           last == REDUX_STRATEGY_INFORMATION_GAIN || last == REDUX_STRATEGY_ENTROPY;
+    return data->options.then == REDUX_STRATEGY_ALL ? data->options.strategy : data->options.then;
 }
 
 double report_margin(const report_data *data, double score)
@@ -188,11 +185,19 @@ static void guess_scores(report_data *data)
         high = fmax(high, score);
     }
     if (data->has_options) {
-        data->is_distance = strategy_is_distance(data);
+        data->is_distance = data->last.is_distance;
         return;
     }
     data->is_distance = whole;
     data->threshold = !data->has_scores ? (double)NAN : whole ? high : low;
+}
+
+static redux_status describe_strategies(report_data *data)
+{
+    data->strategy.struct_size = data->last.struct_size = sizeof data->strategy;
+    const redux_status status = redux_strategy_describe(&data->strategy, data->options.strategy);
+    return status != REDUX_OK ? status
+                              : redux_strategy_describe(&data->last, report_last_strategy(data));
 }
 
 static redux_status read_summary(report_data *data)
@@ -210,9 +215,11 @@ static redux_status read_summary(report_data *data)
     data->summary = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     free(path);
     if (data->summary == NULL) /* the library has read it already, if it is there */
-        return REDUX_OK;
-    const redux_status status = redux_manifest_get_options(&data->options, data->manifest);
+        return describe_strategies(data);
+    redux_status status = redux_manifest_get_options(&data->options, data->manifest);
     data->has_options = status == REDUX_OK;
+    if (status == REDUX_OK)
+        status = describe_strategies(data);
     const char *descriptor = json_string_value(
         json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
     data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;

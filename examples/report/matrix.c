@@ -77,25 +77,10 @@ static redux_status image_items(redux_tensor *items, redux_context *context,
 
 /* ---- by which metric ---- */
 
-static const char *metric_name(redux_strategy strategy)
+static redux_status new_metric(redux_metric **out, redux_context *context, const report_data *data,
+                               redux_strategy strategy)
 {
-    switch (strategy) {
-    case REDUX_STRATEGY_SSIM:
-    case REDUX_STRATEGY_MI:
-    case REDUX_STRATEGY_MS_SSIM:
-    case REDUX_STRATEGY_MATTES:
-    case REDUX_STRATEGY_PHASE_CORRELATION:
-        return redux_strategy_name(strategy);
-    case REDUX_STRATEGY_INFORMATION_GAIN:
-        return "conditional-entropy";
-    default:
-        return NULL;
-    }
-}
-
-static redux_status new_metric(redux_metric **out, redux_context *context,
-                               const redux_reduce_options *options, redux_strategy strategy)
-{
+    const redux_reduce_options *options = &data->options;
     redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
     if (options->bins > 0)
         histogram.bins = options->bins;
@@ -103,7 +88,7 @@ static redux_status new_metric(redux_metric **out, redux_context *context,
         return redux_metric_new_mutual_information(out, context, &histogram);
     if (strategy == REDUX_STRATEGY_INFORMATION_GAIN)
         return redux_metric_new_conditional_entropy(out, context, &histogram);
-    return redux_metric_new_named(out, context, metric_name(strategy));
+    return redux_metric_new_named(out, context, data->last.metric);
 }
 
 static char *note_of(redux_strategy strategy, const report_data *data, bool is_resized)
@@ -121,26 +106,24 @@ static char *note_of(redux_strategy strategy, const report_data *data, bool is_r
     else
         snprintf(text, sizeof text, "%s%s",
                  strategy == REDUX_STRATEGY_INFORMATION_GAIN ? "conditional entropy, bits"
-                                                             : metric_name(strategy),
+                                                             : data->last.metric,
                  is_resized ? ", of resized slices" : "");
     return strdup(text);
 }
 
 /* What a matrix is made with: the last stage, or hashes where the strategy has no metric. */
-static redux_strategy matrix_strategy(const redux_reduce_options *options)
+static redux_strategy matrix_strategy(const report_data *data)
 {
-    const redux_strategy last =
-        options->then == REDUX_STRATEGY_ALL ? options->strategy : options->then;
-    if (last == REDUX_STRATEGY_SEMDEDUP)
+    if (data->last.has_embeddings)
         return REDUX_STRATEGY_COSINE;
-    return last == REDUX_STRATEGY_COSINE || metric_name(last) != NULL ? last : REDUX_STRATEGY_HASH;
+    return data->last.metric != NULL ? report_last_strategy(data) : REDUX_STRATEGY_HASH;
 }
 
 redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,
                            const redux_tensor *images)
 {
     const redux_reduce_options *options = &data->options;
-    const redux_strategy strategy = matrix_strategy(options);
+    const redux_strategy strategy = matrix_strategy(data);
     const int64_t count = matrix->count;
     redux_tensor items = REDUX_TENSOR_INIT;
     redux_metric *metric = NULL;
@@ -157,7 +140,7 @@ redux_status matrix_scores(report_matrix *matrix, redux_context *context, const 
     } else {
         status = image_items(&items, context, options, images, count, &is_resized);
         if (status == REDUX_OK)
-            status = new_metric(&metric, context, options, strategy);
+            status = new_metric(&metric, context, data, strategy);
     }
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         redux_tensor one;
@@ -174,11 +157,9 @@ redux_status matrix_scores(report_matrix *matrix, redux_context *context, const 
         matrix->note = note_of(strategy, data, is_resized);
         matrix->is_distance = redux_metric_is_distance(metric) != 0;
         /* at another size, or of something else, the threshold does not hold */
-        matrix->is_own =
-            data->has_options &&
-            strategy == (options->then == REDUX_STRATEGY_ALL ? options->strategy : options->then) &&
-            (!is_resized || options->scope == REDUX_SCOPE_DATASET) &&
-            (strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
+        matrix->is_own = data->has_options && strategy == report_last_strategy(data) &&
+                         (!is_resized || options->scope == REDUX_SCOPE_DATASET) &&
+                         (strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
         status = matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     }
     redux_metric_free(metric);

@@ -85,34 +85,26 @@ bool report_find_source(char *path, size_t size, const report_data *data, const 
            is_there(path);
 }
 
-/* ---- one volume, opened ---- */
+/* ---- one volume, found ---- */
 
-/* Where a file of one slice is in the dataset; volume -1: nowhere. */
-typedef struct place {
-    int64_t volume, slice;
-} place;
-
-/* A folder's files may be several volumes (DICOM series): one of them is open at a time. */
-typedef struct opened {
+/* What is there of a volume of the manifest. A folder's files may be several volumes (DICOM series)
+ * of the dataset, which sorts them by where they lie. */
+typedef struct found {
     redux_dataset *dataset;
-    redux_volume *volume;
-    redux_volume_info info;
-    int64_t at;           /* number of the volume that is open */
     const char **sources; /* that are there; of a folder one a slice */
     char **paths;         /* where they are now */
-    place *places;
-    int64_t count, hint; /* hint: the source that is probably asked for next */
+    int64_t *numbers;     /* of a folder: the number of each in the dataset; -1: it has none */
+    int64_t count, hint;  /* hint: the source that is probably asked for next */
     bool is_folder;
-} opened;
+} found;
 
-static void close_volume(opened *o)
+static void close_volume(found *o)
 {
-    redux_volume_free(o->volume);
     redux_dataset_free(o->dataset);
     for (int64_t i = 0; i < o->count && o->paths != NULL; i++)
         free(o->paths[i]);
     free(o->paths);
-    free(o->places);
+    free(o->numbers);
     free(o->sources);
     memset(o, 0, sizeof *o);
 }
@@ -120,12 +112,12 @@ static void close_volume(opened *o)
 static bool uses_stored(const report_data *data)
 {
     const redux_reduce_options *options = &data->options;
-    return (options->strategy == REDUX_STRATEGY_HASH || options->then == REDUX_STRATEGY_HASH) &&
+    return (data->strategy.has_hashes || data->last.has_hashes) &&
            options->profile == REDUX_PROFILE_PAPER_HASH;
 }
 
 /* The sources of a volume: itself, or the pictures that are named, each once. */
-static bool list_sources(opened *o, const report_data *data, const report_pictures *pictures,
+static bool list_sources(found *o, const report_data *data, const report_pictures *pictures,
                          int64_t number)
 {
     const report_volume *volume = &data->volumes[number];
@@ -150,24 +142,24 @@ static bool list_sources(opened *o, const report_data *data, const report_pictur
 }
 
 /* The paths that are there; sources that are not are taken out of the list. */
-static bool find_paths(opened *o, const report_data *data, const char *folder)
+static bool find_paths(found *o, const report_data *data, const char *folder)
 {
     char path[4200];
-    int64_t found = 0;
+    int64_t there = 0;
     o->paths = calloc((size_t)o->count + 1, sizeof *o->paths);
-    o->places = calloc((size_t)o->count + 1, sizeof *o->places);
-    if (o->paths == NULL || o->places == NULL)
+    o->numbers = calloc((size_t)o->count + 1, sizeof *o->numbers);
+    if (o->paths == NULL || o->numbers == NULL)
         return false;
     for (int64_t i = 0; i < o->count; i++) {
         if (!report_find_source(path, sizeof path, data, folder, o->sources[i]))
             continue;
-        o->sources[found] = o->sources[i];
-        o->paths[found] = strdup(path);
-        if (o->paths[found] == NULL)
+        o->sources[there] = o->sources[i];
+        o->paths[there] = strdup(path);
+        if (o->paths[there] == NULL)
             return false;
-        o->places[found++].volume = -1;
+        o->numbers[there++] = -1;
     }
-    o->count = found;
+    o->count = there;
     return true;
 }
 
@@ -184,15 +176,14 @@ static int64_t find_text(int64_t *hint, const char *const *list, int64_t count, 
     return -1;
 }
 
-/* The dataset sorts DICOM files by where they lie. */
-static redux_status find_places(opened *o)
+static redux_status number_files(found *o)
 {
     const int64_t volumes = redux_dataset_volume_count(o->dataset);
     redux_status status = REDUX_OK;
-    for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
+    for (int64_t v = 0, number = 0; v < volumes && status == REDUX_OK; v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         status = redux_dataset_get_volume_info(&info, o->dataset, v);
-        for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++) {
+        for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++, number++) {
             const char *name;
             int64_t index;
             status = redux_dataset_get_slice_name(&name, &index, o->dataset, v, k);
@@ -201,32 +192,20 @@ static redux_status find_places(opened *o)
                     ? -1
                     : find_text(&o->hint, (const char *const *)o->paths, o->count, name);
             if (i >= 0)
-                o->places[i] = (place){v, k};
+                o->numbers[i] = number;
         }
     }
     o->hint = 0;
     return status;
 }
 
-static redux_status turn_to(opened *o, redux_context *context, int64_t number)
-{
-    if (o->volume != NULL && o->at == number)
-        return REDUX_OK;
-    redux_volume_free(o->volume);
-    o->volume = NULL;
-    o->at = number;
-    const redux_status status = redux_dataset_get_volume_info(&o->info, o->dataset, number);
-    return status == REDUX_OK ? redux_volume_open(&o->volume, context, o->dataset, number) : status;
-}
-
-static redux_status open_volume(opened *o, redux_context *context, const report_data *data,
+static redux_status open_volume(found *o, redux_context *context, const report_data *data,
                                 const report_pictures *pictures, int64_t number, const char *folder,
                                 bool *is_gone)
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     memset(o, 0, sizeof *o);
     *is_gone = false;
-    o->info = (redux_volume_info)REDUX_VOLUME_INFO_INIT;
     o->is_folder = data->volumes[number].is_folder;
     if (!list_sources(o, data, pictures, number) || !find_paths(o, data, folder))
         return REDUX_E_NO_MEMORY;
@@ -237,52 +216,20 @@ static redux_status open_volume(opened *o, redux_context *context, const report_
     if (status == REDUX_OK)
         status = redux_dataset_open(&o->dataset, context, (const char *const *)o->paths, o->count,
                                     &options);
-    if (status == REDUX_OK && o->is_folder)
-        status = find_places(o);
-    return status == REDUX_OK ? turn_to(o, context, 0) : status;
+    return status == REDUX_OK && o->is_folder ? number_files(o) : status;
 }
 
-/* The opened volume's number of a slice as the manifest names it, of a folder that of its file; -1:
- * it has none. */
-static int64_t slice_in(opened *o, const char *source, int64_t slice)
+/* The dataset's number of a slice as the manifest names it, of a folder that of its file; -1: it
+ * has none. */
+static int64_t number_of(found *o, const char *source, int64_t slice)
 {
     if (!o->is_folder)
-        return slice < o->info.slices ? slice : -1;
+        return slice < redux_dataset_slice_count(o->dataset) ? slice : -1;
     const int64_t i = find_text(&o->hint, o->sources, o->count, source);
-    return i >= 0 && o->places[i].volume >= 0 ? i : -1;
+    return i >= 0 ? o->numbers[i] : -1;
 }
 
 /* ---- as it is looked at ---- */
-
-static redux_status windowed(redux_tensor *out, redux_context *context, opened *o, int64_t slice,
-                             redux_window window, bool for_show)
-{
-    redux_tensor pixels;
-    redux_status status = REDUX_OK;
-    if (o->is_folder) {
-        status = turn_to(o, context, o->places[slice].volume);
-        slice = o->places[slice].slice;
-    }
-    if (status == REDUX_OK)
-        status = for_show ? redux_volume_slice_oriented(&pixels, context, o->volume, slice,
-                                                        REDUX_ORIENTATION_AXIAL)
-                          : redux_volume_slice(&pixels, context, o->volume, slice);
-    if (status != REDUX_OK)
-        return status;
-    const bool is_scan = o->info.is_scan != 0;
-    window = redux_window_resolve(window, pixels.dtype, is_scan);
-    if (for_show && window.kind == REDUX_WINDOW_FULL && pixels.dtype != REDUX_UINT8)
-        window.kind = REDUX_WINDOW_SLICE;
-    status = redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels.shape);
-    if (status == REDUX_OK) {
-        status =
-            redux_window_apply(out, context, &pixels, o->info.slope, o->info.intercept, window);
-        if (status != REDUX_OK)
-            redux_tensor_release(out);
-    }
-    redux_tensor_release(&pixels);
-    return status;
-}
 
 static redux_status to_bytes(redux_tensor *image, redux_context *context)
 {
@@ -298,6 +245,26 @@ static redux_status to_bytes(redux_tensor *image, redux_context *context)
     redux_tensor_release(image);
     *image = bytes;
     return REDUX_OK;
+}
+
+/* An image as it is shown: windows that do not fit it give way to its own range. */
+static redux_status show(redux_tensor *out, redux_context *context, const redux_tensor *pixels,
+                         const redux_volume_info *info, redux_window window)
+{
+    const bool is_scan = info->is_scan != 0;
+    window = redux_window_resolve(window, pixels->dtype, is_scan);
+    if (window.kind == REDUX_WINDOW_FULL && pixels->dtype != REDUX_UINT8)
+        window.kind = REDUX_WINDOW_SLICE;
+    redux_status status =
+        redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels->shape);
+    if (status != REDUX_OK)
+        return status;
+    status = redux_window_apply(out, context, pixels, info->slope, info->intercept, window);
+    if (status == REDUX_OK)
+        status = to_bytes(out, context);
+    if (status != REDUX_OK)
+        redux_tensor_release(out);
+    return status;
 }
 
 /* A copy whose longest side is `side`, in the shape that the voxels have in space. */
@@ -344,39 +311,77 @@ static void check_scores(report_pictures *pictures, const report_data *data,
     }
 }
 
-/* Slices of a shown volume for the matrix: spread evenly. */
+/* Slices of a shown volume, as the reduction saw them. */
+typedef struct matrix_images {
+    report_matrix *matrix;
+    redux_tensor *images;
+    const int64_t *row_at; /* of the manifest, by number in the dataset */
+} matrix_images;
+
+static redux_status keep_image(void *user, const redux_tensor *image, int64_t number,
+                               int64_t volume, int64_t slice)
+{
+    const matrix_images *m = user;
+    report_matrix *matrix = m->matrix;
+    (void)volume;
+    (void)slice;
+    const redux_status status =
+        redux_tensor_contiguous(&m->images[matrix->count], NULL, image, image->dtype);
+    if (status == REDUX_OK)
+        matrix->rows[matrix->count++] = m->row_at[number];
+    return status;
+}
+
+/* Which slices: spread evenly. */
+static void choose_rows(int64_t *row_at, uint8_t *wanted, const report_data *data, found *o,
+                        const report_volume *volume, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t row = volume->rows[i * (volume->count - 1) / (count - 1)];
+        const redux_manifest_row *r = &data->rows[row].row;
+        const int64_t number = number_of(o, r->source, r->slice);
+        if (number < 0)
+            continue;
+        row_at[number] = row;
+        wanted[number] = 1;
+    }
+}
+
 static redux_status read_matrix(report_pictures *pictures, redux_context *context,
-                                const report_data *data, const report_settings *s, opened *o,
+                                const report_data *data, const report_settings *s, found *o,
                                 int64_t number)
 {
     const report_volume *volume = &data->volumes[number];
     const int64_t count = volume->count < s->matrix ? volume->count : s->matrix;
+    const size_t slices = (size_t)redux_dataset_slice_count(o->dataset);
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
     if (count < 2)
         return REDUX_OK;
     report_matrix *matrix = &pictures->matrices[pictures->matrix_count++];
     *matrix = (report_matrix){.volume = number};
     redux_tensor *images = calloc((size_t)count, sizeof *images);
+    int64_t *row_at = calloc(slices + 1, sizeof *row_at);
+    uint8_t *wanted = calloc(slices + 1, 1);
     matrix->rows = calloc((size_t)count, sizeof *matrix->rows);
     matrix->scores = calloc((size_t)(count * count), sizeof *matrix->scores);
-    redux_status status = images == NULL || matrix->rows == NULL || matrix->scores == NULL
+    redux_status status = images == NULL || row_at == NULL || wanted == NULL ||
+                                  matrix->rows == NULL || matrix->scores == NULL
                               ? REDUX_E_NO_MEMORY
                               : REDUX_OK;
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
-        const int64_t row = volume->rows[i * (volume->count - 1) / (count - 1)];
-        const redux_manifest_row *r = &data->rows[row].row;
-        const int64_t slice = slice_in(o, r->source, r->slice);
-        if (slice < 0)
-            continue;
-        matrix->rows[matrix->count] = row;
-        status = windowed(&images[matrix->count], context, o, slice, data->options.window, false);
-        if (status == REDUX_OK)
-            matrix->count++;
+    if (status == REDUX_OK) {
+        matrix_images m = {matrix, images, row_at};
+        choose_rows(row_at, wanted, data, o, volume, count);
+        options.window = data->options.window;
+        options.wanted = wanted;
+        status = redux_dataset_visit(context, o->dataset, &options, keep_image, &m);
     }
     if (status == REDUX_OK && matrix->count > 1)
         status = matrix_scores(matrix, context, data, images);
     for (int64_t i = 0; i < count && images != NULL; i++)
         redux_tensor_release(&images[i]);
     free(images);
+    free(row_at);
+    free(wanted);
     if (status == REDUX_OK && matrix->count > 1) {
         check_scores(pictures, data, matrix);
         return REDUX_OK;
@@ -400,72 +405,138 @@ static void flag(report_pictures *pictures, int64_t row, double entropy, bool is
     pictures->flagged[at] = (report_flagged){row, entropy, is_flat};
 }
 
-static redux_status keep_picture(report_picture *picture, redux_context *context, opened *o,
-                                 int64_t slice, redux_window window)
+/* What is made of the slices of one volume. */
+typedef struct looking {
+    redux_context *context;
+    report_pictures *pictures;
+    const redux_dataset *dataset;
+    redux_window window;
+    uint8_t *wanted;     /* by number in the dataset */
+    int64_t *row_at;     /* the row of the manifest that is looked at; -1: none */
+    int64_t *picture_at; /* the number of each picture in the dataset; -1: none */
+    int64_t read;
+    char *reason; /* why nothing could be read, in the end */
+} looking;
+
+static bool looking_new(looking *l, redux_context *context, report_pictures *pictures,
+                        const redux_dataset *dataset, redux_window window)
 {
-    redux_tensor image;
-    redux_status status = windowed(&image, context, o, slice, window, true);
-    if (status != REDUX_OK)
-        return status;
-    status = to_bytes(&image, context);
-    if (status == REDUX_OK)
-        status = shrink(&picture->grey, context, &image, &o->info, picture->side);
-    redux_tensor_release(&image);
-    return status;
+    const int64_t slices = redux_dataset_slice_count(dataset);
+    *l = (looking){.context = context, .pictures = pictures, .dataset = dataset, .window = window};
+    l->wanted = calloc((size_t)slices + 1, 1);
+    l->row_at = malloc((size_t)(slices + 1) * sizeof *l->row_at);
+    l->picture_at = malloc((size_t)(pictures->count + 1) * sizeof *l->picture_at);
+    if (l->wanted == NULL || l->row_at == NULL || l->picture_at == NULL)
+        return false;
+    memset(l->row_at, -1, (size_t)(slices + 1) * sizeof *l->row_at);
+    return true;
+}
+
+static void looking_free(looking *l)
+{
+    free(l->wanted);
+    free(l->row_at);
+    free(l->picture_at);
+    free(l->reason);
+}
+
+/* The pictures that are asked for and not there yet. */
+static void want_pictures(looking *l, found *o, int64_t number)
+{
+    for (int64_t i = 0; i < l->pictures->count; i++) {
+        const report_picture *picture = &l->pictures->list[i];
+        const bool is_open = picture->volume == number && picture->grey.data == NULL;
+        l->picture_at[i] = is_open ? number_of(o, picture->source, picture->slice) : -1;
+        if (l->picture_at[i] >= 0)
+            l->wanted[l->picture_at[i]] = 1;
+    }
 }
 
 /* Each slice of a volume of which pictures are shown. */
-static redux_status look_at_volume(report_pictures *pictures, redux_context *context,
-                                   const report_data *data, opened *o, int64_t number,
-                                   redux_window window)
+static void want_rows(looking *l, const report_data *data, found *o, const report_volume *volume)
 {
-    const report_volume *volume = &data->volumes[number];
     const int64_t step = 1 + volume->count / 2000;
     for (int64_t i = 0; i < volume->count; i += step) {
         const redux_manifest_row *r = &data->rows[volume->rows[i]].row;
-        const int64_t slice = slice_in(o, r->source, r->slice);
-        redux_tensor image;
-        double entropy;
-        bool is_flat;
-        if (slice < 0 || windowed(&image, context, o, slice, window, true) != REDUX_OK)
+        const int64_t number = number_of(o, r->source, r->slice);
+        if (number < 0)
             continue;
-        redux_status status = to_bytes(&image, context);
-        if (status == REDUX_OK)
-            status = look_at_slice(&entropy, &is_flat, context, &image);
-        redux_tensor_release(&image);
-        if (status != REDUX_OK)
-            return status;
-        pictures->looked_at++;
-        pictures->flat += is_flat;
-        flag(pictures, volume->rows[i], entropy, is_flat);
-        if (program_interrupted())
-            return REDUX_E_CANCELLED;
+        l->row_at[number] = volume->rows[i];
+        l->wanted[number] = 1;
     }
+}
+
+static redux_status look_at_row(looking *l, const redux_tensor *grey, int64_t row)
+{
+    double entropy;
+    bool is_flat;
+    const redux_status status = look_at_slice(&entropy, &is_flat, l->context, grey);
+    if (status != REDUX_OK)
+        return status;
+    l->pictures->looked_at++;
+    l->pictures->flat += is_flat;
+    flag(l->pictures, row, entropy, is_flat);
     return REDUX_OK;
 }
 
-static redux_status read_volume(report_pictures *pictures, redux_context *context,
-                                const report_data *data, const report_settings *s, opened *o,
-                                int64_t number)
+/* What cannot be shown is left out. */
+static redux_status look(void *user, const redux_tensor *pixels, int64_t number, int64_t volume,
+                         int64_t slice)
 {
-    const report_volume *volume = &data->volumes[number];
-    const redux_window window = show_window(data, s);
-    redux_status status = REDUX_OK;
-    for (int64_t i = 0; i < pictures->count && status == REDUX_OK; i++) {
-        report_picture *picture = &pictures->list[i];
-        if (picture->volume != number || picture->grey.data != NULL)
-            continue;
-        const int64_t slice = slice_in(o, picture->source, picture->slice);
-        if (slice >= 0 && keep_picture(picture, context, o, slice, window) == REDUX_E_NO_MEMORY)
-            status = REDUX_E_NO_MEMORY;
-        if (program_interrupted())
-            status = REDUX_E_CANCELLED;
+    looking *l = user;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_tensor grey;
+    (void)slice;
+    if (pixels == NULL && l->reason == NULL) {
+        l->reason = strdup(redux_error_message());
+        return l->reason == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     }
-    if (status == REDUX_OK && volume->is_shown)
-        status = look_at_volume(pictures, context, data, o, number, window);
-    if (status == REDUX_OK && volume->is_shown && s->matrix > 1)
-        status = read_matrix(pictures, context, data, s, o, number);
+    if (pixels == NULL)
+        return REDUX_OK;
+    l->read++;
+    redux_status status = redux_dataset_get_volume_info(&info, l->dataset, volume);
+    if (status == REDUX_OK)
+        status = show(&grey, l->context, pixels, &info, l->window);
+    if (status != REDUX_OK)
+        return status == REDUX_E_NO_MEMORY ? status : REDUX_OK;
+    for (int64_t i = 0; i < l->pictures->count && status == REDUX_OK; i++) {
+        report_picture *picture = &l->pictures->list[i];
+        if (l->picture_at[i] == number &&
+            shrink(&picture->grey, l->context, &grey, &info, picture->side) == REDUX_E_NO_MEMORY)
+            status = REDUX_E_NO_MEMORY;
+    }
+    if (status == REDUX_OK && l->row_at[number] >= 0)
+        status = look_at_row(l, &grey, l->row_at[number]);
+    redux_tensor_release(&grey);
     return status;
+}
+
+/* The pictures of a volume and, with `all`, a look at its slices. *reason: why nothing of it could
+ * be read, or NULL; the caller frees it. */
+static redux_status read_pictures(char **reason, report_pictures *pictures, redux_context *context,
+                                  const report_data *data, const report_settings *s, found *o,
+                                  int64_t number, bool all)
+{
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    looking l;
+    redux_status status = REDUX_E_NO_MEMORY;
+    if (looking_new(&l, context, pictures, o->dataset, show_window(data, s))) {
+        want_pictures(&l, o, number);
+        if (all)
+            want_rows(&l, data, o, &data->volumes[number]);
+        options.form = REDUX_VISIT_STORED;
+        options.orientation = REDUX_ORIENTATION_AXIAL;
+        options.wanted = l.wanted;
+        options.skip_errors = 1;
+        status = redux_dataset_visit(context, o->dataset, &options, look, &l);
+    }
+    *reason = NULL;
+    if (l.read == 0) {
+        *reason = l.reason;
+        l.reason = NULL;
+    }
+    looking_free(&l);
+    return program_interrupted() ? REDUX_E_CANCELLED : status;
 }
 
 static bool is_wanted(const report_pictures *pictures, int64_t number)
@@ -474,6 +545,27 @@ static bool is_wanted(const report_pictures *pictures, int64_t number)
         if (pictures->list[i].volume == number && pictures->list[i].grey.data == NULL)
             return true;
     return false;
+}
+
+static redux_status read_volume(report_pictures *pictures, redux_context *context,
+                                report_data *data, const report_settings *s, int64_t number)
+{
+    report_volume *volume = &data->volumes[number];
+    found o;
+    bool is_gone;
+    redux_status status = open_volume(&o, context, data, pictures, number, s->folder, &is_gone);
+    if (status == REDUX_OK) {
+        status = read_pictures(&volume->missing, pictures, context, data, s, &o, number,
+                               volume->is_shown);
+        if (status == REDUX_OK && volume->is_shown && volume->missing == NULL && s->matrix > 1)
+            status = read_matrix(pictures, context, data, s, &o, number);
+    } else if (status != REDUX_E_NO_MEMORY && status != REDUX_E_CANCELLED) {
+        volume->is_gone = is_gone;
+        volume->missing = strdup(is_gone ? "the file is not there" : redux_error_message());
+        status = volume->missing == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+    }
+    close_volume(&o);
+    return status;
 }
 
 redux_status report_pictures_read(report_pictures *pictures, redux_context *context,
@@ -485,24 +577,19 @@ redux_status report_pictures_read(report_pictures *pictures, redux_context *cont
         return REDUX_E_NO_MEMORY;
     progress_label("pictures");
     for (int64_t v = 0; v < data->volume_count && status == REDUX_OK; v++) {
-        report_volume *volume = &data->volumes[v];
-        opened o;
-        bool is_gone;
-        if (progress_step(v, data->volume_count) != 0)
-            return REDUX_E_CANCELLED;
-        if (!volume->is_shown && !is_wanted(pictures, v))
-            continue;
-        status = open_volume(&o, context, data, pictures, v, s->folder, &is_gone);
-        if (status == REDUX_OK) {
-            status = read_volume(pictures, context, data, s, &o, v);
-        } else if (status != REDUX_E_NO_MEMORY && status != REDUX_E_CANCELLED) {
-            volume->is_gone = is_gone;
-            volume->missing = strdup(is_gone ? "the file is not there" : redux_error_message());
-            status = volume->missing == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
-        }
-        close_volume(&o);
+        progress_note("volume %lld of %lld", (long long)v + 1, (long long)data->volume_count);
+        if (data->volumes[v].is_shown || is_wanted(pictures, v))
+            status = read_volume(pictures, context, data, s, v);
     }
-    return status;
+    return program_interrupted() ? REDUX_E_CANCELLED : status;
+}
+
+static bool is_flagged(const report_pictures *pictures, const report_data *data, int64_t volume)
+{
+    for (int64_t i = 0; i < pictures->flagged_count; i++)
+        if (data->rows[pictures->flagged[i].row].volume == volume)
+            return true;
+    return false;
 }
 
 /* The flagged slices are known only now. */
@@ -517,23 +604,15 @@ redux_status report_pictures_flagged(report_pictures *pictures, redux_context *c
             return REDUX_E_NO_MEMORY;
     }
     for (int64_t v = 0; v < data->own_volumes && status == REDUX_OK; v++) {
-        opened o;
+        found o;
         bool is_gone;
-        bool wanted = false;
-        for (int64_t i = 0; i < pictures->flagged_count; i++)
-            wanted = wanted || data->rows[pictures->flagged[i].row].volume == v;
-        if (!wanted)
+        char *reason = NULL;
+        if (!is_flagged(pictures, data, v))
             continue;
         status = open_volume(&o, context, data, pictures, v, s->folder, &is_gone);
-        for (int64_t i = 0; i < pictures->count && status == REDUX_OK; i++) {
-            report_picture *picture = &pictures->list[i];
-            const int64_t slice = picture->volume != v || picture->grey.data != NULL
-                                      ? -1
-                                      : slice_in(&o, picture->source, picture->slice);
-            if (slice >= 0 && keep_picture(picture, context, &o, slice, show_window(data, s)) ==
-                                  REDUX_E_NO_MEMORY)
-                status = REDUX_E_NO_MEMORY;
-        }
+        if (status == REDUX_OK)
+            status = read_pictures(&reason, pictures, context, data, s, &o, v, false);
+        free(reason);
         close_volume(&o);
         if (status != REDUX_E_NO_MEMORY)
             status = program_interrupted() ? REDUX_E_CANCELLED : REDUX_OK;

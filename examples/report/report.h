@@ -34,8 +34,9 @@ typedef struct report_row {
 typedef struct report_data {
     const char *path;
     redux_manifest *manifest;
-    json_t *summary;              /* NULL: none */
-    redux_reduce_options options; /* defaults without a summary */
+    json_t *summary;                    /* NULL: none */
+    redux_reduce_options options;       /* defaults without a summary */
+    redux_strategy_info strategy, last; /* of the first and of the last stage */
     bool has_options;
     double threshold; /* in force; NaN: unknown or none */
     bool is_distance; /* smaller scores mean more alike */
@@ -131,6 +132,8 @@ typedef struct report_curve {
 } report_curve;
 
 /* Whether it can be made by reducing again: all that the manifest was made with is there. */
+/* Whose scores are recorded. */
+redux_strategy report_last_strategy(const report_data *data);
 bool report_can_reduce(const report_data *data);
 /* Nothing is done where there are no scores and no data: count stays 0. */
 redux_status report_curve_make(report_curve *curve, redux_context *context, const report_data *data,

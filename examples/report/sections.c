@@ -9,34 +9,7 @@ enum { MOST_BINS = 130 };
 
 const char *score_label(const report_data *data)
 {
-    if (!data->has_options)
-        return "Score";
-    switch (data->options.then == REDUX_STRATEGY_ALL ? data->options.strategy
-                                                     : data->options.then) {
-    case REDUX_STRATEGY_HASH:
-        return "Hamming distance, bits";
-    case REDUX_STRATEGY_SSIM:
-        return "SSIM";
-    case REDUX_STRATEGY_MS_SSIM:
-        return "MS-SSIM";
-    case REDUX_STRATEGY_MI:
-        return "Normalised mutual information";
-    case REDUX_STRATEGY_MATTES:
-        return "Mattes mutual information, nats";
-    case REDUX_STRATEGY_COSINE:
-    case REDUX_STRATEGY_SEMDEDUP:
-        return "Cosine";
-    case REDUX_STRATEGY_PHASE_CORRELATION:
-        return "Peak of the phase correlation";
-    case REDUX_STRATEGY_ENTROPY:
-        return "Entropy, bits";
-    case REDUX_STRATEGY_INFORMATION_GAIN:
-        return "Conditional entropy, bits";
-    case REDUX_STRATEGY_EVERY_N:
-        return "Distance, slices";
-    default:
-        return "Score";
-    }
+    return data->has_options ? data->last.label : "Score";
 }
 
 double report_percent(int64_t part, int64_t whole)
@@ -82,7 +55,7 @@ static void put_summary_facts(page *p, const report_data *data)
              o->then == REDUX_STRATEGY_ALL ? "" : ", then ",
              o->then == REDUX_STRATEGY_ALL ? "" : redux_strategy_name(o->then));
     put_fact(p, "Strategy", text);
-    if (o->strategy == REDUX_STRATEGY_HASH) {
+    if (data->strategy.has_hashes) {
         snprintf(text, sizeof text, "%s (%s)", redux_hash_name(o->hash),
                  redux_hash_profile_name(o->profile));
         put_fact(p, "Hash", text);
@@ -228,8 +201,7 @@ static void put_curve(page *p, const report_data *data, const report_curve *curv
                            .threshold = data->threshold,
                            .threshold_label = "in force",
                            .percent_y = true,
-                           .is_whole = data->options.strategy == REDUX_STRATEGY_HASH ||
-                                       data->options.strategy == REDUX_STRATEGY_EVERY_N};
+                           .is_whole = data->strategy.is_whole};
     put(p, "<figure>");
     plot_lines(p, &settings, &line, 1, curve->is_exact);
     if (curve->is_exact)

@@ -206,6 +206,28 @@ REDUX_API const char *redux_rule_name(redux_rule rule);
 /** The threshold that a strategy has where none is given; NaN: none. Since 0.1. */
 REDUX_API double redux_strategy_threshold(redux_strategy strategy);
 
+/** What a strategy is and takes: set struct_size, then call redux_strategy_describe. */
+typedef struct redux_strategy_info {
+    size_t struct_size;
+    const char *name;   /**< as redux_strategy_parse reads it */
+    const char *label;  /**< of its scores, with their unit: "Hamming distance, bits" */
+    const char *metric; /**< redux_metric_new_named makes its metric; NULL: it has none of images */
+    double threshold;   /**< default; NaN: none */
+    double low, high;   /**< the range of thresholds; both 0: it has none */
+    int32_t is_distance; /**< 1: of two slices the one with the smaller score goes first */
+    int32_t is_whole;    /**< 1: thresholds and scores are whole numbers */
+    int32_t compares;    /**< 1: slices with each other; so it goes with against and calibrate */
+    int32_t has_stages;  /**< 1: it may be the first of two stages, and the second (not metric) */
+    int32_t has_budget;  /**< 1: it takes keep_count and keep_percent */
+    int32_t has_hashes;  /**< 1: it compares hashes */
+    int32_t has_embeddings; /**< 1: it takes embeddings (metric does, where it is one of vectors) */
+    uint32_t rules; /**< of 1 << redux_rule; one alone is taken whatever options.rule says */
+} redux_strategy_info;
+
+/** Texts are in static storage. Errors: REDUX_E_INVALID (unknown strategy, struct_size). Any
+ * thread. Since 0.2. */
+REDUX_API redux_status redux_strategy_describe(redux_strategy_info *out, redux_strategy strategy);
+
 /** Reduces a dataset. Rows are in dataset order (volumes as given, slices by number), whatever the
  *  order of the walk. Every slice is read once or, with a budget for ssim and mi, several times;
  * the same inputs give the same rows whatever the threads. Progress counts slices.

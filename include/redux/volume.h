@@ -15,6 +15,7 @@
 #define REDUX_VOLUME_H
 
 #include <redux/tensor.h>
+#include <redux/window.h>
 
 REDUX_BEGIN_DECLS
 
@@ -168,6 +169,47 @@ REDUX_API redux_status redux_volume_slice_colour(redux_tensor *out, redux_contex
 REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
                                                    const redux_volume *volume, int64_t index,
                                                    redux_orientation orientation);
+
+/** What redux_dataset_visit makes of a slice. */
+typedef enum redux_visit_form {
+    REDUX_VISIT_WINDOWED = 0, /**< under a window: uint8, or float32 in 0 ... 1; [H, W] */
+    REDUX_VISIT_STORED = 1,   /**< as redux_volume_slice */
+    REDUX_VISIT_COLOUR = 2    /**< as redux_volume_slice_colour */
+} redux_visit_form;
+
+/** Which slices redux_dataset_visit reads, and how. */
+typedef struct redux_visit_options {
+    size_t struct_size;
+    redux_visit_form form;
+    redux_window window;   /**< of REDUX_VISIT_WINDOWED; AUTO is resolved for each slice */
+    int32_t orientation;   /**< a redux_orientation; -1: the dataset's */
+    const uint8_t *wanted; /**< one a slice of the dataset: not 0, it is visited; NULL: all */
+    int32_t any_order;     /**< 1: slices come as they are read, on several threads at once */
+    int32_t skip_errors;   /**< 1: for what cannot be read the function gets no image */
+} redux_visit_options;
+
+#define REDUX_VISIT_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(redux_visit_options), REDUX_VISIT_WINDOWED, {REDUX_WINDOW_AUTO, 0, 0}, -1, NULL, 0, \
+            0                                                                                      \
+    }
+
+/** Receives one slice: `number` in the dataset, volumes one after the other; `slice` of `volume`.
+ *  `image` is the library's and lasts until the function returns; NULL (skip_errors): the slice
+ *  cannot be read, and redux_error_message says why. A status other than REDUX_OK ends the visit.
+ */
+typedef redux_status (*redux_visit_fn)(void *user, const redux_tensor *image, int64_t number,
+                                       int64_t volume, int64_t slice);
+
+/** Calls `visit` for each slice that is wanted, volumes read ahead and slices decoded by all
+ * threads of the context, in bounded memory. The function is called in the dataset's order, one
+ * slice at a time, on the calling thread; with any_order on any thread. Reports slices as progress.
+ * With any_order `visit` must not use the context. Errors: those of redux_volume_open and
+ *  redux_window_apply, what `visit` returns, REDUX_E_CANCELLED, REDUX_E_INVALID. One call at a time
+ *  for each context. Since 0.2. */
+REDUX_API redux_status redux_dataset_visit(redux_context *context, const redux_dataset *dataset,
+                                           const redux_visit_options *options, redux_visit_fn visit,
+                                           void *user);
 
 REDUX_END_DECLS
 #endif

@@ -3,6 +3,7 @@
 #ifndef RDX_BASE_H
 #define RDX_BASE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,11 @@ bool rdx_in_task(void);
 /* Which thread of the pool this is: 0 for the caller's, below redux_context_threads. For scratch
  * memory that tasks share out among threads. */
 int rdx_thread_index(void);
+
+/* A condition variable for rdx_cond_wait_briefly, which waits a tenth of a second at most by the
+ * monotonic clock, so that setting the time does not matter. */
+void rdx_cond_init(pthread_cond_t *condition);
+void rdx_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex);
 
 /* The pool (threads.c). */
 typedef struct rdx_pool rdx_pool;

@@ -101,7 +101,7 @@ redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
     pool = block;
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->progress, NULL);
+    rdx_cond_init(&pool->progress);
     redux_status status = rdx_alloc(context, &block, (uint64_t)threads, sizeof *pool->workers);
     if (status != REDUX_OK) {
         rdx_pool_free(pool);
@@ -153,17 +153,25 @@ static void poll_progress(redux_context *context, rdx_pool *pool, loop *work)
         record_failure(work, -1, status);
 }
 
-/* Waits for a task to finish, a tenth of a second at most. */
-static void wait_for_progress(rdx_pool *pool)
+void rdx_cond_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void rdx_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += 100000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
     }
-    pthread_cond_timedwait(&pool->progress, &pool->mutex, &until);
+    pthread_cond_timedwait(condition, mutex, &until);
 }
 
 /* As if this were the only thread, whatever pool it belongs to. */
@@ -191,7 +199,7 @@ redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn tas
     while (work.finished < work.count) {
         if (run_one(pool, &work))
             continue;
-        wait_for_progress(pool);
+        rdx_cond_wait_briefly(&pool->progress, &pool->mutex);
         poll_progress(context, pool, &work);
     }
     pool->current = NULL;

@@ -5,6 +5,7 @@
  *   dataset.c                the list of volumes, and the numbers of their slices
  *   volume.c                 an opened volume
  *   visit.c                  each slice of some volumes, on whichever thread it is read
+ *   visit_dataset.c          the same for callers of the library
  *
  * Slices are numbered through a dataset, volume after volume: such a number is called a row. */
 #ifndef RDX_DATA_H

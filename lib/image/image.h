@@ -77,6 +77,12 @@ void rdx_grey_slice(rdx_grey *map, double low, double high);
 /* Of 8 or 16 bits: a table of all values is small. */
 bool rdx_is_small_integer(redux_dtype dtype);
 
+/* Tables of such values have this many entries at most. */
+#define RDX_TABLE_MAX 65536
+/* out[x] = table[row[x * stride] - low], for small integers. */
+void rdx_look_up_floats(float *out, const void *row, redux_dtype dtype, int64_t stride,
+                        int64_t width, const float *table, int32_t low);
+
 #define RDX_WINDOW_TEXT 72
 /* A text that redux_window_parse reads back as the same window. */
 void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window);

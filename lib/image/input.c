@@ -9,7 +9,6 @@
 #include "views.h"
 
 #define MOST_SIDE 16384
-#define TABLE_MAX 65536
 
 /* ---- working memory ---- */
 
@@ -69,7 +68,7 @@ static redux_status viewer_reserve(rdx_viewer *viewer, const redux_tensor *pixel
     RDX_TRY(reserve(viewer, &viewer->stored, width, sizeof(double)));
     RDX_TRY(reserve(viewer, &viewer->line, width, sizeof(float)));
     if (rdx_is_small_integer(pixels->dtype))
-        RDX_TRY(reserve(viewer, &viewer->table, TABLE_MAX, sizeof(float)));
+        RDX_TRY(reserve(viewer, &viewer->table, RDX_TABLE_MAX, sizeof(float)));
     RDX_TRY(reserve(viewer, &viewer->scratch, 2 * size * size, sizeof(float)));
     return reserve(viewer, &viewer->between, size * width, sizeof(float));
 }
@@ -182,31 +181,6 @@ typedef struct reader {
     int32_t first; /* the table's */
 } reader;
 
-static void look_up(const reader *r, const void *row, int64_t width)
-{
-    const int64_t stride = r->pixels->strides[1];
-    const float *table = r->viewer->table.data;
-    float *line = r->viewer->line.data;
-    switch (r->pixels->dtype) {
-    case REDUX_INT16:
-        for (int64_t x = 0; x < width; x++)
-            line[x] = table[((const int16_t *)row)[x * stride] - r->first];
-        break;
-    case REDUX_UINT16:
-        for (int64_t x = 0; x < width; x++)
-            line[x] = table[((const uint16_t *)row)[x * stride] - r->first];
-        break;
-    case REDUX_INT8:
-        for (int64_t x = 0; x < width; x++)
-            line[x] = table[((const int8_t *)row)[x * stride] - r->first];
-        break;
-    default:
-        for (int64_t x = 0; x < width; x++)
-            line[x] = table[((const uint8_t *)row)[x * stride] - r->first];
-        break;
-    }
-}
-
 static void convert(const reader *r, const void *row, int64_t width)
 {
     const int64_t stride = r->pixels->strides[1];
@@ -234,7 +208,7 @@ static reader reader_of(const rdx_viewer *viewer, const rdx_slice *slice, const 
     reader r = {viewer, &slice->pixels, *map, eight_bit, false, 0};
     const double entries = slice->high - slice->low + 1;
     r.by_table = rdx_is_small_integer(slice->pixels.dtype) &&
-                 entries <= fmin(TABLE_MAX, (double)(box->height * box->width));
+                 entries <= fmin(RDX_TABLE_MAX, (double)(box->height * box->width));
     if (r.by_table) {
         r.first = (int32_t)slice->low;
         fill_table(viewer, slice->low, (int64_t)entries, slice->pixels.shape[1], map, eight_bit);
@@ -265,7 +239,8 @@ static void resize_rows(const reader *r, const rdx_box *box, int64_t size)
             (const char *)pixels->data +
             ((box->top + y) * pixels->strides[0] + box->left * pixels->strides[1]) * item;
         if (r->by_table)
-            look_up(r, row, box->width);
+            rdx_look_up_floats(viewer->line.data, row, pixels->dtype, pixels->strides[1],
+                               box->width, viewer->table.data, r->first);
         else
             convert(r, row, box->width);
         while (oldest < size && rows->first[oldest] + rows->count[oldest] <= y)

@@ -7,8 +7,6 @@
 #include <string.h>
 #include "image.h"
 
-#define TABLE_MAX 65536
-
 static const struct {
     const char *name;
     redux_window window;
@@ -117,43 +115,30 @@ bool rdx_is_small_integer(redux_dtype dtype)
            dtype == REDUX_INT16 || dtype == REDUX_UINT16;
 }
 
-static int32_t load_small(const void *row, int64_t index, redux_dtype dtype)
-{
-    switch (dtype) {
-    case REDUX_INT8:
-        return ((const int8_t *)row)[index];
-    case REDUX_INT16:
-        return ((const int16_t *)row)[index];
-    case REDUX_UINT16:
-        return ((const uint16_t *)row)[index];
-    default:
-        return ((const uint8_t *)row)[index];
+/* One row by table over the values low ... low + entries - 1. */
+#define LOOK_UP_CASE(label, type)                                                                  \
+    label:                                                                                         \
+    for (int64_t x = 0; x < width; x++)                                                            \
+        out[x] = table[((const type *)row)[x * stride] - low];                                     \
+    break
+#define LOOK_UP()                                                                                  \
+    switch (dtype) {                                                                               \
+        LOOK_UP_CASE(case REDUX_INT16, int16_t);                                                   \
+        LOOK_UP_CASE(case REDUX_UINT16, uint16_t);                                                 \
+        LOOK_UP_CASE(case REDUX_INT8, int8_t);                                                     \
+        LOOK_UP_CASE(default, uint8_t);                                                            \
     }
+
+static void look_up_bytes(uint8_t *out, const void *row, redux_dtype dtype, int64_t stride,
+                          int64_t width, const uint8_t *table, int32_t low)
+{
+    LOOK_UP()
 }
 
-/* One row by table over the values low ... low + entries - 1; int16 is what CT is. */
-static void look_up_bytes(uint8_t *out, const redux_tensor *in, const void *row,
-                          const uint8_t *table, int32_t low)
+void rdx_look_up_floats(float *out, const void *row, redux_dtype dtype, int64_t stride,
+                        int64_t width, const float *table, int32_t low)
 {
-    const int64_t width = in->shape[1], stride = in->strides[1];
-    if (in->dtype == REDUX_INT16)
-        for (int64_t x = 0; x < width; x++)
-            out[x] = table[((const int16_t *)row)[x * stride] - low];
-    else
-        for (int64_t x = 0; x < width; x++)
-            out[x] = table[load_small(row, x * stride, in->dtype) - low];
-}
-
-static void look_up_floats(float *out, const redux_tensor *in, const void *row, const float *table,
-                           int32_t low)
-{
-    const int64_t width = in->shape[1], stride = in->strides[1];
-    if (in->dtype == REDUX_INT16)
-        for (int64_t x = 0; x < width; x++)
-            out[x] = table[((const int16_t *)row)[x * stride] - low];
-    else
-        for (int64_t x = 0; x < width; x++)
-            out[x] = table[load_small(row, x * stride, in->dtype) - low];
+    LOOK_UP()
 }
 
 static void apply_table(const redux_tensor *out, const redux_tensor *in, const void *table,
@@ -162,9 +147,11 @@ static void apply_table(const redux_tensor *out, const redux_tensor *in, const v
     const int64_t width = in->shape[1];
     for (int64_t y = 0; y < in->shape[0]; y++)
         if (out->dtype == REDUX_FLOAT32)
-            look_up_floats((float *)out->data + y * width, in, row_of(in, y), table, low);
+            rdx_look_up_floats((float *)out->data + y * width, row_of(in, y), in->dtype,
+                               in->strides[1], width, table, low);
         else
-            look_up_bytes((uint8_t *)out->data + y * width, in, row_of(in, y), table, low);
+            look_up_bytes((uint8_t *)out->data + y * width, row_of(in, y), in->dtype,
+                          in->strides[1], width, table, low);
 }
 
 static void apply_direct(const redux_tensor *out, const redux_tensor *in, const rdx_grey *map)
@@ -235,7 +222,7 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
     if (window.kind == REDUX_WINDOW_SLICE)
         rdx_grey_slice(&map, low, high);
     if (rdx_is_small_integer(in->dtype) &&
-        high - low < (double)RDX_MIN(TABLE_MAX, redux_tensor_elements(in)))
+        high - low < (double)RDX_MIN(RDX_TABLE_MAX, redux_tensor_elements(in)))
         return apply_small(out, context, in, &map, low, high);
     apply_direct(out, in, &map);
     return REDUX_OK;

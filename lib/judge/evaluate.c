@@ -6,6 +6,8 @@
 #include <redux/embed.h>
 #include "evaluate.h"
 
+#define MOST_SEEDS 1000
+
 /* One run's part of the predictions. */
 typedef struct record {
     redux_evaluation_run run;
@@ -373,7 +375,7 @@ static redux_status run_all(job *j)
 static redux_status check_options(const redux_evaluate_options *o, const redux_labels *labels)
 {
     if ((int)o->protocol < 0 || o->protocol >= RDX_COUNT(protocols) || o->seeds < 1 ||
-        o->seeds > 1000)
+        o->seeds > MOST_SEEDS)
         return rdx_fail(REDUX_E_INVALID, "redux_evaluate_options: protocol %d, %d seeds",
                         (int)o->protocol, (int)o->seeds);
     if (o->features != NULL && (o->weights != NULL || o->protocol == REDUX_PROTOCOL_FINETUNE))
@@ -506,7 +508,7 @@ static double seed_figure(const redux_evaluation *e, int64_t seed, int64_t figur
 static void summarise(redux_scores *mean, redux_scores *deviation, const redux_evaluation *e,
                       which_fn which)
 {
-    double values[1000];
+    double values[MOST_SEEDS];
     fill(mean, 0);
     fill(deviation, 0);
     for (int64_t f = 0; f < RDX_COUNT(figures); f++) {

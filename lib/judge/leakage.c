@@ -4,6 +4,7 @@
 #include <redux/hash_list.h>
 #include <redux/index.h>
 #include "labels.h"
+#include "metric/metric.h"
 
 /* Codes of all slices of the dataset, and who is compared. */
 typedef struct search {
@@ -44,14 +45,6 @@ static const uint8_t *code_of(const redux_tensor *codes, const redux_labels *lab
     return (const uint8_t *)codes->data + labels->rows[row].slice * codes->strides[0];
 }
 
-static int32_t hamming(const uint8_t *a, const uint8_t *b, int64_t bytes)
-{
-    int32_t bits = 0;
-    for (int64_t i = 0; i < bytes; i++)
-        bits += __builtin_popcount((unsigned)(a[i] ^ b[i]));
-    return bits;
-}
-
 static bool is_worse(const redux_leak *a, const redux_leak *b)
 {
     if (a->distance != b->distance)
@@ -80,8 +73,9 @@ static int on_found(int64_t query, int64_t id, double score, void *user)
 {
     search *s = user;
     redux_leak leak = {s->queries[query], id, (int32_t)score, 0};
-    leak.pdq_distance = hamming(code_of(&s->pdq_codes, s->labels, leak.row),
-                                code_of(&s->pdq_codes, s->labels, id), s->pdq_codes.shape[1]);
+    leak.pdq_distance =
+        rdx_hamming_bytes(code_of(&s->pdq_codes, s->labels, leak.row),
+                          code_of(&s->pdq_codes, s->labels, id), s->pdq_codes.shape[1]);
     if (leak.pdq_distance > s->out->pdq_distance)
         return 0;
     note_pair(s->out, &leak);

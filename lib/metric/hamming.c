@@ -37,6 +37,21 @@ static double hamming_score(const redux_metric *metric, const rdx_layout *layout
     return rdx_kernels_get()->hamming_distance(a, b, (int64_t)layout->item_bytes / 8);
 }
 
+int32_t rdx_hamming_bytes(const uint8_t *a, const uint8_t *b, int64_t bytes)
+{
+    enum { WORDS = 8 };
+    uint64_t words[2][WORDS];
+    uint32_t bits = 0;
+    for (int64_t at = 0; at < bytes; at += (int64_t)sizeof words[0]) {
+        const size_t some = (size_t)RDX_MIN(bytes - at, (int64_t)sizeof words[0]);
+        memset(words, 0, sizeof words);
+        memcpy(words[0], a + at, some);
+        memcpy(words[1], b + at, some);
+        bits += rdx_kernels_get()->hamming_distance(words[0], words[1], WORDS);
+    }
+    return (int32_t)bits;
+}
+
 /* The largest distance that is within a threshold; -1: none is. */
 static int64_t radius_of(const rdx_layout *layout, double threshold)
 {

@@ -97,6 +97,8 @@ struct redux_metric {
 extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
     rdx_mutual_information_ops, rdx_conditional_entropy_ops, rdx_mattes_ops, rdx_ms_ssim_ops,
     rdx_phase_correlation_ops;
+/* Hamming distance of two codes as they are, aligned or not. */
+int32_t rdx_hamming_bytes(const uint8_t *a, const uint8_t *b, int64_t bytes);
 
 /* Checks options against the metric's rules and fills in defaults (NULL: all of them). */
 redux_status rdx_histogram_options(redux_histogram_options *known,

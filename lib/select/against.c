@@ -145,7 +145,7 @@ static redux_status open_update(redux_reduction *reduction, redux_context *conte
 {
     const redux_manifest *manifest = reduction->options.update;
     redux_tensor items[2] = {REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
-    const int stages = reduction->options.then == REDUX_STRATEGY_ALL ? 1 : 2;
+    const int stages = rdx_options_have_stages(&reduction->options) ? 2 : 1;
     redux_status status = name_kept(&reduction->base, context, manifest);
     if (status == REDUX_OK)
         status = check_exemplars(&reduction->base, context, manifest);

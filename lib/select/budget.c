@@ -276,7 +276,7 @@ redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rd
         largest = RDX_MAX(largest, walk->start[g + 1] - walk->start[g]);
     if (largest <= SWEEP_MAX)
         return threshold_by_sweep(threshold, judging, budget);
-    if (judging->reduction->options.strategy == REDUX_STRATEGY_METRIC)
+    if (rdx_strategy_of(judging->reduction->options.strategy)->is_callers)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "a budget with a metric of one's own takes up to %d slices in a %s",
                         SWEEP_MAX, walk->groups == 1 ? "dataset" : "volume");

@@ -119,11 +119,12 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
 static redux_status judge_group(const greedy_job *job, int64_t index)
 {
     const redux_reduce_options *options = &job->judging->reduction->options;
+    const rdx_strategy *strategy = rdx_strategy_of(options->strategy);
     rdx_group group;
     RDX_TRY(rdx_group_collect(&group, job->judging, index));
     redux_status status = REDUX_OK;
-    if (options->strategy == REDUX_STRATEGY_SEMDEDUP)
-        status = rdx_semdedup(&group, job->threshold);
+    if (strategy->judge_group != NULL)
+        status = strategy->judge_group(&group, job->threshold);
     else if (options->rule == REDUX_RULE_MEDOID)
         status = rdx_medoid(&group, job->threshold);
     else if (options->rule == REDUX_RULE_K_CENTRE)
@@ -139,7 +140,8 @@ static redux_status greedy_task(int64_t index, void *user)
     const greedy_job *job = user;
     const redux_reduce_options *options = &job->judging->reduction->options;
     bool ragged = false;
-    if (options->rule != REDUX_RULE_FIRST || options->strategy == REDUX_STRATEGY_SEMDEDUP)
+    if (options->rule != REDUX_RULE_FIRST ||
+        rdx_strategy_of(options->strategy)->judge_group != NULL)
         return judge_group(job, index);
     RDX_TRY(judge_first(job, index, rdx_options_resize(options), &ragged));
     if (ragged) /* a folder of pictures of several sizes: over again, resized */

@@ -52,7 +52,8 @@ static int64_t farthest(const traversal *t)
     return best;
 }
 
-/* The conditional entropy given a constant image is the entropy itself. */
+/* The first item that is kept: the group's first, or the one with the most information, for the
+ * conditional entropy given a constant image is the entropy itself. */
 static redux_status begin(traversal *t, int64_t *first)
 {
     const rdx_group *group = t->group;
@@ -60,7 +61,7 @@ static redux_status begin(traversal *t, int64_t *first)
     const size_t pixels = (size_t)layout->height * (size_t)layout->width;
     void *block, *scratch;
     *first = 0;
-    if (group->reduction->options.strategy != REDUX_STRATEGY_INFORMATION_GAIN)
+    if (!rdx_strategy_of(group->reduction->options.strategy)->begins_with_most)
         return REDUX_OK;
     const size_t image = (pixels * redux_dtype_size(layout->dtype) + 63) / 64 * 64;
     RDX_TRY(rdx_alloc_zero(group->context, &block, 1, image + layout->item_bytes));

@@ -135,7 +135,7 @@ static bool same_window(redux_window a, redux_window b)
 
 static bool same_hash(const redux_reduce_options *a, const redux_reduce_options *b)
 {
-    if (a->strategy != REDUX_STRATEGY_HASH && a->then != REDUX_STRATEGY_HASH)
+    if (!rdx_options_have(a, RDX_FEATURE_HASH))
         return true;
     return a->hash == b->hash && a->profile == b->profile && a->hash_size == b->hash_size;
 }
@@ -163,13 +163,13 @@ static const char *difference(const redux_reduce_options *a, const redux_reduce_
     if (!same_hash(a, b))
         return "hash";
     if (a->then != b->then ||
-        (a->then != REDUX_STRATEGY_ALL && a->then_threshold != b->then_threshold))
+        (rdx_options_have_stages(a) && a->then_threshold != b->then_threshold))
         return "then";
     if (a->bins != b->bins)
         return "bins";
     if (!same_text(a->encoder, b->encoder))
         return "encoder";
-    if (rdx_options_have_images(a) && a->size != b->size)
+    if (rdx_options_have(a, RDX_FEATURE_IMAGE) && a->size != b->size)
         return "size";
     return NULL;
 }
@@ -187,7 +187,7 @@ redux_status rdx_update_check(const redux_reduce_options *options)
         before.rule != REDUX_RULE_FIRST)
         return rdx_fail(REDUX_E_INVALID,
                         "update: only a result of rule first with a threshold can be gone on from");
-    if (rdx_strategy_of(options->strategy)->has_metric == false)
+    if (!rdx_strategy_of(options->strategy)->has_stages || options->metric != NULL)
         return rdx_fail(REDUX_E_INVALID, "update: strategy %s cannot be gone on from",
                         redux_strategy_name(options->strategy));
     if (json_object_get(manifest->summary, "against") != NULL || options->against != NULL)

@@ -6,53 +6,30 @@
 
 /* ---- thresholds ---- */
 
-static double hash_bits(const redux_reduce_options *options)
-{
-    const redux_hash_options hash = rdx_hash_options_of(options);
-    return (double)redux_hash_bits(&hash);
-}
-
 static redux_status check_threshold(const redux_reduce_options *options, redux_strategy strategy,
                                     double t)
 {
     const rdx_strategy *known = rdx_strategy_of(strategy);
+    const double high = known->high_of == NULL ? known->high : known->high_of(options);
     if (isnan(t))
         return REDUX_OK;
-    switch (strategy) {
-    case REDUX_STRATEGY_ALL:
-        return rdx_fail(REDUX_E_INVALID, "strategy all has no threshold");
-    case REDUX_STRATEGY_EVERY_N:
-        if (!(t >= known->low && t <= known->high) || t != floor(t))
-            return rdx_fail(REDUX_E_INVALID, "%s: n is %g, not a whole number from 1 on",
-                            known->name, t);
-        return REDUX_OK;
-    case REDUX_STRATEGY_HASH:
-        if (!(t >= 0 && t <= hash_bits(options)) || t != floor(t))
-            return rdx_fail(REDUX_E_INVALID,
-                            "%s: threshold %g is not a whole number of bits, 0 to %g", known->name,
-                            t, hash_bits(options));
-        return REDUX_OK;
-    case REDUX_STRATEGY_ENTROPY:
-        if (!(t >= 0) || isinf(t))
-            return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is no number of bits", known->name,
-                            t);
-        return REDUX_OK;
-    default:
-        if (!(t >= known->low && t <= known->high))
-            return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not within %g ... %g",
-                            known->name, t, known->low, known->high);
-        return REDUX_OK;
-    }
+    if (known->low >= known->high)
+        return rdx_fail(REDUX_E_INVALID, "strategy %s has no threshold", known->name);
+    if (!(t >= known->low && t <= high) && high > 1e9)
+        return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not %g or more", known->name, t,
+                        known->low);
+    if (!(t >= known->low && t <= high))
+        return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not within %g ... %g", known->name, t,
+                        known->low, high);
+    if (known->is_whole && t != floor(t))
+        return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not a whole number", known->name, t);
+    return REDUX_OK;
 }
 
-/* 6 of 64 bits (the paper), and as much of longer hashes; pdq: what its authors recommend. */
 static double default_threshold(const redux_reduce_options *options, redux_strategy strategy)
 {
-    if (strategy == REDUX_STRATEGY_HASH && options->hash == REDUX_HASH_PDQ)
-        return REDUX_DEFAULT_PDQ_DISTANCE;
-    if (strategy == REDUX_STRATEGY_HASH)
-        return floor(REDUX_DEFAULT_HASH_DISTANCE * hash_bits(options) / 64 + 0.5);
-    return redux_strategy_threshold(strategy);
+    const rdx_strategy *known = rdx_strategy_of(strategy);
+    return known->threshold_of == NULL ? known->threshold : known->threshold_of(options);
 }
 
 static bool has_budget(const redux_reduce_options *options)
@@ -74,26 +51,18 @@ static redux_status check_budget(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "keep is given as a number and as a percentage");
     if (!isnan(options->threshold))
         return rdx_fail(REDUX_E_INVALID, "threshold and keep exclude each other");
-    if (options->strategy == REDUX_STRATEGY_ALL)
-        return rdx_fail(REDUX_E_INVALID, "strategy all keeps everything: keep makes no sense");
     if (options->rule == REDUX_RULE_MEDOID || options->rule == REDUX_RULE_COMPLETE_LINK)
         return rdx_fail(REDUX_E_INVALID, "rule %s takes a threshold, not keep",
                         redux_rule_name(options->rule));
-    if (options->strategy == REDUX_STRATEGY_SEMDEDUP)
-        return rdx_fail(REDUX_E_INVALID, "strategy semdedup takes a threshold, not keep");
-    if (options->then != REDUX_STRATEGY_ALL || options->against != NULL)
+    if (!rdx_strategy_of(options->strategy)->has_budget)
+        return rdx_fail(REDUX_E_INVALID, "strategy %s takes no keep",
+                        redux_strategy_name(options->strategy));
+    if (rdx_options_have_stages(options) || options->against != NULL)
         return rdx_fail(REDUX_E_INVALID, "keep goes neither with then nor with against");
     return REDUX_OK;
 }
 
 /* ---- strategies and rules ---- */
-
-/* Whether slices are held against each other at all. */
-static bool compares(redux_strategy strategy)
-{
-    return rdx_strategy_of(strategy)->has_metric || strategy == REDUX_STRATEGY_INFORMATION_GAIN ||
-           strategy == REDUX_STRATEGY_SEMDEDUP || strategy == REDUX_STRATEGY_METRIC;
-}
 
 static redux_status check_choices(const redux_reduce_options *options)
 {
@@ -105,38 +74,32 @@ static redux_status check_choices(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "unknown order %d", (int)options->order);
     if (strcmp(redux_rule_name(options->rule), "unknown") == 0)
         return rdx_fail(REDUX_E_INVALID, "unknown rule %d", (int)options->rule);
-    if ((options->metric != NULL) != (options->strategy == REDUX_STRATEGY_METRIC))
+    if ((options->metric != NULL) != rdx_strategy_of(options->strategy)->is_callers)
         return rdx_fail(REDUX_E_INVALID, "strategy metric goes with a metric, and only that");
     return REDUX_OK;
 }
 
+/* REDUX_RULE_FIRST is the default: a strategy that has another one alone takes that. */
 static redux_status check_rule(const redux_reduce_options *options)
 {
-    const char *name = redux_strategy_name(options->strategy);
-    const redux_rule rule = options->rule;
-    if (rule == REDUX_RULE_FIRST)
+    if (options->rule == REDUX_RULE_FIRST ||
+        rdx_strategy_has_rule(options->strategy, options->rule))
         return REDUX_OK;
-    if (options->strategy == REDUX_STRATEGY_INFORMATION_GAIN && rule == REDUX_RULE_K_CENTRE)
-        return REDUX_OK;
-    if (!compares(options->strategy) || options->strategy == REDUX_STRATEGY_SEMDEDUP ||
-        options->strategy == REDUX_STRATEGY_INFORMATION_GAIN)
-        return rdx_fail(REDUX_E_INVALID, "strategy %s has no rule %s", name, redux_rule_name(rule));
-    return REDUX_OK;
+    return rdx_fail(REDUX_E_INVALID, "strategy %s has no rule %s",
+                    redux_strategy_name(options->strategy), redux_rule_name(options->rule));
 }
 
 static redux_status check_then(const redux_reduce_options *options)
 {
-    if (options->then == REDUX_STRATEGY_ALL)
+    const rdx_strategy *then = rdx_strategy_of(options->then);
+    if (!rdx_options_have_stages(options))
         return isnan(options->then_threshold)
                    ? REDUX_OK
                    : rdx_fail(REDUX_E_INVALID, "a threshold for a second stage that there is not");
-    if (rdx_strategy_of(options->then) == NULL || !rdx_strategy_of(options->then)->has_metric)
-        return rdx_fail(REDUX_E_INVALID,
-                        "then: %s is none of hash, ssim, mi, cosine, ms-ssim, mattes, "
-                        "phase-correlation",
+    if (then == NULL || !then->has_stages || then->is_callers)
+        return rdx_fail(REDUX_E_INVALID, "then: strategy %s judges no pairs one by one",
                         redux_strategy_name(options->then));
-    if (!rdx_strategy_of(options->strategy)->has_metric &&
-        options->strategy != REDUX_STRATEGY_METRIC)
+    if (!rdx_strategy_of(options->strategy)->has_stages)
         return rdx_fail(REDUX_E_INVALID, "then: strategy %s proposes no pairs",
                         redux_strategy_name(options->strategy));
     return check_threshold(options, options->then, options->then_threshold);
@@ -145,10 +108,8 @@ static redux_status check_then(const redux_reduce_options *options)
 static redux_status check_hash(const redux_reduce_options *options)
 {
     const redux_hash_options hash = rdx_hash_options_of(options);
-    const bool hashes =
-        options->strategy == REDUX_STRATEGY_HASH || options->then == REDUX_STRATEGY_HASH;
     RDX_TRY(redux_hash_check(&hash));
-    if (!hashes)
+    if (!rdx_options_have(options, RDX_FEATURE_HASH))
         return REDUX_OK;
     if (!redux_hash_is_binary(&hash))
         return rdx_fail(REDUX_E_INVALID, "hash %s is not compared by Hamming distance",
@@ -177,9 +138,8 @@ static redux_status check_sizes(const redux_reduce_options *options)
 
 static bool takes_embeddings(const redux_reduce_options *options)
 {
-    return options->strategy == REDUX_STRATEGY_COSINE ||
-           options->strategy == REDUX_STRATEGY_SEMDEDUP || options->then == REDUX_STRATEGY_COSINE ||
-           (options->strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1);
+    return rdx_strategy_has_embeddings(options, options->strategy) ||
+           rdx_strategy_has_embeddings(options, options->then);
 }
 
 static redux_status check_others(const redux_reduce_options *options)
@@ -189,7 +149,7 @@ static redux_status check_others(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "embeddings go with strategies cosine and semdedup");
     if (options->encoder != NULL && options->embeddings == NULL)
         return rdx_fail(REDUX_E_INVALID, "an encoder, but no embeddings that it made");
-    if (options->strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1 &&
+    if (options->metric != NULL && options->metric->ops->item_axes == 1 &&
         options->embeddings == NULL)
         return rdx_fail(REDUX_E_INVALID, "a metric of vectors needs embeddings");
     if (options->against == NULL &&
@@ -197,7 +157,7 @@ static redux_status check_others(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "a part of another set that is not given");
     if (options->against == NULL)
         return REDUX_OK;
-    if (!compares(options->strategy))
+    if (!rdx_strategy_of(options->strategy)->compares)
         return rdx_fail(REDUX_E_INVALID, "against: strategy %s compares nothing", name);
     if ((options->embeddings == NULL) != (options->against_embeddings == NULL))
         return rdx_fail(REDUX_E_INVALID, "against: embeddings are needed of both sets");
@@ -208,7 +168,7 @@ static redux_status check_calibration(const redux_reduce_options *options)
 {
     if (!options->calibrate && isnan(options->false_drops))
         return REDUX_OK;
-    if (!compares(options->strategy))
+    if (!rdx_strategy_of(options->strategy)->compares)
         return rdx_fail(REDUX_E_INVALID, "strategy %s compares nothing: it has no false drops",
                         redux_strategy_name(options->strategy));
     if (isnan(options->false_drops))
@@ -218,7 +178,7 @@ static redux_status check_calibration(const redux_reduce_options *options)
                         options->false_drops);
     if (!isnan(options->threshold) || has_budget(options))
         return rdx_fail(REDUX_E_INVALID, "false drops, threshold and keep exclude each other");
-    if (options->then != REDUX_STRATEGY_ALL)
+    if (rdx_options_have_stages(options))
         return rdx_fail(REDUX_E_INVALID, "false drops choose the threshold of one stage, not two");
     return REDUX_OK;
 }
@@ -248,10 +208,11 @@ bool rdx_options_resize(const redux_reduce_options *options)
     return options->scope == REDUX_SCOPE_DATASET || options->against != NULL;
 }
 
-bool rdx_options_have_images(const redux_reduce_options *options)
+bool rdx_options_have(const redux_reduce_options *options, rdx_feature feature)
 {
-    return rdx_strategy_of(options->strategy)->feature == RDX_FEATURE_IMAGE ||
-           rdx_strategy_of(options->then)->feature == RDX_FEATURE_IMAGE;
+    const rdx_strategy *then = rdx_strategy_of(options->then);
+    return rdx_strategy_of(options->strategy)->feature == feature ||
+           (then != NULL && then->feature == feature);
 }
 
 redux_status rdx_options_check(const redux_reduce_options *options)
@@ -273,16 +234,17 @@ void rdx_options_settle(redux_reduce_options *options)
         options->bins = 256;
     if (options->size == 0)
         options->size = 128;
-    if (options->strategy == REDUX_STRATEGY_INFORMATION_GAIN)
-        options->rule = REDUX_RULE_K_CENTRE;
+    while (!rdx_strategy_has_rule(options->strategy, options->rule))
+        options->rule++;
     if (isnan(options->threshold) && !has_budget(options) && isnan(options->false_drops))
         options->threshold = default_threshold(options, options->strategy);
-    if (options->then != REDUX_STRATEGY_ALL && isnan(options->then_threshold))
+    if (rdx_options_have_stages(options) && isnan(options->then_threshold))
         options->then_threshold = default_threshold(options, options->then);
     /* Kept features are of use to an update over the dataset, and to nothing else. */
     if (options->scope != REDUX_SCOPE_DATASET || options->rule != REDUX_RULE_FIRST ||
         options->order != REDUX_ORDER_ANATOMICAL || has_budget(options) ||
-        !rdx_strategy_of(options->strategy)->has_metric || options->against != NULL)
+        !rdx_strategy_of(options->strategy)->has_stages || options->metric != NULL ||
+        options->against != NULL)
         options->keep_exemplars = 0;
 }
 
@@ -291,7 +253,7 @@ redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_op
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_reduce_options"));
     RDX_TRY(rdx_options_check(known));
     rdx_options_settle(known);
-    if (known->strategy == REDUX_STRATEGY_METRIC && isnan(known->threshold) && !has_budget(known) &&
+    if (known->metric != NULL && isnan(known->threshold) && !has_budget(known) &&
         isnan(known->false_drops))
         return rdx_fail(REDUX_E_INVALID, "a metric of one's own has no default threshold");
     return known->update == NULL ? REDUX_OK : rdx_update_check(known);

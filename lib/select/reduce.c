@@ -58,6 +58,12 @@ static void keep_all(redux_reduction *reduction)
         reduction->rows[i].kept = !reduction->rows[i].skipped;
 }
 
+redux_status rdx_judge_all(rdx_judging *judging)
+{
+    keep_all(judging->reduction);
+    return REDUX_OK;
+}
+
 /* The readable rows of a group, in order, into `rows`; returns how many. */
 static int64_t readable_of_group(const redux_reduction *reduction, const rdx_walk *walk,
                                  int64_t group, int64_t *rows)
@@ -99,9 +105,11 @@ static int64_t kept_by_every_n(const redux_reduction *reduction, const rdx_walk 
     return kept;
 }
 
-static redux_status every_n(redux_context *context, redux_reduction *reduction,
-                            const rdx_walk *walk)
+redux_status rdx_judge_every_n(rdx_judging *judging)
 {
+    redux_context *context = judging->context;
+    redux_reduction *reduction = judging->reduction;
+    const rdx_walk *walk = judging->walk;
     redux_reduce_summary *summary = &reduction->summary;
     redux_status status = REDUX_OK;
     void *block;
@@ -167,7 +175,7 @@ static redux_status entropy_bound(double *bound, redux_context *context,
     return REDUX_OK;
 }
 
-static redux_status by_entropy(const rdx_judging *judging)
+redux_status rdx_judge_by_entropy(rdx_judging *judging)
 {
     redux_context *context = judging->context;
     redux_reduction *reduction = judging->reduction;
@@ -197,13 +205,12 @@ static redux_status by_entropy(const rdx_judging *judging)
 static redux_status make_metric(const redux_metric **out, redux_metric *metrics[3],
                                 redux_context *context, const redux_reduce_options *options)
 {
-    if (options->strategy == REDUX_STRATEGY_METRIC)
-        *out = options->metric;
-    else {
+    *out = options->metric; /* the caller's, or NULL */
+    if (*out == NULL) {
         RDX_TRY(rdx_strategy_metric(&metrics[0], context, options, options->strategy));
         *out = metrics[0];
     }
-    if (options->then == REDUX_STRATEGY_ALL)
+    if (!rdx_options_have_stages(options))
         return REDUX_OK;
     RDX_TRY(rdx_strategy_metric(&metrics[1], context, options, options->then));
     RDX_TRY(rdx_two_stage_new(&metrics[2], context, *out, options->threshold, metrics[1]));
@@ -232,7 +239,7 @@ static redux_status settle_threshold(double *threshold, const rdx_judging *judgi
     redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
     redux_reduce_summary *summary = &reduction->summary;
-    *threshold = options->then == REDUX_STRATEGY_ALL ? options->threshold : options->then_threshold;
+    *threshold = rdx_options_have_stages(options) ? options->then_threshold : options->threshold;
     summary->then_is_exact = proposes_all(options, judging->metric);
     if (options->calibrate || !isnan(options->false_drops))
         RDX_TRY(rdx_calibrate(&reduction->calibration, judging->stream, judging->metric));
@@ -257,7 +264,7 @@ static redux_status judge_rows(const rdx_judging *judging, double threshold)
         return rdx_k_centre_budget(&summary->threshold, judging, summary->budget);
     /* Of two stages the first one's: the second one's stands beside it. */
     summary->threshold =
-        reduction->options.then == REDUX_STRATEGY_ALL ? threshold : reduction->options.threshold;
+        rdx_options_have_stages(&reduction->options) ? reduction->options.threshold : threshold;
     if (isnan(threshold)) {
         keep_all(reduction);
         return REDUX_OK;
@@ -278,7 +285,7 @@ static redux_status rate_threshold(redux_reduction *reduction, redux_context *co
                                    reduction->calibration, threshold);
 }
 
-static redux_status by_metric(rdx_judging *judging)
+redux_status rdx_judge_by_metric(rdx_judging *judging)
 {
     redux_context *context = judging->context;
     redux_reduction *reduction = judging->reduction;
@@ -312,17 +319,7 @@ static redux_status run_strategy(rdx_judging *judging)
     if (!judging->stream->has_images || (options->skip_errors && has_budget))
         RDX_TRY(rdx_stream_read(judging->stream));
     RDX_TRY(settle_budget(reduction));
-    switch (options->strategy) {
-    case REDUX_STRATEGY_ALL:
-        keep_all(reduction);
-        return REDUX_OK;
-    case REDUX_STRATEGY_EVERY_N:
-        return every_n(judging->context, reduction, judging->walk);
-    case REDUX_STRATEGY_ENTROPY:
-        return by_entropy(judging);
-    default:
-        return by_metric(judging);
-    }
+    return rdx_strategy_of(options->strategy)->judge(judging);
 }
 
 /* Rows of an earlier result count with the new ones. */

@@ -145,18 +145,60 @@ redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_visited
 
 /* ---- strategies.c ---- */
 
-/* What a strategy compares, and how its threshold is read. */
+typedef struct rdx_judging rdx_judging;
+typedef struct rdx_group rdx_group;
+
+/* What the summary says of a strategy, beside its threshold. */
+enum {
+    RDX_PARAMETER_HASH = 1,
+    RDX_PARAMETER_SSIM = 2,
+    RDX_PARAMETER_NORMALISATION = 4,
+    RDX_PARAMETER_BINS = 8,
+    RDX_PARAMETER_CLUSTERS = 16,
+    RDX_PARAMETER_DESCRIPTOR = 32
+};
+
+/* All that there is to know of a strategy: no other file asks which one it is. */
 typedef struct rdx_strategy {
-    const char *name;
+    const char *name, *label; /* label: of its scores, with their unit */
     rdx_feature feature;
-    bool has_metric;             /* so that it can be the second of two stages */
-    double threshold, low, high; /* default; the range of what may be given */
+    bool compares;         /* slices with each other, by a metric */
+    bool is_callers;       /* that metric is options.metric */
+    bool has_stages;       /* its metric judges pairs one by one: it may be one of two stages */
+    bool has_budget;       /* takes keep_count, keep_percent */
+    bool is_whole;         /* thresholds are whole numbers */
+    bool is_distance;      /* slices with smaller scores go first */
+    bool begins_with_most; /* k-centre begins with what has most information, not with the first */
+    uint32_t rules;        /* of 1 << redux_rule; where REDUX_RULE_FIRST is not among them it is
+                              taken for the one that is */
+    uint32_t parameters;
+    redux_status (*judge)(rdx_judging *judging);
+    redux_status (*judge_group)(const rdx_group *group, double threshold); /* NULL: by the rule */
+    /* The metric by the options, or by name; neither: there is none, or it is the caller's. */
+    redux_status (*metric)(redux_metric **out, redux_context *context,
+                           const redux_reduce_options *options);
+    const char *metric_name;
+    double threshold, low, high; /* default (NaN: none); the range of what may be given */
+    /* Where these depend on other options; NULL: they do not. */
+    double (*threshold_of)(const redux_reduce_options *options);
+    double (*high_of)(const redux_reduce_options *options);
 } rdx_strategy;
 
+/* NULL: there is no such strategy. */
 const rdx_strategy *rdx_strategy_of(redux_strategy strategy);
-/* The metric of a strategy that has one; REDUX_STRATEGY_METRIC: the caller's, not to be freed. */
+bool rdx_strategy_has_rule(redux_strategy strategy, redux_rule rule);
+/* Whether it compares vectors, so that embeddings may be given. */
+bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_strategy strategy);
+/* The metric of a strategy that compares slices by one of its own. */
 redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
                                  const redux_reduce_options *options, redux_strategy strategy);
+
+/* ---- reduce.c: how rows are judged ---- */
+
+redux_status rdx_judge_all(rdx_judging *judging);
+redux_status rdx_judge_every_n(rdx_judging *judging);
+redux_status rdx_judge_by_entropy(rdx_judging *judging);
+redux_status rdx_judge_by_metric(rdx_judging *judging);
 
 /* ---- stream.c ---- */
 
@@ -220,13 +262,13 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
 /* ---- greedy.c ---- */
 
 /* A reduction at work: what its rows are judged by. */
-typedef struct rdx_judging {
+struct rdx_judging {
     redux_context *context;
     redux_reduction *reduction;
     rdx_stream *stream;
     const rdx_walk *walk;
     const redux_metric *metric;
-} rdx_judging;
+};
 
 /* The items of one group of the walk. */
 redux_status rdx_stream_group(const rdx_judging *judging, int64_t group, bool resize, bool *ragged,
@@ -242,7 +284,7 @@ redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double thresh
 /* ---- group.c ---- */
 
 /* All items of a group, prepared, without those that are redundant with the base. */
-typedef struct rdx_group {
+struct rdx_group {
     redux_context *context;
     redux_reduction *reduction;
     const redux_metric *metric;
@@ -250,7 +292,7 @@ typedef struct rdx_group {
     char *prepared;
     int64_t *rows; /* the row of each item */
     int64_t count, capacity, row_capacity;
-} rdx_group;
+};
 
 redux_status rdx_group_collect(rdx_group *group, const rdx_judging *judging, int64_t index);
 void rdx_group_clear(rdx_group *group);
@@ -296,10 +338,19 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
 redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_options *given);
 redux_status rdx_options_check(const redux_reduce_options *options);
 void rdx_options_settle(redux_reduce_options *options);
+/* Whether there are two stages; the strategy of the last one. */
+static inline bool rdx_options_have_stages(const redux_reduce_options *options)
+{
+    return options->then != REDUX_STRATEGY_ALL;
+}
+static inline redux_strategy rdx_options_last(const redux_reduce_options *options)
+{
+    return rdx_options_have_stages(options) ? options->then : options->strategy;
+}
+/* Whether some stage has this feature. */
+bool rdx_options_have(const redux_reduce_options *options, rdx_feature feature);
 /* Whether images are resized to options.size from the start. */
 bool rdx_options_resize(const redux_reduce_options *options);
-/* Whether some stage compares images. */
-bool rdx_options_have_images(const redux_reduce_options *options);
 redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices);
 
 /* ---- calibrate.c ---- */

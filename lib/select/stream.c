@@ -92,13 +92,9 @@ static redux_status make_cache(rdx_stage *stage, const rdx_stream *stream)
 
 static redux_status add_stage(rdx_stream *stream, redux_strategy strategy)
 {
-    const redux_reduce_options *options = stream->options;
     rdx_stage *stage = &stream->stages[stream->stage_count++];
     stage->feature = rdx_strategy_of(strategy)->feature;
-    const bool of_vectors =
-        stage->feature == RDX_FEATURE_DESCRIPTOR ||
-        (strategy == REDUX_STRATEGY_METRIC && options->metric->ops->item_axes == 1);
-    if (stream->embeddings != NULL && of_vectors) {
+    if (stream->embeddings != NULL && rdx_strategy_has_embeddings(stream->options, strategy)) {
         stage->feature = RDX_FEATURE_NONE;
         stage->embeddings = stream->embeddings;
     }
@@ -112,7 +108,7 @@ redux_status rdx_stream_open(rdx_stream *stream)
     stream->row_count = redux_dataset_slice_count(stream->dataset);
     pthread_mutex_init(&stream->skip_mutex, NULL);
     redux_status status = add_stage(stream, options->strategy);
-    if (status == REDUX_OK && options->then != REDUX_STRATEGY_ALL)
+    if (status == REDUX_OK && rdx_options_have_stages(options))
         status = add_stage(stream, options->then);
     if (status != REDUX_OK)
         rdx_stream_close(stream);

@@ -92,37 +92,32 @@ static void add_hash(json_t **json, const redux_reduce_options *options)
         put(json, "hash_size", json_integer(options->hash_size));
 }
 
+static void add_descriptor(json_t **json, const redux_reduction *reduction)
+{
+    put(json, "descriptor", json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
+    if (reduction->options.encoder != NULL)
+        put(json, "encoder", text(reduction->options.encoder));
+}
+
 /* What the metric of a stage was made with. */
 static void add_metric(json_t **json, const redux_reduction *reduction, redux_strategy strategy)
 {
     const redux_reduce_options *options = &reduction->options;
-    switch (strategy) {
-    case REDUX_STRATEGY_HASH:
+    const uint32_t parameters = rdx_strategy_of(strategy)->parameters;
+    if (parameters & RDX_PARAMETER_HASH)
         add_hash(json, options);
-        return;
-    case REDUX_STRATEGY_SSIM:
+    if (parameters & RDX_PARAMETER_SSIM)
         put(json, "ssim", json_string("gaussian"));
-        return;
-    case REDUX_STRATEGY_MI:
+    if (parameters & RDX_PARAMETER_NORMALISATION)
         put(json, "normalisation", json_string("arithmetic"));
+    if (parameters & RDX_PARAMETER_BINS)
         put(json, "bins", json_integer(options->bins));
-        return;
-    case REDUX_STRATEGY_INFORMATION_GAIN:
-    case REDUX_STRATEGY_ENTROPY:
-        put(json, "bins", json_integer(options->bins));
-        return;
-    case REDUX_STRATEGY_SEMDEDUP:
+    if (parameters & RDX_PARAMETER_CLUSTERS) {
         put(json, "clusters", json_integer(options->clusters));
         put(json, "seed", json_integer((json_int_t)options->seed));
-        /* fallthrough */
-    case REDUX_STRATEGY_COSINE:
-        put(json, "descriptor", json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
-        if (options->encoder != NULL)
-            put(json, "encoder", text(options->encoder));
-        return;
-    default:
-        return;
     }
+    if (parameters & RDX_PARAMETER_DESCRIPTOR)
+        add_descriptor(json, reduction);
 }
 
 static json_t *parameters_json(const redux_reduction *reduction)
@@ -133,18 +128,17 @@ static json_t *parameters_json(const redux_reduction *reduction)
         "{s:s, s:s}", "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
         options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic");
     put(&json, "window", one_window_json(options->window));
-    if (rdx_strategy_of(options->strategy)->feature != RDX_FEATURE_NONE &&
-        options->strategy != REDUX_STRATEGY_ENTROPY)
+    if (rdx_strategy_of(options->strategy)->compares)
         put(&json, "rule", json_string(redux_rule_name(options->rule)));
     add_metric(&json, reduction, options->strategy);
-    if (options->then != REDUX_STRATEGY_ALL) {
+    if (rdx_options_have_stages(options)) {
         add_metric(&json, reduction, options->then);
         put(&json, "then",
             json_pack("{s:s, s:o, s:b}", "strategy", redux_strategy_name(options->then),
                       "threshold", number(options->then_threshold), "exact",
                       summary->then_is_exact));
     }
-    if (rdx_options_have_images(options)) {
+    if (rdx_options_have(options, RDX_FEATURE_IMAGE)) {
         put(&json, "size", json_integer(options->size));
         put(&json, "resized", json_boolean(summary->compared_size > 0));
     }
@@ -224,8 +218,7 @@ static json_t *counts_json(const redux_reduction *reduction)
         put(&json, "updated", json_integer(summary->updated));
         put(&json, "updated_volumes", json_integer(rdx_manifest_inputs(reduction->options.update)));
     }
-    if (reduction->options.strategy == REDUX_STRATEGY_HASH ||
-        reduction->options.then == REDUX_STRATEGY_HASH)
+    if (rdx_options_have(&reduction->options, RDX_FEATURE_HASH))
         put(&json, "flat", json_integer(summary->flat));
     put(&json, "largest_group", json_integer(summary->largest));
     if (summary->pairs_compared + summary->pairs_skipped > 0) {

@@ -15,9 +15,6 @@
 #include "io/json.h"
 #include "run.h"
 
-#define CHECKPOINT "checkpoint.safetensors"
-#define WEIGHTS "weights.safetensors"
-
 redux_status rdx_run_path(char **out, const rdx_run *run, const char *name)
 {
     return rdx_join(out, run->context, run->folder, name);
@@ -140,7 +137,7 @@ redux_status rdx_weights_save(rdx_run *run)
         for (int64_t i = 0; i < redux_network_parameter_count(run->network); i++)
             add_tensor(&c, redux_network_parameter(run->network, i));
         describe_weights(&c, run, window);
-        status = save(run, WEIGHTS, &c);
+        status = save(run, RDX_WEIGHTS_FILE, &c);
     }
     content_clear(&c);
     return status;
@@ -160,7 +157,7 @@ static redux_status save_checkpoint(const rdx_run *run, content *c, const char *
     add_number(c, "epoch_loss", run->epoch_loss);
     add_number(c, "first_loss", run->first_loss);
     add_number(c, "last_loss", run->last_loss);
-    return save(run, CHECKPOINT, c);
+    return save(run, RDX_CHECKPOINT_FILE, c);
 }
 
 redux_status rdx_checkpoint_save(rdx_run *run)
@@ -186,10 +183,11 @@ static redux_status metadata_number(double *out, const rdx_run *run, const redux
     const char *text = redux_safetensors_metadata(file, key);
     char *end;
     if (text == NULL)
-        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no %s", run->folder, key);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": no %s", run->folder, key);
     *out = rdx_parse_double(text, &end);
     if (*text == '\0' || *end != '\0')
-        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": %s is '%s'", run->folder, key, text);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": %s is '%s'", run->folder, key,
+                        text);
     return REDUX_OK;
 }
 
@@ -199,7 +197,8 @@ static redux_status metadata_count(int64_t *out, const rdx_run *run, const redux
     double value;
     RDX_TRY(metadata_number(&value, run, file, key));
     if (!(value >= 0 && value < 9e15))
-        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": %s %g", run->folder, key, value);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": %s %g", run->folder, key,
+                        value);
     *out = (int64_t)value;
     return REDUX_OK;
 }
@@ -209,9 +208,9 @@ redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const 
     char *path;
     *file = NULL;
     *step = 0;
-    if (!rdx_run_has(run, CHECKPOINT))
+    if (!rdx_run_has(run, RDX_CHECKPOINT_FILE))
         return REDUX_OK;
-    RDX_TRY(rdx_run_path(&path, run, CHECKPOINT));
+    RDX_TRY(rdx_run_path(&path, run, RDX_CHECKPOINT_FILE));
     redux_status status = redux_safetensors_load(file, run->context, path);
     rdx_free(path);
     RDX_TRY(status);
@@ -229,13 +228,15 @@ static redux_status restore(const rdx_run *run, const redux_safetensors *file,
     redux_tensor stored;
     const int64_t index = redux_safetensors_find(file, parameter->name);
     if (index < 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no %s", run->folder, parameter->name);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": no %s", run->folder,
+                        parameter->name);
     RDX_TRY(redux_safetensors_get_tensor(&stored, file, index));
     redux_status status = REDUX_OK;
     if (stored.dtype != parameter->value.dtype || stored.ndim != parameter->value.ndim ||
         memcmp(stored.shape, parameter->value.shape, sizeof stored.shape) != 0)
-        status = rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": %s has another shape or type",
-                          run->folder, parameter->name);
+        status =
+            rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": %s has another shape or type",
+                     run->folder, parameter->name);
     else
         status = redux_tensor_copy(&parameter->value, &stored);
     redux_tensor_release(&stored);
@@ -247,7 +248,7 @@ redux_status rdx_checkpoint_slices(int64_t *out, const rdx_run *run, const redux
     const char *settings = redux_safetensors_metadata(file, "settings");
     json_t *json = NULL;
     if (settings == NULL)
-        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no settings", run->folder);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": no settings", run->folder);
     RDX_TRY(rdx_json_parse(&json, settings, strlen(settings), 0, run->folder));
     *out = json_integer_value(json_object_get(json, "slices"));
     json_decref(json);
@@ -261,7 +262,7 @@ redux_status rdx_checkpoint_compare(rdx_run *run, const redux_safetensors *file)
 {
     const char *settings = redux_safetensors_metadata(file, "settings");
     if (settings == NULL)
-        return rdx_fail(REDUX_E_FORMAT, "%s/" CHECKPOINT ": no settings", run->folder);
+        return rdx_fail(REDUX_E_FORMAT, "%s/" RDX_CHECKPOINT_FILE ": no settings", run->folder);
     RDX_TRY(rdx_run_compare(run, settings));
     RDX_TRY(metadata_number(&run->epoch_loss, run, file, "epoch_loss"));
     RDX_TRY(metadata_number(&run->first_loss, run, file, "first_loss"));

@@ -507,7 +507,7 @@ redux_status rdx_loader_new(rdx_loader **out, redux_context *context,
     loader->failed_batch = loader->failed_chunk = -1;
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->work, NULL);
-    pthread_cond_init(&loader->ready, NULL);
+    rdx_cond_init(&loader->ready);
     const redux_status status = loader_open(loader, options);
     if (status != REDUX_OK) {
         rdx_loader_free(loader);
@@ -579,19 +579,6 @@ bool rdx_loader_is_resident(const rdx_loader *loader)
 
 /* ---- taking batches ---- */
 
-/* Waits for the other threads, a tenth of a second at most. */
-static void wait_a_little(rdx_loader *loader)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 100000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&loader->ready, &loader->mutex, &until);
-}
-
 /* The caller's last batch is free again. */
 static void give_back(rdx_loader *loader)
 {
@@ -616,7 +603,7 @@ redux_status rdx_loader_next(const redux_tensor **views, rdx_loader *loader, red
             status = rdx_fail_again(loader->status, loader->message);
             break;
         }
-        wait_a_little(loader);
+        rdx_cond_wait_briefly(&loader->ready, &loader->mutex);
         pthread_mutex_unlock(&loader->mutex);
         status = rdx_progress_add(context, 0);
         pthread_mutex_lock(&loader->mutex);

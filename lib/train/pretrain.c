@@ -11,9 +11,6 @@
 #include "io/io.h"
 #include "run.h"
 
-static const char *const files[] = {"checkpoint.safetensors", "weights.safetensors", "log.csv",
-                                    "run.json"};
-
 /* ---- setting up ---- */
 
 /* What is in the folder already, and whether that is in the way. */
@@ -24,7 +21,7 @@ static redux_status prepare_folder(rdx_run *run)
                         strerror(errno));
     RDX_TRY(rdx_lock_folder(&run->lock, run->folder));
     if (run->options.resume == REDUX_RESUME_REFUSE &&
-        (rdx_run_has(run, files[0]) || rdx_run_has(run, files[1])))
+        (rdx_run_has(run, RDX_CHECKPOINT_FILE) || rdx_run_has(run, RDX_WEIGHTS_FILE)))
         return rdx_fail(REDUX_E_INVALID, "%s holds a run already: resume or overwrite it",
                         run->folder);
     return REDUX_OK;
@@ -33,6 +30,8 @@ static redux_status prepare_folder(rdx_run *run)
 /* An earlier run goes only when the new one can begin. */
 static redux_status clear_folder(const rdx_run *run)
 {
+    static const char *const files[] = {RDX_CHECKPOINT_FILE, RDX_WEIGHTS_FILE, RDX_LOG_FILE,
+                                        RDX_SUMMARY_FILE};
     for (int i = 0; i < RDX_COUNT(files); i++)
         RDX_TRY(rdx_run_remove(run, files[i]));
     return REDUX_OK;
@@ -151,8 +150,8 @@ static redux_status look_at_checkpoint(rdx_run *run, const redux_safetensors *fi
     settle_length(run);
     RDX_TRY(rdx_run_describe(run));
     RDX_TRY(rdx_checkpoint_compare(run, file));
-    run->complete =
-        run->step == run->steps && rdx_run_has(run, files[1]) && rdx_run_has(run, files[3]);
+    run->complete = run->step == run->steps && rdx_run_has(run, RDX_WEIGHTS_FILE) &&
+                    rdx_run_has(run, RDX_SUMMARY_FILE);
     if (run->complete)
         return REDUX_OK;
     json_decref(run->settings); /* slices may be left out while they are read */

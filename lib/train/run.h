@@ -16,6 +16,12 @@
 #include "base/base.h"
 #include "loader.h"
 
+/* The files of a run, in its folder. */
+#define RDX_CHECKPOINT_FILE "checkpoint.safetensors"
+#define RDX_WEIGHTS_FILE "weights.safetensors"
+#define RDX_LOG_FILE "log.csv"
+#define RDX_SUMMARY_FILE "run.json"
+
 /* A run, from its options to its last step. */
 typedef struct rdx_run {
     redux_context *context;

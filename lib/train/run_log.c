@@ -11,7 +11,6 @@
 #include "io/io.h"
 #include "run.h"
 
-#define LOG "log.csv"
 #define HEADER "step,epoch,loss,rate,gradient_norm,images_per_second,seconds\n"
 
 double rdx_seconds(void)
@@ -59,7 +58,7 @@ static redux_status trim(rdx_run *run, const char *path)
     RDX_TRY(rdx_file_begin(&file, run->context, path));
     fputs(HEADER, file.stream);
     redux_status status = REDUX_OK;
-    if (run->step > 0 && rdx_run_has(run, LOG))
+    if (run->step > 0 && rdx_run_has(run, RDX_LOG_FILE))
         status = keep_lines(run, path, file.stream);
     if (status != REDUX_OK) {
         rdx_file_abort(&file);
@@ -71,7 +70,7 @@ static redux_status trim(rdx_run *run, const char *path)
 redux_status rdx_log_open(rdx_run *run)
 {
     char *path;
-    RDX_TRY(rdx_run_path(&path, run, LOG));
+    RDX_TRY(rdx_run_path(&path, run, RDX_LOG_FILE));
     redux_status status = trim(run, path);
     if (status == REDUX_OK) {
         do
@@ -96,7 +95,7 @@ redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step)
         snprintf(line, sizeof line, "%lld,%lld,%s,%s,%s,%s,%s\n", (long long)step->step,
                  (long long)step->epoch, loss, rate, norm, speed, seconds);
     const int error = rdx_write_all(run->log, line, (size_t)length);
-    return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " LOG, error);
+    return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " RDX_LOG_FILE, error);
 }
 
 redux_status rdx_log_close(rdx_run *run)
@@ -107,7 +106,7 @@ redux_status rdx_log_close(rdx_run *run)
     if (close(run->log) != 0 && error == 0 && errno != EINTR)
         error = errno;
     run->log = -1;
-    return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " LOG, error);
+    return error == 0 ? REDUX_OK : rdx_fail_errno(run->folder, "write " RDX_LOG_FILE, error);
 }
 
 /* ---- run.json ---- */
@@ -153,7 +152,7 @@ redux_status rdx_run_save_summary(rdx_run *run, bool complete)
     json_t *json = summary(run, complete);
     if (json == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
-    redux_status status = rdx_run_path(&path, run, "run.json");
+    redux_status status = rdx_run_path(&path, run, RDX_SUMMARY_FILE);
     if (status == REDUX_OK) {
         status = write_summary(run, path, json);
         rdx_free(path);

@@ -139,6 +139,7 @@ START_TEST(datasets)
     redux_dataset *dataset;
     redux_volume *volume;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_strategy_info strategy_info = {.struct_size = sizeof strategy_info};
     redux_tensor slice;
     const char *path = VOLUME, *source, *nothing = NULL;
     int64_t index;
@@ -153,6 +154,9 @@ START_TEST(datasets)
     REFUSED(redux_dataset_open(&dataset, NULL, &path, 1, &options));
     options.exclude = &nothing;
     REFUSED(redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    REFUSED(redux_strategy_describe(NULL, REDUX_STRATEGY_HASH));
+    REFUSED(redux_strategy_describe(&strategy_info, (redux_strategy)99));
+    REFUSED(redux_dataset_visit(NULL, some.dataset, NULL, NULL, NULL));
     REFUSED(redux_dataset_get_volume_info(&info, NULL, 0));
     REFUSED(redux_dataset_get_volume_info(NULL, some.dataset, 0));
     REFUSED(redux_dataset_get_volume_info(&info, some.dataset, -1));

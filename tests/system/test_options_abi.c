@@ -39,6 +39,22 @@ static redux_status with_dataset(void *given)
     return status;
 }
 
+static redux_status see_nothing(void *user, const redux_tensor *seen, int64_t number,
+                                int64_t volume, int64_t slice)
+{
+    (void)user;
+    (void)seen;
+    (void)number;
+    (void)volume;
+    (void)slice;
+    return REDUX_OK;
+}
+
+static redux_status with_visit(void *given)
+{
+    return redux_dataset_visit(NULL, dataset, given, see_nothing, NULL);
+}
+
 static redux_status with_histogram(void *given)
 {
     double out;
@@ -316,6 +332,11 @@ static redux_status get_reduce_summary(void *out)
     return redux_reduction_get_summary(out, reduction);
 }
 
+static redux_status get_strategy_info(void *out)
+{
+    return redux_strategy_describe(out, REDUX_STRATEGY_MATTES);
+}
+
 static redux_status get_volume_info(void *out)
 {
     return redux_dataset_get_volume_info(out, dataset, 0);
@@ -399,6 +420,7 @@ static redux_objective objective = {
     .struct_size = sizeof objective, .name = "none", .step = one_step};
 static redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
 static redux_dataset_options dataset_options = REDUX_DATASET_OPTIONS_INIT;
+static redux_visit_options visit_options = REDUX_VISIT_OPTIONS_INIT;
 static redux_histogram_options histogram = REDUX_HISTOGRAM_OPTIONS_INIT;
 static redux_ssim_options ssim = REDUX_SSIM_OPTIONS_INIT;
 static redux_ms_ssim_options ms_ssim = REDUX_MS_SSIM_OPTIONS_INIT;
@@ -431,6 +453,7 @@ typedef struct entry {
 static const entry entries[] = {
     {"redux_context_options", sizeof context_options, with_context, &context_options, 0},
     {"redux_dataset_options", sizeof dataset_options, with_dataset, &dataset_options, 0},
+    {"redux_visit_options", sizeof visit_options, with_visit, &visit_options, 0},
     {"redux_histogram_options", sizeof histogram, with_histogram, &histogram, 0},
     {"redux_ssim_options", sizeof ssim, with_ssim, &ssim, 0},
     {"redux_ms_ssim_options", sizeof ms_ssim, with_ms_ssim, &ms_ssim, 0},
@@ -444,6 +467,7 @@ static const entry entries[] = {
     {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
     {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
     {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
+    {"redux_strategy_info", sizeof(redux_strategy_info), get_strategy_info, NULL, 0},
     {"redux_custom_metric", sizeof custom, with_custom, &custom,
      offsetof(redux_custom_metric, one_to_many)},
     {"redux_labels_options", sizeof labels_options, with_labels, &labels_options, 0},

@@ -600,6 +600,144 @@ START_TEST(no_memory)
 END_TEST
 
 /* Many pictures take little memory: links to one file, so that making them is quick. */
+/* ---- redux_dataset_visit ---- */
+
+enum { VISITED = 40 };
+
+typedef struct visits {
+    pthread_mutex_t mutex;
+    int64_t numbers[VISITED], count, unreadable, stop_after;
+    uint32_t sums[VISITED]; /* by number */
+    bool failed[VISITED];
+} visits;
+
+static redux_status note_visit(void *user, const redux_tensor *image, int64_t number,
+                               int64_t volume, int64_t slice)
+{
+    visits *v = user;
+    uint32_t sum = 1;
+    ck_assert_int_lt(number, VISITED);
+    ck_assert_int_ge(volume, 0);
+    ck_assert_int_le(slice, number);
+    if (image != NULL) {
+        ck_assert_int_eq(redux_tensor_is_contiguous(image), 1);
+        sum = (uint32_t)crc32(
+            crc32(0, NULL, 0), image->data,
+            (uInt)((size_t)redux_tensor_elements(image) * redux_dtype_size(image->dtype)));
+    } else {
+        ck_assert_str_ne(redux_error_message(), "");
+    }
+    pthread_mutex_lock(&v->mutex);
+    v->failed[number] = image == NULL;
+    v->unreadable += image == NULL;
+    v->sums[number] = sum;
+    v->numbers[v->count++] = number;
+    const bool stop = v->stop_after > 0 && v->count == v->stop_after;
+    pthread_mutex_unlock(&v->mutex);
+    return stop ? REDUX_E_FORMAT : REDUX_OK;
+}
+
+static redux_status visit_folder(visits *out, redux_context *context, const char *path,
+                                 const redux_visit_options *options)
+{
+    redux_dataset *dataset;
+    ck_assert_redux_ok(open_path(&dataset, path, NULL));
+    pthread_mutex_init(&out->mutex, NULL);
+    const redux_status status = redux_dataset_visit(context, dataset, options, note_visit, out);
+    pthread_mutex_destroy(&out->mutex);
+    redux_dataset_free(dataset);
+    return status;
+}
+
+/* 24 pictures of two sizes in two folders, and among them one that is cut short. */
+static void make_pictures(void)
+{
+    folder("seen");
+    folder("seen/a");
+    folder("seen/b");
+    for (int i = 0; i < 24; i++) {
+        const int64_t shape[2] = {12 + i % 2, 9};
+        redux_tensor picture;
+        ck_assert_redux_ok(redux_tensor_new(&picture, NULL, REDUX_UINT8, 2, shape));
+        for (int64_t k = 0; k < redux_tensor_elements(&picture); k++)
+            ((uint8_t *)picture.data)[k] = (uint8_t)(k * (i + 1));
+        ck_assert_redux_ok(redux_picture_write_png(
+            in_scratch(text("seen/%s/%02d.png", i < 13 ? "a" : "b", i)), NULL, &picture));
+        redux_tensor_release(&picture);
+    }
+}
+
+START_TEST(visits_in_order)
+{
+    redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    redux_context *context;
+    visits ordered = {.count = 0}, any = {.count = 0}, some = {.count = 0}, cut = {.count = 0};
+    static const int64_t chosen[] = {3, 12, 13, 23};
+    uint8_t wanted[24] = {0};
+    make_pictures();
+    context_options.threads = 1 + _i * 3;
+    ck_assert_redux_ok(redux_context_new(&context, &context_options));
+    ck_assert_redux_ok(visit_folder(&ordered, context, in_scratch("seen"), NULL));
+    ck_assert_int_eq(ordered.count, 24);
+    for (int i = 0; i < 24; i++)
+        ck_assert_int_eq(ordered.numbers[i], i);
+    options.any_order = 1;
+    ck_assert_redux_ok(visit_folder(&any, context, in_scratch("seen"), &options));
+    ck_assert_int_eq(any.count, 24);
+    ck_assert_mem_eq(any.sums, ordered.sums, sizeof any.sums);
+    options.any_order = 0;
+    for (int i = 0; i < 4; i++)
+        wanted[chosen[i]] = 1;
+    options.wanted = wanted;
+    ck_assert_redux_ok(visit_folder(&some, context, in_scratch("seen"), &options));
+    ck_assert_int_eq(some.count, 4);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(some.numbers[i], chosen[i]);
+    ck_assert_uint_eq(some.sums[12], ordered.sums[12]);
+    cut.stop_after = 5; /* what the function returns is returned, and ends it */
+    ck_assert_redux(REDUX_E_FORMAT, visit_folder(&cut, context, in_scratch("seen"), NULL));
+    ck_assert_int_eq(cut.count, 5);
+    redux_context_free(context);
+}
+END_TEST
+
+START_TEST(visits_skip)
+{
+    redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    redux_context *context;
+    redux_dataset *dataset;
+    visits all = {.count = 0}, none = {.count = 0};
+    size_t size;
+    make_pictures();
+    context_options.threads = 2;
+    options.any_order = _i;
+    ck_assert_redux_ok(redux_context_new(&context, &context_options));
+    unsigned char *bytes = read_bytes(in_scratch("seen/b/15.png"), &size);
+    ck_assert_redux_ok(open_path(&dataset, in_scratch("seen"), NULL));
+    write_bytes(in_scratch("seen/b/15.png"), bytes, size - 30);
+    pthread_mutex_init(&all.mutex, NULL);
+    pthread_mutex_init(&none.mutex, NULL);
+    ck_assert_int_ne(redux_dataset_visit(context, dataset, &options, note_visit, &none), REDUX_OK);
+    options.skip_errors = 1;
+    ck_assert_redux_ok(redux_dataset_visit(context, dataset, &options, note_visit, &all));
+    ck_assert_int_eq(all.count, 24);
+    ck_assert_int_eq(all.unreadable, 1);
+    ck_assert(all.failed[15]);
+    options.form = (redux_visit_form)7;
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_dataset_visit(context, dataset, &options, note_visit, &none));
+    options.form = REDUX_VISIT_WINDOWED;
+    options.orientation = 2;
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_dataset_visit(context, dataset, &options, note_visit, &none));
+    free(bytes);
+    redux_dataset_free(dataset);
+    redux_context_free(context);
+}
+END_TEST
+
 START_TEST(many_pictures)
 {
     enum { COUNT = 5000 };
@@ -644,6 +782,8 @@ int main(void)
     tcase_add_test(tests, options_size);
     tcase_add_loop_test(tests, threads, 0, 3);
     tcase_add_loop_test(tests, no_memory, 0, 2);
+    tcase_add_loop_test(tests, visits_in_order, 0, 2);
+    tcase_add_loop_test(tests, visits_skip, 0, 2);
     tcase_add_test(tests, many_pictures);
     suite_add_tcase(suite, tests);
     scratch_make();
