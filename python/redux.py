@@ -96,7 +96,7 @@ class _VolumeInfo(_Sized):
     _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("dtype", c_int32),
                 ("source", c_char_p), ("slices", c_int64), ("height", c_int64), ("width", c_int64),
                 ("slope", c_double), ("intercept", c_double), ("spacing", c_double * 3),
-                ("bytes", c_uint64), ("same_slices", c_int32)]
+                ("bytes", c_uint64), ("same_slices", c_int32), ("is_scan", c_int32)]
     _init_ = {"dtype": 0x10801}
 
 
@@ -117,14 +117,12 @@ class _SsimOptions(_Sized):
 
 
 class _MsSsimOptions(_Sized):
-    _fields_ = [("struct_size", c_size_t), ("data_range", c_double), ("scales", c_int32),
-                ("reserved", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("data_range", c_double), ("scales", c_int32)]
 
 
 class _HistogramOptions(_Sized):
-    _fields_ = [("struct_size", c_size_t), ("bins", c_int32), ("own_range", c_int32),
-                ("low", c_double), ("high", c_double), ("normalisation", c_int32),
-                ("reserved", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("bins", c_int32), ("range", c_int32),
+                ("low", c_double), ("high", c_double), ("normalisation", c_int32)]
 
 
 class _PhaseOptions(_Sized):
@@ -682,7 +680,7 @@ class Dataset:
         return {"source": os.fsdecode(info.source), "slices": info.slices, "height": info.height,
                 "width": info.width, "slope": info.slope, "intercept": info.intercept,
                 "spacing": tuple(info.spacing), "kind": info.kind,
-                "scan": info.kind in (0, 4)}  # NIfTI, DICOM
+                "scan": bool(info.is_scan)}
 
     def __repr__(self) -> str:
         return f"<redux.Dataset: {len(self)} slices of {len(self.volumes)} volumes>"

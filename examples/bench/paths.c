@@ -226,17 +226,16 @@ static redux_status run_views(double *units, bench *b, const bench_path *path)
 {
     const int64_t shape[2] = {path->a, path->a};
     redux_tensor one = REDUX_TENSOR_INIT, two = REDUX_TENSOR_INIT, out = REDUX_TENSOR_INIT;
-    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
     const redux_random_key key = {.seed = 6, .sample = (uint64_t)b->next};
     redux_status status = need_images(b);
-    if (status == REDUX_OK)
-        status = redux_views_preset(&options, "simclr", (int32_t)path->a);
+    input.size = (int32_t)path->a;
     if (status == REDUX_OK)
         status = redux_tensor_new(&out, b->single, REDUX_FLOAT32, 2, shape);
     if (status == REDUX_OK)
         status = next_pair(&one, &two, b, &b->hounsfield);
     for (int32_t view = 0; view < 2 && status == REDUX_OK; view++)
-        status = redux_views_apply(&out, b->single, &one, 1, 0, 1, &options, &key, view);
+        status = redux_views_apply(&out, b->single, &one, 1, 0, 1, &input, NULL, &key, view);
     redux_tensor_release(&one);
     redux_tensor_release(&two);
     redux_tensor_release(&out);

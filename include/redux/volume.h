@@ -53,10 +53,11 @@ typedef struct redux_dataset_options {
     int64_t exclude_count;
 } redux_dataset_options;
 
-#define REDUX_DATASET_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        sizeof(redux_dataset_options), REDUX_ORIENTATION_AXIAL, -1, 0, NULL, 0                     \
-    }
+#define REDUX_DATASET_OPTIONS_DEFAULTS(set)                                                        \
+    set(struct_size, sizeof(redux_dataset_options)), set(orientation, REDUX_ORIENTATION_AXIAL),    \
+        set(frame, -1)
+REDUX_DEFINE_INIT(redux_dataset_options, REDUX_DATASET_OPTIONS_DEFAULTS)
+#define REDUX_DATASET_OPTIONS_INIT REDUX_INIT(redux_dataset_options, REDUX_DATASET_OPTIONS_DEFAULTS)
 
 /** What is known of a volume without opening it. Strings belong to the dataset. */
 typedef struct redux_volume_info {
@@ -70,13 +71,15 @@ typedef struct redux_volume_info {
     double spacing[3];       /**< mm between slices, rows, columns; 0 where unknown */
     uint64_t bytes;          /**< of the file, or of all the pictures */
     int32_t same_slices;     /**< 1: slice k is slice k in both orientations */
+    int32_t is_scan; /**< 1: a scan, with values of its own such as HU (NIfTI, DICOM); 0: pictures
+                          and arrays */
 } redux_volume_info;
 
-#define REDUX_VOLUME_INFO_INIT                                                                     \
-    {                                                                                              \
-        sizeof(redux_volume_info), REDUX_VOLUME_NIFTI, REDUX_UINT8, NULL, 0, 0, 0, 0, 0,           \
-            {0, 0, 0}, 0, 0                                                                        \
-    }
+#define REDUX_VOLUME_INFO_DEFAULTS(set)                                                            \
+    set(struct_size, sizeof(redux_volume_info)), set(kind, REDUX_VOLUME_NIFTI),                    \
+        set(dtype, REDUX_UINT8)
+REDUX_DEFINE_INIT(redux_volume_info, REDUX_VOLUME_INFO_DEFAULTS)
+#define REDUX_VOLUME_INFO_INIT REDUX_INIT(redux_volume_info, REDUX_VOLUME_INFO_DEFAULTS)
 
 /** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
  *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
