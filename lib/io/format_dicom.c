@@ -69,10 +69,11 @@ static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d
     const char *why = "";
     pthread_once(&decoder_once, find_decoder);
     if (decoder == NULL)
-        return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "%s: its pixels are compressed (transfer syntax %s), and there is no "
-                        MODULE " to decode them: convert it by dcm2niix",
-                        path, d->syntax);
+        return rdx_fail(
+            REDUX_E_UNSUPPORTED,
+            "%s: its pixels are compressed (transfer syntax %s), and there is no " MODULE
+            " to decode them: convert it by dcm2niix",
+            path, d->syntax);
     const redux_status status = decoder(out->data, size, &image, &why);
     return status == REDUX_OK ? status : rdx_fail(status, "%s: %s", path, why);
 }
