@@ -27,7 +27,7 @@ static void close_network(bench *b)
     redux_network_free(n->network);
     redux_tensor *const tensors[] = {&n->images, &n->features, &n->projected,
                                      &n->unit,   &n->d_unit,   &n->d_projected};
-    for (int i = 0; i < (int)(sizeof tensors / sizeof *tensors); i++)
+    for (int i = 0; i < 6; i++)
         redux_tensor_release(tensors[i]);
     free(n);
     b->network = NULL;

@@ -177,6 +177,7 @@ static void assert_near(const redux_tensor *have, const float *want, double tole
                         const char *name, const char *what)
 {
     double most = 0;
+    ck_assert(have->data != NULL && want != NULL);
     for (int64_t i = 0; i < redux_tensor_elements(have); i++)
         most = fmax(most, fabs((double)want[i]));
     for (int64_t i = 0; i < redux_tensor_elements(have); i++)
@@ -191,9 +192,10 @@ START_TEST(forward_is_that_of_the_layers)
     const head_case *h = &cases[_i];
     redux_network *network = network_of(h);
     redux_tensor images = images_of(1);
-    for (int i = 0; i < 3; i++) /* running statistics that are not 0 and 1 */
-        redux_tensor_release(
-            &(redux_tensor[]){run(network, &images, last_of(h), REDUX_MODE_TRAIN)}[0]);
+    for (int i = 0; i < 3; i++) { /* running statistics that are not 0 and 1 */
+        redux_tensor out = run(network, &images, last_of(h), REDUX_MODE_TRAIN);
+        redux_tensor_release(&out);
+    }
     for (int training = 0; training < 2; training++) {
         const redux_network_mode mode = training ? REDUX_MODE_REPEAT : REDUX_MODE_EVALUATE;
         redux_tensor features = run(network, &images, REDUX_OUTPUT_FEATURES, mode);
@@ -218,10 +220,14 @@ END_TEST
 
 /* ---- gradients ---- */
 
-static float *gradient_of(const redux_parameter *p, redux_tensor *out)
+/* Room for it, 0. */
+static redux_tensor gradient_of(const redux_parameter *p)
 {
-    ck_assert_redux_ok(redux_tensor_new(out, NULL, REDUX_FLOAT32, p->value.ndim, p->value.shape));
-    return out->data;
+    redux_tensor out = REDUX_TENSOR_INIT;
+    if (p != NULL)
+        ck_assert_redux_ok(
+            redux_tensor_new(&out, NULL, REDUX_FLOAT32, p->value.ndim, p->value.shape));
+    return out;
 }
 
 /* The layer's gradients by the public functions against the network's; d becomes that of its input.
@@ -229,32 +235,26 @@ static float *gradient_of(const redux_parameter *p, redux_tensor *out)
 static void backward_layer(const chain_layer *l, redux_tensor *d, const char *name)
 {
     redux_batch_norm_options options = REDUX_BATCH_NORM_OPTIONS_INIT;
-    redux_tensor d_in = matrix(l->weight->value.shape[1]), d_weight, d_bias, d_scale, d_shift;
+    redux_tensor d_in = matrix(l->weight->value.shape[1]);
+    redux_tensor d_weight = gradient_of(l->weight), d_bias = gradient_of(l->bias);
+    redux_tensor d_scale = gradient_of(l->norm[0]), d_shift = gradient_of(l->norm[1]);
     options.relu = l->relu;
     if (l->norm[0] != NULL) {
         const redux_batch_norm_state state = state_of(l, true);
-        gradient_of(l->norm[0], &d_scale);
-        gradient_of(l->norm[1], &d_shift);
         ck_assert_redux_ok(redux_batch_norm_backward(d, NULL, &d_scale, &d_shift, NULL, d, &l->x,
                                                      &l->y, &state, &options, workspace));
         assert_near(&l->norm[0]->gradient, d_scale.data, 1e-4, name, l->norm[0]->name);
         assert_near(&l->norm[1]->gradient, d_shift.data, 1e-4, name, l->norm[1]->name);
-        redux_tensor_release(&d_scale);
-        redux_tensor_release(&d_shift);
     } else if (l->relu)
         ck_assert_redux_ok(redux_relu_backward(d, NULL, d, &l->y));
-    gradient_of(l->weight, &d_weight);
-    if (l->bias != NULL)
-        gradient_of(l->bias, &d_bias);
     ck_assert_redux_ok(redux_linear_backward(&d_in, &d_weight, l->bias == NULL ? NULL : &d_bias,
                                              NULL, d, &l->in, &l->weight->value, workspace));
     assert_near(&l->weight->gradient, d_weight.data, 1e-4, name, l->weight->name);
     if (l->bias != NULL && l->norm[0] == NULL) /* before a norm it is 0, but for rounding */
         assert_near(&l->bias->gradient, d_bias.data, 1e-4, name, l->bias->name);
-    redux_tensor_release(&d_weight);
-    if (l->bias != NULL)
-        redux_tensor_release(&d_bias);
-    redux_tensor_release(d);
+    redux_tensor *const all[] = {&d_weight, &d_bias, &d_scale, &d_shift, d};
+    for (int i = 0; i < 5; i++)
+        redux_tensor_release(all[i]);
     *d = d_in;
 }
 
