@@ -83,7 +83,7 @@ typedef struct redux_evaluation_run {
     int64_t train, validation, test;       /**< rows */
     double chosen;                         /**< C, k, or the epoch (from 1) that was tested */
     int32_t converged;                     /**< linear: 0 where iterations ran out */
-    const redux_scores *validation_scores; /**< these and the others: the evaluation's */
+    const redux_scores *validation_scores; /**< these and the others go with the evaluation */
     const redux_scores *scores;            /**< of the test rows */
     const redux_scores *low, *high;        /**< their bootstrap interval */
 } redux_evaluation_run;
@@ -98,7 +98,7 @@ typedef struct redux_evaluation_summary {
     redux_protocol protocol;
     /** Mean and standard deviation (n - 1) over seeds of test figures; with folds a seed's figure
      *  is the mean over its folds. NaN is left out. */
-    const redux_scores *mean, *deviation; /**< these and the others: the evaluation's */
+    const redux_scores *mean, *deviation; /**< these and the others go with the evaluation */
     const redux_scores *validation_mean, *validation_deviation;
     const redux_scores *low, *high; /**< mean over runs of the ends of their intervals */
 } redux_evaluation_summary;
