@@ -22,6 +22,7 @@
 #include <redux/mattes.h>
 #include <redux/metric.h>
 #include <redux/network.h>
+#include <redux/objective.h>
 #include <redux/optimiser.h>
 #include <redux/phase_correlation.h>
 #include <redux/picture.h>

@@ -564,8 +564,7 @@ class volume : public detail::handle<redux_volume, redux_volume_free>
     tensor slice(std::int64_t index, redux_window window, redux_context *context = nullptr) const
     {
         const tensor stored = slice(index, context);
-        const bool is_scan = info_.is_scan != 0;
-        const redux_window resolved = redux_window_resolve(window, stored.dtype(), is_scan);
+        const redux_window resolved = redux_window_resolve(window, stored.dtype(), info_.is_scan);
         tensor result(redux_window_dtype(resolved), stored.shape(), context);
         check(redux_window_apply(result.get(), context, stored.get(), info_.slope, info_.intercept,
                                  resolved));

@@ -117,14 +117,12 @@ class _SsimOptions(_Sized):
 
 
 class _MsSsimOptions(_Sized):
-    _fields_ = [("struct_size", c_size_t), ("data_range", c_double), ("scales", c_int32),
-                ("reserved", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("data_range", c_double), ("scales", c_int32)]
 
 
 class _HistogramOptions(_Sized):
-    _fields_ = [("struct_size", c_size_t), ("bins", c_int32), ("own_range", c_int32),
-                ("low", c_double), ("high", c_double), ("normalisation", c_int32),
-                ("reserved", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("bins", c_int32), ("range", c_int32),
+                ("low", c_double), ("high", c_double), ("normalisation", c_int32)]
 
 
 class _PhaseOptions(_Sized):

@@ -193,13 +193,13 @@ static redux_status run_views(double *units, bench *b, const bench_path *path)
 {
     const int64_t shape[2] = {path->a, path->a};
     const redux_random_key key = {.seed = 6, .sample = (uint64_t)b->next};
-    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    input.size = (int32_t)path->a;
     *units = 2;
-    TRY(redux_views_preset(&options, "simclr", (int32_t)path->a));
     TRY(prepare(b, true, REDUX_FLOAT32, shape));
     for (int32_t view = 0; view < 2; view++)
-        TRY(redux_views_apply(&b->scratch.out, b->single, &b->scratch.one, 1, 0, 1, &options, &key,
-                              view));
+        TRY(redux_views_apply(&b->scratch.out, b->single, &b->scratch.one, 1, 0, 1, &input, NULL,
+                              &key, view));
     return REDUX_OK;
 }
 

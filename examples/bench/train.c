@@ -5,16 +5,16 @@
 #include <string.h>
 #include "bench.h"
 
-enum { BATCH = 64, VIEWS = 2 };
+enum { BATCH = 64, VIEWS = 2, PROJECTION = 128 };
 enum { ROUNDED = 16 }; /* added to a network's number: products of bfloat16 */
 
 typedef struct network_bench {
     int64_t arch, side;
     redux_network *network;
     redux_optimiser *optimiser;
-    redux_objective objective;
-    void *state;
-    redux_tensor images, features, views[VIEWS];
+    void *workspace; /* of the loss */
+    redux_tensor images, features;
+    redux_tensor projected, unit, d_unit, d_projected; /* [VIEWS * BATCH, PROJECTION] */
 } network_bench;
 
 static void close_network(bench *b)
@@ -22,14 +22,13 @@ static void close_network(bench *b)
     network_bench *n = b->network;
     if (n == NULL)
         return;
-    if (n->state != NULL)
-        n->objective.close(n->state);
+    free(n->workspace);
     redux_optimiser_free(n->optimiser);
     redux_network_free(n->network);
-    for (int i = 0; i < VIEWS; i++)
-        redux_tensor_release(&n->views[i]);
-    redux_tensor_release(&n->images);
-    redux_tensor_release(&n->features);
+    redux_tensor *const tensors[] = {&n->images, &n->features, &n->projected,
+                                     &n->unit,   &n->d_unit,   &n->d_projected};
+    for (int i = 0; i < 6; i++)
+        redux_tensor_release(tensors[i]);
     free(n);
     b->network = NULL;
 }
@@ -37,21 +36,31 @@ static void close_network(bench *b)
 static redux_status open_training(network_bench *n, bench *b)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
     redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
     redux_status status;
+    head.widths[1] = PROJECTION;
     options.arch = (redux_arch)(n->arch % ROUNDED);
     options.products = n->arch >= ROUNDED ? REDUX_PRODUCTS_BFLOAT16 : REDUX_PRODUCTS_FLOAT32;
-    options.projection = 128;
-    n->objective = redux_objective_nt_xent(NULL);
+    options.projection = &head;
     status = redux_network_new(&n->network, b->context, &options);
     if (status == REDUX_OK)
         status = redux_network_plan(n->network, b->context, VIEWS * BATCH, n->side, n->side, 1);
     if (status == REDUX_OK)
         status = redux_optimiser_of_network(&n->optimiser, b->context, n->network, &optimiser);
-    if (status == REDUX_OK)
-        status =
-            n->objective.open(&n->state, b->context, n->network, BATCH, VIEWS, n->objective.user);
     return status;
+}
+
+/* What lies between the network's output and its gradient. */
+static redux_status open_loss(network_bench *n, bench *b)
+{
+    const int64_t shape[2] = {VIEWS * BATCH, PROJECTION};
+    redux_tensor *const tensors[] = {&n->projected, &n->unit, &n->d_unit, &n->d_projected};
+    redux_status status = REDUX_OK;
+    for (int i = 0; i < 4 && status == REDUX_OK; i++)
+        status = redux_tensor_new(tensors[i], b->context, REDUX_FLOAT32, 2, shape);
+    n->workspace = malloc((size_t)redux_nt_xent_workspace(VIEWS * BATCH, REDUX_FLOAT32));
+    return n->workspace == NULL ? REDUX_E_NO_MEMORY : status;
 }
 
 static redux_status open_images(network_bench *n, bench *b)
@@ -64,8 +73,6 @@ static redux_status open_images(network_bench *n, bench *b)
         status = redux_tensor_new(&n->features, b->context, REDUX_FLOAT32, 2, features);
     for (int64_t i = 0; status == REDUX_OK && i < redux_tensor_elements(&n->images); i++)
         ((float *)n->images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
-    for (int i = 0; i < VIEWS && status == REDUX_OK; i++)
-        status = redux_tensor_slice(&n->views[i], &n->images, 0, i * BATCH, BATCH, 1);
     return status;
 }
 
@@ -81,26 +88,37 @@ static redux_status network_of(bench *b, const bench_path *path)
     b->network->arch = path->a;
     b->network->side = path->b;
     status = open_training(b->network, b);
+    if (status == REDUX_OK)
+        status = open_loss(b->network, b);
     return status == REDUX_OK ? open_images(b->network, b) : status;
+}
+
+/* Forward, NT-Xent, backward. */
+static redux_status train_step(network_bench *n, bench *b)
+{
+    double loss;
+    redux_network_zero_gradients(n->network);
+    redux_status status = redux_network_forward(&n->projected, b->context, n->network, &n->images,
+                                                REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN);
+    if (status == REDUX_OK)
+        status = redux_l2_normalise_forward(&n->unit, b->context, &n->projected);
+    if (status == REDUX_OK)
+        status = redux_nt_xent(&loss, &n->d_unit, b->context, &n->unit, 0.5, n->workspace);
+    if (status == REDUX_OK)
+        status =
+            redux_l2_normalise_backward(&n->d_projected, b->context, &n->d_unit, &n->projected);
+    if (status == REDUX_OK)
+        status = redux_network_backward(n->network, b->context, &n->d_projected);
+    return status;
 }
 
 static redux_status run_step(double *units, bench *b, const bench_path *path)
 {
-    double loss;
     redux_status status = network_of(b, path);
-    if (status != REDUX_OK)
-        return status;
-    network_bench *n = b->network;
-    redux_network_zero_gradients(n->network);
-    const redux_objective_step step = {.struct_size = sizeof step,
-                                       .network = n->network,
-                                       .views = n->views,
-                                       .view_count = VIEWS,
-                                       .part = VIEWS * BATCH,
-                                       .steps = 1};
-    status = n->objective.step(&loss, b->context, n->state, &step, n->objective.user);
     if (status == REDUX_OK)
-        status = redux_optimiser_step(NULL, b->context, n->optimiser, 1e-3);
+        status = train_step(b->network, b);
+    if (status == REDUX_OK)
+        status = redux_optimiser_step(NULL, b->context, b->network->optimiser, 1e-3);
     *units = VIEWS * BATCH;
     return status;
 }

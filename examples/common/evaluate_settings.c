@@ -185,10 +185,9 @@ static int set_special(evaluate_settings *s, const char *name, const char *text)
         return EXIT_OK;
     }
     if (strcmp(name, "views") == 0) {
-        if (redux_views_preset(&s->views, text, 64) != REDUX_OK)
+        if (redux_views_preset(&s->views, text) != REDUX_OK)
             return usage_error("--views: %s", redux_error_message());
         s->has_views = true;
-        s->views_name = text;
         return EXIT_OK;
     }
     if (strcmp(name, "window") == 0 || strcmp(name, "arch") == 0 || strcmp(name, "stem") == 0 ||
@@ -290,8 +289,6 @@ int evaluate_settle(evaluate_settings *s, const redux_safetensors *weights)
         s->input.window = s->window;
     if (s->size > 0)
         s->input.size = (int32_t)s->size;
-    if (s->has_views && redux_views_preset(&s->views, s->views_name, s->input.size) != REDUX_OK)
-        return data_error();
     s->evaluate.weights = weights;
     s->evaluate.network = &s->network;
     s->evaluate.input = &s->input;

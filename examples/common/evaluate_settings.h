@@ -18,7 +18,7 @@ typedef struct evaluate_settings {
     redux_window window;
     int64_t size;
     bool has_window, has_views, has_folds, has_shares;
-    const char *views_name, *positive;
+    const char *positive;
 } evaluate_settings;
 
 void evaluate_settings_init(evaluate_settings *s);

@@ -58,7 +58,7 @@ typedef struct setting {
     double low, high; /* what is allowed: nothing that the library refuses */
 } setting;
 
-#define AT(field) offsetof(redux_pretrain_options, field)
+#define AT(field) offsetof(pretrain_settings, field)
 #define SHARE 0, 1
 #define CROP 1e-6, 1
 
@@ -67,24 +67,24 @@ static const setting settings[] = {
     {"stem", OTHER, 0, 0, 0},
     {"products", OTHER, 0, 0, 0},
     {"width", REAL, AT(network.width), 1e-3, 16},
-    {"projection", INT32, AT(network.projection), 1, 65536},
-    {"batch", INT64, AT(batch), 2, 1 << 20},
-    {"part", INT64, AT(part), 0, 1 << 21},
+    {"projection", INT32, AT(projection.widths[1]), 1, 65536},
+    {"batch", INT64, AT(options.batch), 2, 1 << 20},
+    {"part", INT64, AT(options.part), 0, 1 << 21},
     {"epochs", OTHER, 0, 0, 0},
     {"steps", OTHER, 0, 0, 0},
     {"optimiser", OTHER, 0, 0, 0},
-    {"rate", REAL, AT(rate), 1e-12, 1e38},
-    {"fixed-rate", INT32, AT(fixed_rate), 0, 1},
-    {"warm-up", REAL, AT(warm_up), 0, 1e6},
-    {"last-rate", REAL, AT(last_rate), SHARE},
+    {"rate", REAL, AT(options.rate), 1e-12, 1e38},
+    {"fixed-rate", INT32, AT(options.fixed_rate), 0, 1},
+    {"warm-up", REAL, AT(options.warm_up), 0, 1e6},
+    {"last-rate", REAL, AT(options.last_rate), SHARE},
     {"weight-decay", REAL, AT(optimiser.weight_decay), 0, 1e6},
     {"momentum", REAL, AT(optimiser.momentum), 0, 0.999999},
     {"trust", REAL, AT(optimiser.trust), 1e-12, 1e6},
     {"clip-norm", REAL, AT(optimiser.clip_norm), 0, 1e30},
-    {"temperature", REAL, AT(temperature), 1e-6, 1e6},
-    {"seed", UINT64, AT(seed), 0, 0},
-    {"memory", MEBIBYTES, AT(memory_bytes), 1, 1 << 30},
-    {"checkpoint-seconds", REAL, AT(checkpoint_seconds), 0, 1e9},
+    {"temperature", REAL, AT(nt_xent.temperature), 1e-6, 1e6},
+    {"seed", UINT64, AT(options.seed), 0, 0},
+    {"memory", MEBIBYTES, AT(options.memory_bytes), 1, 1 << 30},
+    {"checkpoint-seconds", REAL, AT(options.checkpoint_seconds), 0, 1e9},
     {"size", OTHER, 0, 0, 0},
     {"window", OTHER, 0, 0, 0},
     {"views", OTHER, 0, 0, 0},
@@ -108,8 +108,8 @@ static const setting settings[] = {
     {"noise-high", REAL, AT(views.noise_high), 0, 10},
     {"cutout-probability", REAL, AT(views.cutout_probability), SHARE},
     {"cutout-high", REAL, AT(views.cutout_high), SHARE},
-    {"mean", REAL, AT(views.input.mean), -1e6, 1e6},
-    {"deviation", REAL, AT(views.input.deviation), 1e-6, 1e6},
+    {"mean", REAL, AT(input.mean), -1e6, 1e6},
+    {"deviation", REAL, AT(input.deviation), 1e-6, 1e6},
 };
 
 #define COUNT ((int)(sizeof settings / sizeof settings[0]))
@@ -119,65 +119,76 @@ const char *pretrain_setting_name(int index)
     return index >= 0 && index < COUNT ? settings[index].name : NULL;
 }
 
-redux_status pretrain_settings_init(redux_pretrain_options *options)
+void pretrain_settings_init(pretrain_settings *s)
 {
-    const redux_pretrain_options empty = REDUX_PRETRAIN_OPTIONS_INIT;
-    *options = empty;
-    return redux_pretrain_defaults(options, "simclr", 64);
+    *s = (pretrain_settings){.options = REDUX_PRETRAIN_OPTIONS_INIT,
+                             .network = REDUX_NETWORK_OPTIONS_INIT,
+                             .projection = REDUX_HEAD_OPTIONS_INIT,
+                             .input = REDUX_INPUT_OPTIONS_INIT,
+                             .views = REDUX_VIEWS_OPTIONS_INIT,
+                             .optimiser = REDUX_OPTIMISER_OPTIONS_INIT,
+                             .nt_xent = REDUX_NT_XENT_OPTIONS_INIT};
+    s->optimiser.weight_decay = 5e-4;
 }
 
-/* A preset for the input that is set already. */
-static redux_status set_views(redux_pretrain_options *options, const char *preset)
+redux_status pretrain_run(redux_pretrain_result *result, redux_context *context, const char *folder,
+                          const redux_dataset *dataset, const uint8_t *kept,
+                          const pretrain_settings *s)
 {
-    const redux_input_options input = options->views.input;
-    const redux_status status = redux_views_preset(&options->views, preset, input.size);
-    options->views.input = input;
+    redux_pretrain_options options = s->options;
+    redux_network_options network = s->network;
+    redux_objective *objective = NULL;
+    redux_status status = redux_objective_new_nt_xent(&objective, context, &s->nt_xent);
+    network.projection = &s->projection;
+    options.network = &network;
+    options.input = &s->input;
+    options.views = &s->views;
+    options.optimiser = &s->optimiser;
+    options.objective = objective;
+    if (status == REDUX_OK)
+        status = redux_pretrain(result, context, folder, dataset, kept, &options);
+    redux_objective_free(objective);
     return status;
 }
 
-/* Small views shrink with the full ones. */
-static int set_size(redux_pretrain_options *options, const char *text)
+static int set_size(pretrain_settings *s, const char *text)
 {
     int64_t size;
-    redux_views_options *views = &options->views;
     if (!parse_integer(&size, text, 8, 4096))
         return usage_error("--size '%s': a whole number, 8 to 4096", text);
-    if (views->input.size > 0 && views->small_size > 0)
-        views->small_size =
-            (int32_t)((views->small_size * size + views->input.size / 2) / views->input.size);
-    views->input.size = (int32_t)size;
+    s->input.size = (int32_t)size;
     return EXIT_OK;
 }
 
-static int set_length(redux_pretrain_options *options, const char *name, const char *text)
+static int set_length(pretrain_settings *s, const char *name, const char *text)
 {
     int64_t length;
     if (!parse_integer(&length, text, 1, INT32_MAX))
         return usage_error("--%s '%s': a whole number from 1 on", name, text);
-    options->epochs = strcmp(name, "epochs") == 0 ? length : 0;
-    options->steps = strcmp(name, "steps") == 0 ? length : 0;
+    s->options.epochs = strcmp(name, "epochs") == 0 ? length : 0;
+    s->options.steps = strcmp(name, "steps") == 0 ? length : 0;
     return EXIT_OK;
 }
 
-static int set_other(redux_pretrain_options *options, const char *name, const char *text)
+static int set_other(pretrain_settings *s, const char *name, const char *text)
 {
     redux_status status = REDUX_OK;
     if (strcmp(name, "size") == 0)
-        return set_size(options, text);
+        return set_size(s, text);
     if (strcmp(name, "window") == 0)
-        return set_window(&options->views.input.window, text);
+        return set_window(&s->input.window, text);
     if (strcmp(name, "arch") == 0)
-        status = redux_arch_parse(&options->network.arch, text);
+        status = redux_arch_parse(&s->network.arch, text);
     else if (strcmp(name, "stem") == 0)
-        status = redux_stem_parse(&options->network.stem, text);
+        status = redux_stem_parse(&s->network.stem, text);
     else if (strcmp(name, "products") == 0)
-        status = redux_products_parse(&options->network.products, text);
+        status = redux_products_parse(&s->network.products, text);
     else if (strcmp(name, "optimiser") == 0)
-        status = redux_optimiser_parse(&options->optimiser.kind, text);
+        status = redux_optimiser_parse(&s->optimiser.kind, text);
     else if (strcmp(name, "views") == 0)
-        status = set_views(options, text);
+        status = redux_views_preset(&s->views, text);
     else
-        return set_length(options, name, text);
+        return set_length(s, name, text);
     return status == REDUX_OK ? EXIT_OK : usage_error("--%s: %s", name, redux_error_message());
 }
 
@@ -237,19 +248,19 @@ static const setting *find(const char *name)
     return NULL;
 }
 
-int pretrain_setting(redux_pretrain_options *options, const char *name, const char *text)
+int pretrain_setting(pretrain_settings *settings_of_run, const char *name, const char *text)
 {
     const setting *s = find(name);
     if (s == NULL)
         return usage_error("no setting '%s'", name);
-    void *place = (char *)options + s->offset;
+    void *place = (char *)settings_of_run + s->offset;
     switch (s->kind) {
     case REAL:
         return set_real(place, s, text);
     case RANGE:
         return set_range(place, s, text);
     case OTHER:
-        return set_other(options, s->name, text);
+        return set_other(settings_of_run, s->name, text);
     default:
         return set_integer(place, s, text);
     }

@@ -276,8 +276,8 @@ static int set_range(redux_histogram_options *histogram, const char *text)
 {
     char low[64];
     const char *colon = strchr(text, ':');
-    histogram->own_range = strcmp(text, "own") == 0 ? 1 : 2;
-    if (histogram->own_range == 1)
+    histogram->range = strcmp(text, "own") == 0 ? REDUX_HISTOGRAM_OWN : REDUX_HISTOGRAM_GIVEN;
+    if (histogram->range == REDUX_HISTOGRAM_OWN)
         return EXIT_OK;
     if (colon == NULL || (size_t)(colon - text) >= sizeof low)
         return usage_error("--range '%s': LO:HI or own", text);

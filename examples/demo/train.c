@@ -72,17 +72,22 @@ static redux_status pretrain(redux_pretrain_result *result, const demo *d, const
                              const uint8_t *wanted, int part)
 {
     redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
+    redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options projection = REDUX_HEAD_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
     const int64_t slices = redux_dataset_slice_count(d->dataset);
     uint8_t *mask = malloc((size_t)slices);
     redux_status status = mask == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     if (status == REDUX_OK)
-        status = redux_pretrain_defaults(&options, "simclr", SIZE);
-    if (status == REDUX_OK)
-        status = redux_window_parse(&options.views.input.window, "-160:240");
+        status = redux_window_parse(&input.window, "-160:240");
     if (status == REDUX_OK) {
         for (int64_t i = 0; i < slices; i++)
             mask[i] = part_of(d, i) != part && (wanted == NULL || wanted[i] != 0);
-        options.network.width = 0.25;
+        input.size = SIZE;
+        network.width = 0.25;
+        network.projection = &projection;
+        options.network = &network;
+        options.input = &input;
         options.batch = BATCH;
         options.epochs = EPOCHS;
         options.warm_up = 4;

@@ -175,9 +175,9 @@ static int print_table(const redux_labels *labels, const redux_evaluation *evalu
            (long long)first.validation, (long long)first.test);
     printf("%-18s  %8s  %8s  %-21s %8s\n", "test", "mean", "sd", "interval of a run", "valid.");
     for (int i = 0; score_name(i) != NULL; i++)
-        print_figure(score_name(i), score_value(&s.mean, i), score_value(&s.deviation, i),
-                     score_value(&s.low, i), score_value(&s.high, i),
-                     score_value(&s.validation_mean, i));
+        print_figure(score_name(i), score_value(s.mean, i), score_value(s.deviation, i),
+                     score_value(s.low, i), score_value(s.high, i),
+                     score_value(s.validation_mean, i));
     print_confusion(labels, evaluation);
     return EXIT_OK;
 }
@@ -194,45 +194,52 @@ static const char *row_name(char *text, size_t size, const redux_labels *labels,
 /* On stderr: a warning is no part of the result. */
 static void warn_of_leakage(const redux_labels *labels, const redux_evaluation *evaluation)
 {
-    char a[4200], b[4200];
-    const redux_leakage *leakage = redux_evaluation_leakage(evaluation);
     redux_evaluation_summary s = {.struct_size = sizeof s};
-    if (leakage == NULL || leakage->pairs == 0 ||
-        redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
+    redux_leakage_summary found = {.struct_size = sizeof found};
+    const redux_leakage *leakage = redux_evaluation_leakage(evaluation);
+    char a[4200], b[4200];
+    if (leakage == NULL || redux_leakage_get_summary(&found, leakage) != REDUX_OK ||
+        found.pairs == 0 || redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
         return;
     fprintf(stderr, "%s: warning: %lld near-copies between %s: ", program_name,
-            (long long)leakage->pairs, s.folds > 1 ? "folds" : "splits");
+            (long long)found.pairs, s.folds > 1 ? "folds" : "splits");
     if (s.folds > 1)
-        fprintf(stderr, "%lld rows have one in an earlier fold\n", (long long)leakage->test);
+        fprintf(stderr, "%lld rows have one in an earlier fold\n", (long long)found.test);
     else
         fprintf(stderr, "%lld validation and %lld test rows have one in an earlier split\n",
-                (long long)leakage->validation, (long long)leakage->test);
-    for (int64_t i = 0; i < leakage->worst_count && i < 3; i++)
-        fprintf(stderr, "  %s and %s: %d of 64 bits, %d of 256\n",
-                row_name(a, sizeof a, labels, leakage->worst[i].row),
-                row_name(b, sizeof b, labels, leakage->worst[i].of_row),
-                (int)leakage->worst[i].distance, (int)leakage->worst[i].pdq_distance);
+                (long long)found.validation, (long long)found.test);
+    for (int64_t i = 0; i < redux_leakage_worst_count(leakage) && i < 3; i++) {
+        redux_leak leak = {.struct_size = sizeof leak};
+        if (redux_leakage_get_worst(&leak, leakage, i) == REDUX_OK)
+            fprintf(stderr, "  %s and %s: %d of 64 bits, %d of 256\n",
+                    row_name(a, sizeof a, labels, leak.row),
+                    row_name(b, sizeof b, labels, leak.of_row), (int)leak.distance,
+                    (int)leak.pdq_distance);
+    }
 }
 
 /* ---- JSON ---- */
 
 static json_t *leakage_json(const redux_labels *labels, const redux_leakage *leakage)
 {
+    redux_leakage_summary found = {.struct_size = sizeof found};
     char a[4200], b[4200];
-    if (leakage == NULL)
+    if (leakage == NULL || redux_leakage_get_summary(&found, leakage) != REDUX_OK)
         return json_null();
     json_t *worst = json_array();
-    for (int64_t i = 0; i < leakage->worst_count; i++)
-        json_array_append_new(worst,
-                              json_pack("{s:s, s:s, s:i, s:i}", "slice",
-                                        row_name(a, sizeof a, labels, leakage->worst[i].row), "of",
-                                        row_name(b, sizeof b, labels, leakage->worst[i].of_row),
-                                        "distance", (int)leakage->worst[i].distance, "pdq_distance",
-                                        (int)leakage->worst[i].pdq_distance));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "compared", (json_int_t)leakage->compared,
-                     "pairs", (json_int_t)leakage->pairs, "validation",
-                     (json_int_t)leakage->validation, "test", (json_int_t)leakage->test, "flat",
-                     (json_int_t)leakage->flat, "worst", worst);
+    for (int64_t i = 0; i < redux_leakage_worst_count(leakage); i++) {
+        redux_leak leak = {.struct_size = sizeof leak};
+        if (redux_leakage_get_worst(&leak, leakage, i) == REDUX_OK)
+            json_array_append_new(worst, json_pack("{s:s, s:s, s:i, s:i}", "slice",
+                                                   row_name(a, sizeof a, labels, leak.row), "of",
+                                                   row_name(b, sizeof b, labels, leak.of_row),
+                                                   "distance", (int)leak.distance, "pdq_distance",
+                                                   (int)leak.pdq_distance));
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "compared", (json_int_t)found.compared,
+                     "pairs", (json_int_t)found.pairs, "validation", (json_int_t)found.validation,
+                     "test", (json_int_t)found.test, "flat", (json_int_t)found.flat, "worst",
+                     worst);
 }
 
 static json_t *one_run_json(const redux_evaluation_run *run)
@@ -242,8 +249,8 @@ static json_t *one_run_json(const redux_evaluation_run *run)
         "fold", run->fold < 0 ? json_null() : json_integer(run->fold), "train",
         (json_int_t)run->train, "validation", (json_int_t)run->validation, "test",
         (json_int_t)run->test, "chosen", run->chosen, "converged", (int)run->converged,
-        "validation_scores", scores_json(&run->validation_scores), "test_scores",
-        scores_json(&run->scores), "low", scores_json(&run->low), "high", scores_json(&run->high));
+        "validation_scores", scores_json(run->validation_scores), "test_scores",
+        scores_json(run->scores), "low", scores_json(run->low), "high", scores_json(run->high));
 }
 
 static json_t *confusion_json(const redux_labels *labels, const redux_evaluation *evaluation)
@@ -280,9 +287,9 @@ static int print_json(const redux_labels *labels, const redux_evaluation *evalua
         "{s:s, s:s, s:I, s:I, s:I, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
         redux_version_string(), "protocol", redux_protocol_name(s.protocol), "seeds",
         (json_int_t)s.seeds, "rows", (json_int_t)s.rows, "groups", (json_int_t)s.groups, "classes",
-        classes, "positive", (int)s.positive, "mean", scores_json(&s.mean), "deviation",
-        scores_json(&s.deviation), "low", scores_json(&s.low), "high", scores_json(&s.high),
-        "validation_mean", scores_json(&s.validation_mean), "confusion",
+        classes, "positive", (int)s.positive, "mean", scores_json(s.mean), "deviation",
+        scores_json(s.deviation), "low", scores_json(s.low), "high", scores_json(s.high),
+        "validation_mean", scores_json(s.validation_mean), "confusion",
         confusion_json(labels, evaluation), "leakage",
         leakage_json(labels, redux_evaluation_leakage(evaluation)), "runs", runs);
     const int failed = root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
@@ -354,13 +361,15 @@ static int work(program *p, redux_context *context)
 static int compare(const program *p, redux_context *context, char **files)
 {
     redux_comparison c = {.struct_size = sizeof c};
-    if (redux_evaluation_compare(&c, context, files[0], files[1], 1, 10000, 0) != REDUX_OK)
+    redux_scores a = REDUX_SCORES_INIT, b = REDUX_SCORES_INIT, p_values = REDUX_SCORES_INIT;
+    if (redux_evaluation_compare(&c, &a, &b, &p_values, context, files[0], files[1], 1, 10000, 0) !=
+        REDUX_OK)
         return data_error();
     if (p->json) {
         json_t *root =
             json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "items", (json_int_t)c.items, "runs_a",
-                      (json_int_t)c.runs_a, "runs_b", (json_int_t)c.runs_b, "a", scores_json(&c.a),
-                      "b", scores_json(&c.b), "p_values", scores_json(&c.p_values));
+                      (json_int_t)c.runs_a, "runs_b", (json_int_t)c.runs_b, "a", scores_json(&a),
+                      "b", scores_json(&b), "p_values", scores_json(&p_values));
         const int failed = json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
         json_decref(root);
         printf("\n");
@@ -370,9 +379,9 @@ static int compare(const program *p, redux_context *context, char **files)
            (long long)c.items, (long long)c.runs_a, (long long)c.runs_b);
     printf("%-18s  %8s  %8s  %10s  %8s\n", "", "A", "B", "difference", "p");
     for (int i = 0; score_name(i) != NULL; i++)
-        printf("%-18s  %8.4f  %8.4f  %+10.4f  %8.4f\n", score_name(i), score_value(&c.a, i),
-               score_value(&c.b, i), score_value(&c.b, i) - score_value(&c.a, i),
-               score_value(&c.p_values, i));
+        printf("%-18s  %8.4f  %8.4f  %+10.4f  %8.4f\n", score_name(i), score_value(&a, i),
+               score_value(&b, i), score_value(&b, i) - score_value(&a, i),
+               score_value(&p_values, i));
     printf("\np: paired permutation test over slices; where patients have several, it is too "
            "small.\n");
     return finish_stdout(EXIT_OK);

@@ -10,7 +10,7 @@
 
 /* experiment_settings.c: '_' in a key stands for '-' of the program's option. EXIT_OK, or a code
  * after its message. */
-int experiment_set_pretrain(experiment *e, redux_pretrain_options *options, const json_t *object);
+int experiment_set_pretrain(experiment *e, pretrain_settings *s, const json_t *object);
 int experiment_set_evaluation(experiment *e, evaluate_settings *s, const json_t *object);
 /* weights: for --encoder, or NULL. */
 int experiment_set_reduction(experiment *e, settings *s, const json_t *strategy,

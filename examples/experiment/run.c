@@ -19,7 +19,7 @@ typedef struct cell {
     redux_dataset *dataset;    /* what may be pre-trained on */
     json_t *settings, *result; /* of the pre-training; NULL for floors */
     json_t *before;            /* steps and folder of each strategy in this seed, so far */
-    redux_pretrain_options pretrain;
+    pretrain_settings pretrain;
     redux_safetensors *weights;
 } cell;
 
@@ -156,10 +156,9 @@ static int pretrain(cell *c, const names *held_out)
         return code;
     }
     progress_label(c->strategy);
-    c->pretrain.resume = REDUX_RESUME_CONTINUE;
-    c->pretrain.report = on_step;
-    if (redux_pretrain(&r, c->e->context, c->folder, c->dataset, kept.kept, &c->pretrain) !=
-        REDUX_OK)
+    c->pretrain.options.resume = REDUX_RESUME_CONTINUE;
+    c->pretrain.options.report = on_step;
+    if (pretrain_run(&r, c->e->context, c->folder, c->dataset, kept.kept, &c->pretrain) != REDUX_OK)
         code = data_error();
     free(kept.kept);
     if (code != EXIT_OK)
@@ -188,7 +187,7 @@ static int settle_pretraining(cell *c)
     char key[17];
     json_t *strategy = json_deep_copy(c->options);
     int code = experiment_set_pretrain(c->e, &c->pretrain, own);
-    c->pretrain.seed = (uint64_t)c->seed;
+    c->pretrain.options.seed = (uint64_t)c->seed;
     json_object_del(strategy, "note");
     json_object_del(strategy, "pretrain");
     c->settings =
@@ -196,10 +195,10 @@ static int settle_pretraining(cell *c)
                   "strategy", strategy, "data", experiment_describe(c->e, c->dataset), "pretrain",
                   c->e->pretrain, "own", own);
     if (steps_of != NULL) {
-        c->pretrain.steps =
+        c->pretrain.options.steps =
             json_integer_value(json_object_get(json_object_get(c->before, steps_of), "steps"));
-        c->pretrain.epochs = 0;
-        json_object_set_new(c->settings, "steps", json_integer(c->pretrain.steps));
+        c->pretrain.options.epochs = 0;
+        json_object_set_new(c->settings, "steps", json_integer(c->pretrain.options.steps));
     }
     if (member(c->options, "encoder_of") != NULL) /* and what that one came from */
         json_object_set(
@@ -251,9 +250,9 @@ static json_t *summary_json(const redux_evaluation *evaluation)
     for (int64_t i = 0; i < s.runs; i++)
         if (redux_evaluation_get_run(&run, evaluation, i) == REDUX_OK)
             json_array_append_new(chosen, json_real(run.chosen));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "test", scores_json(&s.mean), "validation",
-                     scores_json(&s.validation_mean), "low", scores_json(&s.low), "high",
-                     scores_json(&s.high), "chosen", chosen);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "test", scores_json(s.mean), "validation",
+                     scores_json(s.validation_mean), "low", scores_json(s.low), "high",
+                     scores_json(s.high), "chosen", chosen);
 }
 
 static int evaluate_with(json_t **result, const cell *c, evaluate_settings *s,
@@ -297,20 +296,16 @@ static int settle_evaluation(evaluate_settings *s, cell *c)
     s->evaluate.seeds = 1;
     s->evaluate.first_seed = (uint64_t)c->seed;
     s->evaluate.check_leakage = 0;
-    if (c->weights == NULL) {
+    if (c->weights == NULL)
         s->network = c->pretrain.network;
-        s->network.projection = 0;
-    }
     const int code = evaluate_settle(s, c->weights);
     if (code == EXIT_OK && c->weights == NULL) {
         const redux_window window = s->window;
-        s->input = c->pretrain.views.input;
+        s->input = c->pretrain.input;
         if (s->has_window)
             s->input.window = window;
         if (s->size > 0)
             s->input.size = (int32_t)s->size;
-        if (s->has_views && redux_views_preset(&s->views, s->views_name, s->input.size) != REDUX_OK)
-            return data_error();
     }
     return code;
 }
@@ -408,8 +403,7 @@ static int run_cell(experiment *e, const char *strategy, const json_t *options, 
     int code = EXIT_OK;
     cell_name(part, sizeof part, strategy);
     snprintf(c.name, sizeof c.name, "%s.seed-%lld", part, (long long)seed);
-    if (pretrain_settings_init(&c.pretrain) != REDUX_OK)
-        return data_error();
+    pretrain_settings_init(&c.pretrain);
     code = experiment_set_pretrain(e, &c.pretrain, e->pretrain);
     if (code == EXIT_OK && options != NULL)
         code = ensure_pretrained(&c);

@@ -13,29 +13,28 @@ static const char *option_name(char *out, size_t size, const char *key)
     return out;
 }
 
-static int set_one(experiment *e, redux_pretrain_options *options, const char *key,
-                   const json_t *value)
+static int set_one(experiment *e, pretrain_settings *s, const char *key, const json_t *value)
 {
     const char *text = experiment_text(e, value);
     char name[64];
     if (text == NULL)
         return usage_error("pretrain: \"%s\" is no text or number", key);
-    return pretrain_setting(options, option_name(name, sizeof name, key), text);
+    return pretrain_setting(s, option_name(name, sizeof name, key), text);
 }
 
-int experiment_set_pretrain(experiment *e, redux_pretrain_options *options, const json_t *object)
+int experiment_set_pretrain(experiment *e, pretrain_settings *s, const json_t *object)
 {
     static const char *const first[] = {"size", "views"}; /* what others change */
     int code = EXIT_OK;
     for (int i = 0; i < 2 && code == EXIT_OK; i++)
         if (json_object_get(object, first[i]) != NULL)
-            code = set_one(e, options, first[i], json_object_get(object, first[i]));
+            code = set_one(e, s, first[i], json_object_get(object, first[i]));
     for (void *at = json_object_iter((json_t *)object); at != NULL;
          at = json_object_iter_next((json_t *)object, at)) {
         const char *key = json_object_iter_key(at);
         const json_t *value = json_object_iter_value(at);
         if (code == EXIT_OK && strcmp(key, "size") != 0 && strcmp(key, "views") != 0)
-            code = set_one(e, options, key, value);
+            code = set_one(e, s, key, value);
     }
     return code;
 }

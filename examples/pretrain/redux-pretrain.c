@@ -55,7 +55,7 @@ enum {
 enum { MOST_OPTIONS = 96, MOST_INPUTS = 4096 };
 
 typedef struct run_settings {
-    redux_pretrain_options pretrain;
+    pretrain_settings pretrain;
     const char *folder, *manifest;
     const char *inputs[MOST_INPUTS];
     int64_t input_count;
@@ -84,7 +84,7 @@ static int set_option(void *user, int option, const char *text)
         return add_input(s, text);
     case OPTION_RESUME:
     case OPTION_OVERWRITE:
-        s->pretrain.resume =
+        s->pretrain.options.resume =
             option == OPTION_RESUME ? REDUX_RESUME_CONTINUE : REDUX_RESUME_OVERWRITE;
         return EXIT_OK;
     case OPTION_MANIFEST:
@@ -200,12 +200,12 @@ static int run(run_settings *s, redux_context *context)
     redux_pretrain_result result = {.struct_size = sizeof result};
     int code = EXIT_OK;
     progress_label("scanning");
-    s->pretrain.report = on_step;
-    s->pretrain.skip_errors = s->skip;
+    s->pretrain.options.report = on_step;
+    s->pretrain.options.skip_errors = s->skip;
     redux_status status = open_input(&dataset, &kept, context, s);
     if (status == REDUX_OK) {
         progress_label("training");
-        status = redux_pretrain(&result, context, s->folder, dataset, kept.data, &s->pretrain);
+        status = pretrain_run(&result, context, s->folder, dataset, kept.data, &s->pretrain);
     }
     if (status != REDUX_OK) {
         code = data_error();
@@ -224,8 +224,7 @@ int main(int count, char **arguments)
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-pretrain", arguments);
-    if (pretrain_settings_init(&s.pretrain) != REDUX_OK)
-        return data_error();
+    pretrain_settings_init(&s.pretrain);
     int code = parse(&s, count, arguments, &done);
     if (code != EXIT_OK || done)
         return code;

@@ -47,13 +47,19 @@ int main(int argc, char **argv)
     const char *folder = argc > 2 ? argv[2] : "run";
     redux_dataset *dataset;
     redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
+    redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options projection = REDUX_HEAD_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
     redux_pretrain_result result = {.struct_size = sizeof result};
     must(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     uint8_t *kept = reduce(dataset);
 
-    must(redux_pretrain_defaults(&options, "simclr", 32)); /* views of 32 x 32 pixels */
-    must(redux_window_parse(&options.views.input.window, "-160:240"));
-    options.network.width = 0.25; /* for real work: 1, 64 pixels, batch 256, 100 epochs */
+    input.size = 32; /* views of 32 x 32 pixels; for real work 64, width 1, batch 256, 100 epochs */
+    must(redux_window_parse(&input.window, "-160:240"));
+    network.width = 0.25;
+    network.projection = &projection;
+    options.network = &network;
+    options.input = &input; /* what is not set is SimCLR's: views, optimiser, objective */
     options.batch = 32;
     options.epochs = 4;
     options.warm_up = 1;

@@ -50,8 +50,8 @@ int main(int argc, char **argv)
     redux_evaluation_summary s = {.struct_size = sizeof s};
     must(redux_evaluation_get_summary(&s, evaluation));
     printf("%s weights: AUC %.3f, interval of a run %.3f to %.3f; accuracy %.3f\n",
-           weights == NULL ? "random" : argv[2], s.mean.auc, s.low.auc, s.high.auc,
-           s.mean.accuracy);
+           weights == NULL ? "random" : argv[2], s.mean->auc, s.low->auc, s.high->auc,
+           s.mean->accuracy);
 
     redux_evaluation_free(evaluation);
     redux_safetensors_free(weights);

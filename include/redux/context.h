@@ -60,10 +60,9 @@ typedef struct redux_context_options {
     uint64_t max_bytes; /**< largest single block that is allocated; 0: the physical memory */
 } redux_context_options;
 
-#define REDUX_CONTEXT_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        sizeof(redux_context_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0           \
-    }
+#define REDUX_CONTEXT_OPTIONS_DEFAULTS(set) set(struct_size, sizeof(redux_context_options))
+REDUX_DEFINE_INIT(redux_context_options, REDUX_CONTEXT_OPTIONS_DEFAULTS)
+#define REDUX_CONTEXT_OPTIONS_INIT REDUX_INIT(redux_context_options, REDUX_CONTEXT_OPTIONS_DEFAULTS)
 
 /** Makes a context and its worker threads. `options` may be NULL. The caller owns *out and
  *  releases it with redux_context_free. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY, REDUX_E_IO (a

@@ -20,30 +20,37 @@ typedef enum redux_normalisation {
     REDUX_MUTUAL_INFORMATION_BITS = 6 /**< I itself, bits, not normalised */
 } redux_normalisation;
 
+/** Over which range the bins of a histogram lie. */
+typedef enum redux_histogram_range {
+    /** A fixed grid. uint8: bin = value * bins / 256 (with 256 bins the values themselves,
+     *  scikit-learn's labels). float32, values within [0, 1] (others are clipped, NaN is 0): bin =
+     *  min(floor(value * bins), bins - 1). */
+    REDUX_HISTOGRAM_FIXED = 0,
+    /** Equal bins over each image's own minimum ... maximum, the last closed, as numpy.histogramdd
+     *  and scikit-image do; a constant image fills one bin. Of float32 the finite values make the
+     *  range; NaN and what lies below it are in bin 0, infinity in the last. */
+    REDUX_HISTOGRAM_OWN = 1,
+    /** Equal bins over low ... high, the last closed, as numpy.histogram(range=) has them, but for
+     *  values outside, which are clipped into the first and the last bin; NaN is in bin 0. */
+    REDUX_HISTOGRAM_GIVEN = 2
+} redux_histogram_range;
+
 /** How values become histogram bins. Set it up with REDUX_HISTOGRAM_OPTIONS_INIT. */
 typedef struct redux_histogram_options {
     size_t struct_size;
-    int32_t bins; /**< 2 to 256; 0 (default): 256 */
-    /** 0 (default): a fixed grid. uint8: bin = value * bins / 256 (with 256 bins the values
-     *  themselves, scikit-learn's labels). float32, values within [0, 1] (others are clipped, NaN
-     *  is 0): bin = min(floor(value * bins), bins - 1).
-     *  1: equal bins over each image's own minimum ... maximum, the last closed, as
-     *  numpy.histogramdd and scikit-image do; a constant image fills one bin. Of float32 the finite
-     *  values make the range; NaN and what lies below it are in bin 0, infinity in the last.
-     *  2: equal bins over low ... high, the last closed, as numpy.histogram(range=) has them, but
-     *  for values outside, which are clipped into the first and the last bin; NaN is in bin 0. */
-    int32_t own_range;
-    double low, high; /**< own_range 2: finite, low < high; otherwise ignored */
-    /** What a mutual information metric scores with: of redux_normalisation. Nothing else reads
-     *  it. */
-    int32_t normalisation;
-    int32_t reserved; /**< 0 */
+    int32_t bins;                /**< 2 to 256; 0 (default): 256 */
+    redux_histogram_range range; /**< default: fixed */
+    double low, high;            /**< range given: finite, low < high; otherwise ignored */
+    /** What a mutual information metric scores with; nothing else reads it. */
+    redux_normalisation normalisation;
 } redux_histogram_options;
 
+#define REDUX_HISTOGRAM_OPTIONS_DEFAULTS(set)                                                      \
+    set(struct_size, sizeof(redux_histogram_options)), set(range, REDUX_HISTOGRAM_FIXED),          \
+        set(normalisation, REDUX_NMI_ARITHMETIC)
+REDUX_DEFINE_INIT(redux_histogram_options, REDUX_HISTOGRAM_OPTIONS_DEFAULTS)
 #define REDUX_HISTOGRAM_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        sizeof(redux_histogram_options), 0, 0, 0, 0, REDUX_NMI_ARITHMETIC, 0                       \
-    }
+    REDUX_INIT(redux_histogram_options, REDUX_HISTOGRAM_OPTIONS_DEFAULTS)
 
 /** All that the joint histogram of two images tells. */
 typedef struct redux_information {
@@ -85,8 +92,8 @@ REDUX_API redux_status redux_information_normalise(double *out,
                                                    const redux_information *information,
                                                    redux_normalisation kind);
 
-/** "arithmetic", "studholme", "geometric", "min", "max", "joint" or "bits"; NULL for none of them.
- *  Static storage. Since 0.1. */
+/** "arithmetic", "studholme", "geometric", "min", "max", "joint" or "bits"; "unknown" for anything
+ *  else. Static storage. Since 0.1. */
 REDUX_API const char *redux_normalisation_name(redux_normalisation kind);
 
 /** The normalisation of that name. Errors: REDUX_E_NOT_FOUND (the message lists the names),

@@ -52,22 +52,25 @@ typedef struct redux_evaluate_options {
     int32_t batch;         /**< 64; also for embedding */
     double rate, weight_decay; /**< Adam's: 1e-4, 5e-4 */
     int32_t balanced; /**< 1: the loss of a class is weighted by rows / (classes rows of it) */
-    const redux_views_options *views; /**< fine-tuning's random views; their `input` is not looked
-                                           at. NULL: light ones, see redux_evaluate */
+    const redux_views_options *views; /**< fine-tuning's random views; NULL: light ones, see
+                                           redux_evaluate */
     int32_t positive;  /**< of two classes the one that f1, auc, average_precision speak of; 1 */
     int32_t resamples; /**< of the bootstrap; 1000; 0: no intervals (NaN) */
     double level;      /**< of the intervals; 0.95 */
-    int32_t check_leakage; /**< 1: redux_labels_leakage on the first run's splits; with folds,
+    int32_t check_leakage; /**< 1: redux_labels_find_leakage on the first run's splits; with folds,
                                 between all folds of the first seed: `test` are rows with a
                                 near-copy in an earlier fold, `validation` is 0 */
 } redux_evaluate_options;
 
+#define REDUX_EVALUATE_OPTIONS_DEFAULTS(set)                                                       \
+    set(struct_size, sizeof(redux_evaluate_options)), set(protocol, REDUX_PROTOCOL_LINEAR),        \
+        set(seeds, 5), set(choose_by, REDUX_FIGURE_AUTO), set(c, REDUX_NAN),                       \
+        set(temperature, 0.07), set(epochs, 70), set(frozen_epochs, 10), set(batch, 64),           \
+        set(rate, 1e-4), set(weight_decay, 5e-4), set(positive, 1), set(resamples, 1000),          \
+        set(level, 0.95), set(check_leakage, 1)
+REDUX_DEFINE_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
 #define REDUX_EVALUATE_OPTIONS_INIT                                                                \
-    {                                                                                              \
-        sizeof(redux_evaluate_options), REDUX_PROTOCOL_LINEAR, NULL, NULL, NULL, NULL, NULL, 5, 0, \
-            0, REDUX_FIGURE_AUTO, REDUX_NAN, 0, 0.07, 0, 70, 10, 64, 1e-4, 5e-4, 0, NULL, 1, 1000, \
-            0.95, 1                                                                                \
-    }
+    REDUX_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
 
 /** Opaque; read-only once made: any thread. */
 typedef struct redux_evaluation redux_evaluation;
@@ -76,13 +79,13 @@ typedef struct redux_evaluation redux_evaluation;
 typedef struct redux_evaluation_run {
     size_t struct_size; /**< set by the caller */
     uint64_t seed;
-    int32_t fold;                    /**< -1 without folds */
-    int64_t train, validation, test; /**< rows */
-    double chosen;                   /**< C, k, or the epoch (from 1) that was tested */
-    int32_t converged;               /**< linear: 0 where iterations ran out */
-    redux_scores validation_scores;
-    redux_scores scores;    /**< of the test rows */
-    redux_scores low, high; /**< their bootstrap interval */
+    int32_t fold;                          /**< -1 without folds */
+    int64_t train, validation, test;       /**< rows */
+    double chosen;                         /**< C, k, or the epoch (from 1) that was tested */
+    int32_t converged;                     /**< linear: 0 where iterations ran out */
+    const redux_scores *validation_scores; /**< these and the others go with the evaluation */
+    const redux_scores *scores;            /**< of the test rows */
+    const redux_scores *low, *high;        /**< their bootstrap interval */
 } redux_evaluation_run;
 
 /** All runs together. */
@@ -95,9 +98,9 @@ typedef struct redux_evaluation_summary {
     redux_protocol protocol;
     /** Mean and standard deviation (n - 1) over seeds of test figures; with folds a seed's figure
      *  is the mean over its folds. NaN is left out. */
-    redux_scores mean, deviation;
-    redux_scores validation_mean, validation_deviation;
-    redux_scores low, high; /**< mean over runs of the ends of their intervals */
+    const redux_scores *mean, *deviation; /**< these and the others go with the evaluation */
+    const redux_scores *validation_mean, *validation_deviation;
+    const redux_scores *low, *high; /**< mean over runs of the ends of their intervals */
 } redux_evaluation_summary;
 
 /** What was predicted of one test row in one run. */
@@ -176,20 +179,20 @@ typedef struct redux_comparison {
     size_t struct_size; /**< set by the caller */
     int64_t items, classes;
     int64_t runs_a, runs_b; /**< predictions of the item that has most */
-    redux_scores a, b;      /**< of the mean probabilities */
-    redux_scores p_values;  /**< redux_scores_compare */
 } redux_comparison;
 
 /** Compares two files of redux_evaluation_save: the probabilities of each slice are averaged over
- *  seeds and folds, and redux_scores_compare tests the two runs pair by pair. positive: of two
+ *  seeds and folds, and redux_scores_compare tests the two runs pair by pair. *a and *b: scores of
+ *  the mean probabilities; each of the three may be NULL. positive: of two
  *  classes, in the order of the files' columns. The test takes items to be independent: slices of
  *  one patient are not, and then p-values are too small. Errors: REDUX_E_FORMAT (no predictions;
  *  other items, labels or classes in the one than in the other), those of reading,
  *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
-REDUX_API redux_status redux_evaluation_compare(redux_comparison *out, redux_context *context,
-                                                const char *path_a, const char *path_b,
-                                                int32_t positive, int64_t permutations,
-                                                uint64_t seed);
+REDUX_API redux_status redux_evaluation_compare(redux_comparison *out, redux_scores *a,
+                                                redux_scores *b, redux_scores *p_values,
+                                                redux_context *context, const char *path_a,
+                                                const char *path_b, int32_t positive,
+                                                int64_t permutations, uint64_t seed);
 
 REDUX_END_DECLS
 #endif

@@ -77,13 +77,11 @@ typedef struct redux_hash_options {
     redux_window window;
 } redux_hash_options;
 
-#define REDUX_HASH_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        sizeof(redux_hash_options), REDUX_HASH_DIFFERENCE, REDUX_PROFILE_PAPER_HASH, 0,            \
-        {                                                                                          \
-            REDUX_WINDOW_AUTO, 0, 0                                                                \
-        }                                                                                          \
-    }
+#define REDUX_HASH_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_hash_options)), set(hash, REDUX_HASH_DIFFERENCE),                \
+        set(profile, REDUX_PROFILE_PAPER_HASH), set(window, {REDUX_WINDOW_AUTO, 0, 0})
+REDUX_DEFINE_INIT(redux_hash_options, REDUX_HASH_OPTIONS_DEFAULTS)
+#define REDUX_HASH_OPTIONS_INIT REDUX_INIT(redux_hash_options, REDUX_HASH_OPTIONS_DEFAULTS)
 
 /** Flags of redux_hash_info.flags. */
 typedef enum redux_hash_flag {

@@ -45,10 +45,11 @@ typedef struct redux_index_options {
     int32_t part_bits;
 } redux_index_options;
 
-#define REDUX_INDEX_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_index_options), REDUX_INDEX_HAMMING, REDUX_INDEX_AUTO, 0                      \
-    }
+#define REDUX_INDEX_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_index_options)), set(kind, REDUX_INDEX_HAMMING),                 \
+        set(method, REDUX_INDEX_AUTO)
+REDUX_DEFINE_INIT(redux_index_options, REDUX_INDEX_OPTIONS_DEFAULTS)
+#define REDUX_INDEX_OPTIONS_INIT REDUX_INIT(redux_index_options, REDUX_INDEX_OPTIONS_DEFAULTS)
 
 /** An empty index of items of `width` elements: bytes of a code (redux_hash_bytes), dimensions of a
  *  vector. `options` may be NULL. The caller owns *out. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY.

@@ -29,10 +29,10 @@ typedef struct redux_labels_options {
     redux_orientation orientation;
 } redux_labels_options;
 
-#define REDUX_LABELS_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        sizeof(redux_labels_options), NULL, NULL, NULL, 0, REDUX_ORIENTATION_AXIAL                 \
-    }
+#define REDUX_LABELS_OPTIONS_DEFAULTS(set)                                                         \
+    set(struct_size, sizeof(redux_labels_options)), set(orientation, REDUX_ORIENTATION_AXIAL)
+REDUX_DEFINE_INIT(redux_labels_options, REDUX_LABELS_OPTIONS_DEFAULTS)
+#define REDUX_LABELS_OPTIONS_INIT REDUX_INIT(redux_labels_options, REDUX_LABELS_OPTIONS_DEFAULTS)
 
 /** Opaque; read-only once loaded: any thread. */
 typedef struct redux_labels redux_labels;
@@ -113,10 +113,11 @@ typedef struct redux_split_options {
     uint64_t seed;
 } redux_split_options;
 
-#define REDUX_SPLIT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_split_options), REDUX_SPLIT_BY_TABLE, 5, 0, 0.2, 0.2, 0                       \
-    }
+#define REDUX_SPLIT_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_split_options)), set(method, REDUX_SPLIT_BY_TABLE),              \
+        set(folds, 5), set(validation, 0.2), set(test, 0.2)
+REDUX_DEFINE_INIT(redux_split_options, REDUX_SPLIT_OPTIONS_DEFAULTS)
+#define REDUX_SPLIT_OPTIONS_INIT REDUX_INIT(redux_split_options, REDUX_SPLIT_OPTIONS_DEFAULTS)
 
 /** Which split each row lies in. split: room for as many as there are rows, of redux_split.
  *
@@ -136,48 +137,60 @@ REDUX_API redux_status redux_labels_split(uint8_t *split, redux_context *context
 
 /* ---- leakage ---- */
 
-/** A pair of near-copies in two splits: row numbers, and the distances of their hashes in bits. */
-typedef struct redux_leak {
-    int64_t row;    /**< of validation or test */
-    int64_t of_row; /**< of training; for a test row also of validation */
-    int32_t distance, pdq_distance;
-} redux_leak;
+/** Opaque, read-only: any thread. */
+typedef struct redux_leakage redux_leakage;
 
-#define REDUX_LEAKS 16
+/** Options of redux_labels_find_leakage. Set them up with REDUX_LEAKAGE_OPTIONS_INIT. */
+typedef struct redux_leakage_options {
+    size_t struct_size;
+    int32_t distance;     /**< bits up to which difference hashes count as near-copies; 3 */
+    int32_t pdq_distance; /**< the same of PDQ codes; 31, as PDQ's authors advise */
+    int64_t worst;        /**< how many of the nearest pairs are kept; 16 */
+} redux_leakage_options;
+
+#define REDUX_LEAKAGE_OPTIONS_DEFAULTS(set)                                                        \
+    set(struct_size, sizeof(redux_leakage_options)), set(distance, 3), set(pdq_distance, 31),      \
+        set(worst, 16)
+REDUX_DEFINE_INIT(redux_leakage_options, REDUX_LEAKAGE_OPTIONS_DEFAULTS)
+#define REDUX_LEAKAGE_OPTIONS_INIT REDUX_INIT(redux_leakage_options, REDUX_LEAKAGE_OPTIONS_DEFAULTS)
 
 /** What was found. */
-typedef struct redux_leakage {
-    size_t struct_size; /**< set by the caller */
-    int32_t distance;   /**< bits up to which difference hashes count as near-copies */
-    int32_t pdq_distance;
+typedef struct redux_leakage_summary {
+    size_t struct_size;       /**< set by the caller */
     int64_t compared;         /**< pairs of rows */
     int64_t pairs;            /**< near-copies among them */
     int64_t validation, test; /**< rows of these with a near-copy in an earlier split */
     int64_t flat;             /**< rows that say nothing to a hash, and are left out */
-    int64_t worst_count;
-    redux_leak worst[REDUX_LEAKS]; /**< the nearest ones: by distance, pdq_distance, rows */
-} redux_leakage;
+} redux_leakage_summary;
 
-#define REDUX_LEAKAGE_INIT                                                                         \
-    {                                                                                              \
-        sizeof(redux_leakage), 3, 31, 0, 0, 0, 0, 0, 0,                                            \
-        {                                                                                          \
-            {                                                                                      \
-                0, 0, 0, 0                                                                         \
-            }                                                                                      \
-        }                                                                                          \
-    }
+/** A pair of near-copies in two splits: row numbers, and the distances of their hashes in bits. */
+typedef struct redux_leak {
+    size_t struct_size; /**< set by the caller */
+    int64_t row;        /**< of validation or test */
+    int64_t of_row;     /**< of training; for a test row also of validation */
+    int32_t distance, pdq_distance;
+} redux_leak;
 
 /** Looks for near-copies between splits: rows of validation against those of training, rows of test
- *  against both, of different groups or not. A pair counts when its 64-bit difference hashes are
- *  within out->distance bits and its 256-bit PDQ codes within out->pdq_distance (set both before:
- *  REDUX_LEAKAGE_INIT has 3, and 31 as PDQ's authors advise); images that are flat are left out.
- *  This is a warning, not a proof: slices of different patients at the same height can be this
- *  near, and copies that were cropped or turned are not found. split: as redux_labels_split gives
- *  it. Reports slices as progress. Errors: those of redux_volume_open; REDUX_E_CANCELLED. Since
- *  0.1. */
-REDUX_API redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
-                                            const redux_labels *labels, const uint8_t *split);
+ *  against both, of different groups or not. A pair counts when its 64-bit difference hashes and
+ * its 256-bit PDQ codes are within the distances of the options (NULL: the defaults); images that
+ * are flat are left out. This is a warning, not a proof: slices of different patients at the same
+ *  height can be this near, and copies that were cropped or turned are not found. split: as
+ *  redux_labels_split gives it. Reports slices as progress. The caller owns *out. Errors: those of
+ *  redux_volume_open; REDUX_E_INVALID, REDUX_E_CANCELLED. Since 0.2. */
+REDUX_API redux_status redux_labels_find_leakage(redux_leakage **out, redux_context *context,
+                                                 const redux_labels *labels, const uint8_t *split,
+                                                 const redux_leakage_options *options);
+/** NULL is allowed. Since 0.2. */
+REDUX_API void redux_leakage_free(redux_leakage *leakage);
+/** Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.2. */
+REDUX_API redux_status redux_leakage_get_summary(redux_leakage_summary *out,
+                                                 const redux_leakage *leakage);
+/** The nearest pairs, by distance, pdq_distance, rows. Errors: REDUX_E_INVALID (index, struct_size,
+ *  NULL). Since 0.2. */
+REDUX_API int64_t redux_leakage_worst_count(const redux_leakage *leakage);
+REDUX_API redux_status redux_leakage_get_worst(redux_leak *out, const redux_leakage *leakage,
+                                               int64_t index);
 
 REDUX_END_DECLS
 #endif

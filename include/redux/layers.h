@@ -36,10 +36,11 @@ typedef struct redux_conv2d_options {
     redux_products products; /**< single precision only; REDUX_PRODUCTS_FLOAT32 */
 } redux_conv2d_options;
 
-#define REDUX_CONV2D_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        sizeof(redux_conv2d_options), 1, 0, REDUX_PRODUCTS_FLOAT32                                 \
-    }
+#define REDUX_CONV2D_OPTIONS_DEFAULTS(set)                                                         \
+    set(struct_size, sizeof(redux_conv2d_options)), set(stride, 1),                                \
+        set(products, REDUX_PRODUCTS_FLOAT32)
+REDUX_DEFINE_INIT(redux_conv2d_options, REDUX_CONV2D_OPTIONS_DEFAULTS)
+#define REDUX_CONV2D_OPTIONS_INIT REDUX_INIT(redux_conv2d_options, REDUX_CONV2D_OPTIONS_DEFAULTS)
 
 /** Bytes of workspace for both ways; 0 where shapes make no sense. Since 0.1. */
 REDUX_API uint64_t redux_conv2d_workspace(const redux_context *context, const redux_tensor *in,
@@ -81,10 +82,12 @@ typedef struct redux_batch_norm_options {
     double momentum;  /**< running = (1 - momentum) running + momentum batch's; 0.1 */
 } redux_batch_norm_options;
 
+#define REDUX_BATCH_NORM_OPTIONS_DEFAULTS(set)                                                     \
+    set(struct_size, sizeof(redux_batch_norm_options)), set(training, 1), set(epsilon, 1e-5),      \
+        set(momentum, 0.1)
+REDUX_DEFINE_INIT(redux_batch_norm_options, REDUX_BATCH_NORM_OPTIONS_DEFAULTS)
 #define REDUX_BATCH_NORM_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        sizeof(redux_batch_norm_options), 1, 0, 1e-5, 0.1                                          \
-    }
+    REDUX_INIT(redux_batch_norm_options, REDUX_BATCH_NORM_OPTIONS_DEFAULTS)
 
 /** The tensors of a batch norm: [C] each, those of one call of one dtype. */
 typedef struct redux_batch_norm_state {
@@ -132,10 +135,11 @@ typedef struct redux_pool_options {
     int32_t stride, padding;             /**< 2 and 0; padding at most half the kernel */
 } redux_pool_options;
 
-#define REDUX_POOL_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        sizeof(redux_pool_options), 2, 2, 2, 0                                                     \
-    }
+#define REDUX_POOL_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_pool_options)), set(kernel_height, 2), set(kernel_width, 2),     \
+        set(stride, 2)
+REDUX_DEFINE_INIT(redux_pool_options, REDUX_POOL_OPTIONS_DEFAULTS)
+#define REDUX_POOL_OPTIONS_INIT REDUX_INIT(redux_pool_options, REDUX_POOL_OPTIONS_DEFAULTS)
 
 /** out: [N, OH, OW, C], OH as for convolutions: the largest of each window; NaN counts as larger
  *  than anything. Since 0.1. */

@@ -18,10 +18,9 @@ typedef struct redux_mattes_options {
     int32_t normalised;
 } redux_mattes_options;
 
-#define REDUX_MATTES_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        sizeof(redux_mattes_options), 0, 0                                                         \
-    }
+#define REDUX_MATTES_OPTIONS_DEFAULTS(set) set(struct_size, sizeof(redux_mattes_options))
+REDUX_DEFINE_INIT(redux_mattes_options, REDUX_MATTES_OPTIONS_DEFAULTS)
+#define REDUX_MATTES_OPTIONS_INIT REDUX_INIT(redux_mattes_options, REDUX_MATTES_OPTIONS_DEFAULTS)
 
 /** Mutual information of two images on one grid, nats: minus the value of ITK 5's
  *  MattesMutualInformationImageToImageMetricv4 with the identity for a transform and every pixel

@@ -91,10 +91,10 @@ typedef struct redux_custom_metric {
     void *user; /**< handed to both; must outlive the metric */
 } redux_custom_metric;
 
-#define REDUX_CUSTOM_METRIC_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_custom_metric), "custom", 0, 2, NULL, NULL, NULL                              \
-    }
+#define REDUX_CUSTOM_METRIC_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_custom_metric)), set(name, "custom"), set(item_axes, 2)
+REDUX_DEFINE_INIT(redux_custom_metric, REDUX_CUSTOM_METRIC_DEFAULTS)
+#define REDUX_CUSTOM_METRIC_INIT REDUX_INIT(redux_custom_metric, REDUX_CUSTOM_METRIC_DEFAULTS)
 
 /** Makes it a metric like any other: for pairs, nearest, exemplars and redux_reduce. Errors:
  *  REDUX_E_INVALID (no `pair`, item_axes), REDUX_E_NO_MEMORY. Since 0.1. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * ResNet encoders with an optional projection head and classifier: forward, backward, weights by
+ * ResNet encoders with optional heads and a classifier: forward, backward, weights by
  * torchvision's names.
  *
  * Images are [N, H, W, C] float32 (channels last), whatever the layout of weights in files. Memory
@@ -22,25 +22,48 @@ typedef enum redux_stem {
     REDUX_STEM_SMALL = 1     /**< 3x3 with stride 1, no pooling */
 } redux_stem;
 
-/** Options of redux_network_new. Set them up with REDUX_NETWORK_OPTIONS_INIT. */
+/** The most linear layers of a head. */
+#define REDUX_HEAD_LAYERS 8
+
+/** A head: linear layers, each but the last followed by a ReLU. Set it up with
+ *  REDUX_HEAD_OPTIONS_INIT: SimCLR's and MoCo v2's, two layers with 128 outputs. SwAV's on
+ * ResNet-50 is layers 2, widths {2048, 128}, batch_norm 1; BYOL's is {4096, 256}, batch_norm 1,
+ * no_bias 2, for the projection and the prediction alike. */
+typedef struct redux_head_options {
+    size_t struct_size;
+    int32_t layers;                    /**< 1 ... REDUX_HEAD_LAYERS; 2 */
+    int32_t widths[REDUX_HEAD_LAYERS]; /**< outputs of each layer; 0: as many as the head has
+                                          inputs; those beyond `layers` are not looked at; 0, 128 */
+    uint32_t batch_norm;               /**< bit i: batch norm follows layer i, before the ReLU; 0 */
+    uint32_t no_bias;                  /**< bit i: layer i has no bias; 0 */
+} redux_head_options;
+
+#define REDUX_HEAD_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_head_options)), set(layers, 2), set(widths[1], 128)
+REDUX_DEFINE_INIT(redux_head_options, REDUX_HEAD_OPTIONS_DEFAULTS)
+#define REDUX_HEAD_OPTIONS_INIT REDUX_INIT(redux_head_options, REDUX_HEAD_OPTIONS_DEFAULTS)
+
+/** Options of redux_network_new, which copies what they point to. Set them up with
+ *  REDUX_NETWORK_OPTIONS_INIT. */
 typedef struct redux_network_options {
     size_t struct_size;
     redux_arch arch;
     redux_stem stem;
-    int32_t channels;   /**< of the images: 1 or 3 */
-    int32_t projection; /**< outputs of the projection head on the features: linear, ReLU, linear,
-                             as wide inside as the features; 0: none */
-    int32_t classes;    /**< outputs of the linear classifier `fc` on the features; 0: none */
-    double width;       /**< all channel counts are multiplied by it: a multiple of 1/8; 1 */
-    uint64_t seed;      /**< of the first weights */
+    int32_t channels;        /**< of the images: 1 or 3 */
+    int32_t classes;         /**< outputs of the linear classifier `fc` on the features; 0: none */
+    double width;            /**< all channel counts are multiplied by it: a multiple of 1/8; 1 */
+    uint64_t seed;           /**< of the first weights */
     redux_products products; /**< of the encoder's convolutions; not kept in files */
+    const redux_head_options *projection; /**< head on the features; NULL: none */
+    const redux_head_options *prediction; /**< head on the projection (BYOL's); NULL: none */
 } redux_network_options;
 
-#define REDUX_NETWORK_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        sizeof(redux_network_options), REDUX_RESNET18, REDUX_STEM_IMAGENET, 1, 0, 0, 1.0, 0,       \
-            REDUX_PRODUCTS_FLOAT32                                                                 \
-    }
+#define REDUX_NETWORK_OPTIONS_DEFAULTS(set)                                                        \
+    set(struct_size, sizeof(redux_network_options)), set(arch, REDUX_RESNET18),                    \
+        set(stem, REDUX_STEM_IMAGENET), set(channels, 1), set(width, 1.0),                         \
+        set(products, REDUX_PRODUCTS_FLOAT32)
+REDUX_DEFINE_INIT(redux_network_options, REDUX_NETWORK_OPTIONS_DEFAULTS)
+#define REDUX_NETWORK_OPTIONS_INIT REDUX_INIT(redux_network_options, REDUX_NETWORK_OPTIONS_DEFAULTS)
 
 /** What a tensor of a network is to the optimiser. */
 typedef enum redux_parameter_kind {
@@ -53,6 +76,7 @@ typedef enum redux_parameter_kind {
  *  KH, KW]) and the same strides; both are dense, so that element-wise work may go through `data`
  *  as one line. */
 typedef struct redux_parameter {
+    size_t struct_size; /**< as far as the one who made it knows it */
     const char *name;
     redux_tensor value;
     redux_tensor gradient; /**< no data for buffers */
@@ -64,8 +88,9 @@ typedef struct redux_network redux_network;
 
 typedef enum redux_network_output {
     REDUX_OUTPUT_FEATURES = 0,   /**< global average pool, [N, features] */
-    REDUX_OUTPUT_PROJECTION = 1, /**< [N, projection], not normalised */
-    REDUX_OUTPUT_CLASSES = 2     /**< logits, [N, classes] */
+    REDUX_OUTPUT_PROJECTION = 1, /**< [N, its outputs], not normalised */
+    REDUX_OUTPUT_CLASSES = 2,    /**< logits, [N, classes] */
+    REDUX_OUTPUT_PREDICTION = 3  /**< of the head on the projection, [N, its outputs] */
 } redux_network_output;
 
 typedef enum redux_network_mode {
@@ -89,12 +114,18 @@ REDUX_API redux_status redux_network_new(redux_network **out, redux_context *con
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_network_free(redux_network *network);
 
-/** The options in force. Since 0.1. */
-REDUX_API redux_network_options redux_network_get_options(const redux_network *network);
+/** The options in force; the heads that they point to belong to the network. out->struct_size is
+ * set by the caller. Errors: REDUX_E_INVALID. Since 0.1. */
+REDUX_API redux_status redux_network_get_options(redux_network_options *out,
+                                                 const redux_network *network);
+/** Length of what forward gives for each image; 0 where the network has no such output. Since 0.2.
+ */
+REDUX_API int64_t redux_network_outputs(const redux_network *network, redux_network_output output);
 /** Length of the feature vector: 512 or 2048, times width. Since 0.1. */
 REDUX_API int64_t redux_network_features(const redux_network *network);
-/** Parameters and buffers, in torchvision's order, then those of the projection, then of fc. NULL
- * out of range. They belong to the network; values may be written. Since 0.1. */
+/** Parameters and buffers, in torchvision's order, then those of the projection, of
+ *  the prediction (both named as in PyTorch's Sequential: projection.0.weight) and of fc. NULL out
+ * of range. They belong to the network; values may be written. Since 0.1. */
 REDUX_API int64_t redux_network_parameter_count(const redux_network *network);
 REDUX_API const redux_parameter *redux_network_parameter(const redux_network *network,
                                                          int64_t index);
@@ -127,13 +158,16 @@ REDUX_API void redux_network_zero_gradients(redux_network *network);
  *  classifier go on learning. 0: undone. Since 0.1. */
 REDUX_API void redux_network_freeze(redux_network *network, int frozen);
 
-/** What network a file holds, from the names and shapes of its tensors (projection and classes
- *  included). out->struct_size is set by the caller. Errors: REDUX_E_FORMAT (not a ResNet of
- *  torchvision's names), REDUX_E_INVALID. Since 0.1. */
+/** What network a file holds, from the names and shapes of its tensors. Heads are filled into
+ *  `projection` and `prediction`, and out->projection and out->prediction then point there; NULL:
+ * it is not wanted, and out says that there is none. The caller sets each struct_size. Errors:
+ *  REDUX_E_FORMAT (not a ResNet of torchvision's names), REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_network_options_of(redux_network_options *out,
+                                                redux_head_options *projection,
+                                                redux_head_options *prediction,
                                                 const redux_safetensors *file);
 
-/** Copies weights by name. The encoder must be whole; The projection's and fc's are taken where
+/** Copies weights by name. The encoder must be whole; tensors of heads and fc are taken where
  *  both sides have them in the same shape. A 3-channel stem goes into a 1-channel one by summing
  *  over the channels (the same answer for grey pictures), a 1-channel one into a 3-channel one
  *  divided by 3. All or nothing. Errors: REDUX_E_FORMAT (a tensor is missing or has another shape:

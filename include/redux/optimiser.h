@@ -30,11 +30,13 @@ typedef struct redux_optimiser_options {
                               clip_grad_norm_; 0: never */
 } redux_optimiser_options;
 
+#define REDUX_OPTIMISER_OPTIONS_DEFAULTS(set)                                                      \
+    set(struct_size, sizeof(redux_optimiser_options)), set(kind, REDUX_OPTIMISER_SGD),             \
+        set(weight_decay, 1e-4), set(momentum, 0.9), set(beta1, 0.9), set(beta2, 0.999),           \
+        set(epsilon, 1e-8), set(trust, 0.001)
+REDUX_DEFINE_INIT(redux_optimiser_options, REDUX_OPTIMISER_OPTIONS_DEFAULTS)
 #define REDUX_OPTIMISER_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        sizeof(redux_optimiser_options), REDUX_OPTIMISER_SGD, 1e-4, 0.9, 0.9, 0.999, 1e-8, 0.001,  \
-            0.0                                                                                    \
-    }
+    REDUX_INIT(redux_optimiser_options, REDUX_OPTIMISER_OPTIONS_DEFAULTS)
 
 /** Opaque: moments for one list of parameters. */
 typedef struct redux_optimiser redux_optimiser;

@@ -17,17 +17,17 @@ typedef enum redux_phase_window {
 /** Set it up with REDUX_PHASE_OPTIONS_INIT. */
 typedef struct redux_phase_options {
     size_t struct_size;
-    int32_t window; /**< of redux_phase_window */
+    redux_phase_window window;
     /** 0 or 1 (default): whole pixels. 2 to 100: the shift to 1 / upsample of a pixel, by the
      *  Fourier series of the peak's surroundings (Guizar-Sicairos, Thurman, Fienup, Optics Letters
      *  33(2), 2008), as scikit-image's upsample_factor. The metric does not read it. */
     int32_t upsample;
 } redux_phase_options;
 
-#define REDUX_PHASE_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_phase_options), REDUX_PHASE_HANN, 0                                           \
-    }
+#define REDUX_PHASE_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_phase_options)), set(window, REDUX_PHASE_HANN)
+REDUX_DEFINE_INIT(redux_phase_options, REDUX_PHASE_OPTIONS_DEFAULTS)
+#define REDUX_PHASE_OPTIONS_INIT REDUX_INIT(redux_phase_options, REDUX_PHASE_OPTIONS_DEFAULTS)
 
 /** A shift in pixels: b(y, x) is about a(y - dy, x - dx), dy within half the height, dx within half
  *  the width. */

@@ -17,10 +17,12 @@ typedef struct redux_logistic_options {
                                  rows first (constant ones: to 0); 0: they are taken as they are */
 } redux_logistic_options;
 
+#define REDUX_LOGISTIC_OPTIONS_DEFAULTS(set)                                                       \
+    set(struct_size, sizeof(redux_logistic_options)), set(c, 1.0), set(tolerance, 1e-6),           \
+        set(max_iterations, 1000), set(standardise, 1)
+REDUX_DEFINE_INIT(redux_logistic_options, REDUX_LOGISTIC_OPTIONS_DEFAULTS)
 #define REDUX_LOGISTIC_OPTIONS_INIT                                                                \
-    {                                                                                              \
-        sizeof(redux_logistic_options), 1.0, 1e-6, 1000, 1                                         \
-    }
+    REDUX_INIT(redux_logistic_options, REDUX_LOGISTIC_OPTIONS_DEFAULTS)
 
 /** Opaque; read-only once fitted. */
 typedef struct redux_logistic redux_logistic;
@@ -72,10 +74,10 @@ typedef struct redux_knn_options {
     double temperature; /**< 0.07 */
 } redux_knn_options;
 
-#define REDUX_KNN_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(redux_knn_options), 20, 0.07                                                        \
-    }
+#define REDUX_KNN_OPTIONS_DEFAULTS(set)                                                            \
+    set(struct_size, sizeof(redux_knn_options)), set(neighbours, 20), set(temperature, 0.07)
+REDUX_DEFINE_INIT(redux_knn_options, REDUX_KNN_OPTIONS_DEFAULTS)
+#define REDUX_KNN_OPTIONS_INIT REDUX_INIT(redux_knn_options, REDUX_KNN_OPTIONS_DEFAULTS)
 
 /** Weighted nearest neighbours: each of the k training rows of the greatest cosine s to a query
  *  (equal ones: the first) votes for its class with weight exp(s / temperature); probabilities are

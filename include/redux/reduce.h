@@ -142,14 +142,15 @@ typedef struct redux_reduce_options {
     const char *encoder;
 } redux_reduce_options;
 
-#define REDUX_REDUCE_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        sizeof(redux_reduce_options), REDUX_STRATEGY_HASH, REDUX_SCOPE_VOLUME,                     \
-            REDUX_ORDER_ANATOMICAL, REDUX_NAN, 0, REDUX_NAN, {REDUX_WINDOW_AUTO, 0, 0},            \
-            REDUX_HASH_DIFFERENCE, REDUX_PROFILE_PAPER_HASH, 0, 0, NULL, 0, REDUX_RULE_FIRST,      \
-            REDUX_STRATEGY_ALL, REDUX_NAN, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, REDUX_NAN, 0, \
-            NULL                                                                                   \
-    }
+#define REDUX_REDUCE_OPTIONS_DEFAULTS(set)                                                         \
+    set(struct_size, sizeof(redux_reduce_options)), set(strategy, REDUX_STRATEGY_HASH),            \
+        set(scope, REDUX_SCOPE_VOLUME), set(order, REDUX_ORDER_ANATOMICAL),                        \
+        set(threshold, REDUX_NAN), set(keep_percent, REDUX_NAN),                                   \
+        set(window, {REDUX_WINDOW_AUTO, 0, 0}), set(hash, REDUX_HASH_DIFFERENCE),                  \
+        set(profile, REDUX_PROFILE_PAPER_HASH), set(rule, REDUX_RULE_FIRST),                       \
+        set(then, REDUX_STRATEGY_ALL), set(then_threshold, REDUX_NAN), set(false_drops, REDUX_NAN)
+REDUX_DEFINE_INIT(redux_reduce_options, REDUX_REDUCE_OPTIONS_DEFAULTS)
+#define REDUX_REDUCE_OPTIONS_INIT REDUX_INIT(redux_reduce_options, REDUX_REDUCE_OPTIONS_DEFAULTS)
 
 /** What became of one slice. */
 typedef struct redux_row {

@@ -51,10 +51,10 @@ typedef struct redux_safetensors_content {
     const char *const *values;
 } redux_safetensors_content;
 
+#define REDUX_SAFETENSORS_CONTENT_DEFAULTS(set) set(struct_size, sizeof(redux_safetensors_content))
+REDUX_DEFINE_INIT(redux_safetensors_content, REDUX_SAFETENSORS_CONTENT_DEFAULTS)
 #define REDUX_SAFETENSORS_CONTENT_INIT                                                             \
-    {                                                                                              \
-        sizeof(redux_safetensors_content), 0, NULL, NULL, 0, NULL, NULL                            \
-    }
+    REDUX_INIT(redux_safetensors_content, REDUX_SAFETENSORS_CONTENT_DEFAULTS)
 
 /** Writes a file, whole or not at all: the data in the order of falling element size, then of
  *  names, so that every tensor is aligned; the same content gives the same bytes (no times, no

@@ -21,10 +21,10 @@ typedef struct redux_predictions {
                            default 1 */
 } redux_predictions;
 
-#define REDUX_PREDICTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(redux_predictions), NULL, NULL, 1                                                   \
-    }
+#define REDUX_PREDICTIONS_DEFAULTS(set)                                                            \
+    set(struct_size, sizeof(redux_predictions)), set(positive, 1)
+REDUX_DEFINE_INIT(redux_predictions, REDUX_PREDICTIONS_DEFAULTS)
+#define REDUX_PREDICTIONS_INIT REDUX_INIT(redux_predictions, REDUX_PREDICTIONS_DEFAULTS)
 
 /** The figures. NaN where a figure is not defined: a class that has no items, or all of them. */
 typedef struct redux_scores {
@@ -44,10 +44,9 @@ typedef struct redux_scores {
     double f1_micro; /**< over all items: the accuracy, where each has one class */
 } redux_scores;
 
-#define REDUX_SCORES_INIT                                                                          \
-    {                                                                                              \
-        sizeof(redux_scores), 0, 0, 0, 0, 0, 0, 0                                                  \
-    }
+#define REDUX_SCORES_DEFAULTS(set) set(struct_size, sizeof(redux_scores))
+REDUX_DEFINE_INIT(redux_scores, REDUX_SCORES_DEFAULTS)
+#define REDUX_SCORES_INIT REDUX_INIT(redux_scores, REDUX_SCORES_DEFAULTS)
 
 /** Errors: REDUX_E_INVALID (shapes, dtypes, a label or a score out of range, no item),
  *  REDUX_E_NO_MEMORY. Any thread. Since 0.1. */

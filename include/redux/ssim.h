@@ -22,10 +22,10 @@ typedef struct redux_ssim_options {
     double data_range;
 } redux_ssim_options;
 
-#define REDUX_SSIM_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        sizeof(redux_ssim_options), REDUX_SSIM_GAUSSIAN, 0                                         \
-    }
+#define REDUX_SSIM_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_ssim_options)), set(window, REDUX_SSIM_GAUSSIAN)
+REDUX_DEFINE_INIT(redux_ssim_options, REDUX_SSIM_OPTIONS_DEFAULTS)
+#define REDUX_SSIM_OPTIONS_INIT REDUX_INIT(redux_ssim_options, REDUX_SSIM_OPTIONS_DEFAULTS)
 
 /** Mean SSIM of two images over the pixels whose window lies inside, K1 = 0.01, K2 = 0.03 (Wang et
  *  al. 2004, IEEE TIP 13(4), eq. 13). Both [H, W], same shape, uint8 or float32, at least one
@@ -60,13 +60,11 @@ typedef struct redux_ms_ssim_options {
      * as the image holds, and 1 in any case. The exponents of fewer than 5 are divided by their
      * sum. */
     int32_t scales;
-    int32_t reserved; /**< 0 */
 } redux_ms_ssim_options;
 
-#define REDUX_MS_SSIM_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        sizeof(redux_ms_ssim_options), 0, 0, 0                                                     \
-    }
+#define REDUX_MS_SSIM_OPTIONS_DEFAULTS(set) set(struct_size, sizeof(redux_ms_ssim_options))
+REDUX_DEFINE_INIT(redux_ms_ssim_options, REDUX_MS_SSIM_OPTIONS_DEFAULTS)
+#define REDUX_MS_SSIM_OPTIONS_INIT REDUX_INIT(redux_ms_ssim_options, REDUX_MS_SSIM_OPTIONS_DEFAULTS)
 
 /** Multi-scale SSIM (Wang, Simoncelli, Bovik, Asilomar 2003): the product of the mean contrast and
  *  structure of each scale and, at the last, of the mean SSIM, to the powers .0448, .2856, .3001,

@@ -46,10 +46,9 @@ typedef struct redux_tensor {
     uint64_t reserved; /**< 0 */
 } redux_tensor;
 
-#define REDUX_TENSOR_INIT                                                                          \
-    {                                                                                              \
-        NULL, NULL, {0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0}, 0, REDUX_UINT8, 0          \
-    }
+#define REDUX_TENSOR_DEFAULTS(set) set(dtype, REDUX_UINT8)
+REDUX_DEFINE_INIT(redux_tensor, REDUX_TENSOR_DEFAULTS)
+#define REDUX_TENSOR_INIT REDUX_INIT(redux_tensor, REDUX_TENSOR_DEFAULTS)
 
 /** Bytes of one element; 0 for an unknown dtype. Any thread. Since 0.1. */
 REDUX_API size_t redux_dtype_size(redux_dtype dtype);

@@ -19,22 +19,23 @@ typedef struct redux_input_options {
     double mean, deviation; /**< default 0.5 and 0.25 */
 } redux_input_options;
 
-#define REDUX_INPUT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_input_options), {REDUX_WINDOW_AUTO, 0, 0}, 64, 0.5, 0.25                      \
-    }
+#define REDUX_INPUT_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_input_options)), set(window, {REDUX_WINDOW_AUTO, 0, 0}),         \
+        set(size, 64), set(mean, 0.5), set(deviation, 0.25)
+REDUX_DEFINE_INIT(redux_input_options, REDUX_INPUT_OPTIONS_DEFAULTS)
+#define REDUX_INPUT_OPTIONS_INIT REDUX_INIT(redux_input_options, REDUX_INPUT_OPTIONS_DEFAULTS)
 
 /** A slice as an input, without random numbers: for embedding and evaluation. in: [H, W] of any
- *  dtype and strides, not empty, x = slope * stored + intercept; is_volume as for
+ *  dtype and strides, not empty, x = slope * stored + intercept; is_scan as for
  *  redux_window_resolve; out: [size, size] float32, C-contiguous, no overlap. NaN is the lowest
  *  grey, infinities lowest and highest. Errors: REDUX_E_INVALID, REDUX_E_UNSUPPORTED (window `full`
  *  of data that are not 8-bit), REDUX_E_NO_MEMORY. One context a thread. Since 0.1. */
 REDUX_API redux_status redux_input_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
-                                         int is_volume, const redux_input_options *options);
+                                         int is_scan, const redux_input_options *options);
 
 /** Strengths of the random operations, in the order in which they are done; probabilities 0 leave
- *  one out. Set up with REDUX_VIEWS_OPTIONS_INIT, then redux_views_preset.
+ *  one out. REDUX_VIEWS_OPTIONS_INIT is the preset "simclr"; redux_views_preset sets others.
  *
  *  Window, crop and resize work on the stored values; the others on the resized view, grey values
  *  in [0, 1]. Brightness, contrast (about the view's mean) and gamma, in this order, are each kept
@@ -42,10 +43,9 @@ REDUX_API redux_status redux_input_apply(const redux_tensor *out, redux_context 
  *  counter-clockwise for positive angles; what comes from outside is the lowest grey. */
 typedef struct redux_views_options {
     size_t struct_size;
-    redux_input_options input;
     int32_t views;                /**< full views a slice: 2 */
     int32_t small_views;          /**< further, small ones (multi-crop); 0 */
-    int32_t small_size;           /**< their side */
+    int32_t small_size;           /**< their side; 0: 3/7 of the full views', as 96 is of 224 */
     double window_jitter;         /**< up to 0.49; HU windows: centre and width vary by up to this
                                        share of the width; others: low and high, of the grey range */
     double scale_low, scale_high; /**< share of the area that a crop covers, at random as
@@ -64,26 +64,30 @@ typedef struct redux_views_options {
                                                  with the mean */
 } redux_views_options;
 
-/** Nothing but the size, for redux_views_preset to fill in. */
-#define REDUX_VIEWS_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_views_options), REDUX_INPUT_OPTIONS_INIT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                     \
-    }
+#define REDUX_VIEWS_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_views_options)), set(views, 2), set(scale_low, 0.08),            \
+        set(scale_high, 1), set(small_scale_low, 1), set(small_scale_high, 1),                     \
+        set(ratio, 4.0 / 3), set(flip_horizontal, 0.5), set(jitter_probability, 0.8),              \
+        set(brightness, 0.8), set(contrast, 0.8), set(blur_probability, 0.5), set(blur_low, 0.1),  \
+        set(blur_high, 2)
+REDUX_DEFINE_INIT(redux_views_options, REDUX_VIEWS_OPTIONS_DEFAULTS)
+#define REDUX_VIEWS_OPTIONS_INIT REDUX_INIT(redux_views_options, REDUX_VIEWS_OPTIONS_DEFAULTS)
 
 /** Presets: "simclr" (Chen et al. 2020, on grey slices), "paper-swav-crops" (two crops of 0.9 to 1
  *  and six small ones, no flips), "moco-medical" (rotation, crops of 0.2 to 1, jitter, blur, both
- *  flips, noise), "none". Fills in all of *out for `size`; out->struct_size is set by the caller.
- *  Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID. Since 0.1. */
-REDUX_API redux_status redux_views_preset(redux_views_options *out, const char *name, int32_t size);
+ *  flips, noise), "none". Fills in all of *out; out->struct_size is set by the caller. Errors:
+ *  REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Since 0.1. */
+REDUX_API redux_status redux_views_preset(redux_views_options *out, const char *name);
 
-/** View number `view` (full ones first) of a slice; out: [s, s] float32, C-contiguous. A function
- *  of slice, options, key and view alone: key->operation is ignored. Each call makes its working
- *  memory anew. The rest as redux_input_apply; REDUX_E_INVALID also for a strength out of its
- *  range. Since 0.1. */
+/** View number `view` (full ones first) of a slice; out: [s, s] float32, C-contiguous, s being
+ *  input->size or the small size. A function of slice, options, key and view alone: key->operation
+ *  is ignored. Each call makes its working memory anew. `input` and `options` may be NULL: their
+ *  defaults. The rest as redux_input_apply; REDUX_E_INVALID also for a strength out of its range.
+ *  Since 0.1. */
 REDUX_API redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
-                                         int is_volume, const redux_views_options *options,
+                                         int is_scan, const redux_input_options *input,
+                                         const redux_views_options *options,
                                          const redux_random_key *key, int32_t view);
 
 REDUX_END_DECLS

@@ -49,10 +49,11 @@ typedef struct redux_dataset_options {
     int64_t exclude_count;
 } redux_dataset_options;
 
-#define REDUX_DATASET_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        sizeof(redux_dataset_options), REDUX_ORIENTATION_AXIAL, -1, 0, NULL, 0                     \
-    }
+#define REDUX_DATASET_OPTIONS_DEFAULTS(set)                                                        \
+    set(struct_size, sizeof(redux_dataset_options)), set(orientation, REDUX_ORIENTATION_AXIAL),    \
+        set(frame, -1)
+REDUX_DEFINE_INIT(redux_dataset_options, REDUX_DATASET_OPTIONS_DEFAULTS)
+#define REDUX_DATASET_OPTIONS_INIT REDUX_INIT(redux_dataset_options, REDUX_DATASET_OPTIONS_DEFAULTS)
 
 /** What is known of a volume without opening it. Strings belong to the dataset. */
 typedef struct redux_volume_info {
@@ -71,11 +72,10 @@ typedef struct redux_volume_info {
     int32_t on_demand;       /**< 1: a slice is read when it is asked for; 0: with the volume */
 } redux_volume_info;
 
-#define REDUX_VOLUME_INFO_INIT                                                                     \
-    {                                                                                              \
-        sizeof(redux_volume_info), REDUX_UINT8, NULL, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, NULL, 0, 0,  \
-            0                                                                                      \
-    }
+#define REDUX_VOLUME_INFO_DEFAULTS(set)                                                            \
+    set(struct_size, sizeof(redux_volume_info)), set(dtype, REDUX_UINT8)
+REDUX_DEFINE_INIT(redux_volume_info, REDUX_VOLUME_INFO_DEFAULTS)
+#define REDUX_VOLUME_INFO_INIT REDUX_INIT(redux_volume_info, REDUX_VOLUME_INFO_DEFAULTS)
 
 /** The formats that are read: how many there are, the name of each ("nifti", "dicom", "png", ...)
  *  and its suffixes in lower case (".nii", ".nii.gz", ...). NULL for an index out of range. Any

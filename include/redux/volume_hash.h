@@ -42,13 +42,12 @@ typedef struct redux_volume_hash_options {
     redux_window window;
 } redux_volume_hash_options;
 
+#define REDUX_VOLUME_HASH_OPTIONS_DEFAULTS(set)                                                    \
+    set(struct_size, sizeof(redux_volume_hash_options)), set(hash, REDUX_VOLUME_HASH_DCT),         \
+        set(window, {REDUX_WINDOW_AUTO, 0, 0})
+REDUX_DEFINE_INIT(redux_volume_hash_options, REDUX_VOLUME_HASH_OPTIONS_DEFAULTS)
 #define REDUX_VOLUME_HASH_OPTIONS_INIT                                                             \
-    {                                                                                              \
-        sizeof(redux_volume_hash_options), REDUX_VOLUME_HASH_DCT, 0,                               \
-        {                                                                                          \
-            REDUX_WINDOW_AUTO, 0, 0                                                                \
-        }                                                                                          \
-    }
+    REDUX_INIT(redux_volume_hash_options, REDUX_VOLUME_HASH_OPTIONS_DEFAULTS)
 
 /** "difference", "dct", "block-mean". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any
  * thread. Since 0.1. */

@@ -32,6 +32,8 @@ static inline redux_status rdx_same_status(redux_status status)
     return status;
 }
 void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
+/* How many messages this thread has set: whether a callback of the caller's set one. */
+uint64_t rdx_messages(void);
 /* Carries a worker's failure over to the calling thread. */
 redux_status rdx_fail_again(redux_status status, const char *message);
 /* Whether it is the input's fault: what can be left out where bad input is to be skipped. */

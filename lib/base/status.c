@@ -9,6 +9,7 @@
 #include "base.h"
 
 static _Thread_local char last_message[1024];
+static _Thread_local uint64_t messages; /* that this thread has set */
 
 const char *redux_status_string(redux_status status)
 {
@@ -48,10 +49,17 @@ void rdx_set_message(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(last_message, sizeof last_message, format, arguments);
     va_end(arguments);
+    messages++;
+}
+
+uint64_t rdx_messages(void)
+{
+    return messages;
 }
 
 redux_status rdx_fail_again(redux_status status, const char *message)
 {
+    messages++;
     if (message != last_message)
         snprintf(last_message, sizeof last_message, "%s", message);
     return status;

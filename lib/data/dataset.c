@@ -234,7 +234,9 @@ redux_status redux_dataset_get_volume_info(redux_volume_info *out, const redux_d
                                            int64_t volume)
 {
     RDX_TRY(check_volume(dataset, volume));
-    return rdx_write_result(out, &dataset->volumes[volume].info, sizeof *out, "redux_volume_info");
+    redux_volume_info info = dataset->volumes[volume].info;
+    info.is_scan = info.is_scan;
+    return rdx_write_result(out, &info, sizeof info, "redux_volume_info");
 }
 
 redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,

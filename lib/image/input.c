@@ -297,6 +297,14 @@ redux_status rdx_input_check(const redux_input_options *options)
     return REDUX_OK;
 }
 
+redux_status rdx_input_read(redux_input_options *known, const redux_input_options *given)
+{
+    const redux_input_options defaults = REDUX_INPUT_OPTIONS_INIT;
+    *known = defaults;
+    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_input_options"));
+    return rdx_input_check(known);
+}
+
 void rdx_normalise(float *pixels, int64_t count, double mean, double deviation)
 {
     const float middle = (float)mean, scale = (float)(1 / deviation);
@@ -319,15 +327,14 @@ redux_status rdx_viewer_input(rdx_viewer *viewer, float *out, const rdx_slice *s
 }
 
 redux_status redux_input_apply(const redux_tensor *out, redux_context *context,
-                               const redux_tensor *in, double slope, double intercept,
-                               int is_volume, const redux_input_options *options)
+                               const redux_tensor *in, double slope, double intercept, int is_scan,
+                               const redux_input_options *options)
 {
-    redux_input_options known = REDUX_INPUT_OPTIONS_INIT;
+    redux_input_options known;
     rdx_slice slice;
     rdx_viewer viewer;
-    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_input_options"));
-    RDX_TRY(rdx_input_check(&known));
-    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_volume != 0));
+    RDX_TRY(rdx_input_read(&known, options));
+    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_scan != 0));
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (out->shape[0] != known.size || out->shape[1] != known.size ||
         !redux_tensor_is_contiguous(out))

@@ -28,29 +28,22 @@ typedef enum operation {
 
 /* ---- presets ---- */
 
-static void preset_none(redux_views_options *o, int32_t size)
+static void preset_none(redux_views_options *o)
 {
-    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
-    *o = (redux_views_options){.struct_size = sizeof *o, .input = input};
-    o->input.size = size;
-    o->views = 2;
-    o->small_size = (int32_t)RDX_MAX(1, ((int64_t)size * 96 + 112) / 224);
-    o->scale_low = o->scale_high = 1;
-    o->small_scale_low = o->small_scale_high = 1;
-    o->ratio = 1;
+    *o = (redux_views_options){.struct_size = sizeof *o,
+                               .views = 2,
+                               .scale_low = 1,
+                               .scale_high = 1,
+                               .small_scale_low = 1,
+                               .small_scale_high = 1,
+                               .ratio = 1};
 }
 
 /* Chen et al. 2020, appendix A; colour operations that grey has none of are left out. */
 static void preset_simclr(redux_views_options *o)
 {
-    o->scale_low = 0.08;
-    o->ratio = 4.0 / 3;
-    o->flip_horizontal = 0.5;
-    o->jitter_probability = 0.8;
-    o->brightness = o->contrast = 0.8;
-    o->blur_probability = 0.5;
-    o->blur_low = 0.1;
-    o->blur_high = 2;
+    const redux_views_options simclr = REDUX_VIEWS_OPTIONS_INIT;
+    *o = simclr;
 }
 
 /* Wolf et al. 2024. */
@@ -85,12 +78,12 @@ static void preset_moco(redux_views_options *o)
     o->noise_high = 0.05;
 }
 
-redux_status redux_views_preset(redux_views_options *out, const char *name, int32_t size)
+redux_status redux_views_preset(redux_views_options *out, const char *name)
 {
     if (out == NULL || name == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_views_preset: an argument is NULL");
     redux_views_options options;
-    preset_none(&options, size);
+    preset_none(&options);
     if (strcmp(name, "simclr") == 0)
         preset_simclr(&options);
     else if (strcmp(name, "paper-swav-crops") == 0)
@@ -101,7 +94,6 @@ redux_status redux_views_preset(redux_views_options *out, const char *name, int3
         return rdx_fail(REDUX_E_NOT_FOUND,
                         "views '%s' are none of simclr, paper-swav-crops, moco-medical, none",
                         name);
-    RDX_TRY(rdx_input_check(&options.input));
     return rdx_write_result(out, &options, sizeof options, "redux_views_options");
 }
 
@@ -123,34 +115,37 @@ static redux_status check_one(const char *name, double value, double most)
     return rdx_fail(REDUX_E_INVALID, "views: %s is %g, not within 0 ... %g", name, value, most);
 }
 
-static redux_status check_counts(const redux_views_options *o)
+static redux_status check_counts(const rdx_views *v)
 {
+    const redux_views_options *o = &v->options;
     if (o->views < 1 || o->small_views < 0 || o->views > MOST_VIEWS || o->small_views > MOST_VIEWS)
         return rdx_fail(REDUX_E_INVALID, "views: %d and %d small ones", (int)o->views,
                         (int)o->small_views);
-    if (o->small_views > 0 && (o->small_size < 1 || o->small_size > o->input.size))
+    if (o->small_views > 0 && (o->small_size < 1 || o->small_size > v->input.size))
         return rdx_fail(REDUX_E_INVALID, "views: small_size is %d, size %d", (int)o->small_size,
-                        (int)o->input.size);
+                        (int)v->input.size);
     if (!(o->ratio >= 1) || !isfinite(o->ratio))
         return rdx_fail(REDUX_E_INVALID, "views: ratio is %g, below 1 or not finite", o->ratio);
     return REDUX_OK;
 }
 
 /* Given for 224 pixels, done at the input's size. */
-static redux_status check_blur(const redux_views_options *o)
+static redux_status check_blur(const rdx_views *v)
 {
-    const double most = RDX_BLUR_MOST * 224.0 / (double)o->input.size;
+    const redux_views_options *o = &v->options;
+    const double most = RDX_BLUR_MOST * 224.0 / (double)v->input.size;
     if (o->blur_low >= 0 && o->blur_low <= o->blur_high &&
         (o->blur_high <= most || (o->blur_probability == 0 && isfinite(o->blur_high))))
         return REDUX_OK;
     return rdx_fail(REDUX_E_INVALID,
                     "views: blur is %g ... %g (sigma at 224 pixels), not within 0 ... %g, the most "
                     "with inputs of %d pixels",
-                    o->blur_low, o->blur_high, most, (int)o->input.size);
+                    o->blur_low, o->blur_high, most, (int)v->input.size);
 }
 
-static redux_status check_strengths(const redux_views_options *o)
+static redux_status check_strengths(const rdx_views *v)
 {
+    const redux_views_options *o = &v->options;
     RDX_TRY(check_one("window_jitter", o->window_jitter, 0.49));
     RDX_TRY(check_range("scale", o->scale_low, o->scale_high, 1e-6, 1));
     if (o->small_views > 0)
@@ -164,26 +159,29 @@ static redux_status check_strengths(const redux_views_options *o)
     RDX_TRY(check_one("contrast", o->contrast, 1));
     RDX_TRY(check_one("gamma", o->gamma, 4));
     RDX_TRY(check_one("blur_probability", o->blur_probability, 1));
-    RDX_TRY(check_blur(o));
+    RDX_TRY(check_blur(v));
     RDX_TRY(check_one("noise_probability", o->noise_probability, 1));
     RDX_TRY(check_one("noise_high", o->noise_high, 10));
     RDX_TRY(check_one("cutout_probability", o->cutout_probability, 1));
     return check_one("cutout_high", o->cutout_high, 1);
 }
 
-redux_status rdx_views_read(redux_views_options *known, const redux_views_options *given)
+redux_status rdx_views_read(rdx_views *known, const redux_views_options *options,
+                            const redux_input_options *input)
 {
-    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
-    preset_none(known, input.size);
-    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_views_options"));
-    RDX_TRY(rdx_input_check(&known->input));
+    redux_views_options *o = &known->options;
+    preset_simclr(o);
+    RDX_TRY(rdx_input_read(&known->input, input));
+    RDX_TRY(rdx_read_options(o, sizeof *o, options, "redux_views_options"));
+    if (o->small_size == 0)
+        o->small_size = (int32_t)RDX_MAX(1, ((int64_t)known->input.size * 96 + 112) / 224);
     RDX_TRY(check_counts(known));
     return check_strengths(known);
 }
 
-int64_t rdx_view_size(const redux_views_options *options, int32_t view)
+int64_t rdx_view_size(const rdx_views *views, int32_t view)
 {
-    return view < options->views ? options->input.size : options->small_size;
+    return view < views->options.views ? views->input.size : views->options.small_size;
 }
 
 /* ---- drawing ---- */
@@ -250,8 +248,9 @@ static rdx_box draw_crop(const dice *d, int64_t height, int64_t width, const dou
 /* ---- the operations, in order ---- */
 
 static redux_status crop_view(rdx_viewer *viewer, float *out, const rdx_slice *slice,
-                              const redux_views_options *o, const dice *d, int32_t view)
+                              const rdx_views *views, const dice *d, int32_t view)
 {
+    const redux_views_options *o = &views->options;
     const bool small = view >= o->views;
     const double scale[2] = {small ? o->small_scale_low : o->scale_low,
                              small ? o->small_scale_high : o->scale_high};
@@ -260,10 +259,10 @@ static redux_status crop_view(rdx_viewer *viewer, float *out, const rdx_slice *s
     rdx_grey map;
     for (uint32_t i = 0; i < 2 && o->window_jitter > 0; i++)
         jitter[i] = draw(d, OPERATION_WINDOW, i, -o->window_jitter, o->window_jitter);
-    RDX_TRY(rdx_slice_map(&map, &eight_bit, slice, o->input.window, jitter));
+    RDX_TRY(rdx_slice_map(&map, &eight_bit, slice, views->input.window, jitter));
     const rdx_box box =
         draw_crop(d, slice->pixels.shape[0], slice->pixels.shape[1], scale, o->ratio);
-    return rdx_viewer_grey(viewer, out, rdx_view_size(o, view), slice, &box, &map, eight_bit);
+    return rdx_viewer_grey(viewer, out, rdx_view_size(views, view), slice, &box, &map, eight_bit);
 }
 
 static void turn_view(float *out, float *scratch, int64_t size, const redux_views_options *o,
@@ -301,8 +300,9 @@ static void spoil_view(float *out, float *scratch, int64_t size, const redux_vie
         rdx_noise(out, size * size, draw(d, OPERATION_NOISE, 1, 0, o->noise_high), &noise);
 }
 
-static void cut_view(float *out, int64_t size, const redux_views_options *o, const dice *d)
+static void cut_view(float *out, int64_t size, const rdx_views *views, const dice *d)
 {
+    const redux_views_options *o = &views->options;
     const redux_random_key key = stream_of(d, OPERATION_CUTOUT);
     if (!happens(d, OPERATION_CUTOUT, o->cutout_probability))
         return;
@@ -310,37 +310,37 @@ static void cut_view(float *out, int64_t size, const redux_views_options *o, con
     const int64_t side = (int64_t)rint(sqrt(share) * (double)size);
     const uint64_t places = (uint64_t)(size - side + 1);
     rdx_fill_square(out, size, (int64_t)redux_random_below(&key, 2, places),
-                    (int64_t)redux_random_below(&key, 3, places), side, (float)o->input.mean);
+                    (int64_t)redux_random_below(&key, 3, places), side, (float)views->input.mean);
 }
 
 redux_status rdx_viewer_view(rdx_viewer *viewer, float *out, const rdx_slice *slice,
-                             const redux_views_options *options, const redux_random_key *key,
-                             int32_t view)
+                             const rdx_views *views, const redux_random_key *key, int32_t view)
 {
+    const redux_views_options *options = &views->options;
     const dice d = {*key, (uint32_t)view};
-    const int64_t size = rdx_view_size(options, view);
-    RDX_TRY(crop_view(viewer, out, slice, options, &d, view));
+    const int64_t size = rdx_view_size(views, view);
+    RDX_TRY(crop_view(viewer, out, slice, views, &d, view));
     float *scratch = viewer->scratch.data;
     turn_view(out, scratch, size, options, &d);
     tone_view(out, size * size, options, &d);
     spoil_view(out, scratch, size, options, &d);
-    cut_view(out, size, options, &d);
-    rdx_normalise(out, size * size, options->input.mean, options->input.deviation);
+    cut_view(out, size, views, &d);
+    rdx_normalise(out, size * size, views->input.mean, views->input.deviation);
     return REDUX_OK;
 }
 
 redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
-                               const redux_tensor *in, double slope, double intercept,
-                               int is_volume, const redux_views_options *options,
+                               const redux_tensor *in, double slope, double intercept, int is_scan,
+                               const redux_input_options *input, const redux_views_options *options,
                                const redux_random_key *key, int32_t view)
 {
-    redux_views_options known;
+    rdx_views known;
     rdx_viewer viewer;
     rdx_slice slice;
-    RDX_TRY(rdx_views_read(&known, options));
-    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_volume != 0));
+    RDX_TRY(rdx_views_read(&known, options, input));
+    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_scan != 0));
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
-    if (key == NULL || view < 0 || view >= known.views + known.small_views)
+    if (key == NULL || view < 0 || view >= known.options.views + known.options.small_views)
         return rdx_fail(REDUX_E_INVALID, "views: there is no view %d, or no key", (int)view);
     const int64_t size = rdx_view_size(&known, view);
     if (out->shape[0] != size || out->shape[1] != size || !redux_tensor_is_contiguous(out))

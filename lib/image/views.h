@@ -54,6 +54,8 @@ void rdx_viewer_clear(rdx_viewer *viewer);
 /* ---- input.c ---- */
 
 redux_status rdx_input_check(const redux_input_options *options);
+/* Known values, within their ranges; NULL: the defaults. */
+redux_status rdx_input_read(redux_input_options *known, const redux_input_options *given);
 /* out: [size, size] greys of a box. map: of a window; eight_bit: round to 8 bits. */
 redux_status rdx_viewer_grey(rdx_viewer *viewer, float *out, int64_t size, const rdx_slice *slice,
                              const rdx_box *box, const rdx_grey *map, bool eight_bit);
@@ -67,14 +69,21 @@ redux_status rdx_viewer_input(rdx_viewer *viewer, float *out, const rdx_slice *s
 
 /* ---- views.c ---- */
 
-/* Known values, all within their ranges. Errors: REDUX_E_INVALID, with the field's name. */
-redux_status rdx_views_read(redux_views_options *known, const redux_views_options *given);
+/* Options that have been read: which views are drawn, and how they become inputs. */
+typedef struct rdx_views {
+    redux_views_options options;
+    redux_input_options input;
+} rdx_views;
+
+/* Known values, all within their ranges; NULL: the defaults. Errors: REDUX_E_INVALID, with the
+ * field's name. */
+redux_status rdx_views_read(rdx_views *known, const redux_views_options *options,
+                            const redux_input_options *input);
 /* Side of view number `view`. */
-int64_t rdx_view_size(const redux_views_options *options, int32_t view);
-/* out: [s, s]; options have been read. */
+int64_t rdx_view_size(const rdx_views *views, int32_t view);
+/* out: [s, s]. */
 redux_status rdx_viewer_view(rdx_viewer *viewer, float *out, const rdx_slice *slice,
-                             const redux_views_options *options, const redux_random_key *key,
-                             int32_t view);
+                             const rdx_views *views, const redux_random_key *key, int32_t view);
 
 /* ---- augment.c: operations on [size, size] greys; scratch: 2 * size * size floats ---- */
 

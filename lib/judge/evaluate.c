@@ -11,7 +11,8 @@
 /* One run's part of the predictions. */
 typedef struct record {
     redux_evaluation_run run;
-    int64_t first; /* of its predictions */
+    int64_t first;                            /* of its predictions */
+    redux_scores validation, test, low, high; /* what `run` points to */
 } record;
 
 struct redux_evaluation {
@@ -22,8 +23,8 @@ struct redux_evaluation {
     int64_t *rows;         /* of each prediction */
     double *probabilities; /* [predictions, classes] */
     int64_t predictions, row_capacity, probability_capacity;
-    bool has_leakage;
-    redux_leakage leakage;
+    redux_leakage *leakage; /* NULL: not looked for */
+    redux_scores mean, deviation, validation_mean, validation_deviation, low, high; /* over runs */
 };
 
 /* Work in progress. */
@@ -132,12 +133,12 @@ redux_status rdx_evaluation_network(redux_network **out, redux_context *context,
     redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
     redux_network *made;
     if (options->weights != NULL)
-        RDX_TRY(redux_network_options_of(&network, options->weights));
+        RDX_TRY(redux_network_options_of(&network, NULL, NULL, options->weights));
     else
         RDX_TRY(
             rdx_read_options(&network, sizeof network, options->network, "redux_network_options"));
     network.channels = 1; /* slices are grey; a stem of colours is summed over */
-    network.projection = 0;
+    network.projection = network.prediction = NULL;
     network.classes = classes;
     network.seed = seed;
     RDX_TRY(redux_network_new(&made, context, &network));
@@ -270,15 +271,16 @@ static void fill(redux_scores *scores, double value)
         set_figure(scores, f, value);
 }
 
-static redux_status score_test(redux_evaluation_run *r, job *j, const int64_t *rows)
+static redux_status score_test(record *at, job *j, const int64_t *rows)
 {
+    const redux_evaluation_run *r = &at->run;
     redux_predictions predictions;
     redux_tensor y, scores;
     RDX_TRY(as_predictions(&predictions, &y, &scores, j->context, j->labels, rows, r->test, j->test,
                            j->options->positive));
-    redux_status status = redux_scores_compute(&r->scores, j->context, &predictions);
+    redux_status status = redux_scores_compute(&at->test, j->context, &predictions);
     if (status == REDUX_OK && j->options->resamples > 0)
-        status = redux_scores_bootstrap(&r->low, &r->high, j->context, &predictions,
+        status = redux_scores_bootstrap(&at->low, &at->high, j->context, &predictions,
                                         j->options->resamples, j->options->level, r->seed);
     redux_tensor_release(&y);
     return status;
@@ -300,18 +302,22 @@ static redux_status run_once(job *j, int64_t seed, int64_t fold)
     r->train = 0;
     for (int64_t i = 0; i < j->labels->count; i++)
         r->train += j->split[i] == REDUX_SPLIT_TRAIN;
-    fill(&r->low, (double)NAN);
-    fill(&r->high, (double)NAN);
-    fill(&r->scores, 0);
-    fill(&r->validation_scores, 0);
+    r->validation_scores = &at->validation;
+    r->scores = &at->test;
+    r->low = &at->low;
+    r->high = &at->high;
+    fill(&at->low, (double)NAN);
+    fill(&at->high, (double)NAN);
+    fill(&at->test, 0);
+    fill(&at->validation, 0);
     RDX_TRY(j->options->protocol == REDUX_PROTOCOL_FINETUNE
                 ? rdx_finetune_run(&run, j->context, j->labels, &j->images, j->options)
                 : rdx_probe_run(&run, j->context, j->labels, &j->features, j->options));
     r->chosen = run.chosen;
     r->converged = run.converged;
-    RDX_TRY(rdx_score_rows(&r->validation_scores, j->context, j->labels, validation, r->validation,
+    RDX_TRY(rdx_score_rows(&at->validation, j->context, j->labels, validation, r->validation,
                            j->validation, j->options->positive));
-    RDX_TRY(score_test(r, j, test));
+    RDX_TRY(score_test(at, j, test));
     RDX_TRY(add_predictions(e, j->context, test, r->test, j->test));
     e->runs++;
     return REDUX_OK;
@@ -319,12 +325,9 @@ static redux_status run_once(job *j, int64_t seed, int64_t fold)
 
 static redux_status check_leakage(job *j)
 {
-    const redux_leakage defaults = REDUX_LEAKAGE_INIT;
-    j->out->leakage = defaults;
     void *block;
-    j->out->has_leakage = true;
     if (j->out->folds == 1)
-        return redux_labels_leakage(&j->out->leakage, j->context, j->labels, j->split);
+        return redux_labels_find_leakage(&j->out->leakage, j->context, j->labels, j->split, NULL);
     /* Of one fold's splits, training holds several folds: copies between these would be missed. */
     RDX_TRY(rdx_alloc(j->context, &block, (uint64_t)j->labels->count, 1));
     uint8_t *fold = block;
@@ -340,6 +343,74 @@ static redux_status check_leakage(job *j)
                                              (int)j->out->folds);
     rdx_free(block);
     return status;
+}
+
+/* ---- over runs ---- */
+
+static const redux_scores *test_of(const redux_evaluation_run *run)
+{
+    return run->scores;
+}
+
+static const redux_scores *validation_of(const redux_evaluation_run *run)
+{
+    return run->validation_scores;
+}
+
+static const redux_scores *low_of(const redux_evaluation_run *run)
+{
+    return run->low;
+}
+
+static const redux_scores *high_of(const redux_evaluation_run *run)
+{
+    return run->high;
+}
+
+typedef const redux_scores *(*which_fn)(const redux_evaluation_run *run);
+
+/* Mean over the folds of a seed. */
+static double seed_figure(const redux_evaluation *e, int64_t seed, int64_t figure, which_fn which)
+{
+    double sum = 0;
+    int64_t count = 0;
+    for (int64_t f = 0; f < e->folds; f++) {
+        const double value = get_figure(which(&e->records[seed * e->folds + f].run), figure);
+        if (isnan(value))
+            continue;
+        sum += value;
+        count++;
+    }
+    return count == 0 ? (double)NAN : sum / (double)count;
+}
+
+static redux_status summarise(redux_scores *mean, redux_scores *deviation,
+                              const redux_evaluation *e, redux_context *context, which_fn which)
+{
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)e->options.seeds, sizeof(double)));
+    double *values = block;
+    fill(mean, 0);
+    fill(deviation, 0);
+    for (int64_t f = 0; f < RDX_COUNT(figures); f++) {
+        double m, d;
+        for (int64_t s = 0; s < e->options.seeds; s++)
+            values[s] = seed_figure(e, s, f, which);
+        redux_scores_summarise(&m, &d, values, e->options.seeds);
+        set_figure(mean, f, m);
+        set_figure(deviation, f, d);
+    }
+    rdx_free(block);
+    return REDUX_OK;
+}
+
+static redux_status summarise_all(redux_evaluation *e, redux_context *context)
+{
+    redux_scores ignored;
+    RDX_TRY(summarise(&e->mean, &e->deviation, e, context, test_of));
+    RDX_TRY(summarise(&e->validation_mean, &e->validation_deviation, e, context, validation_of));
+    RDX_TRY(summarise(&e->low, &ignored, e, context, low_of));
+    return summarise(&e->high, &ignored, e, context, high_of);
 }
 
 static redux_status run_all(job *j)
@@ -367,7 +438,7 @@ static redux_status run_all(job *j)
         }
     }
     j->out->features = finetune ? 0 : j->features.shape[1];
-    return REDUX_OK;
+    return summarise_all(j->out, j->context);
 }
 
 /* ---- the whole ---- */
@@ -460,6 +531,7 @@ void redux_evaluation_free(redux_evaluation *evaluation)
 {
     if (evaluation == NULL)
         return;
+    redux_leakage_free(evaluation->leakage);
     rdx_free(evaluation->records);
     rdx_free(evaluation->rows);
     rdx_free(evaluation->probabilities);
@@ -468,78 +540,27 @@ void redux_evaluation_free(redux_evaluation *evaluation)
 
 /* ---- asking ---- */
 
-static const redux_scores *test_of(const redux_evaluation_run *run)
-{
-    return &run->scores;
-}
-
-static const redux_scores *validation_of(const redux_evaluation_run *run)
-{
-    return &run->validation_scores;
-}
-
-static const redux_scores *low_of(const redux_evaluation_run *run)
-{
-    return &run->low;
-}
-
-static const redux_scores *high_of(const redux_evaluation_run *run)
-{
-    return &run->high;
-}
-
-typedef const redux_scores *(*which_fn)(const redux_evaluation_run *run);
-
-/* Mean over the folds of a seed. */
-static double seed_figure(const redux_evaluation *e, int64_t seed, int64_t figure, which_fn which)
-{
-    double sum = 0;
-    int64_t count = 0;
-    for (int64_t f = 0; f < e->folds; f++) {
-        const double value = get_figure(which(&e->records[seed * e->folds + f].run), figure);
-        if (isnan(value))
-            continue;
-        sum += value;
-        count++;
-    }
-    return count == 0 ? (double)NAN : sum / (double)count;
-}
-
-static void summarise(redux_scores *mean, redux_scores *deviation, const redux_evaluation *e,
-                      which_fn which)
-{
-    double values[MOST_SEEDS];
-    fill(mean, 0);
-    fill(deviation, 0);
-    for (int64_t f = 0; f < RDX_COUNT(figures); f++) {
-        double m, d;
-        for (int64_t s = 0; s < e->options.seeds; s++)
-            values[s] = seed_figure(e, s, f, which);
-        redux_scores_summarise(&m, &d, values, e->options.seeds);
-        set_figure(mean, f, m);
-        set_figure(deviation, f, d);
-    }
-}
-
 redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
                                           const redux_evaluation *evaluation)
 {
     if (evaluation == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_evaluation_get_summary: an argument is NULL");
-    redux_scores ignored;
-    redux_evaluation_summary made = {.runs = evaluation->runs,
-                                     .seeds = evaluation->options.seeds,
-                                     .folds = evaluation->folds,
-                                     .rows = evaluation->labels->count,
-                                     .classes = evaluation->labels->class_count,
-                                     .groups = evaluation->labels->group_count,
-                                     .features = evaluation->features,
-                                     .positive = evaluation->options.positive,
-                                     .protocol = evaluation->options.protocol};
-    summarise(&made.mean, &made.deviation, evaluation, test_of);
-    summarise(&made.validation_mean, &made.validation_deviation, evaluation, validation_of);
-    summarise(&made.low, &ignored, evaluation, low_of);
-    summarise(&made.high, &ignored, evaluation, high_of);
+    const redux_evaluation_summary made = {.runs = evaluation->runs,
+                                           .seeds = evaluation->options.seeds,
+                                           .folds = evaluation->folds,
+                                           .rows = evaluation->labels->count,
+                                           .classes = evaluation->labels->class_count,
+                                           .groups = evaluation->labels->group_count,
+                                           .features = evaluation->features,
+                                           .positive = evaluation->options.positive,
+                                           .protocol = evaluation->options.protocol,
+                                           .mean = &evaluation->mean,
+                                           .deviation = &evaluation->deviation,
+                                           .validation_mean = &evaluation->validation_mean,
+                                           .validation_deviation =
+                                               &evaluation->validation_deviation,
+                                           .low = &evaluation->low,
+                                           .high = &evaluation->high};
     return rdx_write_result(out, &made, sizeof made, "redux_evaluation_summary");
 }
 
@@ -605,5 +626,5 @@ redux_status redux_evaluation_get_confusion(int64_t *counts, const redux_evaluat
 
 const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation)
 {
-    return evaluation->has_leakage ? &evaluation->leakage : NULL;
+    return evaluation->leakage;
 }

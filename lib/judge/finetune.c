@@ -16,6 +16,7 @@ typedef struct tuner {
     const rdx_images *images;
     const redux_evaluate_options *options;
     redux_views_options views;
+    redux_input_options input;
     uint64_t seed;
     redux_network *network;
     redux_optimiser *head, *body; /* of the classifier, of all else */
@@ -202,7 +203,8 @@ static redux_status make_view(int64_t index, void *user)
     redux_tensor plane;
     RDX_TRY(plane_of(&plane, &t->batch, index));
     return redux_views_apply(&plane, t->context, &images->slices[row], images->slope[row],
-                             images->intercept[row], images->is_volume[row], &t->views, &key, 0);
+                             images->intercept[row], images->is_volume[row], &t->input, &t->views,
+                             &key, 0);
 }
 
 /* The loss of the batch at work, and its derivative by the logits. */
@@ -318,18 +320,13 @@ static redux_status tune(tuner *t, rdx_run *run, double *scratch)
 static redux_status choose_views(tuner *t)
 {
     redux_views_options *views = &t->views;
-    const redux_views_options empty = REDUX_VIEWS_OPTIONS_INIT;
-    redux_input_options input;
-    *views = empty;
-    RDX_TRY(rdx_evaluation_input(&input, t->options));
-    RDX_TRY(redux_views_preset(views, "none", input.size));
+    const redux_views_options defaults = REDUX_VIEWS_OPTIONS_INIT;
+    *views = defaults;
+    RDX_TRY(rdx_evaluation_input(&t->input, t->options));
     if (t->options->views != NULL)
-        RDX_TRY(rdx_read_options(views, sizeof *views, t->options->views, "redux_views_options"));
-    views->input = input;
-    if (t->options->views != NULL)
-        return REDUX_OK;
+        return rdx_read_options(views, sizeof *views, t->options->views, "redux_views_options");
+    RDX_TRY(redux_views_preset(views, "none"));
     views->scale_low = 0.8;
-    views->scale_high = 1;
     views->ratio = 1.1;
     views->flip_horizontal = 0.5;
     views->jitter_probability = 0.8;

@@ -19,9 +19,9 @@ struct redux_labels {
 /* labels_npz.c: rows, classes and dataset of an archive. */
 redux_status rdx_labels_from_npz(redux_labels *labels, redux_context *context, const char *path);
 
-/* leakage.c: redux_labels_leakage between folds, each of which is the test once; fold: of each row.
- * Rows with a near-copy in an earlier fold count as test rows. */
-redux_status rdx_labels_leakage_of_folds(redux_leakage *out, redux_context *context,
+/* leakage.c: redux_labels_find_leakage between folds, each of which is the test once; fold: of each
+ * row. Rows with a near-copy in an earlier fold count as test rows. */
+redux_status rdx_labels_leakage_of_folds(redux_leakage **out, redux_context *context,
                                          const redux_labels *labels, const uint8_t *fold,
                                          int folds);
 

@@ -6,6 +6,13 @@
 #include "labels.h"
 #include "metric/metric.h"
 
+struct redux_leakage {
+    redux_leakage_options options;
+    redux_leakage_summary summary;
+    redux_leak *worst; /* [options.worst] */
+    int64_t worst_count;
+};
+
 /* Codes of all slices of the dataset, and who is compared. */
 typedef struct search {
     redux_leakage *out;
@@ -57,12 +64,12 @@ static bool is_worse(const redux_leak *a, const redux_leak *b)
 static void note_pair(redux_leakage *out, const redux_leak *leak)
 {
     int64_t at = out->worst_count;
-    out->pairs++;
+    out->summary.pairs++;
     while (at > 0 && is_worse(leak, &out->worst[at - 1]))
         at--;
-    if (at == REDUX_LEAKS)
+    if (at == out->options.worst)
         return;
-    out->worst_count += out->worst_count < REDUX_LEAKS;
+    out->worst_count += out->worst_count < out->options.worst;
     memmove(&out->worst[at + 1], &out->worst[at],
             (size_t)(out->worst_count - at - 1) * sizeof *out->worst);
     out->worst[at] = *leak;
@@ -72,17 +79,20 @@ static void note_pair(redux_leakage *out, const redux_leak *leak)
 static int on_found(int64_t query, int64_t id, double score, void *user)
 {
     search *s = user;
-    redux_leak leak = {s->queries[query], id, (int32_t)score, 0};
+    redux_leak leak = {.struct_size = sizeof leak,
+                       .row = s->queries[query],
+                       .of_row = id,
+                       .distance = (int32_t)score};
     leak.pdq_distance =
         rdx_hamming_bytes(code_of(&s->pdq_codes, s->labels, leak.row),
                           code_of(&s->pdq_codes, s->labels, id), s->pdq_codes.shape[1]);
-    if (leak.pdq_distance > s->out->pdq_distance)
+    if (leak.pdq_distance > s->out->options.pdq_distance)
         return 0;
     note_pair(s->out, &leak);
     if (leak.row != s->last) {
         s->last = leak.row;
-        s->out->validation += !s->folds && s->of == REDUX_SPLIT_VALIDATION;
-        s->out->test += s->folds || s->of == REDUX_SPLIT_TEST;
+        s->out->summary.validation += !s->folds && s->of == REDUX_SPLIT_VALIDATION;
+        s->out->summary.test += s->folds || s->of == REDUX_SPLIT_TEST;
     }
     return 0;
 }
@@ -114,8 +124,9 @@ static redux_status search_part(search *s, redux_context *context, redux_index *
         return REDUX_OK;
     RDX_TRY(redux_tensor_borrow(&queries, codes, REDUX_UINT8, 2, shape, NULL));
     if (redux_index_count(index) > 0)
-        RDX_TRY(redux_index_within(context, index, &queries, s->out->distance, on_found, s));
-    s->out->compared += redux_index_count(index) * s->count;
+        RDX_TRY(
+            redux_index_within(context, index, &queries, s->out->options.distance, on_found, s));
+    s->out->summary.compared += redux_index_count(index) * s->count;
     return redux_index_add(index, context, &queries, s->queries);
 }
 
@@ -146,7 +157,7 @@ static redux_status hash_and_search(search *s, redux_context *context)
         status =
             hash_all(&s->pdq, &s->pdq_codes, context, s->labels, REDUX_HASH_PDQ, REDUX_PROFILE_PDQ);
     for (int64_t i = 0; i < s->labels->count && status == REDUX_OK; i++)
-        s->out->flat += s->part[i] < s->parts && is_flat(s, i);
+        s->out->summary.flat += s->part[i] < s->parts && is_flat(s, i);
     if (status == REDUX_OK)
         status = search_all(s, context);
     redux_tensor_release(&s->difference_codes);
@@ -156,38 +167,93 @@ static redux_status hash_and_search(search *s, redux_context *context)
     return status;
 }
 
-static redux_status leakage(redux_leakage *out, redux_context *context, const redux_labels *labels,
-                            const uint8_t *part, int parts, bool folds)
+static redux_status new_leakage(redux_leakage **out, redux_context *context,
+                                const redux_leakage_options *options)
 {
-    redux_leakage known = REDUX_LEAKAGE_INIT, given = REDUX_LEAKAGE_INIT;
+    redux_leakage_options known = REDUX_LEAKAGE_OPTIONS_INIT;
+    void *block;
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_leakage_options"));
+    if (known.distance < 0 || known.pdq_distance < 0 || known.worst < 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "redux_leakage_options: distance %d, pdq_distance %d, worst %lld",
+                        (int)known.distance, (int)known.pdq_distance, (long long)known.worst);
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_leakage)));
+    redux_leakage *made = block;
+    made->options = known;
+    made->summary.struct_size = sizeof made->summary;
+    const redux_status status =
+        rdx_alloc_zero(context, &block, (uint64_t)known.worst, sizeof *made->worst);
+    if (status != REDUX_OK) {
+        redux_leakage_free(made);
+        return status;
+    }
+    made->worst = block;
+    *out = made;
+    return REDUX_OK;
+}
+
+static redux_status leakage(redux_leakage **out, redux_context *context, const redux_labels *labels,
+                            const uint8_t *part, int parts, bool folds,
+                            const redux_leakage_options *options)
+{
     const redux_tensor none = REDUX_TENSOR_INIT;
-    search s = {.out = &known,
+    redux_leakage *made = NULL;
+    RDX_TRY(new_leakage(&made, context, options));
+    search s = {.out = made,
                 .labels = labels,
                 .part = part,
                 .parts = parts,
                 .folds = folds,
                 .difference_codes = none,
                 .pdq_codes = none};
-    RDX_TRY(rdx_read_options(&given, sizeof given, out, "redux_leakage"));
-    if (given.distance < 0 || given.pdq_distance < 0)
-        return rdx_fail(REDUX_E_INVALID, "redux_leakage: distance %d, pdq_distance %d",
-                        (int)given.distance, (int)given.pdq_distance);
-    known.distance = given.distance;
-    known.pdq_distance = given.pdq_distance;
-    RDX_TRY(hash_and_search(&s, context));
-    return rdx_write_result(out, &known, sizeof known, "redux_leakage");
+    const redux_status status = hash_and_search(&s, context);
+    if (status == REDUX_OK)
+        *out = made;
+    else
+        redux_leakage_free(made);
+    return status;
 }
 
-redux_status redux_labels_leakage(redux_leakage *out, redux_context *context,
-                                  const redux_labels *labels, const uint8_t *split)
+redux_status redux_labels_find_leakage(redux_leakage **out, redux_context *context,
+                                       const redux_labels *labels, const uint8_t *split,
+                                       const redux_leakage_options *options)
 {
     if (out == NULL || labels == NULL || split == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_labels_leakage: an argument is NULL");
-    return leakage(out, context, labels, split, REDUX_SPLIT_TEST + 1, false);
+        return rdx_fail(REDUX_E_INVALID, "redux_labels_find_leakage: an argument is NULL");
+    return leakage(out, context, labels, split, REDUX_SPLIT_TEST + 1, false, options);
 }
 
-redux_status rdx_labels_leakage_of_folds(redux_leakage *out, redux_context *context,
+redux_status rdx_labels_leakage_of_folds(redux_leakage **out, redux_context *context,
                                          const redux_labels *labels, const uint8_t *fold, int folds)
 {
-    return leakage(out, context, labels, fold, folds, true);
+    return leakage(out, context, labels, fold, folds, true, NULL);
+}
+
+void redux_leakage_free(redux_leakage *leakage)
+{
+    if (leakage == NULL)
+        return;
+    rdx_free(leakage->worst);
+    rdx_free(leakage);
+}
+
+redux_status redux_leakage_get_summary(redux_leakage_summary *out, const redux_leakage *leakage)
+{
+    if (leakage == NULL)
+        return rdx_fail(REDUX_E_INVALID, "the summary of no leakage");
+    return rdx_write_result(out, &leakage->summary, sizeof leakage->summary,
+                            "redux_leakage_summary");
+}
+
+int64_t redux_leakage_worst_count(const redux_leakage *leakage)
+{
+    return leakage == NULL ? 0 : leakage->worst_count;
+}
+
+redux_status redux_leakage_get_worst(redux_leak *out, const redux_leakage *leakage, int64_t index)
+{
+    if (index < 0 || index >= redux_leakage_worst_count(leakage))
+        return rdx_fail(REDUX_E_INVALID, "pair %lld of %lld", (long long)index,
+                        (long long)redux_leakage_worst_count(leakage));
+    return rdx_write_result(out, &leakage->worst[index], sizeof *out, "redux_leak");
 }

@@ -238,9 +238,9 @@ static redux_status check_same(const list *a, const list *b)
     return REDUX_OK;
 }
 
-static redux_status compare_lists(redux_comparison *out, redux_context *context, const list *a,
-                                  const list *b, int32_t positive, int64_t permutations,
-                                  uint64_t seed)
+static redux_status compare_lists(redux_comparison *out, redux_scores scores[3],
+                                  redux_context *context, const list *a, const list *b,
+                                  int32_t positive, int64_t permutations, uint64_t seed)
 {
     const int64_t shape[2] = {a->count, a->classes};
     redux_predictions p = REDUX_PREDICTIONS_INIT, q;
@@ -256,11 +256,11 @@ static redux_status compare_lists(redux_comparison *out, redux_context *context,
     p.positive = a->classes == 2 ? positive : 1;
     q = p;
     q.scores = &of_b;
-    redux_status status = redux_scores_compute(&out->a, context, &p);
+    redux_status status = redux_scores_compute(&scores[0], context, &p);
     if (status == REDUX_OK)
-        status = redux_scores_compute(&out->b, context, &q);
+        status = redux_scores_compute(&scores[1], context, &q);
     if (status == REDUX_OK)
-        status = redux_scores_compare(&out->p_values, context, &p, &q, permutations, seed);
+        status = redux_scores_compare(&scores[2], context, &p, &q, permutations, seed);
     redux_tensor_release(&labels);
     out->items = a->count;
     out->classes = a->classes;
@@ -269,23 +269,32 @@ static redux_status compare_lists(redux_comparison *out, redux_context *context,
     return status;
 }
 
-redux_status redux_evaluation_compare(redux_comparison *out, redux_context *context,
+redux_status redux_evaluation_compare(redux_comparison *out, redux_scores *a, redux_scores *b,
+                                      redux_scores *p_values, redux_context *context,
                                       const char *path_a, const char *path_b, int32_t positive,
                                       int64_t permutations, uint64_t seed)
 {
-    const redux_scores empty = REDUX_SCORES_INIT;
-    list a = {0}, b = {0};
-    redux_comparison made = {.struct_size = sizeof made, .a = empty, .b = empty, .p_values = empty};
+    redux_scores *const wanted[] = {a, b, p_values};
+    redux_scores scores[] = {REDUX_SCORES_INIT, REDUX_SCORES_INIT, REDUX_SCORES_INIT};
+    list first = {0}, second = {0};
+    redux_comparison made = {.struct_size = sizeof made};
     RDX_TRY(rdx_check_result(out, "redux_comparison"));
+    for (int i = 0; i < RDX_COUNT(wanted); i++)
+        if (wanted[i] != NULL)
+            RDX_TRY(rdx_check_result(wanted[i], "redux_scores"));
     if (path_a == NULL || path_b == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_evaluation_compare: an argument is missing");
-    redux_status status = read_list(&a, context, path_a);
+    redux_status status = read_list(&first, context, path_a);
     if (status == REDUX_OK)
-        status = read_list(&b, context, path_b);
+        status = read_list(&second, context, path_b);
     if (status == REDUX_OK)
-        status = compare_lists(&made, context, &a, &b, positive, permutations, seed);
-    free_list(&a);
-    free_list(&b);
-    return status == REDUX_OK ? rdx_write_result(out, &made, sizeof made, "redux_comparison")
-                              : status;
+        status =
+            compare_lists(&made, scores, context, &first, &second, positive, permutations, seed);
+    free_list(&first);
+    free_list(&second);
+    RDX_TRY(status);
+    for (int i = 0; i < RDX_COUNT(wanted); i++)
+        if (wanted[i] != NULL) /* its size has been checked */
+            RDX_TRY(rdx_write_result(wanted[i], &scores[i], sizeof scores[i], "redux_scores"));
+    return rdx_write_result(out, &made, sizeof made, "redux_comparison");
 }

@@ -19,13 +19,14 @@ redux_status rdx_histogram_options(redux_histogram_options *known,
     if (read.bins < 2 || read.bins > RDX_MAX_BINS)
         return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: bins is %d, not 2 to %d",
                         (int)read.bins, RDX_MAX_BINS);
-    if (read.own_range < 0 || read.own_range > 2)
-        return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: own_range is %d, not 0 to 2",
-                        (int)read.own_range);
-    if (read.own_range == 2 && !(isfinite(read.high - read.low) && read.low < read.high))
+    if ((unsigned)read.range > REDUX_HISTOGRAM_GIVEN)
+        return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: range is %d, not 0 to 2",
+                        (int)read.range);
+    if (read.range == REDUX_HISTOGRAM_GIVEN &&
+        !(isfinite(read.high - read.low) && read.low < read.high))
         return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: the range %g to %g", read.low,
                         read.high);
-    if (redux_normalisation_name((redux_normalisation)read.normalisation) == NULL)
+    if ((unsigned)read.normalisation > REDUX_MUTUAL_INFORMATION_BITS)
         return rdx_fail(REDUX_E_INVALID, "redux_histogram_options: normalisation is %d",
                         (int)read.normalisation);
     *known = read;
@@ -92,7 +93,7 @@ static void bins_u8(uint8_t *bins, const redux_histogram_options *options, const
                     int64_t count)
 {
     uint8_t bin_of[256];
-    if (options->own_range == 0) {
+    if (options->range == REDUX_HISTOGRAM_FIXED) {
         for (int64_t i = 0; i < count; i++)
             bins[i] = (uint8_t)((uint32_t)pixels[i] * (uint32_t)options->bins >> 8);
         return;
@@ -101,8 +102,9 @@ static void bins_u8(uint8_t *bins, const redux_histogram_options *options, const
     for (int k = 0; k < 256; k++)
         values[k] = (float)k;
     bins_of_range(bin_of, values, 256,
-                  options->own_range == 2 ? (value_range){options->low, options->high}
-                                          : range_u8(pixels, count),
+                  options->range == REDUX_HISTOGRAM_GIVEN
+                      ? (value_range){options->low, options->high}
+                      : range_u8(pixels, count),
                   options->bins);
     for (int64_t i = 0; i < count; i++)
         bins[i] = bin_of[pixels[i]];
@@ -112,10 +114,11 @@ static void bins_f32(uint8_t *bins, const redux_histogram_options *options, cons
                      int64_t count)
 {
     const double scale = options->bins, most = options->bins - 1;
-    if (options->own_range != 0) {
+    if (options->range != REDUX_HISTOGRAM_FIXED) {
         bins_of_range(bins, pixels, count,
-                      options->own_range == 2 ? (value_range){options->low, options->high}
-                                              : range_f32(pixels, count),
+                      options->range == REDUX_HISTOGRAM_GIVEN
+                          ? (value_range){options->low, options->high}
+                          : range_f32(pixels, count),
                       options->bins);
         return;
     }
@@ -128,7 +131,7 @@ static void bins_f32(uint8_t *bins, const redux_histogram_options *options, cons
 
 bool rdx_histogram_is_plain(const redux_histogram_options *options, redux_dtype dtype)
 {
-    return dtype == REDUX_UINT8 && options->own_range == 0 && options->bins == 256;
+    return dtype == REDUX_UINT8 && options->range == REDUX_HISTOGRAM_FIXED && options->bins == 256;
 }
 
 void rdx_histogram_bins(uint8_t *bins, const redux_histogram_options *options, redux_dtype dtype,

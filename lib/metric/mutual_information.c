@@ -145,9 +145,7 @@ static const char *const normalisation_names[] = {"arithmetic", "studholme", "ge
 
 const char *redux_normalisation_name(redux_normalisation kind)
 {
-    return (int)kind >= 0 && (int)kind < RDX_COUNT(normalisation_names)
-               ? normalisation_names[(int)kind]
-               : NULL;
+    return rdx_name_of((int64_t)kind, normalisation_names, RDX_COUNT(normalisation_names));
 }
 
 redux_status redux_normalisation_parse(redux_normalisation *out, const char *name)
@@ -205,7 +203,7 @@ static void describe(redux_information *out, const rdx_entropies *h, int64_t cou
 redux_status redux_information_normalise(double *out, const redux_information *information,
                                          redux_normalisation kind)
 {
-    if (out == NULL || information == NULL || redux_normalisation_name(kind) == NULL)
+    if (out == NULL || information == NULL || (unsigned)kind > REDUX_MUTUAL_INFORMATION_BITS)
         return rdx_fail(REDUX_E_INVALID, "redux_information_normalise: an argument is wrong");
     const double values[] = {information->nmi_arithmetic, information->nmi_studholme,
                              information->nmi_geometric,  information->nmi_min,
@@ -398,7 +396,7 @@ rdx_verdict rdx_information_judge(const redux_metric *metric, const rdx_layout *
 static double score_of(const redux_metric *metric, const rdx_layout *layout, const rdx_entropies *h)
 {
     const int64_t count = layout->height * layout->width;
-    const redux_normalisation kind = (redux_normalisation)metric->histogram.normalisation;
+    const redux_normalisation kind = metric->histogram.normalisation;
     return kind == REDUX_MUTUAL_INFORMATION_BITS
                ? rdx_entropy_bits(h->mutual, count, rdx_xlog2x_bits(count))
                : nmi(h, kind);

@@ -61,6 +61,7 @@ static redux_status add(redux_network *net, redux_context *context, const char *
     snprintf(net->names[net->parameter_count], sizeof *net->names, "%s%s", prefix, suffix);
     redux_parameter *p = &net->parameters[net->parameter_count++];
     memset(p, 0, sizeof *p);
+    p->struct_size = sizeof *p;
     p->kind = kind;
     p->value.dtype = dtype;
     p->value.ndim = ndim;
@@ -114,14 +115,61 @@ static redux_status add_unit(redux_network *net, redux_context *context, const c
     return add_norm(net, context, norm, out);
 }
 
-static redux_status add_linear(redux_network *net, redux_context *context, rdx_linear *linear,
-                               const char *name, int64_t in, int64_t out)
+static redux_status add_linear(redux_network *net, redux_context *context, rdx_layer *layer,
+                               const char *name, int64_t in, int64_t out, bool has_bias)
 {
     const int64_t shape[] = {out, in};
-    linear->weight = net->parameter_count;
-    linear->bias = net->parameter_count + 1;
+    *layer =
+        (rdx_layer){.weight = net->parameter_count, .bias = -1, .norm = -1, .in = in, .out = out};
     RDX_TRY(add(net, context, name, ".weight", REDUX_PARAMETER_WEIGHT, REDUX_FLOAT32, 2, shape));
+    if (!has_bias)
+        return REDUX_OK;
+    layer->bias = net->parameter_count;
     return add(net, context, name, ".bias", REDUX_PARAMETER_NO_DECAY, REDUX_FLOAT32, 1, shape);
+}
+
+/* Named as torch.nn.Sequential numbers its modules: linear, norm where there is one, ReLU. */
+static redux_status add_head(redux_network *net, redux_context *context, rdx_head *head,
+                             const char *prefix, redux_head_options *options, int64_t in)
+{
+    const int64_t inputs = in;
+    int module = 0;
+    for (int32_t i = 0; i < options->layers; i++) {
+        rdx_layer *layer = &head->layers[i];
+        char name[32];
+        if (options->widths[i] == 0)
+            options->widths[i] = (int32_t)inputs;
+        snprintf(name, sizeof name, "%s.%d", prefix, module++);
+        RDX_TRY(add_linear(net, context, layer, name, in, options->widths[i],
+                           (options->no_bias >> i & 1) == 0));
+        layer->relu = i < options->layers - 1;
+        if ((options->batch_norm >> i & 1) != 0) {
+            snprintf(name, sizeof name, "%s.%d", prefix, module++);
+            layer->norm = net->parameter_count;
+            RDX_TRY(add_norm(net, context, name, layer->out));
+        }
+        module++; /* the ReLU */
+        in = layer->out;
+    }
+    head->count = options->layers;
+    return REDUX_OK;
+}
+
+/* Projection, prediction, then the classifier: a head of one layer. */
+static redux_status add_heads(redux_network *net, redux_context *context)
+{
+    const redux_network_options *o = &net->options;
+    rdx_head *classes = rdx_head_of(net, REDUX_OUTPUT_CLASSES);
+    if (o->projection != NULL)
+        RDX_TRY(add_head(net, context, rdx_head_of(net, REDUX_OUTPUT_PROJECTION), "projection",
+                         &net->projection, net->features));
+    if (o->prediction != NULL)
+        RDX_TRY(add_head(net, context, rdx_head_of(net, REDUX_OUTPUT_PREDICTION), "prediction",
+                         &net->prediction, redux_network_outputs(net, REDUX_OUTPUT_PROJECTION)));
+    if (o->classes == 0)
+        return REDUX_OK;
+    classes->count = 1;
+    return add_linear(net, context, &classes->layers[0], "fc", net->features, o->classes, true);
 }
 
 static int64_t scaled(const redux_network *net, int64_t channels)
@@ -136,7 +184,7 @@ static redux_status add_block(redux_network *net, redux_context *context, int la
     const bool is_bottleneck = net->options.arch == REDUX_RESNET50;
     const int64_t inner = scaled(net, base), out = is_bottleneck ? scaled(net, base * 4) : inner;
     rdx_residual *block = &net->blocks[net->block_count++];
-    char conv[64], norm[64];
+    char conv[40], norm[40];
     *block =
         (rdx_residual){.first = net->unit_count, .count = is_bottleneck ? 3 : 2, .shortcut = -1};
     for (int i = 0; i < block->count; i++) {
@@ -171,15 +219,7 @@ static redux_status add_all(redux_network *net, redux_context *context)
             RDX_TRY(add_block(net, context, layer + 1, i, &channels, (int64_t)64 << layer,
                               layer > 0 && i == 0 ? 2 : 1));
     net->features = channels;
-    net->hidden.weight = net->projection.weight = net->classes.weight = -1;
-    if (o->projection > 0) {
-        RDX_TRY(add_linear(net, context, &net->hidden, "projection.0", channels, channels));
-        RDX_TRY(
-            add_linear(net, context, &net->projection, "projection.2", channels, o->projection));
-    }
-    if (o->classes > 0)
-        RDX_TRY(add_linear(net, context, &net->classes, "fc", channels, o->classes));
-    return REDUX_OK;
+    return add_heads(net, context);
 }
 
 /* One block for all values, one for all gradients, each tensor on a cache line of its own. */
@@ -243,9 +283,11 @@ static redux_status initialise(int64_t index, void *user)
                   &key);
         return REDUX_OK;
     }
-    const bool is_linear =
-        strncmp(p->name, "projection.", 11) == 0 || strncmp(p->name, "fc.", 3) == 0;
-    const double bound = 1 / sqrt((double)net->features);
+    /* a linear layer's weight, or its bias, which follows it: no norm's */
+    const redux_tensor *linear = t->ndim == 2 || index == 0 ? t : &net->parameters[index - 1].value;
+    const bool is_linear = linear->ndim == 2 && linear->shape[0] == t->shape[0] &&
+                           (t->ndim == 2 || ends_with(p->name, ".bias"));
+    const double bound = 1 / sqrt((double)linear->shape[1]);
     const float constant = ends_with(p->name, ".weight") || ends_with(p->name, ".running_var");
     for (int64_t i = 0; i < count; i++)
         value[i] = is_linear ? (float)(bound * (2 * redux_random_uniform(&key, (uint32_t)i) - 1))
@@ -254,6 +296,28 @@ static redux_status initialise(int64_t index, void *user)
 }
 
 /* ---- the public part ---- */
+
+redux_status rdx_head_read(redux_head_options *known, const redux_head_options *given,
+                           const char *name)
+{
+    const redux_head_options defaults = REDUX_HEAD_OPTIONS_INIT;
+    *known = defaults;
+    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_head_options"));
+    if (known->layers < 1 || known->layers > REDUX_HEAD_LAYERS)
+        return rdx_fail(REDUX_E_INVALID, "the %s head has %d layers: 1 to %d", name,
+                        (int)known->layers, REDUX_HEAD_LAYERS);
+    if (known->batch_norm >> known->layers != 0 || known->no_bias >> known->layers != 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "the %s head of %d layers: batch_norm %#x, no_bias %#x name others", name,
+                        (int)known->layers, (unsigned)known->batch_norm, (unsigned)known->no_bias);
+    for (int32_t i = 0; i < known->layers; i++)
+        if (known->widths[i] < 0 || known->widths[i] > 1 << 20)
+            return rdx_fail(REDUX_E_INVALID, "layer %d of the %s head: %d outputs", (int)i, name,
+                            (int)known->widths[i]);
+    for (int32_t i = known->layers; i < REDUX_HEAD_LAYERS; i++)
+        known->widths[i] = 0;
+    return REDUX_OK;
+}
 
 static redux_status check_options(const redux_network_options *o)
 {
@@ -265,11 +329,25 @@ static redux_status check_options(const redux_network_options *o)
         return rdx_fail(REDUX_E_UNSUPPORTED, "this processor has no products of bfloat16");
     if (o->channels != 1 && o->channels != 3)
         return rdx_fail(REDUX_E_INVALID, "a network of %d channels: 1 or 3", (int)o->channels);
-    if (o->projection < 0 || o->projection > 1 << 20 || o->classes < 0 || o->classes > 1 << 20)
-        return rdx_fail(REDUX_E_INVALID, "projection %d, classes %d", (int)o->projection,
-                        (int)o->classes);
+    if (o->classes < 0 || o->classes > 1 << 20)
+        return rdx_fail(REDUX_E_INVALID, "%d classes", (int)o->classes);
+    if (o->prediction != NULL && o->projection == NULL)
+        return rdx_fail(REDUX_E_INVALID, "a prediction head without a projection to work on");
     if (!(o->width > 0) || !(o->width <= 16) || o->width * 8 != floor(o->width * 8))
         return rdx_fail(REDUX_E_INVALID, "width %g: a multiple of 1/8 up to 16", o->width);
+    return REDUX_OK;
+}
+
+/* The heads become the network's own. */
+static redux_status copy_heads(redux_network *net)
+{
+    redux_network_options *o = &net->options;
+    if (o->projection != NULL)
+        RDX_TRY(rdx_head_read(&net->projection, o->projection, "projection"));
+    if (o->prediction != NULL)
+        RDX_TRY(rdx_head_read(&net->prediction, o->prediction, "prediction"));
+    o->projection = o->projection == NULL ? NULL : &net->projection;
+    o->prediction = o->prediction == NULL ? NULL : &net->prediction;
     return REDUX_OK;
 }
 
@@ -285,7 +363,9 @@ redux_status redux_network_new(redux_network **out, redux_context *context,
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_network)));
     redux_network *net = block;
     net->options = known;
-    redux_status status = add_all(net, context);
+    redux_status status = copy_heads(net);
+    if (status == REDUX_OK)
+        status = add_all(net, context);
     if (status == REDUX_OK)
         status = add_memory(net, context);
     if (status == REDUX_OK)
@@ -310,9 +390,21 @@ void redux_network_free(redux_network *net)
     rdx_free(net);
 }
 
-redux_network_options redux_network_get_options(const redux_network *net)
+redux_status redux_network_get_options(redux_network_options *out, const redux_network *net)
 {
-    return net->options;
+    if (net == NULL)
+        return rdx_fail(REDUX_E_INVALID, "the options of no network");
+    return rdx_write_result(out, &net->options, sizeof net->options, "redux_network_options");
+}
+
+int64_t redux_network_outputs(const redux_network *net, redux_network_output output)
+{
+    if (output == REDUX_OUTPUT_FEATURES)
+        return net->features;
+    if ((unsigned)output > REDUX_OUTPUT_PREDICTION)
+        return 0;
+    const rdx_head *head = &net->heads[(int)output - RDX_FIRST_HEAD];
+    return head->count == 0 ? 0 : head->layers[head->count - 1].out;
 }
 
 int64_t redux_network_features(const redux_network *net)

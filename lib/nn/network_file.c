@@ -33,7 +33,48 @@ static int32_t outputs_of(const redux_safetensors *file, const char *name)
                : 0;
 }
 
-redux_status redux_network_options_of(redux_network_options *out, const redux_safetensors *file)
+static bool has_module(const redux_safetensors *file, const char *prefix, int module,
+                       const char *suffix)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.%d.%s", prefix, module, suffix);
+    return has(file, name);
+}
+
+/* The layers of a head, as network.c names them; false: there is none. */
+static bool read_head(redux_head_options *out, const redux_safetensors *file, const char *prefix)
+{
+    redux_head_options head = {.struct_size = sizeof head};
+    char name[64];
+    for (int module = 0; head.layers < REDUX_HEAD_LAYERS; module += 2) { /* linear, ReLU */
+        const uint32_t bit = 1U << head.layers;
+        snprintf(name, sizeof name, "%s.%d.weight", prefix, module);
+        const int32_t width = outputs_of(file, name);
+        if (width == 0)
+            break;
+        head.widths[head.layers++] = width;
+        head.no_bias |= has_module(file, prefix, module, "bias") ? 0 : bit;
+        if (has_module(file, prefix, module + 1, "running_mean")) {
+            head.batch_norm |= bit;
+            module++;
+        }
+    }
+    *out = head;
+    return head.layers > 0;
+}
+
+/* Fills in a head where it is wanted, and notes it in the options where there is one. */
+static redux_status find_head(const redux_head_options **noted, redux_head_options *out,
+                              const redux_safetensors *file, const char *prefix)
+{
+    redux_head_options head;
+    const bool is_there = read_head(&head, file, prefix);
+    *noted = is_there ? out : NULL;
+    return out == NULL ? REDUX_OK : rdx_write_result(out, &head, sizeof head, "redux_head_options");
+}
+
+redux_status redux_network_options_of(redux_network_options *out, redux_head_options *projection,
+                                      redux_head_options *prediction, const redux_safetensors *file)
 {
     redux_network_options o = REDUX_NETWORK_OPTIONS_INIT;
     int64_t shape[REDUX_MAX_DIMS];
@@ -56,7 +97,9 @@ redux_status redux_network_options_of(redux_network_options *out, const redux_sa
         o.arch = REDUX_RESNET50;
     else
         o.arch = has(file, "layer1.2.conv1.weight") ? REDUX_RESNET34 : REDUX_RESNET18;
-    o.projection = outputs_of(file, "projection.2.weight");
+    RDX_TRY(rdx_check_result(out, "redux_network_options"));
+    RDX_TRY(find_head(&o.projection, projection, file, "projection"));
+    RDX_TRY(find_head(&o.prediction, prediction, file, "prediction"));
     o.classes = outputs_of(file, "fc.weight");
     return rdx_write_result(out, &o, sizeof o, "redux_network_options");
 }
@@ -65,7 +108,8 @@ redux_status redux_network_options_of(redux_network_options *out, const redux_sa
 
 static bool is_head(const char *name)
 {
-    return strncmp(name, "projection.", 11) == 0 || strncmp(name, "fc.", 3) == 0;
+    return strncmp(name, "projection.", 11) == 0 || strncmp(name, "prediction.", 11) == 0 ||
+           strncmp(name, "fc.", 3) == 0;
 }
 
 static bool same_shape(const redux_tensor *a, const redux_tensor *b)

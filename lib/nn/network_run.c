@@ -14,7 +14,7 @@
 
 /* ---- where things lie ---- */
 
-static int64_t take(rdx_plan *plan, int64_t floats)
+int64_t rdx_plan_take(rdx_plan *plan, int64_t floats)
 {
     const int64_t offset = (int64_t)plan->floats;
     plan->floats += (uint64_t)(floats + 15) / 16 * 16;
@@ -36,9 +36,9 @@ static redux_status plan_unit(redux_network *net, rdx_plan *plan, int64_t index,
     const uint64_t norm = rdx_norm_workspace(&u->plan);
     *workspace = RDX_MAX(*workspace, (int64_t)(RDX_MAX(conv, norm) / sizeof(float)) + 16);
     if (plan->training) {
-        u->x = take(plan, u->conv.rows * u->out);
-        u->y = take(plan, u->conv.rows * u->out);
-        u->statistics = take(plan, 2 * u->out);
+        u->x = rdx_plan_take(plan, u->conv.rows * u->out);
+        u->y = rdx_plan_take(plan, u->conv.rows * u->out);
+        u->statistics = rdx_plan_take(plan, 2 * u->out);
     }
     return REDUX_OK;
 }
@@ -54,13 +54,13 @@ static redux_status plan_encoder(redux_network *net, rdx_plan *plan, int64_t sha
 {
     int64_t largest = 0;
     RDX_TRY(plan_unit(net, plan, 0, shape, threads, workspace));
-    plan->stem_gradient = take(plan, floats_of(shape)); /* evaluating: the stem itself */
+    plan->stem_gradient = rdx_plan_take(plan, floats_of(shape)); /* evaluating: the stem itself */
     if (net->options.stem == REDUX_STEM_IMAGENET) {
         RDX_TRY(rdx_pooling_make(&plan->stem_pool, REDUX_FLOAT32, false, shape, 3, 3, 2, 1));
         shape[1] = plan->stem_pool.oh;
         shape[2] = plan->stem_pool.ow;
         if (plan->training)
-            plan->pooled = take(plan, floats_of(shape));
+            plan->pooled = rdx_plan_take(plan, floats_of(shape));
     }
     largest = floats_of(shape);
     for (int64_t b = 0; b < net->block_count; b++) {
@@ -75,21 +75,8 @@ static redux_status plan_encoder(redux_network *net, rdx_plan *plan, int64_t sha
             RDX_TRY(plan_unit(net, plan, block->shortcut, shortcut, threads, workspace));
     }
     for (int i = 0; i < 4; i++)
-        plan->buffers[i] = take(plan, largest);
+        plan->buffers[i] = rdx_plan_take(plan, largest);
     return rdx_pooling_make(&plan->mean_pool, REDUX_FLOAT32, true, shape, shape[1], shape[2], 1, 0);
-}
-
-static redux_status plan_linear(rdx_conv_plan *linear, const redux_network *net,
-                                const rdx_plan *plan, int64_t outputs, int threads,
-                                int64_t *workspace)
-{
-    const int64_t in[] = {plan->n, 1, 1, net->features};
-    const int64_t weight[] = {outputs, 1, 1, net->features};
-    RDX_TRY(rdx_conv_plan_make(linear, REDUX_FLOAT32, in, weight, 1, 0, REDUX_PRODUCTS_FLOAT32,
-                               threads));
-    const uint64_t bytes = rdx_conv_workspace(linear, plan->training);
-    *workspace = RDX_MAX(*workspace, (int64_t)(bytes / sizeof(float)) + 16);
-    return REDUX_OK;
 }
 
 /* Lays everything out for n images of h x w. Allocates nothing. */
@@ -100,18 +87,10 @@ static redux_status lay_out(redux_network *net, redux_context *context, rdx_plan
     int64_t shape[] = {n, h, w, net->options.channels}, workspace = 0;
     *plan = (rdx_plan){.n = n, .h = h, .w = w, .training = training};
     RDX_TRY(plan_encoder(net, plan, shape, threads, &workspace));
-    plan->features = take(plan, n * net->features);
-    plan->d_features = take(plan, n * net->features);
-    if (net->options.projection > 0) {
-        RDX_TRY(plan_linear(&plan->hidden, net, plan, net->features, threads, &workspace));
-        RDX_TRY(plan_linear(&plan->projection, net, plan, net->options.projection, threads,
-                            &workspace));
-        plan->hidden_at = take(plan, n * net->features);
-        plan->d_hidden = take(plan, n * net->features);
-    }
-    if (net->options.classes > 0)
-        RDX_TRY(plan_linear(&plan->classes, net, plan, net->options.classes, threads, &workspace));
-    plan->workspace = take(plan, workspace);
+    plan->features = rdx_plan_take(plan, n * net->features);
+    plan->d_features = rdx_plan_take(plan, n * net->features);
+    RDX_TRY(rdx_heads_plan(net, plan, threads, &workspace));
+    plan->workspace = rdx_plan_take(plan, workspace);
     return REDUX_OK;
 }
 
@@ -146,96 +125,75 @@ uint64_t redux_network_planned_bytes(const redux_network *net)
 
 /* ---- layers on the arena ---- */
 
-typedef struct pass {
-    redux_network *net;
-    redux_context *context;
-    const rdx_plan *plan;
-    redux_network_mode mode;
-} pass;
-
-static float *at(const pass *p, int64_t offset)
+rdx_norm rdx_norm_of(const rdx_network_pass *p, const rdx_norm_plan *plan, int64_t parameter)
 {
-    return p->net->arena + offset;
-}
-
-static float *value(const redux_network *net, int64_t parameter)
-{
-    return net->parameters[parameter].value.data;
-}
-
-static float *gradient(const redux_network *net, int64_t parameter)
-{
-    return net->parameters[parameter].gradient.data;
-}
-
-static rdx_norm norm_of(const pass *p, const rdx_unit *u)
-{
-    return (rdx_norm){.plan = u->plan,
-                      .weight = value(p->net, u->norm),
-                      .bias = value(p->net, u->norm + 1),
-                      .running_mean = value(p->net, u->norm + 2),
-                      .running_variance = value(p->net, u->norm + 3),
+    return (rdx_norm){.plan = *plan,
+                      .weight = rdx_value(p->net, parameter),
+                      .bias = rdx_value(p->net, parameter + 1),
+                      .running_mean = rdx_value(p->net, parameter + 2),
+                      .running_variance = rdx_value(p->net, parameter + 3),
                       .epsilon = EPSILON,
                       .momentum = MOMENTUM,
-                      .workspace = at(p, p->plan->workspace)};
+                      .workspace = rdx_at(p, p->plan->workspace)};
+}
+
+redux_status rdx_norm_run(const rdx_network_pass *p, rdx_norm *norm, int64_t parameter,
+                          int64_t statistics, redux_network_mode mode)
+{
+    norm->evaluate = mode == REDUX_MODE_EVALUATE;
+    if (!norm->evaluate) {
+        norm->mean = rdx_at(p, statistics);
+        norm->inverse = rdx_at(p, statistics + norm->plan.c);
+        if (mode == REDUX_MODE_REPEAT)
+            norm->running_mean = norm->running_variance = NULL;
+        else
+            ++*(int64_t *)p->net->parameters[parameter + 4].value.data;
+    }
+    return rdx_norm_forward(p->context, norm);
 }
 
 /* Convolution, norm, residual, ReLU. Evaluating, `x` and `y` may be one. */
-static redux_status unit_forward(const pass *p, int64_t index, const float *in, float *x, float *y,
-                                 const float *residual, bool relu)
+static redux_status unit_forward(const rdx_network_pass *p, int64_t index, const float *in,
+                                 float *x, float *y, const float *residual, bool relu)
 {
     const rdx_unit *u = &p->net->units[index];
-    rdx_norm norm = norm_of(p, u);
-    RDX_TRY(rdx_conv_forward(p->context, &u->conv, x, in, value(p->net, u->weight), NULL,
-                             at(p, p->plan->workspace)));
+    rdx_norm norm = rdx_norm_of(p, &u->plan, u->norm);
+    RDX_TRY(rdx_conv_forward(p->context, &u->conv, x, in, rdx_value(p->net, u->weight), NULL,
+                             rdx_at(p, p->plan->workspace)));
     norm.in = x;
     norm.out = y;
     norm.residual = residual;
     norm.relu = relu;
-    norm.evaluate = p->mode == REDUX_MODE_EVALUATE;
-    if (!norm.evaluate) {
-        norm.mean = at(p, u->statistics);
-        norm.inverse = at(p, u->statistics + u->out);
-        if (p->mode == REDUX_MODE_REPEAT)
-            norm.running_mean = norm.running_variance = NULL;
-        else
-            ++*(int64_t *)p->net->parameters[u->norm + 4].value.data;
-    }
-    return rdx_norm_forward(p->context, &norm);
-}
-
-static redux_status linear_forward(const pass *p, const rdx_conv_plan *plan, rdx_linear linear,
-                                   float *out, const float *in)
-{
-    return rdx_conv_forward(p->context, plan, out, in, value(p->net, linear.weight),
-                            value(p->net, linear.bias), at(p, p->plan->workspace));
+    return rdx_norm_run(p, &norm, u->norm, u->statistics, p->mode);
 }
 
 /* ---- forward ---- */
 
-static redux_status train_encoder(const pass *p, const float *images, float *features)
+static redux_status train_encoder(const rdx_network_pass *p, const float *images, float *features)
 {
     redux_network *net = p->net;
     const rdx_unit *stem = &net->units[0];
-    const float *in = at(p, stem->y);
-    RDX_TRY(unit_forward(p, 0, images, at(p, stem->x), at(p, stem->y), NULL, true));
+    const float *in = rdx_at(p, stem->y);
+    RDX_TRY(unit_forward(p, 0, images, rdx_at(p, stem->x), rdx_at(p, stem->y), NULL, true));
     if (net->options.stem == REDUX_STEM_IMAGENET) {
-        RDX_TRY(rdx_pooling_forward(p->context, &p->plan->stem_pool, at(p, p->plan->pooled), in));
-        in = at(p, p->plan->pooled);
+        RDX_TRY(
+            rdx_pooling_forward(p->context, &p->plan->stem_pool, rdx_at(p, p->plan->pooled), in));
+        in = rdx_at(p, p->plan->pooled);
     }
     for (int64_t b = 0; b < net->block_count; b++) {
         const rdx_residual *block = &net->blocks[b];
         const float *residual = in;
         if (block->shortcut >= 0) {
             const rdx_unit *u = &net->units[block->shortcut];
-            RDX_TRY(unit_forward(p, block->shortcut, in, at(p, u->x), at(p, u->y), NULL, false));
-            residual = at(p, u->y);
+            RDX_TRY(unit_forward(p, block->shortcut, in, rdx_at(p, u->x), rdx_at(p, u->y), NULL,
+                                 false));
+            residual = rdx_at(p, u->y);
         }
         for (int64_t i = 0; i < block->count; i++) {
             const rdx_unit *u = &net->units[block->first + i];
-            RDX_TRY(unit_forward(p, block->first + i, in, at(p, u->x), at(p, u->y),
+            RDX_TRY(unit_forward(p, block->first + i, in, rdx_at(p, u->x), rdx_at(p, u->y),
                                  i == block->count - 1 ? residual : NULL, true));
-            in = at(p, u->y);
+            in = rdx_at(p, u->y);
         }
     }
     return rdx_pooling_forward(p->context, &p->plan->mean_pool, features, in);
@@ -248,12 +206,13 @@ static void swap(float **a, float **b)
     *b = c;
 }
 
-static redux_status evaluate_encoder(const pass *p, const float *images, float *features)
+static redux_status evaluate_encoder(const rdx_network_pass *p, const float *images,
+                                     float *features)
 {
     redux_network *net = p->net;
-    float *stem = at(p, p->plan->stem_gradient), *in = stem, *spare[4];
+    float *stem = rdx_at(p, p->plan->stem_gradient), *in = stem, *spare[4];
     for (int i = 0; i < 4; i++)
-        spare[i] = at(p, p->plan->buffers[i]);
+        spare[i] = rdx_at(p, p->plan->buffers[i]);
     RDX_TRY(unit_forward(p, 0, images, stem, stem, NULL, true));
     if (net->options.stem == REDUX_STEM_IMAGENET) {
         RDX_TRY(rdx_pooling_forward(p->context, &p->plan->stem_pool, spare[3], stem));
@@ -281,7 +240,7 @@ static redux_status evaluate_encoder(const pass *p, const float *images, float *
 static redux_status check_forward(const redux_tensor *out, const redux_network *net,
                                   const redux_tensor *images, redux_network_output output)
 {
-    const int64_t widths[] = {net->features, net->options.projection, net->options.classes};
+    const int64_t width = redux_network_outputs(net, output);
     RDX_TRY(rdx_tensor_check(images, 4, REDUX_FLOAT32, "images"));
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (images->shape[3] != net->options.channels || !redux_tensor_is_contiguous(images) ||
@@ -293,24 +252,14 @@ static redux_status check_forward(const redux_tensor *out, const redux_network *
                         (long long)images->shape[2], (long long)images->shape[3],
                         (long long)net->planned[0], (long long)net->planned[1],
                         (long long)net->planned[2], (int)net->options.channels);
-    if ((unsigned)output > REDUX_OUTPUT_CLASSES || widths[output] < 1)
+    if (width < 1)
         return rdx_fail(REDUX_E_INVALID, "the network has no such output (%d)", (int)output);
-    if (out->shape[0] != images->shape[0] || out->shape[1] != widths[output] ||
+    if (out->shape[0] != images->shape[0] || out->shape[1] != width ||
         !redux_tensor_is_contiguous(out))
         return rdx_fail(REDUX_E_INVALID, "out is [%lld, %lld], not [%lld, %lld]",
                         (long long)out->shape[0], (long long)out->shape[1],
-                        (long long)images->shape[0], (long long)widths[output]);
+                        (long long)images->shape[0], (long long)width);
     return REDUX_OK;
-}
-
-static redux_status project(const pass *p, float *out)
-{
-    const rdx_plan *plan = p->plan;
-    float *hidden = at(p, plan->hidden_at);
-    RDX_TRY(linear_forward(p, &plan->hidden, p->net->hidden, hidden, at(p, plan->features)));
-    for (int64_t i = 0; i < plan->n * p->net->features; i++)
-        hidden[i] = hidden[i] < 0 ? 0 : hidden[i];
-    return linear_forward(p, &plan->projection, p->net->projection, out, hidden);
 }
 
 redux_status redux_network_forward(const redux_tensor *out, redux_context *context,
@@ -331,15 +280,14 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
                         "not for training, or for fewer threads)",
                         (long long)images->shape[0], (long long)images->shape[1],
                         (long long)images->shape[2]);
-    const pass p = {net, context, &net->plan, encoder_trains ? mode : REDUX_MODE_EVALUATE};
-    float *features = at(&p, net->plan.features);
+    const rdx_network_pass p = {net, context, &net->plan,
+                                encoder_trains ? mode : REDUX_MODE_EVALUATE, mode};
+    float *features = rdx_at(&p, net->plan.features);
     RDX_TRY((encoder_trains ? train_encoder : evaluate_encoder)(&p, images->data, features));
     if (output == REDUX_OUTPUT_FEATURES)
         memcpy(out->data, features, (size_t)(net->plan.n * net->features) * sizeof(float));
-    else if (output == REDUX_OUTPUT_PROJECTION)
-        RDX_TRY(project(&p, out->data));
     else
-        RDX_TRY(linear_forward(&p, &net->plan.classes, net->classes, out->data, features));
+        RDX_TRY(rdx_heads_forward(&p, out->data, output));
     net->output = output;
     net->images = images->data;
     net->encoder_trains = encoder_trains;
@@ -349,43 +297,36 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
 
 /* ---- backward ---- */
 
-static redux_status linear_backward(const pass *p, const rdx_conv_plan *plan, rdx_linear linear,
-                                    float *d_in, const float *d_out, const float *in)
-{
-    return rdx_conv_backward(p->context, plan, d_in, false, gradient(p->net, linear.weight),
-                             gradient(p->net, linear.bias), d_out, in, value(p->net, linear.weight),
-                             at(p, p->plan->workspace));
-}
-
 /* The norm's gradient in place of `d`; what the residual gets, into d_residual (or NULL). */
-static redux_status norm_backward(const pass *p, int64_t index, float *d, float *d_residual,
-                                  bool relu)
+static redux_status norm_backward(const rdx_network_pass *p, int64_t index, float *d,
+                                  float *d_residual, bool relu)
 {
     const rdx_unit *u = &p->net->units[index];
-    rdx_norm norm = norm_of(p, u);
-    norm.in = at(p, u->x);
-    norm.activated = at(p, u->y);
+    rdx_norm norm = rdx_norm_of(p, &u->plan, u->norm);
+    norm.in = rdx_at(p, u->x);
+    norm.activated = rdx_at(p, u->y);
     norm.relu = relu;
-    norm.mean = at(p, u->statistics);
-    norm.inverse = at(p, u->statistics + u->out);
+    norm.mean = rdx_at(p, u->statistics);
+    norm.inverse = rdx_at(p, u->statistics + u->out);
     norm.d_out = norm.d_in = d;
     norm.d_residual = d_residual;
-    norm.d_weight = gradient(p->net, u->norm);
-    norm.d_bias = gradient(p->net, u->norm + 1);
+    norm.d_weight = rdx_gradient(p->net, u->norm);
+    norm.d_bias = rdx_gradient(p->net, u->norm + 1);
     return rdx_norm_backward(p->context, &norm);
 }
 
-static redux_status conv_backward(const pass *p, int64_t index, float *d_in, bool accumulate,
-                                  const float *d_out, const float *in)
+static redux_status conv_backward(const rdx_network_pass *p, int64_t index, float *d_in,
+                                  bool accumulate, const float *d_out, const float *in)
 {
     const rdx_unit *u = &p->net->units[index];
-    return rdx_conv_backward(p->context, &u->conv, d_in, accumulate, gradient(p->net, u->weight),
-                             NULL, d_out, in, value(p->net, u->weight), at(p, p->plan->workspace));
+    return rdx_conv_backward(p->context, &u->conv, d_in, accumulate,
+                             rdx_gradient(p->net, u->weight), NULL, d_out, in,
+                             rdx_value(p->net, u->weight), rdx_at(p, p->plan->workspace));
 }
 
 /* buffers[0] holds the gradient of what the block gave, and afterwards of what it got. */
-static redux_status block_backward(const pass *p, const rdx_residual *block, const float *in,
-                                   float *buffers[4])
+static redux_status block_backward(const rdx_network_pass *p, const rdx_residual *block,
+                                   const float *in, float *buffers[4])
 {
     const rdx_unit *units = &p->net->units[block->first];
     float *d = buffers[0], *other = buffers[2], *d_input = buffers[1];
@@ -397,7 +338,7 @@ static redux_status block_backward(const pass *p, const rdx_residual *block, con
         swap(&buffers[1], &buffers[3]);
     }
     for (int64_t i = block->count - 1; i > 0; i--) {
-        RDX_TRY(conv_backward(p, block->first + i, other, false, d, at(p, units[i - 1].y)));
+        RDX_TRY(conv_backward(p, block->first + i, other, false, d, rdx_at(p, units[i - 1].y)));
         RDX_TRY(norm_backward(p, block->first + i - 1, other, NULL, true));
         swap(&d, &other);
     }
@@ -406,42 +347,30 @@ static redux_status block_backward(const pass *p, const rdx_residual *block, con
     return REDUX_OK;
 }
 
-static redux_status encoder_backward(const pass *p, const float *d_features)
+static redux_status encoder_backward(const rdx_network_pass *p, const float *d_features)
 {
     const redux_network *net = p->net;
     const bool pools = net->options.stem == REDUX_STEM_IMAGENET;
     const rdx_unit *stem = &net->units[0];
-    const float *first = pools ? at(p, p->plan->pooled) : at(p, stem->y);
-    float *buffers[4], *d_stem = at(p, p->plan->stem_gradient);
+    const float *first = pools ? rdx_at(p, p->plan->pooled) : rdx_at(p, stem->y);
+    float *buffers[4], *d_stem = rdx_at(p, p->plan->stem_gradient);
     for (int i = 0; i < 4; i++)
-        buffers[i] = at(p, p->plan->buffers[i]);
+        buffers[i] = rdx_at(p, p->plan->buffers[i]);
     RDX_TRY(
         rdx_pooling_backward(p->context, &p->plan->mean_pool, buffers[0], d_features, NULL, NULL));
     for (int64_t b = net->block_count - 1; b >= 0; b--) {
         const rdx_residual *before = b > 0 ? &net->blocks[b - 1] : NULL;
         const float *in =
-            before == NULL ? first : at(p, net->units[before->first + before->count - 1].y);
+            before == NULL ? first : rdx_at(p, net->units[before->first + before->count - 1].y);
         RDX_TRY(block_backward(p, &net->blocks[b], in, buffers));
     }
     if (pools)
         RDX_TRY(rdx_pooling_backward(p->context, &p->plan->stem_pool, d_stem, buffers[0],
-                                     at(p, stem->y), first));
+                                     rdx_at(p, stem->y), first));
     else
         d_stem = buffers[0];
     RDX_TRY(norm_backward(p, 0, d_stem, NULL, true));
     return conv_backward(p, 0, NULL, false, d_stem, net->images);
-}
-
-static redux_status project_backward(const pass *p, float *d_features, const float *d_out)
-{
-    const rdx_plan *plan = p->plan;
-    const float *hidden = at(p, plan->hidden_at);
-    float *d_hidden = at(p, plan->d_hidden);
-    RDX_TRY(linear_backward(p, &plan->projection, p->net->projection, d_hidden, d_out, hidden));
-    for (int64_t i = 0; i < plan->n * p->net->features; i++)
-        d_hidden[i] = hidden[i] > 0 ? d_hidden[i] : 0;
-    return linear_backward(p, &plan->hidden, p->net->hidden, d_features, d_hidden,
-                           at(p, plan->features));
 }
 
 redux_status redux_network_backward(redux_network *net, redux_context *context,
@@ -451,22 +380,19 @@ redux_status redux_network_backward(redux_network *net, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_network_backward: an argument is missing");
     if (!net->can_go_back)
         return rdx_fail(REDUX_E_INVALID, "backward without a forward in training mode");
-    const int64_t widths[] = {net->features, net->options.projection, net->options.classes};
+    const int64_t width = redux_network_outputs(net, net->output);
     RDX_TRY(rdx_tensor_check(d_out, 2, REDUX_FLOAT32, "d_out"));
-    if (d_out->shape[0] != net->plan.n || d_out->shape[1] != widths[net->output] ||
+    if (d_out->shape[0] != net->plan.n || d_out->shape[1] != width ||
         !redux_tensor_is_contiguous(d_out))
         return rdx_fail(REDUX_E_INVALID, "d_out is [%lld, %lld], not [%lld, %lld]",
                         (long long)d_out->shape[0], (long long)d_out->shape[1],
-                        (long long)net->plan.n, (long long)widths[net->output]);
-    const pass p = {net, context, &net->plan, REDUX_MODE_TRAIN};
+                        (long long)net->plan.n, (long long)width);
+    const rdx_network_pass p = {net, context, &net->plan, REDUX_MODE_TRAIN, REDUX_MODE_TRAIN};
     const float *d_features = d_out->data;
-    float *room = at(&p, net->plan.d_features);
-    if (net->output == REDUX_OUTPUT_PROJECTION)
-        RDX_TRY(project_backward(&p, room, d_out->data));
-    else if (net->output == REDUX_OUTPUT_CLASSES)
-        RDX_TRY(linear_backward(&p, &net->plan.classes, net->classes, room, d_out->data,
-                                at(&p, net->plan.features)));
-    if (net->output != REDUX_OUTPUT_FEATURES)
+    if (net->output != REDUX_OUTPUT_FEATURES) {
+        float *room = rdx_at(&p, net->plan.d_features);
+        RDX_TRY(rdx_heads_backward(&p, room, d_out->data, net->output));
         d_features = room;
+    }
     return net->encoder_trains ? encoder_backward(&p, d_features) : REDUX_OK;
 }

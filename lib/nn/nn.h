@@ -3,7 +3,8 @@
  *
  *   network.c       what it is made of: parameters, their names and first values
  *   network_file.c  weights from safetensors
- *   network_run.c   memory planned, forward, backward */
+ *   network_run.c   memory planned, forward, backward
+ *   network_head.c  the same of heads */
 #ifndef RDX_NN_H
 #define RDX_NN_H
 
@@ -12,10 +13,24 @@
 #include "conv2d.h"
 #include "pooling.h"
 
-/* Indices of a layer's parameters. */
-typedef struct rdx_linear {
-    int64_t weight, bias; /* -1: there is none */
-} rdx_linear;
+/* A linear layer of a head, the batch norm and the ReLU behind it, and where their tensors lie in
+ * the arena. */
+typedef struct rdx_layer {
+    int64_t weight, bias; /* parameters; bias -1: there is none */
+    int64_t norm;         /* -1: there is none; as rdx_unit's */
+    int64_t in, out;
+    bool relu;
+    rdx_conv_plan product;
+    rdx_norm_plan plan;
+    int64_t x, y;       /* offsets: what the product gives where a norm follows; what goes on */
+    int64_t statistics; /* offset, as rdx_unit's */
+} rdx_layer;
+
+/* Count 0: the network has no such head. */
+typedef struct rdx_head {
+    rdx_layer layers[REDUX_HEAD_LAYERS];
+    int32_t count;
+} rdx_head;
 
 /* A convolution and the batch norm behind it, and where their tensors lie in the arena. */
 typedef struct rdx_unit {
@@ -40,16 +55,21 @@ typedef struct rdx_plan {
     int64_t n, h, w;
     bool training;
     rdx_pooling stem_pool, mean_pool;
-    rdx_conv_plan hidden, projection, classes;
     int64_t pooled; /* after the stem */
-    int64_t features, d_features, hidden_at, d_hidden;
+    int64_t features, d_features;
+    int64_t head_buffers[3]; /* training: gradients within heads, and of the projection */
     int64_t buffers[4]; /* of one block's largest activation: gradients, or (evaluating) layers */
     int64_t stem_gradient;
     int64_t workspace;
     uint64_t floats; /* in all */
 } rdx_plan;
 
-enum { RDX_MOST_BLOCKS = 16, RDX_MOST_UNITS = 64 };
+enum {
+    RDX_MOST_BLOCKS = 16,
+    RDX_MOST_UNITS = 64,
+    RDX_FIRST_HEAD = REDUX_OUTPUT_PROJECTION,
+    RDX_HEADS = REDUX_OUTPUT_PREDICTION - RDX_FIRST_HEAD + 1
+};
 
 struct redux_network {
     redux_network_options options;
@@ -63,7 +83,8 @@ struct redux_network {
     rdx_unit units[RDX_MOST_UNITS];
     rdx_residual blocks[RDX_MOST_BLOCKS];
     int64_t unit_count, block_count;
-    rdx_linear hidden, projection, classes;
+    redux_head_options projection, prediction; /* what options points to */
+    rdx_head heads[RDX_HEADS];                 /* of output RDX_FIRST_HEAD + i */
     bool frozen;
     float *arena;
     uint64_t arena_floats;
@@ -75,5 +96,49 @@ struct redux_network {
     bool encoder_trains; /* it did in the last forward: it was not frozen */
     const float *images;
 };
+
+/* ---- network_run.c and network_head.c ---- */
+
+/* One forward or backward at work. */
+typedef struct rdx_network_pass {
+    redux_network *net;
+    redux_context *context;
+    const rdx_plan *plan;
+    redux_network_mode mode, head_mode; /* a frozen encoder evaluates, heads train all the same */
+} rdx_network_pass;
+
+static inline float *rdx_at(const rdx_network_pass *p, int64_t offset)
+{
+    return p->net->arena + offset;
+}
+
+static inline float *rdx_value(const redux_network *net, int64_t parameter)
+{
+    return net->parameters[parameter].value.data;
+}
+
+static inline float *rdx_gradient(const redux_network *net, int64_t parameter)
+{
+    return net->parameters[parameter].gradient.data;
+}
+
+/* Room for `floats` in a plan: its offset. */
+int64_t rdx_plan_take(rdx_plan *plan, int64_t floats);
+/* The norm whose parameters begin at `parameter`; then its forward, statistics at that offset. */
+rdx_norm rdx_norm_of(const rdx_network_pass *p, const rdx_norm_plan *plan, int64_t parameter);
+redux_status rdx_norm_run(const rdx_network_pass *p, rdx_norm *norm, int64_t parameter,
+                          int64_t statistics, redux_network_mode mode);
+
+/* Known values of the head called `name`, checked. NULL: the defaults. */
+redux_status rdx_head_read(redux_head_options *known, const redux_head_options *given,
+                           const char *name);
+/* The head of an output other than the features. */
+rdx_head *rdx_head_of(redux_network *net, redux_network_output output);
+/* Lays all heads out; raises the workspace to what they need. */
+redux_status rdx_heads_plan(redux_network *net, rdx_plan *plan, int threads, int64_t *workspace);
+/* From the features to an output, and from its gradient to theirs. */
+redux_status rdx_heads_forward(const rdx_network_pass *p, float *out, redux_network_output output);
+redux_status rdx_heads_backward(const rdx_network_pass *p, float *d_features, const float *d_out,
+                                redux_network_output output);
 
 #endif

@@ -99,9 +99,11 @@ static bool is_dense(const redux_tensor *t)
     return true;
 }
 
-static redux_status check_parameter(const redux_parameter *p)
+static redux_status read_parameter(redux_parameter *p, const redux_parameter *given)
 {
-    if (p == NULL || p->name == NULL)
+    memset(p, 0, sizeof *p);
+    RDX_TRY(rdx_read_options(p, sizeof *p, given, "redux_parameter"));
+    if (p->name == NULL)
         return rdx_fail(REDUX_E_INVALID, "a parameter without a name");
     if (p->kind == REDUX_PARAMETER_BUFFER)
         return REDUX_OK;
@@ -121,6 +123,7 @@ static redux_status new_moment(redux_parameter *out, redux_context *context,
     void *name;
     RDX_TRY(rdx_alloc(context, &name, length, 1));
     snprintf(name, length, "optimiser.%s.%s", parameter->name, suffix);
+    out->struct_size = sizeof *out;
     out->name = name;
     out->kind = REDUX_PARAMETER_BUFFER;
     RDX_TRY(redux_tensor_new(&out->value, context, REDUX_FLOAT32, 1, &elements));
@@ -138,7 +141,7 @@ static redux_status add_slots(redux_optimiser *optimiser, redux_context *context
         if (parameters[i]->kind == REDUX_PARAMETER_BUFFER)
             continue;
         optimiser->count++;
-        s->parameter = *parameters[i];
+        RDX_TRY(read_parameter(&s->parameter, parameters[i]));
         s->decay = parameters[i]->kind == REDUX_PARAMETER_WEIGHT
                        ? (float)optimiser->options.weight_decay
                        : 0;
@@ -181,13 +184,14 @@ redux_status redux_optimiser_new(redux_optimiser **out, redux_context *context,
 {
     redux_optimiser_options known = REDUX_OPTIMISER_OPTIONS_INIT;
     redux_optimiser *optimiser;
+    redux_parameter parameter;
     void *block;
     if (out == NULL || parameters == NULL || count < 1 || count > INT32_MAX)
         return rdx_fail(REDUX_E_INVALID, "an optimiser without parameters");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_optimiser_options"));
     RDX_TRY(check_options(&known));
     for (int64_t i = 0; i < count; i++)
-        RDX_TRY(check_parameter(parameters[i]));
+        RDX_TRY(read_parameter(&parameter, parameters[i]));
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *optimiser));
     optimiser = block;
     optimiser->options = known;

@@ -105,14 +105,14 @@ static void add_integer(content *c, const char *key, int64_t value)
 /* What network it is, and what it wants to see (redux_input_options_of). */
 static void describe_weights(content *c, const rdx_run *run, char window[RDX_WINDOW_TEXT])
 {
-    const redux_network_options network = redux_network_get_options(run->network);
-    const redux_input_options *input = &run->options.views.input;
+    const redux_network_options *network = &run->network_options;
+    const redux_input_options *input = &run->views.input;
     rdx_window_text(window, input->window);
     add_text(c, "format", "pt"); /* what readers for PyTorch ask for */
-    add_text(c, "arch", redux_arch_name(network.arch));
-    add_text(c, "stem", redux_stem_name(network.stem));
-    add_integer(c, "channels", network.channels);
-    add_number(c, "width", network.width);
+    add_text(c, "arch", redux_arch_name(network->arch));
+    add_text(c, "stem", redux_stem_name(network->stem));
+    add_integer(c, "channels", network->channels);
+    add_number(c, "width", network->width);
     add_text(c, "window", window);
     add_integer(c, "size", input->size);
     add_number(c, "mean", input->mean);

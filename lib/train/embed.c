@@ -51,17 +51,19 @@ redux_status redux_input_options_of(redux_input_options *out, const redux_safete
     return rdx_write_result(out, &options, sizeof options, "redux_input_options");
 }
 
-static redux_status name_encoder(char *name, redux_context *context, const char *path,
-                                 redux_arch arch)
+static redux_status name_network(char *name, redux_context *context, const char *path,
+                                 const redux_network *network)
 {
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     unsigned char *bytes;
     size_t size;
     uLong crc = crc32(0, NULL, 0);
+    RDX_TRY(redux_network_get_options(&options, network));
     RDX_TRY(rdx_read_whole(&bytes, &size, context, path));
     for (size_t at = 0; at < size; at += 1U << 30)
         crc = crc32(crc, bytes + at, (uInt)RDX_MIN(size - at, (size_t)1 << 30));
     rdx_free(bytes);
-    snprintf(name, REDUX_ENCODER_NAME, "%s crc32 %08lx", redux_arch_name(arch), crc);
+    snprintf(name, REDUX_ENCODER_NAME, "%s crc32 %08lx", redux_arch_name(options.arch), crc);
     return REDUX_OK;
 }
 
@@ -69,9 +71,10 @@ static redux_status load_network(redux_network **out, redux_input_options *input
                                  redux_context *context, const redux_safetensors *file)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options projection = REDUX_HEAD_OPTIONS_INIT, prediction = REDUX_HEAD_OPTIONS_INIT;
     if (input != NULL)
         RDX_TRY(redux_input_options_of(input, file));
-    RDX_TRY(redux_network_options_of(&options, file));
+    RDX_TRY(redux_network_options_of(&options, &projection, &prediction, file));
     RDX_TRY(redux_network_new(out, context, &options));
     const redux_status status = redux_network_load(*out, context, file);
     if (status != REDUX_OK) {
@@ -94,7 +97,7 @@ redux_status redux_encoder_load(redux_network **out, redux_input_options *input,
     if (status != REDUX_OK)
         return status;
     if (name != NULL)
-        status = name_encoder(name, context, path, redux_network_get_options(network).arch);
+        status = name_network(name, context, path, network);
     if (status != REDUX_OK) {
         redux_network_free(network);
         return status;
@@ -279,15 +282,15 @@ redux_status redux_embed(const redux_tensor *out, uint8_t *readable, redux_conte
     embed_job job = {.context = context,
                      .network = network,
                      .dataset = dataset,
-                     .input = REDUX_INPUT_OPTIONS_INIT,
                      .readable = readable,
                      .batch = batch == 0 ? DEFAULT_BATCH : batch};
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     if (network == NULL || dataset == NULL || batch < 0 || batch > MOST_BATCH)
         return rdx_fail(REDUX_E_INVALID, "embed: no network, no dataset, or batch %lld",
                         (long long)batch);
-    RDX_TRY(rdx_read_options(&job.input, sizeof job.input, input, "redux_input_options"));
-    RDX_TRY(rdx_input_check(&job.input));
-    job.channels = redux_network_get_options(network).channels;
+    RDX_TRY(rdx_input_read(&job.input, input));
+    RDX_TRY(redux_network_get_options(&options, network));
+    job.channels = options.channels;
     job.features = redux_network_features(network);
     if (readable != NULL)
         memset(readable, 1, (size_t)redux_dataset_slice_count(dataset));

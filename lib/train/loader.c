@@ -46,7 +46,7 @@ typedef struct worker {
 
 struct rdx_loader {
     redux_context *context;
-    redux_views_options views;
+    rdx_views views;
     rdx_catalogue catalogue;
     bool resident;
     int64_t batch, batches, first_batch, end_batch;
@@ -159,7 +159,7 @@ static redux_status make_views(worker *w, const slot *s, int64_t index)
     const redux_random_key key = {.seed = loader->catalogue.seed,
                                   .epoch = (uint32_t)s->epoch,
                                   .sample = (uint64_t)loader->catalogue.items[e->item].row};
-    for (int32_t v = 0; v < loader->views.views + loader->views.small_views; v++) {
+    for (int32_t v = 0; v < loader->views.options.views + loader->views.options.small_views; v++) {
         const redux_tensor *view = &s->views[v];
         RDX_TRY(rdx_viewer_view(&w->viewer, (float *)view->data + index * view->strides[0],
                                 e->slice, &loader->views, &key, v));
@@ -414,7 +414,7 @@ static redux_status new_views(redux_tensor *out, redux_tensor *views, redux_cont
 
 static redux_status slot_init(slot *s, const rdx_loader *loader)
 {
-    const redux_views_options *views = &loader->views;
+    const redux_views_options *views = &loader->views.options;
     redux_context *context = loader->context;
     void *block;
     s->number = -1;
@@ -423,7 +423,8 @@ static redux_status slot_init(slot *s, const rdx_loader *loader)
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(views->views + views->small_views),
                            sizeof(redux_tensor)));
     s->views = block;
-    RDX_TRY(new_views(&s->full, s->views, context, views->views, loader->batch, views->input.size));
+    RDX_TRY(new_views(&s->full, s->views, context, views->views, loader->batch,
+                      loader->views.input.size));
     if (views->small_views == 0)
         return REDUX_OK;
     return new_views(&s->small, s->views + views->views, context, views->small_views, loader->batch,
@@ -475,7 +476,7 @@ static int64_t end_of(const rdx_loader *loader, const rdx_loader_options *option
 
 static redux_status loader_open(rdx_loader *loader, const rdx_loader_options *options)
 {
-    RDX_TRY(rdx_views_read(&loader->views, &options->views));
+    RDX_TRY(rdx_views_read(&loader->views, &options->views.options, &options->views.input));
     if (options->dataset == NULL || options->batch < 1 || options->batch > MOST_BATCH ||
         options->first_batch < 0)
         return rdx_fail(REDUX_E_INVALID, "loader: batch %lld, first batch %lld",

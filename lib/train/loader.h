@@ -3,17 +3,16 @@
 #ifndef RDX_LOADER_H
 #define RDX_LOADER_H
 
-#include <redux/views.h>
 #include <redux/volume.h>
-#include "base/base.h"
+#include "image/views.h"
 
 typedef struct rdx_loader rdx_loader;
 
 typedef struct rdx_loader_options {
     const redux_dataset *dataset; /* outlives the loader */
     const uint8_t *kept;          /* [slices], or NULL: all; read by rdx_loader_new only */
-    redux_views_options views;
-    int64_t batch; /* slices; fewer where the dataset has fewer */
+    rdx_views views;              /* as given: they are read here */
+    int64_t batch;                /* slices; fewer where the dataset has fewer */
     uint64_t seed;
     uint64_t memory_bytes;   /* for slices held in memory; 0: no limit */
     int64_t first_batch;     /* to begin at, counted from the start of epoch 0 */

@@ -4,14 +4,13 @@
  * A batch that is larger than a part goes twice (Gao et al. 2021): once to fill in all embeddings,
  * from which loss and derivatives follow, then part by part with gradients. Batch norm sees a part
  * at a time, in both passes the same one, and its running statistics follow in the first only. */
+#include <math.h>
 #include <string.h>
 #include <redux/layers.h>
 #include <redux/loss.h>
-#include <redux/pretrain.h>
-#include "base/base.h"
+#include "objective.h"
 
 typedef struct nt_xent_state {
-    redux_nt_xent_options options;
     int64_t rows, width;    /* of the tensors: two views of a batch, projected */
     redux_tensor projected; /* [rows, width] */
     redux_tensor unit;      /* the same, normalised */
@@ -19,9 +18,10 @@ typedef struct nt_xent_state {
     void *workspace;
 } nt_xent_state;
 
-static void nt_xent_close(void *state)
+static void nt_xent_close(void *state, void *user)
 {
     nt_xent_state *s = state;
+    (void)user;
     if (s == NULL)
         return;
     redux_tensor_release(&s->projected);
@@ -46,27 +46,23 @@ static redux_status allocate(nt_xent_state *s, redux_context *context)
     return rdx_alloc(context, &s->workspace, bytes, 1);
 }
 
-static redux_status nt_xent_open(void **state, redux_context *context, const redux_network *network,
-                                 int64_t batch, int32_t view_count, void *user)
+static redux_status nt_xent_open(void **state, redux_context *context,
+                                 const redux_objective_setup *setup, void *user)
 {
-    redux_nt_xent_options options = REDUX_NT_XENT_OPTIONS_INIT;
     void *block;
-    RDX_TRY(rdx_read_options(&options, sizeof options, user, "redux_nt_xent_options"));
-    if (batch < 2)
+    if (setup->batch < 2)
         return rdx_fail(REDUX_E_INVALID,
                         "nt-xent: a batch of one slice has none that its views could be told from");
-    if (view_count < 2 || view_count % 2 != 0)
-        return rdx_fail(REDUX_E_INVALID, "nt-xent: %d views, not pairs of them", (int)view_count);
-    if (redux_network_get_options(network).projection < 1)
+    const int64_t width = redux_network_outputs(setup->network, REDUX_OUTPUT_PROJECTION);
+    if (width < 1)
         return rdx_fail(REDUX_E_INVALID, "nt-xent: the network has no projection head");
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(nt_xent_state)));
     nt_xent_state *s = block;
-    s->options = options;
-    s->rows = 2 * batch;
-    s->width = redux_network_get_options(network).projection;
+    s->rows = 2 * setup->batch;
+    s->width = width;
     const redux_status status = allocate(s, context);
     if (status != REDUX_OK)
-        nt_xent_close(s);
+        nt_xent_close(s, user);
     else
         *state = s;
     return status;
@@ -135,25 +131,51 @@ static redux_status pair_step(double *loss, redux_context *context, nt_xent_stat
 static redux_status nt_xent_step(double *loss, redux_context *context, void *state,
                                  const redux_objective_step *step, void *user)
 {
-    const double temperature = ((const nt_xent_state *)state)->options.temperature;
-    const int64_t pairs = step->view_count / 2;
-    (void)user;
+    const redux_nt_xent_options *options = user;
+    const int64_t pairs = (step->view_count + step->small_view_count) / 2;
     *loss = 0;
     for (int64_t i = 0; i < pairs; i++) {
         redux_tensor images = step->views[2 * i]; /* the next one follows in memory */
         images.storage = NULL;
         images.shape[0] *= 2;
-        RDX_TRY(pair_step(loss, context, state, step, &images, pairs, temperature));
+        RDX_TRY(pair_step(loss, context, state, step, &images, pairs, options->temperature));
     }
     return REDUX_OK;
 }
 
-redux_objective redux_objective_nt_xent(redux_nt_xent_options *options)
+static redux_status nt_xent_describe(redux_description *description, void *user)
 {
-    return (redux_objective){.struct_size = sizeof(redux_objective),
-                             .name = "nt-xent",
-                             .open = nt_xent_open,
-                             .close = nt_xent_close,
-                             .step = nt_xent_step,
-                             .user = options};
+    const redux_nt_xent_options *options = user;
+    return redux_description_add_number(description, "temperature", options->temperature);
+}
+
+redux_status redux_objective_new_nt_xent(redux_objective **out, redux_context *context,
+                                         const redux_nt_xent_options *options)
+{
+    const redux_nt_xent_options defaults = REDUX_NT_XENT_OPTIONS_INIT;
+    const redux_objective_views views = {
+        .struct_size = sizeof views, .least = 2, .most_small = -1, .multiple = 2, .together = 2};
+    redux_nt_xent_options *own;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, 1, sizeof *own));
+    own = block;
+    *own = defaults;
+    redux_status status = rdx_read_options(own, sizeof *own, options, "redux_nt_xent_options");
+    if (status == REDUX_OK && (!(own->temperature > 0) || !isfinite(own->temperature)))
+        status = rdx_fail(REDUX_E_INVALID, "nt-xent: temperature %g", own->temperature);
+    const redux_custom_objective definition = {.struct_size = sizeof definition,
+                                               .name = "nt-xent",
+                                               .views = &views,
+                                               .open = nt_xent_open,
+                                               .close = nt_xent_close,
+                                               .step = nt_xent_step,
+                                               .describe = nt_xent_describe,
+                                               .user = own};
+    if (status == REDUX_OK)
+        status = redux_objective_new_custom(out, context, &definition);
+    if (status == REDUX_OK)
+        (*out)->owned = own;
+    else
+        rdx_free(own);
+    return status;
 }

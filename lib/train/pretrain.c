@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Contrastive pre-training: the loop.
+ * Pre-training: the loop, whatever the objective.
  *
  * A step is a function of the settings, the step's number and the weights: nothing else is
  * remembered from one to the next. So a run goes on from its last checkpoint with the same bits. */
@@ -50,7 +50,7 @@ static redux_status open_loader(rdx_run *run)
 {
     const rdx_loader_options options = {.dataset = run->dataset,
                                         .kept = run->kept,
-                                        .views = run->options.views,
+                                        .views = run->views,
                                         .batch = run->options.batch,
                                         .seed = run->options.seed,
                                         .memory_bytes = run->options.memory_bytes,
@@ -71,44 +71,57 @@ static redux_status open_loader(rdx_run *run)
 
 static int32_t view_count(const rdx_run *run)
 {
-    return run->options.views.views + run->options.views.small_views;
+    return run->views.options.views + run->views.options.small_views;
 }
 
 /* Images that one forward takes at most. */
 static int64_t part_of(const rdx_run *run)
 {
-    const int64_t all = 2 * run->batch;
+    const int64_t all = run->objective->views.together * run->batch;
     return run->options.part == 0 ? all : RDX_MIN(run->options.part, all);
-}
-
-static redux_status choose_objective(rdx_run *run)
-{
-    const redux_nt_xent_options defaults = REDUX_NT_XENT_OPTIONS_INIT;
-    run->nt_xent = defaults;
-    run->nt_xent.temperature = run->options.temperature;
-    if (run->options.objective == NULL)
-        run->objective = redux_objective_nt_xent(&run->nt_xent);
-    else
-        RDX_TRY(rdx_read_options(&run->objective, sizeof run->objective, run->options.objective,
-                                 "redux_objective"));
-    if (run->objective.name == NULL || run->objective.step == NULL)
-        return rdx_fail(REDUX_E_INVALID, "an objective without a name or without a step");
-    return REDUX_OK;
 }
 
 static redux_status open_objective(rdx_run *run)
 {
-    if (run->objective.open == NULL)
-        return REDUX_OK;
-    RDX_TRY(run->objective.open(&run->state, run->context, run->network, run->batch,
-                                view_count(run), run->objective.user));
+    const redux_custom_objective *d = &run->objective->definition;
+    const redux_objective_setup setup = {.struct_size = sizeof setup,
+                                         .network = run->network,
+                                         .batch = run->batch,
+                                         .part = part_of(run),
+                                         .views = run->views.options.views,
+                                         .small_views = run->views.options.small_views,
+                                         .steps = run->steps,
+                                         .epoch_steps = run->batches,
+                                         .seed = run->options.seed};
+    if (d->open != NULL) {
+        const uint64_t before = rdx_messages();
+        const redux_status status = d->open(&run->state, run->context, &setup, d->user);
+        RDX_TRY(rdx_objective_result(run->objective, "open", before, status));
+    }
     run->is_open = true;
     return REDUX_OK;
 }
 
-static const redux_parameter *objective_tensor(const rdx_run *run, int64_t index)
+static const redux_parameter *objective_parameter(const rdx_run *run, int64_t index)
 {
-    return run->objective.tensor == NULL ? NULL : run->objective.tensor(run->state, index);
+    const redux_custom_objective *d = &run->objective->definition;
+    return d->parameter == NULL ? NULL : d->parameter(run->state, index, d->user);
+}
+
+/* Checkpoints keep tensors by their names. */
+static redux_status check_names(const rdx_run *run, int64_t own)
+{
+    for (int64_t i = own; i < run->parameter_count; i++) {
+        const redux_parameter *p = run->parameters[i];
+        if (p->name == NULL || p->value.data == NULL)
+            return rdx_fail(REDUX_E_INVALID, "objective %s: tensor %lld has no name or no values",
+                            redux_objective_name(run->objective), (long long)(i - own));
+        for (int64_t k = 0; k < i; k++)
+            if (strcmp(run->parameters[k]->name, p->name) == 0)
+                return rdx_fail(REDUX_E_INVALID, "objective %s: two tensors are called '%s'",
+                                redux_objective_name(run->objective), p->name);
+    }
+    return REDUX_OK;
 }
 
 static redux_status list_parameters(rdx_run *run)
@@ -116,7 +129,7 @@ static redux_status list_parameters(rdx_run *run)
     const int64_t own = redux_network_parameter_count(run->network);
     int64_t others = 0;
     void *block;
-    while (objective_tensor(run, others) != NULL)
+    while (objective_parameter(run, others) != NULL)
         others++;
     RDX_TRY(rdx_alloc(run->context, &block, (uint64_t)(own + others), sizeof(void *)));
     run->parameters = block;
@@ -124,21 +137,19 @@ static redux_status list_parameters(rdx_run *run)
     for (int64_t i = 0; i < own; i++)
         run->parameters[i] = redux_network_parameter(run->network, i);
     for (int64_t i = 0; i < others; i++)
-        run->parameters[own + i] = objective_tensor(run, i);
-    return REDUX_OK;
+        run->parameters[own + i] = objective_parameter(run, i);
+    return check_names(run, own);
 }
 
 static redux_status open_network(rdx_run *run)
 {
-    const redux_views_options *views = &run->options.views;
-    const int64_t side =
-        views->small_views > 0 ? RDX_MAX(views->input.size, views->small_size) : views->input.size;
-    RDX_TRY(redux_network_new(&run->network, run->context, &run->options.network));
+    const int64_t side = run->views.input.size; /* small views are no larger */
+    RDX_TRY(redux_network_new(&run->network, run->context, &run->network_options));
     RDX_TRY(redux_network_plan(run->network, run->context, part_of(run), side, side, 1));
     RDX_TRY(open_objective(run));
     RDX_TRY(list_parameters(run));
     return redux_optimiser_new(&run->optimiser, run->context, run->parameters, run->parameter_count,
-                               &run->options.optimiser);
+                               &run->optimiser_options);
 }
 
 /* Whether the checkpoint is of this run, and whether anything is left to do. Both are told without
@@ -178,7 +189,6 @@ static redux_status open_run(rdx_run *run)
     redux_safetensors *file = NULL;
     run->first_loss = run->last_loss = NAN;
     RDX_TRY(prepare_folder(run));
-    RDX_TRY(choose_objective(run));
     if (run->options.resume == REDUX_RESUME_CONTINUE)
         RDX_TRY(rdx_checkpoint_open(&file, &run->step, run));
     redux_status status = file == NULL ? REDUX_OK : look_at_checkpoint(run, file);
@@ -191,11 +201,12 @@ static redux_status open_run(rdx_run *run)
 static void close_run(rdx_run *run)
 {
     rdx_loader_free(run->loader);
-    if (run->is_open && run->objective.close != NULL)
-        run->objective.close(run->state);
+    if (run->is_open && run->objective->definition.close != NULL)
+        run->objective->definition.close(run->state, run->objective->definition.user);
     redux_optimiser_free(run->optimiser);
     redux_network_free(run->network);
     rdx_free(run->parameters);
+    redux_objective_free(run->own_objective);
     json_decref(run->settings);
     if (run->lock >= 0)
         close(run->lock);
@@ -220,30 +231,48 @@ static redux_status not_finite(const rdx_run *run, const char *what, double valu
                     isnan(value) ? (double)NAN : value, rate); /* without a sign */
 }
 
+/* Loss and gradients of a batch. */
+static redux_status objective_step(double *loss, const rdx_run *run, redux_objective_step *step)
+{
+    const redux_custom_objective *d = &run->objective->definition;
+    const uint64_t before = rdx_messages();
+    const redux_status status = d->step(loss, run->context, run->state, step, d->user);
+    return rdx_objective_result(run->objective, "step", before, status);
+}
+
+/* What it does with the weights as they are now. */
+static redux_status objective_after(const rdx_run *run, redux_objective_step *step)
+{
+    const redux_custom_objective *d = &run->objective->definition;
+    const uint64_t before = rdx_messages();
+    step->views = NULL;
+    if (d->after == NULL)
+        return REDUX_OK;
+    const redux_status status = d->after(run->context, run->state, step, d->user);
+    return rdx_objective_result(run->objective, "after", before, status);
+}
+
 static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
 {
-    const redux_tensor *views;
     redux_objective_step step = {.struct_size = sizeof step,
                                  .network = run->network,
-                                 .view_count = view_count(run),
+                                 .view_count = run->views.options.views,
+                                 .small_view_count = run->views.options.small_views,
                                  .part = part_of(run),
                                  .seed = run->options.seed,
                                  .step = run->step,
                                  .steps = run->steps};
     told->rate = redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate,
                                        run->rate * run->options.last_rate);
-    RDX_TRY(rdx_loader_next(&views, run->loader, run->context));
-    step.views = views;
+    RDX_TRY(rdx_loader_next(&step.views, run->loader, run->context));
     zero_gradients(run);
-    RDX_TRY(run->objective.step(&told->loss, run->context, run->state, &step, run->objective.user));
+    RDX_TRY(objective_step(&told->loss, run, &step));
     if (!isfinite(told->loss))
         return not_finite(run, "the loss", told->loss, told->rate);
     RDX_TRY(redux_optimiser_step(&told->gradient_norm, run->context, run->optimiser, told->rate));
     if (!isfinite(told->gradient_norm))
         return not_finite(run, "the gradient's norm", told->gradient_norm, told->rate);
-    if (run->objective.after != NULL)
-        RDX_TRY(run->objective.after(run->context, run->state, run->network, run->objective.user));
-    return REDUX_OK;
+    return objective_after(run, &step);
 }
 
 /* Counts a step that is done. */
@@ -277,7 +306,7 @@ static redux_status check_weights(const rdx_run *run, double rate)
     for (int64_t i = 0; i < run->parameter_count; i++) {
         const redux_tensor *value = &run->parameters[i]->value;
         const float *values = value->data;
-        const int64_t count = redux_tensor_elements(value);
+        const int64_t count = value->dtype == REDUX_FLOAT32 ? redux_tensor_elements(value) : 0;
         for (int64_t k = 0; k < count; k++)
             if (!isfinite(values[k]))
                 return rdx_fail(REDUX_E_NOT_FINITE,
@@ -397,8 +426,9 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
         return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
     if (out != NULL)
         RDX_TRY(rdx_check_result(out, "redux_pretrain_result"));
-    RDX_TRY(rdx_pretrain_read_options(&run.options, options));
-    redux_status status = open_run(&run);
+    redux_status status = rdx_run_read_options(&run, options);
+    if (status == REDUX_OK)
+        status = open_run(&run);
     if (status == REDUX_OK)
         status = run_session(&run);
     if (status == REDUX_OK)

@@ -6,33 +6,11 @@
 #include <zlib.h>
 #include "image/image.h"
 #include "io/json.h"
+#include "nn/nn.h"
 #include "run.h"
 
 #define DEFAULT_MEMORY ((uint64_t)2 << 30)
-
-redux_status redux_pretrain_defaults(redux_pretrain_options *out, const char *preset, int32_t size)
-{
-    const redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
-    const redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
-    const redux_views_options views = REDUX_VIEWS_OPTIONS_INIT;
-    redux_pretrain_options o = {.struct_size = sizeof o,
-                                .network = network,
-                                .views = views,
-                                .optimiser = optimiser,
-                                .temperature = 0.5,
-                                .batch = 256,
-                                .epochs = 100,
-                                .rate = 0.12,
-                                .warm_up = 10,
-                                .memory_bytes = DEFAULT_MEMORY,
-                                .checkpoint_seconds = 60};
-    if (out == NULL)
-        return rdx_fail(REDUX_E_INVALID, "no options to fill in");
-    RDX_TRY(redux_views_preset(&o.views, preset, size));
-    o.network.projection = 128;
-    o.optimiser.weight_decay = 5e-4;
-    return rdx_write_result(out, &o, sizeof o, "redux_pretrain_options");
-}
+#define DEFAULT_DECAY 5e-4 /* SimCLR's order of size, for short runs */
 
 static redux_status check_numbers(const redux_pretrain_options *o)
 {
@@ -49,36 +27,83 @@ static redux_status check_numbers(const redux_pretrain_options *o)
     if (!(o->warm_up >= 0) || !(o->warm_up < 1e9) || !(o->checkpoint_seconds >= 0))
         return rdx_fail(REDUX_E_INVALID, "warm-up of %g epochs, %g seconds between checkpoints",
                         o->warm_up, o->checkpoint_seconds);
-    if (!(o->temperature > 0) || !isfinite(o->temperature))
-        return rdx_fail(REDUX_E_INVALID, "temperature %g", o->temperature);
-    if (o->network.channels != 1)
-        return rdx_fail(REDUX_E_INVALID, "a network of %d channels; slices have one",
-                        (int)o->network.channels);
     return REDUX_OK;
 }
 
-redux_status rdx_pretrain_read_options(redux_pretrain_options *known,
-                                       const redux_pretrain_options *given)
+static redux_status read_network(rdx_run *run, const redux_network_options *given)
 {
-    const redux_pretrain_options empty = REDUX_PRETRAIN_OPTIONS_INIT;
+    const redux_network_options defaults = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network_options *o = &run->network_options;
+    *o = defaults;
+    RDX_TRY(rdx_read_options(o, sizeof *o, given, "redux_network_options"));
+    if (o->channels != 1)
+        return rdx_fail(REDUX_E_INVALID, "a network of %d channels; slices have one",
+                        (int)o->channels);
+    o->seed = run->options.seed;
+    if (o->projection != NULL || given == NULL) { /* the default network has a head */
+        RDX_TRY(rdx_head_read(&run->projection, o->projection, "projection"));
+        o->projection = &run->projection;
+    }
+    if (o->prediction != NULL) {
+        RDX_TRY(rdx_head_read(&run->prediction, o->prediction, "prediction"));
+        o->prediction = &run->prediction;
+    }
+    return REDUX_OK;
+}
+
+static redux_status read_optimiser(rdx_run *run, const redux_optimiser_options *given)
+{
+    const redux_optimiser_options defaults = REDUX_OPTIMISER_OPTIONS_INIT;
+    redux_optimiser_options *o = &run->optimiser_options;
+    *o = defaults;
     if (given == NULL)
-        return rdx_fail(REDUX_E_INVALID, "no options; redux_pretrain_defaults makes them");
-    *known = empty;
-    RDX_TRY(redux_pretrain_defaults(known, "none", 64));
-    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_pretrain_options"));
-    if (known->memory_bytes == 0)
-        known->memory_bytes = DEFAULT_MEMORY;
-    known->network.seed = known->seed;
-    return check_numbers(known);
+        o->weight_decay = DEFAULT_DECAY;
+    return rdx_read_options(o, sizeof *o, given, "redux_optimiser_options");
+}
+
+static redux_status choose_objective(rdx_run *run)
+{
+    if (run->options.objective == NULL)
+        RDX_TRY(redux_objective_new_nt_xent(&run->own_objective, run->context, NULL));
+    run->objective = run->options.objective == NULL ? run->own_objective : run->options.objective;
+    return rdx_objective_check(run->objective, &run->views.options);
+}
+
+redux_status rdx_run_read_options(rdx_run *run, const redux_pretrain_options *given)
+{
+    const redux_pretrain_options defaults = REDUX_PRETRAIN_OPTIONS_INIT;
+    redux_pretrain_options *o = &run->options;
+    *o = defaults;
+    RDX_TRY(rdx_read_options(o, sizeof *o, given, "redux_pretrain_options"));
+    if (o->memory_bytes == 0)
+        o->memory_bytes = DEFAULT_MEMORY;
+    RDX_TRY(check_numbers(o));
+    RDX_TRY(read_network(run, o->network));
+    RDX_TRY(read_optimiser(run, o->optimiser));
+    RDX_TRY(rdx_views_read(&run->views, o->views, o->input));
+    return choose_objective(run);
 }
 
 /* ---- as JSON ---- */
 
+/* null where there is no such head. */
+static json_t *head_json(const redux_head_options *o)
+{
+    if (o == NULL)
+        return json_null();
+    json_t *widths = json_array();
+    for (int32_t i = 0; i < o->layers; i++)
+        json_array_append_new(widths, json_integer(o->widths[i]));
+    return json_pack("{s:o, s:i, s:i}", "widths", widths, "batch_norm", (int)o->batch_norm,
+                     "no_bias", (int)o->no_bias);
+}
+
 static json_t *network_json(const redux_network_options *o)
 {
-    return json_pack("{s:s, s:s, s:i, s:f, s:i, s:s}", "arch", redux_arch_name(o->arch), "stem",
-                     redux_stem_name(o->stem), "channels", (int)o->channels, "width", o->width,
-                     "projection", (int)o->projection, "products",
+    return json_pack("{s:s, s:s, s:i, s:f, s:i, s:o, s:o, s:s}", "arch", redux_arch_name(o->arch),
+                     "stem", redux_stem_name(o->stem), "channels", (int)o->channels, "width",
+                     o->width, "classes", (int)o->classes, "projection", head_json(o->projection),
+                     "prediction", head_json(o->prediction), "products",
                      redux_products_name(o->products));
 }
 
@@ -90,14 +115,16 @@ static json_t *optimiser_json(const redux_optimiser_options *o)
                      "trust", o->trust, "clip_norm", o->clip_norm);
 }
 
-static json_t *views_json(const redux_views_options *o)
+static json_t *views_json(const rdx_views *views)
 {
+    const redux_views_options *o = &views->options;
+    const redux_input_options *input = &views->input;
     char window[RDX_WINDOW_TEXT];
-    rdx_window_text(window, o->input.window);
-    json_t *json = json_pack("{s:s, s:i, s:f, s:f, s:i, s:i, s:i}", "window", window, "size",
-                             (int)o->input.size, "mean", o->input.mean, "deviation",
-                             o->input.deviation, "views", (int)o->views, "small_views",
-                             (int)o->small_views, "small_size", (int)o->small_size);
+    rdx_window_text(window, input->window);
+    json_t *json =
+        json_pack("{s:s, s:i, s:f, s:f, s:i, s:i, s:i}", "window", window, "size", (int)input->size,
+                  "mean", input->mean, "deviation", input->deviation, "views", (int)o->views,
+                  "small_views", (int)o->small_views, "small_size", (int)o->small_size);
     const struct {
         const char *name;
         double value;
@@ -152,22 +179,26 @@ static redux_status checksum(uint32_t *out, const rdx_run *run)
 redux_status rdx_run_describe(rdx_run *run)
 {
     const redux_pretrain_options *o = &run->options;
+    json_t *objective;
     uint32_t crc;
     char text[16];
     RDX_TRY(checksum(&crc, run));
+    RDX_TRY(rdx_objective_describe(&objective, run->objective));
     snprintf(text, sizeof text, "%08x", (unsigned)crc);
     run->settings = json_pack(
-        "{s:o, s:o, s:o, s:s, s:f, s:I, s:I, s:I, s:I, s:f, s:b, s:f, s:f, s:I, s:I, s:I, s:s}",
-        "network", network_json(&o->network), "optimiser", optimiser_json(&o->optimiser), "views",
-        views_json(&o->views), "objective", run->objective.name, "temperature", o->temperature,
-        "batch", (json_int_t)o->batch, "part", (json_int_t)o->part, "epochs", (json_int_t)o->epochs,
-        "steps", (json_int_t)o->steps, "rate", o->rate, "fixed_rate", o->fixed_rate != 0, "warm_up",
+        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:f, s:f, s:I, s:I, s:I, s:s}",
+        "network", network_json(&run->network_options), "optimiser",
+        optimiser_json(&run->optimiser_options), "views", views_json(&run->views), "objective",
+        redux_objective_name(run->objective), "objective_options", objective, "batch",
+        (json_int_t)o->batch, "part", (json_int_t)o->part, "epochs", (json_int_t)o->epochs, "steps",
+        (json_int_t)o->steps, "rate", o->rate, "fixed_rate", o->fixed_rate != 0, "warm_up",
         o->warm_up, "last_rate", o->last_rate, "seed", (json_int_t)o->seed, "memory_bytes",
         (json_int_t)o->memory_bytes, "slices", (json_int_t)run->slices, "dataset", text);
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
-/* The first key, at any depth, under which two objects differ, and what is there. */
+/* The first key, at any depth, under which two objects differ, and what is there (NULL: nothing).
+ */
 static const char *difference(const json_t **of_a, const json_t **of_b, const json_t *a,
                               const json_t *b)
 {
@@ -185,6 +216,14 @@ static const char *difference(const json_t **of_a, const json_t **of_b, const js
             *of_b = other;
             return key;
         }
+    }
+    json_object_foreach((json_t *)(uintptr_t)b, key, value)
+    {
+        if (json_object_get(a, key) != NULL)
+            continue;
+        *of_a = NULL;
+        *of_b = value;
+        return key;
     }
     return NULL;
 }

@@ -3,7 +3,7 @@
  *
  *   pretrain.c              options in, the loop, weights out
  *   pretrain_options.c      defaults, checks, settings as JSON
- *   objective_nt_xent.c     the objective
+ *   objective.c             what an objective is; objective_nt_xent.c and others: each of them
  *   loader.c                batches of views
  *   checkpoint.c            checkpoint.safetensors and weights.safetensors
  *   run_log.c               log.csv and run.json */
@@ -13,8 +13,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <redux/pretrain.h>
-#include "base/base.h"
 #include "loader.h"
+#include "objective.h"
 
 /* The files of a run, in its folder. */
 #define RDX_CHECKPOINT_FILE "checkpoint.safetensors"
@@ -26,13 +26,17 @@
 typedef struct rdx_run {
     redux_context *context;
     const char *folder;
-    redux_pretrain_options options; /* in force */
+    redux_pretrain_options options; /* in force; those that it points to: */
+    redux_network_options network_options;
+    redux_head_options projection, prediction;
+    redux_optimiser_options optimiser_options;
+    rdx_views views;
     const redux_dataset *dataset;
     const uint8_t *kept;
-    redux_nt_xent_options nt_xent;
-    redux_objective objective;
-    void *state;  /* the objective's */
-    bool is_open; /* the objective, so that it has to be closed */
+    const redux_objective *objective;
+    redux_objective *own_objective; /* where none was given */
+    void *state;                    /* the objective's */
+    bool is_open;                   /* the objective, so that it has to be closed */
     redux_network *network;
     redux_optimiser *optimiser;
     rdx_loader *loader;
@@ -56,8 +60,7 @@ typedef struct rdx_run {
 /* ---- pretrain_options.c ---- */
 
 /* Reads what is given over the defaults, and checks it. */
-redux_status rdx_pretrain_read_options(redux_pretrain_options *known,
-                                       const redux_pretrain_options *given);
+redux_status rdx_run_read_options(rdx_run *run, const redux_pretrain_options *given);
 /* Fills in settings: options in force and what tells the dataset from another. */
 redux_status rdx_run_describe(rdx_run *run);
 /* REDUX_E_INVALID, naming the first setting that differs from those of the run in the folder. */

@@ -20,8 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         how.folds = 3;
         if (redux_labels_row_count(labels) <= 64 &&
             fuzz_ok(redux_labels_split(split, context, labels, &how))) {
-            redux_leakage leakage = REDUX_LEAKAGE_INIT;
-            fuzz_ok(redux_labels_leakage(&leakage, context, labels, split));
+            redux_leakage *leakage;
+            if (fuzz_ok(redux_labels_find_leakage(&leakage, context, labels, split, NULL)))
+                redux_leakage_free(leakage);
         }
         redux_labels_free(labels);
     }

@@ -91,7 +91,10 @@ static redux_status try_views(const void *options)
     const redux_random_key key = {.seed = 1};
     redux_tensor out;
     fuzz_require(redux_tensor_new(&out, context, REDUX_FLOAT32, 2, shape) == REDUX_OK, "no tensor");
-    const redux_status status = redux_views_apply(&out, context, &image, 1, 0, 0, options, &key, 0);
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    input.size = 16;
+    const redux_status status =
+        redux_views_apply(&out, context, &image, 1, 0, 0, &input, options, &key, 0);
     redux_tensor_release(&out);
     return status;
 }

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_touch(context, &tensor);
             redux_tensor_release(&tensor);
         }
-        fuzz_ok(redux_network_options_of(&network, file));
+        redux_head_options heads[2] = {REDUX_HEAD_OPTIONS_INIT, REDUX_HEAD_OPTIONS_INIT};
+        fuzz_ok(redux_network_options_of(&network, &heads[0], &heads[1], file));
         fuzz_ok(redux_input_options_of(&input, file));
         redux_safetensors_metadata(file, "window");
         redux_safetensors_free(file);

@@ -6,6 +6,7 @@
 set -u
 : "${CC:=cc}" "${CXX:=c++}" "${MAKE:=make}" "${PKG_CONFIG:=pkg-config}" "${BUILD:=build}"
 : "${CFLAGS:=}" "${LDFLAGS:=}"
+export CC CXX CFLAGS
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 stage=$work/stage
@@ -133,6 +134,7 @@ step "uninstall" stage_make uninstall PREFIX=/usr
 step "nothing is left behind" nothing_left
 step "shared, from a moved tree" use "$moved" lib
 step "redux.hpp in C++17" use_hpp "$moved" lib c++17
+step "defaults in C and C++" tests/install/inits.sh "$moved/include"
 step "redux.hpp in C++20" use_hpp "$moved" lib c++20 -fsyntax-only
 if command -v cmake >/dev/null; then
     step "CMake, from a moved tree" use_cmake "$moved" lib all

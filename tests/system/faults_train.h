@@ -3,6 +3,7 @@
 #ifndef FAULTS_TRAIN_H
 #define FAULTS_TRAIN_H
 
+#include "support/recipe.h"
 #include "faults_scenarios.h"
 
 /* NOLINTBEGIN(bugprone-sizeof-expression): outputs may be pointers */
@@ -56,8 +57,9 @@ static redux_status network(redux_context *context)
 static redux_status network_load(redux_context *context)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
     redux_network *out;
-    redux_status status = redux_network_options_of(&options, set.file);
+    redux_status status = redux_network_options_of(&options, &head, NULL, set.file);
     if (status == REDUX_OK)
         status = redux_network_new(&out, context, &options);
     if (status != REDUX_OK)
@@ -85,26 +87,25 @@ static redux_status embed(redux_context *context)
     return status;
 }
 
-static redux_pretrain_options tiny_pretrain(void)
+static recipe tiny_pretrain(void)
 {
-    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
-    must(redux_pretrain_defaults(&options, "simclr", SIDE) == REDUX_OK);
+    recipe options = recipe_of("simclr", SIDE);
     options.network.width = 0.125;
-    options.network.projection = 8;
-    options.batch = 8;
-    options.epochs = 1;
-    options.checkpoint_seconds = 0;
+    options.projection.widths[1] = 8;
+    options.run.batch = 8;
+    options.run.epochs = 1;
+    options.run.checkpoint_seconds = 0;
     return options;
 }
 
 static redux_status run_pretrain(redux_context *context)
 {
-    const redux_pretrain_options options = tiny_pretrain();
+    const recipe options = tiny_pretrain();
     redux_pretrain_result out;
     memset(&out, 0, sizeof out);
     out.struct_size = sizeof out;
     const redux_status status =
-        redux_pretrain(&out, context, in_scratch("run"), set.dataset, NULL, &options);
+        recipe_run(&out, context, in_scratch("run"), set.dataset, NULL, &options);
     if (status != REDUX_OK)
         must(out.steps == (0));
     return status;
@@ -173,7 +174,8 @@ static redux_status evaluation_compare(redux_context *context)
     redux_comparison out;
     memset(&out, 0, sizeof out);
     out.struct_size = sizeof out;
-    return redux_evaluation_compare(&out, context, set.predictions, set.predictions, 1, 20, 1);
+    return redux_evaluation_compare(&out, NULL, NULL, NULL, context, set.predictions,
+                                    set.predictions, 1, 20, 1);
 }
 
 static redux_predictions predictions_of(redux_tensor *scores, double *values)

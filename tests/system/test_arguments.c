@@ -216,18 +216,17 @@ START_TEST(images)
     REFUSED(redux_input_apply(&square, NULL, &some.image, 1, 0, 0, &input));
     input.window.kind = REDUX_WINDOW_AUTO;
     REFUSED(redux_input_apply(&some.half, NULL, &some.image, 1, 0, 0, &input));
-    REFUSED(redux_views_preset(NULL, "simclr", 16));
-    REFUSED(redux_views_preset(&views, NULL, 16));
-    ck_assert_redux_ok(redux_views_preset(&views, "simclr", 8));
-    REFUSED(redux_views_apply(&some.half, NULL, &some.image, 1, 0, 0, &views, &key, 0));
-    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &views, NULL, 0));
-    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &views, &key, 2));
+    REFUSED(redux_views_preset(NULL, "simclr"));
+    REFUSED(redux_views_preset(&views, NULL));
+    REFUSED(redux_views_apply(&some.half, NULL, &some.image, 1, 0, 0, &input, &views, &key, 0));
+    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &input, &views, NULL, 0));
+    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &input, &views, &key, 2));
     views.small_views = 2;
     views.small_size = 9;
-    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &views, &key, 0));
+    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &input, &views, &key, 0));
     views.small_views = 0;
     views.ratio = 0.5;
-    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &views, &key, 0));
+    REFUSED(redux_views_apply(&square, NULL, &some.image, 1, 0, 0, &input, &views, &key, 0));
     RELEASE(&numbers, &square, &two_channels, &flags, &flag);
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Wrong arguments of networks, layers, losses, training and evaluation. */
+#include "support/recipe.h"
 #include "arguments.h"
 
 static redux_dataset *dataset; /* made for each test */
@@ -58,7 +59,7 @@ START_TEST(networks)
     ck_assert_ptr_null(redux_network_parameter(network, -1));
     ck_assert_ptr_null(redux_network_parameter(network, redux_network_parameter_count(network)));
     REFUSED(redux_network_load(network, NULL, NULL));
-    REFUSED(redux_network_options_of(&read, NULL));
+    REFUSED(redux_network_options_of(&read, NULL, NULL, NULL));
     REFUSED(redux_input_options_of(&input, NULL));
     REFUSED(redux_encoder_load(NULL, &input, NULL, NULL, "a"));
     REFUSED(redux_encoder_load(&none, &input, NULL, NULL, NULL));
@@ -257,7 +258,8 @@ START_TEST(labels)
     redux_evaluation_summary summary = {.struct_size = sizeof summary};
     redux_evaluation_prediction prediction = {.struct_size = sizeof prediction};
     redux_comparison comparison = {.struct_size = sizeof comparison};
-    redux_leakage leakage = REDUX_LEAKAGE_INIT;
+    redux_leakage_summary leakage = {.struct_size = sizeof leakage};
+    redux_leakage *leaks;
     redux_evaluation *evaluation;
     redux_labels *table;
     redux_label_row row = {0};
@@ -284,8 +286,11 @@ START_TEST(labels)
     how.method = REDUX_SPLIT_BY_SHARES;
     how.validation = how.test = 0.6;
     REFUSED(redux_labels_split(split, NULL, table, &how));
-    REFUSED(redux_labels_leakage(NULL, NULL, table, split));
-    REFUSED(redux_labels_leakage(&leakage, NULL, NULL, split));
+    REFUSED(redux_labels_find_leakage(NULL, NULL, table, split, NULL));
+    REFUSED(redux_labels_find_leakage(&leaks, NULL, NULL, split, NULL));
+    REFUSED(redux_leakage_get_summary(&leakage, NULL));
+    REFUSED(redux_leakage_get_worst(NULL, NULL, 0));
+    ck_assert_int_eq(redux_leakage_worst_count(NULL), 0);
     REFUSED(redux_evaluate(NULL, NULL, table, &evaluate));
     REFUSED(redux_evaluate(&evaluation, NULL, NULL, &evaluate));
     evaluate.protocol = (redux_protocol)9;
@@ -297,26 +302,42 @@ START_TEST(labels)
     REFUSED(redux_evaluation_get_summary(&summary, NULL));
     REFUSED(redux_evaluation_get_prediction(&prediction, NULL, 0));
     REFUSED(redux_evaluation_save("a.csv", NULL, NULL));
-    REFUSED(redux_evaluation_compare(&comparison, NULL, NULL, "b.csv", 1, 10, 0));
-    REFUSED(redux_evaluation_compare(NULL, NULL, "a.csv", "b.csv", 1, 10, 0));
+    REFUSED(redux_evaluation_compare(&comparison, NULL, NULL, NULL, NULL, NULL, "b.csv", 1, 10, 0));
+    REFUSED(redux_evaluation_compare(NULL, NULL, NULL, NULL, NULL, "a.csv", "b.csv", 1, 10, 0));
     redux_labels_free(table);
     redux_labels_free(NULL);
     redux_evaluation_free(NULL);
 }
 END_TEST
 
+/* 7: widths of a head, 8: its layers, 9: batch norm of a layer that it has not, 10: bias; 11: a
+ * prediction without a projection. */
 static redux_status network_with(int field, double value)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
     redux_network *network = NULL;
     options.width = 0.125;
-    int32_t *const whole[] = {
-        (int32_t *)&options.arch, (int32_t *)&options.stem, (int32_t *)&options.products,
-        &options.projection,      &options.classes,         &options.channels};
-    if (field < 6)
-        *whole[field] = (int32_t)value;
-    else
+    options.projection = &head;
+    int32_t *const whole[] = {(int32_t *)&options.arch,
+                              (int32_t *)&options.stem,
+                              (int32_t *)&options.products,
+                              &options.classes,
+                              &options.classes,
+                              &options.channels,
+                              NULL,
+                              &head.widths[1],
+                              &head.layers,
+                              (int32_t *)&head.batch_norm,
+                              (int32_t *)&head.no_bias};
+    if (field == 6)
         options.width = value;
+    else if (field < 11)
+        *whole[field] = (int32_t)value;
+    else {
+        options.projection = NULL;
+        options.prediction = &head;
+    }
     const redux_status status = redux_network_new(&network, NULL, &options);
     redux_network_free(network);
     return status;
@@ -345,16 +366,16 @@ static redux_status optimiser_with(int field, double value)
 
 static redux_status pretraining_with(int field, double value)
 {
-    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
-    ck_assert_redux_ok(redux_pretrain_defaults(&options, "simclr", 16));
-    double *const number[] = {&options.temperature, &options.rate, &options.warm_up,
-                              &options.last_rate, &options.checkpoint_seconds};
-    int64_t *const whole[] = {&options.batch, &options.part, &options.epochs, &options.steps};
+    recipe options = recipe_of("simclr", 16);
+    redux_pretrain_options *run = &options.run;
+    double *const number[] = {&options.nt_xent.temperature, &run->rate, &run->warm_up,
+                              &run->last_rate, &run->checkpoint_seconds};
+    int64_t *const whole[] = {&run->batch, &run->part, &run->epochs, &run->steps};
     if (field < 5)
         *number[field] = value;
     else
         *whole[field - 5] = (int64_t)value;
-    return redux_pretrain(NULL, NULL, in_scratch("never"), dataset, NULL, &options);
+    return recipe_run(NULL, NULL, in_scratch("never"), dataset, NULL, &options);
 }
 
 static const struct {
@@ -362,43 +383,28 @@ static const struct {
     int field;
     double value;
 } settings[] = {
-    {network_with, 0, 99},
-    {network_with, 1, 99},
-    {network_with, 2, 99},
-    {network_with, 3, -1},
-    {network_with, 4, -1},
-    {network_with, 4, 1 << 30},
-    {network_with, 5, 2},
-    {network_with, 6, 0},
-    {network_with, 6, 0.1},
-    {network_with, 6, NAN},
-    {network_with, 6, 17},
-    {optimiser_with, 0, 1},
-    {optimiser_with, 0, -0.1},
-    {optimiser_with, 1, -1},
-    {optimiser_with, 1, INFINITY},
-    {optimiser_with, 2, 1},
-    {optimiser_with, 3, NAN},
-    {optimiser_with, 4, 0},
-    {optimiser_with, 5, 0},
-    {optimiser_with, 6, -1},
-    {optimiser_with, 7, 99},
-    {pretraining_with, 0, 0},
-    {pretraining_with, 0, NAN},
-    {pretraining_with, 1, 0},
-    {pretraining_with, 1, INFINITY},
-    {pretraining_with, 2, -1},
-    {pretraining_with, 2, 1e10},
-    {pretraining_with, 3, -1},
-    {pretraining_with, 3, 2},
-    {pretraining_with, 4, -1},
-    {pretraining_with, 5, 0},
-    {pretraining_with, 5, 1 << 21},
-    {pretraining_with, 6, -1},
-    {pretraining_with, 7, -1},
-    {pretraining_with, 7, 0},
-    {pretraining_with, 7, 3e9},
-    {pretraining_with, 8, -1},
+    {network_with, 0, 99},          {network_with, 1, 99},
+    {network_with, 2, 99},          {network_with, 3, -1},
+    {network_with, 4, -1},          {network_with, 4, 1 << 30},
+    {network_with, 5, 2},           {network_with, 6, 0},
+    {network_with, 6, 0.1},         {network_with, 6, NAN},
+    {network_with, 6, 17},          {network_with, 7, -1},
+    {network_with, 7, 1 << 30},     {network_with, 8, 0},
+    {network_with, 8, 9},           {network_with, 9, 4},
+    {network_with, 10, 4},          {network_with, 11, 0},
+    {optimiser_with, 0, 1},         {optimiser_with, 0, -0.1},
+    {optimiser_with, 1, -1},        {optimiser_with, 1, INFINITY},
+    {optimiser_with, 2, 1},         {optimiser_with, 3, NAN},
+    {optimiser_with, 4, 0},         {optimiser_with, 5, 0},
+    {optimiser_with, 6, -1},        {optimiser_with, 7, 99},
+    {pretraining_with, 0, 0},       {pretraining_with, 0, NAN},
+    {pretraining_with, 1, 0},       {pretraining_with, 1, INFINITY},
+    {pretraining_with, 2, -1},      {pretraining_with, 2, 1e10},
+    {pretraining_with, 3, -1},      {pretraining_with, 3, 2},
+    {pretraining_with, 4, -1},      {pretraining_with, 5, 0},
+    {pretraining_with, 5, 1 << 21}, {pretraining_with, 6, -1},
+    {pretraining_with, 7, -1},      {pretraining_with, 7, 0},
+    {pretraining_with, 7, 3e9},     {pretraining_with, 8, -1},
     {pretraining_with, 8, 5}, /* epochs and steps */
 };
 

@@ -102,7 +102,7 @@ END_TEST
 START_TEST(brightness_and_contrast)
 {
     redux_histogram_options options = REDUX_HISTOGRAM_OPTIONS_INIT;
-    options.own_range = 1;
+    options.range = REDUX_HISTOGRAM_OWN;
     for (uint64_t round = 0; round < ROUNDS; round++) {
         redux_tensor a = image_of(REDUX_UINT8, 23, 19, (int64_t)round, round);
         redux_tensor b = image_of(REDUX_UINT8, 23, 19, (int64_t)round / KINDS, round);
@@ -181,7 +181,7 @@ START_TEST(triangles_of_information)
         redux_information of[KINDS][KINDS];
         redux_tensor volume;
         options.bins = 2 + (int32_t)round * 4;
-        options.own_range = (int32_t)round % 2;
+        options.range = round % 2 == 0 ? REDUX_HISTOGRAM_FIXED : REDUX_HISTOGRAM_OWN;
         random_slices(&volume, dtype, KINDS, 3 + (int64_t)round / 2, 17, round);
         for (int64_t i = 0; i < KINDS; i++)
             for (int64_t j = 0; j < KINDS; j++) {

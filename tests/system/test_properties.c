@@ -45,12 +45,12 @@ static redux_status ms_ssim(redux_metric **out, int variant)
     return redux_metric_new_ms_ssim(out, NULL, &options);
 }
 
-/* variant: normalisation + 10 * own_range + 100 * bins */
+/* variant: normalisation + 10 * range + 100 * bins */
 static redux_histogram_options histogram_of(int variant)
 {
     redux_histogram_options options = REDUX_HISTOGRAM_OPTIONS_INIT;
-    options.normalisation = variant % 10;
-    options.own_range = variant / 10 % 10;
+    options.normalisation = (redux_normalisation)(variant % 10);
+    options.range = (redux_histogram_range)(variant / 10 % 10);
     options.bins = variant / 100;
     options.low = 0.1;
     options.high = 0.8;

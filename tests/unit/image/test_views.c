@@ -42,13 +42,20 @@ static bool same_bits(const void *a, const void *b, size_t size)
     return memcmp(a, b, size) == 0;
 }
 
-static redux_views_options preset(const char *name, int32_t size)
+/* What is drawn, and how it becomes an input. */
+typedef struct drawing {
+    redux_views_options views;
+    redux_input_options input;
+} drawing;
+
+static drawing preset(const char *name, int32_t size)
 {
-    redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
-    ck_assert_redux_ok(redux_views_preset(&options, name, size));
-    options.input.mean = 0; /* so that views are grey values */
-    options.input.deviation = 1;
-    return options;
+    drawing d = {.views = REDUX_VIEWS_OPTIONS_INIT, .input = REDUX_INPUT_OPTIONS_INIT};
+    ck_assert_redux_ok(redux_views_preset(&d.views, name));
+    d.input.size = size;
+    d.input.mean = 0; /* so that views are grey values */
+    d.input.deviation = 1;
+    return d;
 }
 
 static redux_tensor square(float *pixels, int64_t size)
@@ -59,13 +66,14 @@ static redux_tensor square(float *pixels, int64_t size)
     return out;
 }
 
-static redux_status apply(float *out, const redux_tensor *in, const redux_views_options *options,
-                          uint64_t sample, int32_t view)
+static redux_status apply(float *out, const redux_tensor *in, const drawing *d, uint64_t sample,
+                          int32_t view)
 {
     const redux_random_key key = {.seed = 3, .epoch = 1, .sample = sample};
-    const int64_t size = view < options->views ? options->input.size : options->small_size;
-    const redux_tensor to = square(out, size);
-    return redux_views_apply(&to, NULL, in, 1, 0, 1, options, &key, view);
+    const int64_t small =
+        d->views.small_size > 0 ? d->views.small_size : (d->input.size * 96 + 112) / 224;
+    const redux_tensor to = square(out, view < d->views.views ? d->input.size : small);
+    return redux_views_apply(&to, NULL, in, 1, 0, 1, &d->input, &d->views, &key, view);
 }
 
 /* ---- against other libraries ---- */
@@ -239,9 +247,8 @@ START_TEST(identity_is_the_input)
     static const char *const windows[] = {"auto", "slice", "-700:650"};
     for (int i = 0; i < 3; i++) {
         static float view[SIDE * SIDE], input[SIDE * SIDE];
-        redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
+        drawing options = preset("none", 32);
         const redux_tensor to = square(input, 32);
-        ck_assert_redux_ok(redux_views_preset(&options, "none", 32));
         ck_assert_redux_ok(redux_window_parse(&options.input.window, windows[i]));
         ck_assert_redux_ok(redux_input_apply(&to, NULL, &whole, 1, 0, 1, &options.input));
         for (int32_t v = 0; v < 2; v++) {
@@ -257,15 +264,15 @@ START_TEST(keyed)
 {
     enum { VARIANTS = 7 };
     static float views[VARIANTS][SIDE * SIDE];
-    const redux_views_options options = preset("moco-medical", SIDE);
+    const drawing options = preset("moco-medical", SIDE);
     for (int i = 0; i < VARIANTS; i++) {
         const redux_random_key key = {.seed = i == 2 ? 9 : 8,
                                       .epoch = i == 3 ? 1 : 0,
                                       .operation = i == 1 ? 99 : 0,
                                       .sample = i == 4 ? 1U + (1ULL << 40) : 1};
         const redux_tensor to = square(views[i], SIDE);
-        ck_assert_redux_ok(
-            redux_views_apply(&to, NULL, &whole, 1, 0, 1, &options, &key, i == 5 ? 1 : 0));
+        ck_assert_redux_ok(redux_views_apply(&to, NULL, &whole, 1, 0, 1, &options.input,
+                                             &options.views, &key, i == 5 ? 1 : 0));
     }
     ck_assert_mem_eq(views[0], views[1], sizeof views[0]);
     ck_assert_mem_eq(views[0], views[6], sizeof views[0]);
@@ -278,7 +285,7 @@ END_TEST
 START_TEST(strides_and_dtypes)
 {
     static const redux_dtype dtypes[] = {REDUX_INT32, REDUX_INT64, REDUX_FLOAT32, REDUX_FLOAT64};
-    const redux_views_options options = preset("simclr", 24);
+    const drawing options = preset("simclr", 24);
     static float view[SIDE * SIDE], other[SIDE * SIDE];
     const int32_t swap[] = {1, 0};
     redux_tensor turned, packed, back;
@@ -334,13 +341,13 @@ static void check_odd(const void *pixels, redux_dtype dtype, int64_t height, int
     redux_tensor in;
     ck_assert_redux_ok(redux_tensor_borrow(&in, (void *)(uintptr_t)pixels, dtype, 2, shape, NULL));
     for (int p = 0; p < 4; p++) {
-        redux_views_options options = preset(presets[p], 20);
-        options.noise_probability = 0; /* goes beyond 0 ... 1 */
-        options.window_jitter = p == 0 ? 0 : 0.3;
+        drawing options = preset(presets[p], 20);
+        options.views.noise_probability = 0; /* goes beyond 0 ... 1 */
+        options.views.window_jitter = p == 0 ? 0 : 0.3;
         for (uint64_t sample = 0; sample < 20; sample++)
-            for (int32_t v = 0; v < options.views + options.small_views; v++) {
+            for (int32_t v = 0; v < options.views.views + options.views.small_views; v++) {
                 static float view[20 * 20];
-                const int64_t size = v < options.views ? 20 : options.small_size;
+                const int64_t size = v < options.views.views ? 20 : options.views.small_size;
                 ck_assert_redux_ok(apply(view, &in, &options, sample, v));
                 for (int64_t i = 0; i < size * size; i++)
                     ck_assert_msg((double)view[i] >= lowest - 1e-6 &&
@@ -425,14 +432,14 @@ START_TEST(crops_as_torchvision_draws_them)
     for (int64_t c = 0; c < crops.shape[0]; c++) {
         const double *row = (const double *)crops.data + c * 10;
         const int64_t height = (int64_t)row[3], width = (int64_t)row[4];
-        redux_views_options options = preset("none", SIZE);
+        drawing options = preset("none", SIZE);
         double sum[3] = {0}, squares[2] = {0};
         redux_tensor down, across;
         ramp(&down, height, width, true);
         ramp(&across, height, width, false);
-        options.scale_low = row[0];
-        options.scale_high = row[1];
-        options.ratio = row[2];
+        options.views.scale_low = row[0];
+        options.views.scale_high = row[1];
+        options.views.ratio = row[2];
         for (uint64_t i = 0; i < DRAWS; i++) {
             static float view[SIZE * SIZE];
             double top, left, tall, wide;
@@ -471,13 +478,13 @@ END_TEST
 static void check_jitter(redux_window window, double low, double high)
 {
     enum { DRAWS = 2000 };
-    redux_views_options options = preset("none", SIDE);
+    drawing options = preset("none", SIDE);
     const double jitter = 0.2, width = high - low;
     double sums[2] = {0}, squares[2] = {0};
     redux_tensor in;
     ramp(&in, SIDE, SIDE, false);
     options.input.window = window;
-    options.window_jitter = jitter;
+    options.views.window_jitter = jitter;
     for (uint64_t i = 0; i < DRAWS; i++) {
         static float view[SIDE * SIDE];
         ck_assert_redux_ok(apply(view, &in, &options, i, 1));
@@ -518,22 +525,22 @@ START_TEST(probabilities)
     redux_tensor in;
     ramp(&in, SIDE, SIDE, false);
     for (int o = 0; o < 6; o++) {
-        redux_views_options options = preset("none", 16);
+        drawing options = preset("none", 16);
         static float still[16 * 16], view[16 * 16];
         int64_t happened = 0;
         ck_assert_redux_ok(apply(still, &in, &options, 0, 0));
-        options.flip_horizontal = o == 0 ? 0.3 : 0;
-        options.rotate_probability = o == 1 ? 0.3 : 0;
-        options.rotate_degrees = 20;
-        options.jitter_probability = o == 2 ? 0.3 : 0;
-        options.gamma = 0.5;
-        options.blur_probability = o == 3 ? 0.3 : 0;
-        options.blur_low = 7; /* half a pixel */
-        options.blur_high = 20;
-        options.noise_probability = o == 4 ? 0.3 : 0;
-        options.noise_high = 0.1;
-        options.cutout_probability = o == 5 ? 0.3 : 0;
-        options.cutout_high = 0.5;
+        options.views.flip_horizontal = o == 0 ? 0.3 : 0;
+        options.views.rotate_probability = o == 1 ? 0.3 : 0;
+        options.views.rotate_degrees = 20;
+        options.views.jitter_probability = o == 2 ? 0.3 : 0;
+        options.views.gamma = 0.5;
+        options.views.blur_probability = o == 3 ? 0.3 : 0;
+        options.views.blur_low = 7; /* half a pixel */
+        options.views.blur_high = 20;
+        options.views.noise_probability = o == 4 ? 0.3 : 0;
+        options.views.noise_high = 0.1;
+        options.views.cutout_probability = o == 5 ? 0.3 : 0;
+        options.views.cutout_high = 0.5;
         for (uint64_t i = 0; i < DRAWS; i++) {
             ck_assert_redux_ok(apply(view, &in, &options, i, 0));
             happened += !same_bits(view, still, sizeof view);
@@ -549,13 +556,13 @@ END_TEST
 START_TEST(cutouts)
 {
     enum { SIZE = 32 };
-    redux_views_options options = preset("none", SIZE);
+    drawing options = preset("none", SIZE);
     static const float white[4] = {1, 1, 1, 1};
     const int64_t shape[] = {2, 2};
     double largest = 0, middle = 0;
     redux_tensor in;
-    options.cutout_probability = 1;
-    options.cutout_high = 0.3;
+    options.views.cutout_probability = 1;
+    options.views.cutout_high = 0.3;
     options.input.mean = 0.25;
     options.input.window = (redux_window){REDUX_WINDOW_RANGE, 0, 1};
     ck_assert_redux_ok(
@@ -591,28 +598,52 @@ END_TEST
 
 START_TEST(presets)
 {
+    const redux_views_options defaults = REDUX_VIEWS_OPTIONS_INIT;
     redux_views_options options = REDUX_VIEWS_OPTIONS_INIT;
-    ck_assert_redux(REDUX_E_NOT_FOUND, redux_views_preset(&options, "simclr2", 64));
-    ck_assert_redux(REDUX_E_INVALID, redux_views_preset(&options, "simclr", 0));
-    ck_assert_redux_ok(redux_views_preset(&options, "paper-swav-crops", 224));
-    ck_assert(options.views == 2 && options.small_views == 6 && options.small_size == 96);
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_views_preset(&options, "simclr2"));
+    ck_assert_redux_ok(redux_views_preset(&options, "paper-swav-crops"));
+    ck_assert(options.views == 2 && options.small_views == 6 && options.small_size == 0);
     ck_assert(options.scale_low == 0.9 && options.scale_high == 1);
     ck_assert(options.small_scale_low == 0.1 && options.small_scale_high == 0.33);
     ck_assert(options.flip_horizontal == 0 && options.flip_vertical == 0);
-    ck_assert_redux_ok(redux_views_preset(&options, "simclr", 64));
+    ck_assert_redux_ok(redux_views_preset(&options, "simclr"));
     ck_assert(options.scale_low == 0.08 && options.flip_horizontal == 0.5);
     ck_assert(options.brightness == 0.8 && options.jitter_probability == 0.8);
+    ck_assert_mem_eq(&options, &defaults, sizeof options);
+}
+END_TEST
+
+/* Without options: SimCLR's at 64 pixels. Small views without a size: 96 of 224. */
+START_TEST(defaults)
+{
+    static float view[64 * 64], other[64 * 64];
+    const redux_random_key key = {.seed = 3, .epoch = 1, .sample = 5};
+    drawing options = preset("simclr", 64);
+    options.input.mean = 0.5;
+    options.input.deviation = 0.25;
+    redux_tensor to = square(view, 64);
+    ck_assert_redux_ok(redux_views_apply(&to, NULL, &whole, 1, 0, 1, NULL, NULL, &key, 1));
+    ck_assert_redux_ok(apply(other, &whole, &options, 5, 1));
+    ck_assert_mem_eq(view, other, sizeof view);
+    ck_assert_redux_ok(redux_views_preset(&options.views, "paper-swav-crops"));
+    to = square(view, 27);
+    ck_assert_redux_ok(
+        redux_views_apply(&to, NULL, &whole, 1, 0, 1, &options.input, &options.views, &key, 2));
+    to = square(view, 28);
+    ck_assert_redux(REDUX_E_INVALID, redux_views_apply(&to, NULL, &whole, 1, 0, 1, &options.input,
+                                                       &options.views, &key, 2));
 }
 END_TEST
 
 START_TEST(refused)
 {
     static float view[SIDE * SIDE];
-    redux_views_options options = preset("simclr", 16);
-    double *const fields[] = {&options.scale_low,       &options.ratio,      &options.brightness,
-                              &options.flip_horizontal, &options.blur_low,   &options.window_jitter,
-                              &options.cutout_high,     &options.noise_high, &options.input.mean,
-                              &options.input.deviation};
+    drawing options = preset("simclr", 16);
+    double *const fields[] = {&options.views.scale_low,   &options.views.ratio,
+                              &options.views.brightness,  &options.views.flip_horizontal,
+                              &options.views.blur_low,    &options.views.window_jitter,
+                              &options.views.cutout_high, &options.views.noise_high,
+                              &options.input.mean,        &options.input.deviation};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const double kept = *fields[i];
         *fields[i] = (double)NAN;
@@ -660,6 +691,7 @@ int main(void)
     tcase_add_test(tests, probabilities);
     tcase_add_test(slow, cutouts);
     tcase_add_test(tests, presets);
+    tcase_add_test(tests, defaults);
     tcase_add_test(tests, refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -402,7 +402,10 @@ START_TEST(leakage)
 {
     const int64_t shape[] = {4, 64, 64};
     redux_labels_options options = REDUX_LABELS_OPTIONS_INIT;
-    redux_leakage found = REDUX_LEAKAGE_INIT;
+    redux_leakage_options narrow = REDUX_LEAKAGE_OPTIONS_INIT;
+    redux_leakage_summary found = {.struct_size = sizeof found};
+    redux_leak worst[2] = {{.struct_size = sizeof *worst}, {.struct_size = sizeof *worst}};
+    redux_leakage *leaks;
     redux_tensor copies;
     redux_labels *labels;
     uint8_t split[10];
@@ -428,23 +431,39 @@ START_TEST(leakage)
                             &options));
     for (int64_t i = 0; i < 10; i++)
         split[i] = (uint8_t)row_of(labels, i).split;
-    ck_assert_redux_ok(redux_labels_leakage(&found, NULL, labels, split));
+    ck_assert_redux_ok(redux_labels_find_leakage(&leaks, NULL, labels, split, NULL));
+    ck_assert_redux_ok(redux_leakage_get_summary(&found, leaks));
     ck_assert_int_eq(found.pairs, 2);
     ck_assert_int_eq(found.test, 2);
     ck_assert_int_eq(found.validation, 0);
     ck_assert_int_eq(found.flat, 1);
     ck_assert_int_eq(found.compared, 18);
-    ck_assert_int_eq(found.worst_count, 2);
-    ck_assert_int_eq(found.worst[0].row, 9);
-    ck_assert_int_eq(found.worst[0].of_row, 2);
-    ck_assert_int_eq(found.worst[0].distance, 0);
-    ck_assert_int_eq(found.worst[0].pdq_distance, 0);
-    ck_assert_int_eq(found.worst[1].row, 7);
-    ck_assert_int_eq(found.worst[1].of_row, 4);
+    ck_assert_int_eq(redux_leakage_worst_count(leaks), 2);
+    for (int i = 0; i < 2; i++)
+        ck_assert_redux_ok(redux_leakage_get_worst(&worst[i], leaks, i));
+    ck_assert_redux(REDUX_E_INVALID, redux_leakage_get_worst(&worst[0], leaks, 2));
+    ck_assert(worst[0].row == 9 && worst[0].of_row == 2);
+    ck_assert(worst[0].distance == 0 && worst[0].pdq_distance == 0);
+    ck_assert(worst[1].row == 7 && worst[1].of_row == 4);
+    redux_leakage_free(leaks);
+    /* All are counted, the nearest alone is kept. */
+    narrow.worst = 1;
+    ck_assert_redux_ok(redux_labels_find_leakage(&leaks, NULL, labels, split, &narrow));
+    ck_assert_redux_ok(redux_leakage_get_summary(&found, leaks));
+    ck_assert_int_eq(found.pairs, 2);
+    ck_assert_int_eq(redux_leakage_worst_count(leaks), 1);
+    ck_assert_redux_ok(redux_leakage_get_worst(&worst[0], leaks, 0));
+    ck_assert_int_eq(worst[0].row, 9);
+    redux_leakage_free(leaks);
+    narrow.distance = -1;
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_labels_find_leakage(&leaks, NULL, labels, split, &narrow));
     /* Nothing between splits where there is but one. */
     memset(split, REDUX_SPLIT_TRAIN, sizeof split);
-    ck_assert_redux_ok(redux_labels_leakage(&found, NULL, labels, split));
+    ck_assert_redux_ok(redux_labels_find_leakage(&leaks, NULL, labels, split, NULL));
+    ck_assert_redux_ok(redux_leakage_get_summary(&found, leaks));
     ck_assert_int_eq(found.pairs + found.compared, 0);
+    redux_leakage_free(leaks);
     redux_labels_free(labels);
 }
 END_TEST

@@ -224,7 +224,7 @@ START_TEST(fresh_items)
         redux_metric *metric;
         rdx_layout layout;
         options.bins = kind / 2 == 0 ? 256 : 50;
-        options.own_range = kind / 2;
+        options.range = (redux_histogram_range)(kind / 2);
         ck_assert_redux_ok((kind % 2 == 0
                                 ? redux_metric_new_mutual_information
                                 : redux_metric_new_conditional_entropy)(&metric, NULL, &options));

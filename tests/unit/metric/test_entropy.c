@@ -16,11 +16,11 @@
 
 static const char *const runs[] = {"STS_002", "STS_019"};
 
-static redux_histogram_options histogram(int32_t bins, int32_t own_range)
+static redux_histogram_options histogram(int32_t bins, redux_histogram_range range)
 {
     redux_histogram_options options = REDUX_HISTOGRAM_OPTIONS_INIT;
     options.bins = bins;
-    options.own_range = own_range;
+    options.range = range;
     return options;
 }
 
@@ -157,9 +157,9 @@ static int32_t plain_bin(double value, redux_dtype dtype, const redux_histogram_
                          double low, double high)
 {
     int32_t bin = 0;
-    if (o->own_range == 0 && dtype == REDUX_UINT8)
+    if (o->range == REDUX_HISTOGRAM_FIXED && dtype == REDUX_UINT8)
         return (int32_t)value * o->bins / 256;
-    if (o->own_range == 0)
+    if (o->range == REDUX_HISTOGRAM_FIXED)
         return (int32_t)fmin(fmax(floor(value * o->bins), 0), o->bins - 1);
     if (low == high) {
         low -= 0.5;
@@ -446,7 +446,7 @@ START_TEST(odd_floats)
     redux_histogram_options options = histogram(10, 0);
     rdx_histogram_bins(bins, &options, REDUX_FLOAT32, values, 9);
     ck_assert_mem_eq(bins, fixed, 9);
-    options.own_range = 1;
+    options.range = REDUX_HISTOGRAM_OWN;
     rdx_histogram_bins(bins, &options, REDUX_FLOAT32, values, 9);
     ck_assert_mem_eq(bins, own, 9);
     rdx_histogram_bins(bins, &options, REDUX_FLOAT32, nothing, 3);

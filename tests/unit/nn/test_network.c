@@ -8,10 +8,12 @@
 static redux_network *tiny(int32_t channels, redux_context *context)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
     redux_network *network;
     options.channels = channels;
     options.width = 0.125;
-    options.projection = 6;
+    options.projection = &head;
+    head.widths[1] = 6;
     options.classes = 3;
     ck_assert_redux_ok(redux_network_new(&network, context, &options));
     return network;
@@ -33,9 +35,7 @@ static redux_tensor images_of(int64_t n, int64_t side, int64_t channels, uint64_
 static redux_tensor run(redux_network *network, redux_context *context, const redux_tensor *images,
                         redux_network_output output, redux_network_mode mode)
 {
-    const redux_network_options options = redux_network_get_options(network);
-    const int64_t widths[] = {redux_network_features(network), options.projection, options.classes};
-    const int64_t shape[] = {images->shape[0], widths[output]};
+    const int64_t shape[] = {images->shape[0], redux_network_outputs(network, output)};
     redux_tensor out;
     ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, shape));
     ck_assert_redux_ok(redux_network_forward(&out, context, network, images, output, mode));
@@ -140,21 +140,25 @@ START_TEST(a_file_tells_its_network)
     for (int arch = 0; arch < 3; arch++)
         for (int stem = 0; stem < 2; stem++) {
             redux_network_options options = REDUX_NETWORK_OPTIONS_INIT, found = options;
+            redux_head_options head = REDUX_HEAD_OPTIONS_INIT, heads[2] = {head, head};
             redux_network *network;
             options.arch = (redux_arch)arch;
             options.stem = (redux_stem)stem;
             options.channels = 1 + 2 * stem;
             options.width = arch == 0 ? 0.5 : 0.125;
-            options.projection = arch * 7;
+            options.projection = arch > 0 ? &head : NULL;
+            head.widths[1] = arch * 7;
             options.classes = stem * 4;
             ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
             redux_safetensors *file = open_file(save(network, "tell.safetensors", NULL));
-            ck_assert_redux_ok(redux_network_options_of(&found, file));
+            ck_assert_redux_ok(redux_network_options_of(&found, &heads[0], &heads[1], file));
             ck_assert_int_eq(found.arch, options.arch);
             ck_assert_int_eq(found.stem, options.stem);
             ck_assert_int_eq(found.channels, options.channels);
             ck_assert_double_eq(found.width, options.width);
-            ck_assert_int_eq(found.projection, options.projection);
+            ck_assert_int_eq(found.projection == NULL, arch == 0);
+            ck_assert_ptr_null(found.prediction);
+            ck_assert(arch == 0 || heads[0].widths[1] == arch * 7);
             ck_assert_int_eq(found.classes, options.classes);
             redux_safetensors_free(file);
             redux_network_free(network);
@@ -165,8 +169,9 @@ END_TEST
 START_TEST(weights_come_back_and_nothing_changes_where_they_do_not_fit)
 {
     redux_network *a = tiny(1, NULL), *b;
-    redux_network_options options = redux_network_get_options(a);
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     redux_tensor images = images_of(3, 32, 1, 1);
+    ck_assert_redux_ok(redux_network_get_options(&options, a));
     options.seed = 9;
     ck_assert_redux_ok(redux_network_new(&b, NULL, &options));
     ck_assert_redux_ok(redux_network_plan(a, NULL, 3, 32, 32, 0));
@@ -362,6 +367,7 @@ START_TEST(gradients_are_the_slope_of_the_whole)
     for (int arch = 0; arch < 3; arch += 2)
         for (int stem = 0; stem < 2; stem++) {
             redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+            redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
             redux_network *network;
             redux_tensor images = images_of(8, 48, 1, 3);
             const redux_random_key key = {11, 0, 0, 0};
@@ -369,7 +375,8 @@ START_TEST(gradients_are_the_slope_of_the_whole)
             options.arch = (redux_arch)arch;
             options.stem = (redux_stem)stem;
             options.width = 0.125;
-            options.projection = 5;
+            options.projection = &head;
+            head.widths[1] = 5;
             ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
             ck_assert_redux_ok(redux_network_plan(network, NULL, 8, 48, 48, 1));
             redux_network_zero_gradients(network);

@@ -191,6 +191,7 @@ static void set_up(problem *p)
     redux_tensor_release(&w0);
     for (int i = 0; i < 2; i++) {
         redux_parameter *q = &p->parameters[i];
+        q->struct_size = sizeof *q;
         q->name = i == 0 ? "weight" : "bias";
         q->kind = i == 0 ? REDUX_PARAMETER_WEIGHT : REDUX_PARAMETER_NO_DECAY;
         ck_assert_redux_ok(redux_tensor_borrow(&q->value, p->value + i * WEIGHTS, REDUX_FLOAT32,
@@ -199,6 +200,7 @@ static void set_up(problem *p)
                                                REDUX_FLOAT32, i == 0 ? 2 : 1, shapes,
                                                i == 0 ? strides : NULL));
     }
+    p->parameters[2].struct_size = sizeof *p->parameters;
     p->parameters[2].name = "running_mean";
     p->parameters[2].kind = REDUX_PARAMETER_BUFFER;
     ck_assert_redux_ok(redux_tensor_borrow(&p->parameters[2].value, &p->buffer, REDUX_FLOAT32, 1,
@@ -321,7 +323,7 @@ START_TEST(large_parameters_come_out_the_same_on_any_threads)
         redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
         redux_context *context;
         redux_optimiser *optimiser;
-        redux_parameter p = {.name = "w", .kind = REDUX_PARAMETER_WEIGHT};
+        redux_parameter p = {.struct_size = sizeof p, .name = "w", .kind = REDUX_PARAMETER_WEIGHT};
         const redux_parameter *list[] = {&p};
         const redux_random_key key = {1, 2, 3, 4};
         double norm, sum = 0;

@@ -101,7 +101,9 @@ static redux_tensor one_by_one(redux_network *network)
     static int16_t pixels[SIDE * SIDE];
     static float grey[SIZE * SIZE], image[3 * SIZE * SIZE];
     const int64_t slice_shape[] = {SIDE, SIDE}, grey_shape[] = {SIZE, SIZE};
-    const int32_t channels = redux_network_get_options(network).channels;
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    ck_assert_redux_ok(redux_network_get_options(&options, network));
+    const int32_t channels = options.channels;
     const int64_t image_shape[] = {1, SIZE, SIZE, channels};
     const redux_input_options input = input_of();
     redux_tensor rows = rows_of(total, network), slice, to, images;

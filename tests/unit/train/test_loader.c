@@ -87,15 +87,19 @@ static void expected_view(float *out, int64_t size, int64_t row, const rdx_loade
         pixels[i] = pixel_of(volume, slice, i / SIDE, i % SIDE);
     ck_assert_redux_ok(redux_tensor_borrow(&in, pixels, REDUX_INT16, 2, shape, NULL));
     ck_assert_redux_ok(redux_tensor_borrow(&to, out, REDUX_FLOAT32, 2, out_shape, NULL));
-    ck_assert_redux_ok(redux_views_apply(&to, NULL, &in, 1, 0, 0, &options->views, &key, view));
+    ck_assert_redux_ok(redux_views_apply(&to, NULL, &in, 1, 0, 0, &options->views.input,
+                                         &options->views.options, &key, view));
 }
 
 static rdx_loader_options options_of(const char *preset, int64_t batch, uint64_t memory)
 {
     rdx_loader_options options = {
         .dataset = dataset, .batch = batch, .seed = 7, .memory_bytes = memory};
-    options.views.struct_size = sizeof options.views;
-    ck_assert_redux_ok(redux_views_preset(&options.views, preset, 16));
+    const redux_views_options views = REDUX_VIEWS_OPTIONS_INIT;
+    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    options.views = (rdx_views){views, input};
+    ck_assert_redux_ok(redux_views_preset(&options.views.options, preset));
+    options.views.input.size = 16;
     options.views.input.window.kind = REDUX_WINDOW_RANGE;
     options.views.input.window.low = -900;
     options.views.input.window.high = 800;
@@ -190,7 +194,7 @@ START_TEST(views_by_definition)
     rdx_loader *loader;
     int64_t expected[64] = {0};
     static float view[16 * 16];
-    options.views.small_size = 7;
+    options.views.options.small_size = 7;
     ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
     for (int64_t b = 0; b < 2 * (total / 4); b++) {
         const redux_tensor *views;
@@ -599,7 +603,7 @@ START_TEST(cancelling)
     redux_context *context;
     rdx_loader *loader;
     options.views.input.size = 800; /* slow enough to be waited for */
-    options.views.blur_probability = 1;
+    options.views.options.blur_probability = 1;
     context_options.progress = cancel_if;
     context_options.progress_user = &cancel;
     context_options.threads = 1; /* else others may have done it all before anyone is asked */
@@ -714,7 +718,7 @@ START_TEST(wrong_options)
     options.first_batch = -1;
     ck_assert_redux(REDUX_E_INVALID, rdx_loader_new(&loader, NULL, &options));
     options.first_batch = 0;
-    options.views.views = 0;
+    options.views.options.views = 0;
     ck_assert_redux(REDUX_E_INVALID, rdx_loader_new(&loader, NULL, &options));
 }
 END_TEST

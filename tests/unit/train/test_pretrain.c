@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Pre-training: what it writes, that it goes on with the same bits, and what it refuses. */
 #include <math.h>
+#include "support/recipe.h"
 #include "support/test_io.h"
+#include "train/objective.h"
 
 enum { SLICES = 24, SIDE = 20, BATCH = 8 };
 
@@ -30,30 +32,28 @@ static redux_dataset *open_slices(void)
     return dataset;
 }
 
-static redux_pretrain_options tiny(void)
+static recipe tiny(void)
 {
-    redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT;
-    ck_assert_redux_ok(redux_pretrain_defaults(&options, "simclr", 16));
+    recipe options = recipe_of("simclr", 16);
     options.network.width = 0.125;
-    options.network.projection = 8;
-    options.batch = BATCH;
-    options.epochs = 4;
-    options.warm_up = 1;
-    options.rate = 0.5;
-    options.checkpoint_seconds = 0;
+    options.projection.widths[1] = 8;
+    options.run.batch = BATCH;
+    options.run.epochs = 4;
+    options.run.warm_up = 1;
+    options.run.rate = 0.5;
+    options.run.checkpoint_seconds = 0;
     return options;
 }
 
 static redux_status pretrain(redux_pretrain_result *result, const char *folder,
-                             const redux_dataset *dataset, const redux_pretrain_options *options,
-                             int threads)
+                             const redux_dataset *dataset, const recipe *options, int threads)
 {
     redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
     redux_context *context;
     context_options.threads = threads;
     ck_assert_redux_ok(redux_context_new(&context, &context_options));
     const redux_status status =
-        redux_pretrain(result, context, in_scratch(folder), dataset, NULL, options);
+        recipe_run(result, context, in_scratch(folder), dataset, NULL, options);
     redux_context_free(context);
     return status;
 }
@@ -94,13 +94,14 @@ static int log_lines(const char *folder, double *losses)
 START_TEST(a_run_writes_weights_log_and_settings)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     redux_pretrain_result result = {.struct_size = sizeof result};
     redux_safetensors *file;
     redux_network_options network_options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
     redux_network *network;
     double losses[180];
-    options.epochs = 60; /* enough to learn something, whatever the first weights */
+    options.run.epochs = 60; /* enough to learn something, whatever the first weights */
     ck_assert_redux_ok(pretrain(&result, "run", dataset, &options, 2));
     ck_assert_int_eq(result.slices, SLICES);
     ck_assert_int_eq(result.steps, 180);
@@ -116,8 +117,10 @@ START_TEST(a_run_writes_weights_log_and_settings)
     ck_assert_str_eq(redux_safetensors_metadata(file, "arch"), "resnet18");
     ck_assert_str_eq(redux_safetensors_metadata(file, "window"), "auto");
     ck_assert_str_eq(redux_safetensors_metadata(file, "size"), "16");
-    ck_assert_redux_ok(redux_network_options_of(&network_options, file));
-    ck_assert_int_eq(network_options.projection, 8);
+    ck_assert_redux_ok(redux_network_options_of(&network_options, &head, NULL, file));
+    ck_assert_ptr_eq(network_options.projection, &head);
+    ck_assert(head.layers == 2 && head.widths[0] == 64 && head.widths[1] == 8);
+    ck_assert(head.batch_norm == 0 && head.no_bias == 0);
     ck_assert_redux_ok(redux_network_new(&network, NULL, &network_options));
     ck_assert_redux_ok(redux_network_load(network, NULL, file));
     redux_network_free(network);
@@ -129,7 +132,7 @@ END_TEST
 START_TEST(weights_do_not_depend_on_threads_or_folder)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     ck_assert_redux_ok(pretrain(NULL, "one", dataset, &options, 1));
     for (int threads = 2; threads < 4; threads++) {
         const char *name = text("threads-%d", threads);
@@ -139,7 +142,7 @@ START_TEST(weights_do_not_depend_on_threads_or_folder)
     }
     /* Another seed: other weights. */
     size_t size, other_size;
-    options.seed = 1;
+    options.run.seed = 1;
     ck_assert_redux_ok(pretrain(NULL, "other", dataset, &options, 1));
     unsigned char *bytes = read_bytes(in_scratch("one/weights.safetensors"), &size);
     unsigned char *others = read_bytes(in_scratch("other/weights.safetensors"), &other_size);
@@ -158,22 +161,22 @@ static int stop_after(const redux_pretrain_step *step, void *user)
 START_TEST(a_run_that_was_stopped_goes_on_with_the_same_bits)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     double want[12], have[12];
     ck_assert_redux_ok(pretrain(NULL, "whole", dataset, &options, 2));
     ck_assert_int_eq(log_lines("whole", want), 12);
-    options.resume = REDUX_RESUME_CONTINUE;
-    options.report = stop_after;
+    options.run.resume = REDUX_RESUME_CONTINUE;
+    options.run.report = stop_after;
     for (int64_t stop = 1; stop < 12; stop += 3) {
         redux_pretrain_result result = {.struct_size = sizeof result};
         const char *name = text("stopped-%d", (int)stop);
         int64_t later = stop + 2;
-        options.report_user = &stop;
+        options.run.report_user = &stop;
         ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, name, dataset, &options, 2));
-        options.report_user = &later;
+        options.run.report_user = &later;
         ck_assert_redux(later < 12 ? REDUX_E_CANCELLED : REDUX_OK,
                         pretrain(NULL, name, dataset, &options, 1));
-        options.report_user = &(int64_t){-1};
+        options.run.report_user = &(int64_t){-1};
         ck_assert_redux_ok(pretrain(&result, name, dataset, &options, 2));
         assert_same_file("whole/weights.safetensors", text("%s/weights.safetensors", name));
         assert_same_file("whole/checkpoint.safetensors", text("%s/checkpoint.safetensors", name));
@@ -207,13 +210,13 @@ START_TEST(checkpoints_are_due_within_an_epoch)
 {
     static char timed[] = "timed", by_epoch[] = "by-epoch";
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
-    options.report = look_for_checkpoint;
-    options.checkpoint_seconds = 1e-9;
-    options.report_user = timed;
+    recipe options = tiny();
+    options.run.report = look_for_checkpoint;
+    options.run.checkpoint_seconds = 1e-9;
+    options.run.report_user = timed;
     ck_assert_redux_ok(pretrain(NULL, timed, dataset, &options, 1));
-    options.checkpoint_seconds = 0;
-    options.report_user = by_epoch;
+    options.run.checkpoint_seconds = 0;
+    options.run.report_user = by_epoch;
     ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, by_epoch, dataset, &options, 1));
     redux_dataset_free(dataset);
 }
@@ -223,11 +226,11 @@ END_TEST
 START_TEST(a_complete_run_ends_at_once)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     redux_pretrain_result first = {.struct_size = sizeof first}, again = first;
     double losses[12];
     ck_assert_redux_ok(pretrain(&first, "complete", dataset, &options, 1));
-    options.resume = REDUX_RESUME_CONTINUE;
+    options.run.resume = REDUX_RESUME_CONTINUE;
     unlink(in_scratch("slices.npy"));
     ck_assert_redux_ok(pretrain(&again, "complete", dataset, &options, 1));
     ck_assert_int_eq(again.was_complete, 1);
@@ -239,7 +242,7 @@ START_TEST(a_complete_run_ends_at_once)
     ck_assert_double_eq(again.last_loss, first.last_loss);
     ck_assert_int_eq(log_lines("complete", losses), 12);
     /* Other settings are told before the data is looked for, too. */
-    options.epochs = 5;
+    options.run.epochs = 5;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "complete", dataset, &options, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "another 'epochs': 4, not 5"));
     redux_dataset_free(dataset);
@@ -250,11 +253,11 @@ END_TEST
 START_TEST(weights_are_made_again_from_the_last_checkpoint)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     ck_assert_redux_ok(pretrain(NULL, "made", dataset, &options, 1));
     ck_assert_redux_ok(pretrain(NULL, "again", dataset, &options, 1));
     unlink(in_scratch("again/weights.safetensors"));
-    options.resume = REDUX_RESUME_CONTINUE;
+    options.run.resume = REDUX_RESUME_CONTINUE;
     ck_assert_redux_ok(pretrain(NULL, "again", dataset, &options, 1));
     assert_same_file("made/weights.safetensors", "again/weights.safetensors");
     redux_dataset_free(dataset);
@@ -264,28 +267,28 @@ END_TEST
 START_TEST(a_folder_with_another_run_is_refused)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     size_t size;
-    options.epochs = 1;
+    options.run.epochs = 1;
     ck_assert_redux_ok(pretrain(NULL, "held", dataset, &options, 1));
     unsigned char *bytes = read_bytes(in_scratch("held/weights.safetensors"), &size);
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "held", dataset, &options, 1));
-    options.resume = REDUX_RESUME_CONTINUE;
-    options.temperature = 0.2;
+    options.run.resume = REDUX_RESUME_CONTINUE;
+    options.nt_xent.temperature = 0.2;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "held", dataset, &options, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "'temperature'"));
-    options.temperature = 0.5;
+    options.nt_xent.temperature = 0.5;
     options.views.gamma = 0.123;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "held", dataset, &options, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "'gamma'"));
     write_bytes(in_scratch("same.safetensors"), bytes, size);
     assert_same_file("held/weights.safetensors", "same.safetensors");
     /* What cannot begin overwrites nothing. */
-    options.resume = REDUX_RESUME_OVERWRITE;
-    options.network.projection = 0;
+    options.run.resume = REDUX_RESUME_OVERWRITE;
+    options.without_projection = true;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "held", dataset, &options, 1));
     assert_same_file("held/weights.safetensors", "same.safetensors");
-    options.network.projection = 8;
+    options.without_projection = false;
     ck_assert_redux_ok(pretrain(NULL, "held", dataset, &options, 1));
     free(bytes);
     redux_dataset_free(dataset);
@@ -294,7 +297,7 @@ END_TEST
 
 typedef struct second_run {
     const redux_dataset *dataset;
-    redux_pretrain_options options;
+    recipe options;
     int refused;
 } second_run;
 
@@ -302,8 +305,8 @@ static int begin_second(const redux_pretrain_step *step, void *user)
 {
     second_run *second = user;
     (void)step;
-    ck_assert_redux(REDUX_E_IO, redux_pretrain(NULL, NULL, in_scratch("shared"), second->dataset,
-                                               NULL, &second->options));
+    ck_assert_redux(REDUX_E_IO, recipe_run(NULL, NULL, in_scratch("shared"), second->dataset, NULL,
+                                           &second->options));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "another run is writing there"));
     second->refused++;
     return 0;
@@ -311,12 +314,12 @@ static int begin_second(const redux_pretrain_step *step, void *user)
 
 START_TEST(two_runs_do_not_share_a_folder)
 {
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     redux_dataset *dataset = open_slices();
     second_run second = {.dataset = dataset, .options = tiny()};
-    second.options.resume = REDUX_RESUME_OVERWRITE;
-    options.report = begin_second;
-    options.report_user = &second;
+    second.options.run.resume = REDUX_RESUME_OVERWRITE;
+    options.run.report = begin_second;
+    options.run.report_user = &second;
     ck_assert_redux_ok(pretrain(NULL, "shared", dataset, &options, 1));
     ck_assert_int_gt(second.refused, 1);
     ck_assert_redux_ok(pretrain(NULL, "alone", dataset, &second.options, 1));
@@ -330,13 +333,13 @@ END_TEST
 START_TEST(a_damaged_checkpoint_is_refused)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     size_t size;
-    options.epochs = 1;
+    options.run.epochs = 1;
     ck_assert_redux_ok(pretrain(NULL, "damaged", dataset, &options, 1));
     const char *path = in_scratch("damaged/checkpoint.safetensors");
     unsigned char *bytes = read_bytes(path, &size);
-    options.resume = REDUX_RESUME_CONTINUE;
+    options.run.resume = REDUX_RESUME_CONTINUE;
     write_bytes(path, bytes, size - 1);
     ck_assert_redux(REDUX_E_FORMAT, pretrain(NULL, "damaged", dataset, &options, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "checkpoint.safetensors"));
@@ -409,15 +412,15 @@ START_TEST(a_checkpoint_of_something_else)
         {NULL, "shorter", "projection.2.bias has another shape"},
     };
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
+    recipe options = tiny();
     redux_safetensors *file;
     const char *path = in_scratch("foreign/checkpoint.safetensors");
     size_t sizes[2];
-    options.report = stop_after;
-    options.report_user = &(int64_t){5};
+    options.run.report = stop_after;
+    options.run.report_user = &(int64_t){5};
     ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, "foreign", dataset, &options, 1));
-    options.report = NULL;
-    options.resume = REDUX_RESUME_CONTINUE;
+    options.run.report = NULL;
+    options.run.resume = REDUX_RESUME_CONTINUE;
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, path));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_changed(path, file, cases[i].key, cases[i].value);
@@ -445,9 +448,9 @@ END_TEST
 START_TEST(a_loss_that_is_not_finite_stops_the_run)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
-    options.rate = 1e38;
-    options.warm_up = 0;
+    recipe options = tiny();
+    options.run.rate = 1e38;
+    options.run.warm_up = 0;
     ck_assert_redux(REDUX_E_NOT_FINITE, pretrain(NULL, "diverged", dataset, &options, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "step 2 of 12: the loss is nan"));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "learning rate"));
@@ -461,13 +464,13 @@ END_TEST
 START_TEST(weights_that_are_not_finite_are_not_kept)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
-    options.rate = 1e39;
-    options.fixed_rate = 1;
-    options.warm_up = 0;
-    options.batch = SLICES;
+    recipe options = tiny();
+    options.run.rate = 1e39;
+    options.run.fixed_rate = 1;
+    options.run.warm_up = 0;
+    options.run.batch = SLICES;
     for (int epochs = 1; epochs < 3; epochs++) {
-        options.epochs = epochs;
+        options.run.epochs = epochs;
         ck_assert_redux(REDUX_E_NOT_FINITE, pretrain(NULL, "too-far", dataset, &options, 1));
         ck_assert_ptr_nonnull(strstr(redux_error_message(), "not finite any more"));
         ck_assert_int_ne(access(in_scratch("too-far/weights.safetensors"), F_OK), 0);
@@ -480,28 +483,27 @@ END_TEST
 START_TEST(nonsense_is_refused)
 {
     redux_dataset *dataset = open_slices();
-    const redux_pretrain_options good = tiny();
-    redux_pretrain_options o = good;
-    ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, NULL, 1));
-    o.batch = 0;
+    const recipe good = tiny();
+    recipe o = good;
+    o.run.batch = 0;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
-    o.batch = 1; /* no negatives */
+    o.run.batch = 1; /* no negatives */
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "batch of one"));
     o = good;
-    o.steps = 5;
+    o.run.steps = 5;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     o = good;
-    o.rate = NAN;
+    o.run.rate = NAN;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     o = good;
-    o.temperature = 0;
+    o.nt_xent.temperature = 0;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     o = good;
     o.network.channels = 3;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     o = good;
-    o.network.projection = 0;
+    o.without_projection = true;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     o = good;
     o.views.views = 3;
@@ -534,24 +536,32 @@ static redux_network *objective_step(double *loss, const redux_tensor *views, in
                                      int64_t part, bool frozen)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
-    redux_nt_xent_options nt_xent = {sizeof nt_xent, 0.2};
-    const redux_objective objective = redux_objective_nt_xent(&nt_xent);
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
+    redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
+    redux_objective *objective;
     redux_network *network;
     void *state;
     options.width = 0.125;
-    options.projection = 6;
+    options.projection = &head;
+    head.widths[1] = 6;
+    nt_xent.temperature = 0.2;
+    ck_assert_redux_ok(redux_objective_new_nt_xent(&objective, NULL, &nt_xent));
     ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
     ck_assert_redux_ok(redux_network_plan(network, NULL, part, 16, 16, 1));
     redux_network_freeze(network, frozen);
     redux_network_zero_gradients(network);
+    const redux_custom_objective *d = &objective->definition;
+    const redux_objective_setup setup = {
+        .struct_size = sizeof setup, .network = network, .batch = EACH, .views = view_count};
     const redux_objective_step step = {.struct_size = sizeof step,
                                        .network = network,
                                        .views = views,
                                        .view_count = view_count,
                                        .part = part};
-    ck_assert_redux_ok(objective.open(&state, NULL, network, EACH, view_count, objective.user));
-    ck_assert_redux_ok(objective.step(loss, NULL, state, &step, objective.user));
-    objective.close(state);
+    ck_assert_redux_ok(d->open(&state, NULL, &setup, d->user));
+    ck_assert_redux_ok(d->step(loss, NULL, state, &step, d->user));
+    d->close(state, d->user);
+    redux_objective_free(objective);
     return network;
 }
 
@@ -621,36 +631,48 @@ START_TEST(several_pairs_of_views)
 }
 END_TEST
 
-/* An objective of a caller's own: one number is trained towards 3, with a state of its own. */
+/* ---- objectives of a caller's own ---- */
+
+/* One number is trained towards a goal, at a pace, with a memory and a counter of its own: as a
+ * queue or a momentum network, they are not the optimiser's. */
 typedef struct pull {
-    redux_parameter number, memory;
-    int64_t steps, closed;
+    double goal, pace; /* its options */
+    const char *label;
+    redux_parameter number, memory, count;
+    int64_t steps, opened, closed;
+    redux_status fails;
 } pull;
 
-static redux_status pull_open(void **state, redux_context *context, const redux_network *network,
-                              int64_t batch, int32_t view_count, void *user)
+static redux_status pull_open(void **state, redux_context *context,
+                              const redux_objective_setup *setup, void *user)
 {
     static const int64_t one[] = {1};
     pull *p = user;
-    (void)network;
-    ck_assert_int_eq(batch, BATCH);
-    ck_assert_int_eq(view_count, 2);
+    ck_assert_uint_eq(setup->struct_size, sizeof *setup);
+    ck_assert(setup->batch == BATCH && setup->views == 3 && setup->small_views == 1);
+    ck_assert(setup->steps == 12 && setup->epoch_steps == 3 && setup->part == BATCH);
+    p->number = p->memory = p->count = (redux_parameter){.struct_size = sizeof p->number};
     p->number.name = "pull.number";
     p->memory.name = "pull.memory";
-    p->memory.kind = REDUX_PARAMETER_BUFFER;
+    p->count.name = "pull.count";
+    p->memory.kind = p->count.kind = REDUX_PARAMETER_BUFFER;
     ck_assert_redux_ok(redux_tensor_new(&p->number.value, context, REDUX_FLOAT32, 1, one));
     ck_assert_redux_ok(redux_tensor_new(&p->number.gradient, context, REDUX_FLOAT32, 1, one));
     ck_assert_redux_ok(redux_tensor_new(&p->memory.value, context, REDUX_FLOAT32, 1, one));
+    ck_assert_redux_ok(redux_tensor_new(&p->count.value, context, REDUX_INT64, 1, one));
+    p->opened++;
     *state = p;
     return REDUX_OK;
 }
 
-static void pull_close(void *state)
+static void pull_close(void *state, void *user)
 {
     pull *p = state;
+    ck_assert_ptr_eq(user, p);
     redux_tensor_release(&p->number.value);
     redux_tensor_release(&p->number.gradient);
     redux_tensor_release(&p->memory.value);
+    redux_tensor_release(&p->count.value);
     p->closed++;
 }
 
@@ -658,63 +680,221 @@ static redux_status pull_step(double *loss, redux_context *context, void *state,
                               const redux_objective_step *step, void *user)
 {
     pull *p = state;
-    const float away = *(float *)p->number.value.data - 3;
+    const double away = (double)*(float *)p->number.value.data - p->goal;
     (void)context;
     (void)user;
-    ck_assert_int_eq(step->views[0].shape[0], BATCH);
-    ck_assert_int_eq(step->views[1].shape[1], 16);
+    if (p->fails != REDUX_OK)
+        return p->fails;
+    ck_assert_int_eq(*(int64_t *)p->count.value.data, step->step);
+    ck_assert(step->view_count == 3 && step->small_view_count == 1);
+    for (int v = 0; v < 4; v++)
+        ck_assert(step->views[v].shape[0] == BATCH && step->views[v].shape[1] == (v < 3 ? 16 : 7));
     ck_assert_float_eq(*(float *)p->number.gradient.data, 0);
-    *(float *)p->number.gradient.data = 2 * away;
-    *loss = (double)(away * away);
+    *(float *)p->number.gradient.data = (float)(p->pace * away);
+    *loss = away * away;
     return REDUX_OK;
 }
 
-static redux_status pull_after(redux_context *context, void *state, const redux_network *network,
-                               void *user)
+static redux_status pull_after(redux_context *context, void *state,
+                               const redux_objective_step *step, void *user)
 {
     pull *p = state;
     (void)context;
-    (void)network;
     (void)user;
+    ck_assert_ptr_null(step->views);
+    ck_assert_ptr_nonnull(step->network);
     *(float *)p->memory.value.data += *(float *)p->number.value.data;
+    ++*(int64_t *)p->count.value.data;
     p->steps++;
     return REDUX_OK;
 }
 
-static const redux_parameter *pull_tensor(void *state, int64_t index)
+static const redux_parameter *pull_parameter(void *state, int64_t index, void *user)
 {
     pull *p = state;
-    return index == 0 ? &p->number : index == 1 ? &p->memory : NULL;
+    ck_assert_ptr_eq(user, p);
+    return index == 0 ? &p->number : index == 1 ? &p->memory : index == 2 ? &p->count : NULL;
 }
+
+static redux_status pull_describe(redux_description *description, void *user)
+{
+    const pull *p = user;
+    const redux_status status = redux_description_add_number(description, "goal", p->goal);
+    if (status != REDUX_OK || p->label == NULL)
+        return status;
+    return redux_description_add_text(description, p->pace < 0 ? "goal" : "label", p->label);
+}
+
+static redux_objective *pull_objective(pull *p, const redux_objective_views *views)
+{
+    redux_custom_objective definition = REDUX_CUSTOM_OBJECTIVE_INIT;
+    redux_objective *objective;
+    definition.name = "pull";
+    definition.views = views;
+    definition.open = pull_open;
+    definition.close = pull_close;
+    definition.step = pull_step;
+    definition.after = pull_after;
+    definition.parameter = pull_parameter;
+    definition.describe = pull_describe;
+    definition.user = p;
+    ck_assert_redux_ok(redux_objective_new_custom(&objective, NULL, &definition));
+    return objective;
+}
+
+/* Three full views and a small one. */
+static recipe pull_recipe(const redux_objective *objective)
+{
+    recipe options = tiny();
+    options.run.objective = objective;
+    options.without_projection = true;
+    options.views.views = 3;
+    options.views.small_views = 1;
+    return options;
+}
+
+static const redux_objective_views three_and_small = {.struct_size = sizeof three_and_small,
+                                                      .least = 3,
+                                                      .most = 3,
+                                                      .most_small = 1,
+                                                      .multiple = 1,
+                                                      .together = 1};
 
 START_TEST(an_objective_of_ones_own)
 {
     redux_dataset *dataset = open_slices();
-    redux_pretrain_options options = tiny();
     redux_pretrain_result result = {.struct_size = sizeof result};
-    pull p = {0};
-    const redux_objective objective = {.struct_size = sizeof objective,
-                                       .name = "pull",
-                                       .open = pull_open,
-                                       .close = pull_close,
-                                       .step = pull_step,
-                                       .after = pull_after,
-                                       .tensor = pull_tensor,
-                                       .user = &p};
+    pull p = {.goal = 3, .pace = 2, .label = "one"};
+    redux_objective *objective = pull_objective(&p, &three_and_small);
+    recipe options = pull_recipe(objective);
     int64_t stop = 5;
-    options.objective = &objective;
-    options.network.projection = 0;
     ck_assert_redux_ok(pretrain(&result, "pulled", dataset, &options, 1));
     ck_assert_int_eq(p.steps, 12);
     ck_assert_double_lt(result.last_loss, result.first_loss);
-    options.resume = REDUX_RESUME_CONTINUE;
-    options.report = stop_after;
-    options.report_user = &stop;
+    options.run.resume = REDUX_RESUME_CONTINUE;
+    options.run.report = stop_after;
+    options.run.report_user = &stop;
     ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, "pulled-2", dataset, &options, 1));
-    options.report = NULL;
+    options.run.report = NULL;
     ck_assert_redux_ok(pretrain(NULL, "pulled-2", dataset, &options, 1));
     assert_same_file("pulled/checkpoint.safetensors", "pulled-2/checkpoint.safetensors");
-    ck_assert_int_eq(p.closed, 3);
+    ck_assert(p.opened == 3 && p.closed == 3);
+    redux_objective_free(objective);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+static void assert_refused(const char *folder, const redux_dataset *dataset, const recipe *options,
+                           const char *name)
+{
+    ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, folder, dataset, options, 1));
+    ck_assert_msg(strstr(redux_error_message(), name) != NULL, "not %s: %s", name,
+                  redux_error_message());
+}
+
+/* Each option of an objective, and one that is there in one of the runs only. */
+START_TEST(an_objective_is_known_by_all_its_options)
+{
+    redux_dataset *dataset = open_slices();
+    pull p = {.goal = 3, .pace = 2, .label = "one"};
+    redux_objective *objective = pull_objective(&p, &three_and_small);
+    recipe options = pull_recipe(objective);
+    int64_t stop = 2;
+    options.run.report = stop_after;
+    options.run.report_user = &stop;
+    options.run.resume = REDUX_RESUME_CONTINUE;
+    ck_assert_redux(REDUX_E_CANCELLED, pretrain(NULL, "known", dataset, &options, 1));
+    p.goal = 4;
+    assert_refused("known", dataset, &options, "'goal': 3.0, not 4.0");
+    p.goal = 3;
+    p.label = "two";
+    assert_refused("known", dataset, &options, "'label': \"one\", not \"two\"");
+    p.label = NULL;
+    assert_refused("known", dataset, &options, "'label': \"one\", not none");
+    p.label = "one";
+    p.pace = -1;
+    assert_refused("known", dataset, &options, "describes 'goal' twice");
+    p.pace = 2;
+    p.goal = (double)INFINITY;
+    assert_refused("known", dataset, &options, "describes 'goal' as inf");
+    p.goal = 3;
+    options.run.objective = NULL; /* NT-Xent */
+    options.views.views = 2;
+    options.views.small_views = 0;
+    assert_refused("known", dataset, &options, "'objective': \"pull\", not \"nt-xent\"");
+    options = pull_recipe(objective);
+    options.run.resume = REDUX_RESUME_CONTINUE;
+    ck_assert_redux_ok(pretrain(NULL, "known", dataset, &options, 1));
+    redux_objective_free(objective);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* Before anything is read: the folder is not even made. */
+START_TEST(an_objective_gets_the_views_that_it_takes)
+{
+    static const struct {
+        redux_objective_views takes;
+        int32_t views, small;
+        const char *message; /* NULL: accepted */
+    } cases[] = {
+        {{0, 2, 2, 0, 1, 1}, 3, 0, "3 full views of a slice; it takes 2"},
+        {{0, 2, 2, 0, 1, 1}, 1, 0, "1 full views"},
+        {{0, 2, 0, 0, 1, 1}, 2, 1, "1 small views of a slice; it takes 0"},
+        {{0, 2, 0, -1, 2, 1}, 3, 0, "multiples of 2"},
+        {{0, 2, 0, -1, 2, 1}, 2, 3, "multiples of 2"},
+        {{0, 3, 3, 1, 1, 1}, 3, 1, NULL},
+    };
+    redux_dataset *dataset = open_slices();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pull p = {.goal = 3, .pace = 2};
+        redux_objective_views takes = cases[i].takes, found = REDUX_OBJECTIVE_VIEWS_INIT;
+        takes.struct_size = sizeof takes;
+        redux_objective *objective = pull_objective(&p, &takes);
+        recipe options = pull_recipe(objective);
+        options.views.views = cases[i].views;
+        options.views.small_views = cases[i].small;
+        options.run.resume = REDUX_RESUME_OVERWRITE;
+        ck_assert_redux_ok(redux_objective_get_views(&found, objective));
+        ck_assert_mem_eq(&found, &takes, sizeof found);
+        if (cases[i].message == NULL)
+            ck_assert_redux_ok(pretrain(NULL, "views", dataset, &options, 1));
+        else
+            assert_refused("views", dataset, &options, cases[i].message);
+        ck_assert_int_eq(access(in_scratch("views"), F_OK) == 0, cases[i].message == NULL);
+        redux_objective_free(objective);
+    }
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* A function of the caller's that fails has no message of its own: the library says which it was.
+ */
+START_TEST(an_objective_that_fails_is_named)
+{
+    redux_dataset *dataset = open_slices();
+    pull p = {.goal = 3, .pace = 2, .fails = REDUX_E_LIMIT};
+    redux_objective *objective = pull_objective(&p, &three_and_small);
+    recipe options = pull_recipe(objective);
+    redux_objective_views wrong = REDUX_OBJECTIVE_VIEWS_INIT;
+    redux_custom_objective definition = REDUX_CUSTOM_OBJECTIVE_INIT;
+    redux_objective *none = NULL;
+    ck_assert_redux(REDUX_E_LIMIT, pretrain(NULL, "failed", dataset, &options, 1));
+    ck_assert_str_eq(redux_error_message(), "objective pull: step: limit exceeded");
+    ck_assert_str_eq(redux_objective_name(objective), "pull");
+    ck_assert_ptr_null(redux_objective_name(NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_objective_get_views(&wrong, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_objective_new_custom(&none, NULL, &definition));
+    definition.step = pull_step;
+    definition.views = &wrong;
+    wrong.most = 1;
+    ck_assert_redux(REDUX_E_INVALID, redux_objective_new_custom(&none, NULL, &definition));
+    ck_assert_redux(REDUX_E_INVALID, redux_objective_new_custom(NULL, NULL, &definition));
+    ck_assert_redux(REDUX_E_INVALID, redux_description_add_number(NULL, "a", 1));
+    ck_assert_redux(REDUX_E_INVALID, redux_description_add_text(NULL, "a", "b"));
+    ck_assert_ptr_null(none);
+    redux_objective_free(NULL);
+    redux_objective_free(objective);
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -741,6 +921,9 @@ int main(void)
     tcase_add_test(cases, nonsense_is_refused);
     tcase_add_test(cases, parts_have_the_whole_batchs_negatives);
     tcase_add_test(cases, an_objective_of_ones_own);
+    tcase_add_test(cases, an_objective_is_known_by_all_its_options);
+    tcase_add_test(cases, an_objective_gets_the_views_that_it_takes);
+    tcase_add_test(cases, an_objective_that_fails_is_named);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 #include "support/test.h"
+#include "train/objective.h"
 
 #define GOLDEN "tests/golden/data/simclr.npz"
 
@@ -170,13 +171,17 @@ static void run(redux_arch which, const tolerances *tolerance)
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     redux_optimiser_options sgd = REDUX_OPTIMISER_OPTIONS_INIT;
     redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
-    const redux_objective objective = redux_objective_nt_xent(&nt_xent);
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
+    redux_objective *objective;
     redux_network *network;
     redux_optimiser *optimiser;
     void *state = NULL;
     double loss, worst = 0;
     options.arch = which;
-    options.projection = PROJECTION;
+    options.projection = &head;
+    head.widths[1] = PROJECTION;
+    ck_assert_redux_ok(redux_objective_new_nt_xent(&objective, NULL, &nt_xent));
+    const redux_custom_objective *d = &objective->definition;
     redux_tensor seed = golden(arch, "seed"), losses = golden(arch, "loss"), views[2];
     redux_tensor images = new_images((uint32_t) * (const int64_t *)seed.data);
     for (int v = 0; v < 2; v++)
@@ -185,7 +190,9 @@ static void run(redux_arch which, const tolerances *tolerance)
     initialise(network);
     ck_assert_redux_ok(redux_network_plan(network, NULL, 2 * (int64_t)BATCH, SIDE, SIDE, 1));
     ck_assert_redux_ok(redux_optimiser_of_network(&optimiser, NULL, network, &sgd));
-    ck_assert_redux_ok(objective.open(&state, NULL, network, BATCH, 2, objective.user));
+    const redux_objective_setup setup = {
+        .struct_size = sizeof setup, .network = network, .batch = BATCH, .views = 2};
+    ck_assert_redux_ok(d->open(&state, NULL, &setup, d->user));
     check_forward(arch, network, &images, tolerance->forward);
     for (int i = 0; i < STEPS; i++) {
         const redux_objective_step step = {.struct_size = sizeof step,
@@ -196,7 +203,7 @@ static void run(redux_arch which, const tolerances *tolerance)
                                            .step = i,
                                            .steps = STEPS};
         redux_network_zero_gradients(network);
-        ck_assert_redux_ok(objective.step(&loss, NULL, state, &step, objective.user));
+        ck_assert_redux_ok(d->step(&loss, NULL, state, &step, d->user));
         if (i == 0)
             check_digests(arch, "gradient", network, tolerance->gradient);
         worst = fmax(worst, fabs(loss - at(&losses, i)) / at(&losses, i));
@@ -207,7 +214,8 @@ static void run(redux_arch which, const tolerances *tolerance)
     told(arch, "loss", worst);
     check_digests(arch, "after", network, tolerance->after);
     check_digests(arch, "running", network, tolerance->running);
-    objective.close(state);
+    d->close(state, d->user);
+    redux_objective_free(objective);
     redux_optimiser_free(optimiser);
     redux_network_free(network);
     for (int v = 0; v < 2; v++)
