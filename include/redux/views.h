@@ -25,13 +25,13 @@ typedef struct redux_input_options {
     }
 
 /** A slice as an input, without random numbers: for embedding and evaluation. in: [H, W] of any
- *  dtype and strides, not empty, x = slope * stored + intercept; is_volume as for
+ *  dtype and strides, not empty, x = slope * stored + intercept; is_scan as for
  *  redux_window_resolve; out: [size, size] float32, C-contiguous, no overlap. NaN is the lowest
  *  grey, infinities lowest and highest. Errors: REDUX_E_INVALID, REDUX_E_UNSUPPORTED (window `full`
  *  of data that are not 8-bit), REDUX_E_NO_MEMORY. One context a thread. Since 0.1. */
 REDUX_API redux_status redux_input_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
-                                         int is_volume, const redux_input_options *options);
+                                         int is_scan, const redux_input_options *options);
 
 /** Strengths of the random operations, in the order in which they are done; probabilities 0 leave
  *  one out. Set up with REDUX_VIEWS_OPTIONS_INIT, then redux_views_preset.
@@ -83,7 +83,7 @@ REDUX_API redux_status redux_views_preset(redux_views_options *out, const char *
  *  range. Since 0.1. */
 REDUX_API redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
-                                         int is_volume, const redux_views_options *options,
+                                         int is_scan, const redux_views_options *options,
                                          const redux_random_key *key, int32_t view);
 
 REDUX_END_DECLS

@@ -33,8 +33,8 @@ typedef struct redux_window {
 REDUX_API redux_status redux_window_parse(redux_window *out, const char *text);
 
 /** What REDUX_WINDOW_AUTO stands for, given the data; other windows are returned as they are.
- *  `is_volume` is 1 for volumes (NIfTI), 0 for pictures and arrays. Since 0.1. */
-REDUX_API redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_volume);
+ *  `is_scan` is 1 for volumes (NIfTI), 0 for pictures and arrays. Since 0.1. */
+REDUX_API redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_scan);
 
 /** The dtype that redux_window_apply writes: uint8 or float32. The window is resolved. Since 0.1.
  */

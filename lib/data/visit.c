@@ -30,7 +30,7 @@ redux_status rdx_visited_window(const redux_tensor **image, const rdx_visited *s
     else
         RDX_TRY(redux_volume_slice_oriented(&pixels, slice->context, slice->volume, slice->slice,
                                             (redux_orientation)orientation));
-    window = redux_window_resolve(window, pixels.dtype, rdx_volume_of_scan(slice->info));
+    window = redux_window_resolve(window, pixels.dtype, rdx_volume_is_scan(slice->info));
     redux_status status =
         fit_buffer(slice->buffer, slice->context, redux_window_dtype(window), pixels.shape);
     if (status == REDUX_OK)

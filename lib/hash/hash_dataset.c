@@ -27,7 +27,7 @@ static redux_status hash_colours(bool *done, rdx_slice_hasher *hasher, uint8_t *
 {
     redux_tensor picture;
     *done = false;
-    if (!hasher->colour || rdx_volume_of_scan(slice->info))
+    if (!hasher->colour || rdx_volume_is_scan(slice->info))
         return REDUX_OK;
     RDX_TRY(redux_volume_slice_colour(&picture, slice->context, slice->volume, slice->slice));
     redux_status status = REDUX_OK;

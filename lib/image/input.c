@@ -101,13 +101,13 @@ static void taps_fill(rdx_taps *taps, int64_t in, int64_t out)
 /* ---- windows ---- */
 
 redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slope,
-                          double intercept, bool is_volume)
+                          double intercept, bool is_scan)
 {
     RDX_TRY(rdx_tensor_check(pixels, 2, 0, "in"));
     if (redux_tensor_elements(pixels) == 0)
         return rdx_fail(REDUX_E_INVALID, "in: a slice of %lld x %lld", (long long)pixels->shape[0],
                         (long long)pixels->shape[1]);
-    *out = (rdx_slice){.slope = slope, .intercept = intercept, .is_volume = is_volume};
+    *out = (rdx_slice){.slope = slope, .intercept = intercept, .is_scan = is_scan};
     out->pixels = *pixels;
     out->pixels.storage = NULL;
     rdx_stored_range(pixels, &out->low, &out->high);
@@ -117,7 +117,7 @@ redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slo
 redux_status rdx_slice_map(rdx_grey *map, bool *eight_bit, const rdx_slice *slice,
                            redux_window window, const double jitter[2])
 {
-    window = redux_window_resolve(window, slice->pixels.dtype, slice->is_volume);
+    window = redux_window_resolve(window, slice->pixels.dtype, slice->is_scan);
     *map = (rdx_grey){slice->slope, slice->intercept, window.low, window.high - window.low};
     *eight_bit = window.kind != REDUX_WINDOW_RANGE;
     switch (window.kind) {
@@ -319,15 +319,15 @@ redux_status rdx_viewer_input(rdx_viewer *viewer, float *out, const rdx_slice *s
 }
 
 redux_status redux_input_apply(const redux_tensor *out, redux_context *context,
-                               const redux_tensor *in, double slope, double intercept,
-                               int is_volume, const redux_input_options *options)
+                               const redux_tensor *in, double slope, double intercept, int is_scan,
+                               const redux_input_options *options)
 {
     redux_input_options known = REDUX_INPUT_OPTIONS_INIT;
     rdx_slice slice;
     rdx_viewer viewer;
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_input_options"));
     RDX_TRY(rdx_input_check(&known));
-    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_volume != 0));
+    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_scan != 0));
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (out->shape[0] != known.size || out->shape[1] != known.size ||
         !redux_tensor_is_contiguous(out))

@@ -330,15 +330,15 @@ redux_status rdx_viewer_view(rdx_viewer *viewer, float *out, const rdx_slice *sl
 }
 
 redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
-                               const redux_tensor *in, double slope, double intercept,
-                               int is_volume, const redux_views_options *options,
-                               const redux_random_key *key, int32_t view)
+                               const redux_tensor *in, double slope, double intercept, int is_scan,
+                               const redux_views_options *options, const redux_random_key *key,
+                               int32_t view)
 {
     redux_views_options known;
     rdx_viewer viewer;
     rdx_slice slice;
     RDX_TRY(rdx_views_read(&known, options));
-    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_volume != 0));
+    RDX_TRY(rdx_slice_of(&slice, in, slope, intercept, is_scan != 0));
     RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (key == NULL || view < 0 || view >= known.views + known.small_views)
         return rdx_fail(REDUX_E_INVALID, "views: there is no view %d, or no key", (int)view);

@@ -47,11 +47,11 @@ redux_status redux_window_parse(redux_window *out, const char *text)
     return REDUX_OK;
 }
 
-redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_volume)
+redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_scan)
 {
     const bool eight_bit = dtype == REDUX_UINT8 || dtype == REDUX_BOOL;
     if (window.kind == REDUX_WINDOW_AUTO)
-        window.kind = eight_bit && !is_volume ? REDUX_WINDOW_FULL : REDUX_WINDOW_SLICE;
+        window.kind = eight_bit && !is_scan ? REDUX_WINDOW_FULL : REDUX_WINDOW_SLICE;
     return window;
 }
 

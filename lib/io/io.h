@@ -262,7 +262,7 @@ static inline bool rdx_volume_of_files(const redux_volume_info *info)
 }
 
 /* Scans, whose values are measured: NIfTI and DICOM. */
-static inline bool rdx_volume_of_scan(const redux_volume_info *info)
+static inline bool rdx_volume_is_scan(const redux_volume_info *info)
 {
     return info->kind == REDUX_VOLUME_NIFTI || info->kind == REDUX_VOLUME_DICOM;
 }

@@ -200,10 +200,10 @@ SSIM_INLINE ssim_vector ssim_difference(ssim_vector product, ssim_vector a, ssim
 }
 
 SSIM_INLINE void ssim_moments_row(float *mean, float *variance, const float *values,
-                                  const float *squares, int64_t count,
-                                  const rdx_ssim_window *window, int32_t taps)
+                                  const float *squares, int64_t count, const rdx_ssim_taps *window,
+                                  int32_t taps)
 {
-    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    const rdx_ssim_taps own = *window; /* stores cannot alias it */
     for (int64_t x = 0; x < count; x += SSIM_WIDTH) {
         const ssim_vector m = ssim_across(values + x, own.across, taps);
         const ssim_vector s = ssim_across(squares + x, own.across, taps);
@@ -215,7 +215,7 @@ SSIM_INLINE void ssim_moments_row(float *mean, float *variance, const float *val
 /* The mean of the window around each pixel, and its variance. `scratch` is two rows of
  * `count` + SSIM_PAD. */
 static void ssim_moments(float *mean, float *variance, const float *const *rows, int64_t count,
-                         const rdx_ssim_window *window, float *scratch)
+                         const rdx_ssim_taps *window, float *scratch)
 {
     float *values = scratch, *squares = scratch + count + SSIM_PAD;
     const int64_t all = count + SSIM_PAD;
@@ -235,7 +235,7 @@ static void ssim_moments(float *mean, float *variance, const float *const *rows,
 
 /* Wang et al. 2004, eq. 13. */
 SSIM_INLINE ssim_vector ssim_index_at(ssim_vector product, ssim_vector mean_a, ssim_vector mean_b,
-                                      ssim_vector variances, const rdx_ssim_window *window,
+                                      ssim_vector variances, const rdx_ssim_taps *window,
                                       int32_t taps)
 {
     const ssim_vector covariance =
@@ -251,9 +251,9 @@ SSIM_INLINE ssim_vector ssim_index_at(ssim_vector product, ssim_vector mean_a, s
 /* Adds the index of `valid` pixels to SSIM_PAD lanes, by their place. */
 SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                                 const float *products, int64_t count, int64_t valid,
-                                const rdx_ssim_window *window, int32_t taps)
+                                const rdx_ssim_taps *window, int32_t taps)
 {
-    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    const rdx_ssim_taps own = *window; /* stores cannot alias it */
     ssim_vector sum[SSIM_PAD / SSIM_WIDTH] = {0};
     float one[SSIM_PAD] = {0};
     for (int64_t start = 0; start < count; start += SSIM_PAD)
@@ -281,7 +281,7 @@ SSIM_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const 
  * `count` + SSIM_PAD. */
 static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                        const float *const *rows, int64_t count, int64_t valid,
-                       const rdx_ssim_window *window, float *scratch)
+                       const rdx_ssim_taps *window, float *scratch)
 {
     if (window->rows == 11)
         ssim_down_row(scratch, rows, count + SSIM_PAD, window->down, 11);
@@ -299,10 +299,10 @@ static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_
 
 /* The index of each of `count` pixels. `scratch` as ssim_index wants it. */
 static void ssim_map(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
-                     const float *const *rows, int64_t count, const rdx_ssim_window *window,
+                     const float *const *rows, int64_t count, const rdx_ssim_taps *window,
                      float *scratch)
 {
-    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    const rdx_ssim_taps own = *window; /* stores cannot alias it */
     ssim_down_row(scratch, rows, count + SSIM_PAD, own.down, own.rows);
     for (int64_t x = 0; x < count; x += SSIM_WIDTH)
         ssim_store(out + x, ssim_index_at(ssim_across(scratch + x, own.across, own.columns),

@@ -6,7 +6,7 @@
 redux_status rdx_windowed(redux_tensor *out, redux_context *context, const redux_tensor *pixels,
                           const redux_volume_info *info, redux_window window)
 {
-    window = redux_window_resolve(window, pixels->dtype, rdx_volume_of_scan(info));
+    window = redux_window_resolve(window, pixels->dtype, rdx_volume_is_scan(info));
     RDX_TRY(redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels->shape));
     redux_status status =
         redux_window_apply(out, context, pixels, info->slope, info->intercept, window);

@@ -242,7 +242,7 @@ static redux_status settle_threshold(double *threshold, const rdx_judging *judgi
     *threshold = rdx_options_have_stages(options) ? options->then_threshold : options->threshold;
     summary->then_is_exact = proposes_all(options, judging->metric);
     if (options->calibrate || !isnan(options->false_drops))
-        RDX_TRY(rdx_calibrate(&reduction->calibration, judging->stream, judging->metric));
+        RDX_TRY(rdx_calibration_make(&reduction->calibration, judging->stream, judging->metric));
     if (!isnan(options->false_drops))
         *threshold = redux_calibration_threshold(reduction->calibration, options->false_drops);
     if (summary->budget >= 0 && options->rule == REDUX_RULE_FIRST) {
@@ -469,7 +469,7 @@ static redux_status calibrate_stream(redux_calibration **out, rdx_stream *stream
     if (status == REDUX_OK)
         status = make_metric(&metric, metrics, stream->context, stream->options);
     if (status == REDUX_OK)
-        status = rdx_calibrate(out, stream, metric);
+        status = rdx_calibration_make(out, stream, metric);
     free_metrics(metrics);
     return status;
 }

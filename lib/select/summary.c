@@ -73,7 +73,7 @@ static json_t *window_json(const redux_reduction *reduction)
         if (redux_dataset_volume_info(&info, reduction->dataset, v) != REDUX_OK)
             break;
         const redux_window own =
-            redux_window_resolve(reduction->options.window, info.dtype, rdx_volume_of_scan(&info));
+            redux_window_resolve(reduction->options.window, info.dtype, rdx_volume_is_scan(&info));
         if (v == 0)
             window = own;
         else if (own.kind != window.kind)

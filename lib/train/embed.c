@@ -173,7 +173,7 @@ static redux_status fill_image(const rdx_visited *at, void *worker, void *user)
     RDX_TRY(redux_volume_slice_oriented(&stored, job->context, at->volume, at->slice,
                                         REDUX_ORIENTATION_AXIAL));
     redux_status status = rdx_slice_of(&slice, &stored, at->info->slope, at->info->intercept,
-                                       rdx_volume_of_scan(at->info));
+                                       rdx_volume_is_scan(at->info));
     if (status == REDUX_OK)
         status =
             rdx_viewer_input(worker, image + pixels * (job->channels - 1), &slice, &job->input);
