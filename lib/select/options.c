@@ -37,6 +37,15 @@ static bool has_budget(const redux_reduce_options *options)
     return options->keep_count > 0 || !isnan(options->keep_percent);
 }
 
+int64_t redux_reduce_budget(const redux_reduce_options *options, int64_t slices)
+{
+    if (options == NULL || !has_budget(options))
+        return -1;
+    return options->keep_count > 0
+               ? options->keep_count
+               : (int64_t)floor(options->keep_percent * (double)slices / 100 + 0.5);
+}
+
 static redux_status check_budget(const redux_reduce_options *options)
 {
     const bool has_percent = !isnan(options->keep_percent);

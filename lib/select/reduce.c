@@ -33,12 +33,8 @@ static redux_status settle_budget(redux_reduction *reduction)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
                         reduction->skips.count > 0 ? reduction->skips.list[0].reason : "no input");
-    if (options->keep_count > 0)
-        summary->budget = options->keep_count;
-    else if (!isnan(options->keep_percent))
-        summary->budget =
-            (int64_t)floor(options->keep_percent * (double)summary->slices / 100 + 0.5);
-    else
+    summary->budget = redux_reduce_budget(options, summary->slices);
+    if (summary->budget < 0)
         return REDUX_OK;
     const int64_t least = options->scope == REDUX_SCOPE_VOLUME ? summary->volumes : 1;
     if (summary->budget < least)
@@ -313,7 +309,7 @@ static redux_status run_strategy(rdx_judging *judging)
 {
     redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
-    const bool has_budget = options->keep_count > 0 || !isnan(options->keep_percent);
+    const bool has_budget = redux_reduce_budget(options, 0) >= 0;
     /* Images are read when they are compared, unless a budget must know beforehand how many of
      * them can be read. */
     if (!judging->stream->has_images || (options->skip_errors && has_budget))
