@@ -12,12 +12,8 @@ static int check_budget(const settings *s, const redux_dataset *dataset)
     const int64_t slices = redux_dataset_slice_count(dataset),
                   volumes = redux_dataset_volume_count(dataset);
     const int64_t least = s->reduce.scope == REDUX_SCOPE_VOLUME ? volumes : 1;
-    int64_t budget = s->reduce.keep_count;
-    if (!isnan(s->reduce.keep_percent))
-        budget = (int64_t)floor(s->reduce.keep_percent * (double)slices / 100 + 0.5);
-    else if (budget == 0)
-        return EXIT_OK;
-    if (budget < least)
+    const int64_t budget = redux_reduce_budget(&s->reduce, slices);
+    if (budget >= 0 && budget < least)
         return usage_error("--keep: %lld of %lld slices is less than one for each of %lld volumes",
                            (long long)budget, (long long)slices, (long long)least);
     return EXIT_OK;

@@ -264,6 +264,10 @@ REDUX_API redux_status redux_reduce(redux_reduction **out, redux_context *contex
  *  Errors: REDUX_E_INVALID. Since 0.1. */
 REDUX_API redux_status redux_reduce_check(const redux_reduce_options *options);
 
+/** How many of `slices` slices a budget keeps: keep_count, or keep_percent of them rounded half up;
+ *  -1: the options have no budget, or are NULL. Since 0.2. */
+REDUX_API int64_t redux_reduce_budget(const redux_reduce_options *options, int64_t slices);
+
 /** Only the calibration of a strategy with a metric: no slice is judged. The caller owns *out.
  *  Errors: as redux_reduce; REDUX_E_INVALID with fewer than two volumes. Since 0.1. */
 REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *context,

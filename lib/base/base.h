@@ -113,7 +113,7 @@ double rdx_parse_double(const char *text, char **end);
 
 /* Instruction sets, in order. */
 typedef enum rdx_tier { RDX_PORTABLE = 0, RDX_AVX2 = 1, RDX_AVX512 = 2 } rdx_tier;
-rdx_tier rdx_cpu_tier(void);
+rdx_tier rdx_tier_in_use(void);
 /* Products of rounded numbers (lib/kernels/bfloat16_template.h). */
 bool rdx_cpu_has_bfloat16(void);
 

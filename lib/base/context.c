@@ -64,7 +64,7 @@ static void report_blas(redux_context *context)
 {
     static const char *const with_avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
     const char *core = openblas_get_corename == NULL ? NULL : openblas_get_corename();
-    if (core == NULL || rdx_cpu_tier() != RDX_AVX512)
+    if (core == NULL || rdx_tier_in_use() != RDX_AVX512)
         return;
     for (int i = 0; i < RDX_COUNT(with_avx512); i++)
         if (strcmp(core, with_avx512[i]) == 0)

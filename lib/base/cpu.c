@@ -36,7 +36,7 @@ static void choose(void)
             chosen = RDX_MIN(chosen, tier);
 }
 
-rdx_tier rdx_cpu_tier(void)
+rdx_tier rdx_tier_in_use(void)
 {
     pthread_once(&once, choose);
     return chosen;
@@ -45,7 +45,7 @@ rdx_tier rdx_cpu_tier(void)
 bool rdx_cpu_has_bfloat16(void)
 {
 #if defined(__x86_64__)
-    return rdx_cpu_tier() == RDX_AVX512 && __builtin_cpu_supports("avx512bf16");
+    return rdx_tier_in_use() == RDX_AVX512 && __builtin_cpu_supports("avx512bf16");
 #else
     return false;
 #endif
@@ -53,5 +53,5 @@ bool rdx_cpu_has_bfloat16(void)
 
 const char *redux_cpu_tier(void)
 {
-    return names[rdx_cpu_tier()];
+    return names[rdx_tier_in_use()];
 }

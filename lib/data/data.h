@@ -98,6 +98,10 @@ typedef struct rdx_visited {
 redux_status rdx_visited_window(const redux_tensor **image, const rdx_visited *slice,
                                 redux_window window, int32_t orientation);
 
+/* The same of grey pixels that the caller has read from it. */
+redux_status rdx_visited_window_pixels(const redux_tensor **image, const rdx_visited *slice,
+                                       const redux_tensor *pixels, redux_window window);
+
 /* Which slices are visited, and what is done with each. */
 typedef struct rdx_visit {
     const redux_dataset *dataset;

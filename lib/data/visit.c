@@ -21,6 +21,16 @@ static redux_status fit_buffer(redux_tensor *buffer, redux_context *context, red
     return redux_tensor_new(buffer, context, dtype, 2, shape);
 }
 
+redux_status rdx_visited_window_pixels(const redux_tensor **image, const rdx_visited *slice,
+                                       const redux_tensor *pixels, redux_window window)
+{
+    window = redux_window_resolve(window, pixels->dtype, slice->info->is_scan);
+    RDX_TRY(fit_buffer(slice->buffer, slice->context, redux_window_dtype(window), pixels->shape));
+    *image = slice->buffer;
+    return redux_window_apply(slice->buffer, slice->context, pixels, slice->info->slope,
+                              slice->info->intercept, window);
+}
+
 redux_status rdx_visited_window(const redux_tensor **image, const rdx_visited *slice,
                                 redux_window window, int32_t orientation)
 {
@@ -30,14 +40,8 @@ redux_status rdx_visited_window(const redux_tensor **image, const rdx_visited *s
     else
         RDX_TRY(redux_volume_slice_oriented(&pixels, slice->context, slice->volume, slice->slice,
                                             (redux_orientation)orientation));
-    window = redux_window_resolve(window, pixels.dtype, slice->info->is_scan);
-    redux_status status =
-        fit_buffer(slice->buffer, slice->context, redux_window_dtype(window), pixels.shape);
-    if (status == REDUX_OK)
-        status = redux_window_apply(slice->buffer, slice->context, &pixels, slice->info->slope,
-                                    slice->info->intercept, window);
+    const redux_status status = rdx_visited_window_pixels(image, slice, &pixels, window);
     redux_tensor_release(&pixels);
-    *image = slice->buffer;
     return status;
 }
 

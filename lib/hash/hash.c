@@ -184,7 +184,7 @@ redux_status rdx_hash_resolve(redux_hash_options *options, const rdx_hash_method
     return fail_pair(options);
 }
 
-int64_t rdx_hash_bits(const rdx_hash_method *method, int32_t size)
+int64_t rdx_hash_method_bits(const rdx_hash_method *method, int32_t size)
 {
     return method->per_size != 0 ? (int64_t)method->per_size * size : (int64_t)size * size;
 }
@@ -208,7 +208,8 @@ int64_t redux_hash_bits(const redux_hash_options *options)
 {
     redux_hash_options known;
     const rdx_hash_method *method;
-    return resolve(&known, &method, options) == REDUX_OK ? rdx_hash_bits(method, known.size) : 0;
+    return resolve(&known, &method, options) == REDUX_OK ? rdx_hash_method_bits(method, known.size)
+                                                         : 0;
 }
 
 int64_t redux_hash_bytes(const redux_hash_options *options)

@@ -77,7 +77,7 @@ redux_status rdx_hasher_run_info(rdx_hasher *hasher, uint8_t *code, redux_hash_i
 /* The method of valid options; fills in the size. */
 redux_status rdx_hash_resolve(redux_hash_options *options, const rdx_hash_method **method);
 /* Bits of a code under resolved options. */
-int64_t rdx_hash_bits(const rdx_hash_method *method, int32_t size);
+int64_t rdx_hash_method_bits(const rdx_hash_method *method, int32_t size);
 
 /* ---- hasher.c: for methods ---- */
 

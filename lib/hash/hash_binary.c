@@ -161,7 +161,7 @@ static redux_status read_head(head *h, const uint8_t *bytes, size_t size)
     h->name_bytes = get_integer(wide + 32, 8);
     if (get_integer(bytes + MAGIC_BYTES, 4) != VERSION || h->options.size == 0 ||
         rdx_hash_resolve(&h->options, &method) != REDUX_OK ||
-        h->bits != (uint64_t)rdx_hash_bits(method, h->options.size) ||
+        h->bits != (uint64_t)rdx_hash_method_bits(method, h->options.size) ||
         !rdx_hash_is_window(h->options.window))
         return rdx_fail(REDUX_E_FORMAT, "the head of the list of hashes is inconsistent");
     /* Each count is below the size before they are multiplied. */

@@ -21,20 +21,40 @@ void rdx_slice_hasher_clear(rdx_slice_hasher *hasher)
     rdx_hasher_clear(&hasher->hasher);
 }
 
-/* *done: it is of 8 bits and in colour, and was hashed so. */
-static redux_status hash_colours(bool *done, rdx_slice_hasher *hasher, uint8_t *code,
-                                 redux_hash_info *info, const rdx_visited *slice)
+/* A picture without its colours and its alpha, as redux_volume_slice gives it. */
+static redux_status to_grey(redux_tensor *out, redux_context *context, const redux_tensor *picture)
+{
+    if (picture->ndim == 2)
+        return redux_tensor_view(out, picture);
+    if (picture->shape[2] < 3)
+        return redux_tensor_select(out, picture, 2, 0);
+    RDX_TRY(rdx_tensor_alloc(out, context, picture->dtype, 2, picture->shape));
+    const redux_status status = redux_image_luma(out, context, picture);
+    if (status != REDUX_OK)
+        redux_tensor_release(out);
+    return status;
+}
+
+static redux_status hash_windowed(rdx_slice_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                                  const rdx_visited *slice, const redux_tensor *picture)
+{
+    const redux_tensor *windowed;
+    redux_tensor grey;
+    RDX_TRY(to_grey(&grey, slice->context, picture));
+    const redux_status status = rdx_visited_window_pixels(&windowed, slice, &grey, hasher->window);
+    redux_tensor_release(&grey);
+    return status != REDUX_OK ? status : rdx_hasher_run_info(&hasher->hasher, code, info, windowed);
+}
+
+/* Pictures of 8 bits in colour, others in grey. */
+static redux_status hash_picture(rdx_slice_hasher *hasher, uint8_t *code, redux_hash_info *info,
+                                 const rdx_visited *slice)
 {
     redux_tensor picture;
-    *done = false;
-    if (!hasher->colour || slice->info->is_scan)
-        return REDUX_OK;
     RDX_TRY(redux_volume_slice_colour(&picture, slice->context, slice->volume, slice->slice));
-    redux_status status = REDUX_OK;
-    if (picture.dtype == REDUX_UINT8) {
-        *done = true;
-        status = rdx_hasher_run_info(&hasher->hasher, code, info, &picture);
-    }
+    const redux_status status = picture.dtype == REDUX_UINT8
+                                    ? rdx_hasher_run_info(&hasher->hasher, code, info, &picture)
+                                    : hash_windowed(hasher, code, info, slice, &picture);
     redux_tensor_release(&picture);
     return status;
 }
@@ -46,10 +66,8 @@ redux_status rdx_slice_hasher_run(rdx_slice_hasher *hasher, uint8_t *code, redux
                                     ? (int32_t)REDUX_ORIENTATION_STORED
                                     : RDX_OWN_ORIENTATION;
     const redux_tensor *grey;
-    bool done;
-    RDX_TRY(hash_colours(&done, hasher, code, info, slice));
-    if (done)
-        return REDUX_OK;
+    if (hasher->colour && !slice->info->is_scan)
+        return hash_picture(hasher, code, info, slice);
     RDX_TRY(rdx_visited_window(&grey, slice, hasher->window, orientation));
     return rdx_hasher_run_info(&hasher->hasher, code, info, grey);
 }

@@ -28,7 +28,7 @@ redux_status redux_hash_list_new(redux_hash_list **out, redux_context *context,
     redux_hash_list *list = block;
     list->options = known;
     list->options.struct_size = sizeof known;
-    list->bits = rdx_hash_bits(method, known.size);
+    list->bits = rdx_hash_method_bits(method, known.size);
     list->bytes = (list->bits + 7) / 8;
     *out = list;
     return REDUX_OK;

@@ -18,7 +18,7 @@ redux_status rdx_hasher_init(rdx_hasher *hasher, redux_context *context,
     RDX_TRY(
         rdx_read_options(&hasher->options, sizeof hasher->options, options, "redux_hash_options"));
     RDX_TRY(rdx_hash_resolve(&hasher->options, &hasher->method));
-    hasher->bits = rdx_hash_bits(hasher->method, hasher->options.size);
+    hasher->bits = rdx_hash_method_bits(hasher->method, hasher->options.size);
     hasher->bytes = (hasher->bits + 7) / 8;
     return REDUX_OK;
 }

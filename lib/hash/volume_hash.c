@@ -29,8 +29,8 @@ const char *redux_volume_hash_name(redux_volume_hash hash)
     return rdx_name_of((int64_t)hash, names, RDX_COUNT(names));
 }
 
-redux_status rdx_volume_hash_options(redux_volume_hash_options *known,
-                                     const redux_volume_hash_options *given)
+redux_status rdx_volume_hash_read_options(redux_volume_hash_options *known,
+                                          const redux_volume_hash_options *given)
 {
     *known = (redux_volume_hash_options)REDUX_VOLUME_HASH_OPTIONS_INIT;
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_volume_hash_options"));
@@ -61,13 +61,13 @@ redux_status rdx_volume_hash_options(redux_volume_hash_options *known,
 redux_status redux_volume_hash_check(const redux_volume_hash_options *options)
 {
     redux_volume_hash_options known;
-    return rdx_volume_hash_options(&known, options);
+    return rdx_volume_hash_read_options(&known, options);
 }
 
 int64_t redux_volume_hash_bits(const redux_volume_hash_options *options)
 {
     redux_volume_hash_options known;
-    if (rdx_volume_hash_options(&known, options) != REDUX_OK)
+    if (rdx_volume_hash_read_options(&known, options) != REDUX_OK)
         return 0;
     return (int64_t)known.size * known.size * known.size;
 }
@@ -94,7 +94,7 @@ int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options)
                                     [REDUX_VOLUME_HASH_DCT] = 160,
                                     [REDUX_VOLUME_HASH_BLOCK_MEAN] = 32};
     redux_volume_hash_options known;
-    if (rdx_volume_hash_options(&known, options) != REDUX_OK)
+    if (rdx_volume_hash_read_options(&known, options) != REDUX_OK)
         return 0;
     return (int32_t)(redux_volume_hash_bits(&known) * share[known.hash] / 512);
 }
@@ -392,7 +392,7 @@ redux_status redux_volume_hash_compute(uint8_t *codes, int32_t variants, redux_h
     redux_volume_hash_options known;
     if (codes == NULL || volume == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_volume_hash_compute: an argument is NULL");
-    RDX_TRY(rdx_volume_hash_options(&known, options));
+    RDX_TRY(rdx_volume_hash_read_options(&known, options));
     RDX_TRY(rdx_tensor_check(volume, 3, 0, "volume"));
     if (variants != 1 && variants != REDUX_VOLUME_ROTATIONS && variants != REDUX_VOLUME_TURNS)
         return rdx_fail(REDUX_E_INVALID, "volume hash: %d variants, not 1, 24 or 48",

@@ -40,8 +40,8 @@ redux_status rdx_volume_hash_run(uint8_t *codes, int32_t variants, redux_hash_in
                                  redux_context *context, const rdx_volume_source *source,
                                  const redux_volume_hash_options *options);
 /* Defaults, and the window for data of that dtype. */
-redux_status rdx_volume_hash_options(redux_volume_hash_options *known,
-                                     const redux_volume_hash_options *given);
+redux_status rdx_volume_hash_read_options(redux_volume_hash_options *known,
+                                          const redux_volume_hash_options *given);
 redux_window rdx_volume_hash_window(redux_window window, redux_dtype dtype);
 
 #endif

@@ -36,7 +36,7 @@ redux_status redux_volume_hash_read(uint8_t *codes, int32_t variants, redux_hash
     if (variants != 1 && variants != REDUX_VOLUME_ROTATIONS && variants != REDUX_VOLUME_TURNS)
         return rdx_fail(REDUX_E_INVALID, "volume hash: %d variants, not 1, 24 or 48",
                         (int)variants);
-    RDX_TRY(rdx_volume_hash_options(&known, options));
+    RDX_TRY(rdx_volume_hash_read_options(&known, options));
     RDX_TRY(redux_dataset_get_volume_info(&about, dataset, volume));
     r.falls = falls(dataset, volume);
     RDX_TRY(redux_volume_open(&opened, context, dataset, volume));

@@ -101,13 +101,13 @@ static void taps_fill(rdx_taps *taps, int64_t in, int64_t out)
 /* ---- windows ---- */
 
 redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slope,
-                          double intercept, bool is_volume)
+                          double intercept, bool is_scan)
 {
     RDX_TRY(rdx_tensor_check(pixels, 2, 0, "in"));
     if (redux_tensor_elements(pixels) == 0)
         return rdx_fail(REDUX_E_INVALID, "in: a slice of %lld x %lld", (long long)pixels->shape[0],
                         (long long)pixels->shape[1]);
-    *out = (rdx_slice){.slope = slope, .intercept = intercept, .is_volume = is_volume};
+    *out = (rdx_slice){.slope = slope, .intercept = intercept, .is_scan = is_scan};
     out->pixels = *pixels;
     out->pixels.storage = NULL;
     rdx_stored_range(pixels, &out->low, &out->high);
@@ -117,7 +117,7 @@ redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slo
 redux_status rdx_slice_map(rdx_grey *map, bool *eight_bit, const rdx_slice *slice,
                            redux_window window, const double jitter[2])
 {
-    window = redux_window_resolve(window, slice->pixels.dtype, slice->is_volume);
+    window = redux_window_resolve(window, slice->pixels.dtype, slice->is_scan);
     *map = (rdx_grey){slice->slope, slice->intercept, window.low, window.high - window.low};
     *eight_bit = window.kind != REDUX_WINDOW_RANGE;
     switch (window.kind) {

@@ -10,13 +10,13 @@
 typedef struct rdx_slice {
     redux_tensor pixels; /* [H, W] */
     double slope, intercept;
-    bool is_volume;
+    bool is_scan;
     double low, high; /* rdx_stored_range */
 } rdx_slice;
 
 /* The pixels are borrowed. Errors: REDUX_E_INVALID (not [H, W], empty). */
 redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slope,
-                          double intercept, bool is_volume);
+                          double intercept, bool is_scan);
 
 /* Part of a slice. */
 typedef struct rdx_box {

@@ -292,7 +292,8 @@ static redux_status run_once(job *j, int64_t seed, int64_t fold)
     record *at = &e->records[e->runs];
     redux_evaluation_run *r = &at->run;
     int64_t *validation = j->rows, *test = j->rows + j->labels->count;
-    rdx_run run = {j->split, j->options->first_seed + (uint64_t)seed, j->validation, j->test, 0, 1};
+    rdx_trial run = {j->split, j->options->first_seed + (uint64_t)seed, j->validation, j->test, 0,
+                     1};
     at->first = e->predictions;
     r->struct_size = sizeof *r;
     r->seed = run.seed;

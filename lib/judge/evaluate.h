@@ -7,13 +7,13 @@
 #include "labels.h"
 
 /* One run: where its predictions go. */
-typedef struct rdx_run {
+typedef struct rdx_trial {
     const uint8_t *split; /* [rows] */
     uint64_t seed;
     double *validation, *test; /* probabilities [rows of that split, classes] */
     double chosen;
     int32_t converged;
-} rdx_run;
+} rdx_trial;
 
 /* The numbers of the rows of a split (room for all rows); how many. */
 int64_t rdx_rows_of(int64_t *rows, const redux_labels *labels, const uint8_t *split,
@@ -33,14 +33,14 @@ redux_status rdx_evaluation_input(redux_input_options *out, const redux_evaluate
 const redux_labels *rdx_evaluation_labels(const redux_evaluation *evaluation);
 
 /* probe_run.c: one run of a linear or nearest-neighbour probe; features: [rows, D]. */
-redux_status rdx_probe_run(rdx_run *run, redux_context *context, const redux_labels *labels,
+redux_status rdx_probe_run(rdx_trial *run, redux_context *context, const redux_labels *labels,
                            const redux_tensor *features, const redux_evaluate_options *options);
 
 /* finetune.c: labelled slices in memory, and one run on them. */
 typedef struct rdx_images {
     redux_tensor *slices; /* [rows] as stored */
     double *slope, *intercept;
-    uint8_t *is_volume;
+    uint8_t *is_scan;
     redux_tensor inputs; /* [rows, s, s, 1]: without random views */
     int64_t count;
 } rdx_images;
@@ -48,7 +48,7 @@ typedef struct rdx_images {
 redux_status rdx_images_load(rdx_images *out, redux_context *context, const redux_labels *labels,
                              const redux_input_options *input);
 void rdx_images_free(rdx_images *images);
-redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_labels *labels,
+redux_status rdx_finetune_run(rdx_trial *run, redux_context *context, const redux_labels *labels,
                               const rdx_images *images, const redux_evaluate_options *options);
 
 #endif

@@ -52,7 +52,7 @@ static redux_status make_input(int64_t row, void *user)
     redux_tensor plane;
     RDX_TRY(plane_of(&plane, &images->inputs, row));
     return redux_input_apply(&plane, j->context, &images->slices[row], images->slope[row],
-                             images->intercept[row], images->is_volume[row], j->input);
+                             images->intercept[row], images->is_scan[row], j->input);
 }
 
 typedef struct load_job {
@@ -67,7 +67,7 @@ static redux_status load_slice(const rdx_visited *slice, void *worker, void *use
     (void)worker;
     job->images->slope[label] = slice->info->slope;
     job->images->intercept[label] = slice->info->intercept;
-    job->images->is_volume[label] = slice->info->is_scan != 0;
+    job->images->is_scan[label] = slice->info->is_scan != 0;
     return redux_volume_slice(&job->images->slices[label], slice->context, slice->volume,
                               slice->slice);
 }
@@ -108,7 +108,7 @@ static redux_status fill_images(rdx_images *images, redux_context *context,
     images->slope = block;
     images->intercept = images->slope + rows;
     RDX_TRY(rdx_alloc_zero(context, &block, rows, 1));
-    images->is_volume = block;
+    images->is_scan = block;
     RDX_TRY(load_slices(images, context, labels));
     RDX_TRY(redux_tensor_new(&images->inputs, context, REDUX_FLOAT32, 4, shape));
     return rdx_parallel(context, labels->count, make_input, &job);
@@ -133,10 +133,10 @@ void rdx_images_free(rdx_images *images)
     redux_tensor_release(&images->inputs);
     rdx_free(images->slices);
     rdx_free(images->slope);
-    rdx_free(images->is_volume);
+    rdx_free(images->is_scan);
     images->slices = NULL;
     images->slope = NULL;
-    images->is_volume = NULL;
+    images->is_scan = NULL;
     images->count = 0;
 }
 
@@ -203,7 +203,7 @@ static redux_status make_view(int64_t index, void *user)
     redux_tensor plane;
     RDX_TRY(plane_of(&plane, &t->batch, index));
     return redux_views_apply(&plane, t->context, &images->slices[row], images->slope[row],
-                             images->intercept[row], images->is_volume[row], &t->input, &t->views,
+                             images->intercept[row], images->is_scan[row], &t->input, &t->views,
                              &key, 0);
 }
 
@@ -289,7 +289,7 @@ static double mean_loss(const tuner *t, const double *probabilities)
 }
 
 /* scratch: [validation rows, classes]. */
-static redux_status tune(tuner *t, rdx_run *run, double *scratch)
+static redux_status tune(tuner *t, rdx_trial *run, double *scratch)
 {
     const size_t bytes = (size_t)(t->validation * t->labels->class_count) * sizeof *scratch;
     double best = (double)-INFINITY, best_loss = (double)INFINITY;
@@ -373,7 +373,7 @@ static redux_status weigh_classes(tuner *t)
     return REDUX_OK;
 }
 
-static redux_status open_tuner(tuner *t, const rdx_run *run)
+static redux_status open_tuner(tuner *t, const rdx_trial *run)
 {
     const uint64_t rows = (uint64_t)t->labels->count;
     const int64_t classes = t->labels->class_count, side = t->images->inputs.shape[1];
@@ -413,7 +413,7 @@ static void close_tuner(tuner *t)
     rdx_free(t->order);
 }
 
-redux_status rdx_finetune_run(rdx_run *run, redux_context *context, const redux_labels *labels,
+redux_status rdx_finetune_run(rdx_trial *run, redux_context *context, const redux_labels *labels,
                               const rdx_images *images, const redux_evaluate_options *options)
 {
     const redux_tensor none = REDUX_TENSOR_INIT;

@@ -19,7 +19,7 @@ typedef struct part {
 } part;
 
 typedef struct probe {
-    rdx_run *run;
+    rdx_trial *run;
     redux_context *context;
     const redux_labels *labels;
     const redux_evaluate_options *options;
@@ -215,7 +215,7 @@ static redux_status run_probe(probe *b, const redux_tensor *features)
     return status;
 }
 
-redux_status rdx_probe_run(rdx_run *run, redux_context *context, const redux_labels *labels,
+redux_status rdx_probe_run(rdx_trial *run, redux_context *context, const redux_labels *labels,
                            const redux_tensor *features, const redux_evaluate_options *options)
 {
     const part none = {NULL, 0, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};

@@ -6,7 +6,7 @@
 const rdx_kernels *rdx_kernels_get(void)
 {
 #if defined(__x86_64__)
-    switch (rdx_cpu_tier()) {
+    switch (rdx_tier_in_use()) {
     case RDX_AVX512:
         return &rdx_kernels_avx512;
     case RDX_AVX2:

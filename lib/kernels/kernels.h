@@ -17,7 +17,7 @@
 #define RDX_SSIM_LANES 16 /* rows are padded to a multiple */
 
 /* The window of structural similarity, as the kernels want it. */
-typedef struct rdx_ssim_window {
+typedef struct rdx_ssim_taps {
     float across[RDX_SSIM_TAPS], down[RDX_SSIM_TAPS]; /* weights along x and y, symmetric */
     int32_t columns, rows;                            /* how many: odd */
     float total;                                      /* of all weights */
@@ -27,7 +27,7 @@ typedef struct rdx_ssim_window {
     float c1, c2;                                     /* of the index */
     float shift;                                      /* what was subtracted from the pixels */
     int32_t contrast;                                 /* not 0: the index without its luminance */
-} rdx_ssim_window;
+} rdx_ssim_taps;
 
 /* One row of an image's means, times the window's total, and variances. */
 typedef struct rdx_ssim_moments {
@@ -142,12 +142,12 @@ typedef struct rdx_kernels {
     void (*ssim_product_f32)(float *out, const float *a, const float *b, int64_t count,
                              float shift);
     void (*ssim_moments)(float *mean, float *variance, const float *const *rows, int64_t count,
-                         const rdx_ssim_window *window, float *scratch);
+                         const rdx_ssim_taps *window, float *scratch);
     void (*ssim_index)(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                        const float *const *rows, int64_t count, int64_t valid,
-                       const rdx_ssim_window *window, float *scratch);
+                       const rdx_ssim_taps *window, float *scratch);
     void (*ssim_map)(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
-                     const float *const *rows, int64_t count, const rdx_ssim_window *window,
+                     const float *const *rows, int64_t count, const rdx_ssim_taps *window,
                      float *scratch);
     /* box_template.h */
     void (*box_columns)(float *out, const float *in, int64_t width, int64_t before, int64_t grow,
@@ -175,7 +175,7 @@ extern const rdx_kernels rdx_kernels_portable;
 extern const rdx_kernels rdx_kernels_avx2, rdx_kernels_avx512;
 #endif
 
-/* The table of the tier in use (rdx_cpu_tier). */
+/* The table of the tier in use (rdx_tier_in_use). */
 const rdx_kernels *rdx_kernels_get(void);
 
 #endif

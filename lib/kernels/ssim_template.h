@@ -158,10 +158,10 @@ VEC_INLINE vec_f32 ssim_difference(vec_f32 product, vec_f32 a, vec_f32 b, float 
 }
 
 VEC_INLINE void ssim_moments_row(float *mean, float *variance, const float *values,
-                                 const float *squares, int64_t count, const rdx_ssim_window *window,
+                                 const float *squares, int64_t count, const rdx_ssim_taps *window,
                                  int32_t taps)
 {
-    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    const rdx_ssim_taps own = *window; /* stores cannot alias it */
     for (int64_t x = 0; x < count; x += VEC_LANES) {
         const vec_f32 m = ssim_across(values + x, own.across, taps);
         const vec_f32 s = ssim_across(squares + x, own.across, taps);
@@ -173,7 +173,7 @@ VEC_INLINE void ssim_moments_row(float *mean, float *variance, const float *valu
 /* The mean of the window around each pixel, and its variance. `scratch` is two rows of
  * `count` + SSIM_PAD. */
 static void ssim_moments(float *mean, float *variance, const float *const *rows, int64_t count,
-                         const rdx_ssim_window *window, float *scratch)
+                         const rdx_ssim_taps *window, float *scratch)
 {
     float *values = scratch, *squares = scratch + count + SSIM_PAD;
     const int64_t all = count + SSIM_PAD;
@@ -193,7 +193,7 @@ static void ssim_moments(float *mean, float *variance, const float *const *rows,
 
 /* Wang et al. 2004, eq. 13. */
 VEC_INLINE vec_f32 ssim_index_at(vec_f32 product, vec_f32 mean_a, vec_f32 mean_b, vec_f32 variances,
-                                 const rdx_ssim_window *window, int32_t taps)
+                                 const rdx_ssim_taps *window, int32_t taps)
 {
     const vec_f32 covariance =
         ssim_difference(product, mean_a, mean_b, window->total, taps) * window->unbias;
@@ -208,9 +208,9 @@ VEC_INLINE vec_f32 ssim_index_at(vec_f32 product, vec_f32 mean_a, vec_f32 mean_b
 /* Adds the index of `valid` pixels to SSIM_PAD lanes, by their place. */
 VEC_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                                const float *products, int64_t count, int64_t valid,
-                               const rdx_ssim_window *window, int32_t taps)
+                               const rdx_ssim_taps *window, int32_t taps)
 {
-    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    const rdx_ssim_taps own = *window; /* stores cannot alias it */
     vec_f32 sum[SSIM_PAD / VEC_LANES] = {0};
     float one[SSIM_PAD] = {0};
     for (int64_t start = 0; start < count; start += SSIM_PAD)
@@ -238,7 +238,7 @@ VEC_INLINE void ssim_index_row(double *lanes, const rdx_ssim_moments *a, const r
  * `count` + SSIM_PAD. */
 static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                        const float *const *rows, int64_t count, int64_t valid,
-                       const rdx_ssim_window *window, float *scratch)
+                       const rdx_ssim_taps *window, float *scratch)
 {
     if (window->rows == 11)
         ssim_down_row(scratch, rows, count + SSIM_PAD, window->down, 11);
@@ -256,10 +256,10 @@ static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_
 
 /* The index of each of `count` pixels. `scratch` as ssim_index wants it. */
 static void ssim_map(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
-                     const float *const *rows, int64_t count, const rdx_ssim_window *window,
+                     const float *const *rows, int64_t count, const rdx_ssim_taps *window,
                      float *scratch)
 {
-    const rdx_ssim_window own = *window; /* stores cannot alias it */
+    const rdx_ssim_taps own = *window; /* stores cannot alias it */
     ssim_down_row(scratch, rows, count + SSIM_PAD, own.down, own.rows);
     for (int64_t x = 0; x < count; x += VEC_LANES)
         vec_store(out + x, ssim_index_at(ssim_across(scratch + x, own.across, own.columns),

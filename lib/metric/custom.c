@@ -107,7 +107,7 @@ redux_status redux_metric_new_custom(redux_metric **out, redux_context *context,
         .first_redundant = known.one_to_many == NULL ? NULL : custom_first_redundant,
         .tile = 1,
     };
-    RDX_TRY(rdx_metric_new(out, context, &ops));
+    RDX_TRY(rdx_metric_make(out, context, &ops));
     (*out)->own_ops = ops;
     (*out)->ops = &(*out)->own_ops;
     (*out)->custom = known;

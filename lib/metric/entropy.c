@@ -9,8 +9,8 @@
 #include "histogram.h"
 #include "metric.h"
 
-redux_status rdx_histogram_options(redux_histogram_options *known,
-                                   const redux_histogram_options *given)
+redux_status rdx_histogram_read_options(redux_histogram_options *known,
+                                        const redux_histogram_options *given)
 {
     redux_histogram_options read = REDUX_HISTOGRAM_OPTIONS_INIT;
     RDX_TRY(rdx_read_options(&read, sizeof read, given, "redux_histogram_options"));
@@ -193,7 +193,7 @@ redux_status redux_entropy(double *out, redux_context *context, const redux_tens
     redux_tensor pixels;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_entropy: out is NULL");
-    RDX_TRY(rdx_histogram_options(&known, options));
+    RDX_TRY(rdx_histogram_read_options(&known, options));
     RDX_TRY(rdx_tensor_check(image, 2, 0, "image"));
     RDX_TRY(rdx_histogram_dtype(image->dtype));
     const int64_t count = redux_tensor_elements(image);

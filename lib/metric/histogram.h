@@ -15,7 +15,7 @@
 redux_status rdx_histogram_dtype(redux_dtype dtype);
 /* True when pixels are their own bins, so that rdx_histogram_bins would only copy. */
 bool rdx_histogram_is_plain(const redux_histogram_options *options, redux_dtype dtype);
-/* The bin of each of `count` >= 1 pixels. `options` has been through rdx_histogram_options. */
+/* The bin of each of `count` >= 1 pixels. `options` has been through rdx_histogram_read_options. */
 void rdx_histogram_bins(uint8_t *bins, const redux_histogram_options *options, redux_dtype dtype,
                         const void *pixels, int64_t count);
 /* The terms of counts below RDX_XLOG2X_ENTRIES; `table` has room for as many. */

@@ -338,7 +338,7 @@ redux_status redux_metric_new_mattes(redux_metric **out, redux_context *context,
 {
     redux_mattes_options known = REDUX_MATTES_OPTIONS_INIT;
     RDX_TRY(mattes_options(&known, options));
-    RDX_TRY(rdx_metric_new(out, context, &rdx_mattes_ops));
+    RDX_TRY(rdx_metric_make(out, context, &rdx_mattes_ops));
     (*out)->mattes = known;
     return REDUX_OK;
 }

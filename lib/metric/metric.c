@@ -3,7 +3,7 @@
 #include <string.h>
 #include "metric.h"
 
-redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops)
+redux_status rdx_metric_make(redux_metric **out, redux_context *context, const rdx_metric_ops *ops)
 {
     void *block;
     if (out == NULL)
@@ -16,20 +16,20 @@ redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rd
 
 redux_status redux_metric_new_hamming(redux_metric **out, redux_context *context)
 {
-    return rdx_metric_new(out, context, &rdx_hamming_ops);
+    return rdx_metric_make(out, context, &rdx_hamming_ops);
 }
 
 redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context)
 {
-    return rdx_metric_new(out, context, &rdx_cosine_ops);
+    return rdx_metric_make(out, context, &rdx_cosine_ops);
 }
 
 redux_status redux_metric_new_ssim(redux_metric **out, redux_context *context,
                                    const redux_ssim_options *options)
 {
     redux_ssim_options known = REDUX_SSIM_OPTIONS_INIT;
-    RDX_TRY(rdx_ssim_options(&known, options));
-    RDX_TRY(rdx_metric_new(out, context, &rdx_ssim_ops));
+    RDX_TRY(rdx_ssim_read_options(&known, options));
+    RDX_TRY(rdx_metric_make(out, context, &rdx_ssim_ops));
     (*out)->ssim = known;
     return REDUX_OK;
 }

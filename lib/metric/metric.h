@@ -101,9 +101,9 @@ extern const rdx_metric_ops rdx_hamming_ops, rdx_cosine_ops, rdx_ssim_ops,
 int32_t rdx_hamming_bytes(const uint8_t *a, const uint8_t *b, int64_t bytes);
 
 /* Checks options against the metric's rules and fills in defaults (NULL: all of them). */
-redux_status rdx_histogram_options(redux_histogram_options *known,
-                                   const redux_histogram_options *given);
-redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_options *given);
+redux_status rdx_histogram_read_options(redux_histogram_options *known,
+                                        const redux_histogram_options *given);
+redux_status rdx_ssim_read_options(redux_ssim_options *known, const redux_ssim_options *given);
 /* The table for redux_metric.xlog2x (mutual_information.c). */
 redux_status rdx_mutual_information_table(redux_context *context, int64_t **out);
 
@@ -112,7 +112,7 @@ static inline bool rdx_same_layout(const rdx_layout *a, const rdx_layout *b)
 {
     return a->dtype == b->dtype && a->height == b->height && a->width == b->width;
 }
-redux_status rdx_metric_new(redux_metric **out, redux_context *context, const rdx_metric_ops *ops);
+redux_status rdx_metric_make(redux_metric **out, redux_context *context, const rdx_metric_ops *ops);
 /* The layout of items: `items` with its first axis ([N, ...]); checks rank and dtype. */
 redux_status rdx_metric_layout(const redux_metric *metric, const redux_tensor *items,
                                rdx_layout *layout);

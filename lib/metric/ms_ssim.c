@@ -23,7 +23,7 @@ static redux_status ms_ssim_options(redux_ms_ssim_options *known,
         return rdx_fail(REDUX_E_INVALID, "redux_ms_ssim_options: scales is %d, not 0 to %d",
                         (int)read.scales, SCALES);
     window.data_range = read.data_range;
-    RDX_TRY(rdx_ssim_options(&window, &window));
+    RDX_TRY(rdx_ssim_read_options(&window, &window));
     *known = read;
     return REDUX_OK;
 }
@@ -190,7 +190,7 @@ redux_status redux_metric_new_ms_ssim(redux_metric **out, redux_context *context
 {
     redux_ms_ssim_options known = REDUX_MS_SSIM_OPTIONS_INIT;
     RDX_TRY(ms_ssim_options(&known, options));
-    RDX_TRY(rdx_metric_new(out, context, &rdx_ms_ssim_ops));
+    RDX_TRY(rdx_metric_make(out, context, &rdx_ms_ssim_ops));
     (*out)->ms_ssim = known;
     return REDUX_OK;
 }

@@ -442,8 +442,8 @@ redux_status rdx_information_metric_new(redux_metric **out, redux_context *conte
     redux_metric *metric;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_metric_new: out is NULL");
-    RDX_TRY(rdx_histogram_options(&known, options));
-    RDX_TRY(rdx_metric_new(&metric, context, ops));
+    RDX_TRY(rdx_histogram_read_options(&known, options));
+    RDX_TRY(rdx_metric_make(&metric, context, ops));
     metric->histogram = known;
     redux_status status = rdx_mutual_information_table(context, &metric->xlog2x);
     if (status != REDUX_OK) {
@@ -528,7 +528,7 @@ redux_status redux_information_compute(redux_information *out, redux_context *co
     int64_t count = 0;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_information_compute: out is NULL");
-    RDX_TRY(rdx_histogram_options(&known, options));
+    RDX_TRY(rdx_histogram_read_options(&known, options));
     RDX_TRY(check_images(a, b, &count));
     RDX_TRY(redux_tensor_contiguous(&first, context, a, a->dtype));
     redux_status status = redux_tensor_contiguous(&second, context, b, b->dtype);

@@ -260,7 +260,7 @@ redux_status redux_metric_new_phase_correlation(redux_metric **out, redux_contex
         return rdx_fail(REDUX_E_INVALID, "redux_metric_new_phase_correlation: out is NULL");
     RDX_TRY(phase_options(&known, options));
     RDX_TRY(rdx_fft_available());
-    RDX_TRY(rdx_metric_new(&metric, context, &rdx_phase_correlation_ops));
+    RDX_TRY(rdx_metric_make(&metric, context, &rdx_phase_correlation_ops));
     redux_status status = rdx_alloc_zero(context, &plans, 1, sizeof *metric->plans);
     if (status != REDUX_OK) {
         redux_metric_free(metric);

@@ -13,7 +13,7 @@
 #define BAND 256     /* columns */
 #define CHECK_ROWS 4 /* after so many a pair may turn out not to be redundant */
 
-redux_status rdx_ssim_options(redux_ssim_options *known, const redux_ssim_options *given)
+redux_status rdx_ssim_read_options(redux_ssim_options *known, const redux_ssim_options *given)
 {
     redux_ssim_options read = REDUX_SSIM_OPTIONS_INIT;
     RDX_TRY(rdx_read_options(&read, sizeof read, given, "redux_ssim_options"));
@@ -60,11 +60,11 @@ static int32_t window_side(float *weights, redux_ssim_window kind, int64_t lengt
     return taps;
 }
 
-static rdx_ssim_window window_of(const redux_ssim_options *options, const rdx_layout *layout)
+static rdx_ssim_taps window_of(const redux_ssim_options *options, const rdx_layout *layout)
 {
     const double range =
         options->data_range > 0 ? options->data_range : (layout->dtype == REDUX_UINT8 ? 255 : 1);
-    rdx_ssim_window window = {.total = 1, .scale = 1, .unbias = 1};
+    rdx_ssim_taps window = {.total = 1, .scale = 1, .unbias = 1};
     window.columns = window_side(window.across, options->window, layout->width);
     window.rows = window_side(window.down, options->window, layout->height);
     if (options->window == REDUX_SSIM_UNIFORM) { /* plain sums, which are exact for 8-bit pixels */
@@ -459,8 +459,8 @@ static double pair_score(const rdx_ssim_plan *plan, const void *pixels_a, const 
     return mean_of(plan, lanes);
 }
 
-redux_status rdx_ssim_map(redux_context *context, const rdx_ssim_plan *plan, const void *a,
-                          const void *b, float *map)
+redux_status rdx_ssim_run_map(redux_context *context, const rdx_ssim_plan *plan, const void *a,
+                              const void *b, float *map)
 {
     void *scratch;
     RDX_TRY(rdx_alloc(context, &scratch, pair_floats(plan), sizeof(float)));
@@ -498,7 +498,7 @@ redux_status redux_ssim(double *out, redux_context *context, const redux_tensor 
     void *scratch;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_ssim: out is NULL");
-    RDX_TRY(rdx_ssim_options(&known, options));
+    RDX_TRY(rdx_ssim_read_options(&known, options));
     RDX_TRY(rdx_ssim_check_images(a, b, &layout));
     const rdx_ssim_plan plan = rdx_ssim_plan_of(&known, &layout);
     RDX_TRY(redux_tensor_contiguous(&first, context, a, a->dtype));

@@ -8,7 +8,7 @@
 
 /* Sizes, in floats, of rows and planes. */
 typedef struct rdx_ssim_plan {
-    rdx_ssim_window window;
+    rdx_ssim_taps window;
     redux_dtype dtype;
     int64_t width, height;             /* of the image */
     int64_t valid_width, valid_height; /* of the pixels whose window lies inside */
@@ -22,7 +22,7 @@ redux_status rdx_ssim_check_dtype(redux_dtype dtype);
 redux_status rdx_ssim_check_size(const rdx_layout *layout);
 redux_status rdx_ssim_check_images(const redux_tensor *a, const redux_tensor *b,
                                    rdx_layout *layout);
-/* `options` has been through rdx_ssim_options, `layout` through the checks. */
+/* `options` has been through rdx_ssim_read_options, `layout` through the checks. */
 rdx_ssim_plan rdx_ssim_plan_of(const redux_ssim_options *options, const rdx_layout *layout);
 size_t rdx_ssim_item_bytes(const rdx_ssim_plan *plan);
 size_t rdx_ssim_scratch_bytes(const rdx_ssim_plan *plan);
@@ -34,7 +34,7 @@ double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, v
 double rdx_ssim_most(const rdx_ssim_plan *plan, const void *a, const void *b);
 /* The index of each pixel whose window lies inside, [valid_height, valid_width], from C-contiguous
  * pixels. */
-redux_status rdx_ssim_map(redux_context *context, const rdx_ssim_plan *plan, const void *a,
-                          const void *b, float *map);
+redux_status rdx_ssim_run_map(redux_context *context, const rdx_ssim_plan *plan, const void *a,
+                              const void *b, float *map);
 
 #endif

@@ -46,7 +46,7 @@ static redux_status map_images(float *map, redux_context *context, const void *a
     uint8_t *one = block, *other = one + bytes;
     continue_image(one, a, layout->height, layout->width, margin, size);
     continue_image(other, b, layout->height, layout->width, margin, size);
-    redux_status status = rdx_ssim_map(context, &plan, one, other, map);
+    redux_status status = rdx_ssim_run_map(context, &plan, one, other, map);
     rdx_free(block);
     return status;
 }
@@ -68,7 +68,7 @@ redux_status redux_ssim_map(redux_tensor *out, redux_context *context, const red
     redux_ssim_options known;
     redux_tensor first, second, map;
     rdx_layout layout = {0};
-    RDX_TRY(rdx_ssim_options(&known, options));
+    RDX_TRY(rdx_ssim_read_options(&known, options));
     RDX_TRY(rdx_ssim_check_images(a, b, &layout));
     RDX_TRY(check_out(out, &layout));
     RDX_TRY(redux_tensor_contiguous(&first, context, a, a->dtype));

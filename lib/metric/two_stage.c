@@ -52,7 +52,7 @@ redux_status rdx_two_stage_new(redux_metric **out, redux_context *context,
         .judge = two_stage_judge,
         .tile = 1,
     };
-    RDX_TRY(rdx_metric_new(out, context, &ops));
+    RDX_TRY(rdx_metric_make(out, context, &ops));
     (*out)->own_ops = ops;
     (*out)->ops = &(*out)->own_ops;
     (*out)->stages[0] = first;

@@ -164,9 +164,9 @@ static double scan_cost(const redux_index *index, int64_t rows)
 {
     const int64_t words = (int64_t)(index->layout.item_bytes / 8);
     double code = 0.3 + 0.4 * (double)words;
-    if (rdx_cpu_tier() == RDX_AVX512 && words == 1)
+    if (rdx_tier_in_use() == RDX_AVX512 && words == 1)
         code = 0.08;
-    if (rdx_cpu_tier() == RDX_AVX512 && words == 4)
+    if (rdx_tier_in_use() == RDX_AVX512 && words == 4)
         code = 0.45;
     return 300 + (double)rows * code;
 }

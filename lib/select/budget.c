@@ -245,7 +245,7 @@ static redux_status threshold_by_trial(double *threshold, const rdx_judging *jud
 static redux_status threshold_by_bisection(double *threshold, const rdx_judging *judging,
                                            int64_t budget)
 {
-    const rdx_strategy *strategy = rdx_strategy_of(judging->reduction->options.strategy);
+    const rdx_strategy_entry *strategy = rdx_strategy_of(judging->reduction->options.strategy);
     double low = strategy->low, high = strategy->high; /* at `low` everything is redundant */
     int64_t kept;
     RDX_TRY(rdx_greedy(&kept, judging, high));

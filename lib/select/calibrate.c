@@ -182,7 +182,8 @@ static redux_status read_sample(sample *s, redux_context *context)
     return status;
 }
 
-redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const redux_metric *metric)
+redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
+                                  const redux_metric *metric)
 {
     redux_context *context = stream->context;
     const int64_t rows = stream->row_count;

@@ -119,7 +119,7 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
 static redux_status judge_group(const greedy_job *job, int64_t index)
 {
     const redux_reduce_options *options = &job->judging->reduction->options;
-    const rdx_strategy *strategy = rdx_strategy_of(options->strategy);
+    const rdx_strategy_entry *strategy = rdx_strategy_of(options->strategy);
     rdx_group group;
     RDX_TRY(rdx_group_collect(&group, job->judging, index));
     redux_status status = REDUX_OK;

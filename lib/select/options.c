@@ -9,7 +9,7 @@
 static redux_status check_threshold(const redux_reduce_options *options, redux_strategy strategy,
                                     double t)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     const double high = known->high_of == NULL ? known->high : known->high_of(options);
     if (isnan(t))
         return REDUX_OK;
@@ -28,13 +28,22 @@ static redux_status check_threshold(const redux_reduce_options *options, redux_s
 
 static double default_threshold(const redux_reduce_options *options, redux_strategy strategy)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     return known->threshold_of == NULL ? known->threshold : known->threshold_of(options);
 }
 
 static bool has_budget(const redux_reduce_options *options)
 {
     return options->keep_count > 0 || !isnan(options->keep_percent);
+}
+
+int64_t redux_reduce_budget(const redux_reduce_options *options, int64_t slices)
+{
+    if (options == NULL || !has_budget(options))
+        return -1;
+    return options->keep_count > 0
+               ? options->keep_count
+               : (int64_t)floor(options->keep_percent * (double)slices / 100 + 0.5);
 }
 
 static redux_status check_budget(const redux_reduce_options *options)
@@ -91,7 +100,7 @@ static redux_status check_rule(const redux_reduce_options *options)
 
 static redux_status check_then(const redux_reduce_options *options)
 {
-    const rdx_strategy *then = rdx_strategy_of(options->then);
+    const rdx_strategy_entry *then = rdx_strategy_of(options->then);
     if (!rdx_options_have_stages(options))
         return isnan(options->then_threshold)
                    ? REDUX_OK
@@ -210,7 +219,7 @@ bool rdx_options_resize(const redux_reduce_options *options)
 
 bool rdx_options_have(const redux_reduce_options *options, rdx_feature feature)
 {
-    const rdx_strategy *then = rdx_strategy_of(options->then);
+    const rdx_strategy_entry *then = rdx_strategy_of(options->then);
     return rdx_strategy_of(options->strategy)->feature == feature ||
            (then != NULL && then->feature == feature);
 }

@@ -33,12 +33,8 @@ static redux_status settle_budget(redux_reduction *reduction)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
                         reduction->skips.count > 0 ? reduction->skips.list[0].reason : "no input");
-    if (options->keep_count > 0)
-        summary->budget = options->keep_count;
-    else if (!isnan(options->keep_percent))
-        summary->budget =
-            (int64_t)floor(options->keep_percent * (double)summary->slices / 100 + 0.5);
-    else
+    summary->budget = redux_reduce_budget(options, summary->slices);
+    if (summary->budget < 0)
         return REDUX_OK;
     const int64_t least = options->scope == REDUX_SCOPE_VOLUME ? summary->volumes : 1;
     if (summary->budget < least)
@@ -242,7 +238,7 @@ static redux_status settle_threshold(double *threshold, const rdx_judging *judgi
     *threshold = rdx_options_have_stages(options) ? options->then_threshold : options->threshold;
     summary->then_is_exact = proposes_all(options, judging->metric);
     if (options->calibrate || !isnan(options->false_drops))
-        RDX_TRY(rdx_calibrate(&reduction->calibration, judging->stream, judging->metric));
+        RDX_TRY(rdx_calibration_make(&reduction->calibration, judging->stream, judging->metric));
     if (!isnan(options->false_drops))
         *threshold = redux_calibration_threshold(reduction->calibration, options->false_drops);
     if (summary->budget >= 0 && options->rule == REDUX_RULE_FIRST) {
@@ -313,7 +309,7 @@ static redux_status run_strategy(rdx_judging *judging)
 {
     redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
-    const bool has_budget = options->keep_count > 0 || !isnan(options->keep_percent);
+    const bool has_budget = redux_reduce_budget(options, 0) >= 0;
     /* Images are read when they are compared, unless a budget must know beforehand how many of
      * them can be read. */
     if (!judging->stream->has_images || (options->skip_errors && has_budget))
@@ -469,7 +465,7 @@ static redux_status calibrate_stream(redux_calibration **out, rdx_stream *stream
     if (status == REDUX_OK)
         status = make_metric(&metric, metrics, stream->context, stream->options);
     if (status == REDUX_OK)
-        status = rdx_calibrate(out, stream, metric);
+        status = rdx_calibration_make(out, stream, metric);
     free_metrics(metrics);
     return status;
 }

@@ -159,7 +159,7 @@ enum {
 };
 
 /* All that there is to know of a strategy: no other file asks which one it is. */
-typedef struct rdx_strategy {
+typedef struct rdx_strategy_entry {
     const char *name, *label; /* label: of its scores, with their unit */
     rdx_feature feature;
     bool compares;         /* slices with each other, by a metric */
@@ -182,10 +182,10 @@ typedef struct rdx_strategy {
     /* Where these depend on other options; NULL: they do not. */
     double (*threshold_of)(const redux_reduce_options *options);
     double (*high_of)(const redux_reduce_options *options);
-} rdx_strategy;
+} rdx_strategy_entry;
 
 /* NULL: there is no such strategy. */
-const rdx_strategy *rdx_strategy_of(redux_strategy strategy);
+const rdx_strategy_entry *rdx_strategy_of(redux_strategy strategy);
 bool rdx_strategy_has_rule(redux_strategy strategy, redux_rule rule);
 /* Whether it compares vectors, so that embeddings may be given. */
 bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_strategy strategy);
@@ -356,7 +356,8 @@ redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices
 /* ---- calibrate.c ---- */
 
 /* The null distribution for the metric and stages of a stream. */
-redux_status rdx_calibrate(redux_calibration **out, rdx_stream *stream, const redux_metric *metric);
+redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
+                                  const redux_metric *metric);
 
 /* ---- budget.c ---- */
 

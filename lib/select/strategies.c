@@ -60,7 +60,7 @@ static double hash_distance(const redux_reduce_options *options)
 #define ALL_RULES (RULE(FIRST) | RULE(MEDOID) | RULE(K_CENTRE) | RULE(COMPLETE_LINK))
 #define MOST_BITS 65536.0 /* of a hash; the one at hand is checked against its own length */
 
-static const rdx_strategy strategies[] = {
+static const rdx_strategy_entry strategies[] = {
     [REDUX_STRATEGY_ALL] = {.name = "all",
                             .label = "Score",
                             .rules = RULE(FIRST),
@@ -217,7 +217,7 @@ static const rdx_strategy strategies[] = {
 
 static const char *const rules[] = {"first", "medoid", "k-centre", "complete-link"};
 
-const rdx_strategy *rdx_strategy_of(redux_strategy strategy)
+const rdx_strategy_entry *rdx_strategy_of(redux_strategy strategy)
 {
     return strategy >= REDUX_STRATEGY_ALL && (int64_t)strategy < RDX_COUNT(strategies)
                ? &strategies[strategy]
@@ -234,13 +234,13 @@ redux_status redux_strategy_parse(redux_strategy *out, const char *name)
 
 const char *redux_strategy_name(redux_strategy strategy)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     return known == NULL ? "unknown" : known->name;
 }
 
 double redux_strategy_threshold(redux_strategy strategy)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     return known == NULL ? (double)NAN : known->threshold;
 }
 
@@ -261,7 +261,7 @@ bool rdx_strategy_has_rule(redux_strategy strategy, redux_rule rule)
 
 bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_strategy strategy)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     return known->feature == RDX_FEATURE_DESCRIPTOR ||
            (known->is_callers && options->metric->ops->item_axes == 1);
 }
@@ -269,7 +269,7 @@ bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_stra
 redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
                                  const redux_reduce_options *options, redux_strategy strategy)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     if (known->metric != NULL)
         return known->metric(out, context, options);
     return redux_metric_new_named(out, context, known->metric_name);
@@ -277,7 +277,7 @@ redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
 
 redux_status redux_strategy_describe(redux_strategy_info *out, redux_strategy strategy)
 {
-    const rdx_strategy *known = rdx_strategy_of(strategy);
+    const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     if (known == NULL)
         return rdx_fail(REDUX_E_INVALID, "unknown strategy %d", (int)strategy);
     const redux_strategy_info info = {.struct_size = sizeof info,

@@ -440,13 +440,13 @@ static redux_status end_batch(int64_t first, int64_t batch, void *user)
     return count == 0 ? REDUX_OK : hand_on(job, rows, count);
 }
 
-redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *rows, int64_t count, bool resize,
+redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
                              bool *ragged, rdx_consume_fn consume, void *user)
 {
     image_job job = {
-        .stream = stream, .rows = rows, .resize = resize, .consume = consume, .user = user};
+        .stream = stream, .rows = list, .resize = resize, .consume = consume, .user = user};
     const rdx_visit visit = {.dataset = stream->dataset,
-                             .rows = rows,
+                             .rows = list,
                              .count = count,
                              .worker_bytes = sizeof(image_worker),
                              .worker_init = image_worker_init,
@@ -457,7 +457,7 @@ redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *rows, int64_t co
     const rdx_batches batches = {.begin = begin_volume, .batch = end_batch, .stop = &job.ragged};
     *ragged = false;
     if (!stream->has_images)
-        return stream_cached(stream, rows, count, consume, user);
+        return stream_cached(stream, list, count, consume, user);
     const redux_status status = rdx_visit_in_order(stream->context, &visit, &batches);
     release_items(&job);
     *ragged = job.ragged;

@@ -56,7 +56,7 @@ struct rdx_loader {
     int started;
     pthread_t reader;
     bool reading;
-    rdx_order claim_order, read_order;
+    rdx_epoch_order claim_order, read_order;
 
     pthread_mutex_t mutex;
     pthread_cond_t work;  /* a slot or a chunk is there, or the loader stops */
@@ -88,7 +88,7 @@ static int64_t used_of(const rdx_loader *loader)
 }
 
 /* Chunks of an order of which slices are used. */
-static int64_t chunks_used(const rdx_loader *loader, const rdx_order *order)
+static int64_t chunks_used(const rdx_loader *loader, const rdx_epoch_order *order)
 {
     return rdx_order_chunk(order, used_of(loader) - 1) + 1;
 }
@@ -96,7 +96,7 @@ static int64_t chunks_used(const rdx_loader *loader, const rdx_order *order)
 /* The order of the batch's epoch; epochs come one after the other. */
 static void claim_epoch(rdx_loader *loader, int64_t epoch)
 {
-    rdx_order *order = &loader->claim_order;
+    rdx_epoch_order *order = &loader->claim_order;
     if (order->epoch == epoch)
         return;
     if (order->epoch >= 0)
@@ -106,7 +106,7 @@ static void claim_epoch(rdx_loader *loader, int64_t epoch)
 
 static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
 {
-    const rdx_order *order = &loader->claim_order;
+    const rdx_epoch_order *order = &loader->claim_order;
     s->epoch = number / loader->batches;
     claim_epoch(loader, s->epoch);
     s->number = number;
@@ -223,21 +223,22 @@ static void place_clear(place *p)
     p->count = 0;
 }
 
-static redux_status read_chunk(rdx_loader *loader, place *p, const rdx_order *order, int64_t index)
+static redux_status read_chunk(rdx_loader *loader, place *p, const rdx_epoch_order *order,
+                               int64_t index)
 {
     place_clear(p);
     const int64_t start = order->starts[index];
     p->count = order->starts[index + 1] - start;
     memset(p->slices, 0, (size_t)p->count * sizeof *p->slices);
-    for (int64_t u = order->of_units[index]; u < order->of_units[index + 1]; u++) {
-        const rdx_unit *unit = &loader->catalogue.units[order->units[u]];
+    for (int64_t u = order->of_portions[index]; u < order->of_portions[index + 1]; u++) {
+        const rdx_portion *portion = &loader->catalogue.portions[order->portions[u]];
         pthread_mutex_lock(&loader->mutex);
         const bool stop = loader->stop;
         pthread_mutex_unlock(&loader->mutex);
         if (stop)
             return REDUX_OK;
-        RDX_TRY(rdx_unit_read(p->slices, order->places + unit->first, start, loader->context,
-                              &loader->catalogue, unit, false));
+        RDX_TRY(rdx_portion_read(p->slices, order->places + portion->first, start, loader->context,
+                                 &loader->catalogue, portion, false));
     }
     return REDUX_OK;
 }
@@ -260,7 +261,7 @@ static bool chunk_needed(const rdx_loader *loader, const reading *r)
 /* One chunk into its place; false: it is time to end. The mutex is held. */
 static bool read_next(rdx_loader *loader, const reading *r)
 {
-    const rdx_order *order = &loader->read_order;
+    const rdx_epoch_order *order = &loader->read_order;
     place *p = &loader->places[r->chunk % 2];
     if (!wait_for_place(loader, p))
         return false;
@@ -283,7 +284,7 @@ static bool read_next(rdx_loader *loader, const reading *r)
 static void *reader_main(void *user)
 {
     rdx_loader *loader = user;
-    rdx_order *order = &loader->read_order;
+    rdx_epoch_order *order = &loader->read_order;
     reading r = {0, loader->first_batch / loader->batches, 0,
                  loader->first_batch % loader->batches * loader->batch};
     rdx_order_make(order, &loader->catalogue, r.epoch);
@@ -308,34 +309,34 @@ typedef struct read_job {
     bool drop, keep;
 } read_job;
 
-static redux_status read_unit(int64_t index, void *user)
+static redux_status read_portion(int64_t index, void *user)
 {
     const read_job *job = user;
     rdx_loader *loader = job->loader;
-    const rdx_unit *unit = &loader->catalogue.units[index];
-    rdx_slice *slices = loader->places[0].slices + unit->first;
+    const rdx_portion *portion = &loader->catalogue.portions[index];
+    rdx_slice *slices = loader->places[0].slices + portion->first;
     redux_status status =
-        rdx_unit_read(slices, NULL, 0, loader->context, &loader->catalogue, unit, job->drop);
-    for (int64_t i = 0; i < unit->count && !job->keep; i++)
+        rdx_portion_read(slices, NULL, 0, loader->context, &loader->catalogue, portion, job->drop);
+    for (int64_t i = 0; i < portion->count && !job->keep; i++)
         rdx_slice_release(&slices[i]);
-    return status != REDUX_OK ? status : rdx_progress_add(loader->context, unit->count);
+    return status != REDUX_OK ? status : rdx_progress_add(loader->context, portion->count);
 }
 
-/* Units side by side if the memory allows for as many open volumes. */
-static redux_status read_units(read_job *job, uint64_t memory)
+/* Portions side by side if the memory allows for as many open volumes. */
+static redux_status read_portions(read_job *job, uint64_t memory)
 {
     const rdx_catalogue *catalogue = &job->loader->catalogue;
     const uint64_t threads = (uint64_t)redux_context_threads(job->loader->context);
     uint64_t held = 0, passing = 0;
-    for (int64_t u = 0; u < catalogue->unit_count; u++) {
-        held = job->keep ? held + catalogue->units[u].held
-                         : RDX_MAX(held, threads * catalogue->units[u].held);
-        passing = RDX_MAX(passing, catalogue->units[u].passing);
+    for (int64_t u = 0; u < catalogue->portion_count; u++) {
+        held = job->keep ? held + catalogue->portions[u].held
+                         : RDX_MAX(held, threads * catalogue->portions[u].held);
+        passing = RDX_MAX(passing, catalogue->portions[u].passing);
     }
     if (memory == 0 || held + threads * passing <= memory)
-        return rdx_parallel(job->loader->context, catalogue->unit_count, read_unit, job);
-    for (int64_t u = 0; u < catalogue->unit_count; u++)
-        RDX_TRY(read_unit(u, job));
+        return rdx_parallel(job->loader->context, catalogue->portion_count, read_portion, job);
+    for (int64_t u = 0; u < catalogue->portion_count; u++)
+        RDX_TRY(read_portion(u, job));
     return REDUX_OK;
 }
 
@@ -360,7 +361,7 @@ static redux_status read_everything(rdx_loader *loader, const rdx_loader_options
     place *p = &loader->places[0];
     p->count = loader->resident ? catalogue->item_count : 0;
     rdx_progress_begin(loader->context, catalogue->item_count);
-    RDX_TRY(read_units(&job, options->memory_bytes));
+    RDX_TRY(read_portions(&job, options->memory_bytes));
     rdx_progress_begin(loader->context, 0);
     if (loader->resident)
         drop_slices(loader);

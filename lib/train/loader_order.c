@@ -23,7 +23,7 @@ static uint64_t bytes_of(int64_t height, int64_t width, redux_dtype dtype)
 }
 
 /* Pictures of one folder may differ in size. */
-static redux_status measure_item(rdx_item *item, const redux_dataset *dataset,
+static redux_status measure_item(rdx_kept_slice *item, const redux_dataset *dataset,
                                  const redux_volume_info *info, bool drop)
 {
     rdx_picture_info picture;
@@ -55,7 +55,7 @@ static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
     const int64_t volumes = redux_dataset_volume_count(options->dataset);
     void *block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slice_count(options->dataset),
-                      sizeof(rdx_item)));
+                      sizeof(rdx_kept_slice)));
     catalogue->items = block;
     for (int64_t volume = 0; volume < volumes; volume++) {
         const int64_t first = rdx_dataset_first_row(options->dataset, volume);
@@ -64,45 +64,46 @@ static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
         for (int64_t slice = 0; slice < info.slices; slice++) {
             if (options->kept != NULL && options->kept[first + slice] == 0)
                 continue;
-            rdx_item *item = &catalogue->items[catalogue->item_count++];
-            *item = (rdx_item){.row = first + slice, .volume = volume, .slice = slice};
+            rdx_kept_slice *item = &catalogue->items[catalogue->item_count++];
+            *item = (rdx_kept_slice){.row = first + slice, .volume = volume, .slice = slice};
             RDX_TRY(measure_item(item, options->dataset, &info, options->skip_errors != 0));
         }
     }
     return REDUX_OK;
 }
 
-static redux_status add_unit(rdx_catalogue *catalogue, redux_context *context, const rdx_unit *unit)
+static redux_status add_portion(rdx_catalogue *catalogue, redux_context *context,
+                                const rdx_portion *portion)
 {
-    void *block = catalogue->units;
-    RDX_TRY(rdx_grow(context, &block, &catalogue->unit_capacity, catalogue->unit_count,
-                     catalogue->unit_count + 1, sizeof *unit));
-    catalogue->units = block;
-    catalogue->units[catalogue->unit_count++] = *unit;
+    void *block = catalogue->portions;
+    RDX_TRY(rdx_grow(context, &block, &catalogue->portion_capacity, catalogue->portion_count,
+                     catalogue->portion_count + 1, sizeof *portion));
+    catalogue->portions = block;
+    catalogue->portions[catalogue->portion_count++] = *portion;
     return REDUX_OK;
 }
 
-/* The items of one volume; `piece`: bytes that one unit holds where it can be cut. */
+/* The items of one volume; `piece`: bytes that one portion holds where it can be cut. */
 static redux_status list_volume(rdx_catalogue *catalogue, redux_context *context, int64_t first,
                                 int64_t end, uint64_t piece)
 {
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     RDX_TRY(
         redux_dataset_get_volume_info(&info, catalogue->dataset, catalogue->items[first].volume));
-    rdx_unit unit = {.first = first, .passing = passing_bytes(&info)};
+    rdx_portion portion = {.first = first, .passing = passing_bytes(&info)};
     for (int64_t i = first; i < end; i++) {
         const uint64_t bytes = catalogue->items[i].bytes;
-        if (unit.passing == 0 && unit.count > 0 && unit.held + bytes > piece) {
-            RDX_TRY(add_unit(catalogue, context, &unit));
-            unit = (rdx_unit){.first = i};
+        if (portion.passing == 0 && portion.count > 0 && portion.held + bytes > piece) {
+            RDX_TRY(add_portion(catalogue, context, &portion));
+            portion = (rdx_portion){.first = i};
         }
-        unit.held += bytes;
-        unit.count++;
+        portion.held += bytes;
+        portion.count++;
     }
-    return add_unit(catalogue, context, &unit);
+    return add_portion(catalogue, context, &portion);
 }
 
-static redux_status list_units(rdx_catalogue *catalogue, redux_context *context, uint64_t memory)
+static redux_status list_portions(rdx_catalogue *catalogue, redux_context *context, uint64_t memory)
 {
     const uint64_t piece = memory == 0 ? UINT64_MAX : memory / 2 / PIECES;
     for (int64_t i = 0, end; i < catalogue->item_count; i = end) {
@@ -122,7 +123,7 @@ redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
     out->seed = options->seed;
     redux_status status = list_items(out, context, options);
     if (status == REDUX_OK)
-        status = list_units(out, context, options->memory_bytes);
+        status = list_portions(out, context, options->memory_bytes);
     if (status != REDUX_OK)
         rdx_catalogue_clear(out);
     else
@@ -133,58 +134,58 @@ redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
 void rdx_catalogue_clear(rdx_catalogue *catalogue)
 {
     rdx_free(catalogue->items);
-    rdx_free(catalogue->units);
+    rdx_free(catalogue->portions);
     memset(catalogue, 0, sizeof *catalogue);
 }
 
 void rdx_catalogue_compact(rdx_catalogue *catalogue)
 {
-    int64_t items = 0, units = 0;
-    for (int64_t u = 0; u < catalogue->unit_count; u++) {
-        rdx_unit unit = catalogue->units[u];
-        const int64_t end = unit.first + unit.count, first = items;
-        unit.held = 0;
-        for (int64_t i = unit.first; i < end; i++) {
+    int64_t items = 0, portions = 0;
+    for (int64_t u = 0; u < catalogue->portion_count; u++) {
+        rdx_portion portion = catalogue->portions[u];
+        const int64_t end = portion.first + portion.count, first = items;
+        portion.held = 0;
+        for (int64_t i = portion.first; i < end; i++) {
             if (catalogue->items[i].dropped) {
                 catalogue->dropped++;
                 continue;
             }
-            unit.held += catalogue->items[i].bytes;
+            portion.held += catalogue->items[i].bytes;
             catalogue->items[items++] = catalogue->items[i];
         }
-        unit.first = first;
-        unit.count = items - first;
-        if (unit.count > 0)
-            catalogue->units[units++] = unit;
+        portion.first = first;
+        portion.count = items - first;
+        if (portion.count > 0)
+            catalogue->portions[portions++] = portion;
     }
     catalogue->item_count = items;
-    catalogue->unit_count = units;
+    catalogue->portion_count = portions;
 }
 
 redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory)
 {
     uint64_t held = 0, passing = 0;
-    for (int64_t u = 0; u < catalogue->unit_count; u++) {
-        held += catalogue->units[u].held;
-        passing = RDX_MAX(passing, catalogue->units[u].passing);
+    for (int64_t u = 0; u < catalogue->portion_count; u++) {
+        held += catalogue->portions[u].held;
+        passing = RDX_MAX(passing, catalogue->portions[u].passing);
     }
     if (memory == 0 || held + passing <= memory)
         return REDUX_OK;
     catalogue->limit = memory / 2;
-    for (int64_t u = 0; u < catalogue->unit_count; u++) {
-        const rdx_unit *unit = &catalogue->units[u];
-        const rdx_item *item = &catalogue->items[unit->first];
+    for (int64_t u = 0; u < catalogue->portion_count; u++) {
+        const rdx_portion *portion = &catalogue->portions[u];
+        const rdx_kept_slice *item = &catalogue->items[portion->first];
         const char *source = "";
         int64_t number = 0;
-        if (unit->held + unit->passing <= catalogue->limit)
+        if (portion->held + portion->passing <= catalogue->limit)
             continue;
         redux_dataset_get_slice_name(&source, &number, catalogue->dataset, item->volume,
                                      item->slice);
         return rdx_fail(REDUX_E_LIMIT,
                         "%s: reading it takes %llu bytes, and %llu for the slices kept; half of "
                         "the %llu allowed is less",
-                        source, (unsigned long long)unit->passing, (unsigned long long)unit->held,
-                        (unsigned long long)memory);
+                        source, (unsigned long long)portion->passing,
+                        (unsigned long long)portion->held, (unsigned long long)memory);
     }
     return REDUX_OK;
 }
@@ -199,31 +200,32 @@ static redux_status new_numbers(int64_t **out, redux_context *context, int64_t c
     return REDUX_OK;
 }
 
-redux_status rdx_order_init(rdx_order *out, redux_context *context, const rdx_catalogue *catalogue)
+redux_status rdx_order_init(rdx_epoch_order *out, redux_context *context,
+                            const rdx_catalogue *catalogue)
 {
     memset(out, 0, sizeof *out);
     out->epoch = -1;
-    redux_status status = new_numbers(&out->units, context, catalogue->unit_count);
+    redux_status status = new_numbers(&out->portions, context, catalogue->portion_count);
     if (status == REDUX_OK)
         status = new_numbers(&out->items, context, catalogue->item_count);
     if (status == REDUX_OK)
         status = new_numbers(&out->places, context, catalogue->item_count);
     if (status == REDUX_OK)
-        status = new_numbers(&out->starts, context, catalogue->unit_count + 1);
+        status = new_numbers(&out->starts, context, catalogue->portion_count + 1);
     if (status == REDUX_OK)
-        status = new_numbers(&out->of_units, context, catalogue->unit_count + 1);
+        status = new_numbers(&out->of_portions, context, catalogue->portion_count + 1);
     if (status != REDUX_OK)
         rdx_order_clear(out);
     return status;
 }
 
-void rdx_order_clear(rdx_order *order)
+void rdx_order_clear(rdx_epoch_order *order)
 {
-    rdx_free(order->units);
+    rdx_free(order->portions);
     rdx_free(order->items);
     rdx_free(order->places);
     rdx_free(order->starts);
-    rdx_free(order->of_units);
+    rdx_free(order->of_portions);
     memset(order, 0, sizeof *order);
 }
 
@@ -238,60 +240,61 @@ static void shuffle(int64_t *numbers, int64_t count, const redux_random_key *key
     }
 }
 
-/* The end of the chunk that begins at unit `from` of the order. */
-static int64_t chunk_end(const rdx_order *order, const rdx_catalogue *catalogue, int64_t from)
+/* The end of the chunk that begins at portion `from` of the order. */
+static int64_t chunk_end(const rdx_epoch_order *order, const rdx_catalogue *catalogue, int64_t from)
 {
     uint64_t held = 0, passing = 0;
     int64_t at = from;
-    for (; at < catalogue->unit_count; at++) {
-        const rdx_unit *unit = &catalogue->units[order->units[at]];
-        held += unit->held;
-        passing = RDX_MAX(passing, unit->passing);
+    for (; at < catalogue->portion_count; at++) {
+        const rdx_portion *portion = &catalogue->portions[order->portions[at]];
+        held += portion->held;
+        passing = RDX_MAX(passing, portion->passing);
         if (catalogue->limit != 0 && at > from && held + passing > catalogue->limit)
             break;
     }
     return at;
 }
 
-/* Appends the items of a chunk's units, shuffled. */
-static void order_chunk(rdx_order *order, const rdx_catalogue *catalogue, int64_t from, int64_t to)
+/* Appends the items of a chunk's portions, shuffled. */
+static void order_chunk(rdx_epoch_order *order, const rdx_catalogue *catalogue, int64_t from,
+                        int64_t to)
 {
     const int64_t start = order->starts[order->chunks];
     const redux_random_key key = {catalogue->seed, (uint32_t)order->epoch, OPERATION_CHUNK,
                                   (uint64_t)order->chunks};
     int64_t count = 0;
     for (int64_t u = from; u < to; u++) {
-        const rdx_unit *unit = &catalogue->units[order->units[u]];
-        for (int64_t i = 0; i < unit->count; i++)
-            order->items[start + count++] = unit->first + i;
+        const rdx_portion *portion = &catalogue->portions[order->portions[u]];
+        for (int64_t i = 0; i < portion->count; i++)
+            order->items[start + count++] = portion->first + i;
     }
     shuffle(order->items + start, count, &key);
     for (int64_t i = start; i < start + count; i++)
         order->places[order->items[i]] = i;
     order->chunks++;
     order->starts[order->chunks] = start + count;
-    order->of_units[order->chunks] = to;
+    order->of_portions[order->chunks] = to;
 }
 
-void rdx_order_make(rdx_order *order, const rdx_catalogue *catalogue, int64_t epoch)
+void rdx_order_make(rdx_epoch_order *order, const rdx_catalogue *catalogue, int64_t epoch)
 {
     const redux_random_key key = {catalogue->seed, (uint32_t)epoch, OPERATION_ORDER, 0};
     order->epoch = epoch;
     order->chunks = 0;
-    order->starts[0] = order->of_units[0] = 0;
-    for (int64_t u = 0; u < catalogue->unit_count; u++)
-        order->units[u] = u;
-    /* Where all is in memory the order of units counts for nothing, and must not: it would hang on
-     * how a volume is cut. */
+    order->starts[0] = order->of_portions[0] = 0;
+    for (int64_t u = 0; u < catalogue->portion_count; u++)
+        order->portions[u] = u;
+    /* Where all is in memory the order of portions counts for nothing, and must not: it would hang
+     * on how a volume is cut. */
     if (catalogue->limit != 0)
-        shuffle(order->units, catalogue->unit_count, &key);
-    for (int64_t from = 0, to; from < catalogue->unit_count; from = to) {
+        shuffle(order->portions, catalogue->portion_count, &key);
+    for (int64_t from = 0, to; from < catalogue->portion_count; from = to) {
         to = chunk_end(order, catalogue, from);
         order_chunk(order, catalogue, from, to);
     }
 }
 
-int64_t rdx_order_chunk(const rdx_order *order, int64_t place)
+int64_t rdx_order_chunk(const rdx_epoch_order *order, int64_t place)
 {
     int64_t low = 0, high = order->chunks - 1;
     while (low < high) {

@@ -7,67 +7,68 @@
 #include "loader.h"
 
 /* A kept slice. */
-typedef struct rdx_item {
+typedef struct rdx_kept_slice {
     int64_t row; /* of the dataset: the sample of its random numbers */
     int64_t volume, slice;
     uint64_t bytes; /* in memory */
     bool dropped;   /* it could not be read */
-} rdx_item;
+} rdx_kept_slice;
 
 /* What is read in one go: the kept slices of a volume, or some of them where each can be read on
  * its own (pictures, mapped arrays). */
-typedef struct rdx_unit {
+typedef struct rdx_portion {
     int64_t first, count; /* items */
     uint64_t held;        /* bytes of them in memory */
     uint64_t passing;     /* bytes that are needed besides while it is read */
-} rdx_unit;
+} rdx_portion;
 
 typedef struct rdx_catalogue {
     const redux_dataset *dataset;
-    rdx_item *items;
+    rdx_kept_slice *items;
     int64_t item_count;
-    rdx_unit *units;
-    int64_t unit_count, unit_capacity;
+    rdx_portion *portions;
+    int64_t portion_count, portion_capacity;
     int64_t dropped;
     uint64_t seed;
     uint64_t limit; /* of a chunk; 0: all in memory */
 } rdx_catalogue;
 
 /* One epoch's order, and the chunks it is cut into. */
-typedef struct rdx_order {
+typedef struct rdx_epoch_order {
     int64_t epoch;
-    int64_t *units;    /* shuffled */
-    int64_t *items;    /* in the order of use */
-    int64_t *places;   /* the place of each item in that order */
-    int64_t *starts;   /* [chunks + 1]: places at which chunks begin */
-    int64_t *of_units; /* [chunks + 1]: the same in `units` */
+    int64_t *portions;    /* shuffled */
+    int64_t *items;       /* in the order of use */
+    int64_t *places;      /* the place of each item in that order */
+    int64_t *starts;      /* [chunks + 1]: places at which chunks begin */
+    int64_t *of_portions; /* [chunks + 1]: the same in `portions` */
     int64_t chunks;
-} rdx_order;
+} rdx_epoch_order;
 
 /* ---- loader_order.c ---- */
 
 redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
                                 const rdx_loader_options *options);
 void rdx_catalogue_clear(rdx_catalogue *catalogue);
-/* Items that were marked as dropped go, and with them empty units. */
+/* Items that were marked as dropped go, and with them empty portions. */
 void rdx_catalogue_compact(rdx_catalogue *catalogue);
 /* Whether all fits into `memory`; else sets the limit. Errors: REDUX_E_LIMIT. */
 redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory);
 
-redux_status rdx_order_init(rdx_order *out, redux_context *context, const rdx_catalogue *catalogue);
-void rdx_order_clear(rdx_order *order);
-void rdx_order_make(rdx_order *order, const rdx_catalogue *catalogue, int64_t epoch);
+redux_status rdx_order_init(rdx_epoch_order *out, redux_context *context,
+                            const rdx_catalogue *catalogue);
+void rdx_order_clear(rdx_epoch_order *order);
+void rdx_order_make(rdx_epoch_order *order, const rdx_catalogue *catalogue, int64_t epoch);
 /* The chunk of a place. */
-int64_t rdx_order_chunk(const rdx_order *order, int64_t place);
+int64_t rdx_order_chunk(const rdx_epoch_order *order, int64_t place);
 
 /* ---- loader_read.c ---- */
 
-/* Reads a unit: its item i goes to slices[at[i] - start] (at NULL: to slices[i], i counted from 0).
- * With `drop`, what cannot be read is marked as dropped. The slices own their pixels:
+/* Reads a portion: its item i goes to slices[at[i] - start] (at NULL: to slices[i], i counted from
+ * 0). With `drop`, what cannot be read is marked as dropped. The slices own their pixels:
  * rdx_slice_release. */
-redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
-                           redux_context *context, rdx_catalogue *catalogue, const rdx_unit *unit,
-                           bool drop);
+redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t start,
+                              redux_context *context, rdx_catalogue *catalogue,
+                              const rdx_portion *portion, bool drop);
 void rdx_slice_release(rdx_slice *slice);
 
 #endif

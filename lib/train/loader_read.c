@@ -22,7 +22,7 @@ static redux_status own_pixels(redux_tensor *pixels, redux_context *context, boo
 }
 
 static redux_status read_item(rdx_slice *out, redux_context *context, const redux_volume *volume,
-                              const redux_volume_info *info, const rdx_item *item)
+                              const redux_volume_info *info, const rdx_kept_slice *item)
 {
     redux_tensor pixels;
     RDX_TRY(redux_volume_slice(&pixels, context, volume, item->slice));
@@ -37,21 +37,21 @@ static redux_status read_item(rdx_slice *out, redux_context *context, const redu
     return REDUX_OK;
 }
 
-redux_status rdx_unit_read(rdx_slice *slices, const int64_t *at, int64_t start,
-                           redux_context *context, rdx_catalogue *catalogue, const rdx_unit *unit,
-                           bool drop)
+redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t start,
+                              redux_context *context, rdx_catalogue *catalogue,
+                              const rdx_portion *portion, bool drop)
 {
-    rdx_item *items = catalogue->items + unit->first;
+    rdx_kept_slice *items = catalogue->items + portion->first;
     redux_volume *volume = NULL;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     RDX_TRY(redux_dataset_get_volume_info(&info, catalogue->dataset, items->volume));
     redux_status status = redux_volume_open(&volume, context, catalogue->dataset, items->volume);
     if (drop && rdx_is_input_failure(status)) {
-        for (int64_t i = 0; i < unit->count; i++)
+        for (int64_t i = 0; i < portion->count; i++)
             items[i].dropped = true;
         return REDUX_OK;
     }
-    for (int64_t i = 0; i < unit->count && status == REDUX_OK; i++) {
+    for (int64_t i = 0; i < portion->count && status == REDUX_OK; i++) {
         rdx_slice *slice = &slices[at == NULL ? i : at[i] - start];
         status = read_item(slice, context, volume, &info, &items[i]);
         if (drop && rdx_is_input_failure(status)) {

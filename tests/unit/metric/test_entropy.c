@@ -481,7 +481,7 @@ START_TEST(tiers_agree)
         b[i] = (uint8_t)(i / 900 % 2 == 0 ? 255 : random >> 9 & 15);
         values[i] = (float)(random >> 16) * 0x1p-15F - 0.5F;
     }
-    for (int t = 0; t <= (int)rdx_cpu_tier(); t++) {
+    for (int t = 0; t <= (int)rdx_tier_in_use(); t++) {
         const size_t slot = t > 0;
         uint16_t *half = halves + slot * 2 * cells;
         memset(half, 0, 2 * cells * sizeof *half);
@@ -535,7 +535,7 @@ START_TEST(any_number_of_pixels)
         b[i] = (uint8_t)(flat ? 0 : (random >> 16) % (uint32_t)spread);
         want[a[i] * bins + b[i]]++;
     }
-    for (int t = 0; t <= (int)rdx_cpu_tier(); t++) {
+    for (int t = 0; t <= (int)rdx_tier_in_use(); t++) {
         uint32_t rows[256] = {0}, columns[256] = {0};
         rdx_joint_counts joint = {
             .wide = wide, .cells = cells, .bins = bins, .room = RDX_JOINT_ROOM};

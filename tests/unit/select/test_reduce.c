@@ -654,6 +654,46 @@ START_TEST(unreadable_slices)
 END_TEST
 
 /* Pictures of several sizes in one folder: ssim and mi compare them resized. */
+/* What redux_strategy_describe tells is what redux_reduce_check takes. */
+START_TEST(strategies_are_described)
+{
+    redux_strategy_info info = {.struct_size = sizeof info};
+    redux_strategy same;
+    for (redux_strategy s = REDUX_STRATEGY_ALL; s < REDUX_STRATEGY_METRIC; s++) {
+        redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT, bare = options;
+        ck_assert_redux_ok(redux_strategy_describe(&info, s));
+        ck_assert_redux_ok(redux_strategy_parse(&same, info.name));
+        ck_assert_int_eq(same, s);
+        ck_assert_str_ne(info.label, "");
+        bare.strategy = s;
+        for (redux_rule rule = REDUX_RULE_MEDOID; rule <= REDUX_RULE_COMPLETE_LINK; rule++) {
+            options = bare;
+            options.rule = rule;
+            ck_assert_int_eq(redux_reduce_check(&options) == REDUX_OK, info.rules >> rule & 1);
+        }
+        options = bare;
+        options.keep_count = 10;
+        ck_assert_int_eq(redux_reduce_check(&options) == REDUX_OK, info.has_budget);
+        options = bare;
+        options.calibrate = 1;
+        ck_assert_int_eq(redux_reduce_check(&options) == REDUX_OK, info.compares);
+        options = bare;
+        options.then = REDUX_STRATEGY_COSINE;
+        ck_assert_int_eq(redux_reduce_check(&options) == REDUX_OK, info.has_stages);
+        if (s == REDUX_STRATEGY_ALL)
+            continue;
+        options = bare;
+        options.threshold = info.threshold;
+        ck_assert_redux_ok(redux_reduce_check(&options));
+        options.threshold = info.low - 1;
+        ck_assert_int_ne(redux_reduce_check(&options), REDUX_OK);
+        options.threshold = info.threshold + 0.125;
+        if (options.threshold <= info.high)
+            ck_assert_int_eq(redux_reduce_check(&options) == REDUX_OK, !info.is_whole);
+    }
+}
+END_TEST
+
 START_TEST(ragged_folder)
 {
     char path[300];
@@ -774,6 +814,7 @@ int main(void)
     tcase_add_test(tests, numbers_read_back);
     tcase_add_test(tests, exports);
     tcase_add_test(tests, unreadable_slices);
+    tcase_add_test(tests, strategies_are_described);
     tcase_add_test(tests, ragged_folder);
     tcase_add_test(tests, cancelled);
     tcase_add_test(tests, exemplars_in_any_portions);

@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 #include "base/base.h"
-#include "test.h"
+#include "support/test.h"
 
 enum { CHECKS = 13 };
 
@@ -139,9 +139,9 @@ int main(void)
     TCase *tests = tcase_create("operations");
     tcase_add_loop_test(tests, test_portable, 0, CHECKS);
 #if defined(__x86_64__)
-    if (rdx_cpu_tier() >= RDX_AVX2)
+    if (rdx_tier_in_use() >= RDX_AVX2)
         tcase_add_loop_test(tests, test_avx2, 0, CHECKS);
-    if (rdx_cpu_tier() >= RDX_AVX512)
+    if (rdx_tier_in_use() >= RDX_AVX512)
         tcase_add_loop_test(tests, test_avx512, 0, CHECKS);
 #endif
     suite_add_tcase(suite, tests);
