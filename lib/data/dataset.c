@@ -235,7 +235,6 @@ redux_status redux_dataset_get_volume_info(redux_volume_info *out, const redux_d
 {
     RDX_TRY(check_volume(dataset, volume));
     redux_volume_info info = dataset->volumes[volume].info;
-    info.is_scan = info.is_scan;
     return rdx_write_result(out, &info, sizeof info, "redux_volume_info");
 }
 
