@@ -5,11 +5,8 @@
 #include <redux/volume.h>
 #include "format.h"
 
-/* One line for each format. */
-static const rdx_format *const formats[] = {
-    &rdx_format_nifti, &rdx_format_dicom, &rdx_format_png,
-    &rdx_format_jpeg,  &rdx_format_npy,   &rdx_format_npz,
-};
+#define ADDRESS(name) &rdx_format_##name,
+static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
 /* What people keep beside these, or in their place. */
 static const char *const unread[] = {".tif",  ".tiff", ".bmp", ".gif", ".webp", ".heic",   ".heif",
