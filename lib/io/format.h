@@ -128,7 +128,9 @@ void rdx_npy_as_stack(redux_tensor *array);
 
 /* Every format: format_NAME.c defines rdx_format_NAME. The order is that of lists. */
 #define RDX_FORMATS(FORMAT)                                                                        \
-    FORMAT(nifti) FORMAT(dicom) FORMAT(png) FORMAT(jpeg) FORMAT(npy) FORMAT(npz)
+    FORMAT(nifti)                                                                                  \
+    FORMAT(dicom)                                                                                  \
+    FORMAT(mha) FORMAT(nrrd) FORMAT(mgh) FORMAT(png) FORMAT(jpeg) FORMAT(npy) FORMAT(npz)
 
 #define RDX_DECLARE_FORMAT(name) extern const rdx_format rdx_format_##name;
 RDX_FORMATS(RDX_DECLARE_FORMAT)

@@ -9,9 +9,9 @@
 static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
 /* What people keep beside these, or in their place. */
-static const char *const unread[] = {".tif",  ".tiff", ".bmp", ".gif", ".webp", ".heic",   ".heif",
-                                     ".avif", ".jp2",  ".jxl", ".mha", ".mhd",  ".nrrd",   ".nhdr",
-                                     ".mgh",  ".mgz",  ".mnc", ".zip", ".tar",  ".tar.gz", ".tgz"};
+static const char *const unread[] = {".tif",  ".tiff", ".bmp",  ".gif",    ".webp",
+                                     ".heic", ".heif", ".avif", ".jp2",    ".jxl",
+                                     ".mnc",  ".zip",  ".tar",  ".tar.gz", ".tgz"};
 
 static bool ends_with(const char *text, const char *suffix)
 {
