@@ -15,7 +15,13 @@
 
 REDUX_BEGIN_DECLS
 
-typedef enum redux_arch { REDUX_RESNET18 = 0, REDUX_RESNET34 = 1, REDUX_RESNET50 = 2 } redux_arch;
+typedef enum redux_arch {
+    REDUX_RESNET18 = 0,
+    REDUX_RESNET34 = 1,
+    REDUX_RESNET50 = 2,
+    REDUX_RESNET101 = 3,
+    REDUX_RESNET152 = 4
+} redux_arch;
 
 typedef enum redux_stem {
     REDUX_STEM_IMAGENET = 0, /**< 7x7 with stride 2, then 3x3 max pooling with stride 2 */
@@ -99,8 +105,8 @@ typedef enum redux_network_mode {
     REDUX_MODE_REPEAT = 2    /**< as TRAIN, running statistics stay: the same images once more */
 } redux_network_mode;
 
-/** "resnet18", "resnet34", "resnet50"; "imagenet", "small". Errors: REDUX_E_NOT_FOUND,
- * REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
+/** "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"; "imagenet", "small". Errors:
+ * REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
 REDUX_API redux_status redux_arch_parse(redux_arch *out, const char *name);
 REDUX_API const char *redux_arch_name(redux_arch arch);
 REDUX_API redux_status redux_stem_parse(redux_stem *out, const char *name);

@@ -85,7 +85,7 @@ START_TEST(names_and_shapes_are_torchvisions)
             options.classes = 1000;
             ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
             ck_assert_int_eq(redux_network_features(network),
-                             options.arch == REDUX_RESNET50 ? 2048 : 512);
+                             options.arch >= REDUX_RESNET50 ? 2048 : 512);
             snprintf(current, sizeof current, "%s", arch);
             index = 0;
         }
@@ -107,10 +107,12 @@ END_TEST
 
 /* ---- files ---- */
 
+static const char *extra_name; /* of one more tensor in the next file; NULL: none */
+
 /* All tensors but those whose name begins with `without`. */
 static const char *save(const redux_network *network, const char *name, const char *without)
 {
-    enum { MOST = 400 };
+    enum { MOST = 1000 };
     static const char *names[MOST];
     static redux_tensor tensors[MOST];
     redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
@@ -123,6 +125,10 @@ static const char *save(const redux_network *network, const char *name, const ch
             continue;
         names[content.count] = p->name;
         tensors[content.count++] = p->value;
+    }
+    if (extra_name != NULL) {
+        names[content.count] = extra_name;
+        tensors[content.count++] = redux_network_parameter(network, 1)->value;
     }
     ck_assert_redux_ok(redux_safetensors_save(path, NULL, &content));
     return path;
@@ -137,7 +143,7 @@ static redux_safetensors *open_file(const char *path)
 
 START_TEST(a_file_tells_its_network)
 {
-    for (int arch = 0; arch < 3; arch++)
+    for (int arch = REDUX_RESNET18; arch <= REDUX_RESNET152; arch++)
         for (int stem = 0; stem < 2; stem++) {
             redux_network_options options = REDUX_NETWORK_OPTIONS_INIT, found = options;
             redux_head_options head = REDUX_HEAD_OPTIONS_INIT, heads[2] = {head, head};
@@ -163,6 +169,35 @@ START_TEST(a_file_tells_its_network)
             redux_safetensors_free(file);
             redux_network_free(network);
         }
+}
+END_TEST
+
+/* A file of a larger network, or of one with other parts, would give other features. */
+START_TEST(a_part_that_is_not_used_is_refused_by_name)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network *small, *large;
+    options.width = 0.125;
+    options.arch = REDUX_RESNET50;
+    ck_assert_redux_ok(redux_network_new(&small, NULL, &options));
+    options.arch = REDUX_RESNET101;
+    ck_assert_redux_ok(redux_network_new(&large, NULL, &options));
+    redux_safetensors *file = open_file(save(large, "large.safetensors", NULL));
+    ck_assert_redux(REDUX_E_FORMAT, redux_network_load(small, NULL, file));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "layer3."));
+    redux_safetensors_free(file);
+    static const char *const extra[] = {"layer1.0.se.fc1.weight", "conv1.bias",
+                                        "projector.0.weight"};
+    for (int i = 0; i < 3; i++) {
+        extra_name = extra[i];
+        file = open_file(save(small, "extra.safetensors", NULL));
+        ck_assert_redux(i < 2 ? REDUX_E_FORMAT : REDUX_OK, redux_network_load(small, NULL, file));
+        ck_assert(i == 2 || strstr(redux_error_message(), extra[i]) != NULL);
+        redux_safetensors_free(file);
+    }
+    extra_name = NULL;
+    redux_network_free(small);
+    redux_network_free(large);
 }
 END_TEST
 
@@ -579,6 +614,7 @@ int main(void)
     tcase_add_unchecked_fixture(cases, scratch_make, scratch_remove);
     tcase_add_test(cases, names_and_shapes_are_torchvisions);
     tcase_add_test(cases, a_file_tells_its_network);
+    tcase_add_test(cases, a_part_that_is_not_used_is_refused_by_name);
     tcase_add_test(cases, weights_come_back_and_nothing_changes_where_they_do_not_fit);
     tcase_add_test(cases, stems_of_other_channels);
     tcase_add_test(cases, first_weights_are_normal);
