@@ -488,10 +488,23 @@ inline redux_window window(const std::string &text)
     return result;
 }
 
+/// The text that redux::window reads back: "-160:240", "slice", ...
+inline std::string window_text(redux_window window)
+{
+    char text[REDUX_WINDOW_TEXT];
+    check(redux_window_to_text(text, window));
+    return text;
+}
+
 /// The name of a slice in results: `source` belongs to the dataset.
 struct slice_name {
     const char *source;
     std::int64_t slice;
+};
+
+/// Where a slice lies in a dataset.
+struct slice_place {
+    std::int64_t volume, slice;
 };
 
 class dataset : public detail::handle<redux_dataset, redux_dataset_free>
@@ -535,6 +548,26 @@ class dataset : public detail::handle<redux_dataset, redux_dataset_free>
         check(redux_dataset_get_slice_name(&result.source, &result.slice, get(), volume, slice));
         return result;
     }
+    /// The number in the whole dataset, as rows of reductions count; -1: there is no such slice.
+    std::int64_t number(std::int64_t volume, std::int64_t slice) const noexcept
+    {
+        return redux_dataset_slice_number(get(), volume, slice);
+    }
+    /// The inverse of number().
+    slice_place place(std::int64_t number) const
+    {
+        slice_place result{0, 0};
+        check(redux_dataset_get_place(&result.volume, &result.slice, get(), number));
+        return result;
+    }
+    /// One slice under a window; for many of one volume redux::volume opens it once.
+    tensor read(std::int64_t volume, std::int64_t slice, redux_window window,
+                redux_context *context = nullptr) const
+    {
+        tensor result;
+        check(redux_dataset_read_slice(result.out(), context, get(), volume, slice, window));
+        return result;
+    }
     std::int64_t skipped() const noexcept
     {
         return redux_dataset_skipped_count(get());
@@ -563,11 +596,8 @@ class volume : public detail::handle<redux_volume, redux_volume_free>
     /// Under a window: grey, uint8 or float32.
     tensor slice(std::int64_t index, redux_window window, redux_context *context = nullptr) const
     {
-        const tensor stored = slice(index, context);
-        const redux_window resolved = redux_window_resolve(window, stored.dtype(), info_.is_scan);
-        tensor result(redux_window_dtype(resolved), stored.shape(), context);
-        check(redux_window_apply(result.get(), context, stored.get(), info_.slope, info_.intercept,
-                                 resolved));
+        tensor result;
+        check(redux_volume_slice_windowed(result.out(), context, get(), index, window));
         return result;
     }
 
@@ -1052,6 +1082,11 @@ class encoder : public detail::handle<redux_network, redux_network_free>
     std::int64_t features() const noexcept
     {
         return redux_network_features(get());
+    }
+    /// A weight file, as the first constructor and PyTorch read it.
+    void save(const std::string &path, redux_context *context = nullptr) const
+    {
+        check(redux_network_save(path.c_str(), context, get(), &input_, nullptr));
     }
     /// [slices, features] float32.
     tensor embed(const dataset &data, std::int64_t batch = 0, redux_context *context = nullptr)

@@ -194,17 +194,18 @@ _LETTERS = {"T": POINTER(_Tensor), "P": c_void_p, "s": c_char_p, "d": c_double, 
             "l": c_int64, "W": _Window, "F": _FOUND}
 _FUNCTIONS: Dict[Any, str] = {
     "status": """
-        context_new PP, dataset_open PPPlP, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
+        context_new PP, dataset_open PPPlP, dataset_get_place PPPl, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
         embed TPPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
         hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
         information_normalise PPi, input_apply TPTddiP, manifest_load PPs, manifest_get_row PPl,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
         metric_one_to_many PPPTT, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
+        network_save sPPPP,
         normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduction_get_name PPPl,
         reduction_get_row PPl, reduction_get_summary PP, results_save ssPPd, rule_parse Ps,
         safetensors_load PPs, safetensors_save sPP, safetensors_get_tensor TPl, ssim PPTTP,
         strategy_parse Ps, tensor_borrow TPiiPP, tensor_from_dlpack TPP, tensor_to_dlpack PPT,
-        tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, window_apply TPTddW, window_parse Ps
+        tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, volume_slice_windowed TPPlW, window_apply TPTddW, window_parse Ps
         """,
     None: """
         context_free P, dataset_free P, manifest_free P, metric_free P, network_free P,
@@ -216,7 +217,7 @@ _FUNCTIONS: Dict[Any, str] = {
         context_threads P, hash_default_profile i, metric_is_distance P, version_number -,
         window_dtype W""",
     c_int64: """
-        dataset_skipped_count P, dataset_slice_count P, dataset_volume_count P, hash_bits P, hash_bytes P,
+        dataset_skipped_count P, dataset_slice_count P, dataset_slice_number Pll, dataset_volume_count P, hash_bits P, hash_bytes P,
         manifest_row_count P, network_features P, reduction_row_count P, safetensors_tensor_count P""",
     _Window: "window_resolve Wii",
 }
@@ -672,7 +673,6 @@ class Dataset:
         c = _short_call()
         _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
         self.volumes = [self._info(v) for v in range(_lib.dataset_volume_count(self._handle))]
-        self._first = np.cumsum([0] + [volume["slices"] for volume in self.volumes])
 
     def _info(self, volume: int) -> Dict[str, Any]:
         info = _VolumeInfo()
@@ -705,9 +705,16 @@ class Dataset:
         """Volume and slice number in it."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"slice {index} of {len(self)}")
-        index = int(index) % len(self)
-        volume = int(np.searchsorted(self._first, index, side="right")) - 1
-        return volume, index - int(self._first[volume])
+        volume, number = c_int64(), c_int64()
+        _lib.dataset_get_place(byref(volume), byref(number), self._handle, int(index) % len(self))
+        return volume.value, number.value
+
+    def number(self, volume: int, slice: int) -> int:
+        """The inverse of place(): the number of a slice in the whole dataset."""
+        number = _lib.dataset_slice_number(self._handle, volume, slice)
+        if number < 0:
+            raise IndexError(f"slice {slice} of volume {volume}")
+        return number
 
     def name(self, index: int) -> Tuple[str, int]:
         """Source and slice number, as in manifests."""
@@ -738,17 +745,16 @@ class Dataset:
 
     def read(self, index: int, window: Optional[str] = None) -> np.ndarray:
         """A slice as values (None), or grey under a window."""
-        info = self.volumes[self.place(index)[0]]
-        source = self.stored(index)
+        volume, number = self.place(index)
         if window is None:
-            values = np.asarray(source).astype(np.float64) * info["slope"] + info["intercept"]
-            return values.astype(np.float32)
-        resolved = _lib.window_resolve(_window(window), source._tensor.dtype, info["scan"])
-        out = np.zeros(source.shape, _DTYPES[_lib.window_dtype(resolved)])
-        c = _short_call()
-        _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
-                          info["intercept"], resolved)
-        return out
+            info = self.volumes[volume]
+            values = np.asarray(self.stored(index)).astype(np.float64)
+            return (values * info["slope"] + info["intercept"]).astype(np.float32)
+        result = Tensor()
+        c, kind = _short_call(), _window(window)
+        with self._lock:
+            _lib.volume_slice_windowed(result._tensor, c, self._volume(volume), number, kind)
+        return result.numpy()
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.read(index)
@@ -977,6 +983,10 @@ class Encoder:
         _lib.encoder_load(byref(self._handle), byref(self._input), name, None, os.fsencode(path))
         self.name: str = name.value.decode()
         self.features: int = _lib.network_features(self._handle)
+
+    def save(self, path: Any) -> None:
+        """Writes the weights and what the input is like as a weight file, as redux-pretrain does."""
+        _lib.network_save(os.fsencode(path), None, self._handle, byref(self._input), None)
 
     def embed(self, dataset: Dataset, batch: int = 0,
               context: Optional[Context] = None) -> np.ndarray:

@@ -130,6 +130,18 @@ REDUX_API redux_status redux_dataset_get_slice_name(const char **source, int64_t
                                                     const redux_dataset *dataset, int64_t volume,
                                                     int64_t slice);
 
+/** The number of a slice in the whole dataset, volume after volume, as redux_dataset_visit, the
+ * rows of a reduction and of embeddings count: 0 ... redux_dataset_slice_count - 1. -1: there is no
+ * such volume or slice, or the dataset is NULL. Any thread. Since 0.2. */
+REDUX_API int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64_t volume,
+                                             int64_t slice);
+
+/** The inverse: which slice of which volume has this number. Both outputs are needed and are left
+ *  as they are on failure. Errors: REDUX_E_INVALID (NULL, no such number). Any thread. Since 0.2.
+ */
+REDUX_API redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice,
+                                               const redux_dataset *dataset, int64_t number);
+
 /** What redux_dataset_open left out (skip_errors): how many, and for each its path and why. Strings
  *  belong to the dataset; NULL for an index out of range. Since 0.1. */
 REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
@@ -169,6 +181,22 @@ REDUX_API redux_status redux_volume_slice_colour(redux_tensor *out, redux_contex
 REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
                                                    const redux_volume *volume, int64_t index,
                                                    redux_orientation orientation);
+
+/** Slice `index` under a window: a new tensor [H, W], C-contiguous, uint8 or float32
+ *  (redux_window_dtype), of redux_volume_slice's pixels. AUTO is resolved for the slice; slope,
+ *  intercept and is_scan are the volume's. The caller releases *out. May be called on one volume
+ *  from several threads at once, each with its own context. Errors: as redux_volume_slice and
+ *  redux_window_apply. Since 0.2. */
+REDUX_API redux_status redux_volume_slice_windowed(redux_tensor *out, redux_context *context,
+                                                   const redux_volume *volume, int64_t index,
+                                                   redux_window window);
+
+/** The same from a dataset in one call, which opens the volume, reads the slice and closes the
+ *  volume. For many slices of a volume open it once, or use redux_dataset_visit. Errors: as
+ *  redux_volume_open and redux_volume_slice_windowed. Since 0.2. */
+REDUX_API redux_status redux_dataset_read_slice(redux_tensor *out, redux_context *context,
+                                                const redux_dataset *dataset, int64_t volume,
+                                                int64_t slice, redux_window window);
 
 /** What redux_dataset_visit makes of a slice. */
 typedef enum redux_visit_form {

@@ -256,6 +256,27 @@ redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,
     return REDUX_OK;
 }
 
+int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64_t volume, int64_t slice)
+{
+    if (volume < 0 || volume >= redux_dataset_volume_count(dataset) || slice < 0 ||
+        slice >= dataset->volumes[volume].info.slices)
+        return -1;
+    return dataset->volumes[volume].first_row + slice;
+}
+
+redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice, const redux_dataset *dataset,
+                                     int64_t number)
+{
+    if (volume == NULL || slice == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_get_place: an argument is NULL");
+    if (number < 0 || number >= dataset->slices)
+        return rdx_fail(REDUX_E_INVALID, "there is no slice %lld: the dataset has %lld",
+                        (long long)number, (long long)dataset->slices);
+    *volume = rdx_dataset_volume_of(dataset, number);
+    *slice = number - rdx_dataset_first_row(dataset, *volume);
+    return REDUX_OK;
+}
+
 redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
                                   int64_t row)
 {

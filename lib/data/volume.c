@@ -151,3 +151,44 @@ redux_status redux_volume_slice_colour(redux_tensor *out, redux_context *context
 {
     return take_slice(out, context, volume, index, own_orientation(volume), true);
 }
+
+static redux_status new_windowed(redux_tensor *out, redux_context *context,
+                                 const redux_volume_info *info, const redux_tensor *pixels,
+                                 redux_window window)
+{
+    redux_tensor image;
+    window = redux_window_resolve(window, pixels->dtype, info->is_scan);
+    RDX_TRY(rdx_tensor_alloc(&image, context, redux_window_dtype(window), 2, pixels->shape));
+    const redux_status status =
+        redux_window_apply(&image, context, pixels, info->slope, info->intercept, window);
+    if (status != REDUX_OK) {
+        redux_tensor_release(&image);
+        return status;
+    }
+    *out = image;
+    return REDUX_OK;
+}
+
+redux_status redux_volume_slice_windowed(redux_tensor *out, redux_context *context,
+                                         const redux_volume *volume, int64_t index,
+                                         redux_window window)
+{
+    redux_tensor pixels;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_volume_slice_windowed: out is NULL");
+    RDX_TRY(redux_volume_slice(&pixels, context, volume, index));
+    const redux_status status = new_windowed(out, context, &volume->source->info, &pixels, window);
+    redux_tensor_release(&pixels);
+    return status;
+}
+
+redux_status redux_dataset_read_slice(redux_tensor *out, redux_context *context,
+                                      const redux_dataset *dataset, int64_t volume, int64_t slice,
+                                      redux_window window)
+{
+    redux_volume *opened;
+    RDX_TRY(redux_volume_open(&opened, context, dataset, volume));
+    const redux_status status = redux_volume_slice_windowed(out, context, opened, slice, window);
+    redux_volume_free(opened);
+    return status;
+}

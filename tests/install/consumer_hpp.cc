@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -175,6 +176,12 @@ void test_reductions(const std::string &folder, redux_context *context)
     EXPECT(stored.dtype() == REDUX_INT16 && stored.shape()[0] == scan.info().height);
     const auto lung = scan.slice(20, redux::window("lung"), context);
     const double hu = scan.info().slope * stored.at<std::int16_t>(70, 70) + scan.info().intercept;
+    EXPECT(data.number(3, 20) == 172 && data.number(4, 0) == -1);
+    EXPECT(data.place(172).volume == 3 && data.place(172).slice == 20);
+    EXPECT(thrown_by([&] { (void)data.place(199); }) == REDUX_E_INVALID);
+    const auto read = data.read(3, 20, redux::window("lung"), context);
+    EXPECT(read.at<float>(70, 70) == lung.at<float>(70, 70));
+    EXPECT(redux::window_text(redux::window("lung")) == "-1350:150");
     EXPECT(std::fabs(lung.at<float>(70, 70) - std::fmin(1, std::fmax(0, (hu + 1350) / 1500))) <
            1e-6);
 
@@ -231,6 +238,12 @@ void test_weights(const std::string &folder, redux_context *context)
     const auto features = encoder.embed(data, 0, context);
     EXPECT(features.shape()[0] == 47 && features.shape()[1] == encoder.features());
     EXPECT(encoder.features() == 64);
+    const std::string saved = folder + "/encoder.safetensors";
+    encoder.save(saved, context);
+    redux::encoder loaded(saved, context);
+    EXPECT(loaded.input().size == 32);
+    const auto same = loaded.embed(data, 0, context);
+    EXPECT(std::memcmp(same.data<float>(), features.data<float>(), 47 * 64 * sizeof(float)) == 0);
     EXPECT(thrown_by([&] { redux::encoder(path, context); }) == REDUX_E_FORMAT);
 }
 

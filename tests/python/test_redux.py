@@ -334,6 +334,10 @@ class DatasetTest(unittest.TestCase):
         self.assertEqual(len(dataset), 199)
         self.assertEqual([v["slices"] for v in dataset.volumes], [48, 51, 53, 47])
         self.assertEqual(dataset.place(48), (1, 0))
+        self.assertEqual(dataset.place(-1), (3, 46))
+        self.assertEqual([dataset.number(*dataset.place(i)) for i in range(199)], list(range(199)))
+        with self.assertRaises(IndexError):
+            dataset.number(0, 48)
         self.assertEqual(dataset.name(198), (SCAN, 46))
         np.testing.assert_array_equal(dataset[-1], dataset[198])
         with self.assertRaises(IndexError):
@@ -567,6 +571,12 @@ class WeightsTest(unittest.TestCase):
         with self.assertRaises(redux.ReduxError):
             redux.load_torchvision(path, torchvision.models.resnet34())
         encoder = redux.Encoder(path)
+        again = path + ".again"
+        encoder.save(again)
+        saved, kept = redux.load_safetensors(again), redux.load_safetensors(path)
+        self.assertEqual(set(saved), set(kept))
+        for name in kept:
+            self.assertEqual(np.asarray(saved[name]).tobytes(), np.asarray(kept[name]).tobytes())
         self.assertRegex(encoder.name, r"^resnet18 crc32 [0-9a-f]{8}$")
         self.assertEqual(encoder.embed(redux.Dataset(SCAN)).shape, (47, encoder.features))
 

@@ -25,6 +25,7 @@ static struct {
     redux_dataset *dataset, *more;
     redux_labels *labels;
     redux_safetensors *file;
+    redux_network *network;
     redux_reduction *reduction;
     redux_hash_list *list;
     redux_evaluation *evaluation;
@@ -184,6 +185,9 @@ static redux_status read_all(redux_context *context)
     }
     return status;
 }
+
+TENSOR(read_slice, redux_dataset_read_slice(&out, context, set.dataset, 0, 1,
+                                            (redux_window){REDUX_WINDOW_SLICE, 0, 0}))
 
 static redux_status checksums(redux_context *context)
 {

@@ -69,6 +69,12 @@ static redux_status network_load(redux_context *context)
     return status;
 }
 
+static redux_status network_save(redux_context *context)
+{
+    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    return redux_network_save(in_scratch("out.safetensors"), context, set.network, &input, NULL);
+}
+
 static redux_status embed(redux_context *context)
 {
     static float values[64 * 512];

@@ -59,6 +59,14 @@ START_TEST(networks)
     ck_assert_ptr_null(redux_network_parameter(network, -1));
     ck_assert_ptr_null(redux_network_parameter(network, redux_network_parameter_count(network)));
     REFUSED(redux_network_load(network, NULL, NULL));
+    REFUSED(redux_network_save(NULL, NULL, network, NULL, NULL));
+    REFUSED(redux_network_save(in_scratch("n.safetensors"), NULL, NULL, NULL, NULL));
+    input.size = 0;
+    REFUSED(redux_network_save(in_scratch("n.safetensors"), NULL, network, &input, NULL));
+    input.size = 64;
+    redux_safetensors_content more = REDUX_SAFETENSORS_CONTENT_INIT;
+    more.count = 1; /* and no names */
+    REFUSED(redux_network_save(in_scratch("n.safetensors"), NULL, network, NULL, &more));
     REFUSED(redux_network_options_of(&read, NULL, NULL, NULL));
     REFUSED(redux_input_options_of(&input, NULL));
     REFUSED(redux_encoder_load(NULL, &input, NULL, NULL, "a"));
