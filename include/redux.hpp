@@ -147,6 +147,10 @@ template <> inline redux_dataset_options defaults<redux_dataset_options>()
 {
     return REDUX_DATASET_OPTIONS_INIT;
 }
+template <> inline redux_volume_source defaults<redux_volume_source>()
+{
+    return REDUX_VOLUME_SOURCE_INIT;
+}
 template <> inline redux_volume_info defaults<redux_volume_info>()
 {
     return REDUX_VOLUME_INFO_INIT;
@@ -527,6 +531,17 @@ class dataset : public detail::handle<redux_dataset, redux_dataset_free>
                      redux_context *context = nullptr)
         : dataset(std::vector<std::string>{path}, options, context)
     {
+    }
+    /// Of what the program has (redux_dataset_new): voxels in memory, or functions for them. What
+    /// borrowed voxels and functions need must outlive the dataset.
+    explicit dataset(span<const redux_volume_source> sources, redux_context *context = nullptr)
+        : handle(context)
+    {
+        std::vector<const redux_volume_source *> list;
+        for (const redux_volume_source &source : sources)
+            list.push_back(&source);
+        check(
+            redux_dataset_new(out(), context, list.data(), static_cast<std::int64_t>(list.size())));
     }
     std::int64_t volumes() const noexcept
     {

@@ -100,6 +100,16 @@ class _VolumeInfo(_Sized):
     _init_ = {"dtype": 0x10801}
 
 
+class _VolumeSource(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("source", c_char_p), ("voxels", POINTER(_Tensor)),
+                ("slope", c_double), ("intercept", c_double), ("spacing", c_double * 3),
+                ("is_scan", c_int32), ("dtype", c_int32), ("slices", c_int64),
+                ("height", c_int64), ("width", c_int64), ("colours", c_int32),
+                ("reserved", c_int32), ("load", c_void_p), ("load_slice", c_void_p),
+                ("user", c_void_p), ("fingerprint", POINTER(c_uint32))]
+    _init_ = {"slope": 1, "dtype": 0x10801}
+
+
 class _InputOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("window", _Window), ("size", c_int32),
                 ("mean", c_double), ("deviation", c_double)]
@@ -194,7 +204,7 @@ _LETTERS = {"T": POINTER(_Tensor), "P": c_void_p, "s": c_char_p, "d": c_double, 
             "l": c_int64, "W": _Window, "F": _FOUND}
 _FUNCTIONS: Dict[Any, str] = {
     "status": """
-        context_new PP, dataset_open PPPlP, dataset_get_place PPPl, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
+        context_new PP, dataset_new PPPl, dataset_open PPPlP, dataset_get_place PPPl, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
         embed TPPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
         hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
         information_normalise PPi, input_apply TPTddiP, manifest_load PPs, manifest_get_row PPl,
@@ -662,16 +672,42 @@ class Dataset:
 
     def __init__(self, paths: Any, orientation: str = "axial", frame: int = -1,
                  skip_errors: bool = False, exclude: Sequence[str] = (), open_volumes: int = 4):
-        self._arguments = (paths, orientation, frame, skip_errors, tuple(exclude), open_volumes)
-        self._handle = c_void_p()
-        self._open: Dict[int, c_void_p] = {}  # in the order of their last use
-        self._lock = threading.Lock()
+        self._made = (Dataset, (paths, orientation, frame, skip_errors, tuple(exclude),
+                                open_volumes))
+        self._begin(open_volumes)
         names, left_out = _paths(paths), _paths(exclude)
         options = _DatasetOptions(
             orientation=("axial", "stored").index(orientation), frame=frame,
             skip_errors=skip_errors, exclude=left_out, exclude_count=len(left_out))
         c = _short_call()
         _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
+        self._finish()
+
+    @classmethod
+    def of_arrays(cls, arrays: Dict[str, Any], slope: float = 1, intercept: float = 0,
+                  spacing: Sequence[float] = (0, 0, 0), scan: bool = False) -> "Dataset":
+        """Of arrays [N, H, W] or [N, H, W, 3 or 4] by their names in results, without copies: do
+        not write to them meanwhile. value = slope * element + intercept."""
+        self = cls.__new__(cls)
+        self._made = (cls.of_arrays, (arrays, slope, intercept, spacing, scan))
+        self._begin(open_volumes=4)
+        self._voxels = [Tensor.of(array) for array in arrays.values()]  # kept for as long
+        sources = [_VolumeSource(source=os.fsencode(name), voxels=ctypes.pointer(voxels._tensor),
+                                 slope=slope, intercept=intercept,
+                                 spacing=(c_double * 3)(*spacing), is_scan=scan)
+                   for name, voxels in zip(arrays, self._voxels)]
+        listed = (POINTER(_VolumeSource) * len(sources))(*(ctypes.pointer(s) for s in sources))
+        _lib.dataset_new(byref(self._handle), _short_call(), listed, len(sources))
+        self._finish()
+        return self
+
+    def _begin(self, open_volumes: int) -> None:
+        self._handle = c_void_p()
+        self._most_open = max(1, open_volumes)
+        self._open: Dict[int, c_void_p] = {}  # in the order of their last use
+        self._lock = threading.Lock()
+
+    def _finish(self) -> None:
         self.volumes = [self._info(v) for v in range(_lib.dataset_volume_count(self._handle))]
 
     def _info(self, volume: int) -> Dict[str, Any]:
@@ -686,7 +722,7 @@ class Dataset:
         return f"<redux.Dataset: {len(self)} slices of {len(self.volumes)} volumes>"
 
     def __reduce__(self) -> Any:
-        return Dataset, self._arguments
+        return self._made
 
     def __len__(self) -> int:
         return _lib.dataset_slice_count(self._handle)
@@ -728,7 +764,7 @@ class Dataset:
             handle = c_void_p()
             c = _short_call()
             _lib.volume_open(byref(handle), c, self._handle, volume)
-            while len(self._open) >= max(1, self._arguments[5]):
+            while len(self._open) >= self._most_open:
                 _lib.volume_free(self._open.pop(next(iter(self._open))))
         self._open[volume] = handle
         return handle

@@ -185,6 +185,17 @@ void test_reductions(const std::string &folder, redux_context *context)
     EXPECT(std::fabs(lung.at<float>(70, 70) - std::fmin(1, std::fmax(0, (hu + 1350) / 1500))) <
            1e-6);
 
+    const auto pixels = gradient(64, 0).reshape({4, 16, 64});
+    std::vector<redux_volume_source> sources{redux::defaults<redux_volume_source>()};
+    sources[0].source = "mine";
+    sources[0].voxels = pixels.get();
+    const redux::dataset mine(sources, context);
+    EXPECT(mine.slices() == 4 && std::string(mine.name(0, 2).source) == "mine");
+    EXPECT(mine.read(0, 2, redux::window("full")).at<std::uint8_t>(1, 5) ==
+           pixels.at<std::uint8_t>(2, 1, 5));
+    sources[0].source = nullptr;
+    EXPECT(thrown_by([&] { redux::dataset(sources, context); }) == REDUX_E_INVALID);
+
     auto options = redux::defaults<redux_reduce_options>();
     options.strategy = REDUX_STRATEGY_SSIM;
     options.keep_percent = 25;

@@ -70,7 +70,7 @@ class InterfaceTest(unittest.TestCase):
         "_Tensor": "redux_tensor", "_Window": "redux_window", "_Information": "redux_information",
         "_Shift": "redux_shift", "_Pair": "redux_pair", "_Row": "redux_row",
         "_ManifestRow": "redux_manifest_row", "_ContextOptions": "redux_context_options",
-        "_DatasetOptions": "redux_dataset_options", "_VolumeInfo": "redux_volume_info",
+        "_DatasetOptions": "redux_dataset_options", "_VolumeInfo": "redux_volume_info", "_VolumeSource": "redux_volume_source",
         "_InputOptions": "redux_input_options", "_HashOptions": "redux_hash_options",
         "_SsimOptions": "redux_ssim_options", "_MsSsimOptions": "redux_ms_ssim_options",
         "_HistogramOptions": "redux_histogram_options", "_PhaseOptions": "redux_phase_options",
@@ -355,6 +355,24 @@ class DatasetTest(unittest.TestCase):
         grey = np.rint((values - low) / (high - low + 1e-5) * 255)
         np.testing.assert_array_equal(self.dataset.read(100, "slice"), grey)
         np.testing.assert_array_equal(redux.window(self.dataset[100]), grey)
+
+    def test_arrays(self):
+        """The same slices from memory: the same manifest, but for the names."""
+        scan = redux.Dataset(SCAN)
+        stack = np.stack([np.asarray(scan.stored(i)) for i in range(len(scan))])
+        info = scan.volumes[0]
+        held = redux.Dataset.of_arrays({"mine": stack}, info["slope"], info["intercept"],
+                                       info["spacing"], scan=True)
+        del stack
+        for dataset in (held, pickle.loads(pickle.dumps(held))):
+            self.assertEqual(dataset.volumes[0]["source"], "mine")
+            self.assertEqual(dataset.volumes[0]["format"], "memory")
+            np.testing.assert_array_equal(dataset.read(7, "lung"), scan.read(7, "lung"))
+            mine, theirs = redux.reduce(dataset, "ssim"), redux.reduce(scan, "ssim")
+            for column in ("slice", "kept", "witness_slice", "score"):
+                np.testing.assert_array_equal(mine.rows[column], theirs.rows[column])
+        with self.assertRaises(redux.ReduxError):
+            redux.Dataset.of_arrays({"flat": np.zeros((3, 4), np.uint8)})
 
     def test_scaled_values(self):
         with tempfile.TemporaryDirectory() as folder:

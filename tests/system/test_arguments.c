@@ -201,6 +201,11 @@ START_TEST(datasets)
     ck_assert_int_eq(redux_dataset_slice_number(some.dataset, 0, -1), -1);
     ck_assert_int_eq(redux_dataset_slice_number(some.dataset, 1, 0), -1);
     ck_assert_int_eq(redux_dataset_slice_number(some.dataset, 0, 1 << 20), -1);
+    const redux_volume_source *sources[] = {NULL};
+    REFUSED(redux_dataset_new(NULL, NULL, sources, 1));
+    REFUSED(redux_dataset_new(&dataset, NULL, NULL, 1));
+    REFUSED(redux_dataset_new(&dataset, NULL, sources, 0));
+    REFUSED(redux_dataset_new(&dataset, NULL, sources, 1));
     redux_dataset_free(NULL);
     redux_volume_free(NULL);
 }
