@@ -191,6 +191,10 @@ template <> inline redux_index_options defaults<redux_index_options>()
 {
     return REDUX_INDEX_OPTIONS_INIT;
 }
+template <> inline redux_loader_options defaults<redux_loader_options>()
+{
+    return REDUX_LOADER_OPTIONS_INIT;
+}
 template <> inline redux_network_options defaults<redux_network_options>()
 {
     return REDUX_NETWORK_OPTIONS_INIT;
@@ -1067,6 +1071,42 @@ class safetensors_content
     }
     std::vector<std::string> names_, keys_, values_;
     std::vector<tensor> tensors_;
+};
+
+/// Batches of views for a training loop of one's own. The dataset must outlive it.
+class loader : public detail::handle<redux_loader, redux_loader_free>
+{
+  public:
+    explicit loader(const dataset &data,
+                    const redux_loader_options &options = defaults<redux_loader_options>(),
+                    span<const std::uint8_t> kept = {}, redux_context *context = nullptr)
+        : handle(context)
+    {
+        if (!kept.empty() && static_cast<std::int64_t>(kept.size()) != data.slices())
+            throw error(REDUX_E_INVALID, "as many bytes as slices are needed");
+        check(redux_loader_new(out(), context, data.get(), kept.data(), &options));
+    }
+    /// The next batch: a tensor [batch, side, side, 1] a view, until the next call.
+    span<const redux_tensor> next(redux_context *context = nullptr)
+    {
+        const redux_tensor *views = nullptr;
+        check(redux_loader_next(&views, context, get()));
+        return {views, static_cast<std::size_t>(redux_loader_view_count(get()))};
+    }
+    /// The numbers in the dataset of its slices.
+    span<const std::int64_t> rows() const noexcept
+    {
+        const std::int64_t *rows = redux_loader_rows(get());
+        return {rows, rows == nullptr ? 0 : static_cast<std::size_t>(redux_loader_batch(get()))};
+    }
+    std::int64_t slices() const noexcept
+    {
+        return redux_loader_slice_count(get());
+    }
+    std::int64_t batches() const noexcept
+    {
+        return redux_loader_batch_count(get());
+    }
 };
 
 /// A network with weights; input() says how it wants its slices.

@@ -116,6 +116,14 @@ class _InputOptions(_Sized):
     _init_ = {"size": 64, "mean": 0.5, "deviation": 0.25}
 
 
+class _LoaderOptions(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("input", POINTER(_InputOptions)), ("views", c_void_p),
+                ("batch", c_int64), ("seed", c_uint64), ("memory_bytes", c_uint64),
+                ("first_batch", c_int64), ("epochs", c_int64), ("batches", c_int64),
+                ("skip_errors", c_int32), ("reserved", c_int32)]
+    _init_ = {"batch": 256}
+
+
 class _HashOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("hash", c_int32), ("profile", c_int32),
                 ("size", c_int32), ("window", _Window)]
@@ -207,7 +215,7 @@ _FUNCTIONS: Dict[Any, str] = {
         context_new PP, dataset_new PPPl, dataset_open PPPlP, dataset_get_place PPPl, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
         embed TPPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
         hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
-        information_normalise PPi, input_apply TPTddiP, manifest_load PPs, manifest_get_row PPl,
+        information_normalise PPi, input_apply TPTddiP, loader_new PPPPP, loader_next PPP, manifest_load PPs, manifest_get_row PPl,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
         metric_one_to_many PPPTT, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
         network_save sPPPP,
@@ -218,7 +226,7 @@ _FUNCTIONS: Dict[Any, str] = {
         tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, volume_slice_windowed TPPlW, window_apply TPTddW, window_parse Ps
         """,
     None: """
-        context_free P, dataset_free P, manifest_free P, metric_free P, network_free P,
+        context_free P, dataset_free P, loader_free P, manifest_free P, metric_free P, network_free P,
         reduction_free P, safetensors_free P, tensor_release T, volume_free P""",
     c_char_p: """
         dataset_skipped_reason Pl, dataset_skipped_source Pl, error_message -,
@@ -226,8 +234,11 @@ _FUNCTIONS: Dict[Any, str] = {
     c_int: """
         context_threads P, hash_default_profile i, metric_is_distance P, version_number -,
         window_dtype W""",
+    c_void_p: "loader_rows P",
     c_int64: """
-        dataset_skipped_count P, dataset_slice_count P, dataset_slice_number Pll, dataset_volume_count P, hash_bits P, hash_bytes P,
+        dataset_skipped_count P, dataset_slice_count P, dataset_slice_number Pll,
+        dataset_volume_count P, hash_bits P, hash_bytes P, loader_batch P, loader_batch_count P,
+        loader_view_count P,
         manifest_row_count P, network_features P, reduction_row_count P, safetensors_tensor_count P""",
     _Window: "window_resolve Wii",
 }
@@ -822,6 +833,54 @@ class Inputs:
         _lib.input_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
                          info["intercept"], info["scan"], byref(options))
         return np.repeat(out[None], self._channels, axis=0)
+
+
+class Loader:
+    """Batches of SimCLR's random views, as redux-pretrain trains on: iterate over it for (rows,
+    views): rows: the number of each slice in the dataset; views: an array [batch, size, size, 1]
+    float32 for each view. Arrays are the loader's: they last until the next batch. Batch k is the
+    same whatever the threads, also where `first_batch` is k."""
+
+    def __init__(self, dataset: Dataset, batch: int = 256, kept: Any = None, window: str = "auto",
+                 size: int = 64, mean: float = 0.5, deviation: float = 0.25, seed: int = 0,
+                 first_batch: int = 0, epochs: int = 1, threads: int = -1, memory_bytes: int = 0):
+        self._handle = c_void_p()
+        self._dataset, self._context = dataset, Context(threads)  # both outlive the loader
+        used = None if kept is None else np.ascontiguousarray(kept, np.uint8)
+        if used is not None and used.shape != (len(dataset),):
+            raise ValueError(f"kept is {used.shape}, not one for each of {len(dataset)} slices")
+        given = _InputOptions(window=_window(window), size=size, mean=mean, deviation=deviation)
+        options = _LoaderOptions(input=ctypes.pointer(given), batch=batch, seed=seed,
+                                 first_batch=first_batch, epochs=epochs, memory_bytes=memory_bytes)
+        self._context._run(lambda c: _lib.loader_new(
+            byref(self._handle), c, dataset._handle, None if used is None else used.ctypes.data,
+            byref(options)))
+        self._left = epochs * len(self) - first_batch
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return _lib.loader_batch_count(self._handle)
+
+    def __iter__(self) -> "Loader":
+        return self
+
+    def __next__(self) -> Tuple[np.ndarray, List[np.ndarray]]:
+        if self._left <= 0:
+            raise StopIteration
+        self._left -= 1
+        found = POINTER(_Tensor)()
+        self._context._run(lambda c: _lib.loader_next(byref(found), c, self._handle))
+        count, views = _lib.loader_batch(self._handle), []
+        for i in range(_lib.loader_view_count(self._handle)):
+            shape = tuple(found[i].shape[:4])
+            memory = (ctypes.c_float * int(np.prod(shape))).from_address(found[i].data)
+            views.append(np.frombuffer(memory, np.float32).reshape(shape))
+        rows = (c_int64 * count).from_address(_lib.loader_rows(self._handle))
+        return np.array(rows), views
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            _lib.loader_free(self._handle)
 
 
 # ---- reductions -------------------------------------------------------------------------------

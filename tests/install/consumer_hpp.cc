@@ -246,6 +246,16 @@ void test_weights(const std::string &folder, redux_context *context)
     redux::encoder encoder(options, context);
     encoder.input().size = 32;
     const redux::dataset data("data/ct/STS_019_CT.nii.gz");
+    auto loading = redux::defaults<redux_loader_options>();
+    loading.batch = 8;
+    loading.batches = 2;
+    redux::loader loader(data, loading, {}, context);
+    EXPECT(loader.slices() == 47 && loader.batches() == 5 && loader.rows().empty());
+    const auto views = loader.next(context);
+    EXPECT(views.size() == 2 && views[1].shape[0] == 8 && views[1].shape[1] == 64);
+    EXPECT(loader.rows().size() == 8 && loader.rows()[0] < 47);
+    (void)loader.next(context);
+    EXPECT(thrown_by([&] { (void)loader.next(context); }) == REDUX_E_INVALID);
     const auto features = encoder.embed(data, 0, context);
     EXPECT(features.shape()[0] == 47 && features.shape()[1] == encoder.features());
     EXPECT(encoder.features() == 64);

@@ -71,6 +71,7 @@ class InterfaceTest(unittest.TestCase):
         "_Shift": "redux_shift", "_Pair": "redux_pair", "_Row": "redux_row",
         "_ManifestRow": "redux_manifest_row", "_ContextOptions": "redux_context_options",
         "_DatasetOptions": "redux_dataset_options", "_VolumeInfo": "redux_volume_info", "_VolumeSource": "redux_volume_source",
+        "_LoaderOptions": "redux_loader_options",
         "_InputOptions": "redux_input_options", "_HashOptions": "redux_hash_options",
         "_SsimOptions": "redux_ssim_options", "_MsSsimOptions": "redux_ms_ssim_options",
         "_HistogramOptions": "redux_histogram_options", "_PhaseOptions": "redux_phase_options",
@@ -373,6 +374,24 @@ class DatasetTest(unittest.TestCase):
                 np.testing.assert_array_equal(mine.rows[column], theirs.rows[column])
         with self.assertRaises(redux.ReduxError):
             redux.Dataset.of_arrays({"flat": np.zeros((3, 4), np.uint8)})
+
+    def test_loader(self):
+        """Every slice once an epoch, the same batches from any start and on any threads."""
+        scan = redux.Dataset(SCAN)
+        seen, all_rows = [], []
+        for rows, views in redux.Loader(scan, 10, size=16, seed=3, epochs=2, threads=1):
+            self.assertEqual([view.shape for view in views], [(10, 16, 16, 1)] * 2)
+            seen.append(views[0].copy())
+            all_rows.append(rows)
+        self.assertEqual(len(seen), 8)
+        self.assertEqual(len(set(np.concatenate(all_rows[:4]))), 40)
+        later = redux.Loader(scan, 10, size=16, seed=3, epochs=2, first_batch=5, threads=3)
+        for i, (rows, views) in enumerate(later, 5):
+            np.testing.assert_array_equal(rows, all_rows[i])
+            np.testing.assert_array_equal(views[0], seen[i])
+        kept = np.arange(47) % 5 == 0
+        rows, _ = next(redux.Loader(scan, kept=kept, size=16))
+        self.assertEqual(sorted(rows), list(range(0, 47, 5)))
 
     def test_scaled_values(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -125,6 +125,25 @@ static redux_status pretrain(redux_context *context)
     return status;
 }
 
+static redux_status loader(redux_context *context)
+{
+    redux_loader_options options = REDUX_LOADER_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    const redux_tensor *views = NULL;
+    redux_loader *out;
+    input.size = SIDE;
+    options.input = &input;
+    options.batch = 4;
+    options.batches = 3;
+    redux_status status = redux_loader_new(&out, context, set.dataset, NULL, &options);
+    if (status != REDUX_OK)
+        return status;
+    for (int i = 0; i < 3 && status == REDUX_OK; i++)
+        status = redux_loader_next(&views, context, out);
+    redux_loader_free(out);
+    return status;
+}
+
 SCENARIO(logistic_fit, redux_logistic *,
          redux_logistic_fit(&out, context, &set.features, &set.targets, 2, NULL, NULL),
          redux_logistic_free(out))

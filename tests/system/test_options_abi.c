@@ -244,6 +244,14 @@ static redux_status with_evaluate(void *given)
     return status;
 }
 
+static redux_status with_loader(void *given)
+{
+    redux_loader *out = NULL;
+    const redux_status status = redux_loader_new(&out, NULL, dataset, NULL, given);
+    redux_loader_free(out);
+    return status;
+}
+
 static redux_status with_nt_xent(void *given)
 {
     redux_objective *out = NULL;
@@ -490,6 +498,7 @@ static redux_status get_manifest(void *out)
 /* ---- the table ---- */
 
 /* What each struct is set to, where its INIT macro does not do. */
+static redux_loader_options loader_options = REDUX_LOADER_OPTIONS_INIT;
 static redux_volume_source volume_source = REDUX_VOLUME_SOURCE_INIT;
 static redux_custom_metric custom = REDUX_CUSTOM_METRIC_INIT;
 static redux_predictions predictions = REDUX_PREDICTIONS_INIT;
@@ -588,6 +597,7 @@ static const entry entries[] = {
     {"redux_evaluation_run", sizeof(redux_evaluation_run), get_run, NULL, 0},
     {"redux_evaluation_prediction", sizeof(redux_evaluation_prediction), get_prediction, NULL, 0},
     {"redux_comparison", sizeof(redux_comparison), get_comparison, NULL, 0},
+    {"redux_loader_options", sizeof loader_options, with_loader, &loader_options, 0},
     {"redux_nt_xent_options", sizeof nt_xent, with_nt_xent, &nt_xent, 0},
     {"redux_custom_objective", sizeof custom_objective, with_custom_objective, &custom_objective,
      offsetof(redux_custom_objective, after)},
