@@ -713,6 +713,13 @@ class metric : public detail::handle<redux_metric, redux_metric_free>
         check(redux_metric_new_named(result.out(), context, name.c_str()));
         return result;
     }
+    /// That of a reduction by these options; redux::items gives what it compares.
+    static metric strategy(const redux_reduce_options &options, redux_context *context = nullptr)
+    {
+        metric result(context);
+        check(redux_metric_new_strategy(result.out(), context, &options));
+        return result;
+    }
     /// One's own: what `definition` points to must outlive it.
     static metric custom(const redux_custom_metric &definition, redux_context *context = nullptr)
     {
@@ -771,6 +778,16 @@ class metric : public detail::handle<redux_metric, redux_metric_free>
         return items.shape().empty() ? 0 : static_cast<std::size_t>(items.shape()[0]);
     }
 };
+
+/// What the metric of a strategy compares, of slices by their numbers in the dataset.
+inline tensor items(const dataset &data, span<const std::int64_t> rows,
+                    const redux_reduce_options &options, redux_context *context = nullptr)
+{
+    tensor result;
+    check(redux_reduce_items(result.out(), context, data.get(), rows.data(),
+                             static_cast<std::int64_t>(rows.size()), &options));
+    return result;
+}
 
 // ---- hashes ------------------------------------------------------------------------------------
 

@@ -217,9 +217,9 @@ _FUNCTIONS: Dict[Any, str] = {
         hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
         information_normalise PPi, input_apply TPTddiP, loader_new PPPPP, loader_next PPP, manifest_load PPs, manifest_get_row PPl,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
-        metric_one_to_many PPPTT, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
+        metric_one_to_many PPPTT, metric_new_strategy PPP, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
         network_save sPPPP,
-        normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduction_get_name PPPl,
+        normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduce_items TPPPlP, reduction_get_name PPPl,
         reduction_get_row PPl, reduction_get_summary PP, results_save ssPPd, rule_parse Ps,
         safetensors_load PPs, safetensors_save sPP, safetensors_get_tensor TPl, ssim PPTTP,
         strategy_parse Ps, tensor_borrow TPiiPP, tensor_from_dlpack TPP, tensor_to_dlpack PPT,
@@ -623,6 +623,14 @@ class Metric:
             _lib.metric_new_named(byref(self._handle), None, name.encode())
         self.is_distance = bool(_lib.metric_is_distance(self._handle))
 
+    @classmethod
+    def _of(cls, options: "_ReduceOptions") -> "Metric":
+        self = cls.__new__(cls)
+        self._handle = c_void_p()
+        _lib.metric_new_strategy(byref(self._handle), None, byref(options))
+        self.is_distance = bool(_lib.metric_is_distance(self._handle))
+        return self
+
     def pair(self, a: Any, b: Any) -> float:
         first, second, score = Tensor.of(a), Tensor.of(b), c_double()
         c = _short_call()
@@ -935,6 +943,25 @@ class Manifest:
         _lib.results_save(os.fsencode(csv), os.fsencode(json), c, self._reduction.handle,
                           seconds)
 
+    @property
+    def metric(self) -> Metric:
+        """Of what reduce() returned: the metric of its scores, as for metric.pair(kept, dropped)."""
+        return Metric._of(self._made().options)
+
+    def items(self, indices: Sequence[int], context: Optional[Context] = None) -> np.ndarray:
+        """What that metric compares of these slices: hashes, vectors or images, a row each. Images
+        at their own size are to be of one volume."""
+        made, out = self._made(), Tensor()
+        rows = np.asarray(indices, np.int64)
+        _long_call(context, lambda c: _lib.reduce_items(
+            out._tensor, c, made.dataset._handle, rows.ctypes.data, len(rows), byref(made.options)))
+        return out.numpy()
+
+    def _made(self) -> "_Reduction":
+        if self._reduction is None:
+            raise ValueError("only what reduce() returned has a metric")
+        return self._reduction
+
     def subset(self, dataset: Any) -> Any:
         """torch.utils.data.Subset of a PyTorch dataset (or Inputs) with an item for each slice."""
         from torch.utils.data import Subset
@@ -957,6 +984,7 @@ class _Reduction:
     def __init__(self, dataset: Dataset, options: _ReduceOptions, context: Optional[Context],
                  needs: Any):
         self.handle, self.dataset, self.needs = c_void_p(), dataset, needs
+        self.options = options
         _long_call(context, lambda c: _lib.reduce(
             byref(self.handle), c, dataset._handle, byref(options)))
 
@@ -998,7 +1026,7 @@ def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int
     if not isinstance(data, Dataset):  # the paper's profile takes slices as they are stored
         paper = "hash" in (strategy, then) and options.profile == 0
         data = Dataset(data, "stored" if paper else "axial", skip_errors=bool(options.skip_errors))
-    return _manifest_of(_Reduction(data, options, context, (vectors, options)))
+    return _manifest_of(_Reduction(data, options, context, vectors))
 
 
 def _manifest_of(reduction: _Reduction) -> Manifest:

@@ -203,6 +203,15 @@ void test_reductions(const std::string &folder, redux_context *context)
     EXPECT(reduction.size() == 199 && reduction.summary().kept == 50);
     const auto kept = reduction.kept();
     EXPECT(kept.size() == 50 && reduction[kept[7]].kept == 1);
+    std::int64_t dropped = 0;
+    while (reduction[dropped].kept)
+        dropped++;
+    auto single = options;
+    single.keep_percent = REDUX_NAN;
+    const auto metric = redux::metric::strategy(single);
+    const auto pair = redux::items(
+        data, std::array<std::int64_t, 2>{reduction[dropped].witness, dropped}, single);
+    EXPECT(metric.pair(pair.select(0, 0), pair.select(0, 1)) == reduction[dropped].score);
     const std::string path = folder + "/kept.csv";
     reduction.save(path, folder + "/kept.json", 1.5);
     reduction.write_slices(folder + "/kept");

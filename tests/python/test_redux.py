@@ -127,7 +127,8 @@ class InterfaceTest(unittest.TestCase):
         declared = {name: (result.strip(), arguments) for result, name, arguments in re.findall(
             r"REDUX_API ([^;(]*?)\s*\bredux_(\w+)\(([^;]*?)\);", headers)}
         results = {"status": "redux_status", None: "void", redux.c_char_p: "const char *",
-                   redux.c_int: "int", redux.c_int64: "int64_t", redux._Window: "redux_window"}
+                   redux.c_int: "int", redux.c_int64: "int64_t", redux._Window: "redux_window",
+                   redux.c_void_p: "const int64_t *"}
         enums = "redux_hash_profile", "redux_hash", "redux_dtype"
         for result, listed in redux._FUNCTIONS.items():
             for name, letters in (entry.split() for entry in listed.split(",")):
@@ -374,6 +375,21 @@ class DatasetTest(unittest.TestCase):
                 np.testing.assert_array_equal(mine.rows[column], theirs.rows[column])
         with self.assertRaises(redux.ReduxError):
             redux.Dataset.of_arrays({"flat": np.zeros((3, 4), np.uint8)})
+
+    def test_scores_again(self):
+        """Each score of a manifest, from its metric and items."""
+        for strategy in "hash", "ssim", "mi", "cosine":
+            manifest = redux.reduce(SCAN, strategy)
+            metric, items = manifest.metric, manifest.items(range(len(manifest)))
+            dropped = np.flatnonzero(~manifest.kept)
+            self.assertGreater(len(dropped), 5)
+            for i in dropped:
+                witness = manifest.rows["witness_slice"][i]
+                self.assertEqual(metric.pair(items[witness], items[i]), manifest.rows["score"][i])
+        with self.assertRaises(ValueError):
+            redux.Manifest(manifest.rows).metric
+        with self.assertRaises(redux.ReduxError):
+            redux.reduce(SCAN, "every-n").metric
 
     def test_loader(self):
         """Every slice once an epoch, the same batches from any start and on any threads."""

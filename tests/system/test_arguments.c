@@ -477,8 +477,20 @@ START_TEST(reductions)
     redux_manifest_free(manifest);
     redux_manifest_free(NULL);
 
+    redux_metric *metric;
+    redux_tensor items;
+    const int64_t first = 0, beyond = 1 << 20;
+    REFUSED(redux_metric_new_strategy(&metric, NULL, &options)); /* every-n compares nothing */
+    REFUSED(redux_metric_new_strategy(NULL, NULL, NULL));
+    REFUSED(redux_reduce_items(NULL, NULL, some.dataset, &first, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, NULL, &first, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, NULL, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, &first, 0, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, &beyond, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, &first, 1, &options));
     options.strategy = (redux_strategy)99;
     REFUSED(redux_reduce_check(&options));
+    REFUSED(redux_metric_new_strategy(&metric, NULL, &options));
     options.strategy = REDUX_STRATEGY_METRIC; /* which one? */
     REFUSED(redux_reduce_check(&options));
     options.metric = some.metric; /* and up to which threshold? */
