@@ -17,6 +17,7 @@
 #include <redux/index.h>
 #include <redux/labels.h>
 #include <redux/layers.h>
+#include <redux/loader.h>
 #include <redux/loss.h>
 #include <redux/manifest.h>
 #include <redux/mattes.h>

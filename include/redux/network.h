@@ -12,6 +12,7 @@
 
 #include <redux/layers.h>
 #include <redux/safetensors.h>
+#include <redux/views.h>
 
 REDUX_BEGIN_DECLS
 
@@ -180,6 +181,20 @@ REDUX_API redux_status redux_network_options_of(redux_network_options *out,
  *  its name). Since 0.1. */
 REDUX_API redux_status redux_network_load(redux_network *network, redux_context *context,
                                           const redux_safetensors *file);
+
+/** Writes a network as a safetensors file, whole or not at all: every parameter and buffer by its
+ *  name (torchvision's, as redux_network_parameter lists them), bit by bit as they are, and as
+ *  metadata "format" ("pt"), "arch", "stem", "channels" and "width". redux_network_options_of and
+ *  redux_network_load read it back, PyTorch too. input: how slices become inputs: metadata that
+ *  redux_input_options_of reads ("window", "size", "mean", "deviation"); NULL: nothing is said.
+ *  more: further tensors and pairs of texts that go into the file, under names of their own; NULL:
+ *  none. The same network gives the same bytes. Errors: REDUX_E_INVALID (NULL, input out of range,
+ *  a name twice), and those of redux_safetensors_save. Nobody may write to the network meanwhile.
+ *  Since 0.2. */
+REDUX_API redux_status redux_network_save(const char *path, redux_context *context,
+                                          const redux_network *network,
+                                          const redux_input_options *input,
+                                          const redux_safetensors_content *more);
 
 REDUX_END_DECLS
 #endif

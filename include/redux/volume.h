@@ -112,6 +112,59 @@ REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *co
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);
 
+/** A volume that your program has in memory (`voxels`) or gives when it is asked for it (`load` or
+ *  `load_slice`): set one of the three. Set it up with REDUX_VOLUME_SOURCE_INIT.
+ *
+ *  Functions may be called at any time until the dataset is freed, on any thread, and for several
+ *  volumes or slices at once. `volume` is the volume's place in the dataset. Each puts a tensor
+ * that the library releases into *out: on memory of redux_tensor_new, or borrowed memory that
+ * outlives the dataset and everything taken from it. `context` is for redux_tensor_new only. Shape
+ * and dtype must be those promised here, else the call that asked gets REDUX_E_FORMAT; a status
+ * other than REDUX_OK is handed on, and treated as a file that cannot be read (REDUX_E_IO, _FORMAT,
+ *  _NOT_FOUND, _UNSUPPORTED, _LIMIT: left out with skip_errors). The same voxels every time. */
+typedef struct redux_volume_source {
+    size_t struct_size;
+    const char *source; /**< its name in results; copied; no two volumes of a dataset share one */
+    /** [N, H, W] or [N, H, W, 3|4], none empty, of any dtype (bool: without colours) and strides.
+     *  The tensor is shared by its reference count: you may release yours. Borrowed memory must
+     *  outlive the dataset and everything taken from it. Not to be written to meanwhile. */
+    const redux_tensor *voxels;
+    double slope, intercept; /**< value = slope * voxel + intercept; 1 and 0 */
+    double spacing[3];       /**< mm between slices, rows, columns; 0: unknown */
+    int32_t is_scan;         /**< 1: values are measured (HU); 0: a picture's or an array's */
+    /* Of functions: what they give. */
+    redux_dtype dtype;
+    int64_t slices, height, width;
+    int32_t colours; /**< 0: grey; 3 or 4 */
+    int32_t reserved;
+    /** All voxels: [slices, height, width] or [slices, height, width, colours], once for each
+     *  opening. */
+    redux_status (*load)(redux_tensor *out, redux_context *context, int64_t volume, void *user);
+    /** One slice: [height, width] or [height, width, colours], each time it is asked for. */
+    redux_status (*load_slice)(redux_tensor *out, redux_context *context, int64_t volume,
+                               int64_t slice, void *user);
+    void *user; /**< handed to both; must outlive the dataset */
+    /** What identifies the voxels that a function gives: redux_dataset_checksum returns it, so
+     *  summaries need it. Copied; NULL: none. */
+    const uint32_t *fingerprint;
+} redux_volume_source;
+
+#define REDUX_VOLUME_SOURCE_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_volume_source)), set(slope, 1), set(dtype, REDUX_UINT8)
+REDUX_DEFINE_INIT(redux_volume_source, REDUX_VOLUME_SOURCE_DEFAULTS)
+#define REDUX_VOLUME_SOURCE_INIT REDUX_INIT(redux_volume_source, REDUX_VOLUME_SOURCE_DEFAULTS)
+
+/** A dataset of `count` volumes that your program has, without files: everything that takes a
+ *  dataset works on it. Slices are taken as they lie along the first axis, in both orientations;
+ *  info.format is "memory" or, by functions, "function"; info.bytes counts the voxels' bytes. In
+ *  manifests the source is the name given here: redux_manifest_get_kept finds it again,
+ *  redux_dataset_open_manifest looks for a file and does not. Volume hashes agree with those of
+ * scan files if slice 0 is nearest to the feet and slices are as radiologists see them. No function
+ * is called here. The caller owns *out. Errors: REDUX_E_INVALID (NULL, no volume, shape, name
+ * missing or twice, not one of voxels, load and load_slice), REDUX_E_NO_MEMORY. Since 0.2. */
+REDUX_API redux_status redux_dataset_new(redux_dataset **out, redux_context *context,
+                                         const redux_volume_source *const *volumes, int64_t count);
+
 /** NULL is allowed. Since 0.1. */
 REDUX_API void redux_dataset_free(redux_dataset *dataset);
 
@@ -130,6 +183,18 @@ REDUX_API redux_status redux_dataset_get_slice_name(const char **source, int64_t
                                                     const redux_dataset *dataset, int64_t volume,
                                                     int64_t slice);
 
+/** The number of a slice in the whole dataset, volume after volume, as redux_dataset_visit, the
+ * rows of a reduction and of embeddings count: 0 ... redux_dataset_slice_count - 1. -1: there is no
+ * such volume or slice, or the dataset is NULL. Any thread. Since 0.2. */
+REDUX_API int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64_t volume,
+                                             int64_t slice);
+
+/** The inverse: which slice of which volume has this number. Both outputs are needed and are left
+ *  as they are on failure. Errors: REDUX_E_INVALID (NULL, no such number). Any thread. Since 0.2.
+ */
+REDUX_API redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice,
+                                               const redux_dataset *dataset, int64_t number);
+
 /** What redux_dataset_open left out (skip_errors): how many, and for each its path and why. Strings
  *  belong to the dataset; NULL for an index out of range. Since 0.1. */
 REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
@@ -137,7 +202,9 @@ REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset,
 REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
 
 /** CRC-32 (zlib's) over the bytes of the volume's files as they lie on disk, pictures in order.
- *  Reads them once. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID. Since 0.1. */
+ *  Reads them once. Of voxels in memory: over their bytes in C order, little-endian; of functions:
+ *  the fingerprint given. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID,
+ *  REDUX_E_UNSUPPORTED (a function without a fingerprint). Since 0.1. */
 REDUX_API redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
                                               const redux_dataset *dataset, int64_t volume);
 
@@ -169,6 +236,22 @@ REDUX_API redux_status redux_volume_slice_colour(redux_tensor *out, redux_contex
 REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
                                                    const redux_volume *volume, int64_t index,
                                                    redux_orientation orientation);
+
+/** Slice `index` under a window: a new tensor [H, W], C-contiguous, uint8 or float32
+ *  (redux_window_dtype), of redux_volume_slice's pixels. AUTO is resolved for the slice; slope,
+ *  intercept and is_scan are the volume's. The caller releases *out. May be called on one volume
+ *  from several threads at once, each with its own context. Errors: as redux_volume_slice and
+ *  redux_window_apply. Since 0.2. */
+REDUX_API redux_status redux_volume_slice_windowed(redux_tensor *out, redux_context *context,
+                                                   const redux_volume *volume, int64_t index,
+                                                   redux_window window);
+
+/** The same from a dataset in one call, which opens the volume, reads the slice and closes the
+ *  volume. For many slices of a volume open it once, or use redux_dataset_visit. Errors: as
+ *  redux_volume_open and redux_volume_slice_windowed. Since 0.2. */
+REDUX_API redux_status redux_dataset_read_slice(redux_tensor *out, redux_context *context,
+                                                const redux_dataset *dataset, int64_t volume,
+                                                int64_t slice, redux_window window);
 
 /** What redux_dataset_visit makes of a slice. */
 typedef enum redux_visit_form {

@@ -32,6 +32,16 @@ typedef struct redux_window {
  *  name, LO not below HI, not finite). Any thread. Since 0.1. */
 REDUX_API redux_status redux_window_parse(redux_window *out, const char *text);
 
+/** Room for the text of any window, with its end. */
+#define REDUX_WINDOW_TEXT 72
+
+/** Writes a window as redux_window_parse reads it: "auto", "slice", "full" or "LO:HI" with the
+ *  fewest digits that read back as the same numbers; a named HU window is written by its numbers.
+ *  `text` has room for REDUX_WINDOW_TEXT bytes. low and high are not looked at for other kinds than
+ *  REDUX_WINDOW_RANGE, and come back as 0. Errors: REDUX_E_INVALID (NULL, an unknown kind, low not
+ *  below high, not finite). Any thread. Since 0.2. */
+REDUX_API redux_status redux_window_to_text(char *text, redux_window window);
+
 /** What REDUX_WINDOW_AUTO stands for, given the data; other windows are returned as they are.
  *  `is_scan` is 1 for scans (redux_volume_info.is_scan), 0 for pictures and arrays. Since 0.1. */
 REDUX_API redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_scan);

@@ -71,6 +71,14 @@ typedef struct rdx_format {
     redux_status (*probe)(const rdx_finds *finds, const char *path, const char *key);
     redux_status (*load)(redux_tensor *out, redux_context *context, const rdx_found *found,
                          int64_t frame);
+    /* In place of load, where slices are had one by one: slice `index`, [j][i] or [j][i][colour].
+     */
+    redux_status (*read)(redux_tensor *out, redux_context *context, const rdx_found *found,
+                         int64_t index);
+    /* What identifies the content; NULL: the CRC-32 of its files. */
+    redux_status (*checksum)(uint32_t *out, redux_context *context, const rdx_found *found);
+    /* Gives back what `header` refers to, before it is freed itself; NULL: nothing. */
+    void (*clear)(rdx_found *found);
     const char *key_suffix; /* FILE:KEY is understood where FILE ends so; NULL: never */
     /* Files that only go with another one (the voxels of a header): their suffixes, and the file
      * that lists them. */

@@ -157,6 +157,8 @@ void rdx_unread_list(char *text, size_t size, uint64_t kinds)
 
 void rdx_found_clear(rdx_found *found)
 {
+    if (found->format != NULL && found->format->clear != NULL)
+        found->format->clear(found);
     rdx_free(found->source);
     rdx_free(found->file);
     rdx_free(found->image);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <redux/safetensors.h>
 #include <redux/tensor.h>
 #include "base/base.h"
 #include "base/storage.h"
@@ -184,5 +185,11 @@ redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char 
 int rdx_natural_compare(const char *left, const char *right);
 /* FOLDER/NAME; without another slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
+
+/* ---- safetensors.c ---- */
+
+/* Reads content as it is given (NULL: none) and checks that no list is missing. */
+redux_status rdx_safetensors_content_read(redux_safetensors_content *known,
+                                          const redux_safetensors_content *given);
 
 #endif

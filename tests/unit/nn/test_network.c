@@ -246,6 +246,111 @@ START_TEST(weights_come_back_and_nothing_changes_where_they_do_not_fit)
 }
 END_TEST
 
+static void check_same_bits(const redux_network *network, const redux_safetensors *file)
+{
+    const int64_t count = redux_network_parameter_count(network);
+    for (int64_t i = 0; i < count; i++) {
+        const redux_parameter *p = redux_network_parameter(network, i);
+        redux_tensor stored, dense;
+        ck_assert_redux_ok(
+            redux_safetensors_get_tensor(&stored, file, redux_safetensors_find(file, p->name)));
+        ck_assert_redux_ok(redux_tensor_contiguous(&dense, NULL, &p->value, p->value.dtype));
+        assert_same(&stored, &dense, p->name);
+        redux_tensor_release(&stored);
+        redux_tensor_release(&dense);
+    }
+}
+
+static void check_files_are_equal(const char *a, const char *b)
+{
+    size_t size, other;
+    unsigned char *bytes = read_bytes(a, &size), *others = read_bytes(b, &other);
+    ck_assert_uint_eq(size, other);
+    ck_assert_mem_eq(bytes, others, size);
+    free(bytes);
+    free(others);
+}
+
+/* Saved, loaded into a network of other weights, saved again: the same bytes; what
+ * redux_encoder_load reads and what it says of the input are as given. */
+START_TEST(a_saved_network_comes_back)
+{
+    const redux_window lung = {REDUX_WINDOW_RANGE, -1350, 150};
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT, prediction = REDUX_HEAD_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT, seen = REDUX_INPUT_OPTIONS_INIT;
+    redux_network *network, *other;
+    const char *path = in_scratch("saved.safetensors"), *again = in_scratch("again.safetensors");
+    options.arch = (redux_arch)_i;
+    options.width = 0.125;
+    options.classes = 3;
+    options.projection = &head;
+    head.batch_norm = 1;
+    options.prediction = &prediction;
+    options.seed = 5;
+    input.window = lung;
+    input.size = 48;
+    input.mean = 0.1;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    options.seed = 6;
+    ck_assert_redux_ok(redux_network_new(&other, NULL, &options));
+    /* a weight of bits that no arithmetic gives */
+    memcpy(redux_network_parameter(network, 0)->value.data, "\x01\x02\xc0\x7f", 4);
+    ck_assert_redux_ok(redux_network_save(path, NULL, network, &input, NULL));
+    redux_safetensors *file = open_file(path);
+    ck_assert_int_eq(redux_safetensors_tensor_count(file), redux_network_parameter_count(network));
+    check_same_bits(network, file);
+    ck_assert_str_eq(redux_safetensors_metadata(file, "format"), "pt");
+    ck_assert_str_eq(redux_safetensors_metadata(file, "arch"), redux_arch_name(options.arch));
+    ck_assert_redux_ok(redux_input_options_of(&seen, file));
+    ck_assert(seen.size == 48 && seen.mean == 0.1 && seen.deviation == input.deviation);
+    ck_assert(seen.window.low == -1350 && seen.window.high == 150);
+    ck_assert_redux_ok(redux_network_load(other, NULL, file));
+    redux_safetensors_free(file);
+    redux_network_free(network);
+    ck_assert_redux_ok(redux_network_save(again, NULL, other, &input, NULL));
+    check_files_are_equal(path, again);
+    redux_network_free(other);
+    ck_assert_redux_ok(redux_encoder_load(&network, &seen, NULL, NULL, path));
+    ck_assert_redux_ok(redux_network_save(again, NULL, network, &seen, NULL));
+    check_files_are_equal(path, again);
+    redux_network_free(network);
+}
+END_TEST
+
+START_TEST(more_is_saved_beside_a_network)
+{
+    redux_safetensors_content more = REDUX_SAFETENSORS_CONTENT_INIT;
+    redux_network *network = tiny(1, NULL);
+    redux_tensor images = images_of(1, 8, 1, 3);
+    const char *path = in_scratch("more.safetensors"), *name = "prototypes", *key = "step";
+    const char *value = "17", *wrong = "fc.bias", *own = "arch";
+    more.count = more.pair_count = 1;
+    more.names = &name;
+    more.tensors = &images;
+    more.keys = &key;
+    more.values = &value;
+    ck_assert_redux_ok(redux_network_save(path, NULL, network, NULL, &more));
+    redux_safetensors *file = open_file(path);
+    redux_tensor stored;
+    ck_assert_redux_ok(
+        redux_safetensors_get_tensor(&stored, file, redux_safetensors_find(file, name)));
+    assert_same(&stored, &images, name);
+    redux_tensor_release(&stored);
+    check_same_bits(network, file);
+    ck_assert_str_eq(redux_safetensors_metadata(file, "step"), "17");
+    ck_assert_ptr_null(redux_safetensors_metadata(file, "window")); /* nothing was said */
+    redux_safetensors_free(file);
+    more.names = &wrong;
+    ck_assert_redux(REDUX_E_INVALID, redux_network_save(path, NULL, network, NULL, &more));
+    more.names = &name;
+    more.keys = &own;
+    ck_assert_redux(REDUX_E_INVALID, redux_network_save(path, NULL, network, NULL, &more));
+    redux_tensor_release(&images);
+    redux_network_free(network);
+}
+END_TEST
+
 /* Grey pictures give the same features whatever the channels of the stem. */
 START_TEST(stems_of_other_channels)
 {
@@ -617,6 +722,8 @@ int main(void)
     tcase_add_test(cases, a_part_that_is_not_used_is_refused_by_name);
     tcase_add_test(cases, weights_come_back_and_nothing_changes_where_they_do_not_fit);
     tcase_add_test(cases, stems_of_other_channels);
+    tcase_add_loop_test(cases, a_saved_network_comes_back, REDUX_RESNET18, REDUX_RESNET50 + 1);
+    tcase_add_test(cases, more_is_saved_beside_a_network);
     tcase_add_test(cases, first_weights_are_normal);
     tcase_add_test(cases, running_statistics_follow_in_training_only);
     tcase_add_test(cases, a_frozen_encoder_gets_no_gradients);
