@@ -107,31 +107,28 @@ static redux_status find_repeat(row *r, bench *b, double seconds)
 {
     double rate, spent = 0;
     r->repeat = 1;
-    redux_status status = run(&rate, &spent, b, r->path, 1);
-    while (status == REDUX_OK && spent < seconds / 4) {
+    TRY(run(&rate, &spent, b, r->path, 1));
+    while (spent < seconds / 4) {
         r->repeat *= 2;
-        status = run(&rate, &spent, b, r->path, r->repeat);
+        TRY(run(&rate, &spent, b, r->path, r->repeat));
     }
-    if (status == REDUX_OK)
-        r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
-    return status;
+    r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
+    return REDUX_OK;
 }
 
 /* One sample of about `seconds`, after a run that warms up again after others. */
 static redux_status sample(row *r, bench *b, double seconds)
 {
     double rate = 0;
-    redux_status status = REDUX_OK;
     if (r->seconds < LONG_SAMPLE)
-        status = run(&rate, &r->seconds, b, r->path, 1);
-    if (status == REDUX_OK && r->repeat == 0 && r->seconds < LONG_SAMPLE)
-        status = find_repeat(r, b, seconds);
+        TRY(run(&rate, &r->seconds, b, r->path, 1));
+    if (r->repeat == 0 && r->seconds < LONG_SAMPLE)
+        TRY(find_repeat(r, b, seconds));
     r->repeat = r->repeat > 0 ? r->repeat : 1;
-    if (status == REDUX_OK)
-        status = run(&rate, &r->seconds, b, r->path, r->repeat);
-    if (status == REDUX_OK && r->count < 16 && rate > 0)
+    TRY(run(&rate, &r->seconds, b, r->path, r->repeat));
+    if (r->count < 16 && rate > 0)
         r->rates[r->count++] = rate;
-    return status;
+    return REDUX_OK;
 }
 
 /* ---- peers ---- */
@@ -337,18 +334,17 @@ static redux_status measure(row *rows, int first, int end, bench *b, const setti
     int64_t rounds = script == NULL   ? ROUNDS_ALONE
                      : s->rounds == 0 ? ROUNDS_WITH_PEER + 1
                                       : s->rounds + 1;
-    redux_status status = REDUX_OK;
-    for (int64_t round = 0; round < rounds && status == REDUX_OK; round++) {
+    for (int64_t round = 0; round < rounds; round++) {
         peer_rate peers[MOST_PEER_RATES];
         int count = 0;
-        for (int i = first; i < end && status == REDUX_OK; i++) {
-            status = sample(&rows[i], b, s->seconds);
-            if (status == REDUX_E_UNSUPPORTED)
-                status = REDUX_OK; /* not on this processor: there is no such row */
+        for (int i = first; i < end; i++) {
+            const redux_status status = sample(&rows[i], b, s->seconds);
+            if (status != REDUX_E_UNSUPPORTED) /* a path that this processor lacks has no row */
+                TRY(status);
         }
         if (script == NULL && rows[first].seconds > LONG_SAMPLE)
             rounds = rounds < 3 ? rounds : 3;
-        if (script == NULL || round == rounds - 1 || status != REDUX_OK)
+        if (script == NULL || round == rounds - 1)
             continue;
         const double start = seconds_now();
         for (int i = 0; i < s->peer_folders && count == 0; i++)
@@ -356,11 +352,11 @@ static redux_status measure(row *rows, int first, int end, bench *b, const setti
         if (s->rounds == 0 && seconds_now() - start > LONG_PEER)
             rounds = 2;
         if (count == 0 && round == 0 && !s->quiet)
-            fprintf(stderr, "%s: nothing came of %s/%s\n", program_name, s->peers[0], script);
+            fprintf(stderr, "%s: %s/%s printed no result\n", program_name, s->peers[0], script);
         for (int i = first; i < end; i++)
             take_peer(&rows[i], peers, count);
     }
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status run_all(bench *b, const settings *s)
@@ -394,17 +390,17 @@ static int set_option(void *user, int option, const char *text)
     case 'r':
         return parse_integer(&s->rounds, text, 1, 14)
                    ? EXIT_OK
-                   : usage_error("--rounds %s is not a number from 1 to 14", text);
+                   : usage_error("--rounds '%s': a whole number, 1 to 14", text);
     case 's':
         return parse_number(&s->seconds, text) && s->seconds > 0 && s->seconds <= 60
                    ? EXIT_OK
-                   : usage_error("--seconds %s is not a number over 0, up to 60", text);
+                   : usage_error("--seconds '%s': a number above 0, up to 60", text);
     case 'f':
         s->filter = text;
         return EXIT_OK;
     case 'p':
         if (s->peer_folders == MOST_PEER_FOLDERS)
-            return usage_error("--peers %s: more than %d folders", text, MOST_PEER_FOLDERS);
+            return usage_error("--peers '%s': at most %d folders", text, MOST_PEER_FOLDERS);
         s->peers[s->peer_folders++] = text;
         return EXIT_OK;
     default:

@@ -54,10 +54,8 @@ redux_status encoder_embed(redux_tensor *out, redux_context *context, const enco
     int64_t count = wanted == NULL ? slices : 0;
     for (int64_t i = 0; i < slices && wanted != NULL; i++)
         count += wanted[i] != 0;
-    redux_status status = redux_tensor_new(out, context, REDUX_FLOAT32, 2, shape);
-    if (status != REDUX_OK)
-        return status;
-    status = redux_tensor_slice(&part, out, 0, 0, count, 1);
+    TRY(redux_tensor_new(out, context, REDUX_FLOAT32, 2, shape));
+    redux_status status = redux_tensor_slice(&part, out, 0, 0, count, 1);
     if (status == REDUX_OK) {
         status = embed_wanted(&part, context, e, dataset, wanted);
         redux_tensor_release(&part);

@@ -138,15 +138,14 @@ redux_status pretrain_run(redux_pretrain_result *result, redux_context *context,
     redux_pretrain_options options = s->options;
     redux_network_options network = s->network;
     redux_objective *objective = NULL;
-    redux_status status = redux_objective_new_nt_xent(&objective, context, &s->nt_xent);
+    TRY(redux_objective_new_nt_xent(&objective, context, &s->nt_xent));
     network.projection = &s->projection;
     options.network = &network;
     options.input = &s->input;
     options.views = &s->views;
     options.optimiser = &s->optimiser;
     options.objective = objective;
-    if (status == REDUX_OK)
-        status = redux_pretrain(result, context, folder, dataset, kept, &options);
+    const redux_status status = redux_pretrain(result, context, folder, dataset, kept, &options);
     redux_objective_free(objective);
     return status;
 }

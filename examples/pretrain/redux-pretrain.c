@@ -156,17 +156,16 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     redux_manifest *manifest = NULL;
-    redux_status status = REDUX_OK;
     options.skip_errors = s->skip;
     if (s->input_count > 0)
-        status = redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
-    if (status != REDUX_OK || s->manifest == NULL)
-        return status;
-    status = redux_manifest_load(&manifest, context, s->manifest);
-    if (status == REDUX_OK && s->input_count > 0)
-        status = redux_manifest_get_kept(kept, context, manifest, *dataset);
-    else if (status == REDUX_OK)
-        status = redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
+        TRY(redux_dataset_open(dataset, context, s->inputs, s->input_count, &options));
+    if (s->manifest == NULL)
+        return REDUX_OK;
+    TRY(redux_manifest_load(&manifest, context, s->manifest));
+    const redux_status status =
+        s->input_count > 0
+            ? redux_manifest_get_kept(kept, context, manifest, *dataset)
+            : redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
     redux_manifest_free(manifest);
     return status;
 }

@@ -129,7 +129,7 @@ static bool is_manifest(const char *path)
     return count == sizeof beginning - 1 && strcmp(text, beginning) == 0;
 }
 
-/* A manifest's kept slices, or all of what lies there. */
+/* The kept slices of a manifest, or all slices of a folder or file. */
 static redux_status open_against(others *o, redux_context *context, const settings *s)
 {
     redux_dataset_options options = s->dataset;
@@ -138,12 +138,10 @@ static redux_status open_against(others *o, redux_context *context, const settin
     options.exclude_count = 0;
     if (!is_manifest(s->against))
         return redux_dataset_open(&o->against, context, &s->against, 1, &options);
-    redux_status status = redux_manifest_load(&manifest, context, s->against);
-    if (status == REDUX_OK) {
-        status =
-            redux_dataset_open_manifest(&o->against, &o->against_kept, context, manifest, &options);
-        redux_manifest_free(manifest);
-    }
+    TRY(redux_manifest_load(&manifest, context, s->against));
+    const redux_status status =
+        redux_dataset_open_manifest(&o->against, &o->against_kept, context, manifest, &options);
+    redux_manifest_free(manifest);
     return status;
 }
 
@@ -152,15 +150,13 @@ static redux_status encode_others(others *o, redux_context *context, settings *s
                                   const redux_dataset *dataset)
 {
     encoder e;
-    redux_status status = encoder_open(&e, context, s->encoder);
-    if (status != REDUX_OK)
-        return status;
+    TRY(encoder_open(&e, context, s->encoder));
     if (s->reduce.window.kind != REDUX_WINDOW_AUTO)
         e.input.window = s->reduce.window;
     e.skip_errors = s->reduce.skip_errors != 0;
     memcpy(o->encoder, e.name, sizeof o->encoder);
     progress_label("embedding");
-    status = encoder_embed(&o->embeddings, context, &e, dataset, NULL);
+    redux_status status = encoder_embed(&o->embeddings, context, &e, dataset, NULL);
     if (status == REDUX_OK && o->against != NULL)
         status =
             encoder_embed(&o->against_embeddings, context, &e, o->against, o->against_kept.data);
@@ -172,22 +168,21 @@ static redux_status encode_others(others *o, redux_context *context, settings *s
 static redux_status open_others(others *o, redux_context *context, settings *s,
                                 const redux_dataset *dataset)
 {
-    redux_status status = REDUX_OK;
     if (s->embeddings != NULL)
-        status = redux_npy_read(&o->embeddings, context, s->embeddings);
-    if (status == REDUX_OK && s->against_embeddings != NULL)
-        status = redux_npy_read(&o->against_embeddings, context, s->against_embeddings);
-    if (status == REDUX_OK && s->against != NULL)
-        status = open_against(o, context, s);
-    if (status == REDUX_OK && s->encoder != NULL)
-        status = encode_others(o, context, s, dataset);
+        TRY(redux_npy_read(&o->embeddings, context, s->embeddings));
+    if (s->against_embeddings != NULL)
+        TRY(redux_npy_read(&o->against_embeddings, context, s->against_embeddings));
+    if (s->against != NULL)
+        TRY(open_against(o, context, s));
+    if (s->encoder != NULL)
+        TRY(encode_others(o, context, s, dataset));
     s->reduce.encoder = s->encoder == NULL ? NULL : o->encoder;
     s->reduce.embeddings = o->embeddings.data == NULL ? NULL : &o->embeddings;
     s->reduce.against_embeddings =
         o->against_embeddings.data == NULL ? NULL : &o->against_embeddings;
     s->reduce.against = o->against;
     s->reduce.against_kept = o->against_kept.data;
-    return status;
+    return REDUX_OK;
 }
 
 static void close_others(others *o, settings *s)

@@ -195,9 +195,8 @@ static void guess_scores(report_data *data)
 static redux_status describe_strategies(report_data *data)
 {
     data->strategy.struct_size = data->last.struct_size = sizeof data->strategy;
-    const redux_status status = redux_strategy_describe(&data->strategy, data->options.strategy);
-    return status != REDUX_OK ? status
-                              : redux_strategy_describe(&data->last, report_last_strategy(data));
+    TRY(redux_strategy_describe(&data->strategy, data->options.strategy));
+    return redux_strategy_describe(&data->last, report_last_strategy(data));
 }
 
 static redux_status read_summary(report_data *data)
@@ -214,12 +213,11 @@ static redux_status read_summary(report_data *data)
     snprintf(path, length + 6, "%.*s.json", (int)(has_ending ? length - 4 : length), data->path);
     data->summary = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     free(path);
-    if (data->summary == NULL) /* the library has read it already, if it is there */
+    if (data->summary == NULL) /* if there were one, the library would have read it */
         return describe_strategies(data);
-    redux_status status = redux_manifest_get_options(&data->options, data->manifest);
-    data->has_options = status == REDUX_OK;
-    if (status == REDUX_OK)
-        status = describe_strategies(data);
+    TRY(redux_manifest_get_options(&data->options, data->manifest));
+    data->has_options = true;
+    TRY(describe_strategies(data));
     const char *descriptor = json_string_value(
         json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
     data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;
@@ -230,26 +228,31 @@ static redux_status read_summary(report_data *data)
         data->threshold = isnan(data->options.then_threshold)
                               ? redux_strategy_threshold(data->options.then)
                               : data->options.then_threshold;
-    return status;
+    return REDUX_OK;
+}
+
+static redux_status load_rows(report_data *data, redux_context *context)
+{
+    TRY(redux_manifest_load(&data->manifest, context, data->path));
+    TRY(read_summary(data));
+    data->count = redux_manifest_row_count(data->manifest);
+    data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);
+    if (data->rows == NULL)
+        return REDUX_OK; /* the caller reports it */
+    for (int64_t i = 0; i < data->count; i++) {
+        TRY(redux_manifest_get_row(&data->rows[i].row, data->manifest, i));
+        data->kept += data->rows[i].row.kept;
+    }
+    return REDUX_OK;
 }
 
 int report_data_load(report_data *data, redux_context *context, const char *path)
 {
     data->path = path;
-    redux_status status = redux_manifest_load(&data->manifest, context, path);
-    if (status == REDUX_OK)
-        status = read_summary(data);
-    if (status != REDUX_OK)
+    if (load_rows(data, context) != REDUX_OK)
         return data_error();
-    data->count = redux_manifest_row_count(data->manifest);
-    data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);
-    bool good = data->rows != NULL;
-    for (int64_t i = 0; i < data->count && good; i++) {
-        good = redux_manifest_get_row(&data->rows[i].row, data->manifest, i) == REDUX_OK;
-        data->kept += data->rows[i].row.kept;
-    }
-    if (!good || !list_volumes(data) || !link_witnesses(data)) {
-        fprintf(stderr, "%s: no memory for %s\n", program_name, path);
+    if (data->rows == NULL || !list_volumes(data) || !link_witnesses(data)) {
+        fprintf(stderr, "%s: %s: no memory to read it\n", program_name, path);
         return EXIT_DATA;
     }
     guess_scores(data);

@@ -198,47 +198,51 @@ static void put_header(page *p, const report_settings *s, char **manifests, int 
     put(p, "<main id=\"main\">\n");
 }
 
+static redux_status read_pictures(report_pictures *pictures, const report_gallery *gallery,
+                                  redux_context *context, report_data *data,
+                                  const report_settings *s)
+{
+    if (s->no_pictures || data->count == 0) {
+        for (int64_t v = 0; v < data->own_volumes && v < s->volumes; v++)
+            data->volumes[v].is_shown = true;
+        return REDUX_OK;
+    }
+    TRY(choose_volumes(pictures, data, s));
+    TRY(gallery_want(pictures, gallery, data));
+    TRY(report_pictures_read(pictures, context, data, s));
+    return report_pictures_flagged(pictures, context, data, s, SIDE_SMALL);
+}
+
+static redux_status put_parts(page *p, redux_context *context, report_data *data,
+                              report_pictures *pictures, const report_settings *s, int64_t number,
+                              int64_t total)
+{
+    report_gallery gallery;
+    report_curve curve;
+    TRY(gallery_choose(&gallery, data, s));
+    TRY(read_pictures(pictures, &gallery, context, data, s));
+    TRY(report_curve_make(&curve, context, data, s));
+    progress_label("writing");
+    TRY(section_manifest(p, context, data, &curve, &gallery, pictures, s, number, total));
+    put(p, "<div id=\"gallery%lld\">\n", (long long)number);
+    TRY(section_gallery(p, context, &gallery, data, pictures, number));
+    put(p, "</div></section>\n");
+    return REDUX_OK;
+}
+
 static redux_status put_manifest(page *p, redux_context *context, report_data *data,
                                  const report_settings *s, int64_t number, int64_t total)
 {
     report_pictures pictures = {.list = NULL};
-    report_gallery gallery;
-    report_curve curve;
-    redux_status status = gallery_choose(&gallery, data, s);
-    if (status == REDUX_OK && (s->no_pictures || data->count == 0)) {
-        for (int64_t v = 0; v < data->own_volumes && v < s->volumes; v++)
-            data->volumes[v].is_shown = true;
-    } else if (status == REDUX_OK) {
-        status = choose_volumes(&pictures, data, s);
-        if (status == REDUX_OK)
-            status = gallery_want(&pictures, &gallery, data);
-        if (status == REDUX_OK)
-            status = report_pictures_read(&pictures, context, data, s);
-        if (status == REDUX_OK)
-            status = report_pictures_flagged(&pictures, context, data, s, SIDE_SMALL);
-    }
-    if (status == REDUX_OK)
-        status = report_curve_make(&curve, context, data, s);
-    progress_label("writing");
-    if (status == REDUX_OK)
-        status = section_manifest(p, context, data, &curve, &gallery, &pictures, s, number, total);
-    if (status == REDUX_OK) {
-        put(p, "<div id=\"gallery%lld\">\n", (long long)number);
-        status = section_gallery(p, context, &gallery, data, &pictures, number);
-        put(p, "</div></section>\n");
-    }
+    const redux_status status = put_parts(p, context, data, &pictures, s, number, total);
     report_pictures_free(&pictures);
     return status;
 }
 
-static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
-                    int count)
+static int put_sections(page *p, redux_context *context, const report_settings *s, char **manifests,
+                        int count)
 {
-    int code = EXIT_OK;
-    page_begin(p, s->title);
-    put_header(p, s, manifests, count);
-    if (count > 1)
-        code = section_comparison(p, context, manifests, count);
+    int code = count > 1 ? section_comparison(p, context, manifests, count) : EXIT_OK;
     for (int i = 0; i < count && code == EXIT_OK; i++) {
         report_data data = {.path = NULL};
         code = report_data_load(&data, context, manifests[i]);
@@ -248,16 +252,21 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
     }
     if (code == EXIT_OK)
         code = section_training(p, s);
-    if (code == EXIT_OK)
-        code = section_experiment(p, s);
+    return code == EXIT_OK ? section_experiment(p, s) : code;
+}
+
+static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
+                    int count)
+{
+    page_begin(p, s->title);
+    put_header(p, s, manifests, count);
+    const int code = put_sections(p, context, s, manifests, count);
     put(p,
         "</main>\n<footer>Made by redux-report %s. Pictures are for looking, not for "
         "diagnosis.</footer>\n",
         redux_version_string());
     page_end(p);
-    if (code == EXIT_OK && program_interrupted())
-        code = data_error();
-    return code;
+    return code == EXIT_OK && program_interrupted() ? data_error() : code;
 }
 
 /* ---- the file ---- */
@@ -266,7 +275,7 @@ typedef struct sink {
     int descriptor, error; /* errno of the first write that failed */
 } sink;
 
-/* For fopencookie: goes on after interruptions and short writes, which stdio does not. */
+/* For fopencookie. Repeats after interruptions and short writes, which stdio does not. */
 static ssize_t write_whole(void *user, const char *bytes, size_t size)
 {
     sink *out = user;
@@ -312,8 +321,8 @@ static int write_file(sink *out, redux_context *context, const report_settings *
     return code;
 }
 
-/* A hidden file beside it that takes its place when it is whole; devices and pipes are written as
- * they are, and what a link points to is replaced, not the link. */
+/* Writes a temporary file beside the target and renames it when it is whole. Devices and pipes are
+ * written directly. The target of a link is replaced, not the link. */
 static int write_page(redux_context *context, const report_settings *s, char **manifests, int count)
 {
     char temporary[PATH_MAX + 100], target[PATH_MAX];

@@ -52,7 +52,7 @@ check "... 24 pictures a volume, and kept ones are marked" test \
     "$(count '<b>[0-9]+ kept</b>' "$page")" -gt 20 -a "$(count '<li class="(kept|gone)"' "$page")" -gt 96
 check "... four matrices" test "$(count '<figure class="matrix">' "$page")" = 4
 check "... whose scores are those recorded" grep -qE \
-    '>[1-9][0-9]+ recorded scores were worked out again.* all are the same' <(tr '\n' ' ' <"$page")
+    '>[1-9][0-9]+ recorded scores were computed again.* All match' <(tr '\n' ' ' <"$page")
 check "... eight pairs, all at the threshold" test \
     "$(count 'Hamming distance <b>6</b> bits, threshold 6' "$page")" = 8
 # shellcheck disable=SC2016
