@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of file formats, and what is known of a file by its name or its first bytes. */
+ * The table of file formats, and how to recognise them by name or first bytes. */
 #include <string.h>
 #include <strings.h>
 #include <redux/volume.h>
@@ -11,7 +11,7 @@ static const rdx_format *const formats[] = {
     &rdx_format_jpeg,  &rdx_format_npy,   &rdx_format_npz,
 };
 
-/* What people keep beside these, or in their place. */
+/* Formats that are often kept beside these, or instead of them. */
 static const char *const unread[] = {".tif",  ".tiff", ".bmp", ".gif", ".webp", ".heic",   ".heif",
                                      ".avif", ".jp2",  ".jxl", ".mha", ".mhd",  ".nrrd",   ".nhdr",
                                      ".mgh",  ".mgz",  ".mnc", ".zip", ".tar",  ".tar.gz", ".tgz"};
@@ -120,7 +120,7 @@ const char *redux_format_suffix(int64_t index, int64_t suffix)
     return formats[index]->suffixes[suffix];
 }
 
-/* Appends to a list in `text`; what does not fit is left out. */
+/* Appends to a list in `text`, which is cut where it does not fit. */
 static void list_one(char *text, size_t size, const char *name)
 {
     const size_t used = strlen(text);

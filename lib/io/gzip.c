@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * gzip files (RFC 1952), read from the beginning to the end: members one after the other, each with
- * its checksum. ISA-L inflates where libredux was built with it, twice as fast as zlib; both go on
- * from any byte, so that a file of any size needs one buffer. */
+ * gzip files (RFC 1952), read from beginning to end: members one after the other, each with its
+ * checksum. ISA-L inflates twice as fast as zlib if libredux was built with it. Both resume at any
+ * byte, so that a file of any size needs one buffer. */
 #include <stdlib.h>
 #include <string.h>
 #include "io.h"
@@ -10,8 +10,8 @@
 #include <isa-l/igzip_lib.h>
 typedef struct engine {
     struct inflate_state stream;
-    /* isal_inflate reads headers too, but 2.30's forgets of one in two pieces which fields it has.
-     */
+    /* isal_inflate reads headers too, but version 2.30 forgets the fields of a header that comes in
+     * two pieces. */
     struct isal_gzip_header header;
     bool in_header;
 } engine;
@@ -150,7 +150,7 @@ void rdx_gzip_close(rdx_gzip *file)
     free(file);
 }
 
-/* Makes at least `least` bytes wait for the engine, or all that the file still has. */
+/* Makes at least `least` bytes available to the engine, or all that the file still has. */
 static redux_status fill(rdx_gzip *file, size_t least)
 {
     engine *e = &file->engine;
@@ -167,7 +167,7 @@ static redux_status fill(rdx_gzip *file, size_t least)
     return REDUX_OK;
 }
 
-/* What follows a member is another one, or padding, which is not of interest. */
+/* A member is followed by another one, or by padding, which is ignored. */
 static redux_status next_member(rdx_gzip *file)
 {
     RDX_TRY(fill(file, 2));
