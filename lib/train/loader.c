@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Batches of views: a ring of them, filled by worker threads while the caller computes.
+ * Batches of views: worker threads fill a ring of them while the caller computes.
  *
- * Workers claim slices one by one in the order of use, so batches become complete in order too.
- * Slices are either all in memory or come in chunks that a thread of its own reads into one of two
- * places, the next one while the other is used. Everything that threads share is under one mutex;
- * pixels and views are written by whoever claimed them and read after the mutex was held. */
+ * Workers claim slices one by one in the order of use, so batches are completed in order too.
+ * Slices are either all in memory or come in chunks: a separate thread reads the next chunk into
+ * one of two places while the other is used. One mutex protects all shared state; pixels and views
+ * are written by the thread that claimed them, and read after the mutex was held. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #define RING 3 /* the caller's batch, and two ahead */
 #define MOST_BATCH 1048576
 
-/* A claimable slice of a batch. */
+/* A slice of a batch that a worker can claim. */
 typedef struct entry {
     int64_t item, chunk; /* chunk: counted from the loader's first one */
     const rdx_slice *slice;
@@ -29,7 +29,7 @@ typedef struct slot {
     redux_tensor *views;      /* of these, without storage */
 } slot;
 
-/* Where a chunk lies; with everything in memory there is one, for good. */
+/* The place of a chunk. With everything in memory there is one, used throughout. */
 typedef struct place {
     int64_t chunk; /* -1: free */
     bool ready;
@@ -59,8 +59,8 @@ struct rdx_loader {
     rdx_epoch_order claim_order, read_order;
 
     pthread_mutex_t mutex;
-    pthread_cond_t work;  /* a slot or a chunk is there, or the loader stops */
-    pthread_cond_t ready; /* a batch is complete, or something failed */
+    pthread_cond_t work;  /* a slot or a chunk is available, or the loader stops */
+    pthread_cond_t ready; /* a batch is complete, or a thread failed */
     bool stop;
     int64_t claim_batch, claim_entry, claim_chunks; /* chunks before those of claim_order */
     int64_t next;                                   /* the caller's next batch */
@@ -71,7 +71,7 @@ struct rdx_loader {
 
 /* ---- failing ---- */
 
-/* This thread's failure becomes the loader's. The mutex is held. */
+/* Makes this thread's failure the loader's. The mutex is held. */
 static void note_failure(rdx_loader *loader, redux_status status)
 {
     loader->status = status;
@@ -87,13 +87,13 @@ static int64_t used_of(const rdx_loader *loader)
     return loader->batches * loader->batch;
 }
 
-/* Chunks of an order of which slices are used. */
+/* Number of chunks of an order that hold slices in use. */
 static int64_t chunks_used(const rdx_loader *loader, const rdx_epoch_order *order)
 {
     return rdx_order_chunk(order, used_of(loader) - 1) + 1;
 }
 
-/* The order of the batch's epoch; epochs come one after the other. */
+/* The order of the batch's epoch. Epochs are requested in order. */
 static void claim_epoch(rdx_loader *loader, int64_t epoch)
 {
     rdx_epoch_order *order = &loader->claim_order;
@@ -123,7 +123,7 @@ static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
     }
 }
 
-/* Claims the next slice; NULL where there is nothing to do at present. */
+/* Claims the next slice; NULL if there is none at present. */
 static const entry *claim(rdx_loader *loader, slot **out, int64_t *index)
 {
     slot *s = &loader->slots[loader->claim_batch % RING];
@@ -167,7 +167,7 @@ static redux_status make_views(worker *w, const slot *s, int64_t index)
     return REDUX_OK;
 }
 
-/* The mutex is held: a slice of a chunk is not needed any more. */
+/* Notes that a slice of a chunk is no longer needed. The mutex is held. */
 static void leave_chunk(rdx_loader *loader, int64_t chunk)
 {
     place *p = &loader->places[chunk % 2];
@@ -197,7 +197,7 @@ static void *worker_main(void *user)
         leave_chunk(loader, e->chunk);
         if (status != REDUX_OK) {
             if (loader->failed_batch < 0 || s->number < loader->failed_batch) {
-                loader->failed_batch = s->number; /* the earliest one counts */
+                loader->failed_batch = s->number; /* the earliest failure counts */
                 note_failure(loader, status);
             }
         } else if (++s->done == loader->batch) {
@@ -210,7 +210,7 @@ static void *worker_main(void *user)
 
 /* ---- reading chunks ---- */
 
-/* What is read next. */
+/* The next read. */
 typedef struct reading {
     int64_t chunk, epoch, index; /* index: of the chunk in its epoch */
     int64_t first;               /* place of the first slice that is used */
@@ -243,7 +243,7 @@ static redux_status read_chunk(rdx_loader *loader, place *p, const rdx_epoch_ord
     return REDUX_OK;
 }
 
-/* Waits until a place is free; false: the loader stops. The mutex is held. */
+/* Waits until a place is free; false if the loader stops. The mutex is held. */
 static bool wait_for_place(rdx_loader *loader, const place *p)
 {
     while (!loader->stop && p->chunk >= 0)
@@ -251,14 +251,14 @@ static bool wait_for_place(rdx_loader *loader, const place *p)
     return !loader->stop;
 }
 
-/* Is there a batch that needs it? */
+/* skip a chunk that no batch needs */
 static bool chunk_needed(const rdx_loader *loader, const reading *r)
 {
     const int64_t batch = loader->read_order.starts[r->index] / loader->batch;
     return r->epoch * loader->batches + batch < loader->end_batch;
 }
 
-/* One chunk into its place; false: it is time to end. The mutex is held. */
+/* Reads one chunk into its place; false at the end. The mutex is held. */
 static bool read_next(rdx_loader *loader, const reading *r)
 {
     const rdx_epoch_order *order = &loader->read_order;
@@ -322,7 +322,7 @@ static redux_status read_portion(int64_t index, void *user)
     return status != REDUX_OK ? status : rdx_progress_add(loader->context, portion->count);
 }
 
-/* Portions side by side if the memory allows for as many open volumes. */
+/* Reads portions in parallel if the memory allows that many open volumes. */
 static redux_status read_portions(read_job *job, uint64_t memory)
 {
     const rdx_catalogue *catalogue = &job->loader->catalogue;
@@ -340,7 +340,7 @@ static redux_status read_portions(read_job *job, uint64_t memory)
     return REDUX_OK;
 }
 
-/* Slices follow the items that are left. */
+/* Keeps the slices of the items that are left. */
 static void drop_slices(rdx_loader *loader)
 {
     place *p = &loader->places[0];
@@ -381,7 +381,7 @@ static redux_status new_slices(place *p, redux_context *context, int64_t count)
     return REDUX_OK;
 }
 
-/* What there is, and all of it in memory where it fits. */
+/* Lists the slices, and reads all of them if they fit into memory. */
 static redux_status open_slices(rdx_loader *loader, const rdx_loader_options *options)
 {
     redux_context *context = loader->context;
@@ -467,7 +467,7 @@ static redux_status start_threads(rdx_loader *loader)
     return REDUX_OK;
 }
 
-/* The end is known before threads work ahead, so that nobody works beyond it. */
+/* The end is set before the threads start, so that none works beyond it. */
 static int64_t end_of(const rdx_loader *loader, const rdx_loader_options *options)
 {
     if (options->batches > 0)
@@ -581,7 +581,7 @@ bool rdx_loader_is_resident(const rdx_loader *loader)
 
 /* ---- taking batches ---- */
 
-/* The caller's last batch is free again. */
+/* Releases the caller's last batch. */
 static void give_back(rdx_loader *loader)
 {
     slot *s = &loader->slots[(loader->next + RING - 1) % RING];
