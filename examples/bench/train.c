@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The hot paths of the network: a SimCLR step (two views of a batch of 64, NT-Xent, SGD) and
- * inference, on images that are there already. */
+ * inference, on images in memory. */
 #include <stdlib.h>
 #include <string.h>
 #include "bench.h"
 
 enum { BATCH = 64, VIEWS = 2, PROJECTION = 128 };
-enum { ROUNDED = 16 }; /* added to a network's number: products of bfloat16 */
+enum { ROUNDED = 16 }; /* added to a network's number: bfloat16 products */
 
 typedef struct network_bench {
     int64_t arch, side;
@@ -114,9 +114,9 @@ static redux_status run_inference(double *units, bench *b, const bench_path *pat
                                  &b->network->images, REDUX_OUTPUT_FEATURES, REDUX_MODE_EVALUATE);
 }
 
-/* Floating-point operations of an image through the encoders, as plain convolutions count them
- * (Winograd's need fewer, so that percentages over 100 are no mistake). Backward takes twice as
- * many as forward. */
+/* Floating-point operations of an image through the encoders, counted as plain convolutions.
+ * Winograd's convolutions need fewer, so percentages can exceed 100. Backward takes twice as many
+ * as forward. */
 #define R18_64 0.283e9
 #define R18_96 0.637e9
 #define R50_64 0.654e9

@@ -16,8 +16,8 @@ void encoder_close(encoder *e)
     e->network = NULL;
 }
 
-/* The first `count` rows, those of wanted slices, to their places; from the last one on, so that
- * none is overwritten before it has moved. */
+/* Moves the first `count` rows, those of wanted slices, to their places, from the last one on, so
+ * that none is overwritten before it has moved. */
 static void spread_rows(redux_tensor *rows, int64_t count, const uint8_t *wanted)
 {
     const size_t bytes = (size_t)rows->shape[1] * sizeof(float);

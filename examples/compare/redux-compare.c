@@ -11,7 +11,7 @@ static const char help[] =
     "       redux-compare --neighbours [options] VOLUME\n"
     "Print metrics between two slices or pictures: NAME<TAB>VALUE, one line a metric.\n"
     "\n"
-    "A, B: a volume, picture or array, with the slice's number where there is more than one.\n"
+    "A, B: a volume, picture or array, with a slice number if it has more than one slice.\n"
     "Formats: @FORMATS@\n"
     "\n"
     "  --metric M[,M...]  all (default), or some of\n"
@@ -23,7 +23,7 @@ static const char help[] =
     "      nmi-studholme              normalised, as scikit-image, 1 to 2\n"
     "      mattes                     Mattes mutual information as ITK, A fixed, B moving, nats\n"
     "      phase-correlation          height of the peak, 0 to 1\n"
-    "      shift-y shift-x            where it lies: how far B is moved against A, pixels\n"
+    "      shift-y shift-x            position of the peak: how far B is shifted from A, pixels\n"
     "      entropy-a entropy-b        Shannon entropy, bits\n"
     "      entropy-joint entropy-a-given-b entropy-b-given-a    bits\n"
     "      conditional-entropy        what B adds to A: entropy-b-given-a\n"
@@ -32,16 +32,15 @@ static const char help[] =
     "  --window NAME      slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                     default: slice, and full for 8-bit pictures and arrays\n"
     "  --bins N           histogram bins, 2 to 256 (default 256; mattes: 5 to 256, default 50)\n"
-    "  --range LO:HI      bins between two values as the window leaves them, 0 to 255 or 0 to 1,\n"
+    "  --range LO:HI      bins between two windowed values (0 to 255, or 0 to 1),\n"
     "                     or 'own': each slice's minimum to maximum (default: all values)\n"
     "  --normalisation K  of nmi: arithmetic (default, scikit-learn's), studholme (1 to 2),\n"
     "                     geometric, min, max, joint, or bits: none\n"
     "  --upsample N       shifts to 1/N of a pixel, 1 (default) to 100\n"
-    "  --map FILE         writes the SSIM of every pixel: .npy, float32, or .png, black to white\n"
+    "  --map FILE         write the SSIM of every pixel: .npy, float32, or .png, black to white\n"
     "                     for 0 to 1\n"
-    "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then of "
-    "each\n"
-    "                     given the one before it\n"
+    "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then the\n"
+    "                     entropy of each slice given the one before it\n"
     "  --threads N        0 (default): all processors\n"
     "  --quiet            errors only\n"
     "  --help, --version\n"
@@ -63,7 +62,7 @@ typedef struct settings {
     bool quiet, neighbours;
 } settings;
 
-/* The two slices, windowed, and what several metrics share. */
+/* The two slices, windowed, and values that several metrics share. */
 typedef struct comparison {
     redux_context *context;
     redux_tensor a, b;
@@ -230,7 +229,7 @@ static int check_metrics(const char *list)
             known = known || (strlen(measures[i].name) == length &&
                               strncmp(item, measures[i].name, length) == 0);
         if (!known)
-            return usage_error("--metric: '%.*s' is no metric", (int)length, item);
+            return usage_error("--metric: unknown metric '%.*s'", (int)length, item);
         if (item[length] == '\0')
             return EXIT_OK;
         item += length + 1;
@@ -264,12 +263,12 @@ static int set_range(redux_histogram_options *histogram, const char *text)
     if (histogram->range == REDUX_HISTOGRAM_OWN)
         return EXIT_OK;
     if (colon == NULL || (size_t)(colon - text) >= sizeof low)
-        return usage_error("--range '%s': LO:HI or own", text);
+        return usage_error("--range '%s': expected LO:HI or own", text);
     memcpy(low, text, (size_t)(colon - text));
     low[colon - text] = '\0';
     if (!parse_number(&histogram->low, low) || !parse_number(&histogram->high, colon + 1) ||
         !(histogram->low < histogram->high))
-        return usage_error("--range '%s': LO:HI with LO below HI, or own", text);
+        return usage_error("--range '%s': expected LO:HI with LO below HI, or own", text);
     return EXIT_OK;
 }
 
@@ -299,11 +298,11 @@ static int set_option(void *user, int option, const char *text)
         return set_normalisation(&s->histogram, text);
     case 'u':
         if (!parse_integer(&s->upsample, text, 1, 100))
-            return usage_error("--upsample '%s': a whole number, 1 to 100", text);
+            return usage_error("--upsample '%s': expected a whole number, 1 to 100", text);
         return EXIT_OK;
     case 'M':
         if (!ends_with(text, ".npy") && !ends_with(text, ".png"))
-            return usage_error("--map '%s': a name that ends in .npy or .png", text);
+            return usage_error("--map '%s': expected a name that ends in .npy or .png", text);
         s->map = text;
         return EXIT_OK;
     case 'N':
@@ -316,7 +315,7 @@ static int set_option(void *user, int option, const char *text)
         return set_window(&s->window, text);
     case 'b':
         if (!parse_integer(&bins, text, 2, 256))
-            return usage_error("--bins '%s': a whole number, 2 to 256", text);
+            return usage_error("--bins '%s': expected a whole number, 2 to 256", text);
         s->histogram.bins = (int32_t)bins;
         return EXIT_OK;
     case 't':
@@ -335,9 +334,9 @@ static int parse_arguments(settings *s, int count, char **arguments, bool *done)
     if (s->neighbours && count - optind != 1)
         return usage_error("--neighbours takes one volume, not %d", count - optind);
     if (s->neighbours && (s->map != NULL || strcmp(s->metrics, "all") != 0))
-        return usage_error("--neighbours goes with neither --metric nor --map");
+        return usage_error("--neighbours cannot be combined with --metric or --map");
     if (!s->neighbours && count - optind != 2)
-        return usage_error("two inputs are compared, not %d", count - optind);
+        return usage_error("two inputs are needed, not %d", count - optind);
     return code;
 }
 
@@ -357,7 +356,7 @@ static int64_t split_slice(char *path)
 static int fail_slice(const char *text, int64_t slices, int64_t slice)
 {
     if (slice < 0)
-        fprintf(stderr, "%s: %s has %lld slices: name one as %s:N\n", program_name, text,
+        fprintf(stderr, "%s: %s has %lld slices: choose one with %s:N\n", program_name, text,
                 (long long)slices, text);
     else
         fprintf(stderr, "%s: %s has slices 0 to %lld, not %lld\n", program_name, text,
@@ -374,7 +373,7 @@ static redux_status keep_slice(void *user, const redux_tensor *image, int64_t nu
     return redux_tensor_contiguous(user, NULL, image, image->dtype);
 }
 
-/* Slices are numbered through when an input is more than one volume (a folder, an .npz). */
+/* Slices are numbered continuously if an input is more than one volume (a folder, an .npz). */
 static redux_status visit_one(redux_tensor *out, redux_context *context,
                               const redux_dataset *dataset, int64_t slice, redux_window window)
 {

@@ -10,11 +10,11 @@
 
 static const char help[] =
     "Usage: redux-demo [--out DIR] [--threads N] [--quiet] INPUT...\n"
-    "Reduce the volumes by every strategy at its default; print a table; write a manifest for "
-    "each\n"
-    "strategy and a contact sheet of hash's kept and dropped slices into DIR (default demo).\n"
-    "Where a folder holds labels.csv with a column `tumour`, a small encoder is then pre-trained "
-    "on\nall slices and on those that hash keeps, and judged on held-out patients.\n"
+    "Reduce the volumes by every strategy at its default, and print a table. DIR (default demo)\n"
+    "gets a manifest for each strategy and a contact sheet of the slices that hash keeps and "
+    "drops.\n"
+    "If a folder holds labels.csv with a column `tumour`, a small encoder is then pre-trained on\n"
+    "all slices and on those that hash keeps, and judged on held-out patients.\n"
     "\n"
     "Example:\n"
     "  redux-demo --out demo data/ct\n";

@@ -8,27 +8,26 @@
 
 static const char help[] =
     "Usage: redux-embed --weights FILE.safetensors --out FILE.npy [options] INPUT...\n"
-    "Write the features that an encoder finds in every slice: float32, one row a slice, in the\n"
-    "order of the input; the global average pool of a ResNet, not normalised.\n"
+    "Write an encoder's features of every slice: float32, one row a slice, in the order of the\n"
+    "input. They are the global average pool of a ResNet, not normalised.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "\n"
-    "  --weights FILE       a ResNet with torchvision's names, as redux-pretrain or torchvision\n"
-    "                       (saved as safetensors) have it\n"
+    "  --weights FILE       a ResNet with torchvision's names, from redux-pretrain, or from\n"
+    "                       torchvision saved as safetensors\n"
     "  --out FILE           .npy, or .npz with `embeddings`, `volumes` and `slices` (numbers from "
     "0)\n"
     "  --format NAME        npy or npz; default: by the name of --out\n"
-    "  --index FILE.csv     source,slice of each row\n"
-    "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, of its own sources\n"
+    "  --index FILE.csv     source and slice of each row\n"
+    "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, its own sources\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU), "
     "and\n"
-    "  --size N             side of the network's input; default for both: what the weight file\n"
-    "                       says, else auto and 64\n"
+    "  --size N             side of the network's input; default of both: from the weight file,\n"
+    "                       else auto and 64\n"
     "  --batch N            slices of a volume at a time (default 64)\n"
     "  --frame N            which frame of 4-D volumes\n"
-    "  --on-error NAME      stop (default) at unusable input, or skip it: rows of slices that "
-    "cannot\n"
-    "                       be read are 0\n"
+    "  --on-error NAME      stop (default) at unusable input, or skip it and fill the rows of\n"
+    "                       unreadable slices with 0\n"
     "  --threads N          0 (default): all processors\n"
     "  --quiet              errors only\n"
     "  --help, --version\n"
@@ -67,15 +66,15 @@ static const struct option long_options[] = {
 static int set_number(int64_t *out, const char *name, const char *text, int64_t low, int64_t high)
 {
     if (!parse_integer(out, text, low, high))
-        return usage_error("--%s '%s': a whole number, %lld to %lld", name, text, (long long)low,
-                           (long long)high);
+        return usage_error("--%s '%s': expected a whole number, %lld to %lld", name, text,
+                           (long long)low, (long long)high);
     return EXIT_OK;
 }
 
 static int set_format(settings *s, const char *text)
 {
     if (strcmp(text, "npy") != 0 && strcmp(text, "npz") != 0)
-        return usage_error("--format '%s': npy or npz", text);
+        return usage_error("--format '%s': expected npy or npz", text);
     s->has_format = true;
     s->npz = text[2] == 'z';
     return EXIT_OK;
@@ -84,7 +83,7 @@ static int set_format(settings *s, const char *text)
 static int set_on_error(settings *s, const char *text)
 {
     if (strcmp(text, "stop") != 0 && strcmp(text, "skip") != 0)
-        return usage_error("--on-error '%s': stop or skip", text);
+        return usage_error("--on-error '%s': expected stop or skip", text);
     s->dataset.skip_errors = text[1] == 'k';
     return EXIT_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redux-hash --volume: one hash for each volume; with --against, which volumes of the input another
- * set has already, as they are or as edited copies. */
+ * redux-hash --volume: one hash for each volume; with --against, which volumes of the input are in
+ * another set already, unchanged or edited. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +12,21 @@ static const char help[] =
     "Usage: redux-hash --volume [options] INPUT...\n"
     "       redux-hash --volume --against SET [options] INPUT...\n"
     "Print a perceptual hash of every volume: SOURCE<TAB>HEX, one line a volume. With --against,\n"
-    "print as CSV which volumes of the input are in SET already, as copies that may be resampled,\n"
-    "clipped, noisy or slightly cropped: source,kept,nearest,distance,turn; kept is 0 for those\n"
-    "whose nearest one lies within the threshold.\n"
+    "print as CSV which volumes of the input are in SET already, even resampled, clipped, noisy "
+    "or\n"
+    "slightly cropped: source,kept,nearest,distance,turn. kept is 0 if the nearest volume is\n"
+    "within the threshold.\n"
     "\n"
-    "INPUT: files or folders; the pictures of a folder are a volume. Volumes that know how they "
-    "lie\n"
-    "in the patient are brought into one orientation first. Formats: @FORMATS@\n"
+    "INPUT: files or folders; the pictures of a folder are a volume. Volumes with a known\n"
+    "orientation are turned into one common orientation first. Formats: @FORMATS@\n"
     "\n"
     "  --hash NAME      dct (default), difference, block-mean\n"
     "  --size N         N x N x N bits, N from 2 to 16; default 8: 512 bits\n"
     "  --window NAME    full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU); default:\n"
     "                   -1000:1000, and 0:255 for 8-bit data; full (nothing is clipped) for MRI\n"
-    "  --rotations      a volume and its rotations by 90 degrees about any axis are the same:\n"
-    "                   the least of 24 codes is printed, or all are compared with SET\n"
+    "  --rotations      treat a volume and its rotations by 90 degrees about any axis as the "
+    "same:\n"
+    "                   print the least of 24 codes, or compare all of them with SET\n"
     "  --flips          reflections too: 48 codes\n"
     "  --against SET    volumes, or a .tsv file that redux-hash --volume has printed with the\n"
     "                   same --hash, --size and --window, without --rotations and --flips\n"
@@ -80,7 +81,7 @@ static int set_size(settings *s, const char *text)
 {
     int64_t size;
     if (!parse_integer(&size, text, 2, 16))
-        return usage_error("--size '%s': a whole number, 2 to 16", text);
+        return usage_error("--size '%s': expected a whole number, 2 to 16", text);
     s->hash.size = (int32_t)size;
     return EXIT_OK;
 }
@@ -128,7 +129,7 @@ static int check_settings(settings *s, int inputs)
     if (inputs == 0)
         return usage_error("no input");
     if (s->threshold >= 0 && s->against == NULL)
-        return usage_error("--threshold is for --against");
+        return usage_error("--threshold needs --against");
     if (s->threshold > redux_volume_hash_bits(&s->hash))
         return usage_error("--threshold %lld: a code has %lld bits", (long long)s->threshold,
                            (long long)redux_volume_hash_bits(&s->hash));

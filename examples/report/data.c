@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a manifest and its summary say: volumes, groups, which way scores go. */
+ * From a manifest and its summary: volumes, groups, the direction of scores. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 /* ---- names to numbers ---- */
 
-/* Open addressing over texts that live elsewhere: (text, slice) to a number. */
+/* Open addressing over texts owned elsewhere: (text, slice) to a number. */
 typedef struct name_table {
     struct {
         const char *text;
@@ -26,7 +26,7 @@ static bool table_new(name_table *table, int64_t most)
     return table->slots != NULL;
 }
 
-/* The number that is there; else `number`, which is put there unless it is -1. */
+/* The number stored for a key; else stores `number`, unless it is -1. */
 static int64_t table_at(name_table *table, const char *text, int64_t slice, int64_t number)
 {
     uint64_t hash = 14695981039346656037u ^ (uint64_t)slice; /* FNV-1a */
@@ -169,8 +169,8 @@ double report_margin(const report_data *data, double score)
     return data->is_distance ? data->threshold - score : score - data->threshold;
 }
 
-/* Without a summary: whole numbers are taken for Hamming distances, the widest score for the
- * threshold. */
+/* Without a summary, whole numbers are assumed to be Hamming distances, and the widest score to be
+ * the threshold. */
 static void guess_scores(report_data *data)
 {
     bool whole = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The gallery: pairs on the border, leaks, exemplars with what they stand for, slices that say
- * little. */
+ * The gallery: pairs at the threshold, leaks, exemplars with the slices they replace, slices with
+ * little content. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,7 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
         if (row->witness >= 0)
             pairs[counts[0]++] = (ranked){i, margin, slices_apart(data, row)};
         else if (row->witness == -2)
-            leaks[counts[1]++] = (ranked){i, -margin, 0}; /* the surest leaks first */
+            leaks[counts[1]++] = (ranked){i, -margin, 0}; /* the closest matches first */
         else if (row->row.kept && row->group > 1)
             kept[counts[2]++] = (ranked){i, -(double)row->group, 0};
     }

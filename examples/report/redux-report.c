@@ -14,27 +14,27 @@
 static const char help[] =
     "Usage: redux-report [options] MANIFEST... --out FILE.html\n"
     "\n"
-    "Makes one HTML file of manifests (CSV, with the JSON beside each): what was kept, scores and\n"
-    "threshold, volumes with their similarity matrices, pairs on the border, slices that stand "
-    "for\n"
-    "many, leaks between sets. It needs no network and no script, and prints.\n"
+    "Make one HTML file from manifests (CSV, with the JSON beside each): what was kept, scores "
+    "and\n"
+    "threshold, volumes with their similarity matrices, pairs at the threshold, slices that\n"
+    "replace many others, leaks between sets. The page works offline, without scripts, and prints\n"
+    "well.\n"
     "\n"
     "  --out FILE           the page; written whole or not at all\n"
     "  --title TEXT         its title\n"
-    "  --data FOLDER        where the manifests' files are now, if not where they were\n"
+    "  --data FOLDER        where the manifests' files are now, if they have moved\n"
     "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
     "                       or LO:HI (HU); default: the manifest's\n"
-    "  --volumes N          volumes shown with pictures (default 12, fewer of many manifests)\n"
+    "  --volumes N          volumes shown with pictures (default 12, fewer if there are many)\n"
     "  --gallery N          pairs, exemplars and leaks shown, 0 to 24 (default 8)\n"
     "  --matrix N           slices of a similarity matrix, 0 (none) to 128 (default 48)\n"
-    "  --curve N            thresholds tried for the curve by reducing again (default 9 where\n"
-    "                       there are up to 2,000 slices or it takes some 15 s at most by the\n"
-    "                       manifest's own time, else from the recorded scores)\n"
+    "  --curve N            reduce again at N thresholds for the curve (default 9 if there are up\n"
+    "                       to 2,000 slices or it takes about 15 s by the manifest's own time,\n"
+    "                       else from the recorded scores)\n"
     "  --no-curve           no curve\n"
-    "  --no-pictures        from the manifest alone: the data are not read\n"
-    "  --training RUN       a run of redux-pretrain (folder or log.csv): its curve; again for "
-    "more\n"
-    "  --experiment DIR     an experiment's folder, or its table.json: tables with error bars\n"
+    "  --no-pictures        use the manifest alone; do not read the data\n"
+    "  --training RUN       add the curve of a redux-pretrain run (folder or log.csv); repeatable\n"
+    "  --experiment DIR     add tables with error bars of an experiment (folder or table.json)\n"
     "  --threads N          0 (default): all\n"
     "  --quiet              no progress, no messages\n"
     "  --help, --version\n"
@@ -86,8 +86,8 @@ static const struct option long_options[] = {
 static int set_count(int64_t *out, const char *option, const char *text, int64_t low, int64_t high)
 {
     if (!parse_integer(out, text, low, high))
-        return usage_error("--%s '%s': a whole number, %lld to %lld", option, text, (long long)low,
-                           (long long)high);
+        return usage_error("--%s '%s': expected a whole number, %lld to %lld", option, text,
+                           (long long)low, (long long)high);
     return EXIT_OK;
 }
 

@@ -102,7 +102,7 @@ static void put_kept_marks(page *p, const report_data *data, const report_matrix
     put(p, "\"/>");
 }
 
-/* Where the threshold is on the scale, if it is one of these scores. */
+/* Marks the threshold on the scale, if it is one of these scores. */
 static void put_scale_mark(page *p, const report_data *data, const report_matrix *matrix,
                            double low, double high)
 {
@@ -110,7 +110,7 @@ static void put_scale_mark(page *p, const report_data *data, const report_matrix
     if (!matrix->is_own || !(at > 0 && at < 100))
         return;
     put(p, "<i class=\"tick\" style=\"left:%.1f%%\"></i>", at);
-    if (at > 20 && at < 70) /* beside the ends there is no room for the number */
+    if (at > 20 && at < 70) /* near the ends there is no room for the number */
         put(p, "<span class=\"mark\" style=\"left:%.1f%%\">%.3g</span>", at, data->threshold);
 }
 
