@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Images as bins, histograms as entropies: what entropy.c gives to mutual_information.c.
- * Internal. */
+ * Images as bins and histograms as entropies, from entropy.c for mutual_information.c. Internal. */
 #ifndef RDX_HISTOGRAM_H
 #define RDX_HISTOGRAM_H
 
@@ -13,7 +12,7 @@
 
 /* REDUX_E_INVALID unless images of `dtype` have a histogram. */
 redux_status rdx_histogram_dtype(redux_dtype dtype);
-/* True when pixels are their own bins, so that rdx_histogram_bins would only copy. */
+/* True if pixels are their own bins, so that rdx_histogram_bins would only copy. */
 bool rdx_histogram_is_plain(const redux_histogram_options *options, redux_dtype dtype);
 /* The bin of each of `count` >= 1 pixels. `options` has been through rdx_histogram_read_options. */
 void rdx_histogram_bins(uint8_t *bins, const redux_histogram_options *options, redux_dtype dtype,
@@ -25,7 +24,7 @@ int64_t rdx_histogram_sum(const uint32_t *counts, const int64_t *table, int32_t 
 /* n * H in fixed point as H. */
 double rdx_entropy_bits(int64_t fixed, int64_t count, int32_t bits);
 
-/* mutual_information.c, which conditional_entropy.c shares: items prepared as histograms. */
+/* Shared by mutual_information.c and conditional_entropy.c: items prepared as histograms. */
 
 /* n * H and n * I in fixed point. */
 typedef struct rdx_entropies {
@@ -41,7 +40,7 @@ rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout 
 /* Of a prepared item and one that is not. */
 rdx_entropies rdx_information_fresh(const redux_metric *metric, const rdx_layout *layout,
                                     const void *a, const void *item, void *scratch);
-/* The score of images whose entropies these are; rises, or falls, with h->mutual. */
+/* The score of images with these entropies; monotone in h->mutual. */
 typedef double (*rdx_information_score_fn)(const redux_metric *metric, const rdx_layout *layout,
                                            const rdx_entropies *h);
 rdx_verdict rdx_information_judge(const redux_metric *metric, const rdx_layout *layout,
