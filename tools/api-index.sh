@@ -18,7 +18,7 @@ entries() {
         gsub(/[ \t]+/, " ", text); sub(/^ /, "", text)
         if (match(text, /\.( |$)/)) text = substr(text, 1, RSTART)
         if (length(text) > 100) # to its last clause, parenthesis or list that begins before
-            for (cut = 100; cut > 30; cut--)
+            for (cut = 100; cut > 15; cut--)
                 if (substr(text, cut) ~ /^([:;]| [(])/) { text = substr(text, 1, cut - 1); break }
         sub(/[ :;.]+$/, "", text)
         gsub(/\|/, "\\|", text); gsub(/\*/, "\\*", text)
