@@ -64,7 +64,9 @@ entries() {
 {
     echo '# Index of the C interface'
     echo
+    # shellcheck disable=SC2016 # backquotes of Markdown
     echo 'Made by `tools/api-index.sh` from the headers; the comments there say everything else. For a task see'
+    # shellcheck disable=SC2016
     echo '[which function do I want](which-function.md). (`REDUX_X_DEFAULTS`, left out here, is what `REDUX_X_INIT` is made of.)'
     entries include/redux/*.h | sort -f -t '|' -k 1,1 | awk '{
         first = toupper(substr($0, 7, 1))

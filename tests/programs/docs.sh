@@ -31,6 +31,9 @@ done
 
 # The index is made from the headers; the functions by task are in it.
 check "docs/api-index.md is up to date (tools/api-index.sh)" tools/api-index.sh check
-for name in $(grep -oE '`redux_[a-z0-9_]+`' docs/which-function.md | sort -u); do
+# shellcheck disable=SC2016 # backquotes of Markdown
+grep -oE '`redux_[a-z0-9_]+`' docs/which-function.md | sort -u >"$work/named.txt"
+check "docs/which-function.md names functions" test "$(wc -l <"$work/named.txt")" -gt 40
+while read -r name; do
     check "docs/which-function.md: $name is a function" grep -qF "| $name | function |" docs/api-index.md
-done
+done <"$work/named.txt"
