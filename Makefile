@@ -12,16 +12,17 @@
 # On a fresh machine not even pkg-config is there when make reads this file. So when `deps` is
 # named together with other goals, this make only installs packages and then runs itself, once, on
 # the other goals; that second make finds the flags. The same under -j.
-DEPS_GOALS := $(filter deps deps-dev,$(MAKECMDGOALS))
-OTHER_GOALS := $(filter-out deps deps-dev,$(MAKECMDGOALS))
+DEPS_GOALS := $(filter deps deps-lint deps-dev,$(MAKECMDGOALS))
+OTHER_GOALS := $(filter-out deps deps-lint deps-dev,$(MAKECMDGOALS))
 ifneq ($(and $(DEPS_GOALS),$(OTHER_GOALS)),)
 
-.PHONY: deps deps-dev $(OTHER_GOALS) after-deps
+.PHONY: deps deps-lint deps-dev $(OTHER_GOALS) after-deps
 .NOTPARALLEL:
 $(OTHER_GOALS): after-deps ; @:
 after-deps: $(DEPS_GOALS) ; +@$(MAKE) --no-print-directory $(OTHER_GOALS)
 deps: ; @tools/deps.sh build
-deps-dev: ; @tools/deps.sh build dev
+deps-lint: ; @tools/deps.sh build lint
+deps-dev: ; @tools/deps.sh build lint dev
 
 else
 
@@ -87,7 +88,7 @@ CHECK_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags check 2
 CHECK_LIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
 
 # Goals that compile say what is missing before the compiler does. nifti_clib has no .pc file.
-ifneq ($(filter-out deps deps-dev help clean uninstall dist docs,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-lint deps-dev help clean uninstall dist docs,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(if $(shell command -v $(PKG_CONFIG)),$(shell for p in $(PACKAGES); do \
 	$(PKG_CONFIG) --exists $$p || echo $$p; done),$(PKG_CONFIG))
 MISSING += $(shell echo 'int main(void) { return nifti_short_order(); }' | \
@@ -434,9 +435,10 @@ uninstall:
 	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
 
 # ---- the rest ----------------------------------------------------------------------------------
-.PHONY: deps deps-dev dist clean help
+.PHONY: deps deps-lint deps-dev dist clean help
 deps: ; @tools/deps.sh build
-deps-dev: ; @tools/deps.sh build dev
+deps-lint: ; @tools/deps.sh build lint
+deps-dev: ; @tools/deps.sh build lint dev
 
 dist:
 	@mkdir -p $(BUILD)

@@ -2,10 +2,11 @@
 /** @file
  * libredux finds and removes redundancy in image datasets, medical volumes first.
  *
- * A CT scan has hundreds of slices, and most of them resemble their neighbours. libredux opens the
- * scans (NIfTI, DICOM, pictures, NumPy arrays), measures how similar slices are, decides which ones
- * to keep, and writes a manifest: one row per slice, and for each dropped slice the kept one that
- * replaces it. It can also pre-train an encoder on what is left, and measure what was lost.
+ * A CT scan has hundreds of slices, and most of them resemble their neighbours. libredux opens
+ * scans (NIfTI, DICOM, MetaImage, NRRD, MGH), pictures or NumPy arrays, measures how similar slices
+ * are, decides which ones to keep, and writes a manifest: one row per slice, and for each dropped
+ * slice the kept one that replaces it. It can also pre-train an encoder on what is left, and
+ * measure what was lost.
  *
  * What it is not: a general image-processing library, a viewer, a DICOM network node, or a GPU
  * framework. It never changes or deletes your files.
@@ -67,7 +68,7 @@
 #include <redux/status.h>   /* error codes and messages */
 #include <redux/context.h>  /* threads, memory, log, progress */
 #include <redux/tensor.h>   /* arrays in memory */
-#include <redux/volume.h>   /* datasets and volumes: NIfTI, DICOM, pictures, arrays */
+#include <redux/volume.h>   /* datasets and volumes: scans, pictures, arrays */
 #include <redux/window.h>   /* from voxel values (HU) to grey values */
 #include <redux/reduce.h>   /* which slices to keep, and why; exports */
 #include <redux/manifest.h> /* earlier results, read back */
@@ -99,6 +100,7 @@
 #include <redux/loss.h>        /* the contrastive loss NT-Xent */
 #include <redux/optimiser.h>   /* SGD, LARS, Adam, AdamW; the learning rate */
 #include <redux/views.h>       /* random views of a slice */
+#include <redux/loader.h>      /* batches of views, read ahead */
 #include <redux/objective.h>   /* what pre-training minimises; your own */
 #include <redux/pretrain.h>    /* a whole training run, resumable */
 #include <redux/embed.h>       /* features of every slice */

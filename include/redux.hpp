@@ -147,6 +147,10 @@ template <> inline redux_dataset_options defaults<redux_dataset_options>()
 {
     return REDUX_DATASET_OPTIONS_INIT;
 }
+template <> inline redux_volume_source defaults<redux_volume_source>()
+{
+    return REDUX_VOLUME_SOURCE_INIT;
+}
 template <> inline redux_volume_info defaults<redux_volume_info>()
 {
     return REDUX_VOLUME_INFO_INIT;
@@ -186,6 +190,10 @@ template <> inline redux_reduce_options defaults<redux_reduce_options>()
 template <> inline redux_index_options defaults<redux_index_options>()
 {
     return REDUX_INDEX_OPTIONS_INIT;
+}
+template <> inline redux_loader_options defaults<redux_loader_options>()
+{
+    return REDUX_LOADER_OPTIONS_INIT;
 }
 template <> inline redux_network_options defaults<redux_network_options>()
 {
@@ -488,10 +496,23 @@ inline redux_window window(const std::string &text)
     return result;
 }
 
+/// The text that redux::window reads back: "-160:240", "slice", ...
+inline std::string window_text(redux_window window)
+{
+    char text[REDUX_WINDOW_TEXT];
+    check(redux_window_to_text(text, window));
+    return text;
+}
+
 /// The name of a slice in results: `source` belongs to the dataset.
 struct slice_name {
     const char *source;
     std::int64_t slice;
+};
+
+/// Where a slice lies in a dataset.
+struct slice_place {
+    std::int64_t volume, slice;
 };
 
 class dataset : public detail::handle<redux_dataset, redux_dataset_free>
@@ -515,6 +536,17 @@ class dataset : public detail::handle<redux_dataset, redux_dataset_free>
         : dataset(std::vector<std::string>{path}, options, context)
     {
     }
+    /// Of what the program has (redux_dataset_new): voxels in memory, or functions for them. What
+    /// borrowed voxels and functions need must outlive the dataset.
+    explicit dataset(span<const redux_volume_source> sources, redux_context *context = nullptr)
+        : handle(context)
+    {
+        std::vector<const redux_volume_source *> list;
+        for (const redux_volume_source &source : sources)
+            list.push_back(&source);
+        check(
+            redux_dataset_new(out(), context, list.data(), static_cast<std::int64_t>(list.size())));
+    }
     std::int64_t volumes() const noexcept
     {
         return redux_dataset_volume_count(get());
@@ -533,6 +565,26 @@ class dataset : public detail::handle<redux_dataset, redux_dataset_free>
     {
         slice_name result{nullptr, 0};
         check(redux_dataset_get_slice_name(&result.source, &result.slice, get(), volume, slice));
+        return result;
+    }
+    /// The number in the whole dataset, as rows of reductions count; -1: there is no such slice.
+    std::int64_t number(std::int64_t volume, std::int64_t slice) const noexcept
+    {
+        return redux_dataset_slice_number(get(), volume, slice);
+    }
+    /// The inverse of number().
+    slice_place place(std::int64_t number) const
+    {
+        slice_place result{0, 0};
+        check(redux_dataset_get_place(&result.volume, &result.slice, get(), number));
+        return result;
+    }
+    /// One slice under a window; for many of one volume redux::volume opens it once.
+    tensor read(std::int64_t volume, std::int64_t slice, redux_window window,
+                redux_context *context = nullptr) const
+    {
+        tensor result;
+        check(redux_dataset_read_slice(result.out(), context, get(), volume, slice, window));
         return result;
     }
     std::int64_t skipped() const noexcept
@@ -563,11 +615,8 @@ class volume : public detail::handle<redux_volume, redux_volume_free>
     /// Under a window: grey, uint8 or float32.
     tensor slice(std::int64_t index, redux_window window, redux_context *context = nullptr) const
     {
-        const tensor stored = slice(index, context);
-        const redux_window resolved = redux_window_resolve(window, stored.dtype(), info_.is_scan);
-        tensor result(redux_window_dtype(resolved), stored.shape(), context);
-        check(redux_window_apply(result.get(), context, stored.get(), info_.slope, info_.intercept,
-                                 resolved));
+        tensor result;
+        check(redux_volume_slice_windowed(result.out(), context, get(), index, window));
         return result;
     }
 
@@ -664,6 +713,13 @@ class metric : public detail::handle<redux_metric, redux_metric_free>
         check(redux_metric_new_named(result.out(), context, name.c_str()));
         return result;
     }
+    /// That of a reduction by these options; redux::items gives what it compares.
+    static metric strategy(const redux_reduce_options &options, redux_context *context = nullptr)
+    {
+        metric result(context);
+        check(redux_metric_new_strategy(result.out(), context, &options));
+        return result;
+    }
     /// One's own: what `definition` points to must outlive it.
     static metric custom(const redux_custom_metric &definition, redux_context *context = nullptr)
     {
@@ -722,6 +778,16 @@ class metric : public detail::handle<redux_metric, redux_metric_free>
         return items.shape().empty() ? 0 : static_cast<std::size_t>(items.shape()[0]);
     }
 };
+
+/// What the metric of a strategy compares, of slices by their numbers in the dataset.
+inline tensor items(const dataset &data, span<const std::int64_t> rows,
+                    const redux_reduce_options &options, redux_context *context = nullptr)
+{
+    tensor result;
+    check(redux_reduce_items(result.out(), context, data.get(), rows.data(),
+                             static_cast<std::int64_t>(rows.size()), &options));
+    return result;
+}
 
 // ---- hashes ------------------------------------------------------------------------------------
 
@@ -1024,6 +1090,42 @@ class safetensors_content
     std::vector<tensor> tensors_;
 };
 
+/// Batches of views for a training loop of one's own. The dataset must outlive it.
+class loader : public detail::handle<redux_loader, redux_loader_free>
+{
+  public:
+    explicit loader(const dataset &data,
+                    const redux_loader_options &options = defaults<redux_loader_options>(),
+                    span<const std::uint8_t> kept = {}, redux_context *context = nullptr)
+        : handle(context)
+    {
+        if (!kept.empty() && static_cast<std::int64_t>(kept.size()) != data.slices())
+            throw error(REDUX_E_INVALID, "as many bytes as slices are needed");
+        check(redux_loader_new(out(), context, data.get(), kept.data(), &options));
+    }
+    /// The next batch: a tensor [batch, side, side, 1] a view, until the next call.
+    span<const redux_tensor> next(redux_context *context = nullptr)
+    {
+        const redux_tensor *views = nullptr;
+        check(redux_loader_next(&views, context, get()));
+        return {views, static_cast<std::size_t>(redux_loader_view_count(get()))};
+    }
+    /// The numbers in the dataset of its slices.
+    span<const std::int64_t> rows() const noexcept
+    {
+        const std::int64_t *rows = redux_loader_rows(get());
+        return {rows, rows == nullptr ? 0 : static_cast<std::size_t>(redux_loader_batch(get()))};
+    }
+    std::int64_t slices() const noexcept
+    {
+        return redux_loader_slice_count(get());
+    }
+    std::int64_t batches() const noexcept
+    {
+        return redux_loader_batch_count(get());
+    }
+};
+
 /// A network with weights; input() says how it wants its slices.
 class encoder : public detail::handle<redux_network, redux_network_free>
 {
@@ -1052,6 +1154,11 @@ class encoder : public detail::handle<redux_network, redux_network_free>
     std::int64_t features() const noexcept
     {
         return redux_network_features(get());
+    }
+    /// A weight file, as the first constructor and PyTorch read it.
+    void save(const std::string &path, redux_context *context = nullptr) const
+    {
+        check(redux_network_save(path.c_str(), context, get(), &input_, nullptr));
     }
     /// [slices, features] float32.
     tensor embed(const dataset &data, std::int64_t batch = 0, redux_context *context = nullptr)

@@ -100,10 +100,28 @@ class _VolumeInfo(_Sized):
     _init_ = {"dtype": 0x10801}
 
 
+class _VolumeSource(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("source", c_char_p), ("voxels", POINTER(_Tensor)),
+                ("slope", c_double), ("intercept", c_double), ("spacing", c_double * 3),
+                ("is_scan", c_int32), ("dtype", c_int32), ("slices", c_int64),
+                ("height", c_int64), ("width", c_int64), ("colours", c_int32),
+                ("reserved", c_int32), ("load", c_void_p), ("load_slice", c_void_p),
+                ("user", c_void_p), ("fingerprint", POINTER(c_uint32))]
+    _init_ = {"slope": 1, "dtype": 0x10801}
+
+
 class _InputOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("window", _Window), ("size", c_int32),
                 ("mean", c_double), ("deviation", c_double)]
     _init_ = {"size": 64, "mean": 0.5, "deviation": 0.25}
+
+
+class _LoaderOptions(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("input", POINTER(_InputOptions)), ("views", c_void_p),
+                ("batch", c_int64), ("seed", c_uint64), ("memory_bytes", c_uint64),
+                ("first_batch", c_int64), ("epochs", c_int64), ("batches", c_int64),
+                ("skip_errors", c_int32), ("reserved", c_int32)]
+    _init_ = {"batch": 256}
 
 
 class _HashOptions(_Sized):
@@ -194,20 +212,21 @@ _LETTERS = {"T": POINTER(_Tensor), "P": c_void_p, "s": c_char_p, "d": c_double, 
             "l": c_int64, "W": _Window, "F": _FOUND}
 _FUNCTIONS: Dict[Any, str] = {
     "status": """
-        context_new PP, dataset_open PPPlP, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
+        context_new PP, dataset_new PPPl, dataset_open PPPlP, dataset_get_place PPPl, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
         embed TPPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
         hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
-        information_normalise PPi, input_apply TPTddiP, manifest_load PPs, manifest_get_row PPl,
+        information_normalise PPi, input_apply TPTddiP, loader_new PPPPP, loader_next PPP, manifest_load PPs, manifest_get_row PPl,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
-        metric_one_to_many PPPTT, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
-        normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduction_get_name PPPl,
+        metric_one_to_many PPPTT, metric_new_strategy PPP, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
+        network_save sPPPP,
+        normalisation_parse Ps, phase_correlation PPTTP, reduce PPPP, reduce_items TPPPlP, reduction_get_name PPPl,
         reduction_get_row PPl, reduction_get_summary PP, results_save ssPPd, rule_parse Ps,
         safetensors_load PPs, safetensors_save sPP, safetensors_get_tensor TPl, ssim PPTTP,
         strategy_parse Ps, tensor_borrow TPiiPP, tensor_from_dlpack TPP, tensor_to_dlpack PPT,
-        tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, window_apply TPTddW, window_parse Ps
+        tensor_new TPiiP, volume_open PPPl, volume_slice TPPl, volume_slice_windowed TPPlW, window_apply TPTddW, window_parse Ps
         """,
     None: """
-        context_free P, dataset_free P, manifest_free P, metric_free P, network_free P,
+        context_free P, dataset_free P, loader_free P, manifest_free P, metric_free P, network_free P,
         reduction_free P, safetensors_free P, tensor_release T, volume_free P""",
     c_char_p: """
         dataset_skipped_reason Pl, dataset_skipped_source Pl, error_message -,
@@ -215,8 +234,11 @@ _FUNCTIONS: Dict[Any, str] = {
     c_int: """
         context_threads P, hash_default_profile i, metric_is_distance P, version_number -,
         window_dtype W""",
+    c_void_p: "loader_rows P",
     c_int64: """
-        dataset_skipped_count P, dataset_slice_count P, dataset_volume_count P, hash_bits P, hash_bytes P,
+        dataset_skipped_count P, dataset_slice_count P, dataset_slice_number Pll,
+        dataset_volume_count P, hash_bits P, hash_bytes P, loader_batch P, loader_batch_count P,
+        loader_view_count P,
         manifest_row_count P, network_features P, reduction_row_count P, safetensors_tensor_count P""",
     _Window: "window_resolve Wii",
 }
@@ -601,6 +623,14 @@ class Metric:
             _lib.metric_new_named(byref(self._handle), None, name.encode())
         self.is_distance = bool(_lib.metric_is_distance(self._handle))
 
+    @classmethod
+    def _of(cls, options: "_ReduceOptions") -> "Metric":
+        self = cls.__new__(cls)
+        self._handle = c_void_p()
+        _lib.metric_new_strategy(byref(self._handle), None, byref(options))
+        self.is_distance = bool(_lib.metric_is_distance(self._handle))
+        return self
+
     def pair(self, a: Any, b: Any) -> float:
         first, second, score = Tensor.of(a), Tensor.of(b), c_double()
         c = _short_call()
@@ -661,18 +691,43 @@ class Dataset:
 
     def __init__(self, paths: Any, orientation: str = "axial", frame: int = -1,
                  skip_errors: bool = False, exclude: Sequence[str] = (), open_volumes: int = 4):
-        self._arguments = (paths, orientation, frame, skip_errors, tuple(exclude), open_volumes)
-        self._handle = c_void_p()
-        self._open: Dict[int, c_void_p] = {}  # in the order of their last use
-        self._lock = threading.Lock()
+        self._made = (Dataset, (paths, orientation, frame, skip_errors, tuple(exclude),
+                                open_volumes))
+        self._begin(open_volumes)
         names, left_out = _paths(paths), _paths(exclude)
         options = _DatasetOptions(
             orientation=("axial", "stored").index(orientation), frame=frame,
             skip_errors=skip_errors, exclude=left_out, exclude_count=len(left_out))
         c = _short_call()
         _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
+        self._finish()
+
+    @classmethod
+    def of_arrays(cls, arrays: Dict[str, Any], slope: float = 1, intercept: float = 0,
+                  spacing: Sequence[float] = (0, 0, 0), scan: bool = False) -> "Dataset":
+        """Of arrays [N, H, W] or [N, H, W, 3 or 4] by their names in results, without copies: do
+        not write to them meanwhile. value = slope * element + intercept."""
+        self = cls.__new__(cls)
+        self._made = (cls.of_arrays, (arrays, slope, intercept, spacing, scan))
+        self._begin(open_volumes=4)
+        self._voxels = [Tensor.of(array) for array in arrays.values()]  # kept for as long
+        sources = [_VolumeSource(source=os.fsencode(name), voxels=ctypes.pointer(voxels._tensor),
+                                 slope=slope, intercept=intercept,
+                                 spacing=(c_double * 3)(*spacing), is_scan=scan)
+                   for name, voxels in zip(arrays, self._voxels)]
+        listed = (POINTER(_VolumeSource) * len(sources))(*(ctypes.pointer(s) for s in sources))
+        _lib.dataset_new(byref(self._handle), _short_call(), listed, len(sources))
+        self._finish()
+        return self
+
+    def _begin(self, open_volumes: int) -> None:
+        self._handle = c_void_p()
+        self._most_open = max(1, open_volumes)
+        self._open: Dict[int, c_void_p] = {}  # in the order of their last use
+        self._lock = threading.Lock()
+
+    def _finish(self) -> None:
         self.volumes = [self._info(v) for v in range(_lib.dataset_volume_count(self._handle))]
-        self._first = np.cumsum([0] + [volume["slices"] for volume in self.volumes])
 
     def _info(self, volume: int) -> Dict[str, Any]:
         info = _VolumeInfo()
@@ -686,7 +741,7 @@ class Dataset:
         return f"<redux.Dataset: {len(self)} slices of {len(self.volumes)} volumes>"
 
     def __reduce__(self) -> Any:
-        return Dataset, self._arguments
+        return self._made
 
     def __len__(self) -> int:
         return _lib.dataset_slice_count(self._handle)
@@ -705,9 +760,16 @@ class Dataset:
         """Volume and slice number in it."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"slice {index} of {len(self)}")
-        index = int(index) % len(self)
-        volume = int(np.searchsorted(self._first, index, side="right")) - 1
-        return volume, index - int(self._first[volume])
+        volume, number = c_int64(), c_int64()
+        _lib.dataset_get_place(byref(volume), byref(number), self._handle, int(index) % len(self))
+        return volume.value, number.value
+
+    def number(self, volume: int, slice: int) -> int:
+        """The inverse of place(): the number of a slice in the whole dataset."""
+        number = _lib.dataset_slice_number(self._handle, volume, slice)
+        if number < 0:
+            raise IndexError(f"slice {slice} of volume {volume}")
+        return number
 
     def name(self, index: int) -> Tuple[str, int]:
         """Source and slice number, as in manifests."""
@@ -721,7 +783,7 @@ class Dataset:
             handle = c_void_p()
             c = _short_call()
             _lib.volume_open(byref(handle), c, self._handle, volume)
-            while len(self._open) >= max(1, self._arguments[5]):
+            while len(self._open) >= self._most_open:
                 _lib.volume_free(self._open.pop(next(iter(self._open))))
         self._open[volume] = handle
         return handle
@@ -738,17 +800,16 @@ class Dataset:
 
     def read(self, index: int, window: Optional[str] = None) -> np.ndarray:
         """A slice as values (None), or grey under a window."""
-        info = self.volumes[self.place(index)[0]]
-        source = self.stored(index)
+        volume, number = self.place(index)
         if window is None:
-            values = np.asarray(source).astype(np.float64) * info["slope"] + info["intercept"]
-            return values.astype(np.float32)
-        resolved = _lib.window_resolve(_window(window), source._tensor.dtype, info["scan"])
-        out = np.zeros(source.shape, _DTYPES[_lib.window_dtype(resolved)])
-        c = _short_call()
-        _lib.window_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
-                          info["intercept"], resolved)
-        return out
+            info = self.volumes[volume]
+            values = np.asarray(self.stored(index)).astype(np.float64)
+            return (values * info["slope"] + info["intercept"]).astype(np.float32)
+        result = Tensor()
+        c, kind = _short_call(), _window(window)
+        with self._lock:
+            _lib.volume_slice_windowed(result._tensor, c, self._volume(volume), number, kind)
+        return result.numpy()
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.read(index)
@@ -780,6 +841,54 @@ class Inputs:
         _lib.input_apply(Tensor.of(out)._tensor, c, source._tensor, info["slope"],
                          info["intercept"], info["scan"], byref(options))
         return np.repeat(out[None], self._channels, axis=0)
+
+
+class Loader:
+    """Batches of SimCLR's random views, as redux-pretrain trains on: iterate over it for (rows,
+    views): rows: the number of each slice in the dataset; views: an array [batch, size, size, 1]
+    float32 for each view. Arrays are the loader's: they last until the next batch. Batch k is the
+    same whatever the threads, also where `first_batch` is k."""
+
+    def __init__(self, dataset: Dataset, batch: int = 256, kept: Any = None, window: str = "auto",
+                 size: int = 64, mean: float = 0.5, deviation: float = 0.25, seed: int = 0,
+                 first_batch: int = 0, epochs: int = 1, threads: int = -1, memory_bytes: int = 0):
+        self._handle = c_void_p()
+        self._dataset, self._context = dataset, Context(threads)  # both outlive the loader
+        used = None if kept is None else np.ascontiguousarray(kept, np.uint8)
+        if used is not None and used.shape != (len(dataset),):
+            raise ValueError(f"kept is {used.shape}, not one for each of {len(dataset)} slices")
+        given = _InputOptions(window=_window(window), size=size, mean=mean, deviation=deviation)
+        options = _LoaderOptions(input=ctypes.pointer(given), batch=batch, seed=seed,
+                                 first_batch=first_batch, epochs=epochs, memory_bytes=memory_bytes)
+        self._context._run(lambda c: _lib.loader_new(
+            byref(self._handle), c, dataset._handle, None if used is None else used.ctypes.data,
+            byref(options)))
+        self._left = epochs * len(self) - first_batch
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return _lib.loader_batch_count(self._handle)
+
+    def __iter__(self) -> "Loader":
+        return self
+
+    def __next__(self) -> Tuple[np.ndarray, List[np.ndarray]]:
+        if self._left <= 0:
+            raise StopIteration
+        self._left -= 1
+        found = POINTER(_Tensor)()
+        self._context._run(lambda c: _lib.loader_next(byref(found), c, self._handle))
+        count, views = _lib.loader_batch(self._handle), []
+        for i in range(_lib.loader_view_count(self._handle)):
+            shape = tuple(found[i].shape[:4])
+            memory = (ctypes.c_float * int(np.prod(shape))).from_address(found[i].data)
+            views.append(np.frombuffer(memory, np.float32).reshape(shape))
+        rows = (c_int64 * count).from_address(_lib.loader_rows(self._handle))
+        return np.array(rows), views
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            _lib.loader_free(self._handle)
 
 
 # ---- reductions -------------------------------------------------------------------------------
@@ -834,6 +943,25 @@ class Manifest:
         _lib.results_save(os.fsencode(csv), os.fsencode(json), c, self._reduction.handle,
                           seconds)
 
+    @property
+    def metric(self) -> Metric:
+        """Of what reduce() returned: the metric of its scores, as for metric.pair(kept, dropped)."""
+        return Metric._of(self._made().options)
+
+    def items(self, indices: Sequence[int], context: Optional[Context] = None) -> np.ndarray:
+        """What that metric compares of these slices: hashes, vectors or images, a row each. Images
+        at their own size are to be of one volume."""
+        made, out = self._made(), Tensor()
+        rows = np.asarray(indices, np.int64)
+        _long_call(context, lambda c: _lib.reduce_items(
+            out._tensor, c, made.dataset._handle, rows.ctypes.data, len(rows), byref(made.options)))
+        return out.numpy()
+
+    def _made(self) -> "_Reduction":
+        if self._reduction is None:
+            raise ValueError("only what reduce() returned has a metric")
+        return self._reduction
+
     def subset(self, dataset: Any) -> Any:
         """torch.utils.data.Subset of a PyTorch dataset (or Inputs) with an item for each slice."""
         from torch.utils.data import Subset
@@ -856,6 +984,7 @@ class _Reduction:
     def __init__(self, dataset: Dataset, options: _ReduceOptions, context: Optional[Context],
                  needs: Any):
         self.handle, self.dataset, self.needs = c_void_p(), dataset, needs
+        self.options = options
         _long_call(context, lambda c: _lib.reduce(
             byref(self.handle), c, dataset._handle, byref(options)))
 
@@ -897,7 +1026,7 @@ def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int
     if not isinstance(data, Dataset):  # the paper's profile takes slices as they are stored
         paper = "hash" in (strategy, then) and options.profile == 0
         data = Dataset(data, "stored" if paper else "axial", skip_errors=bool(options.skip_errors))
-    return _manifest_of(_Reduction(data, options, context, (vectors, options)))
+    return _manifest_of(_Reduction(data, options, context, vectors))
 
 
 def _manifest_of(reduction: _Reduction) -> Manifest:
@@ -977,6 +1106,10 @@ class Encoder:
         _lib.encoder_load(byref(self._handle), byref(self._input), name, None, os.fsencode(path))
         self.name: str = name.value.decode()
         self.features: int = _lib.network_features(self._handle)
+
+    def save(self, path: Any) -> None:
+        """Writes the weights and what the input is like as a weight file, as redux-pretrain does."""
+        _lib.network_save(os.fsencode(path), None, self._handle, byref(self._input), None)
 
     def embed(self, dataset: Dataset, batch: int = 0,
               context: Optional[Context] = None) -> np.ndarray:

@@ -51,9 +51,9 @@ functions() {
 compile() { # compile NAME: the program, and its syntax as C++
     cp "$work/$1.c" "$work/$1.cpp"
     # shellcheck disable=SC2086 # several words
-    check "$1: C++17" "${CXX:-g++}" -std=c++17 $warnings -Iinclude -fsyntax-only "$work/$1.cpp"
+    check "$1: C++17" ${CXX:-g++} -std=c++17 $warnings -Iinclude -fsyntax-only "$work/$1.cpp"
     # shellcheck disable=SC2086
-    check "$1: C11" "${CC:-gcc}" -std=c11 $warnings -Iinclude -o "$work/$1" "$work/$1.c" "$library" \
+    check "$1: C11" ${CC:-gcc} -std=c11 $warnings -Iinclude -o "$work/$1" "$work/$1.c" "$library" \
         "-Wl,-rpath,$folder"
 }
 run() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing: tools/deps.sh build [dev]
+# Installs the Debian packages that are missing: tools/deps.sh build [lint] [dev]
 # Nothing missing: no output, no network. As root by apt-get, else through sudo, else the line to
 # run is printed and the exit status is 1.
 # shellcheck disable=SC2086 # lists of packages and command lines are split into words on purpose
@@ -12,9 +12,11 @@ build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev
 [ "${GDCM:-1}" = 0 ] || build="$build libgdcm-dev"
 [ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
 case ${ISAL:-1}$(uname -m) in 1x86_64 | 1aarch64) build="$build libisal-dev" ;; esac
-# For lint, docs, valgrind, coverage, check-abi, all of check-install and check-python, and for making
+# For what CI runs besides the tests: format, cppcheck, shellcheck, each header alone, the manual.
+lint="clang clang-format cppcheck shellcheck doxygen"
+# For clang-tidy, valgrind, coverage, check-abi, all of check-install and check-python, and for making
 # goldens anew.
-dev="clang clang-format clang-tidy llvm cppcheck shellcheck valgrind abigail-tools doxygen lcov
+dev="clang-tidy llvm valgrind abigail-tools lcov
     cmake meson ninja-build debhelper lintian mandoc man-db zsh python3-torch python3-torchvision python3-pandas
     python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel"
 
@@ -22,8 +24,9 @@ wanted=
 for group in "$@"; do
     case $group in
     build) wanted="$wanted $build" ;;
+    lint) wanted="$wanted $lint" ;;
     dev) wanted="$wanted $dev" ;;
-    *) echo "usage: tools/deps.sh build [dev]" >&2; exit 2 ;;
+    *) echo "usage: tools/deps.sh build [lint] [dev]" >&2; exit 2 ;;
     esac
 done
 

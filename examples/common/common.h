@@ -12,8 +12,8 @@
 /* Exit codes of all programs. */
 enum { EXIT_OK = 0, EXIT_DATA = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-/* Hands a failure of the library upwards: functions of the programs that can fail return its status,
- * and what they made is released by whoever called them. */
+/* Hands a failure of the library upwards: functions of the programs that can fail return its
+ * status, and what they made is released by whoever called them. */
 #define TRY(expression)                                                                            \
     do {                                                                                           \
         const redux_status try_status = (expression);                                              \

@@ -38,7 +38,8 @@ const char evaluate_settings_help[] =
     "Input\n"
     "  --window NAME        as redux-reduce's; --size N: side in pixels (default: as the weights\n"
     "                       were trained, else auto and 64)\n"
-    "  --arch NAME          of --weights none: resnet18 (default), resnet34, resnet50;\n"
+    "  --arch NAME          of --weights none: resnet18 (default), resnet34, resnet50,\n"
+    "                       resnet101, resnet152;\n"
     "                       --stem NAME: imagenet (default), small; --width X: 1\n";
 
 typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, SPECIAL } kind;

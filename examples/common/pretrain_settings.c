@@ -7,7 +7,7 @@
 
 const char pretrain_settings_help[] =
     "Network\n"
-    "  --arch NAME          resnet18 (default), resnet34, resnet50\n"
+    "  --arch NAME          resnet18 (default), resnet34, resnet50, resnet101, resnet152\n"
     "  --stem NAME          imagenet (default): 7x7 and pooling; small: 3x3\n"
     "  --width X            all channel counts times X, a multiple of 1/8 (default 1)\n"
     "  --projection N       outputs of the projection head (default 128)\n"

@@ -43,13 +43,20 @@
 
 #include <redux/layers.h>
 #include <redux/safetensors.h>
+#include <redux/views.h>
 
 REDUX_BEGIN_DECLS
 
 /* ---- options ---- */
 
 /** The encoders. */
-typedef enum redux_arch { REDUX_RESNET18 = 0, REDUX_RESNET34 = 1, REDUX_RESNET50 = 2 } redux_arch;
+typedef enum redux_arch {
+    REDUX_RESNET18 = 0,
+    REDUX_RESNET34 = 1,
+    REDUX_RESNET50 = 2,
+    REDUX_RESNET101 = 3,
+    REDUX_RESNET152 = 4
+} redux_arch;
 
 /** How the first layers shrink the image. */
 typedef enum redux_stem {
@@ -137,8 +144,9 @@ typedef enum redux_network_mode {
 
 /* ---- names ---- */
 
-/** The encoder of a name ("resnet18", "resnet34", "resnet50"), the stem of a name ("imagenet",
- *  "small"), and their names. Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. */
+/** The encoder of a name ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"), the stem
+ *  of a name ("imagenet", "small"), and their names. Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID
+ *  (NULL). Any thread. */
 REDUX_API redux_status redux_arch_parse(redux_arch *out, const char *name);
 REDUX_API const char *redux_arch_name(redux_arch arch);
 REDUX_API redux_status redux_stem_parse(redux_stem *out, const char *name);
@@ -217,6 +225,22 @@ REDUX_API redux_status redux_network_options_of(redux_network_options *out,
  *  shape: its name). */
 REDUX_API redux_status redux_network_load(redux_network *network, redux_context *context,
                                           const redux_safetensors *file);
+
+/** Writes a network as a safetensors file, whole or not at all. The same network gives the same
+ *  bytes.
+ *  - Every parameter and buffer by its name (torchvision's, as redux_network_parameter lists them),
+ *    bit for bit, with the metadata "format" ("pt"), "arch", "stem", "channels" and "width".
+ *    redux_network_options_of and redux_network_load read it back, and so does PyTorch.
+ *  - input: how slices become inputs, as metadata that redux_input_options_of reads ("window",
+ *    "size", "mean", "deviation"); NULL: none.
+ *  - more: further tensors and metadata for the file, under names of their own; NULL: none.
+ *
+ *  No other thread may write to the network meanwhile. Errors: REDUX_E_INVALID (NULL, input out of
+ *  range, a name used twice), and those of redux_safetensors_save. Since 0.2. */
+REDUX_API redux_status redux_network_save(const char *path, redux_context *context,
+                                          const redux_network *network,
+                                          const redux_input_options *input,
+                                          const redux_safetensors_content *more);
 
 REDUX_END_DECLS
 #endif

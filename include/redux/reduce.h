@@ -333,6 +333,29 @@ REDUX_API redux_status redux_reduce_check(const redux_reduce_options *options);
  *  -1 if the options have no budget or are NULL. Since 0.2. */
 REDUX_API int64_t redux_reduce_budget(const redux_reduce_options *options, int64_t slices);
 
+/** The metric that a reduction with these options takes its scores from: the strategy's, or of two
+ *  stages the second one's. The caller owns *out. Errors: REDUX_E_INVALID (NULL; options that
+ *  redux_reduce refuses; a strategy that compares nothing; strategy metric, whose metric you have),
+ *  and those of the metric's constructor. Any thread. Since 0.2. */
+REDUX_API redux_status redux_metric_new_strategy(redux_metric **out, redux_context *context,
+                                                 const redux_reduce_options *options);
+
+/** The items that this metric compares, for `count` slices by their numbers in the dataset
+ *  (redux_dataset_slice_number), in this order. redux_metric_pair of the kept slice's item and the
+ *  dropped one's is the score in the manifest, to the bit. The caller releases *out.
+ *  - out: [count, bytes] uint8 (hashes), [count, 256] float32 (`pixels`), [count, D] float32
+ *    (embeddings, if the options have them), or windowed slices [count, H, W] uint8 or float32,
+ *    resized to `size` if the reduction resizes.
+ *  - Images that are not resized must be of one size: ask for those of one volume at a time.
+ *  - skip_errors is ignored.
+ *
+ *  Reports slices as progress. Errors: as redux_metric_new_strategy, redux_volume_open and
+ *  redux_window_apply; REDUX_E_INVALID (no such slice, sizes that differ), REDUX_E_NO_MEMORY,
+ *  REDUX_E_CANCELLED. Since 0.2. */
+REDUX_API redux_status redux_reduce_items(redux_tensor *out, redux_context *context,
+                                          const redux_dataset *dataset, const int64_t *rows,
+                                          int64_t count, const redux_reduce_options *options);
+
 /** Only calibrates a strategy with a metric; no slice is judged. The caller owns *out. Errors: as
  *  redux_reduce; REDUX_E_INVALID with fewer than two volumes. */
 REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *context,

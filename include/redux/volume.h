@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * Datasets and volumes: NIfTI files, DICOM series, folders of pictures and arrays, slice by slice.
+ * Datasets and volumes: scans (NIfTI, DICOM and others), folders of pictures, and arrays, slice by
+ * slice.
  *
  * @code
  * const char *paths[1] = {"data/ct"};
@@ -21,6 +22,8 @@
  * A dataset is an ordered list of volumes found under paths; making it reads names and headers
  * only. Open a volume to get its pixels. What counts as a volume:
  * - NIfTI: each .nii, .nii.gz, and .hdr with .img or .img.gz.
+ * - MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr), MGH (.mgh, .mgz): each file, or header with its
+ * data.
  * - DICOM: the files of one folder that belong to one series and agree in size, kind of pixels and
  *   orientation, ordered along their normal: axial slices from the feet to the head.
  * - PNG and JPEG: the pictures of one folder, in natural order.
@@ -133,7 +136,7 @@ REDUX_API int redux_source_is_volume(size_t *file_length, const char *source);
  *    several; slices are named by their files. Objects without an image are left out.
  *  - Gaps, two slices at one position and missing positions are logged as warnings.
  *  - Other files are ignored; pictures, volumes and archives of kinds that are not read (.tif,
- *    .webp, .mha, .zip, ...) with a warning.
+ *    .webp, .zip, ...) with a warning.
  *
  *  Files named directly:
  *  - A file of a kind that is not read is an error.
@@ -154,6 +157,64 @@ REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *co
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);
 
+/** A volume that your program has in memory (`voxels`) or provides on demand (`load` or
+ *  `load_slice`): set one of the three. Since 0.2.
+ *
+ *  The functions may be called at any time until the dataset is freed, on any thread, and for
+ *  several volumes or slices at once, and must give the same voxels every time.
+ *  - `volume` is the volume's place in the dataset; `context` is for redux_tensor_new only.
+ *  - Each puts a tensor into *out, which the library releases: on memory of redux_tensor_new, or on
+ *    borrowed memory that outlives the dataset and everything taken from it.
+ *  - If shape or dtype differ from those given here, the call that asked gets REDUX_E_FORMAT.
+ *  - A status other than REDUX_OK is passed on, and treated as a file that cannot be read
+ *    (REDUX_E_IO, _FORMAT, _NOT_FOUND, _UNSUPPORTED, _LIMIT: left out with skip_errors).
+ */
+typedef struct redux_volume_source {
+    size_t struct_size;
+    const char *source; /**< its name in results; copied; no two volumes of a dataset share one */
+    /** [N, H, W] or [N, H, W, 3|4], none empty, of any dtype (bool: without colours) and strides.
+     *  The tensor is shared by its reference count: you may release yours. Borrowed memory must
+     *  outlive the dataset and everything taken from it. Not to be written to meanwhile. */
+    const redux_tensor *voxels;
+    double slope, intercept; /**< value = slope * voxel + intercept; 1 and 0 */
+    double spacing[3];       /**< mm between slices, rows, columns; 0: unknown */
+    int32_t is_scan;         /**< 1: values are measured (HU); 0: a picture's or an array's */
+    /* Of functions: what they give. */
+    redux_dtype dtype;
+    int64_t slices, height, width;
+    int32_t colours; /**< 0: grey; 3 or 4 */
+    int32_t reserved;
+    /** All voxels: [slices, height, width] or [slices, height, width, colours], once for each
+     *  opening. */
+    redux_status (*load)(redux_tensor *out, redux_context *context, int64_t volume, void *user);
+    /** One slice: [height, width] or [height, width, colours], each time it is asked for. */
+    redux_status (*load_slice)(redux_tensor *out, redux_context *context, int64_t volume,
+                               int64_t slice, void *user);
+    void *user; /**< handed to both; must outlive the dataset */
+    /** What identifies the voxels that a function gives: redux_dataset_checksum returns it, so
+     *  summaries need it. Copied; NULL: none. */
+    const uint32_t *fingerprint;
+} redux_volume_source;
+
+#define REDUX_VOLUME_SOURCE_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_volume_source)), set(slope, 1), set(dtype, REDUX_UINT8)
+REDUX_DEFINE_INIT(redux_volume_source, REDUX_VOLUME_SOURCE_DEFAULTS)
+#define REDUX_VOLUME_SOURCE_INIT REDUX_INIT(redux_volume_source, REDUX_VOLUME_SOURCE_DEFAULTS)
+
+/** A dataset of `count` volumes of your own, without files: everything that takes a dataset works
+ *  on it. The caller owns *out. No function is called here.
+ *  - Slices are taken along the first axis, in both orientations.
+ *  - info.format is "memory" or "function"; info.bytes counts the bytes of the voxels.
+ *  - In manifests the source is the name given here: redux_manifest_get_kept finds it again;
+ *    redux_dataset_open_manifest looks for a file and does not.
+ *  - Volume hashes agree with those of scan files if slice 0 is nearest to the feet and slices are
+ *    oriented as radiologists see them.
+ *
+ *  Errors: REDUX_E_INVALID (NULL, no volume, shape, name missing or used twice, not exactly one of
+ *  voxels, load and load_slice), REDUX_E_NO_MEMORY. Since 0.2. */
+REDUX_API redux_status redux_dataset_new(redux_dataset **out, redux_context *context,
+                                         const redux_volume_source *const *volumes, int64_t count);
+
 /** Frees a dataset; NULL is allowed. No volume of it may be open. */
 REDUX_API void redux_dataset_free(redux_dataset *dataset);
 
@@ -173,6 +234,18 @@ REDUX_API redux_status redux_dataset_get_slice_name(const char **source, int64_t
                                                     const redux_dataset *dataset, int64_t volume,
                                                     int64_t slice);
 
+/** The number of a slice in the whole dataset, volume after volume: 0 ... redux_dataset_slice_count
+ *  - 1, as redux_dataset_visit and the rows of reductions and embeddings count. -1 if there is no
+ *  such volume or slice, or the dataset is NULL. Any thread. Since 0.2. */
+REDUX_API int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64_t volume,
+                                             int64_t slice);
+
+/** The volume and slice of a number, the inverse of redux_dataset_slice_number. Both outputs are
+ *  required, and unchanged on failure. Errors: REDUX_E_INVALID (NULL, no such number). Any thread.
+ *  Since 0.2. */
+REDUX_API redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice,
+                                               const redux_dataset *dataset, int64_t number);
+
 /** What redux_dataset_open left out (skip_errors): how many inputs, and for each its path and the
  *  reason. Strings belong to the dataset; NULL for an index out of range. */
 REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
@@ -180,7 +253,9 @@ REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset,
 REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
 
 /** CRC-32 (zlib's) over the bytes of the volume's files as they are on disk, pictures in order.
- *  Reads them once. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID. */
+ *  Reads them once. Of voxels in memory: over their bytes in C order, little-endian; of functions:
+ *  the fingerprint given. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID,
+ *  REDUX_E_UNSUPPORTED (a function without a fingerprint). */
 REDUX_API redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
                                               const redux_dataset *dataset, int64_t volume);
 
@@ -214,6 +289,21 @@ REDUX_API redux_status redux_volume_slice_colour(redux_tensor *out, redux_contex
 REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
                                                    const redux_volume *volume, int64_t index,
                                                    redux_orientation orientation);
+
+/** Slice `index` under a window: a new tensor [H, W], C-contiguous, uint8 or float32
+ *  (redux_window_dtype). AUTO is resolved for the slice; slope, intercept and is_scan are those of
+ *  the volume. The caller releases *out. May be called on one volume from several threads at once,
+ *  each with its own context. Errors: as redux_volume_slice and redux_window_apply. Since 0.2. */
+REDUX_API redux_status redux_volume_slice_windowed(redux_tensor *out, redux_context *context,
+                                                   const redux_volume *volume, int64_t index,
+                                                   redux_window window);
+
+/** Slice `slice` of a volume of a dataset under a window, in one call, which opens and closes the
+ *  volume. For many slices open the volume once, or use redux_dataset_visit. Errors: as
+ *  redux_volume_open and redux_volume_slice_windowed. Since 0.2. */
+REDUX_API redux_status redux_dataset_read_slice(redux_tensor *out, redux_context *context,
+                                                const redux_dataset *dataset, int64_t volume,
+                                                int64_t slice, redux_window window);
 
 /* ---- every slice ---- */
 

@@ -55,6 +55,16 @@ typedef struct redux_window {
  *  REDUX_E_INVALID (unknown name, LO not below HI, not finite). Any thread. */
 REDUX_API redux_status redux_window_parse(redux_window *out, const char *text);
 
+/** Bytes for the text of any window, with the NUL. */
+#define REDUX_WINDOW_TEXT 72
+
+/** Writes a window as redux_window_parse reads it: "auto", "slice", "full" or "LO:HI" with the
+ *  fewest digits that read back as the same numbers; a named HU window is written as its numbers.
+ *  `text` has room for REDUX_WINDOW_TEXT bytes. Only REDUX_WINDOW_RANGE uses low and high; of other
+ *  kinds they read back as 0. Errors: REDUX_E_INVALID (NULL, an unknown kind, low not below high,
+ *  not finite). Any thread. Since 0.2. */
+REDUX_API redux_status redux_window_to_text(char *text, redux_window window);
+
 /** The window that REDUX_WINDOW_AUTO means for these data; other windows are returned unchanged.
  *  `is_scan` is 1 for scans (redux_volume_info.is_scan), 0 for pictures and arrays. Any thread. */
 REDUX_API redux_window redux_window_resolve(redux_window window, redux_dtype dtype, int is_scan);

@@ -2,6 +2,7 @@
  * Datasets as the library itself uses them. Internal.
  *
  *   find.c, dicom_series.c   from paths to volumes
+ *   memory.c                 volumes that a program has in memory, or functions for
  *   dataset.c                the list of volumes, and the numbers of their slices
  *   volume.c                 an opened volume
  *   visit.c                  each slice of some volumes, on whichever thread it is read
@@ -44,6 +45,9 @@ struct redux_dataset {
 /* Notes something that is left out. */
 redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, const char *path,
                               const char *reason);
+/* What slices of a volume are like in an orientation. */
+void rdx_found_describe(redux_volume_info *info, const rdx_found *found,
+                        redux_orientation orientation);
 /* Takes over what `source` owns, on success. */
 redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
                              const rdx_source *source);

@@ -37,6 +37,27 @@ redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, co
     return REDUX_OK;
 }
 
+void rdx_found_describe(redux_volume_info *info, const rdx_found *found,
+                        redux_orientation orientation)
+{
+    static const int8_t as_stored[3] = {2, 1, 0};
+    const rdx_geometry *g = &found->geometry;
+    const int8_t *axis = orientation == REDUX_ORIENTATION_AXIAL ? g->axis : as_stored;
+    info->format = found->format->name;
+    info->is_scan = found->format->is_scan;
+    info->on_demand = found->format->mapped;
+    info->dtype = found->dtype;
+    info->slices = g->dim[axis[0]];
+    info->height = g->dim[axis[1]];
+    info->width = g->dim[axis[2]];
+    info->slope = found->slope;
+    info->intercept = found->intercept;
+    for (int i = 0; i < 3; i++)
+        info->spacing[i] = g->spacing[axis[i]];
+    info->bytes = found->bytes;
+    info->same_slices = g->axis[0] == 2;
+}
+
 redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
                              const rdx_source *source)
 {
@@ -235,7 +256,6 @@ redux_status redux_dataset_get_volume_info(redux_volume_info *out, const redux_d
 {
     RDX_TRY(check_volume(dataset, volume));
     redux_volume_info info = dataset->volumes[volume].info;
-    info.is_scan = info.is_scan;
     return rdx_write_result(out, &info, sizeof info, "redux_volume_info");
 }
 
@@ -253,6 +273,27 @@ redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,
     const bool file = from->info.file_per_slice != 0;
     *source = file ? dataset->files[from->first_file + slice] : from->info.source;
     *index = file ? 0 : slice;
+    return REDUX_OK;
+}
+
+int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64_t volume, int64_t slice)
+{
+    if (volume < 0 || volume >= redux_dataset_volume_count(dataset) || slice < 0 ||
+        slice >= dataset->volumes[volume].info.slices)
+        return -1;
+    return dataset->volumes[volume].first_row + slice;
+}
+
+redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice, const redux_dataset *dataset,
+                                     int64_t number)
+{
+    if (volume == NULL || slice == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_get_place: an argument is NULL");
+    if (number < 0 || number >= dataset->slices)
+        return rdx_fail(REDUX_E_INVALID, "there is no slice %lld: the dataset has %lld",
+                        (long long)number, (long long)dataset->slices);
+    *volume = rdx_dataset_volume_of(dataset, number);
+    *slice = number - rdx_dataset_first_row(dataset, *volume);
     return REDUX_OK;
 }
 
@@ -315,19 +356,31 @@ static redux_status add_files(uint32_t *crc, unsigned char *buffer, size_t size,
                                        : add_file(crc, buffer, size, source->found.image);
 }
 
+static redux_status file_checksum(uint32_t *out, redux_context *context,
+                                  const redux_dataset *dataset, const rdx_source *source)
+{
+    const size_t size = 1 << 18;
+    void *buffer;
+    *out = 0;
+    RDX_TRY(rdx_alloc(context, &buffer, size, 1));
+    const redux_status status = add_files(out, buffer, size, dataset, source);
+    rdx_free(buffer);
+    return status;
+}
+
 redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
                                     const redux_dataset *dataset, int64_t volume)
 {
-    const size_t size = 1 << 18;
-    uint32_t crc = 0;
-    void *buffer;
+    uint32_t crc;
     RDX_TRY(check_volume(dataset, volume));
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_dataset_checksum: out is NULL");
-    RDX_TRY(rdx_alloc(context, &buffer, size, 1));
-    const redux_status status = add_files(&crc, buffer, size, dataset, &dataset->volumes[volume]);
-    rdx_free(buffer);
-    if (status == REDUX_OK)
-        *out = crc;
-    return status;
+    const rdx_source *source = &dataset->volumes[volume];
+    const rdx_format *format = source->found.format; /* NULL: of a folder of pictures */
+    if (format != NULL && format->checksum != NULL)
+        RDX_TRY(format->checksum(&crc, context, &source->found));
+    else
+        RDX_TRY(file_checksum(&crc, context, dataset, source));
+    *out = crc;
+    return REDUX_OK;
 }

@@ -54,34 +54,12 @@ static redux_status check_frame(const finder *f, const rdx_found *found)
     return REDUX_OK;
 }
 
-/* What slices of the dataset's orientation are like. */
-static void describe(redux_volume_info *info, const finder *f, const rdx_found *found)
-{
-    static const int8_t as_stored[3] = {2, 1, 0};
-    const rdx_geometry *g = &found->geometry;
-    const int8_t *axis =
-        f->dataset->options.orientation == REDUX_ORIENTATION_AXIAL ? g->axis : as_stored;
-    info->format = found->format->name;
-    info->is_scan = found->format->is_scan;
-    info->on_demand = found->format->mapped;
-    info->dtype = found->dtype;
-    info->slices = g->dim[axis[0]];
-    info->height = g->dim[axis[1]];
-    info->width = g->dim[axis[2]];
-    info->slope = found->slope;
-    info->intercept = found->intercept;
-    for (int i = 0; i < 3; i++)
-        info->spacing[i] = g->spacing[axis[i]];
-    info->bytes = found->bytes;
-    info->same_slices = g->axis[0] == 2;
-}
-
 static redux_status add_found(rdx_found *found, void *user)
 {
     finder *f = user;
     rdx_source source = {.found = *found};
     redux_status status = check_frame(f, found);
-    describe(&source.info, f, found);
+    rdx_found_describe(&source.info, found, f->dataset->options.orientation);
     if (status == REDUX_OK)
         status = rdx_dataset_add(f->dataset, f->context, &source);
     if (status != REDUX_OK)

@@ -10,8 +10,8 @@
 struct redux_volume {
     const redux_dataset *dataset;
     const rdx_source *source;
-    /* [slices, H, W] or [N, H, W, 3|4], by redux_orientation; nothing where each slice
-     * has a file of its own. */
+    /* [slices, H, W] or [N, H, W, 3|4], by redux_orientation; nothing where slices are read
+     * one by one. */
     redux_tensor view[2];
 };
 
@@ -40,7 +40,7 @@ redux_status redux_volume_open(redux_volume **out, redux_context *context,
     redux_volume *opened = block;
     opened->dataset = dataset;
     opened->source = &dataset->volumes[volume];
-    if (!opened->source->info.file_per_slice)
+    if (!opened->source->info.file_per_slice && opened->source->found.format->read == NULL)
         status = load(opened, context);
     if (status != REDUX_OK) {
         redux_volume_free(opened);
@@ -114,9 +114,13 @@ static redux_status take_slice(redux_tensor *out, redux_context *context,
         return read_file(out, context, volume, index, colour);
     if (info->same_slices == 0)
         orientation = volume->dataset->options.orientation;
-    RDX_TRY(redux_tensor_select(&slice, &volume->view[orientation], 0, index));
+    const rdx_found *found = &volume->source->found;
+    if (found->format->read != NULL)
+        RDX_TRY(found->format->read(&slice, context, found, index));
+    else
+        RDX_TRY(redux_tensor_select(&slice, &volume->view[orientation], 0, index));
     redux_status status = REDUX_OK;
-    if (slice.dtype == REDUX_FLOAT16)
+    if (slice.dtype == REDUX_FLOAT16 || slice.dtype == REDUX_BFLOAT16)
         status = to_float32(&slice, context);
     if (status == REDUX_OK && slice.ndim == 3 && !colour)
         status = to_luma(&slice, context);
@@ -150,4 +154,45 @@ redux_status redux_volume_slice_colour(redux_tensor *out, redux_context *context
                                        const redux_volume *volume, int64_t index)
 {
     return take_slice(out, context, volume, index, own_orientation(volume), true);
+}
+
+static redux_status new_windowed(redux_tensor *out, redux_context *context,
+                                 const redux_volume_info *info, const redux_tensor *pixels,
+                                 redux_window window)
+{
+    redux_tensor image;
+    window = redux_window_resolve(window, pixels->dtype, info->is_scan);
+    RDX_TRY(rdx_tensor_alloc(&image, context, redux_window_dtype(window), 2, pixels->shape));
+    const redux_status status =
+        redux_window_apply(&image, context, pixels, info->slope, info->intercept, window);
+    if (status != REDUX_OK) {
+        redux_tensor_release(&image);
+        return status;
+    }
+    *out = image;
+    return REDUX_OK;
+}
+
+redux_status redux_volume_slice_windowed(redux_tensor *out, redux_context *context,
+                                         const redux_volume *volume, int64_t index,
+                                         redux_window window)
+{
+    redux_tensor pixels;
+    if (out == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_volume_slice_windowed: out is NULL");
+    RDX_TRY(redux_volume_slice(&pixels, context, volume, index));
+    const redux_status status = new_windowed(out, context, &volume->source->info, &pixels, window);
+    redux_tensor_release(&pixels);
+    return status;
+}
+
+redux_status redux_dataset_read_slice(redux_tensor *out, redux_context *context,
+                                      const redux_dataset *dataset, int64_t volume, int64_t slice,
+                                      redux_window window)
+{
+    redux_volume *opened;
+    RDX_TRY(redux_volume_open(&opened, context, dataset, volume));
+    const redux_status status = redux_volume_slice_windowed(out, context, opened, slice, window);
+    redux_volume_free(opened);
+    return status;
 }

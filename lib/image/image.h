@@ -83,10 +83,6 @@ bool rdx_is_small_integer(redux_dtype dtype);
 void rdx_look_up_floats(float *out, const void *row, redux_dtype dtype, int64_t stride,
                         int64_t width, const float *table, int32_t low);
 
-#define RDX_WINDOW_TEXT 72
-/* A text that redux_window_parse reads back as the same window. */
-void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window);
-
 /* ---- filter_8bit.c: OpenCV's arithmetic on 8-bit pixels ---- */
 
 /* One channel of interleaved ones, bilinear without antialiasing. */

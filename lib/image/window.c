@@ -21,6 +21,11 @@ static const struct {
     {"brain", {REDUX_WINDOW_RANGE, 0, 80}},
 };
 
+static bool is_range(redux_window window)
+{
+    return isfinite(window.low) && isfinite(window.high) && window.low < window.high;
+}
+
 redux_status redux_window_parse(redux_window *out, const char *text)
 {
     char *end;
@@ -40,10 +45,28 @@ redux_status redux_window_parse(redux_window *out, const char *text)
                         text);
     text = end + 1;
     window.high = rdx_parse_double(text, &end);
-    if (end == text || *end != '\0' || !isfinite(window.low) || !isfinite(window.high) ||
-        window.low >= window.high)
+    if (end == text || *end != '\0' || !is_range(window))
         return rdx_fail(REDUX_E_INVALID, "window LO:HI needs two numbers, LO below HI");
     *out = window;
+    return REDUX_OK;
+}
+
+redux_status redux_window_to_text(char *text, redux_window window)
+{
+    char low[32], high[32];
+    if (text == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_window_to_text: text is NULL");
+    for (int64_t i = 0; i < RDX_COUNT(named) && window.kind != REDUX_WINDOW_RANGE; i++)
+        if (window.kind == named[i].window.kind) {
+            snprintf(text, REDUX_WINDOW_TEXT, "%s", named[i].name);
+            return REDUX_OK;
+        }
+    if (window.kind != REDUX_WINDOW_RANGE || !is_range(window))
+        return rdx_fail(REDUX_E_INVALID, "window of kind %d, %g:%g: no such window",
+                        (int)window.kind, window.low, window.high);
+    rdx_format_double(low, window.low);
+    rdx_format_double(high, window.high);
+    snprintf(text, REDUX_WINDOW_TEXT, "%s:%s", low, high);
     return REDUX_OK;
 }
 
@@ -226,17 +249,4 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
         return apply_small(out, context, in, &map, low, high);
     apply_direct(out, in, &map);
     return REDUX_OK;
-}
-
-void rdx_window_text(char text[RDX_WINDOW_TEXT], redux_window window)
-{
-    static const char *const kinds[] = {"auto", "slice", "full"};
-    char low[32], high[32];
-    if (window.kind != REDUX_WINDOW_RANGE) {
-        snprintf(text, RDX_WINDOW_TEXT, "%s", kinds[window.kind]);
-        return;
-    }
-    rdx_format_double(low, window.low);
-    rdx_format_double(high, window.high);
-    snprintf(text, RDX_WINDOW_TEXT, "%s:%s", low, high);
 }

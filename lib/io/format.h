@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The file formats, behind one table. Internal.
  *
- * A new format is one file, format_NAME.c, that defines an rdx_format, and one line in formats.c.
+ * A new format is one file, format_NAME.c, that defines an rdx_format, and one word in RDX_FORMATS.
  * Nothing else in the library, the programs or the Makefile knows a format by name. */
 #ifndef RDX_FORMAT_H
 #define RDX_FORMAT_H
@@ -71,6 +71,14 @@ typedef struct rdx_format {
     redux_status (*probe)(const rdx_finds *finds, const char *path, const char *key);
     redux_status (*load)(redux_tensor *out, redux_context *context, const rdx_found *found,
                          int64_t frame);
+    /* In place of load, where slices are had one by one: slice `index`, [j][i] or [j][i][colour].
+     */
+    redux_status (*read)(redux_tensor *out, redux_context *context, const rdx_found *found,
+                         int64_t index);
+    /* What identifies the content; NULL: the CRC-32 of its files. */
+    redux_status (*checksum)(uint32_t *out, redux_context *context, const rdx_found *found);
+    /* Gives back what `header` refers to, before it is freed itself; NULL: nothing. */
+    void (*clear)(rdx_found *found);
     const char *key_suffix; /* FILE:KEY is understood where FILE ends so; NULL: never */
     /* Files that only go with another one (the voxels of a header): their suffixes, and the file
      * that lists them. */
@@ -126,7 +134,13 @@ redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy);
 /* (H, W) becomes (1, H, W), by its strides: it may be of Fortran order. */
 void rdx_npy_as_stack(redux_tensor *array);
 
-extern const rdx_format rdx_format_nifti, rdx_format_dicom, rdx_format_png, rdx_format_jpeg,
-    rdx_format_npy, rdx_format_npz;
+/* Every format: format_NAME.c defines rdx_format_NAME. The order is that of lists. */
+#define RDX_FORMATS(FORMAT)                                                                        \
+    FORMAT(nifti)                                                                                  \
+    FORMAT(dicom)                                                                                  \
+    FORMAT(mha) FORMAT(nrrd) FORMAT(mgh) FORMAT(png) FORMAT(jpeg) FORMAT(npy) FORMAT(npz)
+
+#define RDX_DECLARE_FORMAT(name) extern const rdx_format rdx_format_##name;
+RDX_FORMATS(RDX_DECLARE_FORMAT)
 
 #endif

@@ -13,13 +13,6 @@
 
 #define HEADER_1 348
 #define HEADER_2 540
-/* Deflate cannot do better than 1032 : 1 (RFC 1951: 258 bytes for two bits). */
-#define RATIO 1032
-/* After the voxels we read on to the checksum, but not for ever. */
-#define TAIL_MAX (8 << 20)
-#define GZ_SLACK 65536
-#define SCRAP 65536
-
 static const struct {
     int32_t code, bytes;
     redux_dtype dtype; /* 0: known, but not read */
@@ -72,94 +65,22 @@ typedef struct volume_header {
 
 /* ---- opening ---- */
 
-/* A plain file, or one that is inflated. */
-typedef struct packed {
-    rdx_gzip *gzip; /* NULL: plain */
-    int fd;
-    const char *path;
-    uint64_t size;     /* on disk */
-    uint64_t position; /* of the next byte to read, inflated */
-} packed;
-
-/* Told by content, not name: a .nii may be compressed and a .nii.gz may not. Only the voxels of an
- * .img may begin with gzip's two bytes by chance, so there the name decides. */
-static redux_status packed_open(packed *file, const char *path)
+/* Recognised by content, not name: a .nii may be compressed and a .nii.gz may not. Only the voxels
+ * of an .img may begin with gzip's two bytes by chance, so there the name decides. */
+static redux_status open_file(rdx_packed *file, const char *path)
 {
-    struct stat status;
-    unsigned char magic[2];
-    size_t count = 0;
-    *file = (packed){NULL, -1, path, 0, 0};
-    RDX_TRY(rdx_open_read(&file->fd, &status, path));
-    file->size = (uint64_t)status.st_size;
-    redux_status result = rdx_read_at(file->fd, path, 0, magic, sizeof magic, &count);
     const size_t length = strlen(path);
     const bool image = length > 4 && strcasecmp(path + length - 4, ".img") == 0;
-    if (result == REDUX_OK && count == 2 && magic[0] == 0x1f && magic[1] == 0x8b && !image)
-        result = rdx_gzip_open(&file->gzip, file->fd, path);
-    if (result != REDUX_OK)
-        close(file->fd);
-    return result;
-}
-
-static void packed_close(packed *file)
-{
-    rdx_gzip_close(file->gzip);
-    close(file->fd);
-}
-
-static redux_status packed_read(packed *file, void *out, uint64_t size, const char *what)
-{
-    size_t count = 0;
-    if (file->gzip != NULL)
-        RDX_TRY(rdx_gzip_read(file->gzip, out, (size_t)size, &count));
-    else
-        RDX_TRY(rdx_read_at(file->fd, file->path, file->position, out, (size_t)size, &count));
-    file->position += count;
-    if (count < size)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: the file ends within its %s", file->path,
-                        what);
-    return REDUX_OK;
-}
-
-/* Inflates `size` bytes that nobody asked for; fewer where the file ends before. */
-static redux_status packed_skip(packed *file, uint64_t size)
-{
-    size_t count = SCRAP;
-    unsigned char *scrap = malloc(SCRAP);
-    if (scrap == NULL)
-        return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
-    redux_status status = REDUX_OK;
-    while (size > 0 && count > 0 && status == REDUX_OK) {
-        status = rdx_gzip_read(file->gzip, scrap, (size_t)RDX_MIN(size, (uint64_t)SCRAP), &count);
-        size -= count;
-        file->position += count;
-    }
-    free(scrap);
-    return status;
-}
-
-/* Forward only. Past the end of a file, the next read says so. */
-static redux_status packed_seek(packed *file, uint64_t position)
-{
-    if (file->gzip != NULL)
-        return packed_skip(file, position - file->position);
-    file->position = position;
-    return REDUX_OK;
-}
-
-/* Reads on to the end, where the checksum is compared. */
-static redux_status packed_finish(packed *file)
-{
-    return file->gzip != NULL ? packed_skip(file, TAIL_MAX) : REDUX_OK;
+    return rdx_packed_open(file, path, 0, image ? RDX_PACKING_NONE : RDX_PACKING_AUTO);
 }
 
 /* ---- the header's fields ---- */
 
-static redux_status read_header(header *out, packed *file)
+static redux_status read_header(header *out, rdx_packed *file)
 {
     unsigned char bytes[HEADER_2];
     int32_t size;
-    RDX_TRY(packed_read(file, bytes, HEADER_1, "header"));
+    RDX_TRY(rdx_packed_read(file, bytes, HEADER_1, "header"));
     memcpy(&size, bytes, sizeof size);
     out->swap = size != HEADER_1 && size != HEADER_2;
     if (out->swap)
@@ -169,7 +90,7 @@ static redux_status read_header(header *out, packed *file)
                         file->path);
     out->version = size == HEADER_1 ? 1 : 2;
     if (out->version == 2)
-        RDX_TRY(packed_read(file, bytes + HEADER_1, HEADER_2 - HEADER_1, "header"));
+        RDX_TRY(rdx_packed_read(file, bytes + HEADER_1, HEADER_2 - HEADER_1, "header"));
     memset(&out->raw, 0, sizeof out->raw);
     memcpy(&out->raw, bytes, (size_t)size);
     if (out->swap && out->version == 1)
@@ -256,9 +177,9 @@ static uint64_t frame_bytes(const volume_header *nifti)
 /* Whether the file can hold what the header says, and we may hold a frame of it: all of this is
  * asked before anything is allocated. */
 static redux_status check_size(volume_header *out, const header *h, redux_context *context,
-                               const char *path, const packed *image)
+                               const char *path, const rdx_packed *image)
 {
-    uint64_t total = (uint64_t)out->voxel_bytes, capacity = image->size;
+    uint64_t total = (uint64_t)out->voxel_bytes, capacity = rdx_packed_capacity(image);
     const double least = h->pair ? 0 : h->version == 1 ? HEADER_1 : HEADER_2;
     if (!(h->offset >= least) || !(h->offset <= 0x1p53) || h->offset != floor(h->offset))
         return rdx_fail(REDUX_E_FORMAT, "%s: its voxels begin at byte %g", path, h->offset);
@@ -268,9 +189,6 @@ static redux_status check_size(volume_header *out, const header *h, redux_contex
                                    &total) ||
             total > (uint64_t)PTRDIFF_MAX / 2)
             return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions multiply to an absurd size", path);
-    if (image->gzip != NULL)
-        capacity = image->size > UINT64_MAX / RATIO - GZ_SLACK ? UINT64_MAX
-                                                               : image->size * RATIO + GZ_SLACK;
     if (out->offset + total > capacity)
         return rdx_fail(REDUX_E_FORMAT,
                         "%s: is cut short: %llu bytes cannot hold %llu bytes of voxels from byte "
@@ -370,11 +288,11 @@ static redux_status convert(volume_header *out, header *h, const char *path)
 
 /* ---- probing ---- */
 
-static redux_status probe(volume_header *out, redux_context *context, packed *file,
+static redux_status probe(volume_header *out, redux_context *context, rdx_packed *file,
                           const char *image)
 {
     header h;
-    packed voxels = *file;
+    rdx_packed voxels = *file;
     RDX_TRY(read_header(&h, file));
     RDX_TRY(check_magic(&h, file->path));
     if (h.pair != (image != NULL))
@@ -387,12 +305,12 @@ static redux_status probe(volume_header *out, redux_context *context, packed *fi
     out->swap = h.swap;
     out->header_size = file->size;
     if (image != NULL) {
-        RDX_TRY(packed_open(&voxels, image));
+        RDX_TRY(open_file(&voxels, image));
         out->image_size = voxels.size;
     }
     redux_status status = check_size(out, &h, context, file->path, &voxels);
     if (image != NULL)
-        packed_close(&voxels);
+        rdx_packed_close(&voxels);
     RDX_TRY(status);
     return convert(out, &h, file->path);
 }
@@ -400,11 +318,11 @@ static redux_status probe(volume_header *out, redux_context *context, packed *fi
 static redux_status probe_header(volume_header *out, redux_context *context, const char *path,
                                  const char *image)
 {
-    packed file;
+    rdx_packed file;
     memset(out, 0, sizeof *out);
-    RDX_TRY(packed_open(&file, path));
+    RDX_TRY(open_file(&file, path));
     const redux_status status = probe(out, context, &file, image);
-    packed_close(&file);
+    rdx_packed_close(&file);
     return status;
 }
 
@@ -452,7 +370,7 @@ static double from_float128(uint64_t high, uint64_t low)
 }
 
 /* Through a small buffer: the volume itself holds doubles. */
-static redux_status load_float128(double *out, packed *file, uint64_t count, bool swap)
+static redux_status load_float128(double *out, rdx_packed *file, uint64_t count, bool swap)
 {
     enum { PIECE = 4096 };
     uint64_t *piece = calloc(PIECE, 16);
@@ -461,7 +379,7 @@ static redux_status load_float128(double *out, packed *file, uint64_t count, boo
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
     for (uint64_t done = 0; done < count && status == REDUX_OK; done += PIECE) {
         const uint64_t now = RDX_MIN(count - done, (uint64_t)PIECE);
-        status = packed_read(file, piece, now * 16, "voxels");
+        status = rdx_packed_read(file, piece, now * 16, "voxels");
         if (status != REDUX_OK)
             break;
         if (swap)
@@ -474,34 +392,34 @@ static redux_status load_float128(double *out, packed *file, uint64_t count, boo
     return status;
 }
 
-static redux_status load(const redux_tensor *out, const volume_header *nifti, packed *file,
+static redux_status load(const redux_tensor *out, const volume_header *nifti, rdx_packed *file,
                          int64_t frame)
 {
     const uint64_t bytes = frame_bytes(nifti);
     const uint64_t count = bytes / (uint64_t)nifti->voxel_bytes;
     const uint64_t start = nifti->offset + (uint64_t)frame * bytes;
-    RDX_TRY(packed_seek(file, start));
+    RDX_TRY(rdx_packed_seek(file, start));
     if (nifti->datatype == DT_FLOAT128) {
         RDX_TRY(load_float128(out->data, file, count, nifti->swap != 0));
     } else {
-        RDX_TRY(packed_read(file, out->data, bytes, "voxels"));
+        RDX_TRY(rdx_packed_read(file, out->data, bytes, "voxels"));
         if (nifti->swap != 0)
             rdx_swap_bytes(out->data, count, (size_t)nifti->voxel_bytes);
     }
-    return packed_finish(file);
+    return rdx_packed_finish(file);
 }
 
 static redux_status load_nifti(redux_tensor *out, redux_context *context, const rdx_found *found,
                                int64_t frame)
 {
     volume_header now;
-    packed file;
+    rdx_packed file;
     redux_tensor tensor;
     RDX_TRY(probe_header(&now, context, found->file, found->image));
     if (!same_header(&now, found->header))
         return rdx_format_changed(found->file);
     const int64_t *dim = now.geometry.dim, shape[3] = {dim[2], dim[1], dim[0]};
-    RDX_TRY(packed_open(&file, found->image != NULL ? found->image : found->file));
+    RDX_TRY(open_file(&file, found->image != NULL ? found->image : found->file));
     redux_status status = rdx_tensor_alloc(&tensor, context, now.dtype, 3, shape);
     if (status == REDUX_OK) {
         status = load(&tensor, &now, &file, frame);
@@ -510,7 +428,7 @@ static redux_status load_nifti(redux_tensor *out, redux_context *context, const 
         else
             redux_tensor_release(&tensor);
     }
-    packed_close(&file);
+    rdx_packed_close(&file);
     return status;
 }
 

@@ -5,16 +5,13 @@
 #include <redux/volume.h>
 #include "format.h"
 
-/* One line for each format. */
-static const rdx_format *const formats[] = {
-    &rdx_format_nifti, &rdx_format_dicom, &rdx_format_png,
-    &rdx_format_jpeg,  &rdx_format_npy,   &rdx_format_npz,
-};
+#define ADDRESS(name) &rdx_format_##name,
+static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
 /* What people keep beside these, or in their place. */
-static const char *const unread[] = {".tif",  ".tiff", ".bmp", ".gif", ".webp", ".heic",   ".heif",
-                                     ".avif", ".jp2",  ".jxl", ".mha", ".mhd",  ".nrrd",   ".nhdr",
-                                     ".mgh",  ".mgz",  ".mnc", ".zip", ".tar",  ".tar.gz", ".tgz"};
+static const char *const unread[] = {".tif",  ".tiff", ".bmp",  ".gif",    ".webp",
+                                     ".heic", ".heif", ".avif", ".jp2",    ".jxl",
+                                     ".mnc",  ".zip",  ".tar",  ".tar.gz", ".tgz"};
 
 static bool ends_with(const char *text, const char *suffix)
 {
@@ -160,6 +157,8 @@ void rdx_unread_list(char *text, size_t size, uint64_t kinds)
 
 void rdx_found_clear(rdx_found *found)
 {
+    if (found->format != NULL && found->format->clear != NULL)
+        found->format->clear(found);
     rdx_free(found->source);
     rdx_free(found->file);
     rdx_free(found->image);

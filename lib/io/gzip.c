@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * gzip files (RFC 1952), read from the beginning to the end: members one after the other, each with
- * its checksum. ISA-L inflates where libredux was built with it, twice as fast as zlib; both go on
- * from any byte, so that a file of any size needs one buffer. */
+ * gzip files (RFC 1952), read to their end: members one after the other, each with its checksum;
+ * and zlib streams (RFC 1950). ISA-L inflates where libredux was built with it, twice as fast as
+ * zlib; both go on from any byte, so that a file of any size needs one buffer. */
 #include <stdlib.h>
 #include <string.h>
 #include "io.h"
@@ -14,11 +14,13 @@ typedef struct engine {
      */
     struct isal_gzip_header header;
     bool in_header;
+    bool zlib;
 } engine;
 #else
 #include <zlib.h>
 typedef struct engine {
     z_stream stream;
+    bool zlib;
 } engine;
 #endif
 
@@ -42,13 +44,14 @@ enum step { GOES_ON, MEMBER_ENDS, BAD_DATA, BAD_CHECKSUM, NO_MEMORY };
 
 static void begin_member(engine *e)
 {
-    e->stream.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    e->stream.crc_flag = e->zlib ? ISAL_ZLIB : ISAL_GZIP_NO_HDR_VER;
     memset(&e->header, 0, sizeof e->header);
-    e->in_header = true;
+    e->in_header = !e->zlib; /* of zlib's two bytes isal_inflate takes care */
 }
 
-static bool engine_begin(engine *e)
+static bool engine_begin(engine *e, bool zlib)
 {
+    e->zlib = zlib;
     isal_inflate_init(&e->stream);
     begin_member(e);
     return true;
@@ -90,10 +93,11 @@ static enum step engine_step(engine *e)
 
 #else
 
-static bool engine_begin(engine *e)
+static bool engine_begin(engine *e, bool zlib)
 {
     memset(e, 0, sizeof *e);
-    return inflateInit2(&e->stream, 16 + MAX_WBITS) == Z_OK; /* 16: gzip's header and checksum */
+    e->zlib = zlib; /* 16: gzip's header and checksum */
+    return inflateInit2(&e->stream, zlib ? MAX_WBITS : 16 + MAX_WBITS) == Z_OK;
 }
 
 static void engine_again(engine *e)
@@ -126,17 +130,17 @@ static enum step engine_step(engine *e)
 
 /* ---- reading ---- */
 
-redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path)
+redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path, uint64_t offset, bool zlib)
 {
     rdx_gzip *file = malloc(sizeof *file);
-    if (file == NULL || !engine_begin(&file->engine)) {
+    if (file == NULL || !engine_begin(&file->engine, zlib)) {
         free(file);
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", path);
     }
     file->engine.stream.avail_in = 0;
     file->path = path;
     file->fd = fd;
-    file->position = 0;
+    file->position = offset;
     file->ended = false;
     *out = file;
     return REDUX_OK;
@@ -172,7 +176,8 @@ static redux_status next_member(rdx_gzip *file)
 {
     RDX_TRY(fill(file, 2));
     const engine *e = &file->engine;
-    if (e->stream.avail_in < 2 || e->stream.next_in[0] != 0x1f || e->stream.next_in[1] != 0x8b)
+    if (e->zlib || e->stream.avail_in < 2 || e->stream.next_in[0] != 0x1f ||
+        e->stream.next_in[1] != 0x8b)
         file->ended = true;
     else
         engine_again(&file->engine);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <redux/safetensors.h>
 #include <redux/tensor.h>
 #include "base/base.h"
 #include "base/storage.h"
@@ -67,13 +68,46 @@ const char *rdx_shape_text(char *text, size_t size, int32_t ndim, const int64_t 
 
 typedef struct rdx_gzip rdx_gzip;
 
-/* Reads a gzip file from its beginning; `fd` and `path` are the caller's and stay open and in
- * place. */
-redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path);
+/* Reads gzip members from byte `offset` of a file on, or one zlib stream; `fd` and `path` are the
+ * caller's and stay open and in place. */
+redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path, uint64_t offset, bool zlib);
 /* The next `size` bytes; *count is smaller only at the end, where every checksum has been compared.
  * After an error the file can only be closed. */
 redux_status rdx_gzip_read(rdx_gzip *file, void *out, size_t size, size_t *count);
 void rdx_gzip_close(rdx_gzip *file); /* NULL: nothing happens */
+
+/* ---- packed.c: a file, or a part of one, that may be compressed ---- */
+
+typedef enum rdx_packing {
+    RDX_PACKING_NONE,
+    RDX_PACKING_GZIP,
+    RDX_PACKING_ZLIB,
+    RDX_PACKING_AUTO /* gzip if it begins as gzip does, else none */
+} rdx_packing;
+
+typedef struct rdx_packed {
+    rdx_gzip *gzip; /* NULL: plain */
+    int fd;
+    const char *path;
+    uint64_t offset;   /* where the part begins in the file */
+    uint64_t size;     /* of the part on disk */
+    uint64_t position; /* of the next byte to read, inflated, from the part's beginning */
+} rdx_packed;
+
+/* The part of a file from byte `offset` to its end. `path` must stay in place. Errors: those of
+ * rdx_open_read, REDUX_E_NO_MEMORY. */
+redux_status rdx_packed_open(rdx_packed *file, const char *path, uint64_t offset,
+                             rdx_packing packing);
+void rdx_packed_close(rdx_packed *file);
+/* The next `size` bytes; a file that ends before is REDUX_E_FORMAT. `what` they are, for messages.
+ */
+redux_status rdx_packed_read(rdx_packed *file, void *out, uint64_t size, const char *what);
+/* Forward only. Past the end of a file, the next read says so. */
+redux_status rdx_packed_seek(rdx_packed *file, uint64_t position);
+/* Reads on to the end, where the checksum is compared. */
+redux_status rdx_packed_finish(rdx_packed *file);
+/* The most bytes that can come out: more than that in a header is a lie. */
+uint64_t rdx_packed_capacity(const rdx_packed *file);
 
 /* ---- picture.c ---- */
 
@@ -151,5 +185,11 @@ redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char 
 int rdx_natural_compare(const char *left, const char *right);
 /* FOLDER/NAME; without another slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
+
+/* ---- safetensors.c ---- */
+
+/* Reads content as it is given (NULL: none) and checks that no list is missing. */
+redux_status rdx_safetensors_content_read(redux_safetensors_content *known,
+                                          const redux_safetensors_content *given);
 
 #endif

@@ -522,9 +522,10 @@ static redux_status write_file(const char *path, redux_context *context, const c
     return rdx_file_commit(&file);
 }
 
-static redux_status check_content(redux_safetensors_content *known,
-                                  const redux_safetensors_content *given)
+redux_status rdx_safetensors_content_read(redux_safetensors_content *known,
+                                          const redux_safetensors_content *given)
 {
+    *known = (redux_safetensors_content)REDUX_SAFETENSORS_CONTENT_INIT;
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_safetensors_content"));
     if (known->count < 0 || known->pair_count < 0 ||
         (known->count > 0 && (known->names == NULL || known->tensors == NULL)) ||
@@ -536,12 +537,12 @@ static redux_status check_content(redux_safetensors_content *known,
 redux_status redux_safetensors_save(const char *path, redux_context *context,
                                     const redux_safetensors_content *content)
 {
-    redux_safetensors_content known = REDUX_SAFETENSORS_CONTENT_INIT;
+    redux_safetensors_content known;
     char *header = NULL;
     void *block;
     if (path == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_safetensors_save: path is NULL");
-    RDX_TRY(check_content(&known, content));
+    RDX_TRY(rdx_safetensors_content_read(&known, content));
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)known.count, sizeof(entry)));
     entry *entries = block;
     json_t *metadata = json_object();

@@ -8,7 +8,7 @@
 #include "image/views.h"
 #include "nn.h"
 
-static const char *const archs[] = {"resnet18", "resnet34", "resnet50"};
+static const char *const archs[] = {"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"};
 static const char *const stems[] = {"imagenet", "small"};
 static const char *const products[] = {"float32", "bfloat16"};
 
@@ -181,7 +181,7 @@ static int64_t scaled(const redux_network *net, int64_t channels)
 static redux_status add_block(redux_network *net, redux_context *context, int layer, int index,
                               int64_t *in, int64_t base, int64_t stride)
 {
-    const bool is_bottleneck = net->options.arch == REDUX_RESNET50;
+    const bool is_bottleneck = net->options.arch >= REDUX_RESNET50;
     const int64_t inner = scaled(net, base), out = is_bottleneck ? scaled(net, base * 4) : inner;
     rdx_residual *block = &net->blocks[net->block_count++];
     char conv[40], norm[40];
@@ -208,7 +208,8 @@ static redux_status add_block(redux_network *net, redux_context *context, int la
 
 static redux_status add_all(redux_network *net, redux_context *context)
 {
-    static const int depths[][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}, {3, 4, 6, 3}};
+    static const int depths[][4] = {
+        {2, 2, 2, 2}, {3, 4, 6, 3}, {3, 4, 6, 3}, {3, 4, 23, 3}, {3, 8, 36, 3}};
     const redux_network_options *o = &net->options;
     const bool is_small = o->stem == REDUX_STEM_SMALL;
     int64_t channels = scaled(net, 64);

@@ -73,6 +73,16 @@ static redux_status find_head(const redux_head_options **noted, redux_head_optio
     return out == NULL ? REDUX_OK : rdx_write_result(out, &head, sizeof head, "redux_head_options");
 }
 
+/* By blocks that only the larger ones have; redux_network_load then wants every tensor used. */
+static redux_arch arch_of(const redux_safetensors *file)
+{
+    if (!has(file, "layer1.0.conv3.weight"))
+        return has(file, "layer1.2.conv1.weight") ? REDUX_RESNET34 : REDUX_RESNET18;
+    if (has(file, "layer3.35.conv1.weight"))
+        return REDUX_RESNET152;
+    return has(file, "layer3.22.conv1.weight") ? REDUX_RESNET101 : REDUX_RESNET50;
+}
+
 redux_status redux_network_options_of(redux_network_options *out, redux_head_options *projection,
                                       redux_head_options *prediction, const redux_safetensors *file)
 {
@@ -93,10 +103,7 @@ redux_status redux_network_options_of(redux_network_options *out, redux_head_opt
     o.channels = (int32_t)shape[1];
     o.stem = shape[2] == 7 ? REDUX_STEM_IMAGENET : REDUX_STEM_SMALL;
     o.width = (double)shape[0] / 64;
-    if (has(file, "layer1.0.conv3.weight"))
-        o.arch = REDUX_RESNET50;
-    else
-        o.arch = has(file, "layer1.2.conv1.weight") ? REDUX_RESNET34 : REDUX_RESNET18;
+    o.arch = arch_of(file);
     RDX_TRY(rdx_check_result(out, "redux_network_options"));
     RDX_TRY(find_head(&o.projection, projection, file, "projection"));
     RDX_TRY(find_head(&o.prediction, prediction, file, "prediction"));
@@ -110,6 +117,19 @@ static bool is_head(const char *name)
 {
     return strncmp(name, "projection.", 11) == 0 || strncmp(name, "prediction.", 11) == 0 ||
            strncmp(name, "fc.", 3) == 0;
+}
+
+/* Heads are not part of the encoder, whoever's they are. */
+static bool is_foreign_head(const char *name)
+{
+    static const char *const heads[] = {
+        "fc.",         "projection.",      "prediction.",      "projector.",
+        "predictor.",  "projection_head.", "prediction_head.", "head.",
+        "classifier.", "prototypes."};
+    for (int i = 0; i < (int)RDX_COUNT(heads); i++)
+        if (strncmp(name, heads[i], strlen(heads[i])) == 0)
+            return true;
+    return false;
 }
 
 static bool same_shape(const redux_tensor *a, const redux_tensor *b)
@@ -177,12 +197,36 @@ static redux_status load_one(const redux_parameter *p, const redux_safetensors *
     return status;
 }
 
+/* A part of the encoder that this network does not have would change what it computes. */
+static redux_status check_unused(redux_context *context, const redux_network *net,
+                                 const redux_safetensors *file)
+{
+    const int64_t count = redux_safetensors_tensor_count(file);
+    int64_t heads = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const char *name = redux_safetensors_name(file, i);
+        bool known = false;
+        for (int64_t k = 0; k < net->parameter_count && !known; k++)
+            known = strcmp(net->parameters[k].name, name) == 0;
+        if (!known && !is_foreign_head(name))
+            return rdx_fail(REDUX_E_FORMAT,
+                            "the weights have %s, which a %s of torchvision's has not: they are of "
+                            "another network",
+                            name, redux_arch_name(net->options.arch));
+        heads += !known;
+    }
+    if (heads > 0)
+        rdx_log(context, REDUX_LOG_INFO, "weights: %lld tensors of heads are not used",
+                (long long)heads);
+    return REDUX_OK;
+}
+
 redux_status redux_network_load(redux_network *net, redux_context *context,
                                 const redux_safetensors *file)
 {
-    (void)context;
     if (net == NULL || file == NULL)
         return rdx_fail(REDUX_E_INVALID, "no network, or no file");
+    RDX_TRY(check_unused(context, net, file));
     for (int64_t i = 0; i < net->parameter_count; i++)
         RDX_TRY(check_one(&net->parameters[i], file));
     for (int64_t i = 0; i < net->parameter_count; i++)

@@ -65,8 +65,8 @@ typedef struct rdx_plan {
 } rdx_plan;
 
 enum {
-    RDX_MOST_BLOCKS = 16,
-    RDX_MOST_UNITS = 64,
+    RDX_MOST_BLOCKS = 50, /* of a ResNet-152; */
+    RDX_MOST_UNITS = 155, /* three in each, a shortcut in each layer, and the stem */
     RDX_FIRST_HEAD = REDUX_OUTPUT_PROJECTION,
     RDX_HEADS = REDUX_OUTPUT_PREDICTION - RDX_FIRST_HEAD + 1
 };

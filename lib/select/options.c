@@ -19,7 +19,7 @@ static redux_status check_threshold(const redux_reduce_options *options, redux_s
         return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not %g or more", known->name, t,
                         known->low);
     if (!(t >= known->low && t <= high))
-        return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not within %g ... %g", known->name, t,
+        return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not within %g to %g", known->name, t,
                         known->low, high);
     if (known->is_whole && t != floor(t))
         return rdx_fail(REDUX_E_INVALID, "%s: threshold %g is not a whole number", known->name, t);
@@ -106,8 +106,7 @@ static redux_status check_then(const redux_reduce_options *options)
                    ? REDUX_OK
                    : rdx_fail(REDUX_E_INVALID, "a threshold for a second stage that there is not");
     if (then == NULL || !then->has_stages || then->is_callers)
-        return rdx_fail(REDUX_E_INVALID, "then: strategy %s judges no pairs one by one",
-                        redux_strategy_name(options->then));
+        return rdx_strategy_fail_stage(options->then);
     if (!rdx_strategy_of(options->strategy)->has_stages)
         return rdx_fail(REDUX_E_INVALID, "then: strategy %s proposes no pairs",
                         redux_strategy_name(options->strategy));

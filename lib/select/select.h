@@ -187,6 +187,8 @@ typedef struct rdx_strategy_entry {
 /* NULL: there is no such strategy. */
 const rdx_strategy_entry *rdx_strategy_of(redux_strategy strategy);
 bool rdx_strategy_has_rule(redux_strategy strategy, redux_rule rule);
+/* REDUX_E_INVALID: what may be a second stage, and that this may not. */
+redux_status rdx_strategy_fail_stage(redux_strategy strategy);
 /* Whether it compares vectors, so that embeddings may be given. */
 bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_strategy strategy);
 /* The metric of a strategy that compares slices by one of its own. */

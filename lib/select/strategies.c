@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The table of strategies: all that the other files ask about one. */
 #include <math.h>
+#include <stdio.h>
 #include "select.h"
 
 /* ---- metrics, thresholds that depend on options ---- */
@@ -257,6 +258,17 @@ const char *redux_rule_name(redux_rule rule)
 bool rdx_strategy_has_rule(redux_strategy strategy, redux_rule rule)
 {
     return (rdx_strategy_of(strategy)->rules >> rule & 1) != 0;
+}
+
+redux_status rdx_strategy_fail_stage(redux_strategy strategy)
+{
+    char names[300] = "";
+    for (int64_t i = 0, used = 0; i < RDX_COUNT(strategies); i++)
+        if (strategies[i].has_stages && !strategies[i].is_callers)
+            used += snprintf(names + used, sizeof names - (size_t)used, "%s%s",
+                             used == 0 ? "" : ", ", strategies[i].name);
+    return rdx_fail(REDUX_E_INVALID, "then: %s is none of %s", redux_strategy_name(strategy),
+                    names);
 }
 
 bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_strategy strategy)

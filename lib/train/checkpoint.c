@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "image/image.h"
 #include "io/json.h"
 #include "run.h"
 
@@ -41,8 +40,19 @@ redux_status rdx_run_remove(const rdx_run *run, const char *name)
 
 /* ---- what is written ---- */
 
-enum { MOST_PAIRS = 24, TEXT = 64 };
+redux_status rdx_weights_save(rdx_run *run)
+{
+    char *path;
+    RDX_TRY(rdx_run_path(&path, run, RDX_WEIGHTS_FILE));
+    const redux_status status =
+        redux_network_save(path, run->context, run->network, &run->views.input, NULL);
+    rdx_free(path);
+    return status;
+}
 
+enum { MOST_PAIRS = 8, TEXT = 64 };
+
+/* What a checkpoint has beside the weights. */
 typedef struct content {
     redux_safetensors_content list;
     const char **names;
@@ -102,62 +112,24 @@ static void add_integer(content *c, const char *key, int64_t value)
     add_text(c, key, text);
 }
 
-/* What network it is, and what it wants to see (redux_input_options_of). */
-static void describe_weights(content *c, const rdx_run *run, char window[RDX_WINDOW_TEXT])
-{
-    const redux_network_options *network = &run->network_options;
-    const redux_input_options *input = &run->views.input;
-    rdx_window_text(window, input->window);
-    add_text(c, "format", "pt"); /* what readers for PyTorch ask for */
-    add_text(c, "arch", redux_arch_name(network->arch));
-    add_text(c, "stem", redux_stem_name(network->stem));
-    add_integer(c, "channels", network->channels);
-    add_number(c, "width", network->width);
-    add_text(c, "window", window);
-    add_integer(c, "size", input->size);
-    add_number(c, "mean", input->mean);
-    add_number(c, "deviation", input->deviation);
-}
-
-static redux_status save(const rdx_run *run, const char *name, const content *c)
-{
-    char *path;
-    RDX_TRY(rdx_run_path(&path, run, name));
-    const redux_status status = redux_safetensors_save(path, run->context, &c->list);
-    rdx_free(path);
-    return status;
-}
-
-redux_status rdx_weights_save(rdx_run *run)
-{
-    char window[RDX_WINDOW_TEXT];
-    content c;
-    redux_status status = content_init(&c, run->context, run->parameter_count);
-    if (status == REDUX_OK) {
-        for (int64_t i = 0; i < redux_network_parameter_count(run->network); i++)
-            add_tensor(&c, redux_network_parameter(run->network, i));
-        describe_weights(&c, run, window);
-        status = save(run, RDX_WEIGHTS_FILE, &c);
-    }
-    content_clear(&c);
-    return status;
-}
-
 static redux_status save_checkpoint(const rdx_run *run, content *c, const char *settings)
 {
-    char window[RDX_WINDOW_TEXT];
-    for (int64_t i = 0; i < run->parameter_count; i++)
-        add_tensor(c, run->parameters[i]);
+    char *path;
+    for (int64_t i = redux_network_parameter_count(run->network); i < run->parameter_count; i++)
+        add_tensor(c, run->parameters[i]); /* the objective's */
     for (int64_t i = 0; i < redux_optimiser_tensor_count(run->optimiser); i++)
         add_tensor(c, redux_optimiser_tensor(run->optimiser, i));
-    describe_weights(c, run, window);
     add_text(c, "settings", settings);
     add_integer(c, "step", run->step);
     add_integer(c, "optimiser_steps", redux_optimiser_steps(run->optimiser));
     add_number(c, "epoch_loss", run->epoch_loss);
     add_number(c, "first_loss", run->first_loss);
     add_number(c, "last_loss", run->last_loss);
-    return save(run, RDX_CHECKPOINT_FILE, c);
+    RDX_TRY(rdx_run_path(&path, run, RDX_CHECKPOINT_FILE));
+    const redux_status status =
+        redux_network_save(path, run->context, run->network, &run->views.input, &c->list);
+    rdx_free(path);
+    return status;
 }
 
 redux_status rdx_checkpoint_save(rdx_run *run)

@@ -25,6 +25,7 @@ typedef struct slot {
     int64_t number; /* of the batch, -1: free */
     int64_t epoch, done;
     entry *entries;
+    int64_t *rows;            /* the slices' numbers in the dataset */
     redux_tensor full, small; /* [V, batch, s, s, 1] */
     redux_tensor *views;      /* of these, without storage */
 } slot;
@@ -39,12 +40,12 @@ typedef struct place {
 } place;
 
 typedef struct worker {
-    rdx_loader *loader;
+    redux_loader *loader;
     rdx_viewer viewer;
     pthread_t thread;
 } worker;
 
-struct rdx_loader {
+struct redux_loader {
     redux_context *context;
     rdx_views views;
     rdx_catalogue catalogue;
@@ -64,6 +65,7 @@ struct rdx_loader {
     bool stop;
     int64_t claim_batch, claim_entry, claim_chunks; /* chunks before those of claim_order */
     int64_t next;                                   /* the caller's next batch */
+    const int64_t *rows;                            /* of its last one; NULL: it has none */
     int64_t failed_batch, failed_chunk;
     redux_status status;
     char message[1024];
@@ -72,7 +74,7 @@ struct rdx_loader {
 /* ---- failing ---- */
 
 /* This thread's failure becomes the loader's. The mutex is held. */
-static void note_failure(rdx_loader *loader, redux_status status)
+static void note_failure(redux_loader *loader, redux_status status)
 {
     loader->status = status;
     snprintf(loader->message, sizeof loader->message, "%s", redux_error_message());
@@ -82,19 +84,19 @@ static void note_failure(rdx_loader *loader, redux_status status)
 
 /* ---- making batches ---- */
 
-static int64_t used_of(const rdx_loader *loader)
+static int64_t used_of(const redux_loader *loader)
 {
     return loader->batches * loader->batch;
 }
 
 /* Chunks of an order of which slices are used. */
-static int64_t chunks_used(const rdx_loader *loader, const rdx_epoch_order *order)
+static int64_t chunks_used(const redux_loader *loader, const rdx_epoch_order *order)
 {
     return rdx_order_chunk(order, used_of(loader) - 1) + 1;
 }
 
 /* The order of the batch's epoch; epochs come one after the other. */
-static void claim_epoch(rdx_loader *loader, int64_t epoch)
+static void claim_epoch(redux_loader *loader, int64_t epoch)
 {
     rdx_epoch_order *order = &loader->claim_order;
     if (order->epoch == epoch)
@@ -104,7 +106,7 @@ static void claim_epoch(rdx_loader *loader, int64_t epoch)
     rdx_order_make(order, &loader->catalogue, epoch);
 }
 
-static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
+static void fill_slot(redux_loader *loader, slot *s, int64_t number)
 {
     const rdx_epoch_order *order = &loader->claim_order;
     s->epoch = number / loader->batches;
@@ -116,6 +118,7 @@ static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
         const int64_t chunk = rdx_order_chunk(order, at);
         entry *e = &s->entries[i];
         e->item = order->items[at];
+        s->rows[i] = loader->catalogue.items[e->item].row;
         e->chunk = loader->resident ? 0 : loader->claim_chunks + chunk;
         e->slice = loader->resident
                        ? &loader->places[0].slices[e->item]
@@ -124,7 +127,7 @@ static void fill_slot(rdx_loader *loader, slot *s, int64_t number)
 }
 
 /* Claims the next slice; NULL where there is nothing to do at present. */
-static const entry *claim(rdx_loader *loader, slot **out, int64_t *index)
+static const entry *claim(redux_loader *loader, slot **out, int64_t *index)
 {
     slot *s = &loader->slots[loader->claim_batch % RING];
     if (loader->failed_batch >= 0 || loader->claim_batch >= loader->end_batch)
@@ -154,12 +157,12 @@ static const entry *claim(rdx_loader *loader, slot **out, int64_t *index)
 
 static redux_status make_views(worker *w, const slot *s, int64_t index)
 {
-    const rdx_loader *loader = w->loader;
+    const redux_loader *loader = w->loader;
     const entry *e = &s->entries[index];
     const redux_random_key key = {.seed = loader->catalogue.seed,
                                   .epoch = (uint32_t)s->epoch,
                                   .sample = (uint64_t)loader->catalogue.items[e->item].row};
-    for (int32_t v = 0; v < loader->views.options.views + loader->views.options.small_views; v++) {
+    for (int32_t v = 0; v < redux_loader_view_count(loader); v++) {
         const redux_tensor *view = &s->views[v];
         RDX_TRY(rdx_viewer_view(&w->viewer, (float *)view->data + index * view->strides[0],
                                 e->slice, &loader->views, &key, v));
@@ -168,7 +171,7 @@ static redux_status make_views(worker *w, const slot *s, int64_t index)
 }
 
 /* The mutex is held: a slice of a chunk is not needed any more. */
-static void leave_chunk(rdx_loader *loader, int64_t chunk)
+static void leave_chunk(redux_loader *loader, int64_t chunk)
 {
     place *p = &loader->places[chunk % 2];
     if (loader->resident || --p->left > 0)
@@ -181,7 +184,7 @@ static void leave_chunk(rdx_loader *loader, int64_t chunk)
 static void *worker_main(void *user)
 {
     worker *w = user;
-    rdx_loader *loader = w->loader;
+    redux_loader *loader = w->loader;
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stop) {
         slot *s;
@@ -223,7 +226,7 @@ static void place_clear(place *p)
     p->count = 0;
 }
 
-static redux_status read_chunk(rdx_loader *loader, place *p, const rdx_epoch_order *order,
+static redux_status read_chunk(redux_loader *loader, place *p, const rdx_epoch_order *order,
                                int64_t index)
 {
     place_clear(p);
@@ -244,7 +247,7 @@ static redux_status read_chunk(rdx_loader *loader, place *p, const rdx_epoch_ord
 }
 
 /* Waits until a place is free; false: the loader stops. The mutex is held. */
-static bool wait_for_place(rdx_loader *loader, const place *p)
+static bool wait_for_place(redux_loader *loader, const place *p)
 {
     while (!loader->stop && p->chunk >= 0)
         pthread_cond_wait(&loader->work, &loader->mutex);
@@ -252,14 +255,14 @@ static bool wait_for_place(rdx_loader *loader, const place *p)
 }
 
 /* Is there a batch that needs it? */
-static bool chunk_needed(const rdx_loader *loader, const reading *r)
+static bool chunk_needed(const redux_loader *loader, const reading *r)
 {
     const int64_t batch = loader->read_order.starts[r->index] / loader->batch;
     return r->epoch * loader->batches + batch < loader->end_batch;
 }
 
 /* One chunk into its place; false: it is time to end. The mutex is held. */
-static bool read_next(rdx_loader *loader, const reading *r)
+static bool read_next(redux_loader *loader, const reading *r)
 {
     const rdx_epoch_order *order = &loader->read_order;
     place *p = &loader->places[r->chunk % 2];
@@ -283,7 +286,7 @@ static bool read_next(rdx_loader *loader, const reading *r)
 
 static void *reader_main(void *user)
 {
-    rdx_loader *loader = user;
+    redux_loader *loader = user;
     rdx_epoch_order *order = &loader->read_order;
     reading r = {0, loader->first_batch / loader->batches, 0,
                  loader->first_batch % loader->batches * loader->batch};
@@ -305,14 +308,14 @@ static void *reader_main(void *user)
 /* ---- reading everything ---- */
 
 typedef struct read_job {
-    rdx_loader *loader;
+    redux_loader *loader;
     bool drop, keep;
 } read_job;
 
 static redux_status read_portion(int64_t index, void *user)
 {
     const read_job *job = user;
-    rdx_loader *loader = job->loader;
+    redux_loader *loader = job->loader;
     const rdx_portion *portion = &loader->catalogue.portions[index];
     rdx_slice *slices = loader->places[0].slices + portion->first;
     redux_status status =
@@ -341,7 +344,7 @@ static redux_status read_portions(read_job *job, uint64_t memory)
 }
 
 /* Slices follow the items that are left. */
-static void drop_slices(rdx_loader *loader)
+static void drop_slices(redux_loader *loader)
 {
     place *p = &loader->places[0];
     int64_t count = 0;
@@ -352,7 +355,7 @@ static void drop_slices(rdx_loader *loader)
     rdx_catalogue_compact(&loader->catalogue);
 }
 
-static redux_status read_everything(rdx_loader *loader, const rdx_loader_options *options)
+static redux_status read_everything(redux_loader *loader, const redux_loader_options *options)
 {
     rdx_catalogue *catalogue = &loader->catalogue;
     read_job job = {loader, options->skip_errors != 0, loader->resident};
@@ -382,11 +385,12 @@ static redux_status new_slices(place *p, redux_context *context, int64_t count)
 }
 
 /* What there is, and all of it in memory where it fits. */
-static redux_status open_slices(rdx_loader *loader, const rdx_loader_options *options)
+static redux_status open_slices(redux_loader *loader, const redux_dataset *dataset,
+                                const uint8_t *kept, const redux_loader_options *options)
 {
     redux_context *context = loader->context;
     rdx_catalogue *catalogue = &loader->catalogue;
-    RDX_TRY(rdx_catalogue_init(catalogue, context, options));
+    RDX_TRY(rdx_catalogue_init(catalogue, context, dataset, kept, options));
     RDX_TRY(rdx_catalogue_fit(catalogue, options->memory_bytes));
     loader->resident = catalogue->limit == 0;
     for (int i = 0; i < (loader->resident ? 1 : 2); i++)
@@ -413,7 +417,7 @@ static redux_status new_views(redux_tensor *out, redux_tensor *views, redux_cont
     return REDUX_OK;
 }
 
-static redux_status slot_init(slot *s, const rdx_loader *loader)
+static redux_status slot_init(slot *s, const redux_loader *loader)
 {
     const redux_views_options *views = &loader->views.options;
     redux_context *context = loader->context;
@@ -421,6 +425,8 @@ static redux_status slot_init(slot *s, const rdx_loader *loader)
     s->number = -1;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)loader->batch, sizeof(entry)));
     s->entries = block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)loader->batch, sizeof *s->rows));
+    s->rows = block;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)(views->views + views->small_views),
                            sizeof(redux_tensor)));
     s->views = block;
@@ -437,6 +443,7 @@ static void slot_clear(slot *s)
     redux_tensor_release(&s->full);
     redux_tensor_release(&s->small);
     rdx_free(s->entries);
+    rdx_free(s->rows);
     rdx_free(s->views);
 }
 
@@ -448,7 +455,7 @@ static redux_status start_thread(pthread_t *thread, void *(*start)(void *), void
     return REDUX_OK;
 }
 
-static redux_status start_threads(rdx_loader *loader)
+static redux_status start_threads(redux_loader *loader)
 {
     const int count = redux_context_threads(loader->context);
     void *block;
@@ -468,21 +475,24 @@ static redux_status start_threads(rdx_loader *loader)
 }
 
 /* The end is known before threads work ahead, so that nobody works beyond it. */
-static int64_t end_of(const rdx_loader *loader, const rdx_loader_options *options)
+static int64_t end_of(const redux_loader *loader, const redux_loader_options *options)
 {
     if (options->batches > 0)
         return options->batches;
     return options->epochs > 0 ? options->epochs * loader->batches : INT64_MAX;
 }
 
-static redux_status loader_open(rdx_loader *loader, const rdx_loader_options *options)
+static redux_status loader_open(redux_loader *loader, const redux_dataset *dataset,
+                                const uint8_t *kept, const redux_loader_options *options)
 {
-    RDX_TRY(rdx_views_read(&loader->views, &options->views.options, &options->views.input));
-    if (options->dataset == NULL || options->batch < 1 || options->batch > MOST_BATCH ||
-        options->first_batch < 0)
-        return rdx_fail(REDUX_E_INVALID, "loader: batch %lld, first batch %lld",
-                        (long long)options->batch, (long long)options->first_batch);
-    RDX_TRY(open_slices(loader, options));
+    RDX_TRY(rdx_views_read(&loader->views, options->views, options->input));
+    if (options->batch < 1 || options->batch > MOST_BATCH || options->first_batch < 0 ||
+        options->epochs < 0 || options->batches < 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "loader: batch %lld, first batch %lld, %lld epochs, %lld batches",
+                        (long long)options->batch, (long long)options->first_batch,
+                        (long long)options->epochs, (long long)options->batches);
+    RDX_TRY(open_slices(loader, dataset, kept, options));
     loader->batch = RDX_MIN(options->batch, loader->catalogue.item_count);
     loader->batches = loader->catalogue.item_count / loader->batch;
     loader->end_batch = end_of(loader, options);
@@ -499,27 +509,32 @@ static redux_status loader_open(rdx_loader *loader, const rdx_loader_options *op
     return start_threads(loader);
 }
 
-redux_status rdx_loader_new(rdx_loader **out, redux_context *context,
-                            const rdx_loader_options *options)
+redux_status redux_loader_new(redux_loader **out, redux_context *context,
+                              const redux_dataset *dataset, const uint8_t *kept,
+                              const redux_loader_options *options)
 {
+    redux_loader_options known = REDUX_LOADER_OPTIONS_INIT;
     void *block;
-    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(rdx_loader)));
-    rdx_loader *loader = block;
+    if (out == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_loader_new: an argument is NULL");
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_loader_options"));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_loader)));
+    redux_loader *loader = block;
     loader->context = context;
     loader->failed_batch = loader->failed_chunk = -1;
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->work, NULL);
     rdx_cond_init(&loader->ready);
-    const redux_status status = loader_open(loader, options);
+    const redux_status status = loader_open(loader, dataset, kept, &known);
     if (status != REDUX_OK) {
-        rdx_loader_free(loader);
+        redux_loader_free(loader);
         return status;
     }
     *out = loader;
     return REDUX_OK;
 }
 
-static void stop_threads(rdx_loader *loader)
+static void stop_threads(redux_loader *loader)
 {
     pthread_mutex_lock(&loader->mutex);
     loader->stop = true;
@@ -533,7 +548,7 @@ static void stop_threads(rdx_loader *loader)
         pthread_join(loader->reader, NULL);
 }
 
-void rdx_loader_free(rdx_loader *loader)
+void redux_loader_free(redux_loader *loader)
 {
     if (loader == NULL)
         return;
@@ -554,35 +569,45 @@ void rdx_loader_free(rdx_loader *loader)
     rdx_free(loader);
 }
 
-int64_t rdx_loader_slices(const rdx_loader *loader)
+int64_t redux_loader_slice_count(const redux_loader *loader)
 {
-    return loader->catalogue.item_count;
+    return loader == NULL ? 0 : loader->catalogue.item_count;
 }
 
-int64_t rdx_loader_batches(const rdx_loader *loader)
+int64_t redux_loader_batch_count(const redux_loader *loader)
 {
-    return loader->batches;
+    return loader == NULL ? 0 : loader->batches;
 }
 
-int64_t rdx_loader_batch(const rdx_loader *loader)
+int64_t redux_loader_batch(const redux_loader *loader)
 {
-    return loader->batch;
+    return loader == NULL ? 0 : loader->batch;
 }
 
-int64_t rdx_loader_skipped(const rdx_loader *loader)
+int64_t redux_loader_view_count(const redux_loader *loader)
 {
-    return loader->catalogue.dropped;
+    return loader == NULL ? 0 : loader->views.options.views + loader->views.options.small_views;
 }
 
-bool rdx_loader_is_resident(const rdx_loader *loader)
+int64_t redux_loader_skipped_count(const redux_loader *loader)
 {
-    return loader->resident;
+    return loader == NULL ? 0 : loader->catalogue.dropped;
+}
+
+int redux_loader_is_resident(const redux_loader *loader)
+{
+    return loader != NULL && loader->resident;
+}
+
+const int64_t *redux_loader_rows(const redux_loader *loader)
+{
+    return loader == NULL ? NULL : loader->rows;
 }
 
 /* ---- taking batches ---- */
 
 /* The caller's last batch is free again. */
-static void give_back(rdx_loader *loader)
+static void give_back(redux_loader *loader)
 {
     slot *s = &loader->slots[(loader->next + RING - 1) % RING];
     if (loader->next == loader->first_batch || s->number != loader->next - 1)
@@ -591,29 +616,37 @@ static void give_back(rdx_loader *loader)
     pthread_cond_broadcast(&loader->work);
 }
 
-redux_status rdx_loader_next(const redux_tensor **views, rdx_loader *loader, redux_context *context)
+/* Waits for the batch of a slot. The mutex is held. */
+static redux_status wait_for_batch(const slot *s, redux_context *context, redux_loader *loader)
 {
-    slot *s = &loader->slots[loader->next % RING];
     redux_status status = REDUX_OK;
+    while (status == REDUX_OK && (s->number != loader->next || s->done < loader->batch)) {
+        if (loader->failed_batch >= 0 && loader->failed_batch <= loader->next)
+            return rdx_fail_again(loader->status, loader->message);
+        rdx_cond_wait_briefly(&loader->ready, &loader->mutex);
+        pthread_mutex_unlock(&loader->mutex);
+        status = rdx_progress_add(context, 0);
+        pthread_mutex_lock(&loader->mutex);
+    }
+    return status;
+}
+
+redux_status redux_loader_next(const redux_tensor **views, redux_context *context,
+                               redux_loader *loader)
+{
+    if (views == NULL || loader == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_loader_next: an argument is NULL");
+    slot *s = &loader->slots[loader->next % RING];
     if (loader->next >= loader->end_batch)
         return rdx_fail(REDUX_E_INVALID, "loader: there are %lld batches",
                         (long long)loader->end_batch);
     pthread_mutex_lock(&loader->mutex);
     give_back(loader);
-    while (s->number != loader->next || s->done < loader->batch) {
-        if (loader->failed_batch >= 0 && loader->failed_batch <= loader->next) {
-            status = rdx_fail_again(loader->status, loader->message);
-            break;
-        }
-        rdx_cond_wait_briefly(&loader->ready, &loader->mutex);
-        pthread_mutex_unlock(&loader->mutex);
-        status = rdx_progress_add(context, 0);
-        pthread_mutex_lock(&loader->mutex);
-        if (status != REDUX_OK)
-            break;
-    }
+    loader->rows = NULL;
+    const redux_status status = wait_for_batch(s, context, loader);
     if (status == REDUX_OK) {
         *views = s->views;
+        loader->rows = s->rows;
         loader->next++;
     }
     pthread_mutex_unlock(&loader->mutex);

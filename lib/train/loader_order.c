@@ -50,23 +50,24 @@ static uint64_t passing_bytes(const redux_volume_info *info)
 }
 
 static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
-                               const rdx_loader_options *options)
+                               const uint8_t *kept, bool drop)
 {
-    const int64_t volumes = redux_dataset_volume_count(options->dataset);
+    const redux_dataset *dataset = catalogue->dataset;
+    const int64_t volumes = redux_dataset_volume_count(dataset);
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slice_count(options->dataset),
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_dataset_slice_count(dataset),
                       sizeof(rdx_kept_slice)));
     catalogue->items = block;
     for (int64_t volume = 0; volume < volumes; volume++) {
-        const int64_t first = rdx_dataset_first_row(options->dataset, volume);
+        const int64_t first = rdx_dataset_first_row(dataset, volume);
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        RDX_TRY(redux_dataset_get_volume_info(&info, options->dataset, volume));
+        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, volume));
         for (int64_t slice = 0; slice < info.slices; slice++) {
-            if (options->kept != NULL && options->kept[first + slice] == 0)
+            if (kept != NULL && kept[first + slice] == 0)
                 continue;
             rdx_kept_slice *item = &catalogue->items[catalogue->item_count++];
             *item = (rdx_kept_slice){.row = first + slice, .volume = volume, .slice = slice};
-            RDX_TRY(measure_item(item, options->dataset, &info, options->skip_errors != 0));
+            RDX_TRY(measure_item(item, dataset, &info, drop));
         }
     }
     return REDUX_OK;
@@ -116,12 +117,13 @@ static redux_status list_portions(rdx_catalogue *catalogue, redux_context *conte
 }
 
 redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
-                                const rdx_loader_options *options)
+                                const redux_dataset *dataset, const uint8_t *kept,
+                                const redux_loader_options *options)
 {
     memset(out, 0, sizeof *out);
-    out->dataset = options->dataset;
+    out->dataset = dataset;
     out->seed = options->seed;
-    redux_status status = list_items(out, context, options);
+    redux_status status = list_items(out, context, kept, options->skip_errors != 0);
     if (status == REDUX_OK)
         status = list_portions(out, context, options->memory_bytes);
     if (status != REDUX_OK)

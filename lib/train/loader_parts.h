@@ -3,8 +3,8 @@
 #ifndef RDX_LOADER_PARTS_H
 #define RDX_LOADER_PARTS_H
 
+#include <redux/loader.h>
 #include "image/views.h"
-#include "loader.h"
 
 /* A kept slice. */
 typedef struct rdx_kept_slice {
@@ -47,7 +47,8 @@ typedef struct rdx_epoch_order {
 /* ---- loader_order.c ---- */
 
 redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
-                                const rdx_loader_options *options);
+                                const redux_dataset *dataset, const uint8_t *kept,
+                                const redux_loader_options *options);
 void rdx_catalogue_clear(rdx_catalogue *catalogue);
 /* Items that were marked as dropped go, and with them empty portions. */
 void rdx_catalogue_compact(rdx_catalogue *catalogue);

@@ -48,18 +48,18 @@ static void settle_length(rdx_run *run)
 
 static redux_status open_loader(rdx_run *run)
 {
-    const rdx_loader_options options = {.dataset = run->dataset,
-                                        .kept = run->kept,
-                                        .views = run->views,
-                                        .batch = run->options.batch,
-                                        .seed = run->options.seed,
-                                        .memory_bytes = run->options.memory_bytes,
-                                        .first_batch = run->step,
-                                        .epochs = run->options.epochs,
-                                        .batches = run->options.steps,
-                                        .skip_errors = run->options.skip_errors};
-    RDX_TRY(rdx_loader_new(&run->loader, run->context, &options));
-    run->slices = rdx_loader_slices(run->loader);
+    redux_loader_options options = REDUX_LOADER_OPTIONS_INIT;
+    options.views = &run->views.options;
+    options.input = &run->views.input;
+    options.batch = run->options.batch;
+    options.seed = run->options.seed;
+    options.memory_bytes = run->options.memory_bytes;
+    options.first_batch = run->step;
+    options.epochs = run->options.epochs;
+    options.batches = run->options.steps;
+    options.skip_errors = run->options.skip_errors;
+    RDX_TRY(redux_loader_new(&run->loader, run->context, run->dataset, run->kept, &options));
+    run->slices = redux_loader_slice_count(run->loader);
     settle_length(run);
     run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
     run->warm_up = RDX_MIN(run->warm_up, run->steps);
@@ -200,7 +200,7 @@ static redux_status open_run(rdx_run *run)
 
 static void close_run(rdx_run *run)
 {
-    rdx_loader_free(run->loader);
+    redux_loader_free(run->loader);
     if (run->is_open && run->objective->definition.close != NULL)
         run->objective->definition.close(run->state, run->objective->definition.user);
     redux_optimiser_free(run->optimiser);
@@ -264,7 +264,7 @@ static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
                                  .steps = run->steps};
     told->rate = redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate,
                                        run->rate * run->options.last_rate);
-    RDX_TRY(rdx_loader_next(&step.views, run->loader, run->context));
+    RDX_TRY(redux_loader_next(&step.views, run->context, run->loader));
     zero_gradients(run);
     RDX_TRY(objective_step(&told->loss, run, &step));
     if (!isfinite(told->loss))

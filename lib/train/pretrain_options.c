@@ -119,8 +119,9 @@ static json_t *views_json(const rdx_views *views)
 {
     const redux_views_options *o = &views->options;
     const redux_input_options *input = &views->input;
-    char window[RDX_WINDOW_TEXT];
-    rdx_window_text(window, input->window);
+    char window[REDUX_WINDOW_TEXT];
+    if (redux_window_to_text(window, input->window) != REDUX_OK)
+        return NULL;
     json_t *json =
         json_pack("{s:s, s:i, s:f, s:f, s:i, s:i, s:i}", "window", window, "size", (int)input->size,
                   "mean", input->mean, "deviation", input->deviation, "views", (int)o->views,

@@ -12,8 +12,9 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <redux/loader.h>
 #include <redux/pretrain.h>
-#include "loader.h"
+#include "image/views.h"
 #include "objective.h"
 
 /* The files of a run, in its folder. */
@@ -39,7 +40,7 @@ typedef struct rdx_run {
     bool is_open;                   /* the objective, so that it has to be closed */
     redux_network *network;
     redux_optimiser *optimiser;
-    rdx_loader *loader;
+    redux_loader *loader;
     const redux_parameter **parameters; /* the network's, the objective's */
     int64_t parameter_count;
     json_t *settings; /* what must be the same to go on */

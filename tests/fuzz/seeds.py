@@ -119,6 +119,35 @@ def seeds_nifti():
 
 # ---- arrays ----
 
+def seeds_rasters():
+    voxels = np.arange(24, dtype="<i2").tobytes()
+    packed = zlib.compress(voxels)
+    mha = ("ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = %s\nCompressedData = %s\n"
+           "TransformMatrix = 1 0 0 0 1 0 0 0 -1\nElementSpacing = .5 .5 3\nDimSize = %s\n"
+           "ElementType = MET_SHORT\n%sElementDataFile = %s\n")
+    put("mha", "plain", (mha % ("False", "False", "4 3 2", "", "LOCAL")).encode() + voxels)
+    put("mha", "big", (mha % ("True", "False", "4 3 2", "", "LOCAL")).encode() + voxels)
+    put("mha", "zlib", (mha % ("False", "True", "4 3 2", "CompressedDataSize = 40\n", "LOCAL")).encode() + packed)
+    put("mha", "header-size", (mha % ("False", "False", "4 3 2", "HeaderSize = -1\n", "LOCAL")).encode() + voxels)
+    put("mha", "two-to-the-62", (mha % ("False", "False", "2147483648 2147483648 2", "", "LOCAL")).encode() + voxels)
+    put("mha", "list", (mha % ("False", "False", "4 3 2", "", "LIST\na\nb")).encode())
+    put("mha", "out", (mha % ("False", "False", "4 3 2", "", "../x")).encode())
+    put("mha", "frames", (mha.replace("NDims = 3", "NDims = 4") % ("False", "False", "2 3 2 2", "", "LOCAL")).encode() + voxels)
+    nrrd = ("NRRD0004\n# seed\ntype: short\ndimension: 3\nspace: %s\nsizes: %s\nspace directions: (.5,0,0) (0,.5,0) (0,0,3)\n"
+            "kinds: domain domain domain\nendian: little\nencoding: %s\n%s\n")
+    put("nrrd", "raw", (nrrd % ("LPS", "4 3 2", "raw", "")).encode() + voxels)
+    put("nrrd", "gzip", (nrrd % ("right-anterior-superior", "4 3 2", "gzip", "key:=value\n")).encode() + gzip.compress(voxels, mtime=0))
+    put("nrrd", "skip", (nrrd % ("LAS", "4 3 2", "raw", "byte skip: -1\n")).encode() + b"rubbish" + voxels)
+    put("nrrd", "absurd", (nrrd % ("LPS", "4294967296 4294967296 4", "raw", "")).encode() + voxels)
+    put("nrrd", "detached", (nrrd % ("LPS", "4 3 2", "raw", "data file: other.raw\n")).encode())
+    header = struct.pack(">7ih12f", 1, 4, 3, 2, 1, 4, 0, 1, .5, .5, 3, -1, 0, 0, 0, 0, -1, 0, 1, 0) + bytes(284 - 78)
+    put("mgh", "plain", header + voxels)
+    put("mgh", "gzip", gzip.compress(header + voxels, mtime=0))
+    put("mgh", "frames", struct.pack(">5i", 1, 4, 3, 1, 2) + header[20:] + voxels)
+    put("mgh", "no-orientation", header[:28] + bytes(2) + header[30:] + voxels)
+    put("mgh", "negative", struct.pack(">4i", 1, -4, 3, 2) + header[16:] + voxels)
+
+
 def npy(array, fortran=False):
     out = io.BytesIO()
     np.save(out, np.asfortranarray(array) if fortran else array)
@@ -308,5 +337,5 @@ def seeds_binary():
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
-for make in (seeds_dicom, seeds_nifti, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
+for make in (seeds_dicom, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
     make()

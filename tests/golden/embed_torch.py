@@ -34,7 +34,11 @@ def read_safetensors(path):
 
 def model_of(tensors):
     deep = "layer1.0.conv3.weight" in tensors
-    arch = "resnet50" if deep else "resnet34" if "layer1.2.conv1.weight" in tensors else "resnet18"
+    if deep:
+        arch = ("resnet152" if "layer3.35.conv1.weight" in tensors else
+                "resnet101" if "layer3.22.conv1.weight" in tensors else "resnet50")
+    else:
+        arch = "resnet34" if "layer1.2.conv1.weight" in tensors else "resnet18"
     model = getattr(torchvision.models, arch)(weights=None)
     stem = tensors["conv1.weight"]
     model.conv1 = torch.nn.Conv2d(stem.shape[1], 64, 7, 2, 3, bias=False)

@@ -11,6 +11,6 @@ from pathlib import Path
 import torchvision
 
 with open(Path(sys.argv[1]) / "network.tsv", "w", encoding="ascii") as file:
-    for arch in ("resnet18", "resnet34", "resnet50"):
+    for arch in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"):
         for name, tensor in getattr(torchvision.models, arch)(weights=None).state_dict().items():
             file.write(f"{arch}\t{name}\t{','.join(map(str, tensor.shape)) or '-'}\n")

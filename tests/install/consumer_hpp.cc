@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -175,8 +176,25 @@ void test_reductions(const std::string &folder, redux_context *context)
     EXPECT(stored.dtype() == REDUX_INT16 && stored.shape()[0] == scan.info().height);
     const auto lung = scan.slice(20, redux::window("lung"), context);
     const double hu = scan.info().slope * stored.at<std::int16_t>(70, 70) + scan.info().intercept;
+    EXPECT(data.number(3, 20) == 172 && data.number(4, 0) == -1);
+    EXPECT(data.place(172).volume == 3 && data.place(172).slice == 20);
+    EXPECT(thrown_by([&] { (void)data.place(199); }) == REDUX_E_INVALID);
+    const auto read = data.read(3, 20, redux::window("lung"), context);
+    EXPECT(read.at<float>(70, 70) == lung.at<float>(70, 70));
+    EXPECT(redux::window_text(redux::window("lung")) == "-1350:150");
     EXPECT(std::fabs(lung.at<float>(70, 70) - std::fmin(1, std::fmax(0, (hu + 1350) / 1500))) <
            1e-6);
+
+    const auto pixels = gradient(64, 0).reshape({4, 16, 64});
+    std::vector<redux_volume_source> sources{redux::defaults<redux_volume_source>()};
+    sources[0].source = "mine";
+    sources[0].voxels = pixels.get();
+    const redux::dataset mine(sources, context);
+    EXPECT(mine.slices() == 4 && std::string(mine.name(0, 2).source) == "mine");
+    EXPECT(mine.read(0, 2, redux::window("full")).at<std::uint8_t>(1, 5) ==
+           pixels.at<std::uint8_t>(2, 1, 5));
+    sources[0].source = nullptr;
+    EXPECT(thrown_by([&] { redux::dataset(sources, context); }) == REDUX_E_INVALID);
 
     auto options = redux::defaults<redux_reduce_options>();
     options.strategy = REDUX_STRATEGY_SSIM;
@@ -185,6 +203,15 @@ void test_reductions(const std::string &folder, redux_context *context)
     EXPECT(reduction.size() == 199 && reduction.summary().kept == 50);
     const auto kept = reduction.kept();
     EXPECT(kept.size() == 50 && reduction[kept[7]].kept == 1);
+    std::int64_t dropped = 0;
+    while (reduction[dropped].kept)
+        dropped++;
+    auto single = options;
+    single.keep_percent = REDUX_NAN;
+    const auto metric = redux::metric::strategy(single);
+    const auto pair = redux::items(
+        data, std::array<std::int64_t, 2>{reduction[dropped].witness, dropped}, single);
+    EXPECT(metric.pair(pair.select(0, 0), pair.select(0, 1)) == reduction[dropped].score);
     const std::string path = folder + "/kept.csv";
     reduction.save(path, folder + "/kept.json", 1.5);
     reduction.write_slices(folder + "/kept");
@@ -228,9 +255,25 @@ void test_weights(const std::string &folder, redux_context *context)
     redux::encoder encoder(options, context);
     encoder.input().size = 32;
     const redux::dataset data("data/ct/STS_019_CT.nii.gz");
+    auto loading = redux::defaults<redux_loader_options>();
+    loading.batch = 8;
+    loading.batches = 2;
+    redux::loader loader(data, loading, {}, context);
+    EXPECT(loader.slices() == 47 && loader.batches() == 5 && loader.rows().empty());
+    const auto views = loader.next(context);
+    EXPECT(views.size() == 2 && views[1].shape[0] == 8 && views[1].shape[1] == 64);
+    EXPECT(loader.rows().size() == 8 && loader.rows()[0] < 47);
+    (void)loader.next(context);
+    EXPECT(thrown_by([&] { (void)loader.next(context); }) == REDUX_E_INVALID);
     const auto features = encoder.embed(data, 0, context);
     EXPECT(features.shape()[0] == 47 && features.shape()[1] == encoder.features());
     EXPECT(encoder.features() == 64);
+    const std::string saved = folder + "/encoder.safetensors";
+    encoder.save(saved, context);
+    redux::encoder loaded(saved, context);
+    EXPECT(loaded.input().size == 32);
+    const auto same = loaded.embed(data, 0, context);
+    EXPECT(std::memcmp(same.data<float>(), features.data<float>(), 47 * 64 * sizeof(float)) == 0);
     EXPECT(thrown_by([&] { redux::encoder(path, context); }) == REDUX_E_FORMAT);
 }
 

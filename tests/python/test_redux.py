@@ -70,7 +70,8 @@ class InterfaceTest(unittest.TestCase):
         "_Tensor": "redux_tensor", "_Window": "redux_window", "_Information": "redux_information",
         "_Shift": "redux_shift", "_Pair": "redux_pair", "_Row": "redux_row",
         "_ManifestRow": "redux_manifest_row", "_ContextOptions": "redux_context_options",
-        "_DatasetOptions": "redux_dataset_options", "_VolumeInfo": "redux_volume_info",
+        "_DatasetOptions": "redux_dataset_options", "_VolumeInfo": "redux_volume_info", "_VolumeSource": "redux_volume_source",
+        "_LoaderOptions": "redux_loader_options",
         "_InputOptions": "redux_input_options", "_HashOptions": "redux_hash_options",
         "_SsimOptions": "redux_ssim_options", "_MsSsimOptions": "redux_ms_ssim_options",
         "_HistogramOptions": "redux_histogram_options", "_PhaseOptions": "redux_phase_options",
@@ -126,7 +127,8 @@ class InterfaceTest(unittest.TestCase):
         declared = {name: (result.strip(), arguments) for result, name, arguments in re.findall(
             r"REDUX_API ([^;(]*?)\s*\bredux_(\w+)\(([^;]*?)\);", headers)}
         results = {"status": "redux_status", None: "void", redux.c_char_p: "const char *",
-                   redux.c_int: "int", redux.c_int64: "int64_t", redux._Window: "redux_window"}
+                   redux.c_int: "int", redux.c_int64: "int64_t", redux._Window: "redux_window",
+                   redux.c_void_p: "const int64_t *"}
         enums = "redux_hash_profile", "redux_hash", "redux_dtype"
         for result, listed in redux._FUNCTIONS.items():
             for name, letters in (entry.split() for entry in listed.split(",")):
@@ -334,6 +336,10 @@ class DatasetTest(unittest.TestCase):
         self.assertEqual(len(dataset), 199)
         self.assertEqual([v["slices"] for v in dataset.volumes], [48, 51, 53, 47])
         self.assertEqual(dataset.place(48), (1, 0))
+        self.assertEqual(dataset.place(-1), (3, 46))
+        self.assertEqual([dataset.number(*dataset.place(i)) for i in range(199)], list(range(199)))
+        with self.assertRaises(IndexError):
+            dataset.number(0, 48)
         self.assertEqual(dataset.name(198), (SCAN, 46))
         np.testing.assert_array_equal(dataset[-1], dataset[198])
         with self.assertRaises(IndexError):
@@ -351,6 +357,57 @@ class DatasetTest(unittest.TestCase):
         grey = np.rint((values - low) / (high - low + 1e-5) * 255)
         np.testing.assert_array_equal(self.dataset.read(100, "slice"), grey)
         np.testing.assert_array_equal(redux.window(self.dataset[100]), grey)
+
+    def test_arrays(self):
+        """The same slices from memory: the same manifest, but for the names."""
+        scan = redux.Dataset(SCAN)
+        stack = np.stack([np.asarray(scan.stored(i)) for i in range(len(scan))])
+        info = scan.volumes[0]
+        held = redux.Dataset.of_arrays({"mine": stack}, info["slope"], info["intercept"],
+                                       info["spacing"], scan=True)
+        del stack
+        for dataset in (held, pickle.loads(pickle.dumps(held))):
+            self.assertEqual(dataset.volumes[0]["source"], "mine")
+            self.assertEqual(dataset.volumes[0]["format"], "memory")
+            np.testing.assert_array_equal(dataset.read(7, "lung"), scan.read(7, "lung"))
+            mine, theirs = redux.reduce(dataset, "ssim"), redux.reduce(scan, "ssim")
+            for column in ("slice", "kept", "witness_slice", "score"):
+                np.testing.assert_array_equal(mine.rows[column], theirs.rows[column])
+        with self.assertRaises(redux.ReduxError):
+            redux.Dataset.of_arrays({"flat": np.zeros((3, 4), np.uint8)})
+
+    def test_scores_again(self):
+        """Each score of a manifest, from its metric and items."""
+        for strategy in "hash", "ssim", "mi", "cosine":
+            manifest = redux.reduce(SCAN, strategy)
+            metric, items = manifest.metric, manifest.items(range(len(manifest)))
+            dropped = np.flatnonzero(~manifest.kept)
+            self.assertGreater(len(dropped), 5)
+            for i in dropped:
+                witness = manifest.rows["witness_slice"][i]
+                self.assertEqual(metric.pair(items[witness], items[i]), manifest.rows["score"][i])
+        with self.assertRaises(ValueError):
+            redux.Manifest(manifest.rows).metric
+        with self.assertRaises(redux.ReduxError):
+            redux.reduce(SCAN, "every-n").metric
+
+    def test_loader(self):
+        """Every slice once an epoch, the same batches from any start and on any threads."""
+        scan = redux.Dataset(SCAN)
+        seen, all_rows = [], []
+        for rows, views in redux.Loader(scan, 10, size=16, seed=3, epochs=2, threads=1):
+            self.assertEqual([view.shape for view in views], [(10, 16, 16, 1)] * 2)
+            seen.append(views[0].copy())
+            all_rows.append(rows)
+        self.assertEqual(len(seen), 8)
+        self.assertEqual(len(set(np.concatenate(all_rows[:4]))), 40)
+        later = redux.Loader(scan, 10, size=16, seed=3, epochs=2, first_batch=5, threads=3)
+        for i, (rows, views) in enumerate(later, 5):
+            np.testing.assert_array_equal(rows, all_rows[i])
+            np.testing.assert_array_equal(views[0], seen[i])
+        kept = np.arange(47) % 5 == 0
+        rows, _ = next(redux.Loader(scan, kept=kept, size=16))
+        self.assertEqual(sorted(rows), list(range(0, 47, 5)))
 
     def test_scaled_values(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -567,6 +624,12 @@ class WeightsTest(unittest.TestCase):
         with self.assertRaises(redux.ReduxError):
             redux.load_torchvision(path, torchvision.models.resnet34())
         encoder = redux.Encoder(path)
+        again = path + ".again"
+        encoder.save(again)
+        saved, kept = redux.load_safetensors(again), redux.load_safetensors(path)
+        self.assertEqual(set(saved), set(kept))
+        for name in kept:
+            self.assertEqual(np.asarray(saved[name]).tobytes(), np.asarray(kept[name]).tobytes())
         self.assertRegex(encoder.name, r"^resnet18 crc32 [0-9a-f]{8}$")
         self.assertEqual(encoder.embed(redux.Dataset(SCAN)).shape, (47, encoder.features))
 

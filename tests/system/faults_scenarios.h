@@ -25,6 +25,7 @@ static struct {
     redux_dataset *dataset, *more;
     redux_labels *labels;
     redux_safetensors *file;
+    redux_network *network;
     redux_reduction *reduction;
     redux_hash_list *list;
     redux_evaluation *evaluation;
@@ -158,6 +159,47 @@ OPENS(open_nifti, set.nifti)
 OPENS(open_packed_nifti, set.packed_nifti)
 OPENS(open_png, set.png)
 
+static redux_status give_volume(redux_tensor *out, redux_context *context, int64_t volume,
+                                void *user)
+{
+    (void)volume;
+    (void)user;
+    return redux_tensor_contiguous(out, context, &set.volume, REDUX_INT16);
+}
+
+/* One in memory, one by a function; both are read. */
+static redux_status dataset_new(redux_context *context)
+{
+    redux_volume_source here = REDUX_VOLUME_SOURCE_INIT, given = REDUX_VOLUME_SOURCE_INIT;
+    const redux_volume_source *const both[] = {&here, &given};
+    redux_dataset *dataset;
+    redux_tensor slice;
+    redux_status status;
+    here.source = "here";
+    here.voxels = &set.volume;
+    given.source = "given";
+    given.load = give_volume;
+    given.dtype = REDUX_INT16;
+    given.slices = DEPTH;
+    given.height = HEIGHT;
+    given.width = WIDTH;
+    status = redux_dataset_new(&dataset, context, both, 2);
+    for (int64_t v = 0; v < 2 && status == REDUX_OK; v++) {
+        uint32_t checksum;
+        status = redux_dataset_read_slice(&slice, context, dataset, v, 0,
+                                          (redux_window){REDUX_WINDOW_SLICE, 0, 0});
+        if (status == REDUX_OK)
+            redux_tensor_release(&slice);
+        if (status == REDUX_OK && v == 0)
+            status = redux_dataset_checksum(&checksum, context, dataset, v);
+        if (status != REDUX_OK)
+            redux_dataset_free(dataset);
+    }
+    if (status == REDUX_OK)
+        redux_dataset_free(dataset);
+    return status;
+}
+
 static redux_status read_all(redux_context *context)
 {
     redux_status status = REDUX_OK;
@@ -184,6 +226,9 @@ static redux_status read_all(redux_context *context)
     }
     return status;
 }
+
+TENSOR(read_slice, redux_dataset_read_slice(&out, context, set.dataset, 0, 1,
+                                            (redux_window){REDUX_WINDOW_SLICE, 0, 0}))
 
 static redux_status checksums(redux_context *context)
 {

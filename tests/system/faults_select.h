@@ -288,6 +288,29 @@ REDUCES(reduce_then, (options.then = REDUX_STRATEGY_SSIM, options.threshold = 10
 REDUCES(reduce_against, options.against = set.dataset)
 REDUCES(reduce_calibrated, options.calibrate = 1)
 
+static redux_status strategy_items(redux_context *context)
+{
+    static const int64_t rows[] = {3, 1, 7};
+    static const redux_strategy strategies[] = {REDUX_STRATEGY_HASH, REDUX_STRATEGY_SSIM,
+                                                REDUX_STRATEGY_COSINE};
+    redux_status status = REDUX_OK;
+    for (int i = 0; i < 3 && status == REDUX_OK; i++) {
+        redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+        redux_metric *metric;
+        redux_tensor items;
+        options.strategy = strategies[i];
+        options.scope = REDUX_SCOPE_DATASET;
+        status = redux_metric_new_strategy(&metric, context, &options);
+        if (status != REDUX_OK)
+            break;
+        redux_metric_free(metric);
+        status = redux_reduce_items(&items, context, set.dataset, rows, 3, &options);
+        if (status == REDUX_OK)
+            redux_tensor_release(&items);
+    }
+    return status;
+}
+
 static redux_status reduce_update(redux_context *context)
 {
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;

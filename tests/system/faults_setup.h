@@ -89,6 +89,7 @@ static void write_results(void)
     ck_assert_int_eq(rename(in_scratch("run/weights.safetensors"), set.weights), 0);
     nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     ck_assert_redux_ok(redux_safetensors_load(&set.file, NULL, set.weights));
+    ck_assert_redux_ok(redux_encoder_load(&set.network, NULL, NULL, NULL, set.weights));
     const redux_evaluate_options evaluate = quick(REDUX_PROTOCOL_KNN);
     ck_assert_redux_ok(redux_evaluate(&set.evaluation, NULL, set.labels, &evaluate));
     set.predictions = in_scratch("predictions.csv");
@@ -147,7 +148,9 @@ static const scenario scenarios[] = {S(tensor_new),
                                      S(open_nifti),
                                      {"open_packed_nifti", open_packed_nifti, NULL},
                                      S(open_png),
+                                     S(dataset_new),
                                      S(read_all),
+                                     S(read_slice),
                                      S(checksums),
                                      S(labels_load),
                                      S(labels_split),
@@ -203,6 +206,7 @@ static const scenario scenarios[] = {S(tensor_new),
                                      S(reduce_against),
                                      S(reduce_update),
                                      S(reduce_calibrated),
+                                     S(strategy_items),
                                      WRITES(results_save, "out.csv"),
                                      WRITES(manifest_save, "out.csv"),
                                      WRITES(summary_save, "out.json"),
@@ -214,8 +218,10 @@ static const scenario scenarios[] = {S(tensor_new),
                                      S(export_npz),
                                      S(network),
                                      S(network_load),
+                                     WRITES(network_save, "out.safetensors"),
                                      S(embed),
                                      WRITES(pretrain, "run/weights.safetensors"),
+                                     S(loader),
                                      S(logistic_fit),
                                      S(knn),
                                      S(evaluate_linear),

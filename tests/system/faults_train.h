@@ -69,6 +69,12 @@ static redux_status network_load(redux_context *context)
     return status;
 }
 
+static redux_status network_save(redux_context *context)
+{
+    const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    return redux_network_save(in_scratch("out.safetensors"), context, set.network, &input, NULL);
+}
+
 static redux_status embed(redux_context *context)
 {
     static float values[64 * 512];
@@ -116,6 +122,25 @@ static redux_status pretrain(redux_context *context)
     const redux_status status = run_pretrain(context);
     calm();
     nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return status;
+}
+
+static redux_status loader(redux_context *context)
+{
+    redux_loader_options options = REDUX_LOADER_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+    const redux_tensor *views = NULL;
+    redux_loader *out;
+    input.size = SIDE;
+    options.input = &input;
+    options.batch = 4;
+    options.batches = 3;
+    redux_status status = redux_loader_new(&out, context, set.dataset, NULL, &options);
+    if (status != REDUX_OK)
+        return status;
+    for (int i = 0; i < 3 && status == REDUX_OK; i++)
+        status = redux_loader_next(&views, context, out);
+    redux_loader_free(out);
     return status;
 }
 

@@ -144,6 +144,7 @@ START_TEST(datasets)
     const char *path = VOLUME, *source, *nothing = NULL;
     int64_t index;
     uint32_t checksum;
+    const redux_window window = {REDUX_WINDOW_SLICE, 0, 0};
     REFUSED(redux_dataset_open(NULL, NULL, &path, 1, NULL));
     REFUSED(redux_dataset_open(&dataset, NULL, NULL, 1, NULL));
     REFUSED(redux_dataset_open(&dataset, NULL, &nothing, 1, NULL));
@@ -181,6 +182,30 @@ START_TEST(datasets)
     REFUSED(redux_volume_slice_colour(NULL, NULL, some.volume, 0));
     REFUSED(redux_volume_slice_colour(&slice, NULL, NULL, 0));
     REFUSED(redux_volume_slice_oriented(&slice, NULL, some.volume, 0, (redux_orientation)9));
+    REFUSED(redux_volume_slice_windowed(NULL, NULL, some.volume, 0, window));
+    REFUSED(redux_volume_slice_windowed(&slice, NULL, NULL, 0, window));
+    REFUSED(redux_volume_slice_windowed(&slice, NULL, some.volume, 1 << 20, window));
+    REFUSED(redux_volume_slice_windowed(&slice, NULL, some.volume, 0,
+                                        (redux_window){(redux_window_kind)9, 0, 0}));
+    REFUSED(redux_dataset_read_slice(NULL, NULL, some.dataset, 0, 0, window));
+    REFUSED(redux_dataset_read_slice(&slice, NULL, NULL, 0, 0, window));
+    REFUSED(redux_dataset_read_slice(&slice, NULL, some.dataset, 1, 0, window));
+    REFUSED(redux_dataset_read_slice(&slice, NULL, some.dataset, 0, -1, window));
+    REFUSED(redux_dataset_get_place(NULL, &index, some.dataset, 0));
+    REFUSED(redux_dataset_get_place(&index, NULL, some.dataset, 0));
+    REFUSED(redux_dataset_get_place(&index, &index, NULL, 0));
+    REFUSED(redux_dataset_get_place(&index, &index, some.dataset, -1));
+    REFUSED(redux_dataset_get_place(&index, &index, some.dataset,
+                                    redux_dataset_slice_count(some.dataset)));
+    ck_assert_int_eq(redux_dataset_slice_number(NULL, 0, 0), -1);
+    ck_assert_int_eq(redux_dataset_slice_number(some.dataset, 0, -1), -1);
+    ck_assert_int_eq(redux_dataset_slice_number(some.dataset, 1, 0), -1);
+    ck_assert_int_eq(redux_dataset_slice_number(some.dataset, 0, 1 << 20), -1);
+    const redux_volume_source *sources[] = {NULL};
+    REFUSED(redux_dataset_new(NULL, NULL, sources, 1));
+    REFUSED(redux_dataset_new(&dataset, NULL, NULL, 1));
+    REFUSED(redux_dataset_new(&dataset, NULL, sources, 0));
+    REFUSED(redux_dataset_new(&dataset, NULL, sources, 1));
     redux_dataset_free(NULL);
     redux_volume_free(NULL);
 }
@@ -197,6 +222,7 @@ START_TEST(images)
     const redux_random_key key = {0};
     REFUSED(redux_window_parse(NULL, "lung"));
     REFUSED(redux_window_parse(&window, NULL));
+    REFUSED(redux_window_to_text(NULL, (redux_window){REDUX_WINDOW_SLICE, 0, 0}));
     REFUSED(redux_window_apply(&some.half, NULL, &some.image, 1, 0, range));
     REFUSED(redux_window_apply(&some.floats, NULL, &some.image, 1, 0, range));
     REFUSED(redux_window_apply(NULL, NULL, &some.image, 1, 0, range));
@@ -451,8 +477,20 @@ START_TEST(reductions)
     redux_manifest_free(manifest);
     redux_manifest_free(NULL);
 
+    redux_metric *metric;
+    redux_tensor items;
+    const int64_t first = 0, beyond = 1 << 20;
+    REFUSED(redux_metric_new_strategy(&metric, NULL, &options)); /* every-n compares nothing */
+    REFUSED(redux_metric_new_strategy(NULL, NULL, NULL));
+    REFUSED(redux_reduce_items(NULL, NULL, some.dataset, &first, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, NULL, &first, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, NULL, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, &first, 0, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, &beyond, 1, NULL));
+    REFUSED(redux_reduce_items(&items, NULL, some.dataset, &first, 1, &options));
     options.strategy = (redux_strategy)99;
     REFUSED(redux_reduce_check(&options));
+    REFUSED(redux_metric_new_strategy(&metric, NULL, &options));
     options.strategy = REDUX_STRATEGY_METRIC; /* which one? */
     REFUSED(redux_reduce_check(&options));
     options.metric = some.metric; /* and up to which threshold? */

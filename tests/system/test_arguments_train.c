@@ -18,6 +18,44 @@ static void clear(void)
     scratch_remove();
 }
 
+START_TEST(loaders)
+{
+    redux_loader_options options = REDUX_LOADER_OPTIONS_INIT;
+    redux_loader *loader;
+    const redux_tensor *views;
+    REFUSED(redux_loader_new(NULL, NULL, dataset, NULL, NULL));
+    REFUSED(redux_loader_new(&loader, NULL, NULL, NULL, NULL));
+    options.batch = 0;
+    REFUSED(redux_loader_new(&loader, NULL, dataset, NULL, &options));
+    options.batch = 2;
+    options.first_batch = -1;
+    REFUSED(redux_loader_new(&loader, NULL, dataset, NULL, &options));
+    options.first_batch = 0;
+    options.epochs = -1;
+    REFUSED(redux_loader_new(&loader, NULL, dataset, NULL, &options));
+    options.epochs = 0;
+    options.batches = -1;
+    REFUSED(redux_loader_new(&loader, NULL, dataset, NULL, &options));
+    options.batches = 1;
+    ck_assert_redux_ok(redux_loader_new(&loader, NULL, dataset, NULL, &options));
+    REFUSED(redux_loader_next(NULL, NULL, loader));
+    REFUSED(redux_loader_next(&views, NULL, NULL));
+    ck_assert_ptr_null(redux_loader_rows(loader));
+    ck_assert_redux_ok(redux_loader_next(&views, NULL, loader));
+    ck_assert_ptr_nonnull(redux_loader_rows(loader));
+    REFUSED(redux_loader_next(&views, NULL, loader)); /* after the last one */
+    redux_loader_free(loader);
+    ck_assert_ptr_null(redux_loader_rows(NULL));
+    ck_assert_int_eq(redux_loader_slice_count(NULL), 0);
+    ck_assert_int_eq(redux_loader_batch(NULL), 0);
+    ck_assert_int_eq(redux_loader_batch_count(NULL), 0);
+    ck_assert_int_eq(redux_loader_view_count(NULL), 0);
+    ck_assert_int_eq(redux_loader_skipped_count(NULL), 0);
+    ck_assert_int_eq(redux_loader_is_resident(NULL), 0);
+    redux_loader_free(NULL);
+}
+END_TEST
+
 START_TEST(networks)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
@@ -59,6 +97,14 @@ START_TEST(networks)
     ck_assert_ptr_null(redux_network_parameter(network, -1));
     ck_assert_ptr_null(redux_network_parameter(network, redux_network_parameter_count(network)));
     REFUSED(redux_network_load(network, NULL, NULL));
+    REFUSED(redux_network_save(NULL, NULL, network, NULL, NULL));
+    REFUSED(redux_network_save(in_scratch("n.safetensors"), NULL, NULL, NULL, NULL));
+    input.size = 0;
+    REFUSED(redux_network_save(in_scratch("n.safetensors"), NULL, network, &input, NULL));
+    input.size = 64;
+    redux_safetensors_content more = REDUX_SAFETENSORS_CONTENT_INIT;
+    more.count = 1; /* and no names */
+    REFUSED(redux_network_save(in_scratch("n.safetensors"), NULL, network, NULL, &more));
     REFUSED(redux_network_options_of(&read, NULL, NULL, NULL));
     REFUSED(redux_input_options_of(&input, NULL));
     REFUSED(redux_encoder_load(NULL, &input, NULL, NULL, "a"));
@@ -420,6 +466,7 @@ int main(void)
     Suite *suite = suite_create("arguments_train");
     TCase *cases = tcase_create("all");
     tcase_add_checked_fixture(cases, make, clear);
+    tcase_add_test(cases, loaders);
     tcase_add_test(cases, networks);
     tcase_add_test(cases, layers);
     tcase_add_test(cases, losses);

@@ -15,7 +15,7 @@ static redux_network *network;
 static redux_logistic *model;
 static redux_evaluation *evaluation;
 static redux_reduction *reduction;
-static redux_tensor features, classes, image, probabilities, all_scores;
+static redux_tensor stack, features, classes, image, probabilities, all_scores;
 static uint8_t split[ROWS], leaky[ROWS];
 static char weights[300]; /* a file of them */
 
@@ -36,6 +36,15 @@ static redux_status with_dataset(void *given)
     const char *folder = scratch;
     redux_dataset *out = NULL;
     const redux_status status = redux_dataset_open(&out, NULL, &folder, 1, given);
+    redux_dataset_free(out);
+    return status;
+}
+
+static redux_status with_source(void *given)
+{
+    const redux_volume_source *source = given;
+    redux_dataset *out = NULL;
+    const redux_status status = redux_dataset_new(&out, NULL, &source, 1);
     redux_dataset_free(out);
     return status;
 }
@@ -232,6 +241,14 @@ static redux_status with_evaluate(void *given)
     redux_evaluation *out = NULL;
     const redux_status status = redux_evaluate(&out, NULL, labels, given);
     redux_evaluation_free(out);
+    return status;
+}
+
+static redux_status with_loader(void *given)
+{
+    redux_loader *out = NULL;
+    const redux_status status = redux_loader_new(&out, NULL, dataset, NULL, given);
+    redux_loader_free(out);
     return status;
 }
 
@@ -481,6 +498,8 @@ static redux_status get_manifest(void *out)
 /* ---- the table ---- */
 
 /* What each struct is set to, where its INIT macro does not do. */
+static redux_loader_options loader_options = REDUX_LOADER_OPTIONS_INIT;
+static redux_volume_source volume_source = REDUX_VOLUME_SOURCE_INIT;
 static redux_custom_metric custom = REDUX_CUSTOM_METRIC_INIT;
 static redux_predictions predictions = REDUX_PREDICTIONS_INIT;
 static redux_network_options network_options = REDUX_NETWORK_OPTIONS_INIT;
@@ -528,6 +547,8 @@ typedef struct entry {
 static const entry entries[] = {
     {"redux_context_options", sizeof context_options, with_context, &context_options, 0},
     {"redux_dataset_options", sizeof dataset_options, with_dataset, &dataset_options, 0},
+    {"redux_volume_source", sizeof volume_source, with_source, &volume_source,
+     offsetof(redux_volume_source, slope)},
     {"redux_visit_options", sizeof visit_options, with_visit, &visit_options, 0},
     {"redux_histogram_options", sizeof histogram, with_histogram, &histogram, 0},
     {"redux_ssim_options", sizeof ssim, with_ssim, &ssim, 0},
@@ -576,6 +597,7 @@ static const entry entries[] = {
     {"redux_evaluation_run", sizeof(redux_evaluation_run), get_run, NULL, 0},
     {"redux_evaluation_prediction", sizeof(redux_evaluation_prediction), get_prediction, NULL, 0},
     {"redux_comparison", sizeof(redux_comparison), get_comparison, NULL, 0},
+    {"redux_loader_options", sizeof loader_options, with_loader, &loader_options, 0},
     {"redux_nt_xent_options", sizeof nt_xent, with_nt_xent, &nt_xent, 0},
     {"redux_custom_objective", sizeof custom_objective, with_custom_objective, &custom_objective,
      offsetof(redux_custom_objective, after)},
@@ -760,7 +782,9 @@ static void make_files(void)
                                           : "train");
     ck_assert_redux_ok(redux_npy_write(in_scratch("v.npy"), NULL, &volume));
     ck_assert_redux_ok(redux_tensor_select(&image, &volume, 0, 0));
-    redux_tensor_release(&volume);
+    stack = volume;
+    volume_source.source = "stack";
+    volume_source.voxels = &stack;
     write_bytes(in_scratch("labels.csv"), table, (size_t)used);
     ck_assert_int_eq(mkdir(in_scratch("m"), 0700), 0);
 }
@@ -824,7 +848,8 @@ static void make_all(void)
 
 static void free_all(void)
 {
-    redux_tensor *const tensors[] = {&features, &classes, &image, &probabilities, &all_scores};
+    redux_tensor *const tensors[] = {&stack, &features,      &classes,
+                                     &image, &probabilities, &all_scores};
     redux_reduction_free(reduction);
     redux_evaluation_free(evaluation);
     redux_network_free(network);
@@ -832,7 +857,7 @@ static void free_all(void)
     redux_labels_free(labels);
     redux_dataset_free(dataset);
     redux_objective_free(one_step_objective);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         redux_tensor_release(tensors[i]);
     scratch_remove();
 }

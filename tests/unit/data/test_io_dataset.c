@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Finding volumes: order, names, folders, links, what is left out; slices from several threads. */
 #include <malloc.h>
+#include <math.h>
 #include <pthread.h>
 #include <zlib.h>
 #include "io/io.h"
@@ -765,6 +766,77 @@ START_TEST(many_pictures)
 }
 END_TEST
 
+/* ---- numbers, and windowed slices in one call ---- */
+
+/* As redux_window.h defines them, of a slice as it is stored. */
+static void check_windowed(const redux_dataset *dataset, int64_t v, int64_t s)
+{
+    const redux_window auto_window = {REDUX_WINDOW_AUTO, 0, 0}, lung = {REDUX_WINDOW_RANGE, 10, 90};
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_volume *volume;
+    redux_tensor stored, grey, range, again, wide;
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, v));
+    ck_assert_redux_ok(redux_volume_slice(&stored, NULL, volume, s));
+    ck_assert_redux_ok(redux_volume_slice_windowed(&grey, NULL, volume, s, auto_window));
+    ck_assert_redux_ok(redux_volume_slice_windowed(&range, NULL, volume, s, lung));
+    redux_volume_free(volume);
+    ck_assert_redux_ok(redux_dataset_read_slice(&again, NULL, dataset, v, s, auto_window));
+    assert_same(&again, &grey, info.source);
+    ck_assert_redux_ok(redux_tensor_contiguous(&wide, NULL, &stored, REDUX_FLOAT64));
+    const double *x = wide.data;
+    const int64_t count = redux_tensor_elements(&wide);
+    double low = x[0] * info.slope + info.intercept, high = low;
+    for (int64_t i = 0; i < count; i++) {
+        const double value = x[i] * info.slope + info.intercept;
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    const bool is_full = stored.dtype == REDUX_UINT8 && !info.is_scan;
+    for (int64_t i = 0; i < count; i++) {
+        const double value = x[i] * info.slope + info.intercept, share = (value - 10) / 80;
+        ck_assert_int_eq(((uint8_t *)grey.data)[i],
+                         (int)(is_full ? x[i] : rint((value - low) / (high - low + 1e-5) * 255)));
+        ck_assert_float_eq(((float *)range.data)[i], (float)fmin(fmax(share, 0), 1));
+    }
+    redux_tensor *const all[] = {&stored, &grey, &range, &again, &wide};
+    for (int i = 0; i < 5; i++)
+        redux_tensor_release(all[i]);
+}
+
+/* Numbers are counted; every slice has its own, and it leads back. */
+START_TEST(numbers_and_windows)
+{
+    const char *paths[] = {in_scratch("seen"), place(NIFTI, "scaled.nii", "number.nii"),
+                           in_scratch("numbers.npy")};
+    redux_tensor stack;
+    redux_dataset *dataset;
+    int64_t number = 0, volume = -7, slice = -7;
+    make_pictures();
+    ck_assert_redux_ok(
+        redux_tensor_new(&stack, NULL, REDUX_FLOAT32, 3, (const int64_t[]){5, 6, 7}));
+    for (int i = 0; i < 5 * 6 * 7; i++)
+        ((float *)stack.data)[i] = (float)(i * 37 % 101) - 3;
+    ck_assert_redux_ok(redux_npy_write(paths[2], NULL, &stack));
+    redux_tensor_release(&stack);
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 3, NULL));
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
+        ck_assert_int_eq(redux_dataset_slice_number(dataset, v, info.slices), -1);
+        for (int64_t s = 0; s < info.slices; s++, number++) {
+            ck_assert_int_eq(redux_dataset_slice_number(dataset, v, s), number);
+            ck_assert_redux_ok(redux_dataset_get_place(&volume, &slice, dataset, number));
+            ck_assert(volume == v && slice == s);
+            check_windowed(dataset, v, s);
+        }
+    }
+    ck_assert_int_eq(number, redux_dataset_slice_count(dataset));
+    ck_assert_int_gt(redux_dataset_volume_count(dataset), 2);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("io_dataset");
@@ -784,6 +856,7 @@ int main(void)
     tcase_add_loop_test(tests, no_memory, 0, 2);
     tcase_add_loop_test(tests, visits_in_order, 0, 2);
     tcase_add_loop_test(tests, visits_skip, 0, 2);
+    tcase_add_test(tests, numbers_and_windows);
     tcase_add_test(tests, many_pictures);
     suite_add_tcase(suite, tests);
     scratch_make();

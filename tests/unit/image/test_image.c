@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Windows, resizing, hashes: by definition, and against Pillow's goldens (tests/golden/image.py).
  * Run from the project's root. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,55 @@ START_TEST(window_names)
     ck_assert(window.kind == REDUX_WINDOW_RANGE && window.low == 0 && window.high == 80);
     ck_assert_redux_ok(redux_window_parse(&window, "-1e2:2.5"));
     ck_assert(window.low == -100 && window.high == 2.5);
+}
+END_TEST
+
+static void check_text(redux_window window, const char *want)
+{
+    char text[REDUX_WINDOW_TEXT];
+    redux_window back = {REDUX_WINDOW_AUTO, 7, 7};
+    ck_assert_redux_ok(redux_window_to_text(text, window));
+    if (want != NULL)
+        ck_assert_str_eq(text, want);
+    ck_assert_uint_lt(strlen(text), sizeof text);
+    ck_assert_redux_ok(redux_window_parse(&back, text));
+    ck_assert_int_eq(back.kind, window.kind);
+    if (window.kind == REDUX_WINDOW_RANGE) {
+        ck_assert_mem_eq(&back.low, &window.low, sizeof back.low);
+        ck_assert_mem_eq(&back.high, &window.high, sizeof back.high);
+    }
+}
+
+/* Every name, and numbers of every magnitude: the bits come back. */
+START_TEST(window_texts)
+{
+    const redux_window wrong[] = {
+        {REDUX_WINDOW_RANGE, 5, 5},    {REDUX_WINDOW_RANGE, 6, 5},
+        {REDUX_WINDOW_RANGE, NAN, 5},  {REDUX_WINDOW_RANGE, 0, INFINITY},
+        {(redux_window_kind)-1, 0, 1}, {(redux_window_kind)4, 0, 1},
+    };
+    const redux_random_key key = {.seed = 11};
+    char text[REDUX_WINDOW_TEXT] = "before";
+    check_text((redux_window){REDUX_WINDOW_AUTO, 3, 2}, "auto");
+    check_text((redux_window){REDUX_WINDOW_SLICE, 0, 0}, "slice");
+    check_text((redux_window){REDUX_WINDOW_FULL, 0, 0}, "full");
+    check_text((redux_window){REDUX_WINDOW_RANGE, -1350, 150}, "-1350:150");
+    check_text((redux_window){REDUX_WINDOW_RANGE, 0.1, 0.3}, "0.1:0.3");
+    check_text((redux_window){REDUX_WINDOW_RANGE, -DBL_MAX, DBL_MAX}, NULL);
+    check_text((redux_window){REDUX_WINDOW_RANGE, -DBL_TRUE_MIN, -0.0}, NULL);
+    for (uint32_t i = 0; i < 4000; i++) {
+        redux_window window = {REDUX_WINDOW_RANGE, 0, 0};
+        const uint64_t bits[] = {
+            (uint64_t)redux_random_u32(&key, 4 * i) << 32 | redux_random_u32(&key, 4 * i + 1),
+            (uint64_t)redux_random_u32(&key, 4 * i + 2) << 32 | redux_random_u32(&key, 4 * i + 3)};
+        memcpy(&window.low, &bits[0], sizeof bits[0]);
+        memcpy(&window.high, &bits[1], sizeof bits[1]);
+        if (isfinite(window.low) && isfinite(window.high) && window.low < window.high)
+            check_text(window, NULL);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_redux(REDUX_E_INVALID, redux_window_to_text(text, wrong[i]));
+    ck_assert_str_eq(text, "before");
 }
 END_TEST
 
@@ -559,6 +609,7 @@ int main(void)
     tcase_add_test(tests, windows_by_definition);
     tcase_add_test(tests, window_corners);
     tcase_add_test(tests, window_names);
+    tcase_add_test(tests, window_texts);
     tcase_add_test(tests, resize_is_pillows);
     tcase_add_test(tests, area_average_by_definition);
     tcase_add_test(tests, lanczos_by_definition);

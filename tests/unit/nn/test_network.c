@@ -85,7 +85,7 @@ START_TEST(names_and_shapes_are_torchvisions)
             options.classes = 1000;
             ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
             ck_assert_int_eq(redux_network_features(network),
-                             options.arch == REDUX_RESNET50 ? 2048 : 512);
+                             options.arch >= REDUX_RESNET50 ? 2048 : 512);
             snprintf(current, sizeof current, "%s", arch);
             index = 0;
         }
@@ -107,10 +107,12 @@ END_TEST
 
 /* ---- files ---- */
 
+static const char *extra_name; /* of one more tensor in the next file; NULL: none */
+
 /* All tensors but those whose name begins with `without`. */
 static const char *save(const redux_network *network, const char *name, const char *without)
 {
-    enum { MOST = 400 };
+    enum { MOST = 1000 };
     static const char *names[MOST];
     static redux_tensor tensors[MOST];
     redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
@@ -123,6 +125,10 @@ static const char *save(const redux_network *network, const char *name, const ch
             continue;
         names[content.count] = p->name;
         tensors[content.count++] = p->value;
+    }
+    if (extra_name != NULL) {
+        names[content.count] = extra_name;
+        tensors[content.count++] = redux_network_parameter(network, 1)->value;
     }
     ck_assert_redux_ok(redux_safetensors_save(path, NULL, &content));
     return path;
@@ -137,7 +143,7 @@ static redux_safetensors *open_file(const char *path)
 
 START_TEST(a_file_tells_its_network)
 {
-    for (int arch = 0; arch < 3; arch++)
+    for (int arch = REDUX_RESNET18; arch <= REDUX_RESNET152; arch++)
         for (int stem = 0; stem < 2; stem++) {
             redux_network_options options = REDUX_NETWORK_OPTIONS_INIT, found = options;
             redux_head_options head = REDUX_HEAD_OPTIONS_INIT, heads[2] = {head, head};
@@ -163,6 +169,35 @@ START_TEST(a_file_tells_its_network)
             redux_safetensors_free(file);
             redux_network_free(network);
         }
+}
+END_TEST
+
+/* A file of a larger network, or of one with other parts, would give other features. */
+START_TEST(a_part_that_is_not_used_is_refused_by_name)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network *small, *large;
+    options.width = 0.125;
+    options.arch = REDUX_RESNET50;
+    ck_assert_redux_ok(redux_network_new(&small, NULL, &options));
+    options.arch = REDUX_RESNET101;
+    ck_assert_redux_ok(redux_network_new(&large, NULL, &options));
+    redux_safetensors *file = open_file(save(large, "large.safetensors", NULL));
+    ck_assert_redux(REDUX_E_FORMAT, redux_network_load(small, NULL, file));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "layer3."));
+    redux_safetensors_free(file);
+    static const char *const extra[] = {"layer1.0.se.fc1.weight", "conv1.bias",
+                                        "projector.0.weight"};
+    for (int i = 0; i < 3; i++) {
+        extra_name = extra[i];
+        file = open_file(save(small, "extra.safetensors", NULL));
+        ck_assert_redux(i < 2 ? REDUX_E_FORMAT : REDUX_OK, redux_network_load(small, NULL, file));
+        ck_assert(i == 2 || strstr(redux_error_message(), extra[i]) != NULL);
+        redux_safetensors_free(file);
+    }
+    extra_name = NULL;
+    redux_network_free(small);
+    redux_network_free(large);
 }
 END_TEST
 
@@ -208,6 +243,111 @@ START_TEST(weights_come_back_and_nothing_changes_where_they_do_not_fit)
     redux_tensor_release(&after);
     redux_network_free(a);
     redux_network_free(b);
+}
+END_TEST
+
+static void check_same_bits(const redux_network *network, const redux_safetensors *file)
+{
+    const int64_t count = redux_network_parameter_count(network);
+    for (int64_t i = 0; i < count; i++) {
+        const redux_parameter *p = redux_network_parameter(network, i);
+        redux_tensor stored, dense;
+        ck_assert_redux_ok(
+            redux_safetensors_get_tensor(&stored, file, redux_safetensors_find(file, p->name)));
+        ck_assert_redux_ok(redux_tensor_contiguous(&dense, NULL, &p->value, p->value.dtype));
+        assert_same(&stored, &dense, p->name);
+        redux_tensor_release(&stored);
+        redux_tensor_release(&dense);
+    }
+}
+
+static void check_files_are_equal(const char *a, const char *b)
+{
+    size_t size, other;
+    unsigned char *bytes = read_bytes(a, &size), *others = read_bytes(b, &other);
+    ck_assert_uint_eq(size, other);
+    ck_assert_mem_eq(bytes, others, size);
+    free(bytes);
+    free(others);
+}
+
+/* Saved, loaded into a network of other weights, saved again: the same bytes; what
+ * redux_encoder_load reads and what it says of the input are as given. */
+START_TEST(a_saved_network_comes_back)
+{
+    const redux_window lung = {REDUX_WINDOW_RANGE, -1350, 150};
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT, prediction = REDUX_HEAD_OPTIONS_INIT;
+    redux_input_options input = REDUX_INPUT_OPTIONS_INIT, seen = REDUX_INPUT_OPTIONS_INIT;
+    redux_network *network, *other;
+    const char *path = in_scratch("saved.safetensors"), *again = in_scratch("again.safetensors");
+    options.arch = (redux_arch)_i;
+    options.width = 0.125;
+    options.classes = 3;
+    options.projection = &head;
+    head.batch_norm = 1;
+    options.prediction = &prediction;
+    options.seed = 5;
+    input.window = lung;
+    input.size = 48;
+    input.mean = 0.1;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    options.seed = 6;
+    ck_assert_redux_ok(redux_network_new(&other, NULL, &options));
+    /* a weight of bits that no arithmetic gives */
+    memcpy(redux_network_parameter(network, 0)->value.data, "\x01\x02\xc0\x7f", 4);
+    ck_assert_redux_ok(redux_network_save(path, NULL, network, &input, NULL));
+    redux_safetensors *file = open_file(path);
+    ck_assert_int_eq(redux_safetensors_tensor_count(file), redux_network_parameter_count(network));
+    check_same_bits(network, file);
+    ck_assert_str_eq(redux_safetensors_metadata(file, "format"), "pt");
+    ck_assert_str_eq(redux_safetensors_metadata(file, "arch"), redux_arch_name(options.arch));
+    ck_assert_redux_ok(redux_input_options_of(&seen, file));
+    ck_assert(seen.size == 48 && seen.mean == 0.1 && seen.deviation == input.deviation);
+    ck_assert(seen.window.low == -1350 && seen.window.high == 150);
+    ck_assert_redux_ok(redux_network_load(other, NULL, file));
+    redux_safetensors_free(file);
+    redux_network_free(network);
+    ck_assert_redux_ok(redux_network_save(again, NULL, other, &input, NULL));
+    check_files_are_equal(path, again);
+    redux_network_free(other);
+    ck_assert_redux_ok(redux_encoder_load(&network, &seen, NULL, NULL, path));
+    ck_assert_redux_ok(redux_network_save(again, NULL, network, &seen, NULL));
+    check_files_are_equal(path, again);
+    redux_network_free(network);
+}
+END_TEST
+
+START_TEST(more_is_saved_beside_a_network)
+{
+    redux_safetensors_content more = REDUX_SAFETENSORS_CONTENT_INIT;
+    redux_network *network = tiny(1, NULL);
+    redux_tensor images = images_of(1, 8, 1, 3);
+    const char *path = in_scratch("more.safetensors"), *name = "prototypes", *key = "step";
+    const char *value = "17", *wrong = "fc.bias", *own = "arch";
+    more.count = more.pair_count = 1;
+    more.names = &name;
+    more.tensors = &images;
+    more.keys = &key;
+    more.values = &value;
+    ck_assert_redux_ok(redux_network_save(path, NULL, network, NULL, &more));
+    redux_safetensors *file = open_file(path);
+    redux_tensor stored;
+    ck_assert_redux_ok(
+        redux_safetensors_get_tensor(&stored, file, redux_safetensors_find(file, name)));
+    assert_same(&stored, &images, name);
+    redux_tensor_release(&stored);
+    check_same_bits(network, file);
+    ck_assert_str_eq(redux_safetensors_metadata(file, "step"), "17");
+    ck_assert_ptr_null(redux_safetensors_metadata(file, "window")); /* nothing was said */
+    redux_safetensors_free(file);
+    more.names = &wrong;
+    ck_assert_redux(REDUX_E_INVALID, redux_network_save(path, NULL, network, NULL, &more));
+    more.names = &name;
+    more.keys = &own;
+    ck_assert_redux(REDUX_E_INVALID, redux_network_save(path, NULL, network, NULL, &more));
+    redux_tensor_release(&images);
+    redux_network_free(network);
 }
 END_TEST
 
@@ -579,8 +719,11 @@ int main(void)
     tcase_add_unchecked_fixture(cases, scratch_make, scratch_remove);
     tcase_add_test(cases, names_and_shapes_are_torchvisions);
     tcase_add_test(cases, a_file_tells_its_network);
+    tcase_add_test(cases, a_part_that_is_not_used_is_refused_by_name);
     tcase_add_test(cases, weights_come_back_and_nothing_changes_where_they_do_not_fit);
     tcase_add_test(cases, stems_of_other_channels);
+    tcase_add_loop_test(cases, a_saved_network_comes_back, REDUX_RESNET18, REDUX_RESNET50 + 1);
+    tcase_add_test(cases, more_is_saved_beside_a_network);
     tcase_add_test(cases, first_weights_are_normal);
     tcase_add_test(cases, running_statistics_follow_in_training_only);
     tcase_add_test(cases, a_frozen_encoder_gets_no_gradients);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include "support/test_io.h"
-#include "train/loader.h"
+#include "base/base.h"
 
 #define SIDE 24
 #define VOLUMES 7
@@ -73,8 +73,35 @@ static void place_of(int64_t row, int64_t *volume, int64_t *slice)
     *slice = row;
 }
 
+/* What a loader is made with. */
+typedef struct setting {
+    const redux_dataset *dataset;
+    const uint8_t *kept;
+    redux_views_options views;
+    redux_input_options input;
+    int64_t batch;
+    uint64_t seed, memory_bytes;
+    int64_t first_batch, epochs, batches;
+    int32_t skip_errors;
+} setting;
+
+static redux_status open_loader(redux_loader **out, redux_context *context, const setting *s)
+{
+    redux_loader_options options = REDUX_LOADER_OPTIONS_INIT;
+    options.views = &s->views;
+    options.input = &s->input;
+    options.batch = s->batch;
+    options.seed = s->seed;
+    options.memory_bytes = s->memory_bytes;
+    options.first_batch = s->first_batch;
+    options.epochs = s->epochs;
+    options.batches = s->batches;
+    options.skip_errors = s->skip_errors;
+    return redux_loader_new(out, context, s->dataset, s->kept, &options);
+}
+
 /* View `view` of a slice of the dataset, by the public function. */
-static void expected_view(float *out, int64_t size, int64_t row, const rdx_loader_options *options,
+static void expected_view(float *out, int64_t size, int64_t row, const setting *options,
                           uint32_t epoch, int32_t view)
 {
     static int16_t pixels[SIDE * SIDE];
@@ -87,22 +114,22 @@ static void expected_view(float *out, int64_t size, int64_t row, const rdx_loade
         pixels[i] = pixel_of(volume, slice, i / SIDE, i % SIDE);
     ck_assert_redux_ok(redux_tensor_borrow(&in, pixels, REDUX_INT16, 2, shape, NULL));
     ck_assert_redux_ok(redux_tensor_borrow(&to, out, REDUX_FLOAT32, 2, out_shape, NULL));
-    ck_assert_redux_ok(redux_views_apply(&to, NULL, &in, 1, 0, 0, &options->views.input,
-                                         &options->views.options, &key, view));
+    ck_assert_redux_ok(
+        redux_views_apply(&to, NULL, &in, 1, 0, 0, &options->input, &options->views, &key, view));
 }
 
-static rdx_loader_options options_of(const char *preset, int64_t batch, uint64_t memory)
+static setting options_of(const char *preset, int64_t batch, uint64_t memory)
 {
-    rdx_loader_options options = {
-        .dataset = dataset, .batch = batch, .seed = 7, .memory_bytes = memory};
+    setting options = {.dataset = dataset, .batch = batch, .seed = 7, .memory_bytes = memory};
     const redux_views_options views = REDUX_VIEWS_OPTIONS_INIT;
     const redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
-    options.views = (rdx_views){views, input};
-    ck_assert_redux_ok(redux_views_preset(&options.views.options, preset));
-    options.views.input.size = 16;
-    options.views.input.window.kind = REDUX_WINDOW_RANGE;
-    options.views.input.window.low = -900;
-    options.views.input.window.high = 800;
+    options.views = views;
+    options.input = input;
+    ck_assert_redux_ok(redux_views_preset(&options.views, preset));
+    options.input.size = 16;
+    options.input.window.kind = REDUX_WINDOW_RANGE;
+    options.input.window.low = -900;
+    options.input.window.high = 800;
     return options;
 }
 
@@ -121,7 +148,7 @@ static bool same_bits(const void *a, const void *b, size_t size)
 }
 
 /* Which slice a view shows that was made without random numbers; -1: none. */
-static int64_t row_shown(const float *view, const rdx_loader_options *options)
+static int64_t row_shown(const float *view, const setting *options)
 {
     static float inputs[64][16 * 16];
     static bool made;
@@ -135,13 +162,15 @@ static int64_t row_shown(const float *view, const rdx_loader_options *options)
 }
 
 /* The slices of the next batch; all its views must agree. */
-static void next_rows(int64_t *rows, rdx_loader *loader, const rdx_loader_options *options)
+static void next_rows(int64_t *rows, redux_loader *loader, const setting *options)
 {
     const redux_tensor *views;
-    ck_assert_redux_ok(rdx_loader_next(&views, loader, NULL));
-    for (int64_t i = 0; i < rdx_loader_batch(loader); i++) {
+    ck_assert_redux_ok(redux_loader_next(&views, NULL, loader));
+    ck_assert_int_eq(redux_loader_view_count(loader), 2);
+    for (int64_t i = 0; i < redux_loader_batch(loader); i++) {
         rows[i] = row_shown((const float *)views[0].data + i * 256, options);
         ck_assert_int_ge(rows[i], 0);
+        ck_assert_int_eq(redux_loader_rows(loader)[i], rows[i]);
         ck_assert_int_eq(row_shown((const float *)views[1].data + i * 256, options), rows[i]);
     }
 }
@@ -165,14 +194,14 @@ static void shuffled_rows(int64_t *rows, uint64_t seed, uint32_t epoch)
 
 START_TEST(all_in_memory)
 {
-    const rdx_loader_options options = options_of("none", 5, 0);
+    const setting options = options_of("none", 5, 0);
     redux_context *context = context_of(2);
-    rdx_loader *loader;
+    redux_loader *loader;
     int64_t expected[64] = {0}, rows[5];
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
-    ck_assert(rdx_loader_is_resident(loader));
-    ck_assert_int_eq(rdx_loader_slices(loader), total);
-    ck_assert_int_eq(rdx_loader_batches(loader), total / 5);
+    ck_assert_redux_ok(open_loader(&loader, context, &options));
+    ck_assert(redux_loader_is_resident(loader));
+    ck_assert_int_eq(redux_loader_slice_count(loader), total);
+    ck_assert_int_eq(redux_loader_batch_count(loader), total / 5);
     for (uint32_t epoch = 0; epoch < 4; epoch++) {
         shuffled_rows(expected, 7, epoch);
         for (int64_t b = 0; b < total / 5; b++) {
@@ -181,7 +210,7 @@ START_TEST(all_in_memory)
                 ck_assert_int_eq(rows[i], expected[b * 5 + i]);
         }
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     redux_context_free(context);
 }
 END_TEST
@@ -189,18 +218,18 @@ END_TEST
 /* Random views, small ones too, are those of the public function; they lie as promised. */
 START_TEST(views_by_definition)
 {
-    rdx_loader_options options = options_of("paper-swav-crops", 4, 0);
+    setting options = options_of("paper-swav-crops", 4, 0);
     redux_context *context = context_of(2);
-    rdx_loader *loader;
+    redux_loader *loader;
     int64_t expected[64] = {0};
     static float view[16 * 16];
-    options.views.options.small_size = 7;
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+    options.views.small_size = 7;
+    ck_assert_redux_ok(open_loader(&loader, context, &options));
     for (int64_t b = 0; b < 2 * (total / 4); b++) {
         const redux_tensor *views;
         const uint32_t epoch = (uint32_t)(b / (total / 4));
         shuffled_rows(expected, 7, epoch);
-        ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+        ck_assert_redux_ok(redux_loader_next(&views, context, loader));
         ck_assert_ptr_eq(views[1].data, (float *)views[0].data + 4 * 256);
         ck_assert_ptr_eq(views[3].data, (float *)views[2].data + 4 * 49);
         for (int32_t v = 0; v < 8; v++) {
@@ -215,7 +244,7 @@ START_TEST(views_by_definition)
             }
         }
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     redux_context_free(context);
 }
 END_TEST
@@ -227,13 +256,13 @@ END_TEST
 /* In chunks: every epoch shows each slice at most once, and all but what no whole batch takes. */
 START_TEST(in_chunks)
 {
-    const rdx_loader_options options = options_of("none", 3, CHUNK_MEMORY);
+    const setting options = options_of("none", 3, CHUNK_MEMORY);
     redux_context *context = context_of(2);
-    rdx_loader *loader;
+    redux_loader *loader;
     int64_t first[64];
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
-    ck_assert(!rdx_loader_is_resident(loader));
-    ck_assert_int_eq(rdx_loader_batches(loader), total / 3);
+    ck_assert_redux_ok(open_loader(&loader, context, &options));
+    ck_assert(!redux_loader_is_resident(loader));
+    ck_assert_int_eq(redux_loader_batch_count(loader), total / 3);
     for (int epoch = 0; epoch < 5; epoch++) {
         bool seen[64] = {false};
         int64_t rows[3], moved = 0;
@@ -249,26 +278,26 @@ START_TEST(in_chunks)
         }
         ck_assert(epoch == 0 || moved > total / 2);
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     redux_context_free(context);
 }
 END_TEST
 
 /* All batches of some epochs, one behind the other. */
-static float *take_batches(const rdx_loader_options *options, int threads, int64_t count)
+static float *take_batches(const setting *options, int threads, int64_t count)
 {
     redux_context *context = context_of(threads);
     const size_t floats = (size_t)options->batch * 256;
-    rdx_loader *loader;
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, options));
+    redux_loader *loader;
+    ck_assert_redux_ok(open_loader(&loader, context, options));
     float *all = malloc((size_t)count * floats * 2 * sizeof(float));
     ck_assert_ptr_nonnull(all);
     for (int64_t b = 0; b < count; b++) {
         const redux_tensor *views;
-        ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+        ck_assert_redux_ok(redux_loader_next(&views, context, loader));
         memcpy(all + (size_t)b * 2 * floats, views[0].data, 2 * floats * sizeof(float));
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     redux_context_free(context);
     return all;
 }
@@ -276,8 +305,7 @@ static float *take_batches(const rdx_loader_options *options, int threads, int64
 START_TEST(same_whatever_the_threads)
 {
     for (int chunks = 0; chunks < 2; chunks++) {
-        const rdx_loader_options options =
-            options_of("moco-medical", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
+        const setting options = options_of("moco-medical", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
         float *one = take_batches(&options, 1, 30), *two = take_batches(&options, 2, 30);
         float *five = take_batches(&options, 5, 30);
         const size_t bytes = (size_t)30 * 2 * 4 * 256 * sizeof(float);
@@ -293,7 +321,7 @@ END_TEST
 START_TEST(begins_anywhere)
 {
     for (int chunks = 0; chunks < 2; chunks++) {
-        rdx_loader_options options = options_of("simclr", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
+        setting options = options_of("simclr", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
         float *all = take_batches(&options, 2, 40);
         for (int64_t from = 1; from < 36; from += 1 + from / 9) {
             options.first_batch = from;
@@ -311,21 +339,21 @@ END_TEST
 START_TEST(ends)
 {
     for (int chunks = 0; chunks < 2; chunks++) {
-        rdx_loader_options options = options_of("simclr", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
+        setting options = options_of("simclr", 4, chunks == 0 ? 0 : CHUNK_MEMORY);
         float *all = take_batches(&options, 2, 40);
         for (int64_t end = 1; end <= 40; end += 1 + end / 6) {
             redux_context *context = context_of(2);
             const redux_tensor *views;
-            rdx_loader *loader;
+            redux_loader *loader;
             options.batches = end;
-            ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+            ck_assert_redux_ok(open_loader(&loader, context, &options));
             for (int64_t b = 0; b < end; b++) {
-                ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+                ck_assert_redux_ok(redux_loader_next(&views, context, loader));
                 ck_assert_mem_eq(views[0].data, all + (size_t)b * 2 * 4 * 256,
                                  (size_t)2 * 4 * 256 * sizeof(float));
             }
-            ck_assert_int_eq(rdx_loader_next(&views, loader, context), REDUX_E_INVALID);
-            rdx_loader_free(loader);
+            ck_assert_int_eq(redux_loader_next(&views, context, loader), REDUX_E_INVALID);
+            redux_loader_free(loader);
             redux_context_free(context);
         }
         options.batches = 0;
@@ -339,24 +367,24 @@ END_TEST
 /* Only what is kept; fewer than a batch. */
 START_TEST(kept_slices)
 {
-    rdx_loader_options options = options_of("none", 50, 0);
+    setting options = options_of("none", 50, 0);
     uint8_t kept[64] = {0};
     int64_t rows[50], sum = 0;
-    rdx_loader *loader;
+    redux_loader *loader;
     kept[2] = kept[11] = kept[30] = 1;
     options.kept = kept;
-    ck_assert_redux_ok(rdx_loader_new(&loader, NULL, &options));
-    ck_assert_int_eq(rdx_loader_slices(loader), 3);
-    ck_assert_int_eq(rdx_loader_batch(loader), 3);
-    ck_assert_int_eq(rdx_loader_batches(loader), 1);
+    ck_assert_redux_ok(open_loader(&loader, NULL, &options));
+    ck_assert_int_eq(redux_loader_slice_count(loader), 3);
+    ck_assert_int_eq(redux_loader_batch(loader), 3);
+    ck_assert_int_eq(redux_loader_batch_count(loader), 1);
     for (int epoch = 0; epoch < 5; epoch++) {
         next_rows(rows, loader, &options);
         sum = rows[0] + rows[1] + rows[2];
         ck_assert_int_eq(sum, 43);
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     memset(kept, 0, sizeof kept);
-    ck_assert_redux(REDUX_E_INVALID, rdx_loader_new(&loader, NULL, &options));
+    ck_assert_redux(REDUX_E_INVALID, open_loader(&loader, NULL, &options));
 }
 END_TEST
 
@@ -411,21 +439,21 @@ static void count_deallocate(void *block, void *user)
 static int64_t most_held(uint64_t memory, int threads)
 {
     redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
-    rdx_loader_options options = options_of("none", 3, memory);
+    setting options = options_of("none", 3, memory);
     redux_context *context;
-    rdx_loader *loader;
-    options.views.input.size = 17; /* no view is as large as some slices */
+    redux_loader *loader;
+    options.input.size = 17; /* no view is as large as some slices */
     context_options.threads = threads;
     context_options.allocate = count_allocate;
     context_options.deallocate = count_deallocate;
     counted.held = counted.most = 0;
     ck_assert_redux_ok(redux_context_new(&context, &context_options));
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+    ck_assert_redux_ok(open_loader(&loader, context, &options));
     for (int b = 0; b < 60; b++) {
         const redux_tensor *views;
-        ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+        ck_assert_redux_ok(redux_loader_next(&views, context, loader));
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     redux_context_free(context);
     ck_assert_int_eq(counted.held, 0);
     return counted.most;
@@ -446,9 +474,9 @@ END_TEST
 
 START_TEST(too_large_a_volume)
 {
-    const rdx_loader_options options = options_of("none", 3, 2 * 15 * SLICE_BYTES);
-    rdx_loader *loader;
-    ck_assert_redux(REDUX_E_LIMIT, rdx_loader_new(&loader, NULL, &options));
+    const setting options = options_of("none", 3, 2 * 15 * SLICE_BYTES);
+    redux_loader *loader;
+    ck_assert_redux(REDUX_E_LIMIT, open_loader(&loader, NULL, &options));
     ck_assert_msg(strstr(redux_error_message(), "5.npz") != NULL, "%s", redux_error_message());
 }
 END_TEST
@@ -480,23 +508,23 @@ static int picture_shown(const redux_tensor *view, int64_t index)
 
 static void check_pictures(uint64_t memory, int lost)
 {
-    rdx_loader_options options = options_of("none", 3, memory);
+    setting options = options_of("none", 3, memory);
     redux_context *context = context_of(2);
     redux_dataset *pictures;
-    rdx_loader *loader;
+    redux_loader *loader;
     ck_assert_redux_ok(open_path(&pictures, in_scratch("pictures"), NULL));
     options.dataset = pictures;
-    options.views.input.window.kind = REDUX_WINDOW_FULL;
+    options.input.window.kind = REDUX_WINDOW_FULL;
     options.skip_errors = lost >= 0;
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
-    ck_assert_int_eq(rdx_loader_is_resident(loader), memory == 0);
-    ck_assert_int_eq(rdx_loader_slices(loader), PICTURES - (lost >= 0));
-    ck_assert_int_eq(rdx_loader_skipped(loader), lost >= 0);
+    ck_assert_redux_ok(open_loader(&loader, context, &options));
+    ck_assert_int_eq(redux_loader_is_resident(loader), memory == 0);
+    ck_assert_int_eq(redux_loader_slice_count(loader), PICTURES - (lost >= 0));
+    ck_assert_int_eq(redux_loader_skipped_count(loader), lost >= 0);
     for (int epoch = 0; epoch < 3; epoch++) {
         bool seen[PICTURES] = {false};
-        for (int64_t b = 0; b < rdx_loader_batches(loader); b++) {
+        for (int64_t b = 0; b < redux_loader_batch_count(loader); b++) {
             const redux_tensor *views;
-            ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
+            ck_assert_redux_ok(redux_loader_next(&views, context, loader));
             for (int64_t i = 0; i < 3; i++) {
                 const int shown = picture_shown(&views[0], i);
                 ck_assert(shown >= 0 && shown < PICTURES && shown != lost && !seen[shown]);
@@ -504,7 +532,7 @@ static void check_pictures(uint64_t memory, int lost)
             }
         }
     }
-    rdx_loader_free(loader);
+    redux_loader_free(loader);
     redux_dataset_free(pictures);
     redux_context_free(context);
 }
@@ -540,25 +568,25 @@ START_TEST(unreadable_volume)
 {
     const char *path = text("%s/3.npz", folder);
     for (int chunks = 0; chunks < 2; chunks++) {
-        rdx_loader_options options = options_of("none", 3, chunks == 0 ? 0 : CHUNK_MEMORY);
+        setting options = options_of("none", 3, chunks == 0 ? 0 : CHUNK_MEMORY);
         redux_context *context = context_of(2);
-        rdx_loader *loader = NULL;
+        redux_loader *loader = NULL;
         const redux_tensor *views;
         damage(path);
-        redux_status status = rdx_loader_new(&loader, context, &options);
+        redux_status status = open_loader(&loader, context, &options);
         for (int b = 0; b < 40 && status == REDUX_OK; b++)
-            status = rdx_loader_next(&views, loader, context);
+            status = redux_loader_next(&views, context, loader);
         ck_assert_int_eq(status, REDUX_E_FORMAT);
         ck_assert_msg(strstr(redux_error_message(), "3.npz") != NULL, "%s", redux_error_message());
         ck_assert((loader == NULL) == (chunks == 0));
         if (loader != NULL) {
-            ck_assert_redux(REDUX_E_FORMAT, rdx_loader_next(&views, loader, context));
-            rdx_loader_free(loader);
+            ck_assert_redux(REDUX_E_FORMAT, redux_loader_next(&views, context, loader));
+            redux_loader_free(loader);
         }
         options.skip_errors = 1;
-        ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
-        ck_assert_int_eq(rdx_loader_slices(loader), total - slices_of(3));
-        ck_assert_int_eq(rdx_loader_skipped(loader), slices_of(3));
+        ck_assert_redux_ok(open_loader(&loader, context, &options));
+        ck_assert_int_eq(redux_loader_slice_count(loader), total - slices_of(3));
+        ck_assert_int_eq(redux_loader_skipped_count(loader), slices_of(3));
         for (int b = 0; b < 40; b++) {
             int64_t rows[3] = {0}, volume, slice;
             next_rows(rows, loader, &options);
@@ -567,7 +595,7 @@ START_TEST(unreadable_volume)
                 ck_assert_int_ne(volume, 3);
             }
         }
-        rdx_loader_free(loader);
+        redux_loader_free(loader);
         redux_context_free(context);
         damage(path); /* mends it */
     }
@@ -576,14 +604,14 @@ END_TEST
 
 START_TEST(window_that_does_not_fit)
 {
-    rdx_loader_options options = options_of("none", 3, 0);
+    setting options = options_of("none", 3, 0);
     const redux_tensor *views;
-    rdx_loader *loader;
-    options.views.input.window.kind = REDUX_WINDOW_FULL;
-    ck_assert_redux_ok(rdx_loader_new(&loader, NULL, &options));
-    ck_assert_redux(REDUX_E_UNSUPPORTED, rdx_loader_next(&views, loader, NULL));
-    ck_assert_redux(REDUX_E_UNSUPPORTED, rdx_loader_next(&views, loader, NULL));
-    rdx_loader_free(loader);
+    redux_loader *loader;
+    options.input.window.kind = REDUX_WINDOW_FULL;
+    ck_assert_redux_ok(open_loader(&loader, NULL, &options));
+    ck_assert_redux(REDUX_E_UNSUPPORTED, redux_loader_next(&views, NULL, loader));
+    ck_assert_redux(REDUX_E_UNSUPPORTED, redux_loader_next(&views, NULL, loader));
+    redux_loader_free(loader);
 }
 END_TEST
 
@@ -596,27 +624,27 @@ static int cancel_if(int64_t done, int64_t all, void *user)
 
 START_TEST(cancelling)
 {
-    rdx_loader_options options = options_of("simclr", 32, 0);
+    setting options = options_of("simclr", 32, 0);
     redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
     const redux_tensor *views;
     int cancel = 1;
     redux_context *context;
-    rdx_loader *loader;
-    options.views.input.size = 800; /* slow enough to be waited for */
-    options.views.options.blur_probability = 1;
+    redux_loader *loader;
+    options.input.size = 800; /* slow enough to be waited for */
+    options.views.blur_probability = 1;
     context_options.progress = cancel_if;
     context_options.progress_user = &cancel;
     context_options.threads = 1; /* else others may have done it all before anyone is asked */
     ck_assert_redux_ok(redux_context_new(&context, &context_options));
-    ck_assert_redux(REDUX_E_CANCELLED, rdx_loader_new(&loader, context, &options));
+    ck_assert_redux(REDUX_E_CANCELLED, open_loader(&loader, context, &options));
     cancel = 0;
-    ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+    ck_assert_redux_ok(open_loader(&loader, context, &options));
     cancel = 1;
     rdx_progress_begin(context, 100);
-    ck_assert_redux(REDUX_E_CANCELLED, rdx_loader_next(&views, loader, context));
+    ck_assert_redux(REDUX_E_CANCELLED, redux_loader_next(&views, context, loader));
     cancel = 0;
-    ck_assert_redux_ok(rdx_loader_next(&views, loader, context)); /* as if nothing had been */
-    rdx_loader_free(loader);
+    ck_assert_redux_ok(redux_loader_next(&views, context, loader)); /* as if nothing had been */
+    redux_loader_free(loader);
     redux_context_free(context);
 }
 END_TEST
@@ -653,10 +681,10 @@ static void scarce_deallocate(void *block, void *user)
 static redux_status run_short_of_memory(uint64_t memory, int64_t fail_at)
 {
     redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
-    const rdx_loader_options options = options_of("moco-medical", 3, memory);
+    const setting options = options_of("moco-medical", 3, memory);
     const redux_tensor *views;
     redux_context *context;
-    rdx_loader *loader = NULL;
+    redux_loader *loader = NULL;
     context_options.threads = 2;
     context_options.allocate = scarce_allocate;
     context_options.deallocate = scarce_deallocate;
@@ -665,10 +693,10 @@ static redux_status run_short_of_memory(uint64_t memory, int64_t fail_at)
     ck_assert_redux_ok(redux_context_new(&context, &context_options));
     scarce.calls = 0;
     scarce.fail_at = fail_at;
-    redux_status status = rdx_loader_new(&loader, context, &options);
+    redux_status status = open_loader(&loader, context, &options);
     for (int b = 0; b < 20 && status == REDUX_OK; b++)
-        status = rdx_loader_next(&views, loader, context);
-    rdx_loader_free(loader);
+        status = redux_loader_next(&views, context, loader);
+    redux_loader_free(loader);
     redux_context_free(context);
     ck_assert_int_eq(scarce.live, 0);
     return status;
@@ -694,32 +722,32 @@ END_TEST
 START_TEST(freed_at_once)
 {
     for (int i = 0; i < 40; i++) {
-        rdx_loader_options options = options_of("simclr", 5, i % 2 == 0 ? 0 : CHUNK_MEMORY);
+        setting options = options_of("simclr", 5, i % 2 == 0 ? 0 : CHUNK_MEMORY);
         redux_context *context = context_of(1 + i % 3);
         const redux_tensor *views;
-        rdx_loader *loader;
+        redux_loader *loader;
         options.first_batch = i;
-        ck_assert_redux_ok(rdx_loader_new(&loader, context, &options));
+        ck_assert_redux_ok(open_loader(&loader, context, &options));
         for (int b = 0; b < i % 4; b++)
-            ck_assert_redux_ok(rdx_loader_next(&views, loader, context));
-        rdx_loader_free(loader);
+            ck_assert_redux_ok(redux_loader_next(&views, context, loader));
+        redux_loader_free(loader);
         redux_context_free(context);
     }
-    rdx_loader_free(NULL);
+    redux_loader_free(NULL);
 }
 END_TEST
 
 START_TEST(wrong_options)
 {
-    rdx_loader_options options = options_of("none", 0, 0);
-    rdx_loader *loader;
-    ck_assert_redux(REDUX_E_INVALID, rdx_loader_new(&loader, NULL, &options));
+    setting options = options_of("none", 0, 0);
+    redux_loader *loader;
+    ck_assert_redux(REDUX_E_INVALID, open_loader(&loader, NULL, &options));
     options.batch = 3;
     options.first_batch = -1;
-    ck_assert_redux(REDUX_E_INVALID, rdx_loader_new(&loader, NULL, &options));
+    ck_assert_redux(REDUX_E_INVALID, open_loader(&loader, NULL, &options));
     options.first_batch = 0;
-    options.views.options.views = 0;
-    ck_assert_redux(REDUX_E_INVALID, rdx_loader_new(&loader, NULL, &options));
+    options.views.views = 0;
+    ck_assert_redux(REDUX_E_INVALID, open_loader(&loader, NULL, &options));
 }
 END_TEST
 
