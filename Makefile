@@ -264,8 +264,8 @@ test: $(TESTS) $(MODULE) $(FUZZ_TARGETS)
 
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-fuzz check-tiers check-programs check-tutorials check-symbols check-install check-abi abi-baseline
-.PHONY: check-headers check-builds check-reproducible check-python
-CHECKS := check-tests check-fuzz check-tiers check-symbols check-install check-tutorials check-programs check-python
+.PHONY: check-headers check-examples check-builds check-reproducible check-python
+CHECKS := check-tests check-fuzz check-tiers check-symbols check-examples check-install check-tutorials check-programs check-python
 check: all tests
 	$(RUN)@for stage in $(CHECKS); do $(SUBMAKE) --no-print-directory $$stage 2>&1 || echo "$$stage FAILED"; \
 	done | tee $(BUILD)/check.log
@@ -297,6 +297,10 @@ check-python: all
 
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
+
+# The examples in the public headers, compiled as C and C++ and run.
+check-examples: $(SHARED)
+	@CC='$(CC)' CXX='$(CXX)' tools/check-examples.sh $(SHARED)
 
 # Each public header alone, in every standard; and the library in other ways than the usual (long).
 check-headers:

@@ -286,7 +286,7 @@ inline void check_with(redux_status status, const std::exception_ptr &thrown)
 
 } // namespace detail
 
-/// Threads, memory, log, progress. Wherever a context is asked for, nullptr stands for the
+/// Threads, memory, log, progress. Wherever a context is asked for, nullptr means the
 /// defaults: malloc, one thread.
 class context : public detail::handle<redux_context, redux_context_free>
 {

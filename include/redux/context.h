@@ -1,9 +1,28 @@
-/* SPDX-License-Identifier: MIT
- * The context: memory, log, progress, threads and limits for the calls that are given it.
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * The context: threads, memory, log, progress and limits for the calls that receive it.
  *
- * Every function that works takes a `redux_context *`; NULL stands for the defaults: malloc, no
- * log, no progress, one thread. A context serves one calling thread at a time (it owns one pool of
- * worker threads); use one context a thread to work on several. There is no global state. */
+ * @code
+ * redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+ * redux_context *own = NULL;
+ * options.threads = REDUX_THREADS_ALL;
+ * redux_status status = redux_context_new(&own, &options);
+ * if (status == REDUX_OK)
+ *     printf("%d threads, %s\n", redux_context_threads(own), redux_cpu_tier());
+ * redux_context_free(own);
+ * return status;
+ * @endcode
+ *
+ * Every function that works takes a `redux_context *`. NULL means the defaults: malloc, no log, no
+ * progress, one thread.
+ *
+ * Promised: results do not depend on the number of threads, to the bit.
+ *
+ * Not promised: the order and wording of log lines.
+ *
+ * Threads: a context serves one calling thread at a time, for it owns one pool of worker threads;
+ * use one context per thread. There is no global state. Since 0.1.
+ */
 #ifndef REDUX_CONTEXT_H
 #define REDUX_CONTEXT_H
 
@@ -14,10 +33,10 @@
 
 REDUX_BEGIN_DECLS
 
-/** Opaque. */
+/** A context. Opaque. */
 typedef struct redux_context redux_context;
 
-/** Use as many threads as there are processors this process may run on. */
+/** As many threads as there are processors that this process may run on. */
 #define REDUX_THREADS_ALL (-1)
 
 /** Flags of redux_context_options.flags. */
@@ -36,16 +55,16 @@ typedef enum redux_log_level {
 
 /** Returns `size` bytes (never 0) aligned to `alignment` (a power of two), or NULL. */
 typedef void *(*redux_allocate_fn)(size_t size, size_t alignment, void *user);
-/** Releases what redux_allocate_fn gave. `pointer` is never NULL. */
+/** Releases what redux_allocate_fn returned. `pointer` is never NULL. */
 typedef void (*redux_deallocate_fn)(void *pointer, void *user);
-/** One line without line end. May be called from worker threads, one at a time. */
+/** Receives one line without a line end. May be called on worker threads, one at a time. */
 typedef void (*redux_log_fn)(redux_log_level level, const char *line, void *user);
-/** `done` of `total` units (slices, pairs) are finished. Called on the thread that made the
- *  libredux call; a value other than 0 cancels it, and it returns REDUX_E_CANCELLED. */
+/** Receives progress: `done` of `total` units (slices, pairs) are finished. Called on the thread
+ *  that made the libredux call; a value other than 0 cancels that call, which then returns
+ *  REDUX_E_CANCELLED. */
 typedef int (*redux_progress_fn)(int64_t done, int64_t total, void *user);
 
-/** Options of redux_context_new. Set it up with REDUX_CONTEXT_OPTIONS_INIT; fields are only ever
- *  appended. */
+/** Options of redux_context_new. */
 typedef struct redux_context_options {
     size_t struct_size;             /**< sizeof this struct, as the caller knows it */
     redux_allocate_fn allocate;     /**< NULL: the C library; set both or none */
@@ -57,30 +76,29 @@ typedef struct redux_context_options {
     void *progress_user;
     int32_t threads;    /**< 0: one; REDUX_THREADS_ALL: every processor; else that many */
     uint32_t flags;     /**< of redux_context_flag */
-    uint64_t max_bytes; /**< largest single block that is allocated; 0: the physical memory */
+    uint64_t max_bytes; /**< limit of a single allocation; 0: the physical memory */
 } redux_context_options;
 
 #define REDUX_CONTEXT_OPTIONS_DEFAULTS(set) set(struct_size, sizeof(redux_context_options))
 REDUX_DEFINE_INIT(redux_context_options, REDUX_CONTEXT_OPTIONS_DEFAULTS)
 #define REDUX_CONTEXT_OPTIONS_INIT REDUX_INIT(redux_context_options, REDUX_CONTEXT_OPTIONS_DEFAULTS)
 
-/** Makes a context and its worker threads. `options` may be NULL. The caller owns *out and
- *  releases it with redux_context_free. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY, REDUX_E_IO (a
- *  thread could not be started). Any thread. Since 0.1. */
+/** Makes a context and its worker threads. `options` may be NULL. The caller owns *out and releases
+ *  it with redux_context_free. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY, REDUX_E_IO (a thread
+ *  could not be started). Any thread. */
 REDUX_API redux_status redux_context_new(redux_context **out, const redux_context_options *options);
 
-/** Stops the threads and releases the context; NULL is allowed. What was made with it lives on, and
- *  is released by itself: it remembers the allocator, whose `user` pointer must outlive it. Since
- *  0.1. */
+/** Stops the threads and releases the context; NULL is allowed. Objects made with it stay valid and
+ *  are freed by themselves: they remember the allocator, whose `user` pointer must outlive them. */
 REDUX_API void redux_context_free(redux_context *context);
 
-/** The number of threads that work for this context, the caller's among them: at least 1; 1 for
- *  NULL. Since 0.1. */
+/** The number of threads that work for this context, including the caller's: at least 1; 1 for
+ *  NULL. */
 REDUX_API int redux_context_threads(const redux_context *context);
 
-/** The instruction set in use: "portable", "avx2" or "avx512". The environment variable REDUX_TIER
- *  with one of these names lowers it (never raises it); it is read once per process. Static
- *  storage. Any thread. Since 0.1. */
+/** The instruction set in use: "portable", "avx2" or "avx512". The environment variable REDUX_TIER,
+ *  set to one of these names, lowers it (never raises it); it is read once per process. Static
+ *  storage. Any thread. */
 REDUX_API const char *redux_cpu_tier(void);
 
 REDUX_END_DECLS

@@ -1,5 +1,48 @@
-/* SPDX-License-Identifier: MIT
- * How good an encoder is: labelled slices and a protocol in, scores on held-out groups out. */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * How good an encoder is: labelled slices and a protocol in, scores on held-out groups out.
+ *
+ * @code
+ * redux_labels_options columns = REDUX_LABELS_OPTIONS_INIT;
+ * redux_split_options split = REDUX_SPLIT_OPTIONS_INIT;
+ * redux_evaluate_options options = REDUX_EVALUATE_OPTIONS_INIT;
+ * redux_evaluation_summary summary;
+ * redux_labels *labels = NULL;
+ * redux_safetensors *weights = NULL;
+ * redux_evaluation *evaluation = NULL;
+ * columns.label = "tumour";
+ * split.method = REDUX_SPLIT_BY_FOLDS;
+ * split.folds = 4;
+ * options.split = &split;
+ * options.protocol = REDUX_PROTOCOL_KNN;
+ * options.seeds = 1;
+ * summary.struct_size = sizeof summary;
+ * redux_status status = redux_labels_load(&labels, context, "data/ct/labels.csv", &columns);
+ * if (status == REDUX_OK)
+ *     status = redux_safetensors_load(&weights, context, "run/weights.safetensors");
+ * options.weights = weights;
+ * if (status == REDUX_OK)
+ *     status = redux_evaluate(&evaluation, context, labels, &options);
+ * if (status == REDUX_OK)
+ *     status = redux_evaluation_get_summary(&summary, evaluation);
+ * if (status == REDUX_OK)
+ *     printf("AUC %.3f\n", summary.mean->auc);
+ * redux_evaluation_free(evaluation);
+ * redux_safetensors_free(weights);
+ * redux_labels_free(labels);
+ * return status;
+ * @endcode
+ *
+ * Promised:
+ * - Settings are chosen on validation rows only; test rows are scored once.
+ * - The same inputs, options, build, instruction set and BLAS give the same bits, whatever the
+ *   threads.
+ *
+ * Not promised: that intervals or p-values account for slices of one patient being alike. They
+ * treat items as independent.
+ *
+ * Threads: one evaluation per context at a time; results are read-only, any thread. Since 0.1.
+ */
 #ifndef REDUX_EVALUATE_H
 #define REDUX_EVALUATE_H
 
@@ -10,22 +53,23 @@
 
 REDUX_BEGIN_DECLS
 
-/** Values are pinned. */
+/* ---- options ---- */
+
+/** How an encoder is judged. Values are pinned. */
 typedef enum redux_protocol {
     REDUX_PROTOCOL_LINEAR = 0,  /**< redux_logistic_fit on features of the frozen encoder */
     REDUX_PROTOCOL_KNN = 1,     /**< redux_knn_predict on them */
     REDUX_PROTOCOL_FINETUNE = 2 /**< encoder and classifier are trained (the paper's protocol) */
 } redux_protocol;
 
-/** The figure by which settings are chosen on validation. */
+/** The figure by which settings are chosen on validation rows. */
 typedef enum redux_figure {
     REDUX_FIGURE_AUTO = 0, /**< AUC for probes, accuracy for fine-tuning (as the paper) */
     REDUX_FIGURE_AUC = 1,  /**< the accuracy where the AUC is not defined */
     REDUX_FIGURE_ACCURACY = 2
 } redux_figure;
 
-/** Options of redux_evaluate. Set them up with REDUX_EVALUATE_OPTIONS_INIT; what it points to must
- *  last for the call. */
+/** Options of redux_evaluate. What they point to must stay valid during the call. */
 typedef struct redux_evaluate_options {
     size_t struct_size;
     redux_protocol protocol;
@@ -37,7 +81,7 @@ typedef struct redux_evaluate_options {
     const redux_tensor *features;
     const redux_network_options *network; /**< without weights; NULL: ResNet-18 */
     const redux_input_options *input;     /**< NULL: as the weights' file says, or the defaults */
-    const redux_split_options *split;     /**< NULL: by table. `fold` is not looked at: with folds
+    const redux_split_options *split;     /**< NULL: by table. `fold` is ignored: with folds
                                                each is the test once */
     int32_t seeds;                        /**< repetitions; 5 */
     uint64_t first_seed;                  /**< they are first_seed, first_seed + 1, ... */
@@ -54,12 +98,12 @@ typedef struct redux_evaluate_options {
     int32_t balanced; /**< 1: the loss of a class is weighted by rows / (classes rows of it) */
     const redux_views_options *views; /**< fine-tuning's random views; NULL: light ones, see
                                            redux_evaluate */
-    int32_t positive;  /**< of two classes the one that f1, auc, average_precision speak of; 1 */
+    int32_t positive;  /**< of two classes the one that f1, auc, average_precision are about; 1 */
     int32_t resamples; /**< of the bootstrap; 1000; 0: no intervals (NaN) */
     double level;      /**< of the intervals; 0.95 */
     int32_t check_leakage; /**< 1: redux_labels_find_leakage on the first run's splits; with folds,
                                 between all folds of the first seed: `test` are rows with a
-                                near-copy in an earlier fold, `validation` is 0 */
+                                near-duplicate in an earlier fold, `validation` is 0 */
 } redux_evaluate_options;
 
 #define REDUX_EVALUATE_OPTIONS_DEFAULTS(set)                                                       \
@@ -72,7 +116,9 @@ REDUX_DEFINE_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
 #define REDUX_EVALUATE_OPTIONS_INIT                                                                \
     REDUX_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
 
-/** Opaque; read-only once made: any thread. */
+/* ---- what comes out ---- */
+
+/** The result of an evaluation. Opaque; read-only once made: any thread. */
 typedef struct redux_evaluation redux_evaluation;
 
 /** One training and test: of one seed and, with folds, one fold. */
@@ -83,12 +129,12 @@ typedef struct redux_evaluation_run {
     int64_t train, validation, test;       /**< rows */
     double chosen;                         /**< C, k, or the epoch (from 1) that was tested */
     int32_t converged;                     /**< linear: 0 where iterations ran out */
-    const redux_scores *validation_scores; /**< these and the others go with the evaluation */
+    const redux_scores *validation_scores; /**< these and the others belong to the evaluation */
     const redux_scores *scores;            /**< of the test rows */
     const redux_scores *low, *high;        /**< their bootstrap interval */
 } redux_evaluation_run;
 
-/** All runs together. */
+/** The figures of all runs together. */
 typedef struct redux_evaluation_summary {
     size_t struct_size; /**< set by the caller */
     int64_t runs, seeds, folds;
@@ -98,12 +144,12 @@ typedef struct redux_evaluation_summary {
     redux_protocol protocol;
     /** Mean and standard deviation (n - 1) over seeds of test figures; with folds a seed's figure
      *  is the mean over its folds. NaN is left out. */
-    const redux_scores *mean, *deviation; /**< these and the others go with the evaluation */
+    const redux_scores *mean, *deviation; /**< these and the others belong to the evaluation */
     const redux_scores *validation_mean, *validation_deviation;
     const redux_scores *low, *high; /**< mean over runs of the ends of their intervals */
 } redux_evaluation_summary;
 
-/** What was predicted of one test row in one run. */
+/** The prediction for one test row in one run. */
 typedef struct redux_evaluation_prediction {
     size_t struct_size; /**< set by the caller */
     uint64_t seed;
@@ -113,81 +159,87 @@ typedef struct redux_evaluation_prediction {
     const double *probabilities; /**< [classes]; the evaluation's */
 } redux_evaluation_prediction;
 
-/** "linear", "knn", "finetune". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread.
- * Since 0.1. */
+/* ---- evaluating ---- */
+
+/** The protocol of a name ("linear", "knn", "finetune"), and the name. Errors: REDUX_E_NOT_FOUND,
+ *  REDUX_E_INVALID (NULL). Any thread. */
 REDUX_API redux_status redux_protocol_parse(redux_protocol *out, const char *name);
 REDUX_API const char *redux_protocol_name(redux_protocol protocol);
 
-/** Evaluates. For every seed (and fold): the rows are divided (redux_labels_split), settings are
- *  chosen on validation rows, and the test rows are scored once, with those settings.
+/** Evaluates an encoder. For every seed (and fold) the rows are divided (redux_labels_split),
+ *  settings are chosen on validation rows, and the test rows are scored once with those settings.
+ *  The caller owns *out; the labels must outlive it.
  *
- *  What the seed decides: how groups are divided (unless the table says it, or fixed_split), random
+ *  The seed decides: how groups are divided (unless the table says it, or fixed_split), random
  *  weights, the classifier's first weights, order and views in fine-tuning, the bootstrap. A linear
- *  probe of given weights on splits that the table gives is the same for all seeds: its deviation
- *  is 0.
+ *  probe of given weights on splits of the table is the same for all seeds: its deviation is 0.
  *
- *  Slices are windowed and resized as `input` says; grey. Probes embed each labelled slice once
- *  with running batch-norm statistics. linear: C is the one with the best figure on validation, of
- *  equals the one with the best accuracy (or AUC, where the accuracy chooses), then the strongest
- *  regularisation; knn: k likewise, at last the smallest. finetune: a linear
- *  classifier on the encoder, softmax cross-entropy, Adam (weight decay not on norms and biases);
- *  with weights, for the first `frozen_epochs` the encoder is frozen, batch-norm statistics
- *  included; the epoch with the best figure on validation is the one tested (of equal ones the one
- *  with the smaller validation loss). A last batch smaller than half of one is left out of its
- *  epoch. Light views: crops of 0.8 to 1 of the area, horizontal flip, brightness, contrast and
- *  gamma by up to a tenth. Fine-tuning holds the labelled volumes in memory as stored.
+ *  Slices are windowed and resized as `input` says; grey. Protocols:
+ *  - Probes embed each labelled slice once with running batch-norm statistics.
+ *  - linear: C has the best figure on validation; of equals the best accuracy (or AUC, if the
+ *    accuracy chooses), then the strongest regularisation.
+ *  - knn: k likewise, finally the smallest.
+ *  - finetune: a linear classifier on the encoder, softmax cross-entropy, Adam (no weight decay on
+ *    norms and biases). With weights, the encoder is frozen for the first `frozen_epochs`,
+ *    batch-norm statistics included. The epoch with the best figure on validation is tested (of
+ *    equals the one with the smaller validation loss). A last batch smaller than half of one is
+ *    left out of its epoch. Light views: crops of 0.8 to 1 of the area, horizontal flip,
+ *    brightness, contrast and gamma by up to a tenth. The labelled volumes are held in memory as
+ *    stored.
  *
- *  Same bits whatever the threads. Reports slices while embedding, else runs or epochs as progress.
- *  The caller owns *out; the labels must outlive it. Errors: REDUX_E_INVALID, REDUX_E_FORMAT
- *  (weights), REDUX_E_NOT_FINITE (training diverged), those of redux_volume_open,
- *  REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. Since 0.1. */
+ *  Reports slices while embedding, then runs or epochs, as progress. Errors: REDUX_E_INVALID,
+ *  REDUX_E_FORMAT (weights), REDUX_E_NOT_FINITE (training diverged), those of redux_volume_open,
+ *  REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_evaluate(redux_evaluation **out, redux_context *context,
                                       const redux_labels *labels,
                                       const redux_evaluate_options *options);
 
-/** NULL is allowed. Since 0.1. */
+/** Frees an evaluation; NULL is allowed. */
 REDUX_API void redux_evaluation_free(redux_evaluation *evaluation);
 
-/** Errors: REDUX_E_INVALID (index, struct_size, NULL). Since 0.1. */
+/** The figures of all runs together, and of one run. Set out->struct_size first. Errors:
+ *  REDUX_E_INVALID (index, struct_size, NULL). */
 REDUX_API redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
                                                     const redux_evaluation *evaluation);
 REDUX_API redux_status redux_evaluation_get_run(redux_evaluation_run *out,
                                                 const redux_evaluation *evaluation, int64_t index);
-/** Predictions of all runs, run by run, rows in the order of the labels. Since 0.1. */
+/** The predictions of all runs, run by run, rows in the order of the labels. */
 REDUX_API int64_t redux_evaluation_prediction_count(const redux_evaluation *evaluation);
 REDUX_API redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
                                                        const redux_evaluation *evaluation,
                                                        int64_t index);
 
-/** Test rows of all runs: counts: room for classes x classes: entry (i, j) counts rows of class i
- *  that were predicted to be of class j. Errors: REDUX_E_INVALID (NULL). Since 0.1. */
+/** The confusion of the test rows of all runs. counts: room for classes x classes: entry (i, j)
+ *  counts rows of class i that were predicted as class j. Errors: REDUX_E_INVALID (NULL). */
 REDUX_API redux_status redux_evaluation_get_confusion(int64_t *counts,
                                                       const redux_evaluation *evaluation);
 
-/** What check_leakage found; NULL where it was not asked. Belongs to the evaluation. Since 0.1. */
+/** What check_leakage found; NULL if it was not asked for. Belongs to the evaluation. */
 REDUX_API const redux_leakage *redux_evaluation_leakage(const redux_evaluation *evaluation);
 
 /** Writes the predictions as CSV, whole or not at all: columns seed, fold (empty without folds),
  *  source, slice, group, label, predicted, and for each class "p_NAME", its probability with the
  *  fewest digits that read back as the same double. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
- *  folder), REDUX_E_INVALID (NULL), REDUX_E_NO_MEMORY. Since 0.1. */
+ *  folder), REDUX_E_INVALID (NULL), REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_evaluation_save(const char *path, redux_context *context,
                                              const redux_evaluation *evaluation);
 
-/** Two evaluations of the same test items. */
+/* ---- comparing two evaluations ---- */
+
+/** How two evaluations were compared. */
 typedef struct redux_comparison {
     size_t struct_size; /**< set by the caller */
     int64_t items, classes;
     int64_t runs_a, runs_b; /**< predictions of the item that has most */
 } redux_comparison;
 
-/** Compares two files of redux_evaluation_save: the probabilities of each slice are averaged over
- *  seeds and folds, and redux_scores_compare tests the two runs pair by pair. *a and *b: scores of
- *  the mean probabilities; each of the three may be NULL. positive: of two
- *  classes, in the order of the files' columns. The test takes items to be independent: slices of
+/** Compares two files of redux_evaluation_save on the same test items: the probabilities of each
+ *  slice are averaged over seeds and folds, and redux_scores_compare tests the two runs item by
+ *  item. *a and *b: scores of the mean probabilities; each of the three may be NULL. positive: of
+ *  two classes, in the order of the files' columns. The test treats items as independent: slices of
  *  one patient are not, and then p-values are too small. Errors: REDUX_E_FORMAT (no predictions;
- *  other items, labels or classes in the one than in the other), those of reading,
- *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+ *  items, labels or classes differ between the files), those of reading, REDUX_E_INVALID,
+ *  REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_evaluation_compare(redux_comparison *out, redux_scores *a,
                                                 redux_scores *b, redux_scores *p_values,
                                                 redux_context *context, const char *path_a,

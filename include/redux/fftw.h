@@ -1,12 +1,25 @@
-/* SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
+/** @file
  * The lock around FFTW's planner, for programs that use FFTW themselves.
+ *
+ * @code
+ * redux_fftw_lock(); // while other threads may be inside libredux
+ * // plan = fftwf_plan_dft_2d(...);
+ * redux_fftw_unlock();
+ * return REDUX_OK;
+ * @endcode
  *
  * libredux runs Fourier and cosine transforms through single-precision FFTW, planned with
  * FFTW_ESTIMATE. Executing a plan is safe on any thread, but making and destroying one is not, and
- * FFTW has one planner a process. libredux plans under this lock; it never reads or writes wisdom
- * and never calls fftwf_cleanup or fftwf_init_threads, which would pull plans from under the host.
- * (Wisdom that the host itself has gathered is FFTW's to use: it may change the last bits of what
- * is transformed.) */
+ * FFTW has one planner per process. libredux plans under this lock.
+ *
+ * Promised: libredux never reads or writes wisdom, and never calls fftwf_cleanup or
+ * fftwf_init_threads, which would invalidate the host's plans.
+ *
+ * Not promised: the same last bits if the host has gathered wisdom, which FFTW may use.
+ *
+ * Threads: any. Since 0.1.
+ */
 #ifndef REDUX_FFTW_H
 #define REDUX_FFTW_H
 
@@ -14,13 +27,13 @@
 
 REDUX_BEGIN_DECLS
 
-/** Waits until no thread plans, and keeps libredux from planning until redux_fftw_unlock. A host
- *  holds it around its own fftwf_plan_* and fftwf_destroy_plan when other threads may be inside
- *  libredux. Not recursive: no libredux function may be called by the thread that holds it. In a
- *  build without FFTW (FFTW=0) it is a lock that nothing else takes. Any thread. Since 0.1. */
+/** Waits until no thread plans, and keeps libredux from planning until redux_fftw_unlock. Hold it
+ *  around your own fftwf_plan_* and fftwf_destroy_plan if other threads may be inside libredux. Not
+ *  recursive: the thread that holds it must not call libredux. In a build without FFTW (FFTW=0)
+ *  nothing else takes this lock. Any thread. */
 REDUX_API void redux_fftw_lock(void);
 
-/** Gives the lock back, on the thread that took it. Since 0.1. */
+/** Releases the lock, on the thread that took it. */
 REDUX_API void redux_fftw_unlock(void);
 
 REDUX_END_DECLS

@@ -1,8 +1,30 @@
-/* SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
+/** @file
  * Labelled slices: a table (CSV) or a MedMNIST-like archive, split by group, checked for leakage.
  *
- * A group is what must not be divided between training and test: a patient, or the file where
- * nothing else is known. Splits never divide one, unless a table's own split column does. */
+ * @code
+ * redux_labels_options options = REDUX_LABELS_OPTIONS_INIT;
+ * redux_labels *labels = NULL;
+ * options.label = "tumour"; // the column of classes; groups are files
+ * redux_status status = redux_labels_load(&labels, context, "data/ct/labels.csv", &options);
+ * if (status == REDUX_OK)
+ *     printf("%d rows, %d classes, %d groups\n", (int)redux_labels_row_count(labels),
+ *            (int)redux_labels_class_count(labels), (int)redux_labels_group_count(labels));
+ * redux_labels_free(labels);
+ * return status;
+ * @endcode
+ *
+ * A group is what must not be divided between training and test: a patient, or the file if nothing
+ * else is known.
+ *
+ * Promised: splits never divide a group, unless the table's own split column does and you allow it.
+ * The same seed gives the same splits.
+ *
+ * Not promised: that the leakage check finds cropped or turned copies, or that every pair it
+ * reports is one.
+ *
+ * Threads: read-only once loaded: any thread. Since 0.1.
+ */
 #ifndef REDUX_LABELS_H
 #define REDUX_LABELS_H
 
@@ -10,7 +32,7 @@
 
 REDUX_BEGIN_DECLS
 
-/** Values are pinned. */
+/** Which part a row belongs to. Values are pinned. */
 typedef enum redux_split {
     REDUX_SPLIT_TRAIN = 0,
     REDUX_SPLIT_VALIDATION = 1,
@@ -18,8 +40,7 @@ typedef enum redux_split {
     REDUX_SPLIT_NONE = 3 /**< takes no part; of a table without a split column */
 } redux_split;
 
-/** Options of redux_labels_load. Set them up with REDUX_LABELS_OPTIONS_INIT. For an .npz only
- *  `orientation` may differ from that. */
+/** Options of redux_labels_load. For an .npz only `orientation` may differ from the defaults. */
 typedef struct redux_labels_options {
     size_t struct_size;
     const char *label;            /**< column of the classes; NULL: "label" */
@@ -34,7 +55,7 @@ typedef struct redux_labels_options {
 REDUX_DEFINE_INIT(redux_labels_options, REDUX_LABELS_OPTIONS_DEFAULTS)
 #define REDUX_LABELS_OPTIONS_INIT REDUX_INIT(redux_labels_options, REDUX_LABELS_OPTIONS_DEFAULTS)
 
-/** Opaque; read-only once loaded: any thread. */
+/** Loaded labels. Opaque; read-only: any thread. */
 typedef struct redux_labels redux_labels;
 
 /** One labelled slice. */
@@ -45,65 +66,69 @@ typedef struct redux_label_row {
     redux_split split;
 } redux_label_row;
 
-/** Loads labels.
+/* ---- loading ---- */
+
+/** Loads labels and opens the dataset of their files, in the order of the table. The caller owns
+ *  *out.
  *
- *  CSV (RFC 4180, "\n" or "\r\n"; the first line names the columns): `file`, a path relative to the
- *  table's folder (NIfTI, picture, .npy, FILE.npz:KEY); `slice`, counted from 0 along the storage
- *  axis (without this column: 0); and the columns that the options name. Classes are numbered in
- *  the order of their values where all are whole numbers, else of their bytes. Splits are "train"
- *  ("training"), "val" ("valid", "validation") and "test". Other columns are passed over.
+ *  CSV (RFC 4180, "\n" or "\r\n"; the first line names the columns):
+ *  - `file`: a path relative to the table's folder (NIfTI, picture, .npy, FILE.npz:KEY).
+ *  - `slice`: counted from 0 along the storage axis; without this column: 0.
+ *  - The columns that the options name. Classes are numbered by value if all are whole numbers,
+ *    otherwise by their bytes. Splits are "train" ("training"), "val" ("valid", "validation") and
+ *    "test".
+ *  - Other columns are ignored.
  *
  *  .npz: arrays train_images, val_images, test_images of (N, H, W) or (N, H, W, 3), with
  *  train_labels, val_labels, test_labels of (N) or (N, 1) whole numbers; at least the first pair.
  *  Each image is a group of its own.
  *
- *  The dataset of the different files, in the order of the table, is opened and belongs to the
- *  labels. The caller owns *out. Errors: REDUX_E_NOT_FOUND (table, image file, column: the message
- *  lists those there are), REDUX_E_FORMAT (with the line: fields, a slice outside of its volume, a
- *  slice labelled twice, a name that is no split, a group in two splits, fewer than two classes),
- *  REDUX_E_INVALID, REDUX_E_UNSUPPORTED (labels of more than one column), those of
- *  redux_dataset_open. Since 0.1. */
+ *  Errors: REDUX_E_NOT_FOUND (table, image file, column: the message lists the columns),
+ *  REDUX_E_FORMAT (with the line: fields, a slice outside its volume, a slice labelled twice, an
+ *  unknown split, a group in two splits, fewer than two classes), REDUX_E_INVALID,
+ *  REDUX_E_UNSUPPORTED (labels of more than one column), those of redux_dataset_open. */
 REDUX_API redux_status redux_labels_load(redux_labels **out, redux_context *context,
                                          const char *path, const redux_labels_options *options);
 
-/** NULL is allowed. Since 0.1. */
+/** Frees labels and their dataset; NULL is allowed. */
 REDUX_API void redux_labels_free(redux_labels *labels);
 
-/** The images; belongs to the labels. Since 0.1. */
+/** The dataset of the labelled slices; belongs to the labels. */
 REDUX_API const redux_dataset *redux_labels_dataset(const redux_labels *labels);
 
-/** How many rows, classes and groups there are. Since 0.1. */
+/** The number of rows, classes and groups. */
 REDUX_API int64_t redux_labels_row_count(const redux_labels *labels);
 REDUX_API int64_t redux_labels_class_count(const redux_labels *labels);
 REDUX_API int64_t redux_labels_group_count(const redux_labels *labels);
 
-/** Rows are in the order of the table, or train, val, test of an archive. Errors: REDUX_E_INVALID
- *  (index, NULL). Since 0.1. */
+/** Row `index`, in the order of the table, or train, val, test of an archive. Errors:
+ *  REDUX_E_INVALID (index, NULL). */
 REDUX_API redux_status redux_labels_get_row(redux_label_row *out, const redux_labels *labels,
                                             int64_t index);
 
-/** What a row is called: *source (a string of the labels) and *slice, as in
- *  redux_dataset_get_slice_name. Errors: REDUX_E_INVALID. Since 0.1. */
+/** The name of a row: *source (belongs to the labels) and *slice, as in
+ *  redux_dataset_get_slice_name. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_labels_get_row_name(const char **source, int64_t *slice,
                                                  const redux_labels *labels, int64_t index);
 
-/** The text of a class or group as the table has it; groups of an archive have none: "". NULL out
- *  of range. Since 0.1. */
+/** The name of a class or group as in the table; groups of an archive have none: "". NULL for an
+ *  index out of range. */
 REDUX_API const char *redux_labels_class_name(const redux_labels *labels, int64_t index);
 REDUX_API const char *redux_labels_group_name(const redux_labels *labels, int64_t index);
 
-/** The number of the class of that name, or -1. Since 0.1. */
+/** The number of the class of that name, or -1. */
 REDUX_API int64_t redux_labels_find_class(const redux_labels *labels, const char *name);
 
 /* ---- splits ---- */
 
+/** How rows are divided. */
 typedef enum redux_split_method {
     REDUX_SPLIT_BY_TABLE = 0, /**< the table's column, or the archive's arrays */
     REDUX_SPLIT_BY_FOLDS = 1, /**< fold `fold` of `folds` is the test, the next one validation */
     REDUX_SPLIT_BY_SHARES = 2 /**< `validation` and `test` are shares of the rows */
 } redux_split_method;
 
-/** Options of redux_labels_split. Set them up with REDUX_SPLIT_OPTIONS_INIT. */
+/** Options of redux_labels_split. */
 typedef struct redux_split_options {
     size_t struct_size;
     redux_split_method method;
@@ -119,31 +144,34 @@ typedef struct redux_split_options {
 REDUX_DEFINE_INIT(redux_split_options, REDUX_SPLIT_OPTIONS_DEFAULTS)
 #define REDUX_SPLIT_OPTIONS_INIT REDUX_INIT(redux_split_options, REDUX_SPLIT_OPTIONS_DEFAULTS)
 
-/** Which split each row lies in. split: room for as many as there are rows, of redux_split.
+/** Divides the rows into training, validation and test. split: room for as many values of
+ *  redux_split as there are rows.
  *
- *  Folds and shares: groups are taken in a random order keyed by the seed, those with more rows
- *  first, and each goes to the part that it fills most evenly: where the sum over classes of
- *  ((rows of the class there, with it)^2 - (without it)^2) / (the class's rows in all)^2 / (the
- *  part's share) is the least. So classes are as evenly spread as whole groups allow, and where
- *  every row is a group of its own each part has each class's share up to one row. The numbers of
- *  the folds depend on (seed, folds) alone, not on `fold`.
- *  By table: the column; where it names no validation rows, groups of the training rows with a
- *  share of `validation` of them become those, keyed by the seed.
- *  Errors: REDUX_E_INVALID (a table without splits; fewer groups than parts; a split that has no
- *  rows, or training rows of one class only), REDUX_E_NO_MEMORY. Any thread. Since 0.1. */
+ *  Folds and shares: groups are taken in a random order keyed by the seed, larger ones first, and
+ *  each is put into the part that it fills most evenly: where the sum over classes of ((rows of the
+ *  class there, with it)^2 - (without it)^2) / (the class's rows in all)^2 / (the part's share) is
+ *  the least. So classes are spread as evenly as whole groups allow; if every row is a group of its
+ *  own, each part has each class's share up to one row. The numbers of the folds depend on (seed,
+ *  folds) alone, not on `fold`.
+ *
+ *  By table: the column. If it names no validation rows, groups of the training rows with a share
+ *  of `validation` become those, keyed by the seed.
+ *
+ *  Errors: REDUX_E_INVALID (a table without splits; fewer groups than parts; a split without rows,
+ *  or training rows of one class only), REDUX_E_NO_MEMORY. Any thread. */
 REDUX_API redux_status redux_labels_split(uint8_t *split, redux_context *context,
                                           const redux_labels *labels,
                                           const redux_split_options *options);
 
 /* ---- leakage ---- */
 
-/** Opaque, read-only: any thread. */
+/** The result of a leakage check. Opaque, read-only: any thread. Since 0.2. */
 typedef struct redux_leakage redux_leakage;
 
-/** Options of redux_labels_find_leakage. Set them up with REDUX_LEAKAGE_OPTIONS_INIT. */
+/** Options of redux_labels_find_leakage. Since 0.2. */
 typedef struct redux_leakage_options {
     size_t struct_size;
-    int32_t distance;     /**< bits up to which difference hashes count as near-copies; 3 */
+    int32_t distance;     /**< bits up to which difference hashes count as near-duplicates; 3 */
     int32_t pdq_distance; /**< the same of PDQ codes; 31, as PDQ's authors advise */
     int64_t worst;        /**< how many of the nearest pairs are kept; 16 */
 } redux_leakage_options;
@@ -154,16 +182,17 @@ typedef struct redux_leakage_options {
 REDUX_DEFINE_INIT(redux_leakage_options, REDUX_LEAKAGE_OPTIONS_DEFAULTS)
 #define REDUX_LEAKAGE_OPTIONS_INIT REDUX_INIT(redux_leakage_options, REDUX_LEAKAGE_OPTIONS_DEFAULTS)
 
-/** What was found. */
+/** What a leakage check found. Since 0.2. */
 typedef struct redux_leakage_summary {
     size_t struct_size;       /**< set by the caller */
     int64_t compared;         /**< pairs of rows */
-    int64_t pairs;            /**< near-copies among them */
-    int64_t validation, test; /**< rows of these with a near-copy in an earlier split */
-    int64_t flat;             /**< rows that say nothing to a hash, and are left out */
+    int64_t pairs;            /**< near-duplicates among them */
+    int64_t validation, test; /**< rows of these with a near-duplicate in an earlier split */
+    int64_t flat;             /**< flat rows, which hashes cannot compare: left out */
 } redux_leakage_summary;
 
-/** A pair of near-copies in two splits: row numbers, and the distances of their hashes in bits. */
+/** A pair of near-duplicates in two splits: row numbers, and the distances of their hashes in bits.
+ *  Since 0.2. */
 typedef struct redux_leak {
     size_t struct_size; /**< set by the caller */
     int64_t row;        /**< of validation or test */
@@ -171,23 +200,23 @@ typedef struct redux_leak {
     int32_t distance, pdq_distance;
 } redux_leak;
 
-/** Looks for near-copies between splits: rows of validation against those of training, rows of test
- *  against both, of different groups or not. A pair counts when its 64-bit difference hashes and
- * its 256-bit PDQ codes are within the distances of the options (NULL: the defaults); images that
- * are flat are left out. This is a warning, not a proof: slices of different patients at the same
- *  height can be this near, and copies that were cropped or turned are not found. split: as
- *  redux_labels_split gives it. Reports slices as progress. The caller owns *out. Errors: those of
+/** Reports near-duplicates across splits: rows of validation compared with those of training, rows
+ *  of test with both, of different groups or not. A pair counts if both its 64-bit difference
+ *  hashes and its 256-bit PDQ codes are within the distances of the options (NULL: the defaults);
+ *  flat images are left out. This is a warning, not a proof: slices of different patients at the
+ *  same height can be this close, and cropped or turned copies are not found. split: as
+ *  redux_labels_split fills it. Reports slices as progress. The caller owns *out. Errors: those of
  *  redux_volume_open; REDUX_E_INVALID, REDUX_E_CANCELLED. Since 0.2. */
 REDUX_API redux_status redux_labels_find_leakage(redux_leakage **out, redux_context *context,
                                                  const redux_labels *labels, const uint8_t *split,
                                                  const redux_leakage_options *options);
-/** NULL is allowed. Since 0.2. */
+/** Frees a leakage check; NULL is allowed. Since 0.2. */
 REDUX_API void redux_leakage_free(redux_leakage *leakage);
-/** Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.2. */
+/** The counts of a leakage check. Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.2. */
 REDUX_API redux_status redux_leakage_get_summary(redux_leakage_summary *out,
                                                  const redux_leakage *leakage);
-/** The nearest pairs, by distance, pdq_distance, rows. Errors: REDUX_E_INVALID (index, struct_size,
- *  NULL). Since 0.2. */
+/** The closest pairs, ordered by distance, pdq_distance and rows. Errors: REDUX_E_INVALID (index,
+ *  struct_size, NULL). Since 0.2. */
 REDUX_API int64_t redux_leakage_worst_count(const redux_leakage *leakage);
 REDUX_API redux_status redux_leakage_get_worst(redux_leak *out, const redux_leakage *leakage,
                                                int64_t index);

@@ -1,12 +1,43 @@
-/* SPDX-License-Identifier: MIT
- * ResNet encoders with optional heads and a classifier: forward, backward, weights by
- * torchvision's names.
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * ResNet encoders with optional heads and a classifier: forward, backward, weights by torchvision's
+ * names.
  *
- * Images are [N, H, W, C] float32 (channels last), whatever the layout of weights in files. Memory
- * for activations is planned once (redux_network_plan); forward and backward then allocate nothing.
- * A network serves one calling thread at a time. Same inputs, same bits, whatever the threads of
- * the context. Source: He et al., "Deep residual learning", CVPR 2016; torchvision.models.resnet
- * (the stride of a bottleneck lies on its 3x3 convolution). */
+ * @code
+ * const int64_t shape[4] = {2, 32, 32, 1}, features_shape[2] = {2, 512};
+ * redux_tensor images = REDUX_TENSOR_INIT, features = REDUX_TENSOR_INIT;
+ * redux_network *network = NULL;
+ * redux_status status = redux_network_new(&network, context, NULL); // ResNet-18, 1 channel
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_new(&images, context, REDUX_FLOAT32, 4, shape);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_new(&features, context, REDUX_FLOAT32, 2, features_shape);
+ * if (status == REDUX_OK)
+ *     status = redux_network_plan(network, context, 2, 32, 32, 0);
+ * if (status == REDUX_OK)
+ *     status = redux_network_forward(&features, context, network, &images, REDUX_OUTPUT_FEATURES,
+ *                                    REDUX_MODE_EVALUATE);
+ * redux_tensor_release(&features);
+ * redux_tensor_release(&images);
+ * redux_network_free(network);
+ * return status;
+ * @endcode
+ *
+ * Images are [N, H, W, C] float32 (channels last), whatever the layout of weights in files.
+ *
+ * Promised:
+ * - The same inputs give the same bits, whatever the number of threads.
+ * - Memory for activations is planned once (redux_network_plan); forward and backward allocate
+ *   nothing.
+ * - Weights of torchvision's and our own files load by name, or fail with the name at fault.
+ *
+ * Not promised: the same bits as PyTorch, or on other instruction sets or with another BLAS.
+ *
+ * Source: He et al., "Deep residual learning", CVPR 2016; torchvision.models.resnet (the stride of
+ * a bottleneck lies on its 3x3 convolution).
+ *
+ * Threads: a network serves one calling thread at a time. Since 0.1.
+ */
 #ifndef REDUX_NETWORK_H
 #define REDUX_NETWORK_H
 
@@ -16,6 +47,9 @@
 
 REDUX_BEGIN_DECLS
 
+/* ---- options ---- */
+
+/** The encoders. */
 typedef enum redux_arch {
     REDUX_RESNET18 = 0,
     REDUX_RESNET34 = 1,
@@ -24,6 +58,7 @@ typedef enum redux_arch {
     REDUX_RESNET152 = 4
 } redux_arch;
 
+/** How the first layers shrink the image. */
 typedef enum redux_stem {
     REDUX_STEM_IMAGENET = 0, /**< 7x7 with stride 2, then 3x3 max pooling with stride 2 */
     REDUX_STEM_SMALL = 1     /**< 3x3 with stride 1, no pooling */
@@ -32,15 +67,15 @@ typedef enum redux_stem {
 /** The most linear layers of a head. */
 #define REDUX_HEAD_LAYERS 8
 
-/** A head: linear layers, each but the last followed by a ReLU. Set it up with
- *  REDUX_HEAD_OPTIONS_INIT: SimCLR's and MoCo v2's, two layers with 128 outputs. SwAV's on
- * ResNet-50 is layers 2, widths {2048, 128}, batch_norm 1; BYOL's is {4096, 256}, batch_norm 1,
- * no_bias 2, for the projection and the prediction alike. */
+/** A head: linear layers, each but the last followed by a ReLU. The default is the head of SimCLR
+ *  and MoCo v2: two layers, 128 outputs. SwAV's on ResNet-50 is layers 2, widths {2048, 128},
+ *  batch_norm 1; BYOL's is {4096, 256}, batch_norm 1, no_bias 2, for the projection and the
+ *  prediction alike. */
 typedef struct redux_head_options {
     size_t struct_size;
     int32_t layers;                    /**< 1 ... REDUX_HEAD_LAYERS; 2 */
     int32_t widths[REDUX_HEAD_LAYERS]; /**< outputs of each layer; 0: as many as the head has
-                                          inputs; those beyond `layers` are not looked at; 0, 128 */
+                                          inputs; those beyond `layers` are ignored; 0, 128 */
     uint32_t batch_norm;               /**< bit i: batch norm follows layer i, before the ReLU; 0 */
     uint32_t no_bias;                  /**< bit i: layer i has no bias; 0 */
 } redux_head_options;
@@ -50,8 +85,7 @@ typedef struct redux_head_options {
 REDUX_DEFINE_INIT(redux_head_options, REDUX_HEAD_OPTIONS_DEFAULTS)
 #define REDUX_HEAD_OPTIONS_INIT REDUX_INIT(redux_head_options, REDUX_HEAD_OPTIONS_DEFAULTS)
 
-/** Options of redux_network_new, which copies what they point to. Set them up with
- *  REDUX_NETWORK_OPTIONS_INIT. */
+/** Options of redux_network_new, which copies what they point to. */
 typedef struct redux_network_options {
     size_t struct_size;
     redux_arch arch;
@@ -72,27 +106,28 @@ typedef struct redux_network_options {
 REDUX_DEFINE_INIT(redux_network_options, REDUX_NETWORK_OPTIONS_DEFAULTS)
 #define REDUX_NETWORK_OPTIONS_INIT REDUX_INIT(redux_network_options, REDUX_NETWORK_OPTIONS_DEFAULTS)
 
-/** What a tensor of a network is to the optimiser. */
+/** How the optimiser treats a tensor. */
 typedef enum redux_parameter_kind {
     REDUX_PARAMETER_WEIGHT = 0,   /**< weight decay applies */
     REDUX_PARAMETER_NO_DECAY = 1, /**< norms and biases */
     REDUX_PARAMETER_BUFFER = 2    /**< running statistics: no gradient */
 } redux_parameter_kind;
 
-/** A named tensor. `value` and `gradient` have the shape that PyTorch knows (convolutions [O, I,
- *  KH, KW]) and the same strides; both are dense, so that element-wise work may go through `data`
- *  as one line. */
+/** A named tensor of a network. `value` and `gradient` have the shape that PyTorch uses
+ *  (convolutions [O, I, KH, KW]) and the same strides; both are dense, so that element-wise work
+ *  may treat `data` as one row. */
 typedef struct redux_parameter {
-    size_t struct_size; /**< as far as the one who made it knows it */
+    size_t struct_size; /**< sizeof this struct, as its maker knows it */
     const char *name;
     redux_tensor value;
     redux_tensor gradient; /**< no data for buffers */
     redux_parameter_kind kind;
 } redux_parameter;
 
-/** Opaque. */
+/** A network. Opaque. */
 typedef struct redux_network redux_network;
 
+/** Which output of the network you want. */
 typedef enum redux_network_output {
     REDUX_OUTPUT_FEATURES = 0,   /**< global average pool, [N, features] */
     REDUX_OUTPUT_PROJECTION = 1, /**< [N, its outputs], not normalised */
@@ -100,97 +135,108 @@ typedef enum redux_network_output {
     REDUX_OUTPUT_PREDICTION = 3  /**< of the head on the projection, [N, its outputs] */
 } redux_network_output;
 
+/** How batch norm works. */
 typedef enum redux_network_mode {
     REDUX_MODE_EVALUATE = 0, /**< running statistics; no backward */
-    REDUX_MODE_TRAIN = 1,    /**< the batch's statistics; running ones follow with momentum 0.1 */
-    REDUX_MODE_REPEAT = 2    /**< as TRAIN, running statistics stay: the same images once more */
+    REDUX_MODE_TRAIN = 1,    /**< the batch's statistics; running ones are updated, momentum 0.1 */
+    REDUX_MODE_REPEAT = 2    /**< as TRAIN, but running statistics stay: the same images again */
 } redux_network_mode;
 
-/** "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"; "imagenet", "small". Errors:
- * REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
+/* ---- names ---- */
+
+/** The encoder of a name ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"), the stem
+ *  of a name ("imagenet", "small"), and their names. Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID
+ *  (NULL). Any thread. */
 REDUX_API redux_status redux_arch_parse(redux_arch *out, const char *name);
 REDUX_API const char *redux_arch_name(redux_arch arch);
 REDUX_API redux_status redux_stem_parse(redux_stem *out, const char *name);
 REDUX_API const char *redux_stem_name(redux_stem stem);
 
-/** A network with torchvision's initialisation (convolutions: normal, fan-out, ReLU gain; norms 1
- *  and 0; linear layers: PyTorch's default), keyed by (seed, name), not by order. The caller owns
- *  *out. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+/* ---- making, and what it is made of ---- */
+
+/** Makes a network with torchvision's initialisation (convolutions: normal, fan-out, ReLU gain;
+ *  norms 1 and 0; linear layers: PyTorch's default), keyed by (seed, name), not by order. `options`
+ *  may be NULL. The caller owns *out. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_network_new(redux_network **out, redux_context *context,
                                          const redux_network_options *options);
-/** NULL is allowed. Since 0.1. */
+/** Frees a network; NULL is allowed. */
 REDUX_API void redux_network_free(redux_network *network);
 
-/** The options in force; the heads that they point to belong to the network. out->struct_size is
- * set by the caller. Errors: REDUX_E_INVALID. Since 0.1. */
+/** The options in force; the heads that they point to belong to the network. Set out->struct_size
+ *  first. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_network_get_options(redux_network_options *out,
                                                  const redux_network *network);
-/** Length of what forward gives for each image; 0 where the network has no such output. Since 0.2.
- */
+/** Length of each output row; 0 if the network has no such output. Since 0.2. */
 REDUX_API int64_t redux_network_outputs(const redux_network *network, redux_network_output output);
-/** Length of the feature vector: 512 or 2048, times width. Since 0.1. */
+/** Length of the feature vector: 512 or 2048, times width. */
 REDUX_API int64_t redux_network_features(const redux_network *network);
-/** Parameters and buffers, in torchvision's order, then those of the projection, of
- *  the prediction (both named as in PyTorch's Sequential: projection.0.weight) and of fc. NULL out
- * of range. They belong to the network; values may be written. Since 0.1. */
+/** Parameters and buffers, in torchvision's order, then those of the projection, of the prediction
+ *  (both named as in PyTorch's Sequential: projection.0.weight) and of fc. NULL for an index out of
+ *  range. They belong to the network; values may be written. */
 REDUX_API int64_t redux_network_parameter_count(const redux_network *network);
 REDUX_API const redux_parameter *redux_network_parameter(const redux_network *network,
                                                          int64_t index);
 
-/** Allocates what forward (and, if `training`, backward) need for up to `batch` images of
- *  `height` x `width`; smaller or fewer images then need nothing more. May be called again. Errors:
- *  REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY. Since 0.1. */
+/* ---- running ---- */
+
+/** Allocates what forward (and, with `training`, backward) needs for up to `batch` images of
+ *  `height` x `width`; smaller or fewer images need nothing more. May be called again. Errors:
+ *  REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_network_plan(redux_network *network, redux_context *context,
                                           int64_t batch, int64_t height, int64_t width,
                                           int training);
-/** Bytes planned. Since 0.1. */
+/** Bytes that the plan allocated. */
 REDUX_API uint64_t redux_network_planned_bytes(const redux_network *network);
 
-/** images: [N, H, W, C] float32, C-contiguous, N, H and W within the plan; out: [N, ...] float32,
- *  C-contiguous. Errors: REDUX_E_INVALID. Since 0.1. */
+/** Runs the network. images: [N, H, W, C] float32, C-contiguous, N, H and W within the plan; out:
+ *  [N, ...] float32, C-contiguous. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_network_forward(const redux_tensor *out, redux_context *context,
                                              redux_network *network, const redux_tensor *images,
                                              redux_network_output output, redux_network_mode mode);
 
-/** Adds the gradients of the last forward (TRAIN or REPEAT) to those of the parameters; d_out: the
- *  loss's derivative by what that forward gave. The images must still be there. Errors:
- *  REDUX_E_INVALID. Since 0.1. */
+/** Adds the gradients of the last forward (TRAIN or REPEAT) to those of the parameters. d_out: the
+ *  gradient of the loss with respect to that forward's output. The images must still exist. Errors:
+ *  REDUX_E_INVALID. */
 REDUX_API redux_status redux_network_backward(redux_network *network, redux_context *context,
                                               const redux_tensor *d_out);
 
-/** Sets all gradients to 0. Since 0.1. */
+/** Sets all gradients to 0. */
 REDUX_API void redux_network_zero_gradients(redux_network *network);
 
-/** 1: the encoder works in EVALUATE mode whatever forward is told, and gets no gradients; head and
- *  classifier go on learning. 0: undone. Since 0.1. */
+/** 1: the encoder stays in EVALUATE mode whatever mode forward is given, and gets no gradients;
+ *  heads and classifier still learn. 0: undoes that. */
 REDUX_API void redux_network_freeze(redux_network *network, int frozen);
 
-/** What network a file holds, from the names and shapes of its tensors. Heads are filled into
- *  `projection` and `prediction`, and out->projection and out->prediction then point there; NULL:
- * it is not wanted, and out says that there is none. The caller sets each struct_size. Errors:
- *  REDUX_E_FORMAT (not a ResNet of torchvision's names), REDUX_E_INVALID. Since 0.1. */
+/* ---- weights ---- */
+
+/** The network that a file holds, from the names and shapes of its tensors. Heads are written to
+ *  `projection` and `prediction`, and out->projection and out->prediction then point there. Pass
+ *  NULL if you do not want one: `out` then has none. Set each struct_size first. Errors:
+ *  REDUX_E_FORMAT (not a ResNet with torchvision's names), REDUX_E_INVALID. */
 REDUX_API redux_status redux_network_options_of(redux_network_options *out,
                                                 redux_head_options *projection,
                                                 redux_head_options *prediction,
                                                 const redux_safetensors *file);
 
-/** Copies weights by name. The encoder must be whole; tensors of heads and fc are taken where
- *  both sides have them in the same shape. A 3-channel stem goes into a 1-channel one by summing
- *  over the channels (the same answer for grey pictures), a 1-channel one into a 3-channel one
- *  divided by 3. All or nothing. Errors: REDUX_E_FORMAT (a tensor is missing or has another shape:
- *  its name). Since 0.1. */
+/** Copies weights by name, all or nothing. The encoder must be complete; tensors of heads and fc
+ *  are copied if both sides have them in the same shape. A 3-channel stem is loaded into a
+ *  1-channel one by summing over the channels (the same result for grey pictures), a 1-channel one
+ *  into a 3-channel one divided by 3. Errors: REDUX_E_FORMAT (a tensor is missing or has another
+ *  shape: its name). */
 REDUX_API redux_status redux_network_load(redux_network *network, redux_context *context,
                                           const redux_safetensors *file);
 
-/** Writes a network as a safetensors file, whole or not at all: every parameter and buffer by its
- *  name (torchvision's, as redux_network_parameter lists them), bit by bit as they are, and as
- *  metadata "format" ("pt"), "arch", "stem", "channels" and "width". redux_network_options_of and
- *  redux_network_load read it back, PyTorch too. input: how slices become inputs: metadata that
- *  redux_input_options_of reads ("window", "size", "mean", "deviation"); NULL: nothing is said.
- *  more: further tensors and pairs of texts that go into the file, under names of their own; NULL:
- *  none. The same network gives the same bytes. Errors: REDUX_E_INVALID (NULL, input out of range,
- *  a name twice), and those of redux_safetensors_save. Nobody may write to the network meanwhile.
- *  Since 0.2. */
+/** Writes a network as a safetensors file, whole or not at all. The same network gives the same
+ *  bytes.
+ *  - Every parameter and buffer by its name (torchvision's, as redux_network_parameter lists them),
+ *    bit for bit, with the metadata "format" ("pt"), "arch", "stem", "channels" and "width".
+ *    redux_network_options_of and redux_network_load read it back, and so does PyTorch.
+ *  - input: how slices become inputs, as metadata that redux_input_options_of reads ("window",
+ *    "size", "mean", "deviation"); NULL: none.
+ *  - more: further tensors and metadata for the file, under names of their own; NULL: none.
+ *
+ *  No other thread may write to the network meanwhile. Errors: REDUX_E_INVALID (NULL, input out of
+ *  range, a name used twice), and those of redux_safetensors_save. Since 0.2. */
 REDUX_API redux_status redux_network_save(const char *path, redux_context *context,
                                           const redux_network *network,
                                           const redux_input_options *input,

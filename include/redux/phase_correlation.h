@@ -1,5 +1,29 @@
-/* SPDX-License-Identifier: MIT
- * Phase correlation: how far one image is shifted against another, and how surely. */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * Phase correlation: how far one image is shifted against another, and how certain that is.
+ *
+ * @code
+ * const int64_t shape[2] = {64, 64};
+ * redux_shift shift = {0, 0, 0};
+ * redux_tensor a = REDUX_TENSOR_INIT, b = REDUX_TENSOR_INIT;
+ * redux_status status = redux_tensor_new(&a, context, REDUX_UINT8, 2, shape);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_view(&b, &a);
+ * if (status == REDUX_OK)
+ *     status = redux_phase_correlation(&shift, context, &a, &b, NULL);
+ * redux_tensor_release(&b);
+ * redux_tensor_release(&a);
+ * return status == REDUX_E_UNSUPPORTED ? REDUX_OK : status; // a build without FFTW
+ * @endcode
+ *
+ * Values may have any range: brightness and contrast do not matter.
+ *
+ * Promised: exchanging the images gives the opposite shift and the same bits of height.
+ *
+ * Not promised: the last bits of the height, which FFTW's plans and the instruction set may change.
+ *
+ * Threads: one context per thread. Since 0.1.
+ */
 #ifndef REDUX_PHASE_CORRELATION_H
 #define REDUX_PHASE_CORRELATION_H
 
@@ -7,6 +31,7 @@
 
 REDUX_BEGIN_DECLS
 
+/** The weights that fade out the edges. */
 typedef enum redux_phase_window {
     /** Weights sin^2(pi (i + 1/2) / n) along each axis fade the edges out, whose meeting in the
      *  periodic transform would else hide a shift that is not cyclic. */
@@ -14,7 +39,7 @@ typedef enum redux_phase_window {
     REDUX_PHASE_PLAIN = 1 /**< none: a cyclic shift has height 1 */
 } redux_phase_window;
 
-/** Set it up with REDUX_PHASE_OPTIONS_INIT. */
+/** Options of redux_phase_correlation. */
 typedef struct redux_phase_options {
     size_t struct_size;
     redux_phase_window window;
@@ -37,17 +62,19 @@ typedef struct redux_shift {
         height; /**< of the peak at whole pixels, 0 to 1: 1 where nothing but the shift differs */
 } redux_shift;
 
-/** Phase correlation (Kuglin, Hines, Proc. IEEE Conference on Cybernetics and Society, 1975). Both
- *  images [H, W] of one shape, uint8 or float32, at least one pixel. Their means are removed and
- *  they are windowed; of their spectra only the phases are kept. The shift is where the inverse
- *  transform of the phases' difference is highest, the first place where there are several, and the
- *  height is its value over the number of coefficients that either image has (of modulus above
- *  2^-20 of the image's norm: the rest is round-off). In single precision: the height is within
- *  1e-4 of double precision's on CT slices (seen: 1e-5 at worst), brightness and contrast do not
- * matter. The other way round the shift is the opposite and the height the same bits. Two constant
- * images: no shift, height 1; one: height 0; NaN or infinity: NaN. `options` may be NULL. Errors:
- *  REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY, REDUX_E_UNSUPPORTED (a build without FFTW).
- *  Since 0.1. */
+/** The shift between two images (Kuglin, Hines, Proc. IEEE Conference on Cybernetics and Society,
+ *  1975).
+ *  - a, b: [H, W] of one shape, uint8 or float32, at least one pixel, any values.
+ *  - The means are removed and the images windowed; only the phases of their spectra are used. The
+ *    shift is where the inverse transform of the phases' difference is highest (the first place of
+ *    several). The height is that value over the number of coefficients that either image has (of
+ *    modulus above 2^-20 of the image's norm; the rest is round-off).
+ *  - In single precision: on CT slices the height is within 1e-4 of double precision (largest seen:
+ *    1e-5).
+ *  - Two constant images: no shift, height 1; one constant image: height 0; NaN or infinity: NaN.
+ *
+ *  `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY,
+ *  REDUX_E_UNSUPPORTED (a build without FFTW). */
 REDUX_API redux_status redux_phase_correlation(redux_shift *out, redux_context *context,
                                                const redux_tensor *a, const redux_tensor *b,
                                                const redux_phase_options *options);

@@ -1,5 +1,34 @@
-/* SPDX-License-Identifier: MIT
- * Self-supervised pre-training: a dataset, what of it is kept, and options in; weights out. */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * Self-supervised pre-training: a dataset, the slices to keep, and options in; weights out.
+ *
+ * @code
+ * const char *path = "data/ct/STS_019_CT.nii.gz";
+ * redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
+ * redux_pretrain_options options = REDUX_PRETRAIN_OPTIONS_INIT; // SimCLR with ResNet-18
+ * redux_dataset *dataset = NULL;
+ * redux_status status = redux_dataset_open(&dataset, context, &path, 1, NULL);
+ * input.size = 32;
+ * options.input = &input;
+ * options.batch = 8;
+ * options.steps = 2; // a real run has thousands
+ * options.epochs = 0;
+ * if (status == REDUX_OK)
+ *     status = redux_pretrain(NULL, context, "run", dataset, NULL, &options);
+ * redux_dataset_free(dataset);
+ * return status; // run/weights.safetensors
+ * @endcode
+ *
+ * Promised:
+ * - The same seed, data, options, build, instruction set and BLAS give the same weight file,
+ *   whatever the number of threads, and however often the run was stopped, killed or resumed.
+ * - Each file is written whole or not at all.
+ *
+ * Not promised: the same weights on other instruction sets or with another OpenBLAS; resuming a
+ * checkpoint with another version of the library.
+ *
+ * Threads: one run per context at a time. Since 0.1.
+ */
 #ifndef REDUX_PRETRAIN_H
 #define REDUX_PRETRAIN_H
 
@@ -10,7 +39,7 @@
 
 REDUX_BEGIN_DECLS
 
-/** What is told after every step. */
+/** The state of a run after a step. */
 typedef struct redux_pretrain_step {
     size_t struct_size;
     int64_t step, steps; /**< steps done, of all */
@@ -20,20 +49,21 @@ typedef struct redux_pretrain_step {
     double seconds;           /**< of all sessions of this run so far */
 } redux_pretrain_step;
 
-/** Called on the thread that called redux_pretrain, after every step; a value other than 0 makes it
- *  write a checkpoint and return REDUX_E_CANCELLED. */
+/** Called after every step, on the thread that called redux_pretrain; a value other than 0 makes
+ *  the run write a checkpoint and return REDUX_E_CANCELLED. */
 typedef int (*redux_pretrain_fn)(const redux_pretrain_step *step, void *user);
 
-/** What becomes of a folder that holds a run already. */
+/** What to do with a folder that already holds a run. */
 typedef enum redux_resume {
     REDUX_RESUME_REFUSE = 0,   /**< REDUX_E_INVALID */
-    REDUX_RESUME_CONTINUE = 1, /**< go on from the checkpoint, start where there is none, do nothing
-                                    where the run is complete: no slice is read then */
-    REDUX_RESUME_OVERWRITE = 2 /**< start anew; the old files go when the new run can begin */
+    REDUX_RESUME_CONTINUE = 1, /**< resume from the checkpoint; start if there is none; do nothing,
+                                    not even read a slice, if the run is complete */
+    REDUX_RESUME_OVERWRITE =
+        2 /**< start over; the old files are removed once the new run can begin */
 } redux_resume;
 
-/** Options of redux_pretrain: as REDUX_PRETRAIN_OPTIONS_INIT sets them up, SimCLR with ResNet-18.
- * What they point to is read during the call only. */
+/** Options of redux_pretrain. The defaults are SimCLR with ResNet-18. What they point to is read
+ *  during the call only. */
 typedef struct redux_pretrain_options {
     size_t struct_size;
     const redux_network_options *network; /**< its seed is replaced by `seed`; NULL: ResNet-18 with
@@ -80,18 +110,20 @@ typedef struct redux_pretrain_result {
     int32_t was_complete;         /**< 1: nothing was left to do */
 } redux_pretrain_result;
 
-/** Pre-trains on the slices of a dataset (kept: [slices] bytes, those not 0; NULL: all) and writes
- *  into `folder` (made if missing): weights.safetensors (encoder and heads, metadata that
- *  redux_input_options_of reads), checkpoint.safetensors (all that resuming needs), log.csv (a line
- *  a step), run.json (settings, counts, seconds). Each is written whole or not at all. The folder
- *  is locked meanwhile (flock, where its file system can): another run there gets REDUX_E_IO.
+/** Pre-trains on the slices of a dataset and writes into `folder` (made if missing):
+ *  - weights.safetensors: encoder and heads, with metadata that redux_input_options_of reads.
+ *  - checkpoint.safetensors: all that resuming needs.
+ *  - log.csv: one line per step.
+ *  - run.json: settings, counts, seconds.
  *
- *  Same seed, data and options: the same weight file, whatever the threads, and however often the
- *  run was stopped, killed or resumed. A loss, a gradient or, where they would be written, weights
- *  that are not finite stop it with REDUX_E_NOT_FINITE; the last checkpoint stays.
+ *  kept: [slices] bytes, those not 0 are used; NULL: all. *out and `options` may be NULL. The
+ *  folder is locked meanwhile (flock, where the file system supports it): another run there gets
+ *  REDUX_E_IO. A loss, a gradient or (when they would be written) weights that are not finite end
+ *  the run with REDUX_E_NOT_FINITE; the last checkpoint stays.
+ *
  *  Errors: REDUX_E_INVALID (options; the folder holds a run of other settings), those of
  *  redux_volume_open, REDUX_E_FORMAT (a checkpoint that was cut short or altered),
- *  REDUX_E_CANCELLED, REDUX_E_IO, REDUX_E_NO_MEMORY. *out and `options` may be NULL. Since 0.1. */
+ *  REDUX_E_CANCELLED, REDUX_E_NOT_FINITE, REDUX_E_IO, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context,
                                       const char *folder, const redux_dataset *dataset,
                                       const uint8_t *kept, const redux_pretrain_options *options);

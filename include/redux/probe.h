@@ -1,5 +1,33 @@
-/* SPDX-License-Identifier: MIT
- * Probes of features: what a linear classifier, or the nearest neighbours, make of them. */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * Probes of features: logistic regression and weighted nearest neighbours.
+ *
+ * @code
+ * const int64_t shape[2] = {4, 1}, label_shape[1] = {4}, out_shape[2] = {4, 2};
+ * float values[4] = {-2, -1, 1, 2};
+ * int32_t classes[4] = {0, 0, 1, 1};
+ * double probabilities[8];
+ * redux_tensor features = REDUX_TENSOR_INIT, labels = REDUX_TENSOR_INIT, out = REDUX_TENSOR_INIT;
+ * redux_logistic *model = NULL;
+ * redux_status status = redux_tensor_borrow(&features, values, REDUX_FLOAT32, 2, shape, NULL);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_borrow(&labels, classes, REDUX_INT32, 1, label_shape, NULL);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_borrow(&out, probabilities, REDUX_FLOAT64, 2, out_shape, NULL);
+ * if (status == REDUX_OK)
+ *     status = redux_logistic_fit(&model, context, &features, &labels, 2, NULL, NULL);
+ * if (status == REDUX_OK)
+ *     status = redux_logistic_predict(&out, context, model, &features);
+ * redux_logistic_free(model);
+ * return status;
+ * @endcode
+ *
+ * Promised: the same bits, whatever the number of threads. The optimum is scikit-learn's.
+ *
+ * Not promised: its last digits: an iterative solution is as close as `tolerance` says.
+ *
+ * Threads: models are read-only once fitted: any thread. Since 0.1.
+ */
 #ifndef REDUX_PROBE_H
 #define REDUX_PROBE_H
 
@@ -7,7 +35,9 @@
 
 REDUX_BEGIN_DECLS
 
-/** Options of redux_logistic_fit. Set them up with REDUX_LOGISTIC_OPTIONS_INIT. */
+/* ---- logistic regression ---- */
+
+/** Options of redux_logistic_fit. */
 typedef struct redux_logistic_options {
     size_t struct_size;
     double c;               /**< inverse strength of regularisation, as scikit-learn's C; 1 */
@@ -24,10 +54,10 @@ REDUX_DEFINE_INIT(redux_logistic_options, REDUX_LOGISTIC_OPTIONS_DEFAULTS)
 #define REDUX_LOGISTIC_OPTIONS_INIT                                                                \
     REDUX_INIT(redux_logistic_options, REDUX_LOGISTIC_OPTIONS_DEFAULTS)
 
-/** Opaque; read-only once fitted. */
+/** A fitted model. Opaque; read-only: any thread. */
 typedef struct redux_logistic redux_logistic;
 
-/** What is known of a fitted model. Tensors are views of it, float64, released by the caller. */
+/** Describes a fitted model. Tensors are views of it, float64, released by the caller. */
 typedef struct redux_logistic_info {
     size_t struct_size;   /**< set by the caller */
     redux_tensor weights; /**< [outputs, D] on standardised features; outputs: 1 for two classes
@@ -39,35 +69,40 @@ typedef struct redux_logistic_info {
     double loss; /**< the objective: see redux_logistic_fit */
 } redux_logistic_info;
 
-/** Multinomial logistic regression with an L2 penalty, in double precision: the least of
- *  C sum over rows of -log p(label | x) + |W|^2 / 2, biases free; two classes have one weight
- *  vector. That is scikit-learn's LogisticRegression (lbfgs). Found by L-BFGS with a line search
- * for the strong Wolfe conditions (Nocedal, Wright: Numerical Optimization, 2006,
- * algorithms 7.5, 3.5 and 3.6), from `start` (a model of as many classes and features) or from 0.
- *  features: [N, D] float32 or float64; labels: [N] int32, 0 ... classes - 1; a class may have no
- *  rows, which with regularisation is well defined. Too few iterations are no error: see
- *  redux_logistic_info. Same bits whatever the threads. The caller owns *out. Errors:
- *  REDUX_E_INVALID (shapes, dtypes, options, values that are not finite), REDUX_E_NO_MEMORY,
- *  REDUX_E_CANCELLED. Since 0.1. */
+/** Fits multinomial logistic regression with an L2 penalty, in double precision: the minimum of C
+ *  sum over rows of -log p(label | x) + |W|^2 / 2, biases free; two classes have one weight vector.
+ *  That is scikit-learn's LogisticRegression (lbfgs).
+ *  - features: [N, D] float32 or float64; labels: [N] int32, 0 ... classes - 1. A class may have no
+ *    rows, which with regularisation is well defined.
+ *  - start: a model of as many classes and features to begin with; NULL: 0.
+ *  - Reaching max_iterations is no error: see redux_logistic_info.converged.
+ *
+ *  Method: L-BFGS with a line search for the strong Wolfe conditions (Nocedal, Wright: Numerical
+ *  Optimization, 2006, algorithms 7.5, 3.5 and 3.6). `options` may be NULL. The caller owns *out.
+ *  Errors: REDUX_E_INVALID (shapes, dtypes, options, values that are not finite),
+ *  REDUX_E_NO_MEMORY, REDUX_E_CANCELLED. */
 REDUX_API redux_status redux_logistic_fit(redux_logistic **out, redux_context *context,
                                           const redux_tensor *features, const redux_tensor *labels,
                                           int32_t classes, const redux_logistic_options *options,
                                           const redux_logistic *start);
 
-/** NULL is allowed. Since 0.1. */
+/** Frees a model; NULL is allowed. */
 REDUX_API void redux_logistic_free(redux_logistic *model);
 
-/** Its tensors are views into the model. Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.1. */
+/** The weights and figures of a model, as views into it. Set out->struct_size first. Errors:
+ *  REDUX_E_INVALID (struct_size, NULL). */
 REDUX_API redux_status redux_logistic_get_info(redux_logistic_info *out,
                                                const redux_logistic *model);
 
-/** probabilities: [N, classes] float64, C-contiguous, overwritten; features: [N, D]. Errors:
- *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+/** The probabilities of the classes. probabilities: [N, classes] float64, C-contiguous,
+ *  overwritten; features: [N, D]. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_logistic_predict(const redux_tensor *probabilities,
                                               redux_context *context, const redux_logistic *model,
                                               const redux_tensor *features);
 
-/** Options of redux_knn_predict. Set them up with REDUX_KNN_OPTIONS_INIT. */
+/* ---- nearest neighbours ---- */
+
+/** Options of redux_knn_predict. */
 typedef struct redux_knn_options {
     size_t struct_size;
     int32_t neighbours; /**< k; fewer where there are fewer training rows; 20 */
@@ -79,14 +114,17 @@ typedef struct redux_knn_options {
 REDUX_DEFINE_INIT(redux_knn_options, REDUX_KNN_OPTIONS_DEFAULTS)
 #define REDUX_KNN_OPTIONS_INIT REDUX_INIT(redux_knn_options, REDUX_KNN_OPTIONS_DEFAULTS)
 
-/** Weighted nearest neighbours: each of the k training rows of the greatest cosine s to a query
- *  (equal ones: the first) votes for its class with weight exp(s / temperature); probabilities are
- *  votes over their sum. Features are not standardised; a row of zeros is like nothing: cosine 0.
- *  probabilities: [M, classes] float64, C-contiguous; features: [N, D], queries: [M, D], float32 or
- *  float64; labels: [N] int32. Similarities are made block by block. Same bits whatever the
- * threads. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Source: Wu, Xiong, Yu, Lin, "Unsupervised
- * feature learning via non-parametric instance discrimination", CVPR 2018, section 3.4. Since 0.1.
- */
+/** Weighted nearest neighbours: each of the k training rows with the greatest cosine s to a query
+ *  (of equal ones the first) votes for its class with weight exp(s / temperature); probabilities
+ *  are votes over their sum.
+ *  - probabilities: [M, classes] float64, C-contiguous; features: [N, D], queries: [M, D], float32
+ *    or float64; labels: [N] int32.
+ *  - Features are not standardised; a row of zeros has cosine 0 to every row. Similarities are
+ *    computed block by block.
+ *
+ *  `options` may be NULL. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. Source: Wu, Xiong, Yu, Lin,
+ *  "Unsupervised feature learning via non-parametric instance discrimination", CVPR 2018, section
+ *  3.4. */
 REDUX_API redux_status redux_knn_predict(const redux_tensor *probabilities, redux_context *context,
                                          const redux_tensor *features, const redux_tensor *labels,
                                          int32_t classes, const redux_tensor *queries,

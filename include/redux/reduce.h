@@ -1,5 +1,48 @@
-/* SPDX-License-Identifier: MIT
- * Reduction: which slices of a dataset to keep, why each other one goes, and the manifest of it. */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * Reduction: which slices of a dataset to keep, why each other one is dropped, and the results as
+ * files.
+ *
+ * @code
+ * const char *path = "data/ct";
+ * redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+ * redux_reduce_summary summary;
+ * redux_dataset *dataset = NULL;
+ * redux_reduction *reduction = NULL;
+ * redux_status status = redux_dataset_open(&dataset, context, &path, 1, NULL);
+ * options.strategy = REDUX_STRATEGY_MI;
+ * summary.struct_size = sizeof summary;
+ * if (status == REDUX_OK)
+ *     status = redux_reduce(&reduction, context, dataset, &options);
+ * if (status == REDUX_OK)
+ *     status = redux_reduction_get_summary(&summary, reduction);
+ * if (status == REDUX_OK)
+ *     printf("%d of %d slices kept\n", (int)summary.kept, (int)summary.slices);
+ * redux_reduction_free(reduction);
+ * redux_dataset_free(dataset);
+ * return status;
+ * @endcode
+ *
+ * With the defaults: the strategy "hash" at a distance of 6 of 64 bits, volume by volume, first
+ * slice first. Set a strategy, a threshold or a budget (keep_count, keep_percent), a scope and a
+ * rule.
+ *
+ * Promised:
+ * - The same inputs, options, build and instruction set give the same manifest, byte for byte,
+ *   whatever the number of threads.
+ * - A witness is always a kept slice, or one of `against`; there are no chains (except in
+ *   semdedup).
+ * - Each file is written whole or not at all; with redux_results_save that holds for the pair.
+ *
+ * Not promised:
+ * - The same manifest on every instruction set for strategies with float scores (ssim, ms-ssim,
+ *   cosine, mattes, phase-correlation, semdedup): a pair exactly at the threshold may fall either
+ *   way.
+ * - Defaults of thresholds in later versions. Pin yours if you compare results.
+ *
+ * Threads: one reduction per context at a time; what it returns is read-only, any thread. Since
+ * 0.1.
+ */
 #ifndef REDUX_REDUCE_H
 #define REDUX_REDUCE_H
 
@@ -11,6 +54,8 @@
 #include <redux/window.h>
 
 REDUX_BEGIN_DECLS
+
+/* ---- what to choose from ---- */
 
 /** The paper's strategies (section 3.2) and others. Values are pinned. */
 typedef enum redux_strategy {
@@ -31,46 +76,49 @@ typedef enum redux_strategy {
      *  the largest entropy. Stops when none adds more than the threshold. Rule k-centre only. */
     REDUX_STRATEGY_INFORMATION_GAIN = 10,
     /** SemDeDup (Abbas et al. 2023, arXiv 2303.09540): k-means over unit-length embeddings (without
-     *  any: `pixels`), then in each cluster, from the item least like the centroid on, every item
-     *  goes that is like any earlier one of the cluster, kept or not. So a witness is reached
-     *  through a chain, and the score to it may be below the threshold. Rule first only. */
+     *  any: `pixels`). Then each cluster is walked from the item least similar to the centroid, and
+     *  every item is dropped that is similar to any earlier one of the cluster, kept or not. So a
+     *  witness may be reached through a chain, with a score below the threshold. Rule first only.
+     */
     REDUX_STRATEGY_SEMDEDUP = 11,
-    REDUX_STRATEGY_METRIC = 12 /**< greedy, a metric of the caller's (options.metric) */
+    REDUX_STRATEGY_METRIC = 12 /**< greedy, your own metric (options.metric) */
 } redux_strategy;
 
-/** Which slices stand for the others, for strategies with a metric. Values are pinned. */
+/** Which slices represent the others, for strategies with a metric. Values are pinned. */
 typedef enum redux_rule {
-    REDUX_RULE_FIRST = 0, /**< redux_exemplars: the first slice of the walk, then the first that
-                               none of the kept ones stands for (the paper) */
-    /** Takes the first slice left and all that it would stand for, and keeps the medoid of them
-     *  (the most alike to the others in sum; the first of equals). What the medoid does not stand
-     *  for goes back to those left; again until none is left. */
+    REDUX_RULE_FIRST = 0, /**< redux_exemplars: the first slice of the walk, then the first that is
+                               redundant with none of the kept ones (the paper) */
+    /** Takes the first slice left and all that are redundant with it, and keeps their medoid (the
+     *  most similar to the others in sum; the first of equals). Those not redundant with the medoid
+     *  return to the slices left; repeats until none is left. */
     REDUX_RULE_MEDOID = 1,
-    /** Farthest point (Gonzalez 1985): the first slice, then always the one that is least like any
-     *  kept one, until each is within the threshold of one. The witness is the kept slice most
-     *  alike. A budget is met exactly. */
+    /** Farthest point (Gonzalez 1985): the first slice, then always the one least similar to every
+     *  kept one, until each is within the threshold of one. The witness is the most similar kept
+     *  slice. A budget is met exactly. */
     REDUX_RULE_K_CENTRE = 2,
-    /** Groups in which every pair is redundant: a slice joins the first group all of whose members
-     *  it is redundant with, else it begins one and is kept; the witness is the group's first. */
+    /** Groups in which every pair is redundant: a slice joins the first group whose members are all
+     *  redundant with it; otherwise it starts a group and is kept. The witness is the group's first
+     *  slice. */
     REDUX_RULE_COMPLETE_LINK = 3
 } redux_rule;
 
-/** What is compared with what. */
+/** What is compared with what. Values are pinned. */
 typedef enum redux_scope {
     REDUX_SCOPE_VOLUME = 0, /**< slices of one volume with each other */
     REDUX_SCOPE_DATASET = 1 /**< all slices with each other */
 } redux_scope;
 
-/** In which order the greedy rule and every-n walk. */
+/** The order in which the greedy rule and every-n walk. Values are pinned. */
 typedef enum redux_order {
     REDUX_ORDER_ANATOMICAL = 0,   /**< volumes as given, slices by number */
     REDUX_ORDER_LEXICOGRAPHIC = 1 /**< by the bytes of "source_slice", the number not padded: 0, 1,
                                        10, 100, 101, ... as the paper's picture names sort */
 } redux_order;
 
-/* Default thresholds. hash: the paper's "Hash-6". ssim, mi and cosine: what keeps about as many
- * slices of the 20 STS volumes as hash 6 does in volume scope (lib/select/README.md). */
-#define REDUX_DEFAULT_HASH_DISTANCE 6.0 /* of 64 bits; of longer hashes as large a share */
+/** Default thresholds. hash: the paper's "Hash-6", of 64 bits; the same share of longer hashes.
+ *  Others: the threshold that keeps about as many slices of the 20 STS volumes as hash 6 does in
+ *  volume scope (lib/select/README.md). */
+#define REDUX_DEFAULT_HASH_DISTANCE 6.0
 #define REDUX_DEFAULT_PDQ_DISTANCE 31.0
 #define REDUX_DEFAULT_SSIM 0.715
 #define REDUX_DEFAULT_MI 0.302
@@ -82,14 +130,17 @@ typedef enum redux_order {
 #define REDUX_DEFAULT_PHASE_CORRELATION 0.1167
 #define REDUX_DEFAULT_INFORMATION_GAIN 3.863
 
-/** Options of redux_reduce. Set them up with REDUX_REDUCE_OPTIONS_INIT. */
+/* ---- options ---- */
+
+/** Options of redux_reduce. Every field is valid as REDUX_REDUCE_OPTIONS_INIT sets it. */
 typedef struct redux_reduce_options {
     size_t struct_size;
     redux_strategy strategy; /**< default: hash */
     redux_scope scope;
     redux_order order;
-    /** hash: a slice is redundant at or below this distance; ssim, mi, cosine: at or above this
-     *  similarity; every-n: n; entropy: slices under it (bits) are dropped. NaN: the default. */
+    /** A slice is redundant at or below this distance (hash), or at or above this similarity (ssim,
+     *  mi, cosine, ...); every-n: n; entropy: slices below it (bits) are dropped. NaN: the default.
+     */
     double threshold;
     /** A budget instead of a threshold, over the whole input in either scope: keep_count slices
      *  (0: none given), or keep_percent of them, rounded half up (NaN: none given). See
@@ -107,9 +158,10 @@ typedef struct redux_reduce_options {
                                          float dtype; NULL: the `pixels` descriptor */
     int32_t skip_errors;            /**< 1: volumes and pictures that fail to decode are left out */
     redux_rule rule;                /**< default: first */
-    /** Two stages: a pair is redundant when the strategy's metric says so at `threshold`, and then
-     *  this one's (hash, ssim, mi, cosine, ms-ssim, mattes, phase-correlation) at `then_threshold`
-     *  too. The score is the second one's. REDUX_STRATEGY_ALL (default): one stage. */
+    /** Two stages: a pair is redundant if the strategy's metric says so at `threshold` and then
+     *  the metric of `then` (hash, ssim, mi, cosine, ms-ssim, mattes, phase-correlation) at
+     *  `then_threshold` too. The score is that of `then`. REDUX_STRATEGY_ALL (default): one stage.
+     */
     redux_strategy then;
     double then_threshold; /**< NaN: the default of `then` */
     /** Cross-set: slices of another dataset that stand before all others, whatever the scope; they
@@ -119,9 +171,9 @@ typedef struct redux_reduce_options {
     const redux_dataset *against;
     const uint8_t *against_kept;
     const redux_tensor *against_embeddings; /**< as `embeddings`, for the slices of `against` */
-    /** Incremental: an earlier result that this one goes on from: its volumes are left out of the
-     *  dataset (redux_dataset_options.exclude), its rows come first in the manifest. Rule first,
-     *  with a threshold, and the parameters of the earlier result (redux_manifest_get_options);
+    /** Incremental: an earlier result that this one extends. Leave its volumes out of the dataset
+     *  (redux_dataset_options.exclude); its rows come first in the manifest. Rule first, with a
+     *  threshold, and the parameters of the earlier result (redux_manifest_get_options);
      * else REDUX_E_INVALID. REDUX_E_FORMAT where its JSON or its exemplars are not of its rows.
      * Must outlive the reduction. NULL: none. */
     const redux_manifest *update;
@@ -137,8 +189,8 @@ typedef struct redux_reduce_options {
     int32_t calibrate;
     double false_drops;
     int32_t hash_size; /**< redux_hash_options.size; 0: the profile's own */
-    /** What `embeddings` were made by, in words (redux_encoder_load): goes into the JSON, and an
-     *  update must have the same. Must outlive the reduction. NULL: nothing is said. */
+    /** The name of the encoder that made `embeddings` (redux_encoder_load): recorded in the JSON,
+     *  and an update must have the same. Must outlive the reduction. NULL: none is recorded. */
     const char *encoder;
 } redux_reduce_options;
 
@@ -152,21 +204,23 @@ typedef struct redux_reduce_options {
 REDUX_DEFINE_INIT(redux_reduce_options, REDUX_REDUCE_OPTIONS_DEFAULTS)
 #define REDUX_REDUCE_OPTIONS_INIT REDUX_INIT(redux_reduce_options, REDUX_REDUCE_OPTIONS_DEFAULTS)
 
+/* ---- what comes out ---- */
+
 /** What became of one slice. */
 typedef struct redux_row {
     int64_t volume, slice; /**< of the dataset */
     int32_t kept;          /**< 1 or 0 */
     int32_t skipped;       /**< 1: could not be read; no row of the manifest, kept is 0 */
-    /** Row number of the kept slice that speaks for a dropped one, or -1; from the number of rows
-     * on it is one outside the dataset (redux_reduction_get_name). */
+    /** Row number of the kept slice that replaces a dropped one, or -1. Numbers at or beyond the
+     *  number of rows are slices outside the dataset (redux_reduction_get_name). */
     int64_t witness;
     double score; /**< to the witness; entropy: its entropy; NaN for a kept slice */
-    /** Hashes: 1 for a (nearly) flat slice (REDUX_HASH_FLAT): equal hashes of two such slices do
-     *  not make them alike. */
+    /** Hashes: 1 for a (nearly) flat slice (REDUX_HASH_FLAT): two such slices with equal hashes
+     * need not be similar. */
     int32_t flat;
 } redux_row;
 
-/** How a reduction came out. */
+/** How a reduction came out. Set struct_size before the call. */
 typedef struct redux_reduce_summary {
     size_t struct_size; /**< set by the caller */
     int64_t slices;     /**< that could be read */
@@ -179,35 +233,38 @@ typedef struct redux_reduce_summary {
     int64_t compared_size;      /**< side that slices were resized to; 0: native size */
     int64_t updated;            /**< of `slices`: taken over from an earlier result (update) */
     int64_t against;            /**< slices of another set that stood before all others */
-    int64_t leaked;             /**< dropped for one of those */
-    int64_t largest;       /**< the most slices that one kept slice speaks for, itself included */
+    int64_t leaked;             /**< dropped because of one of those */
+    int64_t largest;       /**< the most slices that one kept slice represents, itself included */
     int32_t then_is_exact; /**< two stages: 1 where the first one passes all that the second accepts
                                 (the same metric, more loosely) */
     int64_t flat;          /**< slices that are (nearly) flat, where hashes were taken */
     double false_drops;    /**< estimated rate at the threshold in force; NaN without calibration */
     double false_drops_error; /**< its standard error (redux_calibration_error) */
-    /** Pairs of images held against the threshold in force by rule first or complete-link: with
-     * their score worked out, and without, because a bound told that it does not reach the
-     * threshold. 0 where codes and vectors are compared, in blocks. */
+    /** Pairs of images compared with the threshold in force by rule first or complete-link: with
+     *  their score computed, and without, because a bound showed that it cannot reach the
+     *  threshold. 0 for codes and vectors, which are compared in blocks. */
     int64_t pairs_compared, pairs_skipped;
 } redux_reduce_summary;
 
-/** Opaque. Read-only once made: any thread. */
+/** The result of a reduction. Opaque; read-only once made: any thread. */
 typedef struct redux_reduction redux_reduction;
 
-/** "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy", "ms-ssim", "mattes",
- *  "phase-correlation", "information-gain", "semdedup", "metric". Errors: REDUX_E_NOT_FOUND,
- * REDUX_E_INVALID (NULL). Any thread. Since 0.1. */
+/* ---- names ---- */
+
+/** The strategy of a name: "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy", "ms-ssim",
+ *  "mattes", "phase-correlation", "information-gain", "semdedup", "metric". Errors:
+ *  REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. */
 REDUX_API redux_status redux_strategy_parse(redux_strategy *out, const char *name);
-/** Static storage; "unknown" for anything else. Since 0.1. */
+/** The name of a strategy; "unknown" for anything else. Static storage. Any thread. */
 REDUX_API const char *redux_strategy_name(redux_strategy strategy);
-/** "first", "medoid", "k-centre", "complete-link". As above. Since 0.1. */
+/** The rule of a name: "first", "medoid", "k-centre", "complete-link"; and the reverse. As for
+ *  strategies. */
 REDUX_API redux_status redux_rule_parse(redux_rule *out, const char *name);
 REDUX_API const char *redux_rule_name(redux_rule rule);
-/** The threshold that a strategy has where none is given; NaN: none. Since 0.1. */
+/** The threshold of a strategy if you give none; NaN: it has none. Any thread. */
 REDUX_API double redux_strategy_threshold(redux_strategy strategy);
 
-/** What a strategy is and takes: set struct_size, then call redux_strategy_describe. */
+/** What a strategy is and takes. Set struct_size, then call redux_strategy_describe. Since 0.2. */
 typedef struct redux_strategy_info {
     size_t struct_size;
     const char *name;   /**< as redux_strategy_parse reads it */
@@ -225,145 +282,161 @@ typedef struct redux_strategy_info {
     uint32_t rules; /**< of 1 << redux_rule; one alone is taken whatever options.rule says */
 } redux_strategy_info;
 
-/** Texts are in static storage. Errors: REDUX_E_INVALID (unknown strategy, struct_size). Any
- * thread. Since 0.2. */
+/** Describes a strategy. Strings are in static storage. Errors: REDUX_E_INVALID (unknown strategy,
+ *  struct_size). Any thread. Since 0.2. */
 REDUX_API redux_status redux_strategy_describe(redux_strategy_info *out, redux_strategy strategy);
 
-/** Reduces a dataset. Rows are in dataset order (volumes as given, slices by number), whatever the
- *  order of the walk. Every slice is read once or, with a budget for ssim and mi, several times;
- * the same inputs give the same rows whatever the threads. Progress counts slices.
+/* ---- reducing ---- */
+
+/** Reduces a dataset. `options` NULL means the defaults. The caller owns *out; the dataset must
+ *  outlive it. Rows are in dataset order (volumes as given, slices by number), whatever the order
+ *  of the walk. Every slice is read once or, with a budget for ssim and mi, several times. Reports
+ *  slices as progress.
  *
- *  Greedy strategies follow redux_exemplars. every-n: the witness is the nearest kept slice of the
- *  walk (the earlier of two), the score the distance in slices. entropy: no witness.
+ *  Witnesses and scores:
+ *  - Greedy strategies follow redux_exemplars.
+ *  - every-n: the witness is the nearest kept slice of the walk (the earlier of two), the score the
+ *    distance in slices.
+ *  - entropy: no witness; the score is the entropy.
  *
- *  Per volume, ssim and mi compare slices at native size (pictures of different sizes in one folder
- *  are resized as in dataset scope); over the dataset, resized to `size` x `size` with
- * antialiasing.
+ *  Sizes of images: per volume, ssim and mi compare slices at native size (pictures of different
+ *  sizes in one folder are resized as in dataset scope). Over the dataset they are resized to
+ *  `size` x `size` with antialiasing.
  *
- *  Budget of N: the strictest threshold, one for all volumes, at which the rule keeps at most N
- *  (hash: the smallest distance; ssim, mi, cosine: the highest similarity; every-n: the smallest n;
- *  entropy: the lowest bound); then dropped slices are kept again, weakest witness score first
- *  (entropy: highest first), ties in the order of the walk, until N are kept. The threshold is
- * found exactly from all scores where what is compared has up to 4,096 slices (a volume, or the
- * dataset) and, for hash, always; beyond that by bisection to 1e-6, which finds a threshold with at
- * most N kept next to one with more. In volume scope N must not be less than the number of volumes.
+ *  Budget of N slices, over the whole input in either scope:
+ *  - First the strictest threshold, one for all volumes, at which the rule keeps at most N (hash:
+ *    the smallest distance; ssim, mi, cosine: the highest similarity; every-n: the smallest n;
+ *    entropy: the lowest bound).
+ *  - Then dropped slices are kept again, weakest witness score first (entropy: highest first), ties
+ *    in the order of the walk, until N are kept.
+ *  - The threshold is exact for hash, and wherever up to 4,096 slices are compared (a volume, or
+ *    the dataset). Beyond that it is found by bisection to 1e-6, next to a threshold that keeps
+ *    more than N.
+ *  - In volume scope N must be at least the number of volumes.
  *
- *  Rules other than first, and budgets, hold what is prepared of one group (a volume, or the
- *  dataset) in memory: for images some times their pixels. medoid and complete-link have no budget;
- *  neither have two stages.
+ *  Memory: rules other than first, and budgets, hold the prepared form of one group (a volume, or
+ *  the dataset): for images a few times their pixels. medoid, complete-link and two stages take no
+ *  budget.
  *
- *  Errors: REDUX_E_INVALID (options that make no sense together, fewer than one slice a volume,
+ *  Errors: REDUX_E_INVALID (options that contradict each other, fewer than one slice per volume,
  *  embeddings that do not match), those of redux_volume_open, REDUX_E_UNSUPPORTED (window),
- *  REDUX_E_NOT_FOUND (nothing could be read), REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. The dataset
- * must outlive the reduction. The caller owns *out. Since 0.1. */
+ *  REDUX_E_NOT_FOUND (nothing could be read), REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_reduce(redux_reduction **out, redux_context *context,
                                     const redux_dataset *dataset,
                                     const redux_reduce_options *options);
 
-/** Checks options as redux_reduce does, before anything is read; volumes are not counted yet.
- *  Errors: REDUX_E_INVALID. Since 0.1. */
+/** Checks options as redux_reduce does, before anything is read; the number of volumes is not known
+ *  yet. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_reduce_check(const redux_reduce_options *options);
 
 /** How many of `slices` slices a budget keeps: keep_count, or keep_percent of them rounded half up;
- *  -1: the options have no budget, or are NULL. Since 0.2. */
+ *  -1 if the options have no budget or are NULL. Since 0.2. */
 REDUX_API int64_t redux_reduce_budget(const redux_reduce_options *options, int64_t slices);
 
-/** The metric that a reduction by these options takes its scores from: the strategy's, or of two
+/** The metric that a reduction with these options takes its scores from: the strategy's, or of two
  *  stages the second one's. The caller owns *out. Errors: REDUX_E_INVALID (NULL; options that
  *  redux_reduce refuses; a strategy that compares nothing; strategy metric, whose metric you have),
  *  and those of the metric's constructor. Any thread. Since 0.2. */
 REDUX_API redux_status redux_metric_new_strategy(redux_metric **out, redux_context *context,
                                                  const redux_reduce_options *options);
 
-/** What that metric compares, of `count` slices by their numbers in the dataset
- *  (redux_dataset_slice_number), in this order: redux_metric_pair of the kept slice's item and the
- *  dropped one's is the score in the manifest, to the bit. out: [count, bytes] uint8 (hashes),
- * [count, 256] float32 (`pixels`), [count, D] float32 (embeddings, where the options have them), or
- * windowed slices [count, H, W] uint8 or float32, resized to `size` where the reduction resizes.
- * Images that are not resized must be of one size: ask for those of one volume at a time. The
- * caller releases *out. Reports slices as progress. skip_errors is not looked at. Errors: as
- *  redux_metric_new_strategy, redux_volume_open and redux_window_apply; REDUX_E_INVALID (no such
- *  slice, sizes that differ), REDUX_E_NO_MEMORY, REDUX_E_CANCELLED. Since 0.2. */
+/** The items that this metric compares, for `count` slices by their numbers in the dataset
+ *  (redux_dataset_slice_number), in this order. redux_metric_pair of the kept slice's item and the
+ *  dropped one's is the score in the manifest, to the bit. The caller releases *out.
+ *  - out: [count, bytes] uint8 (hashes), [count, 256] float32 (`pixels`), [count, D] float32
+ *    (embeddings, if the options have them), or windowed slices [count, H, W] uint8 or float32,
+ *    resized to `size` if the reduction resizes.
+ *  - Images that are not resized must be of one size: ask for those of one volume at a time.
+ *  - skip_errors is ignored.
+ *
+ *  Reports slices as progress. Errors: as redux_metric_new_strategy, redux_volume_open and
+ *  redux_window_apply; REDUX_E_INVALID (no such slice, sizes that differ), REDUX_E_NO_MEMORY,
+ *  REDUX_E_CANCELLED. Since 0.2. */
 REDUX_API redux_status redux_reduce_items(redux_tensor *out, redux_context *context,
                                           const redux_dataset *dataset, const int64_t *rows,
                                           int64_t count, const redux_reduce_options *options);
 
-/** Only the calibration of a strategy with a metric: no slice is judged. The caller owns *out.
- *  Errors: as redux_reduce; REDUX_E_INVALID with fewer than two volumes. Since 0.1. */
+/** Only calibrates a strategy with a metric; no slice is judged. The caller owns *out. Errors: as
+ *  redux_reduce; REDUX_E_INVALID with fewer than two volumes. */
 REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *context,
                                        const redux_dataset *dataset,
                                        const redux_reduce_options *options);
 
-/** The parameters that an earlier result was made with, from its JSON: what an update of it needs.
- *  Texts in it belong to the manifest. out->struct_size is set by the caller.
- *  Errors: REDUX_E_NOT_FOUND (no JSON beside the manifest), REDUX_E_FORMAT. Since 0.1. */
+/** The parameters of an earlier result, read from its JSON, as an update of it needs them. Strings
+ *  in it belong to the manifest. Set out->struct_size first. Errors: REDUX_E_NOT_FOUND (no JSON
+ *  beside the manifest), REDUX_E_FORMAT. */
 REDUX_API redux_status redux_manifest_get_options(redux_reduce_options *out,
                                                   const redux_manifest *manifest);
 
-/** NULL is allowed. Since 0.1. */
+/* ---- results ---- */
+
+/** Frees a reduction; NULL is allowed. */
 REDUX_API void redux_reduction_free(redux_reduction *reduction);
 
-/** Errors: REDUX_E_INVALID (struct_size, NULL). Since 0.1. */
+/** The counts and figures of a reduction. Errors: REDUX_E_INVALID (struct_size, NULL). */
 REDUX_API redux_status redux_reduction_get_summary(redux_reduce_summary *out,
                                                    const redux_reduction *reduction);
-/** As many as the dataset has slices. Since 0.1. */
+/** The number of rows: one per slice of the dataset. */
 REDUX_API int64_t redux_reduction_row_count(const redux_reduction *reduction);
-/** Errors: REDUX_E_INVALID (index, NULL). Since 0.1. */
+/** Row `index`: what became of one slice. Errors: REDUX_E_INVALID (index, NULL). */
 REDUX_API redux_status redux_reduction_get_row(redux_row *out, const redux_reduction *reduction,
                                                int64_t index);
 
 /** The name of a row, or of a witness outside the dataset, as in the manifest. Strings belong to
- *  the dataset, or to whatever the witness is from. Errors: REDUX_E_INVALID. Since 0.1. */
+ *  the dataset, or to the object that the witness is from. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_reduction_get_name(const char **source, int64_t *slice,
                                                 const redux_reduction *reduction, int64_t row);
 
-/** What was found of scores between different volumes, or NULL without calibration; belongs to the
- *  reduction. Since 0.1. */
+/** The calibration of a reduction, or NULL if none was asked for; belongs to the reduction. */
 REDUX_API const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction);
 
-/** What could not be read while reducing (skip_errors), beside redux_dataset_skipped_count: how
- * many, and for each the source and the reason; NULL out of range. Since 0.1. */
+/** What could not be read while reducing (skip_errors), in addition to redux_dataset_skipped_count:
+ *  how many inputs, and for each the source and the reason; NULL for an index out of range. */
 REDUX_API int64_t redux_reduction_skipped_count(const redux_reduction *reduction);
 REDUX_API const char *redux_reduction_skipped_source(const redux_reduction *reduction,
                                                      int64_t index);
 REDUX_API const char *redux_reduction_skipped_reason(const redux_reduction *reduction,
                                                      int64_t index);
 
-/** Receives text; a value other than 0 stops with REDUX_E_IO. */
+/* ---- files ---- */
+
+/** Receives text; a value other than 0 ends the call with REDUX_E_IO. */
 typedef int (*redux_write_fn)(const char *text, size_t length, void *user);
 
-/** The manifest as CSV (RFC 4180, line ends "\n"): columns
- *  source,slice,kept,witness_source,witness_slice,score; slices count from 0; witness and score are
- *  empty for a kept slice; scores have the fewest digits that read back as the same double. Since
- *  0.1. */
+/** Writes the manifest as CSV (RFC 4180, line ends "\n"): columns
+ *  source,slice,kept,witness_source,witness_slice,score. Slices count from 0; witness and score are
+ *  empty for a kept slice; scores have the fewest digits that read back as the same double. Errors:
+ *  REDUX_E_IO, REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_manifest_write(redux_context *context,
                                             const redux_reduction *reduction, redux_write_fn write,
                                             void *user);
 
-/** The same into a file, whole or not at all. Since 0.1. */
+/** Writes the manifest to a file, whole or not at all. Errors: as redux_results_save. */
 REDUX_API redux_status redux_manifest_save(const char *path, redux_context *context,
                                            const redux_reduction *reduction);
 
-/** What goes with a manifest, as JSON: version, strategy, every parameter in force, inputs with
- *  sizes and CRC-32 checksums, counts, what was skipped, `seconds` (as given by the caller). Since
- *  0.1. */
+/** Writes the summary that belongs to a manifest, as JSON: version, strategy, every parameter in
+ *  force, inputs with sizes and CRC-32 checksums, counts, skipped inputs, and `seconds`, which you
+ *  give. Errors: as redux_manifest_write. */
 REDUX_API redux_status redux_summary_write(redux_context *context, const redux_reduction *reduction,
                                            double seconds, redux_write_fn write, void *user);
 
-/** The same into a file, whole or not at all. Since 0.1. */
+/** Writes the summary to a file, whole or not at all. Errors: as redux_results_save. */
 REDUX_API redux_status redux_summary_save(const char *path, redux_context *context,
                                           const redux_reduction *reduction, double seconds);
 
-/** redux_manifest_save and redux_summary_save together: both files, or (where writing one of them
- *  fails) neither. With keep_exemplars also their features, as NAME.exemplars beside the
- *  manifest NAME.csv, which a later update needs. The manifest comes last: stopped before, an
- *  update of the files that are there begins again. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such
- * folder), REDUX_E_INVALID, REDUX_E_NO_MEMORY. Since 0.1. */
+/** Saves manifest and summary together: both files, or (if writing one fails) neither. With
+ *  keep_exemplars also the features of the exemplars, as NAME.exemplars beside the manifest
+ *  NAME.csv, which a later update needs. The manifest is written last, so that an update after an
+ *  interruption starts over. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND (no such folder),
+ *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_results_save(const char *manifest, const char *summary,
                                           redux_context *context, const redux_reduction *reduction,
                                           double seconds);
 
-/** Form of exported slices. */
+/* ---- pictures and arrays ---- */
+
+/** The form of exported slices. */
 typedef enum redux_export_format {
     REDUX_EXPORT_PNG = 0, /**< one 8-bit picture a slice, windowed */
     REDUX_EXPORT_NPY = 1, /**< one array a slice: voxel values (HU), or windowed if a window other
@@ -371,17 +444,18 @@ typedef enum redux_export_format {
     REDUX_EXPORT_NPZ = 2  /**< the same, one archive a volume, keys "slice_N" */
 } redux_export_format;
 
-/** Writes the kept slices below `folder` (made if missing), NIfTI slices in axial orientation where
- *  they are axial slices. Names are VOLUME_NAME_SLICE.png or .npy, or VOLUME_NAME.npz, with the
- *  volume's and the slice's number in the dataset and the last part of the source; index.csv tells
- *  which file (and key) is which slice. Each file is written whole or not at all; nothing is
- * written outside the folder. Reports slices as progress. Since 0.1. */
+/** Writes the kept slices into `folder` (made if missing); NIfTI slices in axial orientation if
+ *  they are axial slices. Names are VOLUME_NAME_SLICE.png or .npy, or VOLUME_NAME.npz, from the
+ *  numbers of volume and slice in the dataset and the last part of the source; index.csv lists
+ *  which file (and key) is which slice. Each file is written whole or not at all, and nothing
+ *  outside the folder. Reports slices as progress. Errors: those of redux_volume_open, REDUX_E_IO,
+ *  REDUX_E_INVALID, REDUX_E_CANCELLED. */
 REDUX_API redux_status redux_export(const char *folder, redux_context *context,
                                     const redux_reduction *reduction, redux_export_format format);
 
-/** A contact sheet as a PNG: for each volume a band of up to `columns` slices spread over it, in
- *  order, kept ones bright with a green frame, dropped ones dimmed. Windowed as the reduction was
- *  (auto: by slice). At most `volumes` volumes. Since 0.1. */
+/** Draws a contact sheet as a PNG: for each of at most `volumes` volumes a band of up to `columns`
+ *  slices spread over it, in order; kept slices are bright with a green frame, dropped ones dimmed.
+ *  Windowed as the reduction was (auto: by slice). Errors: as redux_export. */
 REDUX_API redux_status redux_contact_sheet(const char *path, redux_context *context,
                                            const redux_reduction *reduction, int32_t columns,
                                            int32_t volumes);

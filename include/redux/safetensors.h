@@ -1,6 +1,34 @@
-/* SPDX-License-Identifier: MIT
- * Named tensors in safetensors files, as PyTorch's users exchange weights
- * (https://huggingface.co/docs/safetensors). */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * Named tensors in safetensors files, the form in which PyTorch's users exchange weights
+ * (https://huggingface.co/docs/safetensors).
+ *
+ * @code
+ * const int64_t shape[2] = {2, 3};
+ * const char *name = "weight";
+ * redux_tensor tensor = REDUX_TENSOR_INIT;
+ * redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
+ * redux_safetensors *file = NULL;
+ * redux_status status = redux_tensor_new(&tensor, context, REDUX_FLOAT32, 2, shape);
+ * content.count = 1;
+ * content.names = &name;
+ * content.tensors = &tensor;
+ * if (status == REDUX_OK)
+ *     status = redux_safetensors_save("one.safetensors", context, &content);
+ * if (status == REDUX_OK)
+ *     status = redux_safetensors_load(&file, context, "one.safetensors");
+ * redux_safetensors_free(file);
+ * redux_tensor_release(&tensor);
+ * return status;
+ * @endcode
+ *
+ * Promised: the same content gives the same bytes (no times, no paths). A file that libredux wrote
+ * carries a CRC-32 that must hold when it is read.
+ *
+ * Not promised: that damage is noticed in files of other programs, which have no checksum.
+ *
+ * Threads: read-only once loaded: any thread. Since 0.1.
+ */
 #ifndef REDUX_SAFETENSORS_H
 #define REDUX_SAFETENSORS_H
 
@@ -8,39 +36,42 @@
 
 REDUX_BEGIN_DECLS
 
-/** Opaque, read-only once loaded: any thread. */
+/** A loaded file. Opaque, read-only: any thread. */
 typedef struct redux_safetensors redux_safetensors;
 
-/** Reads a file whole and checks all of it: every tensor lies within the file, none overlaps
- *  another, none of the bytes belongs to no tensor. Files that redux_safetensors_save wrote carry a
- *  CRC-32 over names, types, shapes, metadata and data, which must hold: then one that was cut
- * short or altered is refused. The caller owns *out. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO,
- *  REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (8-bit floats, more axes than REDUX_MAX_DIMS),
- * REDUX_E_LIMIT, REDUX_E_NO_MEMORY. Since 0.1. */
+/* ---- reading ---- */
+
+/** Reads a file whole and checks it: every tensor lies within the file, none overlaps another, and
+ *  no byte is left over. Files of redux_safetensors_save carry a CRC-32 over names, types, shapes,
+ *  metadata and data; one that was cut short or altered is refused. The caller owns *out. Errors:
+ *  REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (8-bit floats, more axes than
+ *  REDUX_MAX_DIMS), REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_safetensors_load(redux_safetensors **out, redux_context *context,
                                               const char *path);
 
-/** NULL is allowed. Tensors taken from it stay valid: they share its memory. Since 0.1. */
+/** Frees a file; NULL is allowed. Tensors taken from it stay valid: they share its memory. */
 REDUX_API void redux_safetensors_free(redux_safetensors *file);
 
-/** How many tensors there are; their names, in the order of the data. NULL out of range. Since 0.1.
+/** The number of tensors, and their names in the order of the data. NULL for an index out of range.
  */
 REDUX_API int64_t redux_safetensors_tensor_count(const redux_safetensors *file);
 REDUX_API const char *redux_safetensors_name(const redux_safetensors *file, int64_t index);
 
-/** The number of the tensor of that name, or -1. Since 0.1. */
+/** The number of the tensor of that name, or -1. */
 REDUX_API int64_t redux_safetensors_find(const redux_safetensors *file, const char *name);
 
-/** A tensor by its number: a C-contiguous view of the file's memory; do not write through it. The
- *  caller releases it. Errors: REDUX_E_INVALID. Since 0.1. */
+/** Tensor `index`: a C-contiguous view of the file's memory; do not write to it. The caller
+ *  releases it. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_safetensors_get_tensor(redux_tensor *out,
                                                     const redux_safetensors *file, int64_t index);
 
-/** A text of the file's metadata, or NULL. Belongs to the file. Since 0.1. */
+/** A value of the file's metadata, or NULL. Belongs to the file. */
 REDUX_API const char *redux_safetensors_metadata(const redux_safetensors *file, const char *key);
 
-/** What is to be written: `count` tensors of any strides with a name each, and `pair_count` pairs
- *  of texts (UTF-8) as metadata. */
+/* ---- writing ---- */
+
+/** What to write: `count` named tensors of any strides, and `pair_count` pairs of strings (UTF-8)
+ *  as metadata. */
 typedef struct redux_safetensors_content {
     size_t struct_size;
     int64_t count;
@@ -56,10 +87,9 @@ REDUX_DEFINE_INIT(redux_safetensors_content, REDUX_SAFETENSORS_CONTENT_DEFAULTS)
 #define REDUX_SAFETENSORS_CONTENT_INIT                                                             \
     REDUX_INIT(redux_safetensors_content, REDUX_SAFETENSORS_CONTENT_DEFAULTS)
 
-/** Writes a file, whole or not at all: the data in the order of falling element size, then of
- *  names, so that every tensor is aligned; the same content gives the same bytes (no times, no
- *  paths). Errors: REDUX_E_INVALID, REDUX_E_IO, REDUX_E_NOT_FOUND (no such folder),
- *  REDUX_E_NO_MEMORY. Since 0.1. */
+/** Writes a file, whole or not at all: the data by falling element size, then by name, so that
+ *  every tensor is aligned. Errors: REDUX_E_INVALID, REDUX_E_IO, REDUX_E_NOT_FOUND (no such
+ *  folder), REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_safetensors_save(const char *path, redux_context *context,
                                               const redux_safetensors_content *content);
 

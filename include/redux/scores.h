@@ -1,6 +1,36 @@
-/* SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
+/** @file
  * How good predictions are: accuracy, AUC, average precision, F1, confusion; their uncertainty, and
- * whether one run beats another. Definitions are scikit-learn's. */
+ * whether one run beats another.
+ *
+ * @code
+ * const int64_t shape[1] = {4};
+ * int32_t truth[4] = {0, 0, 1, 1};
+ * double probability[4] = {0.1, 0.6, 0.4, 0.9}; // of class 1
+ * redux_tensor labels = REDUX_TENSOR_INIT, values = REDUX_TENSOR_INIT;
+ * redux_predictions predictions = REDUX_PREDICTIONS_INIT;
+ * redux_scores scores = REDUX_SCORES_INIT;
+ * redux_status status = redux_tensor_borrow(&labels, truth, REDUX_INT32, 1, shape, NULL);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_borrow(&values, probability, REDUX_FLOAT64, 1, shape, NULL);
+ * predictions.labels = &labels;
+ * predictions.scores = &values;
+ * if (status == REDUX_OK)
+ *     status = redux_scores_compute(&scores, context, &predictions);
+ * if (status == REDUX_OK)
+ *     printf("accuracy %g, AUC %g\n", scores.accuracy, scores.auc); // 0.5, 0.75
+ * return status;
+ * @endcode
+ *
+ * Definitions are scikit-learn's. A figure that is not defined (a class without items) is NaN.
+ *
+ * Promised: the same seed gives the same intervals and p-values, to the bit, whatever the threads.
+ *
+ * Not promised: valid intervals for dependent items. The bootstrap and the test treat items as
+ * independent; slices of one patient are not.
+ *
+ * Threads: any. Since 0.1.
+ */
 #ifndef REDUX_SCORES_H
 #define REDUX_SCORES_H
 
@@ -8,7 +38,7 @@
 
 REDUX_BEGIN_DECLS
 
-/** What is scored: n items of k classes. */
+/** Predictions to score: n items of k classes. */
 typedef struct redux_predictions {
     size_t struct_size;
     /** The true classes, [n], any integer dtype, 0 ... k - 1. */
@@ -17,7 +47,7 @@ typedef struct redux_predictions {
      *  classes: the probability of class 1. No NaN. The class that is predicted is the one of the
      *  greatest score, the first of equals; of [n]: 1 if the probability is over 0.5. */
     const redux_tensor *scores;
-    int32_t positive; /**< of two classes the one that f1, auc and average_precision speak of;
+    int32_t positive; /**< of two classes the one that f1, auc and average_precision are about;
                            default 1 */
 } redux_predictions;
 
@@ -26,11 +56,11 @@ typedef struct redux_predictions {
 REDUX_DEFINE_INIT(redux_predictions, REDUX_PREDICTIONS_DEFAULTS)
 #define REDUX_PREDICTIONS_INIT REDUX_INIT(redux_predictions, REDUX_PREDICTIONS_DEFAULTS)
 
-/** The figures. NaN where a figure is not defined: a class that has no items, or all of them. */
+/** The figures. NaN if a figure is not defined: a class has no items, or all of them. */
 typedef struct redux_scores {
     size_t struct_size; /**< set by the caller */
     double accuracy;
-    double balanced_accuracy; /**< mean recall of the classes that there are */
+    double balanced_accuracy; /**< mean recall of the classes that have items */
     /** Area under the ROC curve, ties count half; more than two classes: mean of one against the
      *  rest (macro). */
     double auc;
@@ -48,35 +78,35 @@ typedef struct redux_scores {
 REDUX_DEFINE_INIT(redux_scores, REDUX_SCORES_DEFAULTS)
 #define REDUX_SCORES_INIT REDUX_INIT(redux_scores, REDUX_SCORES_DEFAULTS)
 
-/** Errors: REDUX_E_INVALID (shapes, dtypes, a label or a score out of range, no item),
- *  REDUX_E_NO_MEMORY. Any thread. Since 0.1. */
+/** Computes all figures of predictions. Errors: REDUX_E_INVALID (shapes, dtypes, a label or a score
+ *  out of range, no item), REDUX_E_NO_MEMORY. Any thread. */
 REDUX_API redux_status redux_scores_compute(redux_scores *out, redux_context *context,
                                             const redux_predictions *predictions);
 
-/** matrix: [k, k] int64, C-contiguous: entry (i, j) counts items of class i that were predicted to
- *  be of class j. Errors: as above. Since 0.1. */
+/** The confusion matrix. matrix: [k, k] int64, C-contiguous: entry (i, j) counts items of class i
+ *  that were predicted as class j. Errors: as redux_scores_compute. */
 REDUX_API redux_status redux_scores_confusion(const redux_tensor *matrix, redux_context *context,
                                               const redux_predictions *predictions);
 
 /** Percentile bootstrap over items: the (1 - level) / 2 and (1 + level) / 2 quantiles (linear
- *  interpolation) of each figure over `resamples` draws with replacement. Draws for which a figure
- *  is not defined are left out of it. level: 0 < level < 1 (0.95). Same seed, same bits, whatever
- *  the threads. Errors: as above. Source: Efron 1979. Since 0.1. */
+ *  interpolation) of each figure over `resamples` draws with replacement. Draws in which a figure
+ *  is not defined are left out of it. level: 0 < level < 1 (0.95). Errors: as redux_scores_compute.
+ *  Source: Efron 1979. */
 REDUX_API redux_status redux_scores_bootstrap(redux_scores *low, redux_scores *high,
                                               redux_context *context,
                                               const redux_predictions *predictions,
                                               int64_t resamples, double level, uint64_t seed);
 
-/** Mean and standard deviation (n - 1) of values over several seeds; NaN is left out; *deviation is
- *  NaN with fewer than two. Either may be NULL. Any thread. Since 0.1. */
+/** Mean and standard deviation (n - 1) of values over several seeds. NaN is left out; *deviation is
+ *  NaN with fewer than two values. Either may be NULL. Any thread. */
 REDUX_API void redux_scores_summarise(double *mean, double *deviation, const double *values,
                                       int64_t count);
 
-/** Paired test between two runs on the same items: for each figure the two-sided p-value of the
- *  null that the runs are exchangeable item by item: (1 + how many of `permutations` random swaps
- *  of the items' scores give a difference at least as large) / (1 + permutations). Labels and
- *  shapes of both must be the same. Errors: as above. Source: Fisher's permutation test; Good,
- *  Permutation Tests, 3.1. Since 0.1. */
+/** Paired permutation test of two runs on the same items: for each figure the two-sided p-value of
+ *  the null hypothesis that the runs are exchangeable item by item, (1 + how many of `permutations`
+ *  random swaps of the items' scores give a difference at least as large) / (1 + permutations).
+ *  Labels and shapes of both must be the same. Errors: as redux_scores_compute. Source: Fisher's
+ *  permutation test; Good, Permutation Tests, 3.1. */
 REDUX_API redux_status redux_scores_compare(redux_scores *p_values, redux_context *context,
                                             const redux_predictions *a, const redux_predictions *b,
                                             int64_t permutations, uint64_t seed);

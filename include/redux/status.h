@@ -1,10 +1,29 @@
-/* SPDX-License-Identifier: MIT
- * How every function reports: a status, and a message kept per thread.
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * How functions report failure: a status, and a message for each thread.
  *
- * A function that fails returns a status other than REDUX_OK, leaves its outputs as they were
- * (unless its own text says otherwise) and sets this thread's message at the place where the
- * failure happened: with the file, the dimension or the value at fault. The library never prints,
- * aborts or exits. */
+ * @code
+ * const char *path = "no/such/folder";
+ * redux_dataset *dataset = NULL;
+ * redux_status status = redux_dataset_open(&dataset, context, &path, 1, NULL);
+ * if (status == REDUX_E_NOT_FOUND) { // the message names the path
+ *     fprintf(stderr, "%s: %s\n", redux_status_string(status), redux_error_message());
+ *     status = REDUX_OK;
+ * }
+ * redux_dataset_free(dataset);
+ * return status;
+ * @endcode
+ *
+ * Promised:
+ * - A function that fails leaves its outputs as they were, unless its own text says otherwise.
+ * - The message is set where the failure happened: it names the file, the dimension or the value.
+ * - Values of redux_status never change; new ones are appended.
+ * - The library never prints, aborts or exits.
+ *
+ * Not promised: the wording of messages. Test the status, and show the message to a person.
+ *
+ * Threads: each thread has its own message. Since 0.1.
+ */
 #ifndef REDUX_STATUS_H
 #define REDUX_STATUS_H
 
@@ -27,11 +46,11 @@ typedef enum redux_status {
 REDUX_BEGIN_DECLS
 
 /** A short English name of `status`, for example "damaged file". Static storage, never NULL. Any
- *  thread. Since 0.1. */
+ *  thread. */
 REDUX_API const char *redux_status_string(redux_status status);
 
-/** The message of the last failure on the calling thread, or "" when there was none. It stays
- *  valid until the next libredux call on this thread that fails. Since 0.1. */
+/** The message of the last failure on the calling thread, or "" if there was none. It is valid
+ *  until the next libredux call on this thread fails. */
 REDUX_API const char *redux_error_message(void);
 
 REDUX_END_DECLS

@@ -1,11 +1,29 @@
-/* SPDX-License-Identifier: MIT
- * The tensor: a strided view of memory, owned together with others or borrowed.
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * The tensor: a strided view of memory, owned through a reference count or borrowed.
  *
- * A plain struct of fixed layout that lives on the stack. `strides` count elements and may be
- * negative or 0. Memory is either borrowed (`storage` NULL: the caller keeps it alive) or held
- * through a reference-counted storage; views share it. Every tensor a libredux function filled in
- * is given back with redux_tensor_release, views too; on borrowed memory that does nothing but
- * clear the struct. Reference counts are atomic, so tensors may be released on any thread. */
+ * @code
+ * const int64_t shape[3] = {4, 64, 64};
+ * redux_tensor stack = REDUX_TENSOR_INIT, slice = REDUX_TENSOR_INIT;
+ * redux_status status = redux_tensor_new(&stack, context, REDUX_FLOAT32, 3, shape);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_select(&slice, &stack, 0, 2); // a view of the third slice
+ * redux_tensor_release(&slice);
+ * redux_tensor_release(&stack);
+ * return status;
+ * @endcode
+ *
+ * A tensor is a plain struct of fixed layout that lives on your stack. `strides` count elements and
+ * may be negative or 0. Memory is either borrowed (`storage` is NULL: the caller keeps it alive) or
+ * held through a reference count that views share. Release every tensor that a libredux function
+ * filled in with redux_tensor_release, views too; on borrowed memory that only clears the struct.
+ *
+ * Promised: views copy nothing, and memory lives as long as any tensor on it. The layout of
+ * redux_tensor is frozen.
+ *
+ * Threads: reference counts are atomic, so any thread may release a tensor. The struct itself is
+ * yours: do not change one on two threads at once. Since 0.1.
+ */
 #ifndef REDUX_TENSOR_H
 #define REDUX_TENSOR_H
 
@@ -13,6 +31,7 @@
 
 REDUX_BEGIN_DECLS
 
+/** The most axes a tensor may have. */
 #define REDUX_MAX_DIMS 8
 
 /** Element types, coded as DLPack codes them: code | bits << 8 | lanes << 16 (lanes are 1). */
@@ -32,10 +51,10 @@ typedef enum redux_dtype {
     REDUX_BOOL = 0x10806      /**< one byte, 0 or 1 */
 } redux_dtype;
 
-/** Opaque, reference-counted owner of memory. */
+/** A reference-counted owner of memory. Opaque. */
 typedef struct redux_storage redux_storage;
 
-/** The layout is frozen. */
+/** A strided array. The layout is frozen. */
 typedef struct redux_tensor {
     void *data;                      /**< the first element */
     redux_storage *storage;          /**< NULL when the memory is borrowed */
@@ -50,87 +69,101 @@ typedef struct redux_tensor {
 REDUX_DEFINE_INIT(redux_tensor, REDUX_TENSOR_DEFAULTS)
 #define REDUX_TENSOR_INIT REDUX_INIT(redux_tensor, REDUX_TENSOR_DEFAULTS)
 
-/** Bytes of one element; 0 for an unknown dtype. Any thread. Since 0.1. */
+/* ---- dtypes ---- */
+
+/** Bytes per element; 0 for an unknown dtype. Any thread. */
 REDUX_API size_t redux_dtype_size(redux_dtype dtype);
 
-/** Its name as NumPy writes it ("int16", "float32"); "unknown" else. Static storage. Since 0.1. */
+/** The name NumPy uses ("int16", "float32"); "unknown" for anything else. Static storage. Any
+ *  thread. */
 REDUX_API const char *redux_dtype_name(redux_dtype dtype);
 
+/* ---- making and releasing ---- */
+
 /** Allocates a C-contiguous tensor of zeros, aligned to 64 bytes. `shape` has `ndim` entries >= 0.
- *  Errors: REDUX_E_INVALID, REDUX_E_LIMIT (overflow, max_bytes), REDUX_E_NO_MEMORY. Since 0.1. */
+ *  The caller releases *out. Errors: REDUX_E_INVALID, REDUX_E_LIMIT (overflow, max_bytes),
+ *  REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_tensor_new(redux_tensor *out, redux_context *context,
                                         redux_dtype dtype, int32_t ndim, const int64_t *shape);
 
-/** Describes memory of the caller's, who keeps it alive and in place; `strides` NULL means
- *  C-contiguous. `data` may be NULL only when an entry of `shape` is 0. Since 0.1. */
+/** Describes your own memory, which you keep alive and in place. `strides` NULL means C-contiguous.
+ *  `data` may be NULL only if an entry of `shape` is 0. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_borrow(redux_tensor *out, void *data, redux_dtype dtype,
                                            int32_t ndim, const int64_t *shape,
                                            const int64_t *strides);
 
-/** Gives back the reference and clears *tensor; NULL and a cleared tensor are allowed. Since 0.1.
- */
+/** Drops the reference and clears *tensor; NULL and a cleared tensor are allowed. Any thread. */
 REDUX_API void redux_tensor_release(redux_tensor *tensor);
 
-/** A second tensor on the same memory. `out` must not be `in`. Since 0.1. */
+/* ---- views ---- */
+
+/** A second tensor on the same memory. `out` must not be `in`. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_view(redux_tensor *out, const redux_tensor *in);
 
-/** A view of `count` indices of axis `axis`: start, start + step, ...; step may be negative, all of
- *  them must lie inside. Copies nothing. Errors: REDUX_E_INVALID. Since 0.1. */
+/** A view of `count` indices of axis `axis`: start, start + step, ... `step` may be negative; all
+ *  indices must lie inside. Copies nothing. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_slice(redux_tensor *out, const redux_tensor *in, int32_t axis,
                                           int64_t start, int64_t count, int64_t step);
 
-/** A view without axis `axis`, at `index` of it: select(volume, 0, k) is slice k. Since 0.1. */
+/** A view without axis `axis`, taken at `index` of it: select(volume, 0, k) is slice k. Errors:
+ *  REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_select(redux_tensor *out, const redux_tensor *in, int32_t axis,
                                            int64_t index);
 
-/** A view with axes in another order: axis i of `out` is axis order[i] of `in`; `order` has ndim
- *  entries, each axis once. Since 0.1. */
+/** A view with the axes in another order: axis i of `out` is axis order[i] of `in`. `order` has
+ *  ndim entries and names each axis once. Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_permute(redux_tensor *out, const redux_tensor *in,
                                             const int32_t *order);
 
-/** A view of another shape on a C-contiguous tensor with as many elements. Since 0.1. */
+/** A view with another shape of a C-contiguous tensor; the number of elements stays the same.
+ *  Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_reshape(redux_tensor *out, const redux_tensor *in, int32_t ndim,
                                             const int64_t *shape);
 
-/** The number of elements. Any thread. Since 0.1. */
+/** The number of elements. Any thread. */
 REDUX_API int64_t redux_tensor_elements(const redux_tensor *tensor);
 
-/** 1 if the elements lie in C order without gaps, else 0. Since 0.1. */
+/** 1 if the elements lie in C order without gaps, otherwise 0. Any thread. */
 REDUX_API int redux_tensor_is_contiguous(const redux_tensor *tensor);
 
-/** Copies `in` into `out`, which has the same shape; dtypes may differ: values are then converted
- *  (to an integer: rounded half to even, kept within its range, NaN becomes 0). They must not
- *  overlap. Errors: REDUX_E_INVALID. Since 0.1. */
+/* ---- copies ---- */
+
+/** Copies `in` into `out`, which has the same shape. Dtypes may differ: values are then converted
+ *  (to an integer: rounded half to even and saturated, NaN becomes 0). The two must not overlap.
+ *  Errors: REDUX_E_INVALID. */
 REDUX_API redux_status redux_tensor_copy(const redux_tensor *out, const redux_tensor *in);
 
-/** A C-contiguous tensor of `dtype` with the elements of `in`: a view where it is that already, a
- *  converted copy (see redux_tensor_copy) where not. Since 0.1. */
+/** A C-contiguous tensor of `dtype` with the elements of `in`: a view if `in` is one already,
+ *  otherwise a converted copy (see redux_tensor_copy). The caller releases *out. Errors:
+ *  REDUX_E_INVALID, REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_tensor_contiguous(redux_tensor *out, redux_context *context,
                                                const redux_tensor *in, redux_dtype dtype);
 
-/* DLPack (https://dmlc.github.io/dlpack/): no copies. The structs are those of dlpack.h, which the
- * caller includes; here they are only named. */
+/* ---- DLPack ---- */
+
+/** Exchange with PyTorch, NumPy and others without copies (https://dmlc.github.io/dlpack/). The
+ *  structs are those of dlpack.h, which the caller includes; here they are only named. */
 struct DLManagedTensor;
 struct DLManagedTensorVersioned;
 
-/** Exports a tensor on owned memory; the consumer calls (*out)->deleter. Borrowed memory must
- *  outlive that call. Since 0.1. */
+/** Exports a tensor. The consumer calls (*out)->deleter; borrowed memory must outlive that call.
+ *  Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_tensor_to_dlpack(struct DLManagedTensor **out, redux_context *context,
                                               const redux_tensor *tensor);
 
-/** The same with version and flags (DLPack 1.0). Since 0.1. */
+/** Exports a tensor with version and flags (DLPack 1.0). */
 REDUX_API redux_status redux_tensor_to_dlpack_versioned(struct DLManagedTensorVersioned **out,
                                                         redux_context *context,
                                                         const redux_tensor *tensor);
 
-/** Takes over `managed`: its deleter runs when the last reference to *out goes. Host memory
- *  (kDLCPU) only. On failure `managed` stays the caller's. Errors: REDUX_E_INVALID,
- *  REDUX_E_UNSUPPORTED (device, dtype, lanes), REDUX_E_NO_MEMORY. Since 0.1. */
+/** Takes over `managed`: its deleter runs when the last reference to *out is released. Host memory
+ *  (kDLCPU) only. On failure `managed` remains yours. Errors: REDUX_E_INVALID, REDUX_E_UNSUPPORTED
+ *  (device, dtype, lanes), REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_tensor_from_dlpack(redux_tensor *out, redux_context *context,
                                                 struct DLManagedTensor *managed);
 
-/** The same for DLPack 1.x; another major version is REDUX_E_UNSUPPORTED. A tensor flagged
- *  read-only is accepted: do not write to it. Since 0.1. */
+/** Takes over a tensor of DLPack 1.x; another major version is REDUX_E_UNSUPPORTED. A tensor
+ *  flagged read-only is accepted: do not write to it. */
 REDUX_API redux_status redux_tensor_from_dlpack_versioned(redux_tensor *out, redux_context *context,
                                                           struct DLManagedTensorVersioned *managed);
 

@@ -1,5 +1,28 @@
-/* SPDX-License-Identifier: MIT
- * From a slice to what a network sees: intensity window, size, and random views of it. */
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * From a slice to a network's input: intensity window, size, and random views of it.
+ *
+ * @code
+ * const int64_t in_shape[2] = {96, 96}, out_shape[2] = {64, 64};
+ * const redux_random_key key = {1, 0, 0, 7}; // seed, epoch, (ignored), sample
+ * redux_tensor in = REDUX_TENSOR_INIT, out = REDUX_TENSOR_INIT;
+ * redux_status status = redux_tensor_new(&in, context, REDUX_INT16, 2, in_shape);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_new(&out, context, REDUX_FLOAT32, 2, out_shape);
+ * if (status == REDUX_OK) // HU = stored; input and strengths as by default
+ *     status = redux_views_apply(&out, context, &in, 1, 0, 1, NULL, NULL, &key, 0);
+ * redux_tensor_release(&out);
+ * redux_tensor_release(&in);
+ * return status;
+ * @endcode
+ *
+ * Promised: a view is a function of slice, options, key and number alone, whatever the order of
+ * calls and the number of threads.
+ *
+ * Not promised: that defaults of strengths stay as they are in later versions. Runs record theirs.
+ *
+ * Threads: one context per thread. Since 0.1.
+ */
 #ifndef REDUX_VIEWS_H
 #define REDUX_VIEWS_H
 
@@ -10,7 +33,7 @@
 REDUX_BEGIN_DECLS
 
 /** How slices become inputs: windowed to [0, 1] (8-bit results over 255), resized to size x size
- *  (antialiased linear, as Pillow's BILINEAR on float32, up to rounding; not square ones are
+ *  (antialiased linear, as Pillow's BILINEAR on float32, up to rounding; other shapes are
  *  stretched), then (x - mean) / deviation. */
 typedef struct redux_input_options {
     size_t struct_size;
@@ -25,21 +48,24 @@ typedef struct redux_input_options {
 REDUX_DEFINE_INIT(redux_input_options, REDUX_INPUT_OPTIONS_DEFAULTS)
 #define REDUX_INPUT_OPTIONS_INIT REDUX_INIT(redux_input_options, REDUX_INPUT_OPTIONS_DEFAULTS)
 
-/** A slice as an input, without random numbers: for embedding and evaluation. in: [H, W] of any
- *  dtype and strides, not empty, x = slope * stored + intercept; is_scan as for
- *  redux_window_resolve; out: [size, size] float32, C-contiguous, no overlap. NaN is the lowest
- *  grey, infinities lowest and highest. Errors: REDUX_E_INVALID, REDUX_E_UNSUPPORTED (window `full`
- *  of data that are not 8-bit), REDUX_E_NO_MEMORY. One context a thread. Since 0.1. */
+/** A slice as an input, without randomness: for embedding and evaluation.
+ *  - in: [H, W] of any dtype and strides, not empty, x = slope * stored + intercept; is_scan as for
+ *    redux_window_resolve.
+ *  - out: [size, size] float32, C-contiguous, no overlap.
+ *  - NaN is the lowest grey, infinities the lowest and highest.
+ *
+ *  Errors: REDUX_E_INVALID, REDUX_E_UNSUPPORTED (window `full` of data that are not 8-bit),
+ *  REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_input_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
                                          int is_scan, const redux_input_options *options);
 
-/** Strengths of the random operations, in the order in which they are done; probabilities 0 leave
- *  one out. REDUX_VIEWS_OPTIONS_INIT is the preset "simclr"; redux_views_preset sets others.
+/** Strengths of the random operations, in the order in which they are applied; probability 0
+ *  disables one. REDUX_VIEWS_OPTIONS_INIT is the preset "simclr"; redux_views_preset sets others.
  *
  *  Window, crop and resize work on the stored values; the others on the resized view, grey values
- *  in [0, 1]. Brightness, contrast (about the view's mean) and gamma, in this order, are each kept
- *  within [0, 1]; noise is not. Blur reaches 4 sigma, mirrored at the borders. Rotation is
+ *  in [0, 1]. Brightness, contrast (about the view's mean) and gamma, in this order, each saturate
+ *  to [0, 1]; noise does not. Blur reaches 4 sigma, mirrored at the borders. Rotation is
  *  counter-clockwise for positive angles; what comes from outside is the lowest grey. */
 typedef struct redux_views_options {
     size_t struct_size;
@@ -73,17 +99,16 @@ typedef struct redux_views_options {
 REDUX_DEFINE_INIT(redux_views_options, REDUX_VIEWS_OPTIONS_DEFAULTS)
 #define REDUX_VIEWS_OPTIONS_INIT REDUX_INIT(redux_views_options, REDUX_VIEWS_OPTIONS_DEFAULTS)
 
-/** Presets: "simclr" (Chen et al. 2020, on grey slices), "paper-swav-crops" (two crops of 0.9 to 1
- *  and six small ones, no flips), "moco-medical" (rotation, crops of 0.2 to 1, jitter, blur, both
- *  flips, noise), "none". Fills in all of *out; out->struct_size is set by the caller. Errors:
- *  REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Since 0.1. */
+/** Sets all fields of *out to a preset: "simclr" (Chen et al. 2020, on grey slices),
+ *  "paper-swav-crops" (two crops of 0.9 to 1 and six small ones, no flips), "moco-medical"
+ *  (rotation, crops of 0.2 to 1, jitter, blur, both flips, noise), "none". Set out->struct_size
+ *  first. Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). */
 REDUX_API redux_status redux_views_preset(redux_views_options *out, const char *name);
 
-/** View number `view` (full ones first) of a slice; out: [s, s] float32, C-contiguous, s being
- *  input->size or the small size. A function of slice, options, key and view alone: key->operation
- *  is ignored. Each call makes its working memory anew. `input` and `options` may be NULL: their
- *  defaults. The rest as redux_input_apply; REDUX_E_INVALID also for a strength out of its range.
- *  Since 0.1. */
+/** View number `view` (full ones first) of a slice. out: [s, s] float32, C-contiguous, s being
+ *  input->size or the small size. key->operation is ignored. Each call allocates its working
+ *  memory. `input` and `options` may be NULL. Otherwise as redux_input_apply; REDUX_E_INVALID also
+ *  for a strength out of range. */
 REDUX_API redux_status redux_views_apply(const redux_tensor *out, redux_context *context,
                                          const redux_tensor *in, double slope, double intercept,
                                          int is_scan, const redux_input_options *input,

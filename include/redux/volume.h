@@ -1,16 +1,44 @@
-/* SPDX-License-Identifier: MIT
- * Volumes and datasets: NIfTI files, DICOM series, folders of pictures, arrays; slice by slice.
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * Datasets and volumes: scans (NIfTI, DICOM and others), folders of pictures, and arrays, slice by
+ * slice.
  *
- * - NIfTI: .nii, .nii.gz, .hdr with .img (also .img.gz): a volume each.
- * - DICOM: the files of one folder that are one series (and of one size, kind of pixels and
- *   orientation), in the order in which they lie along their normal: axial ones from the feet to
- *   the head.
- * - PNG and JPEG: the pictures of one folder, in natural order, are one volume.
- * - .npy of (H, W), (N, H, W) or (N, H, W, 3|4); three axes are always (N, H, W), never one colour
- *   picture. Of an .npz each such array is a volume; its source is FILE.npz:KEY.
+ * @code
+ * const char *paths[1] = {"data/ct"};
+ * redux_dataset *dataset = NULL;
+ * redux_volume *volume = NULL;
+ * redux_tensor slice = REDUX_TENSOR_INIT;
+ * redux_status status = redux_dataset_open(&dataset, context, paths, 1, NULL);
+ * if (status == REDUX_OK)
+ *     status = redux_volume_open(&volume, context, dataset, 0);
+ * if (status == REDUX_OK)
+ *     status = redux_volume_slice(&slice, context, volume, 10); // [H, W], values as stored
+ * redux_tensor_release(&slice);
+ * redux_volume_free(volume);
+ * redux_dataset_free(dataset);
+ * return status;
+ * @endcode
  *
- * A dataset is an ordered list of volumes found from paths; only names and headers are read to make
- * it. A volume is opened to get at its pixels, and is then the only thing in memory. */
+ * A dataset is an ordered list of volumes found under paths; making it reads names and headers
+ * only. Open a volume to get its pixels. What counts as a volume:
+ * - NIfTI: each .nii, .nii.gz, and .hdr with .img or .img.gz.
+ * - MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr), MGH (.mgh, .mgz): each file, or header with its
+ * data.
+ * - DICOM: the files of one folder that belong to one series and agree in size, kind of pixels and
+ *   orientation, ordered along their normal: axial slices from the feet to the head.
+ * - PNG and JPEG: the pictures of one folder, in natural order.
+ * - .npy: an array of (H, W), (N, H, W) or (N, H, W, 3|4). Three axes are always (N, H, W), never
+ *   one colour picture.
+ * - .npz: each such array; its source is FILE.npz:KEY.
+ *
+ * Promised: the same files give the same volumes and slices in the same order. Gaps in DICOM series
+ * are logged, never filled.
+ *
+ * Not promised: that every change of a file after redux_dataset_open is noticed.
+ *
+ * Threads: datasets are read-only, any thread; one volume may be read on several threads. Since
+ * 0.1.
+ */
 #ifndef REDUX_VOLUME_H
 #define REDUX_VOLUME_H
 
@@ -19,10 +47,13 @@
 
 REDUX_BEGIN_DECLS
 
-/** Opaque: volumes found under some paths. Read-only after it was made: any thread may ask it. */
+/** A dataset: the volumes found under some paths. Opaque; read-only once made: any thread may use
+ *  it. */
 typedef struct redux_dataset redux_dataset;
-/** Opaque: one opened volume. */
+/** An opened volume. Opaque. */
 typedef struct redux_volume redux_volume;
+
+/* ---- options and infos ---- */
 
 /** How the slices of a NIfTI volume are taken. */
 typedef enum redux_orientation {
@@ -30,21 +61,20 @@ typedef enum redux_orientation {
      *  radiologists do: rows to posterior, columns to the patient's left. Slice numbers are
      *  indices along that axis as stored: reorientation never renumbers. */
     REDUX_ORIENTATION_AXIAL = 0,
-    /** As the paper's script: slices along the third storage axis, rows along the second, columns
-     *  along the first, nothing flipped. */
+    /** As the paper's script has them: slices along the third storage axis, rows along the second,
+     *  columns along the first, nothing flipped. */
     REDUX_ORIENTATION_STORED = 1
 } redux_orientation;
 
-/** How the slices of one volume may be visited. */
+/** Options of redux_dataset_open. */
 typedef struct redux_dataset_options {
     size_t struct_size;
     redux_orientation orientation;
     int32_t frame; /**< which frame of a 4-D NIfTI; -1: a file with more than one is an error */
-    int32_t
-        skip_errors; /**< 1: unusable inputs are left out and listed, 0: the first one ends it */
-    /** Sources that are passed over unread: volumes as info.source names them, pictures by their
-     * own paths, byte for byte. NULL: none. Looked at by redux_dataset_open only. A dataset of
-     * which everything was passed over has no volumes, which is no error. */
+    int32_t skip_errors; /**< 1: leave unusable inputs out and list them; 0: fail on the first */
+    /** Sources to leave out unread: volumes as info.source names them, pictures by their own paths,
+     *  byte for byte; NULL: none. Only redux_dataset_open uses it. A dataset may end up without
+     *  volumes, which is no error. */
     const char *const *exclude;
     int64_t exclude_count;
 } redux_dataset_options;
@@ -77,51 +107,68 @@ typedef struct redux_volume_info {
 REDUX_DEFINE_INIT(redux_volume_info, REDUX_VOLUME_INFO_DEFAULTS)
 #define REDUX_VOLUME_INFO_INIT REDUX_INIT(redux_volume_info, REDUX_VOLUME_INFO_DEFAULTS)
 
-/** The formats that are read: how many there are, the name of each ("nifti", "dicom", "png", ...)
- *  and its suffixes in lower case (".nii", ".nii.gz", ...). NULL for an index out of range. Any
- *  thread. */
+/* ---- formats ---- */
+
+/** The formats that are read: their number, the name of each ("nifti", "dicom", "png", ...) and its
+ *  suffixes in lower case (".nii", ".nii.gz", ...). NULL for an index out of range. Any thread. */
 REDUX_API int64_t redux_format_count(void);
 REDUX_API const char *redux_format_name(int64_t index);
 REDUX_API const char *redux_format_suffix(int64_t index, int64_t suffix);
 
-/** What the name of a source says, without a look at any file: 1 if it is a whole volume by itself
- *  (scan.nii.gz, FILE.npz:KEY), 0 if it is a slice that belongs to a folder or series, as pictures,
- *  DICOM files and files of unknown names are. *file_length: how many bytes of `source` are the
- *  path of its file (FILE.npz of FILE.npz:KEY, else all of them); may be NULL. Any thread. */
+/** Classifies a source by its name alone; no file is opened. Returns 1 for a whole volume
+ *  (scan.nii.gz, FILE.npz:KEY), 0 for a slice of a folder or series (pictures, DICOM files, unknown
+ *  names). *file_length: how many bytes of `source` are the path of its file (FILE.npz of
+ *  FILE.npz:KEY, otherwise all of them); may be NULL. Any thread. */
 REDUX_API int redux_source_is_volume(size_t *file_length, const char *source);
 
-/** Finds the volumes under `paths`, in the order given. A folder is searched recursively, its
- *  entries in natural order ("2" before "10"; ties by byte order), hidden ones left out; its
- *  pictures are one volume, at the place of the first of them, and its DICOM files (.dcm, .dicom,
- *  .ima, or no ending or one of digits, where they begin as DICOM files do) one for each series,
- *  size, kind of pixels and orientation, at the place of the first file; objects without an image
- *  are passed over. A DICOM volume's source is FOLDER, or FOLDER#SERIES_UID where the folder has
- *  several; its slices are named by their files. Gaps, slices in one place and places that are not
- *  told are logged as warnings. Pictures named directly, one after the other and from the same
- *  folder, are one volume too, and DICOM files are put together likewise. Other files in folders
- *  are ignored, with a warning to the log where they are pictures, volumes or archives of kinds
- *  that are not read (.tif, .webp, .mha, .zip, ...); named directly they are an error. Of an .npz
- * each array of (H, W), (N, H, W) or (N, H, W, 3 or 4) is a volume, in archive order, others
- * (labels) are passed over; two-dimensional arrays count only where there is no stack, for beside
- * one they are tables (MedMNIST's labels are (N, 1)). `FILE.npz:KEY` names one array, which may
- * then be any of those shapes. A NIfTI pair is listed once, by its .hdr. Headers are read and
- * checked. The caller owns *out. Errors: REDUX_E_NOT_FOUND (missing file, folder without input),
- * REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY; with
- * skip_errors only REDUX_E_NOT_FOUND when nothing is left and REDUX_E_NO_MEMORY. Since 0.1. */
+/* ---- datasets ---- */
+
+/** Finds the volumes under `paths`, in the order given. Headers are read and checked; pixels are
+ *  not. The caller owns *out.
+ *
+ *  Folders:
+ *  - Searched recursively, entries in natural order ("2" before "10"; ties by byte order); hidden
+ *    entries are left out.
+ *  - The pictures of a folder are one volume, at the place of the first of them.
+ *  - The DICOM files of a folder (.dcm, .dicom, .ima; no suffix or one of digits, if the content
+ *    begins as DICOM does) are one volume for each series, size, kind of pixels and orientation, at
+ *    the place of the first file. The source is FOLDER, or FOLDER#SERIES_UID if the folder has
+ *    several; slices are named by their files. Objects without an image are left out.
+ *  - Gaps, two slices at one position and missing positions are logged as warnings.
+ *  - Other files are ignored; pictures, volumes and archives of kinds that are not read (.tif,
+ *    .webp, .zip, ...) with a warning.
+ *
+ *  Files named directly:
+ *  - A file of a kind that is not read is an error.
+ *  - Consecutive pictures, or DICOM files, from the same folder are one volume.
+ *  - A NIfTI pair is listed once, by its .hdr.
+ *
+ *  Archives (.npz):
+ *  - Each array of (H, W), (N, H, W) or (N, H, W, 3 or 4) is a volume, in archive order; other
+ *    arrays (labels) are left out.
+ *  - Two-dimensional arrays count only if the archive has no stack: beside one they are tables
+ *    (MedMNIST's labels are (N, 1)).
+ *  - FILE.npz:KEY names one array, which may have any of those shapes.
+ *
+ *  Errors: REDUX_E_NOT_FOUND (missing file, folder without input), REDUX_E_IO, REDUX_E_FORMAT,
+ *  REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY. With skip_errors only REDUX_E_NOT_FOUND
+ *  (nothing is left) and REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);
 
-/** A volume that your program has in memory (`voxels`) or gives when it is asked for it (`load` or
- *  `load_slice`): set one of the three. Set it up with REDUX_VOLUME_SOURCE_INIT.
+/** A volume that your program has in memory (`voxels`) or provides on demand (`load` or
+ *  `load_slice`): set one of the three. Since 0.2.
  *
- *  Functions may be called at any time until the dataset is freed, on any thread, and for several
- *  volumes or slices at once. `volume` is the volume's place in the dataset. Each puts a tensor
- * that the library releases into *out: on memory of redux_tensor_new, or borrowed memory that
- * outlives the dataset and everything taken from it. `context` is for redux_tensor_new only. Shape
- * and dtype must be those promised here, else the call that asked gets REDUX_E_FORMAT; a status
- * other than REDUX_OK is handed on, and treated as a file that cannot be read (REDUX_E_IO, _FORMAT,
- *  _NOT_FOUND, _UNSUPPORTED, _LIMIT: left out with skip_errors). The same voxels every time. */
+ *  The functions may be called at any time until the dataset is freed, on any thread, and for
+ *  several volumes or slices at once, and must give the same voxels every time.
+ *  - `volume` is the volume's place in the dataset; `context` is for redux_tensor_new only.
+ *  - Each puts a tensor into *out, which the library releases: on memory of redux_tensor_new, or on
+ *    borrowed memory that outlives the dataset and everything taken from it.
+ *  - If shape or dtype differ from those given here, the call that asked gets REDUX_E_FORMAT.
+ *  - A status other than REDUX_OK is passed on, and treated as a file that cannot be read
+ *    (REDUX_E_IO, _FORMAT, _NOT_FOUND, _UNSUPPORTED, _LIMIT: left out with skip_errors).
+ */
 typedef struct redux_volume_source {
     size_t struct_size;
     const char *source; /**< its name in results; copied; no two volumes of a dataset share one */
@@ -154,106 +201,113 @@ typedef struct redux_volume_source {
 REDUX_DEFINE_INIT(redux_volume_source, REDUX_VOLUME_SOURCE_DEFAULTS)
 #define REDUX_VOLUME_SOURCE_INIT REDUX_INIT(redux_volume_source, REDUX_VOLUME_SOURCE_DEFAULTS)
 
-/** A dataset of `count` volumes that your program has, without files: everything that takes a
- *  dataset works on it. Slices are taken as they lie along the first axis, in both orientations;
- *  info.format is "memory" or, by functions, "function"; info.bytes counts the voxels' bytes. In
- *  manifests the source is the name given here: redux_manifest_get_kept finds it again,
- *  redux_dataset_open_manifest looks for a file and does not. Volume hashes agree with those of
- * scan files if slice 0 is nearest to the feet and slices are as radiologists see them. No function
- * is called here. The caller owns *out. Errors: REDUX_E_INVALID (NULL, no volume, shape, name
- * missing or twice, not one of voxels, load and load_slice), REDUX_E_NO_MEMORY. Since 0.2. */
+/** A dataset of `count` volumes of your own, without files: everything that takes a dataset works
+ *  on it. The caller owns *out. No function is called here.
+ *  - Slices are taken along the first axis, in both orientations.
+ *  - info.format is "memory" or "function"; info.bytes counts the bytes of the voxels.
+ *  - In manifests the source is the name given here: redux_manifest_get_kept finds it again;
+ *    redux_dataset_open_manifest looks for a file and does not.
+ *  - Volume hashes agree with those of scan files if slice 0 is nearest to the feet and slices are
+ *    oriented as radiologists see them.
+ *
+ *  Errors: REDUX_E_INVALID (NULL, no volume, shape, name missing or used twice, not exactly one of
+ *  voxels, load and load_slice), REDUX_E_NO_MEMORY. Since 0.2. */
 REDUX_API redux_status redux_dataset_new(redux_dataset **out, redux_context *context,
                                          const redux_volume_source *const *volumes, int64_t count);
 
-/** NULL is allowed. Since 0.1. */
+/** Frees a dataset; NULL is allowed. No volume of it may be open. */
 REDUX_API void redux_dataset_free(redux_dataset *dataset);
 
-/** The number of volumes; of slices in all of them. Since 0.1. */
+/** The number of volumes, and of slices in all of them. */
 REDUX_API int64_t redux_dataset_volume_count(const redux_dataset *dataset);
 REDUX_API int64_t redux_dataset_slice_count(const redux_dataset *dataset);
 
-/** Errors: REDUX_E_INVALID (index, struct_size). Since 0.1. */
+/** Describes a volume without opening it. Set out->struct_size first (REDUX_VOLUME_INFO_INIT).
+ *  Errors: REDUX_E_INVALID (index, struct_size). */
 REDUX_API redux_status redux_dataset_get_volume_info(redux_volume_info *out,
                                                      const redux_dataset *dataset, int64_t volume);
 
-/** The name of a slice in results: *source (the dataset's string) and *index: for a picture its own
- *  path and 0, else the volume's source and the slice number. Errors: REDUX_E_INVALID. Since 0.1.
- */
+/** The name of a slice in results. For a picture *source is its own path and *index is 0; otherwise
+ *  they are the volume's source and the slice number. *source belongs to the dataset. Errors:
+ *  REDUX_E_INVALID. */
 REDUX_API redux_status redux_dataset_get_slice_name(const char **source, int64_t *index,
                                                     const redux_dataset *dataset, int64_t volume,
                                                     int64_t slice);
 
-/** The number of a slice in the whole dataset, volume after volume, as redux_dataset_visit, the
- * rows of a reduction and of embeddings count: 0 ... redux_dataset_slice_count - 1. -1: there is no
- * such volume or slice, or the dataset is NULL. Any thread. Since 0.2. */
+/** The number of a slice in the whole dataset, volume after volume: 0 ... redux_dataset_slice_count
+ *  - 1, as redux_dataset_visit and the rows of reductions and embeddings count. -1 if there is no
+ *  such volume or slice, or the dataset is NULL. Any thread. Since 0.2. */
 REDUX_API int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64_t volume,
                                              int64_t slice);
 
-/** The inverse: which slice of which volume has this number. Both outputs are needed and are left
- *  as they are on failure. Errors: REDUX_E_INVALID (NULL, no such number). Any thread. Since 0.2.
- */
+/** The volume and slice of a number, the inverse of redux_dataset_slice_number. Both outputs are
+ *  required, and unchanged on failure. Errors: REDUX_E_INVALID (NULL, no such number). Any thread.
+ *  Since 0.2. */
 REDUX_API redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice,
                                                const redux_dataset *dataset, int64_t number);
 
-/** What redux_dataset_open left out (skip_errors): how many, and for each its path and why. Strings
- *  belong to the dataset; NULL for an index out of range. Since 0.1. */
+/** What redux_dataset_open left out (skip_errors): how many inputs, and for each its path and the
+ *  reason. Strings belong to the dataset; NULL for an index out of range. */
 REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
 REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index);
 REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
 
-/** CRC-32 (zlib's) over the bytes of the volume's files as they lie on disk, pictures in order.
+/** CRC-32 (zlib's) over the bytes of the volume's files as they are on disk, pictures in order.
  *  Reads them once. Of voxels in memory: over their bytes in C order, little-endian; of functions:
  *  the fingerprint given. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID,
- *  REDUX_E_UNSUPPORTED (a function without a fingerprint). Since 0.1. */
+ *  REDUX_E_UNSUPPORTED (a function without a fingerprint). */
 REDUX_API redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
                                               const redux_dataset *dataset, int64_t volume);
 
+/* ---- volumes ---- */
+
 /** Opens a volume of a dataset: a NIfTI file or npz member is read whole, an uncompressed npy is
- *  mapped, pictures are decoded when asked for. The dataset must outlive it. The caller owns *out.
- *  Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_FORMAT (cut short, bad checksum; or the file has
- *  changed since redux_dataset_open), REDUX_E_UNSUPPORTED, REDUX_E_LIMIT, REDUX_E_NO_MEMORY,
- *  REDUX_E_INVALID. Since 0.1. */
+ *  mapped, pictures are decoded one by one when needed. The dataset must outlive the volume. The
+ *  caller owns *out. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_FORMAT (cut short, bad
+ *  checksum, or the file has changed since redux_dataset_open), REDUX_E_UNSUPPORTED, REDUX_E_LIMIT,
+ *  REDUX_E_NO_MEMORY, REDUX_E_INVALID. */
 REDUX_API redux_status redux_volume_open(redux_volume **out, redux_context *context,
                                          const redux_dataset *dataset, int64_t volume);
 
-/** NULL is allowed. Views taken from it stay valid: they share its memory. Since 0.1. */
+/** Frees a volume; NULL is allowed. Views taken from it stay valid: they share its memory. */
 REDUX_API void redux_volume_free(redux_volume *volume);
 
-/** Slice `index`, [H, W], native byte order, dtype as stored (before slope and intercept; float16
- *  comes as float32, float128 as float64); colour is turned into luma (redux_image_luma). A view
- *  where that is possible, else a new tensor; the caller releases it. May be called on one volume
- *  from several threads at once. Errors: as redux_volume_open. Since 0.1. */
+/** Slice `index`: [H, W], native byte order, dtype as stored (before slope and intercept; float16
+ *  comes as float32, float128 as float64); colour is converted to luma (redux_image_luma). A view
+ *  where possible, otherwise a new tensor; the caller releases it. May be called on one volume from
+ *  several threads at once. Errors: as redux_volume_open. */
 REDUX_API redux_status redux_volume_slice(redux_tensor *out, redux_context *context,
                                           const redux_volume *volume, int64_t index);
 
-/** The same with colours kept: [H, W, 3] or [H, W, 4] as stored, pictures as
- *  redux_picture_read_alpha reads them; [H, W] what is grey. Since 0.1. */
+/** A slice with its colours: [H, W, 3] or [H, W, 4] as stored, pictures as redux_picture_read_alpha
+ *  reads them; [H, W] if it is grey. Otherwise as redux_volume_slice. */
 REDUX_API redux_status redux_volume_slice_colour(redux_tensor *out, redux_context *context,
                                                  const redux_volume *volume, int64_t index);
 
-/** The same in an orientation other than the dataset's, where info.same_slices is 1; else as
- *  redux_volume_slice. Since 0.1. */
+/** A slice in another orientation than the dataset's, if info.same_slices is 1; otherwise as
+ *  redux_volume_slice. */
 REDUX_API redux_status redux_volume_slice_oriented(redux_tensor *out, redux_context *context,
                                                    const redux_volume *volume, int64_t index,
                                                    redux_orientation orientation);
 
 /** Slice `index` under a window: a new tensor [H, W], C-contiguous, uint8 or float32
- *  (redux_window_dtype), of redux_volume_slice's pixels. AUTO is resolved for the slice; slope,
- *  intercept and is_scan are the volume's. The caller releases *out. May be called on one volume
- *  from several threads at once, each with its own context. Errors: as redux_volume_slice and
- *  redux_window_apply. Since 0.2. */
+ *  (redux_window_dtype). AUTO is resolved for the slice; slope, intercept and is_scan are those of
+ *  the volume. The caller releases *out. May be called on one volume from several threads at once,
+ *  each with its own context. Errors: as redux_volume_slice and redux_window_apply. Since 0.2. */
 REDUX_API redux_status redux_volume_slice_windowed(redux_tensor *out, redux_context *context,
                                                    const redux_volume *volume, int64_t index,
                                                    redux_window window);
 
-/** The same from a dataset in one call, which opens the volume, reads the slice and closes the
- *  volume. For many slices of a volume open it once, or use redux_dataset_visit. Errors: as
+/** Slice `slice` of a volume of a dataset under a window, in one call, which opens and closes the
+ *  volume. For many slices open the volume once, or use redux_dataset_visit. Errors: as
  *  redux_volume_open and redux_volume_slice_windowed. Since 0.2. */
 REDUX_API redux_status redux_dataset_read_slice(redux_tensor *out, redux_context *context,
                                                 const redux_dataset *dataset, int64_t volume,
                                                 int64_t slice, redux_window window);
 
-/** What redux_dataset_visit makes of a slice. */
+/* ---- every slice ---- */
+
+/** What redux_dataset_visit hands over. */
 typedef enum redux_visit_form {
     REDUX_VISIT_WINDOWED = 0, /**< under a window: uint8, or float32 in 0 ... 1; [H, W] */
     REDUX_VISIT_STORED = 1,   /**< as redux_volume_slice */
@@ -271,25 +325,26 @@ typedef struct redux_visit_options {
     int32_t skip_errors;   /**< 1: for what cannot be read the function gets no image */
 } redux_visit_options;
 
-#define REDUX_VISIT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_visit_options), REDUX_VISIT_WINDOWED, {REDUX_WINDOW_AUTO, 0, 0}, -1, NULL, 0, \
-            0                                                                                      \
-    }
+#define REDUX_VISIT_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_visit_options)), set(orientation, -1)
+REDUX_DEFINE_INIT(redux_visit_options, REDUX_VISIT_OPTIONS_DEFAULTS)
+#define REDUX_VISIT_OPTIONS_INIT REDUX_INIT(redux_visit_options, REDUX_VISIT_OPTIONS_DEFAULTS)
 
-/** Receives one slice: `number` in the dataset, volumes one after the other; `slice` of `volume`.
- *  `image` is the library's and lasts until the function returns; NULL (skip_errors): the slice
- *  cannot be read, and redux_error_message says why. A status other than REDUX_OK ends the visit.
- */
+/** Receives one slice: `number` counts through the dataset, `slice` within `volume`. `image`
+ *  belongs to the library and is valid until the function returns; NULL (skip_errors) means that
+ *  the slice cannot be read, and redux_error_message says why. A status other than REDUX_OK ends
+ *  the visit. */
 typedef redux_status (*redux_visit_fn)(void *user, const redux_tensor *image, int64_t number,
                                        int64_t volume, int64_t slice);
 
-/** Calls `visit` for each slice that is wanted, volumes read ahead and slices decoded by all
- * threads of the context, in bounded memory. The function is called in the dataset's order, one
- * slice at a time, on the calling thread; with any_order on any thread. Reports slices as progress.
- * With any_order `visit` must not use the context. Errors: those of redux_volume_open and
- *  redux_window_apply, what `visit` returns, REDUX_E_CANCELLED, REDUX_E_INVALID. One call at a time
- *  for each context. Since 0.2. */
+/** Calls `visit` for each wanted slice. All threads of the context read ahead and decode, in
+ *  bounded memory.
+ *  - By default `visit` is called in the dataset's order, one slice at a time, on the calling
+ *    thread.
+ *  - With any_order it is called on any thread, several at once, and must not use the context.
+ *
+ *  Reports slices as progress. One call at a time per context. Errors: those of redux_volume_open
+ *  and redux_window_apply, what `visit` returns, REDUX_E_CANCELLED, REDUX_E_INVALID. Since 0.2. */
 REDUX_API redux_status redux_dataset_visit(redux_context *context, const redux_dataset *dataset,
                                            const redux_visit_options *options, redux_visit_fn visit,
                                            void *user);

@@ -121,6 +121,10 @@ bool rdx_cpu_has_bfloat16(void);
  * `name` is the argument's, for the message. */
 redux_status rdx_tensor_check(const redux_tensor *tensor, int32_t ndim, redux_dtype dtype,
                               const char *name);
+/* REDUX_E_INVALID where one of `count` floats is finite and outside [0, 1]; the message names the
+ * value and ends in `remedy`. */
+redux_status rdx_check_unit_range(const float *values, int64_t count, const char *name,
+                                  const char *remedy);
 /* Element (i, ...) as double, by dtype. */
 double rdx_load(const void *data, int64_t index, redux_dtype dtype);
 

@@ -156,6 +156,19 @@ redux_status rdx_tensor_check(const redux_tensor *tensor, int32_t ndim, redux_dt
     return REDUX_OK;
 }
 
+redux_status rdx_check_unit_range(const float *values, int64_t count, const char *name,
+                                  const char *remedy)
+{
+    int outside = 0;
+    for (int64_t i = 0; i < count; i++) /* without a branch, so that compilers vectorise it */
+        outside |= (values[i] < 0) | (values[i] > 1);
+    for (int64_t i = 0; outside != 0 && i < count; i++)
+        if ((values[i] < 0 || values[i] > 1) && isfinite(values[i]))
+            return rdx_fail(REDUX_E_INVALID, "%s: the float32 image holds %g, outside [0, 1]: %s",
+                            name, (double)values[i], remedy);
+    return REDUX_OK;
+}
+
 /* ---- making and viewing ---- */
 
 static void set_shape(redux_tensor *tensor, redux_dtype dtype, int32_t ndim, const int64_t *shape,

@@ -315,8 +315,11 @@ static redux_status prepare(const rdx_hasher *hasher, redux_tensor *out, const r
         status = redux_tensor_contiguous(out, hasher->context, image, image->dtype);
     else
         status = grey_of(out, hasher->context, image);
-    if (status == REDUX_OK && hasher->method->eight_bit && out->dtype == REDUX_FLOAT32) {
-        status = to_bytes(out, hasher->context);
+    if (status == REDUX_OK && out->dtype == REDUX_FLOAT32) {
+        status = rdx_check_unit_range(out->data, redux_tensor_elements(out), "hash",
+                                      "window it first, or use profile hu with a window");
+        if (status == REDUX_OK && hasher->method->eight_bit)
+            status = to_bytes(out, hasher->context);
         if (status != REDUX_OK)
             redux_tensor_release(out);
     }

@@ -38,6 +38,7 @@ const rdx_metric_ops rdx_conditional_entropy_ops = {
     .is_distance = 1,
     .item_axes = 2,
     .layout = rdx_information_layout,
+    .check = rdx_information_check,
     .prepare = rdx_information_prepare,
     .score = conditional_score,
     .judge = conditional_judge,

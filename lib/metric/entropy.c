@@ -41,6 +41,16 @@ redux_status rdx_histogram_dtype(redux_dtype dtype)
     return REDUX_OK;
 }
 
+redux_status rdx_histogram_check(const redux_histogram_options *options, redux_dtype dtype,
+                                 const void *pixels, int64_t count)
+{
+    if (dtype != REDUX_FLOAT32 || options->range != REDUX_HISTOGRAM_FIXED)
+        return REDUX_OK;
+    return rdx_check_unit_range(pixels, count, "histogram",
+                                "window it, or set range to REDUX_HISTOGRAM_OWN, or to "
+                                "REDUX_HISTOGRAM_GIVEN with low and high");
+}
+
 /* ---- bins ---- */
 
 typedef struct value_range {
@@ -125,7 +135,7 @@ static void bins_f32(uint8_t *bins, const redux_histogram_options *options, cons
     }
     for (int64_t i = 0; i < count; i++) {
         double value = (double)pixels[i] * scale; /* exact: 24 and 9 bits */
-        value = value > 0 ? value : 0;            /* NaN too */
+        value = value > 0 ? value : 0;            /* NaN */
         bins[i] = (uint8_t)(int32_t)(value < most ? value : most);
     }
 }
@@ -204,7 +214,9 @@ redux_status redux_entropy(double *out, redux_context *context, const redux_tens
         return rdx_fail(REDUX_E_LIMIT, "redux_entropy: %lld pixels are more than 2^32 - 1",
                         (long long)count);
     RDX_TRY(redux_tensor_contiguous(&pixels, context, image, image->dtype));
-    redux_status status = entropy_of(out, context, &known, &pixels, count);
+    redux_status status = rdx_histogram_check(&known, pixels.dtype, pixels.data, count);
+    if (status == REDUX_OK)
+        status = entropy_of(out, context, &known, &pixels, count);
     redux_tensor_release(&pixels);
     return status;
 }

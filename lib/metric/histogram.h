@@ -12,7 +12,10 @@
 
 /* REDUX_E_INVALID unless images of `dtype` have a histogram. */
 redux_status rdx_histogram_dtype(redux_dtype dtype);
-/* True if pixels are their own bins, so that rdx_histogram_bins would only copy. */
+/* REDUX_E_INVALID for finite floats outside [0, 1] where the fixed grid would have to clip them. */
+redux_status rdx_histogram_check(const redux_histogram_options *options, redux_dtype dtype,
+                                 const void *pixels, int64_t count);
+/* True when pixels are their own bins, so that rdx_histogram_bins would only copy. */
 bool rdx_histogram_is_plain(const redux_histogram_options *options, redux_dtype dtype);
 /* The bin of each of `count` >= 1 pixels. `options` has been through rdx_histogram_read_options. */
 void rdx_histogram_bins(uint8_t *bins, const redux_histogram_options *options, redux_dtype dtype,
@@ -31,6 +34,8 @@ typedef struct rdx_entropies {
     int64_t a, b, mutual;
 } rdx_entropies;
 
+redux_status rdx_information_check(const redux_metric *metric, const rdx_layout *layout,
+                                   const void *item);
 redux_status rdx_information_layout(const redux_metric *metric, rdx_layout *layout);
 void rdx_information_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
                              void *prepared, void *scratch);

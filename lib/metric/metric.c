@@ -77,6 +77,12 @@ typedef struct prepare_job {
     size_t stride;
 } prepare_job;
 
+static redux_status check_item(const redux_metric *metric, const rdx_layout *layout,
+                               const void *item)
+{
+    return metric->ops->check != NULL ? metric->ops->check(metric, layout, item) : REDUX_OK;
+}
+
 static redux_status prepare_one(const prepare_job *job, int64_t index, void *scratch)
 {
     redux_tensor item, rows;
@@ -85,10 +91,12 @@ static redux_status prepare_one(const prepare_job *job, int64_t index, void *scr
     redux_tensor_release(&item);
     if (status != REDUX_OK)
         return status;
-    job->metric->ops->prepare(job->metric, job->layout, rows.data,
-                              job->prepared + (size_t)index * job->stride, scratch);
+    status = check_item(job->metric, job->layout, rows.data);
+    if (status == REDUX_OK)
+        job->metric->ops->prepare(job->metric, job->layout, rows.data,
+                                  job->prepared + (size_t)index * job->stride, scratch);
     redux_tensor_release(&rows);
-    return REDUX_OK;
+    return status;
 }
 
 static redux_status prepare_task(int64_t index, void *user)
@@ -231,6 +239,11 @@ static redux_status compare_one(const compare_job *job, int64_t index, void *pre
     redux_tensor_release(&item);
     if (status != REDUX_OK)
         return status;
+    status = check_item(many->metric, many->layout, pixels.data);
+    if (status != REDUX_OK) {
+        redux_tensor_release(&pixels);
+        return status;
+    }
     if (ops->score_fresh != NULL) {
         job->scores[index] =
             ops->score_fresh(many->metric, many->layout, many->prepared, pixels.data, scratch);

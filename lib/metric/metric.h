@@ -46,6 +46,8 @@ typedef struct rdx_metric_ops {
     int32_t item_axes; /* 1 for codes and vectors, 2 for images */
     /* Fills in item_bytes and scratch_bytes from dtype, height and width; refuses a dtype. */
     redux_status (*layout)(const redux_metric *metric, rdx_layout *layout);
+    /* Refuses an item, as `prepare` takes it, for a value out of range. NULL: takes any. */
+    redux_status (*check)(const redux_metric *metric, const rdx_layout *layout, const void *item);
     /* item: C-contiguous pixels or elements, of the layout's shape and dtype. */
     void (*prepare)(const redux_metric *metric, const rdx_layout *layout, const void *item,
                     void *prepared, void *scratch);

@@ -111,6 +111,12 @@ static void halve(float *out, const rdx_ssim_plan *plan, const void *pixels)
     }
 }
 
+static redux_status ms_ssim_check(const redux_metric *metric, const rdx_layout *layout,
+                                  const void *item)
+{
+    return rdx_ssim_check_pixels(metric->ms_ssim.data_range, layout, item);
+}
+
 static void ms_ssim_prepare(const redux_metric *metric, const rdx_layout *layout, const void *item,
                             void *prepared, void *scratch)
 {
@@ -179,6 +185,7 @@ const rdx_metric_ops rdx_ms_ssim_ops = {
     .name = "ms-ssim",
     .item_axes = 2,
     .layout = ms_ssim_layout,
+    .check = ms_ssim_check,
     .prepare = ms_ssim_prepare,
     .score = ms_ssim_score,
     .judge = ms_ssim_judge,

@@ -230,6 +230,13 @@ redux_status rdx_information_layout(const redux_metric *metric, rdx_layout *layo
     return REDUX_OK;
 }
 
+redux_status rdx_information_check(const redux_metric *metric, const rdx_layout *layout,
+                                   const void *item)
+{
+    return rdx_histogram_check(&metric->histogram, layout->dtype, item,
+                               layout->height * layout->width);
+}
+
 /* An image as bins: itself, or in `room`. */
 static const uint8_t *bins_of(const redux_metric *metric, const rdx_layout *layout,
                               const void *item, uint8_t *room)
@@ -430,6 +437,7 @@ const rdx_metric_ops rdx_mutual_information_ops = {
     .name = "mutual information",
     .item_axes = 2,
     .layout = rdx_information_layout,
+    .check = rdx_information_check,
     .prepare = rdx_information_prepare,
     .score = information_score,
     .judge = information_judge,
@@ -490,6 +498,8 @@ static redux_status compute_images(redux_information *out, redux_context *contex
     const size_t bytes = joint_bytes(options->bins);
     const uint8_t *bins_a = a->data, *bins_b = b->data;
     void *block;
+    RDX_TRY(rdx_histogram_check(options, a->dtype, a->data, count));
+    RDX_TRY(rdx_histogram_check(options, b->dtype, b->data, count));
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)bytes + (plain ? 0 : 2 * (uint64_t)count), 1));
     if (!plain) {
         uint8_t *bins = (uint8_t *)block + bytes;

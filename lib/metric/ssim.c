@@ -35,6 +35,14 @@ redux_status rdx_ssim_check_dtype(redux_dtype dtype)
     return REDUX_OK;
 }
 
+redux_status rdx_ssim_check_pixels(double data_range, const rdx_layout *layout, const void *pixels)
+{
+    if (layout->dtype != REDUX_FLOAT32 || data_range > 0)
+        return REDUX_OK;
+    return rdx_check_unit_range(pixels, layout->height * layout->width, "ssim",
+                                "set data_range to the span of possible values, or window it");
+}
+
 /* ---- the window ---- */
 
 /* Weights of one side; returns their number: the window, or the part of it that fits into `length`.
@@ -235,6 +243,12 @@ static redux_status ssim_layout(const redux_metric *metric, rdx_layout *layout)
     return REDUX_OK;
 }
 
+static redux_status ssim_check(const redux_metric *metric, const rdx_layout *layout,
+                               const void *item)
+{
+    return rdx_ssim_check_pixels(metric->ssim.data_range, layout, item);
+}
+
 static void prepare_band(const rdx_ssim_plan *plan, const ssim_band *band, const void *item,
                          float *moments, float *scratch)
 {
@@ -402,6 +416,7 @@ const rdx_metric_ops rdx_ssim_ops = {
     .name = "ssim",
     .item_axes = 2,
     .layout = ssim_layout,
+    .check = ssim_check,
     .prepare = ssim_prepare,
     .score = ssim_score,
     .judge = ssim_judge,
@@ -490,25 +505,35 @@ redux_status rdx_ssim_check_images(const redux_tensor *a, const redux_tensor *b,
     return rdx_ssim_check_size(layout);
 }
 
+/* a, b: C-contiguous pixels. */
+static redux_status score_images(double *out, redux_context *context,
+                                 const redux_ssim_options *options, const rdx_layout *layout,
+                                 const void *a, const void *b)
+{
+    const rdx_ssim_plan plan = rdx_ssim_plan_of(options, layout);
+    void *scratch;
+    RDX_TRY(rdx_ssim_check_pixels(options->data_range, layout, a));
+    RDX_TRY(rdx_ssim_check_pixels(options->data_range, layout, b));
+    RDX_TRY(rdx_alloc(context, &scratch, pair_floats(&plan), sizeof(float)));
+    *out = pair_score(&plan, a, b, scratch);
+    rdx_free(scratch);
+    return REDUX_OK;
+}
+
 redux_status redux_ssim(double *out, redux_context *context, const redux_tensor *a,
                         const redux_tensor *b, const redux_ssim_options *options)
 {
     redux_ssim_options known;
     redux_tensor first, second;
     rdx_layout layout = {0};
-    void *scratch;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_ssim: out is NULL");
     RDX_TRY(rdx_ssim_read_options(&known, options));
     RDX_TRY(rdx_ssim_check_images(a, b, &layout));
-    const rdx_ssim_plan plan = rdx_ssim_plan_of(&known, &layout);
     RDX_TRY(redux_tensor_contiguous(&first, context, a, a->dtype));
     redux_status status = redux_tensor_contiguous(&second, context, b, b->dtype);
     if (status == REDUX_OK) {
-        status = rdx_alloc(context, &scratch, pair_floats(&plan), sizeof(float));
-        if (status == REDUX_OK)
-            *out = pair_score(&plan, first.data, second.data, scratch);
-        rdx_free(scratch);
+        status = score_images(out, context, &known, &layout, first.data, second.data);
         redux_tensor_release(&second);
     }
     redux_tensor_release(&first);

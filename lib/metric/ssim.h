@@ -20,6 +20,8 @@ typedef struct rdx_ssim_plan {
 /* uint8 or float32; sizes whose planes stay below 2^63 bytes; both images alike. */
 redux_status rdx_ssim_check_dtype(redux_dtype dtype);
 redux_status rdx_ssim_check_size(const rdx_layout *layout);
+/* C-contiguous pixels; without a data_range (0) floats must lie in [0, 1]. */
+redux_status rdx_ssim_check_pixels(double data_range, const rdx_layout *layout, const void *pixels);
 redux_status rdx_ssim_check_images(const redux_tensor *a, const redux_tensor *b,
                                    rdx_layout *layout);
 /* `options` has been through rdx_ssim_read_options, `layout` through the checks. */

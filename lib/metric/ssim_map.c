@@ -40,6 +40,8 @@ static redux_status map_images(float *map, redux_context *context, const void *a
     wide.height += 2 * margin;
     wide.width += 2 * margin;
     RDX_TRY(rdx_ssim_check_size(&wide));
+    RDX_TRY(rdx_ssim_check_pixels(options->data_range, layout, a));
+    RDX_TRY(rdx_ssim_check_pixels(options->data_range, layout, b));
     const rdx_ssim_plan plan = rdx_ssim_plan_of(options, &wide);
     const uint64_t bytes = ((uint64_t)wide.height * (uint64_t)wide.width * size + 63) / 64 * 64;
     RDX_TRY(rdx_alloc(context, &block, 2, bytes));

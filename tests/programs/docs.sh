@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
 # SPDX-License-Identifier: MIT
-# What the documentation says of the programs: options that exist, files that are there.
+# What the documentation says of programs and functions: options that exist, files and functions that are
+# there.
 
 # Command lines in code blocks, continuation lines joined: PROGRAM OPTION, a line each.
 options_in_docs() {
@@ -27,3 +28,12 @@ for page in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples/README.m
         check "$page links to $link" test -e "$(dirname "$page")/$link"
     done
 done
+
+# The index is made from the headers; the functions by task are in it.
+check "docs/api-index.md is up to date (tools/api-index.sh)" tools/api-index.sh check
+# shellcheck disable=SC2016 # backquotes of Markdown
+grep -oE '`redux_[a-z0-9_]+`' docs/which-function.md | sort -u >"$work/named.txt"
+check "docs/which-function.md names functions" test "$(wc -l <"$work/named.txt")" -gt 40
+while read -r name; do
+    check "docs/which-function.md: $name is a function" grep -qF "| $name | function |" docs/api-index.md
+done <"$work/named.txt"

@@ -91,6 +91,32 @@ START_TEST(hounsfield_hashes_in_float)
 }
 END_TEST
 
+START_TEST(floats_beyond_0_to_1_are_refused)
+{
+    static const char *const hashes[][2] = {
+        {"imagehash", "dct"}, {"opencv", "average"}, {"hu", "difference"}};
+    const float outside[] = {-0.5F, 1.5F};
+    const int64_t shape[] = {32, 32};
+    uint8_t code[MOST_BYTES];
+    redux_tensor image;
+    ck_assert_redux_ok(redux_tensor_new(&image, NULL, REDUX_FLOAT32, 2, shape));
+    for (size_t h = 0; h < RDX_COUNT(hashes); h++) {
+        const redux_hash_options options = options_of(hashes[h][0], hashes[h][1], "0");
+        redux_tensor out = REDUX_TENSOR_INIT;
+        const int64_t bytes = redux_hash_bytes(&options);
+        ck_assert_redux_ok(redux_tensor_borrow(&out, code, REDUX_UINT8, 1, &bytes, NULL));
+        for (size_t i = 0; i < RDX_COUNT(outside); i++) {
+            ((float *)image.data)[100] = outside[i];
+            ck_assert_redux(REDUX_E_INVALID, redux_hash_compute(&out, NULL, &image, &options));
+            ck_assert_ptr_nonnull(strstr(redux_error_message(), "outside [0, 1]"));
+        }
+        ((float *)image.data)[100] = NAN;
+        ck_assert_redux_ok(redux_hash_compute(&out, NULL, &image, &options));
+    }
+    redux_tensor_release(&image);
+}
+END_TEST
+
 START_TEST(pdq_has_eight_variants)
 {
     FILE *file = open_lines();
@@ -446,7 +472,7 @@ START_TEST(eight_bit_hashes_round_floats)
     golden(&picture, "ct");
     ck_assert_redux_ok(redux_tensor_contiguous(&wide, NULL, &picture, REDUX_FLOAT32));
     for (int64_t i = 0; i < redux_tensor_elements(&wide); i++)
-        ((float *)wide.data)[i] = (((float *)wide.data)[i] + 0.25F) / 255;
+        ((float *)wide.data)[i] = fminf((((float *)wide.data)[i] + 0.25F) / 255, 1);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const redux_hash_options options = options_of(pairs[i][0], pairs[i][1], "0");
         hash_one(code, NULL, &picture, &options);
@@ -726,6 +752,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, pictures_hash_as_the_peers_hash_them);
     tcase_add_test(tests, hounsfield_hashes_in_float);
+    tcase_add_test(tests, floats_beyond_0_to_1_are_refused);
     tcase_add_test(tests, pdq_has_eight_variants);
     tcase_add_test(tests, pdq_of_bytes_is_that_of_floats);
     tcase_add_test(tests, radial_variance_by_definition);

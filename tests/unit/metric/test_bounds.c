@@ -198,15 +198,18 @@ END_TEST
 START_TEST(odd_numbers)
 {
     static const float odd[] = {NAN, INFINITY, -INFINITY, FLT_MAX, -1e20F, 1e12F, 3000, 0};
+    redux_ssim_options ssim = REDUX_SSIM_OPTIONS_INIT;
+    redux_ms_ssim_options ms_ssim = REDUX_MS_SSIM_OPTIONS_INIT;
     redux_tensor images;
     redux_metric *metric;
+    ssim.data_range = ms_ssim.data_range = 1; /* given, so that values beyond it are accepted */
     noisy_images(&images, REDUX_FLOAT32, 40, 37);
     for (int64_t i = 0; i < SLICES; i++)
         ((float *)images.data)[i * 40 * 37 + 700] = odd[i];
-    ck_assert_redux_ok(redux_metric_new_ssim(&metric, NULL, NULL));
+    ck_assert_redux_ok(redux_metric_new_ssim(&metric, NULL, &ssim));
     check_pairs(metric, &images, -1, 1.1);
     redux_metric_free(metric);
-    ck_assert_redux_ok(redux_metric_new_ms_ssim(&metric, NULL, NULL));
+    ck_assert_redux_ok(redux_metric_new_ms_ssim(&metric, NULL, &ms_ssim));
     check_pairs(metric, &images, -1, 1.1);
     redux_metric_free(metric);
     redux_tensor_release(&images);

@@ -234,10 +234,13 @@ static void plain_information(double *out, const redux_tensor *a, const redux_te
     free(joint);
 }
 
-/* A view of random values into larger memory: transposed, strided or turned round. */
-static void random_view(redux_tensor *out, redux_dtype dtype, int64_t height, int64_t width,
-                        uint64_t seed)
+/* A view of random values into larger memory: transposed, strided or turned round. Floats lie
+ * within [0, 1] for the fixed grid, which takes no others, and reach beyond it otherwise. */
+static void random_view(redux_tensor *out, redux_dtype dtype, redux_histogram_range range,
+                        int64_t height, int64_t width, uint64_t seed)
 {
+    const float low = range == REDUX_HISTOGRAM_FIXED ? 0 : -0.1F;
+    const float step = range == REDUX_HISTOGRAM_FIXED ? 1 / 255.0F : 1.3F / 255;
     const int64_t shape[] = {height + 3, 2 * width + 5};
     const int64_t turned[] = {2 * width + 5, height + 3};
     const redux_random_key key = {.seed = seed};
@@ -249,7 +252,7 @@ static void random_view(redux_tensor *out, redux_dtype dtype, int64_t height, in
         if (dtype == REDUX_UINT8)
             ((uint8_t *)whole.data)[i] = (uint8_t)value;
         else
-            ((float *)whole.data)[i] = (float)value * (float)(1.3 / 255) - 0.1F;
+            ((float *)whole.data)[i] = (float)value * step + low;
     }
     if (seed % 2 != 0) {
         redux_tensor upright;
@@ -277,8 +280,8 @@ START_TEST(plain_loops)
         redux_tensor a, b;
         redux_information got;
         double want[9], entropy;
-        random_view(&a, dtype, height, width, 4 * round);
-        random_view(&b, dtype, height, width, 4 * round + 1);
+        random_view(&a, dtype, options.range, height, width, 4 * round);
+        random_view(&b, dtype, options.range, height, width, 4 * round + 1);
         plain_information(want, &a, &b, &options);
         ck_assert_redux_ok(redux_information_compute(&got, NULL, &a, &b, &options));
         assert_numbers(&got, want, "random");
@@ -372,8 +375,9 @@ START_TEST(symmetric_and_bounded)
         const redux_histogram_options options =
             histogram((int32_t)(2 + round * 4), (int32_t)(round / 2 % 2));
         redux_tensor a, b;
-        random_view(&a, dtype, 1 + (int64_t)round, 61 - (int64_t)round, 2 * round);
-        random_view(&b, dtype, 1 + (int64_t)round, 61 - (int64_t)round, 2 * round + 1);
+        random_view(&a, dtype, options.range, 1 + (int64_t)round, 61 - (int64_t)round, 2 * round);
+        random_view(&b, dtype, options.range, 1 + (int64_t)round, 61 - (int64_t)round,
+                    2 * round + 1);
         assert_symmetric(&a, &b, &options);
         redux_tensor_release(&a);
         redux_tensor_release(&b);

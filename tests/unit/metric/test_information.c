@@ -2,6 +2,7 @@
  * Normalisations of mutual information, explicit ranges of bins and conditional entropy against
  * scikit-learn and SciPy (tests/golden/information.py), Mattes mutual information against ITK
  * (tests/golden/mattes.py), metrics by name. */
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -156,7 +157,48 @@ START_TEST(information_is_the_references)
 }
 END_TEST
 
-START_TEST(values_outside_the_range_are_clipped)
+/* The fixed grid of floats covers [0, 1] and refuses what it would have to clip. */
+START_TEST(the_fixed_grid_refuses_floats_beyond_0_to_1)
+{
+    float values[8] = {0, 0.5F, 1, NAN, INFINITY, -INFINITY}, good[8] = {0, 1};
+    const redux_tensor a = borrowed(values, REDUX_FLOAT32, 2, 4);
+    const redux_tensor b = borrowed(good, REDUX_FLOAT32, 2, 4);
+    const redux_tensor stack = {.data = values,
+                                .ndim = 3,
+                                .dtype = REDUX_FLOAT32,
+                                .shape = {2, 2, 2},
+                                .strides = {4, 2, 1}};
+    const float outside[] = {-0.5F, 1.5F, -FLT_MAX, FLT_MAX};
+    redux_histogram_options own = REDUX_HISTOGRAM_OPTIONS_INIT;
+    redux_metric *metrics[2];
+    redux_information all;
+    double value, sequence[2] = {7, 7};
+    own.range = REDUX_HISTOGRAM_OWN;
+    ck_assert_redux_ok(redux_metric_new_mutual_information(&metrics[0], NULL, NULL));
+    ck_assert_redux_ok(redux_metric_new_conditional_entropy(&metrics[1], NULL, NULL));
+    ck_assert_redux_ok(redux_entropy(&value, NULL, &a, NULL));
+    for (int i = 0; i < 4; i++) {
+        values[6] = outside[i];
+        ck_assert_redux(REDUX_E_INVALID, redux_entropy(&value, NULL, &a, NULL));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), "outside [0, 1]"));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), "REDUX_HISTOGRAM_OWN"));
+        ck_assert_redux(REDUX_E_INVALID, redux_information_compute(&all, NULL, &a, &b, NULL));
+        ck_assert_redux(REDUX_E_INVALID, redux_information_compute(&all, NULL, &b, &a, NULL));
+        for (int m = 0; m < 2; m++) {
+            ck_assert_redux(REDUX_E_INVALID, redux_metric_pair(&value, NULL, metrics[m], &a, &b));
+            ck_assert_redux(REDUX_E_INVALID, redux_metric_pair(&value, NULL, metrics[m], &b, &a));
+        }
+        ck_assert_redux(REDUX_E_INVALID,
+                        redux_conditional_entropy_sequence(sequence, NULL, &stack, NULL));
+        ck_assert_double_eq(sequence[1], 7);
+        ck_assert_redux_ok(redux_entropy(&value, NULL, &a, &own));
+    }
+    redux_metric_free(metrics[0]);
+    redux_metric_free(metrics[1]);
+}
+END_TEST
+
+START_TEST(values_outside_a_given_range_are_clipped)
 {
     float in[] = {-INFINITY, -5, 0, 0.5F, 1, 1.5F, 2, 7, INFINITY, NAN};
     float same[] = {0, 0, 0, 0, 1, 1, 2, 2, 2, 0}; /* the middles of bins 0 to 2 of -0.5 to 2.5 */
@@ -544,7 +586,8 @@ int main(void)
     TCase *histograms = tcase_create("histograms");
     tcase_set_timeout(histograms, 60);
     tcase_add_test(histograms, information_is_the_references);
-    tcase_add_test(histograms, values_outside_the_range_are_clipped);
+    tcase_add_test(histograms, the_fixed_grid_refuses_floats_beyond_0_to_1);
+    tcase_add_test(histograms, values_outside_a_given_range_are_clipped);
     tcase_add_test(histograms, constant_images);
     tcase_add_test(histograms, normalisations_have_names);
     tcase_add_test(histograms, histogram_options_are_checked);

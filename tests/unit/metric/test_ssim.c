@@ -349,6 +349,42 @@ START_TEST(no_numbers)
 }
 END_TEST
 
+/* Without a data_range the span of floats is 1, so other values would have wrong constants. */
+START_TEST(floats_beyond_0_to_1_need_a_data_range)
+{
+    float values[2][16] = {{0.5F, 1, 0}}, map_values[16];
+    const redux_tensor a = borrowed(values[0], REDUX_FLOAT32, 4, 4);
+    const redux_tensor b = borrowed(values[1], REDUX_FLOAT32, 4, 4);
+    redux_tensor map = borrowed(map_values, REDUX_FLOAT32, 4, 4);
+    redux_ssim_options options = REDUX_SSIM_OPTIONS_INIT;
+    redux_metric *ssim, *ms_ssim;
+    double score;
+    ck_assert_redux_ok(redux_metric_new_ssim(&ssim, NULL, NULL));
+    ck_assert_redux_ok(redux_metric_new_ms_ssim(&ms_ssim, NULL, NULL));
+    ck_assert_redux_ok(redux_ssim(&score, NULL, &a, &b, NULL));
+    const float outside[] = {-0.25F, 1.25F};
+    for (int i = 0; i < 2; i++) {
+        values[i][7] = outside[i];
+        ck_assert_redux(REDUX_E_INVALID, redux_ssim(&score, NULL, &a, &b, NULL));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), i == 0 ? "-0.25" : "1.25"));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), "data_range"));
+        ck_assert_redux(REDUX_E_INVALID, redux_ssim_map(&map, NULL, &a, &b, NULL));
+        ck_assert_redux(REDUX_E_INVALID, redux_ms_ssim(&score, NULL, &a, &b, NULL));
+        ck_assert_redux(REDUX_E_INVALID, redux_metric_pair(&score, NULL, ssim, &a, &b));
+        ck_assert_redux(REDUX_E_INVALID, redux_metric_pair(&score, NULL, ms_ssim, &b, &a));
+        options.data_range = 1.5;
+        ck_assert_redux_ok(redux_ssim(&score, NULL, &a, &b, &options));
+        ck_assert_redux_ok(redux_ssim_map(&map, NULL, &a, &b, &options));
+        values[i][7] = NAN;
+        ck_assert_redux_ok(redux_ssim(&score, NULL, &a, &b, NULL));
+        ck_assert(isnan(score));
+        values[i][7] = 1;
+    }
+    redux_metric_free(ssim);
+    redux_metric_free(ms_ssim);
+}
+END_TEST
+
 START_TEST(refusals)
 {
     float values[12] = {0};
@@ -385,6 +421,7 @@ int main(void)
     tcase_add_test(properties, bands);
     tcase_add_test(properties, flat_images);
     tcase_add_test(properties, no_numbers);
+    tcase_add_test(properties, floats_beyond_0_to_1_need_a_data_range);
     tcase_add_test(properties, refusals);
     suite_add_tcase(suite, properties);
     return run_suite(suite);
