@@ -474,7 +474,8 @@ START_TEST(flat_images)
     ck_assert_redux_ok(redux_tensor_new(&wide, NULL, REDUX_FLOAT32, 2, shape));
     for (int grey = 0; grey < 256; grey += 15) {
         memset(image.data, grey, (size_t)61 * 43);
-        ck_assert_redux_ok(redux_tensor_copy(&wide, &image));
+        for (int64_t i = 0; i < 61 * 43; i++)
+            ((float *)wide.data)[i] = (float)grey / 255;
         for (redux_hash hash = REDUX_HASH_AVERAGE; hash <= REDUX_HASH_DCT; hash++) {
             hash_one(code, &image, hash);
             redux_hash_to_hex(hex, code, 8);
