@@ -325,11 +325,11 @@ typedef struct redux_visit_options {
     int32_t skip_errors;   /**< 1: for what cannot be read the function gets no image */
 } redux_visit_options;
 
-#define REDUX_VISIT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(redux_visit_options), REDUX_VISIT_WINDOWED, {REDUX_WINDOW_AUTO, 0, 0}, -1, NULL, 0, \
-            0                                                                                      \
-    }
+#define REDUX_VISIT_OPTIONS_DEFAULTS(set)                                                          \
+    set(struct_size, sizeof(redux_visit_options)), set(form, REDUX_VISIT_WINDOWED),                \
+        set(window, {REDUX_WINDOW_AUTO, 0, 0}), set(orientation, -1)
+REDUX_DEFINE_INIT(redux_visit_options, REDUX_VISIT_OPTIONS_DEFAULTS)
+#define REDUX_VISIT_OPTIONS_INIT REDUX_INIT(redux_visit_options, REDUX_VISIT_OPTIONS_DEFAULTS)
 
 /** Receives one slice: `number` counts through the dataset, `slice` within `volume`. `image`
  *  belongs to the library and is valid until the function returns; NULL (skip_errors) means that
