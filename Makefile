@@ -366,7 +366,7 @@ coverage:
 
 # ---- demo, bench, lint, docs -------------------------------------------------------------------
 .PHONY: demo bench lint docs
-demo: $(BUILD)/bin/redux-demo
+demo: $(PROGRAMS)
 	@$(BUILD)/bin/redux-demo data/ct --out demo
 
 bench: $(BUILD)/bin/redux-bench
@@ -424,6 +424,8 @@ install: all
 	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
 	-e 's|@LIBS@|$(subst $(space),;,$(strip $(DEP_LIBS)))|' pkgconfig/$$file.in \
 	> '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
+
+	$(if $(DESTDIR),,@tools/loader-hint.sh '$(LIBDIR)' '$(SONAME)')
 
 # Folders go too where they are empty, but those of the system stay.
 uninstall:

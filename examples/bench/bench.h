@@ -11,7 +11,7 @@
 
 #include "common/common.h"
 
-/* What a rate is compared with. */
+/* The limit that a rate is compared with. */
 typedef enum limit_kind {
     LIMIT_NONE,
     LIMIT_FLOPS,   /* single-precision multiply-adds count 2 */
@@ -23,16 +23,16 @@ typedef enum limit_kind {
 } limit_kind;
 
 typedef struct bench_limits {
-    double rate[LIMIT_KINDS]; /* of all threads, a second */
+    double rate[LIMIT_KINDS]; /* of all threads, per second */
 } bench_limits;
 
 extern const char *const limit_names[LIMIT_KINDS];
-/* Measures those in about two seconds. */
+/* Measures the limits in about two seconds. */
 redux_status measure_limits(bench_limits *out, redux_context *context, int threads);
 
 enum { SIDE = 512, IMAGES = 64 };
 
-/* What one run of a path makes; released after it, however it ended. */
+/* What one run of a path makes. It is released afterwards, however the run ended. */
 typedef struct bench_scratch {
     redux_tensor one, two, out;
     redux_metric *metric;
@@ -41,10 +41,10 @@ typedef struct bench_scratch {
     redux_dataset *dataset;
 } bench_scratch;
 
-/* What the paths work on; made on first use. */
+/* The data of the paths, made on first use. */
 typedef struct bench {
     redux_context *context; /* of all threads */
-    redux_context *single;  /* one thread: for what the peers do in one */
+    redux_context *single;  /* one thread, for paths whose peers use one */
     int threads;
     redux_tensor images, hounsfield; /* [IMAGES, SIDE, SIDE], uint8, int16 */
     char folder[64];                 /* temporary files; "": none so far */
@@ -52,27 +52,27 @@ typedef struct bench {
     int file_count;
     struct network_bench *network;
     struct search_bench *search;
-    int64_t next; /* which image comes next */
+    int64_t next; /* the next image to use */
     bench_scratch scratch;
 } bench;
 
 void clear_scratch(bench *b);
 
 redux_status need_images(bench *b);
-/* Adds to a path within b->folder, which is made. */
+/* Adds a path within b->folder, which is made on first use. */
 redux_status temporary_path(char out[128], bench *b, const char *name);
 
 struct bench_path;
-/* Works off at least `least` units; says how many. */
+/* Does at least `least` units of work and reports how many. */
 typedef redux_status (*path_fn)(double *units, bench *b, const struct bench_path *path);
 
 typedef struct bench_path {
     const char *name, *unit;
     path_fn run;
-    int64_t a, b;         /* what it makes of them is its own */
-    limit_kind limit;     /* what it is compared with, */
+    int64_t a, b;         /* arguments of the path */
+    limit_kind limit;     /* the limit that the rate is compared with, */
     bool single;          /* of one thread if it runs one, */
-    double per_unit;      /* and how much of that a unit takes */
+    double per_unit;      /* and the share of it that a unit takes */
     const char *script;   /* of a peer, with its arguments (%T: threads, %F: files); NULL: none */
     const char *cases[3]; /* as its JSON names them: rates of our unit */
 } bench_path;
@@ -90,7 +90,7 @@ typedef struct peer_rate {
 
 enum { MOST_PEER_RATES = 32 };
 
-/* Runs "SCRIPT ARGUMENTS" of a folder to its end; *count 0 where it could not be run or said
+/* Runs "SCRIPT ARGUMENTS" of a folder to its end; *count is 0 if it could not run or printed
  * nothing. */
 void run_peer(peer_rate *out, int *count, const char *folder, const char *command, const bench *b);
 

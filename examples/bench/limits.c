@@ -19,7 +19,7 @@ enum { SECONDS_SHARE = 4, REPEATS = 5 }; /* a fourth of a second for each, five 
 
 typedef struct worker {
     limit_kind kind;
-    unsigned char *block; /* of its own, `size` bytes */
+    unsigned char *block; /* owned, `size` bytes */
     size_t size;
     unsigned char *packed; /* for inflate */
     size_t packed_size;
@@ -104,7 +104,7 @@ __attribute__((target("avx512f"))) static double read_avx512(const unsigned char
         for (size_t k = 0; k < 4; k++)
             s[k] = _mm512_xor_si512(s[k], _mm512_load_si512(block + i + 64 * k));
     s[0] = _mm512_xor_si512(_mm512_xor_si512(s[0], s[1]), _mm512_xor_si512(s[2], s[3]));
-    uint64_t lanes[8]; /* a sum of signed ones may overflow */
+    uint64_t lanes[8]; /* unsigned, since a sum of signed ones may overflow */
     memcpy(lanes, &s[0], sizeof lanes);
     return (double)(lanes[0] ^ lanes[3] ^ lanes[7]);
 }
@@ -172,14 +172,14 @@ words_avx512(const unsigned char *block, size_t size)
     return (double)_mm512_reduce_min_epu64(_mm512_min_epu64(least[0], least[2]));
 }
 
-/* By looking up nibbles, a byte each, which counts more than scalar counting does: 16 look-ups and
- * additions for 32 words. */
+/* Looks up nibbles, a byte each, which is faster than scalar counting: 16 look-ups and additions
+ * for 32 words. */
 __attribute__((target("avx2"))) static double words_avx2(const unsigned char *block, size_t size)
 {
     const __m256i row = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
                                          1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
     __m256i sum[4] = {row, row, row, row};
-    for (int pass = 0; pass < 2; pass++) /* a nibble a byte: twice as much to read */
+    for (int pass = 0; pass < 2; pass++) /* one nibble per byte: twice as much to read */
         for (size_t i = 0; i < size; i += 256)
 #pragma GCC unroll 8
             for (size_t k = 0; k < 8; k++)
@@ -204,7 +204,7 @@ static double words(const unsigned char *block, size_t size)
 
 /* ---- timing ---- */
 
-/* By what the library inflates with (lib/io/gzip.c). */
+/* Uses the library's own engine (lib/io/gzip.c). */
 static double inflated(worker *w)
 {
 #if defined(REDUX_ISAL)
@@ -222,7 +222,7 @@ static double inflated(worker *w)
 #endif
 }
 
-/* One helping of work; returns its units. */
+/* One round of work; returns its units. */
 static double work(worker *w)
 {
     switch (w->kind) {

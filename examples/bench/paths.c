@@ -13,7 +13,7 @@
 
 enum { PIXELS = SIDE * SIDE, QUERIES = 2000, CODES = 1000000, PAPER = 541439 };
 
-/* Codes and vectors, of the sizes last asked for. */
+/* Codes and vectors, of the sizes of the last request. */
 typedef struct search_bench {
     redux_index *index;
     int64_t width; /* bytes */
@@ -73,7 +73,8 @@ static redux_status next_pair(bench *b, const redux_tensor *of)
     return redux_tensor_select(&b->scratch.two, of, 0, b->next);
 }
 
-/* What most paths need: images, a pair of them, and room for a result of `shape` (NULL: none). */
+/* The usual needs of a path: images, a pair of them, and room for a result of `shape` (NULL:
+ * none). */
 static redux_status prepare(bench *b, bool hounsfield, redux_dtype dtype, const int64_t *shape)
 {
     TRY(need_images(b));
@@ -165,7 +166,7 @@ static redux_status run_ssim(double *units, bench *b, const bench_path *path)
     return redux_ssim(&ssim, b->single, &b->scratch.one, &b->scratch.two, &options);
 }
 
-/* One image against many, whose own part is worked out once. a: 0 mutual information, 1 SSIM */
+/* One image against many; its own part is computed once. a: 0 mutual information, 1 SSIM */
 static redux_status run_one_to_many(double *units, bench *b, const bench_path *path)
 {
     static double scores[IMAGES];
@@ -188,7 +189,7 @@ static redux_status run_window(double *units, bench *b, const bench_path *path)
     return redux_window_apply(&b->scratch.out, b->single, &b->scratch.one, 1, -1024, window);
 }
 
-/* Random views of 64 x 64, as redux-pretrain makes them beside the network's step. */
+/* Random views of 64 x 64, as redux-pretrain makes them during the network's step. */
 static redux_status run_views(double *units, bench *b, const bench_path *path)
 {
     const int64_t shape[2] = {path->a, path->a};
@@ -256,7 +257,7 @@ static redux_status make_index(search_bench *s, bench *b, int64_t width, redux_i
     return REDUX_OK;
 }
 
-/* The changed codes look for theirs. a: bits; b: the method */
+/* Searches for the changed codes. a: bits; b: the method */
 static redux_status run_hamming(double *units, bench *b, const bench_path *path)
 {
     search_bench *s;
@@ -267,8 +268,8 @@ static redux_status run_hamming(double *units, bench *b, const bench_path *path)
                               path->a == 64 ? 6 : 31, ignore_found, NULL);
 }
 
-/* Random codes hardly ever lie within 6 bits: each is compared with all before it, the worst case.
- */
+/* Random codes are hardly ever within 6 bits, so each is compared with all before it: the worst
+ * case. */
 static redux_status run_greedy(double *units, bench *b, const bench_path *path)
 {
     bench_scratch *s = &b->scratch;
@@ -354,8 +355,7 @@ static redux_status read_volume(double *bytes, redux_context *context, const red
     return status;
 }
 
-/* One of several threads that read, each with a context of its own; whoever is free takes the next
- * volume. */
+/* One of several reading threads, each with its own context. A free one takes the next volume. */
 typedef struct reader {
     const redux_dataset *dataset;
     atomic_llong *next;
@@ -363,7 +363,10 @@ typedef struct reader {
     redux_status status;
 } reader;
 
-enum { TIMES_READ = 4, MOST_READERS = 64 }; /* each volume, so that no thread is done long before */
+enum {
+    TIMES_READ = 4,
+    MOST_READERS = 64
+}; /* reads of each volume, so that no thread finishes long before the others */
 
 static void *read_volumes(void *user)
 {

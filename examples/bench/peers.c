@@ -12,8 +12,8 @@
 
 enum { MOST_ARGUMENTS = 64 };
 
-/* PyTorch loses up to half of its speed to page faults under malloc's defaults; everything with
- * OpenBLAS gets our core type, which is in the environment, and may have all its threads. */
+/* PyTorch loses up to half of its speed to page faults with malloc's defaults. Programs with
+ * OpenBLAS get our core type from the environment, and may use all threads. */
 static void best_settings(void)
 {
     setenv("MALLOC_MMAP_THRESHOLD_", "8589934592", 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * redux-bench: how fast the hot paths are on this machine, what the machine would allow, and what
- * other libraries reach on it in the same minutes. Of ours the public functions alone are used.
+ * other libraries reach on it in the same minutes. It uses public functions only.
  *
- * A sample is some rounds of a path; paths that share a peer are sampled, then the peer runs, then
- * they are sampled again, and so on: whatever else the machine does meets both. */
+ * A sample is some rounds of a path. Samples of the paths that share a peer alternate with runs of
+ * the peer, so that other load on the machine affects both. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,21 +19,20 @@ enum {
     MOST_PEER_FOLDERS = 8
 };
 
-#define LONG_SAMPLE 2.0 /* seconds: needs no warming up again, and fewer rounds */
-#define LONG_PEER 12.0  /* seconds: repeats enough by itself */
+#define LONG_SAMPLE 2.0 /* seconds; longer samples need no warming up again, and fewer rounds */
+#define LONG_PEER 12.0  /* seconds; longer peers repeat enough by themselves */
 
 static const char help[] =
     "Usage: redux-bench [options] [FILE...]\n"
-    "Rates of libredux's hot paths on this machine, and the share that they are of what it can "
-    "do:\n"
-    "of multiply-adds, bytes, bits and so on, measured at the start. FILE: volumes to read.\n"
+    "Measure libredux's hot paths on this machine, as rates and as shares of its limits:\n"
+    "multiply-adds, bytes, bits and so on, measured at the start. FILE: volumes to read.\n"
     "\n"
     "  --peers DIR     run other libraries' scripts between our own samples; ratios over 1 mean\n"
-    "                  that ours is faster; may be given several times\n"
-    "  --rounds N      times that ours and the peer's take turns (default: 2, or 1 where the peer\n"
-    "                  takes over 12 seconds, in which it repeats by itself)\n"
-    "  --filter TEXT   only paths with that in their names\n"
-    "  --seconds S     for each sample (default: 0.3)\n"
+    "                  that libredux is faster; repeatable\n"
+    "  --rounds N      turns of ours and the peer's (default: 2, or 1 if the peer takes over 12\n"
+    "                  seconds, in which it repeats by itself)\n"
+    "  --filter TEXT   only paths whose names contain TEXT\n"
+    "  --seconds S     length of each sample (default: 0.3)\n"
     "  --threads N     0 (default): all processors. Paths marked 1 use one thread, as their peers\n"
     "  --json          JSON on stdout in place of the table\n"
     "  --quiet         errors only on stderr\n"
@@ -56,8 +55,8 @@ typedef struct settings {
 /* What was measured of one path. */
 typedef struct row {
     const bench_path *path;
-    int64_t repeat;   /* calls in a sample; 0: not known yet */
-    double seconds;   /* that one took */
+    int64_t repeat;   /* calls in a sample; 0: unknown yet */
+    double seconds;   /* of the last sample */
     double rates[16]; /* of samples */
     int count, peer_count[MOST_CASES];
     double peer_rates[MOST_CASES][16];
@@ -102,36 +101,33 @@ static redux_status run(double *rate, double *seconds, bench *b, const bench_pat
     return REDUX_OK;
 }
 
-/* How many calls take about `seconds`. */
+/* Finds how many calls take about `seconds`. */
 static redux_status find_repeat(row *r, bench *b, double seconds)
 {
     double rate, spent = 0;
     r->repeat = 1;
-    redux_status status = run(&rate, &spent, b, r->path, 1);
-    while (status == REDUX_OK && spent < seconds / 4) {
+    TRY(run(&rate, &spent, b, r->path, 1));
+    while (spent < seconds / 4) {
         r->repeat *= 2;
-        status = run(&rate, &spent, b, r->path, r->repeat);
+        TRY(run(&rate, &spent, b, r->path, r->repeat));
     }
-    if (status == REDUX_OK)
-        r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
-    return status;
+    r->repeat = (int64_t)fmax(1, rint((double)r->repeat * seconds / spent));
+    return REDUX_OK;
 }
 
-/* One sample of about `seconds`, after a run that warms up again after others. */
+/* One sample of about `seconds`, after a run that warms up the caches. */
 static redux_status sample(row *r, bench *b, double seconds)
 {
     double rate = 0;
-    redux_status status = REDUX_OK;
     if (r->seconds < LONG_SAMPLE)
-        status = run(&rate, &r->seconds, b, r->path, 1);
-    if (status == REDUX_OK && r->repeat == 0 && r->seconds < LONG_SAMPLE)
-        status = find_repeat(r, b, seconds);
+        TRY(run(&rate, &r->seconds, b, r->path, 1));
+    if (r->repeat == 0 && r->seconds < LONG_SAMPLE)
+        TRY(find_repeat(r, b, seconds));
     r->repeat = r->repeat > 0 ? r->repeat : 1;
-    if (status == REDUX_OK)
-        status = run(&rate, &r->seconds, b, r->path, r->repeat);
-    if (status == REDUX_OK && r->count < 16 && rate > 0)
+    TRY(run(&rate, &r->seconds, b, r->path, r->repeat));
+    if (r->count < 16 && rate > 0)
         r->rates[r->count++] = rate;
-    return status;
+    return REDUX_OK;
 }
 
 /* ---- peers ---- */
@@ -148,7 +144,7 @@ static bool fits(const peer_rate *peer, const char *pattern)
     return true;
 }
 
-/* The first measurement that fits; of files, each a measurement, their mean. */
+/* The first measurement that matches, or the mean of all that measure files. */
 static void take_peer(row *r, const peer_rate *peers, int count)
 {
     for (int c = 0; c < MOST_CASES && r->path->cases[c] != NULL; c++) {
@@ -185,14 +181,14 @@ static void cpu_name(char *out, size_t size)
         fclose(file);
 }
 
-/* What program_start, or the user, set before OpenBLAS was loaded. */
+/* What program_start, or you, set before OpenBLAS was loaded. */
 static const char *blas_core(void)
 {
     const char *core = getenv("OPENBLAS_CORETYPE");
     return core != NULL && core[0] != '\0' ? core : "chosen by OpenBLAS";
 }
 
-/* Whether those are kernels without AVX-512 on a processor that has it. */
+/* Whether those kernels lack AVX-512 on a processor that has it. */
 static bool blas_is_slow(void)
 {
     static const char *const fast[] = {"SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS"};
@@ -214,7 +210,7 @@ static void print_rate(double rate, const char *unit)
     printf("%8.2f %c%s/s%-*s", rate, prefixes[i], unit, (int)(7 - strlen(unit)), "");
 }
 
-/* Half of what lies between the slowest and the fastest sample, over the median. */
+/* Half the distance between the slowest and the fastest sample, over the median. */
 static double spread_of(const row *r)
 {
     double low = r->rates[0], high = r->rates[0];
@@ -225,7 +221,7 @@ static double spread_of(const row *r)
     return (high - low) / 2 / median(r->rates, r->count);
 }
 
-/* What the machine would allow, in the path's unit; 0: nothing said. */
+/* The machine's limit in the path's unit; 0: no limit applies. */
 static double limit_of(const bench_path *path, const bench_limits *limits, int threads)
 {
     if (path->limit == LIMIT_NONE)
@@ -330,25 +326,24 @@ static bool share_peer(const row *a, const row *b)
            strcmp(a->path->script, b->path->script) == 0;
 }
 
-/* The rows [first, end), which share a peer or are one, between its runs. */
+/* Measures rows [first, end), which share a peer, or a single row, in turns with the peer. */
 static redux_status measure(row *rows, int first, int end, bench *b, const settings *s)
 {
     const char *script = s->peer_folders == 0 ? NULL : rows[first].path->script;
     int64_t rounds = script == NULL   ? ROUNDS_ALONE
                      : s->rounds == 0 ? ROUNDS_WITH_PEER + 1
                                       : s->rounds + 1;
-    redux_status status = REDUX_OK;
-    for (int64_t round = 0; round < rounds && status == REDUX_OK; round++) {
+    for (int64_t round = 0; round < rounds; round++) {
         peer_rate peers[MOST_PEER_RATES];
         int count = 0;
-        for (int i = first; i < end && status == REDUX_OK; i++) {
-            status = sample(&rows[i], b, s->seconds);
-            if (status == REDUX_E_UNSUPPORTED)
-                status = REDUX_OK; /* not on this processor: there is no such row */
+        for (int i = first; i < end; i++) {
+            const redux_status status = sample(&rows[i], b, s->seconds);
+            if (status != REDUX_E_UNSUPPORTED) /* a path that this processor lacks has no row */
+                TRY(status);
         }
         if (script == NULL && rows[first].seconds > LONG_SAMPLE)
             rounds = rounds < 3 ? rounds : 3;
-        if (script == NULL || round == rounds - 1 || status != REDUX_OK)
+        if (script == NULL || round == rounds - 1)
             continue;
         const double start = seconds_now();
         for (int i = 0; i < s->peer_folders && count == 0; i++)
@@ -356,11 +351,11 @@ static redux_status measure(row *rows, int first, int end, bench *b, const setti
         if (s->rounds == 0 && seconds_now() - start > LONG_PEER)
             rounds = 2;
         if (count == 0 && round == 0 && !s->quiet)
-            fprintf(stderr, "%s: nothing came of %s/%s\n", program_name, s->peers[0], script);
+            fprintf(stderr, "%s: %s/%s printed no result\n", program_name, s->peers[0], script);
         for (int i = first; i < end; i++)
             take_peer(&rows[i], peers, count);
     }
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status run_all(bench *b, const settings *s)
@@ -394,17 +389,17 @@ static int set_option(void *user, int option, const char *text)
     case 'r':
         return parse_integer(&s->rounds, text, 1, 14)
                    ? EXIT_OK
-                   : usage_error("--rounds %s is not a number from 1 to 14", text);
+                   : usage_error("--rounds '%s': expected a whole number, 1 to 14", text);
     case 's':
         return parse_number(&s->seconds, text) && s->seconds > 0 && s->seconds <= 60
                    ? EXIT_OK
-                   : usage_error("--seconds %s is not a number over 0, up to 60", text);
+                   : usage_error("--seconds '%s': expected a number above 0, up to 60", text);
     case 'f':
         s->filter = text;
         return EXIT_OK;
     case 'p':
         if (s->peer_folders == MOST_PEER_FOLDERS)
-            return usage_error("--peers %s: more than %d folders", text, MOST_PEER_FOLDERS);
+            return usage_error("--peers '%s': at most %d folders", text, MOST_PEER_FOLDERS);
         s->peers[s->peer_folders++] = text;
         return EXIT_OK;
     default:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The hot paths of the network: a SimCLR step (two views of a batch of 64, NT-Xent, SGD) and
- * inference, on images that are there already. */
+ * inference, on images in memory. */
 #include <stdlib.h>
 #include <string.h>
 #include "bench.h"
 
 enum { BATCH = 64, VIEWS = 2, PROJECTION = 128 };
-enum { ROUNDED = 16 }; /* added to a network's number: products of bfloat16 */
+enum { ROUNDED = 16 }; /* added to a network's number: bfloat16 products */
 
 typedef struct network_bench {
     int64_t arch, side;
@@ -38,29 +38,24 @@ static redux_status open_training(network_bench *n, bench *b)
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
     redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
     redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
-    redux_status status;
     head.widths[1] = PROJECTION;
     options.arch = (redux_arch)(n->arch % ROUNDED);
     options.products = n->arch >= ROUNDED ? REDUX_PRODUCTS_BFLOAT16 : REDUX_PRODUCTS_FLOAT32;
     options.projection = &head;
-    status = redux_network_new(&n->network, b->context, &options);
-    if (status == REDUX_OK)
-        status = redux_network_plan(n->network, b->context, VIEWS * BATCH, n->side, n->side, 1);
-    if (status == REDUX_OK)
-        status = redux_optimiser_of_network(&n->optimiser, b->context, n->network, &optimiser);
-    return status;
+    TRY(redux_network_new(&n->network, b->context, &options));
+    TRY(redux_network_plan(n->network, b->context, VIEWS * BATCH, n->side, n->side, 1));
+    return redux_optimiser_of_network(&n->optimiser, b->context, n->network, &optimiser);
 }
 
-/* What lies between the network's output and its gradient. */
+/* Everything between the network's output and its gradient. */
 static redux_status open_loss(network_bench *n, bench *b)
 {
     const int64_t shape[2] = {VIEWS * BATCH, PROJECTION};
     redux_tensor *const tensors[] = {&n->projected, &n->unit, &n->d_unit, &n->d_projected};
-    redux_status status = REDUX_OK;
-    for (int i = 0; i < 4 && status == REDUX_OK; i++)
-        status = redux_tensor_new(tensors[i], b->context, REDUX_FLOAT32, 2, shape);
+    for (int i = 0; i < 4; i++)
+        TRY(redux_tensor_new(tensors[i], b->context, REDUX_FLOAT32, 2, shape));
     n->workspace = malloc((size_t)redux_nt_xent_workspace(VIEWS * BATCH, REDUX_FLOAT32));
-    return n->workspace == NULL ? REDUX_E_NO_MEMORY : status;
+    return n->workspace == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
 }
 
 static redux_status open_images(network_bench *n, bench *b)
@@ -68,17 +63,15 @@ static redux_status open_images(network_bench *n, bench *b)
     const int64_t shape[4] = {VIEWS * BATCH, n->side, n->side, 1};
     const int64_t features[2] = {VIEWS * BATCH, redux_network_features(n->network)};
     const redux_random_key key = {.seed = 5};
-    redux_status status = redux_tensor_new(&n->images, b->context, REDUX_FLOAT32, 4, shape);
-    if (status == REDUX_OK)
-        status = redux_tensor_new(&n->features, b->context, REDUX_FLOAT32, 2, features);
-    for (int64_t i = 0; status == REDUX_OK && i < redux_tensor_elements(&n->images); i++)
+    TRY(redux_tensor_new(&n->images, b->context, REDUX_FLOAT32, 4, shape));
+    TRY(redux_tensor_new(&n->features, b->context, REDUX_FLOAT32, 2, features));
+    for (int64_t i = 0; i < redux_tensor_elements(&n->images); i++)
         ((float *)n->images.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status network_of(bench *b, const bench_path *path)
 {
-    redux_status status;
     if (b->network != NULL && b->network->arch == path->a && b->network->side == path->b)
         return REDUX_OK;
     close_network(b);
@@ -87,10 +80,9 @@ static redux_status network_of(bench *b, const bench_path *path)
         return REDUX_E_NO_MEMORY;
     b->network->arch = path->a;
     b->network->side = path->b;
-    status = open_training(b->network, b);
-    if (status == REDUX_OK)
-        status = open_loss(b->network, b);
-    return status == REDUX_OK ? open_images(b->network, b) : status;
+    TRY(open_training(b->network, b));
+    TRY(open_loss(b->network, b));
+    return open_images(b->network, b);
 }
 
 /* Forward, NT-Xent, backward. */
@@ -98,44 +90,33 @@ static redux_status train_step(network_bench *n, bench *b)
 {
     double loss;
     redux_network_zero_gradients(n->network);
-    redux_status status = redux_network_forward(&n->projected, b->context, n->network, &n->images,
-                                                REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN);
-    if (status == REDUX_OK)
-        status = redux_l2_normalise_forward(&n->unit, b->context, &n->projected);
-    if (status == REDUX_OK)
-        status = redux_nt_xent(&loss, &n->d_unit, b->context, &n->unit, 0.5, n->workspace);
-    if (status == REDUX_OK)
-        status =
-            redux_l2_normalise_backward(&n->d_projected, b->context, &n->d_unit, &n->projected);
-    if (status == REDUX_OK)
-        status = redux_network_backward(n->network, b->context, &n->d_projected);
-    return status;
+    TRY(redux_network_forward(&n->projected, b->context, n->network, &n->images,
+                              REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN));
+    TRY(redux_l2_normalise_forward(&n->unit, b->context, &n->projected));
+    TRY(redux_nt_xent(&loss, &n->d_unit, b->context, &n->unit, 0.5, n->workspace));
+    TRY(redux_l2_normalise_backward(&n->d_projected, b->context, &n->d_unit, &n->projected));
+    return redux_network_backward(n->network, b->context, &n->d_projected);
 }
 
 static redux_status run_step(double *units, bench *b, const bench_path *path)
 {
-    redux_status status = network_of(b, path);
-    if (status == REDUX_OK)
-        status = train_step(b->network, b);
-    if (status == REDUX_OK)
-        status = redux_optimiser_step(NULL, b->context, b->network->optimiser, 1e-3);
     *units = VIEWS * BATCH;
-    return status;
+    TRY(network_of(b, path));
+    TRY(train_step(b->network, b));
+    return redux_optimiser_step(NULL, b->context, b->network->optimiser, 1e-3);
 }
 
 static redux_status run_inference(double *units, bench *b, const bench_path *path)
 {
-    const redux_status status = network_of(b, path);
-    if (status != REDUX_OK)
-        return status;
+    TRY(network_of(b, path));
     *units = VIEWS * BATCH;
     return redux_network_forward(&b->network->features, b->context, b->network->network,
                                  &b->network->images, REDUX_OUTPUT_FEATURES, REDUX_MODE_EVALUATE);
 }
 
-/* Floating-point operations of an image through the encoders, as plain convolutions count them
- * (Winograd's need fewer, so that percentages over 100 are no mistake). Backward takes twice as
- * many as forward. */
+/* Floating-point operations of an image through the encoders, counted as plain convolutions.
+ * Winograd's convolutions need fewer, so percentages can exceed 100. Backward takes twice as many
+ * as forward. */
 #define R18_64 0.283e9
 #define R18_96 0.637e9
 #define R50_64 0.654e9

@@ -20,7 +20,7 @@ static void on_interrupt(int signal_number)
     interrupted = 1; /* the progress callback cancels; a second Ctrl-C kills */
 }
 
-/* OpenBLAS 0.3.21 takes newer CPUs for older ones and then leaves AVX-512 unused. */
+/* OpenBLAS 0.3.21 mistakes newer CPUs for older ones and then leaves AVX-512 unused. */
 static const char *blas_core_type(void)
 {
 #if defined(__x86_64__)
@@ -41,7 +41,7 @@ void program_start(const char *name, char **arguments)
         setenv("OPENBLAS_NUM_THREADS", "1", 1);
         if (core != NULL)
             setenv("OPENBLAS_CORETYPE", core, 0);
-        execv("/proc/self/exe", arguments); /* where that fails, go on as things are */
+        execv("/proc/self/exe", arguments); /* if it fails, continue as things are */
     }
     unsetenv("REDUX_STARTED");
     sigaction(SIGINT, &action, NULL);
@@ -66,7 +66,7 @@ int data_error(void)
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 
-/* "nifti (.nii, .nii.gz), png (.png)", broken into lines that begin at `column`. */
+/* "nifti (.nii, .nii.gz), png (.png)", wrapped into lines that begin at `column`. */
 static void print_formats(int column)
 {
     for (int64_t i = 0; i < redux_format_count(); i++) {
@@ -90,7 +90,7 @@ static void print_formats(int column)
     }
 }
 
-/* Help names no format by itself: the library's list stands where the text has @FORMATS@. */
+/* Help texts name no format: the library's list replaces @FORMATS@. */
 static void print_help(const char *help)
 {
     static const char mark[] = "@FORMATS@";
@@ -141,7 +141,7 @@ int set_window(redux_window *window, const char *text)
 int set_threads(int64_t *threads, const char *text)
 {
     if (!parse_integer(threads, text, 0, 4096))
-        return usage_error("--threads '%s': a whole number, 0 to 4096", text);
+        return usage_error("--threads '%s': expected a whole number, 0 to 4096", text);
     return EXIT_OK;
 }
 
@@ -211,8 +211,8 @@ static int on_progress(int64_t done, int64_t total, void *user)
     (void)user;
     if (interrupted)
         return 1;
-    if (done < bar.last || bar.first < 0) { /* another pass has begun; it may go on from where an
-                                               earlier run was */
+    if (done < bar.last ||
+        bar.first < 0) { /* another pass has begun; a resumed one does not start at 0 */
         bar.start = now;
         bar.first = done > 1 ? done : 0;
     }

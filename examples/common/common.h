@@ -23,44 +23,45 @@ enum { EXIT_OK = 0, EXIT_DATA = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 extern const char *program_name;
 
-/* First thing in main: OpenBLAS must run one thread (its bits depend on its thread count) with the
- * kernels that fit the CPU, which it reads from the environment when it is loaded: sets them and
- * re-executes the program once. Also catches Ctrl-C. */
+/* The first call in main. OpenBLAS must run one thread (its bits depend on its thread count) with
+ * kernels that fit the CPU. It reads both from the environment when it is loaded, so this sets them
+ * and re-executes the program once. Also catches Ctrl-C. */
 void program_start(const char *name, char **arguments);
 
-/* "NAME: message" on stderr, and EXIT_USAGE. */
+/* Prints "NAME: message" on stderr; returns EXIT_USAGE. */
 int usage_error(const char *format, ...) REDUX_PRINTF(1, 2);
-/* "NAME: " and libredux's message on stderr; EXIT_DATA, or EXIT_INTERRUPTED after Ctrl-C. */
+/* Prints "NAME: " and libredux's message on stderr; returns EXIT_DATA, or EXIT_INTERRUPTED after
+ * Ctrl-C. */
 int data_error(void);
 
-/* All long options: `set` takes each (its `val`) with its value and returns an exit code. --help
- * ('h') and --version ('V') are answered here, and *done is set. Afterwards optind is the first
+/* Parses all long options. `set` gets each (its `val`) with its value and returns an exit code.
+ * --help ('h') and --version ('V') are answered here and set *done. Afterwards optind is the first
  * input. */
 typedef int (*set_option_fn)(void *settings, int option, const char *text);
 int parse_options(int count, char **arguments, const struct option *options, const char *help,
                   set_option_fn set, void *settings, bool *done);
-/* What two programs and more have in common: --window, --threads. */
+/* Options that several programs share: --window, --threads. */
 int set_window(redux_window *window, const char *text);
 int set_threads(int64_t *threads, const char *text);
 
-/* Whole text as a number; false (and no message) if it is none or out of range. */
+/* Parses the whole text as a number; false (without a message) if it is not one or out of range. */
 bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high);
 bool parse_number(double *out, const char *text);
 
 /* A context with a progress bar on a terminal's stderr, unless quiet. threads: 0 means all. */
 redux_status new_context(redux_context **out, int64_t threads, bool quiet);
-/* The bar's label from now on; wipes a bar that is showing. */
+/* Sets the bar's label, and wipes a bar that is showing. */
 void progress_label(const char *label);
-/* What the bar says besides, until the label changes. */
+/* Sets a note beside the bar, until the label changes. */
 void progress_note(const char *format, ...) REDUX_PRINTF(1, 2);
 
-/* The bar for work of the program's own; other than 0 after Ctrl-C. */
+/* Shows progress of the program's own work; other than 0 after Ctrl-C. */
 int progress_step(int64_t done, int64_t total);
 bool program_interrupted(void);
 
 double seconds_now(void);
 
-/* RFC 4180: in quotes where it has to be. */
+/* RFC 4180: quoted if necessary. */
 void print_csv_field(FILE *out, const char *text);
 
 #endif

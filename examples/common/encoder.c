@@ -16,8 +16,8 @@ void encoder_close(encoder *e)
     e->network = NULL;
 }
 
-/* The first `count` rows, those of wanted slices, to their places; from the last one on, so that
- * none is overwritten before it has moved. */
+/* Moves the first `count` rows, those of wanted slices, to their places, from the last one on, so
+ * that none is overwritten before it has moved. */
 static void spread_rows(redux_tensor *rows, int64_t count, const uint8_t *wanted)
 {
     const size_t bytes = (size_t)rows->shape[1] * sizeof(float);
@@ -54,10 +54,8 @@ redux_status encoder_embed(redux_tensor *out, redux_context *context, const enco
     int64_t count = wanted == NULL ? slices : 0;
     for (int64_t i = 0; i < slices && wanted != NULL; i++)
         count += wanted[i] != 0;
-    redux_status status = redux_tensor_new(out, context, REDUX_FLOAT32, 2, shape);
-    if (status != REDUX_OK)
-        return status;
-    status = redux_tensor_slice(&part, out, 0, 0, count, 1);
+    TRY(redux_tensor_new(out, context, REDUX_FLOAT32, 2, shape));
+    redux_status status = redux_tensor_slice(&part, out, 0, 0, count, 1);
     if (status == REDUX_OK) {
         status = embed_wanted(&part, context, e, dataset, wanted);
         redux_tensor_release(&part);

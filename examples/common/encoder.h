@@ -7,7 +7,7 @@
 
 typedef struct encoder {
     redux_network *network;
-    redux_input_options input; /* as the file says; may be changed */
+    redux_input_options input; /* from the file; may be changed */
     char name[REDUX_ENCODER_NAME];
     bool skip_errors; /* slices that cannot be read get rows of 0 */
     int64_t batch;    /* 0: the default */

@@ -9,19 +9,17 @@
 const char evaluate_settings_help[] =
     "Labels and splits\n"
     "  --label COLUMN       of the classes (default label)\n"
-    "  --group COLUMN       what is never divided: patients (default file)\n"
-    "  --split COLUMN       train, val and test as the table has them (default: split, if there "
-    "is\n"
-    "                       such a column); without validation rows some training groups become "
-    "it\n"
+    "  --group COLUMN       rows that stay together, such as patients (default file)\n"
+    "  --split COLUMN       use the table's own train, val and test (default: split, if there is\n"
+    "                       such a column); without val rows, some training groups become val\n"
     "  --folds K            cross-validation by groups, K >= 3: one fold tests, the next "
     "validates\n"
     "                       (default 5, where the table has no splits)\n"
-    "  --validation P, --test P  one split by groups in place of folds, by shares of the rows\n"
-    "  --fixed-split SEED   every repetition divides groups alike (default: by its own seed)\n"
-    "  --allow-divided-groups  a group may lie in two splits of the column\n"
-    "  --positive CLASS     of two classes the one that F1, AUC and AP speak of (default: second)\n"
-    "  --no-leakage-check   do not look for near-copies between the splits\n"
+    "  --validation P, --test P  one split by groups instead of folds, by shares of the rows\n"
+    "  --fixed-split SEED   all repetitions use one split (default: each by its own seed)\n"
+    "  --allow-divided-groups  accept groups that are in two splits of the column\n"
+    "  --positive CLASS     the class of two that F1, AUC and AP refer to (default: second)\n"
+    "  --no-leakage-check   do not look for near-duplicates between the splits\n"
     "Protocol\n"
     "  --protocol NAME      linear (default), knn, finetune\n"
     "  --seeds N            repetitions (default 5); --first-seed N (default 0)\n"
@@ -29,14 +27,14 @@ const char evaluate_settings_help[] =
     "                       finetune)\n"
     "  --c X                linear: regularisation as scikit-learn's C (default: chosen)\n"
     "  --neighbours N       knn (default: chosen); --temperature X (default 0.07)\n"
-    "  --refit              probes: once settings are chosen, validation rows train too\n"
+    "  --refit              probes: train on validation rows too, once settings are chosen\n"
     "  --epochs N           finetune: 70; --frozen-epochs N: 10, with weights; --batch N: 64;\n"
-    "                       --rate X: 1e-4; --weight-decay X: 5e-4; --balanced: classes weigh "
-    "alike\n"
+    "                       --rate X: 1e-4; --weight-decay X: 5e-4; --balanced: equal\n"
+    "                       weight for each class\n"
     "  --views NAME         finetune: none, simclr, moco-medical, ... (default: light ones)\n"
     "  --resamples N        of the bootstrap (default 1000); --level X (default 0.95)\n"
     "Input\n"
-    "  --window NAME        as redux-reduce's; --size N: side in pixels (default: as the weights\n"
+    "  --window NAME        as in redux-reduce; --size N: side in pixels (default: as the weights\n"
     "                       were trained, else auto and 64)\n"
     "  --arch NAME          of --weights none: resnet18 (default), resnet34, resnet50,\n"
     "                       resnet101, resnet152;\n"
@@ -44,7 +42,7 @@ const char evaluate_settings_help[] =
 
 typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, SPECIAL } kind;
 
-/* Where a setting goes, and within what it must be. */
+/* Where a setting is stored, and its range. */
 typedef struct setting {
     const char *name;
     kind kind;
@@ -121,7 +119,7 @@ static int set_seed(uint64_t *seed, const char *name, const char *text)
 {
     int64_t number;
     if (!parse_integer(&number, text, 0, INT64_MAX))
-        return wrong_value(name, text, "a whole number from 0 on");
+        return wrong_value(name, text, "expected a whole number, 0 or more");
     *seed = (uint64_t)number;
     return EXIT_OK;
 }
@@ -129,7 +127,7 @@ static int set_seed(uint64_t *seed, const char *name, const char *text)
 static int set_share(evaluate_settings *s, double *share, const char *name, const char *text)
 {
     if (!parse_number(share, text) || *share <= 0 || *share >= 1)
-        return wrong_value(name, text, "a share between 0 and 1");
+        return wrong_value(name, text, "expected a share between 0 and 1");
     s->has_shares = true;
     return EXIT_OK;
 }
@@ -148,7 +146,7 @@ static int set_split_setting(evaluate_settings *s, const char *name, const char 
     if (strcmp(name, "test") == 0)
         return set_share(s, &s->split.test, name, text);
     if (!parse_integer(&number, text, 3, 255))
-        return wrong_value(name, text, "a whole number, 3 to 255");
+        return wrong_value(name, text, "expected a whole number, 3 to 255");
     s->split.folds = (int32_t)number;
     s->has_folds = true;
     return EXIT_OK;
@@ -158,7 +156,7 @@ static int set_input_setting(evaluate_settings *s, const char *name, const char 
 {
     if (strcmp(name, "size") == 0) {
         if (!parse_integer(&s->size, text, 8, 4096))
-            return wrong_value(name, text, "a whole number, 8 to 4096");
+            return wrong_value(name, text, "expected a whole number, 8 to 4096");
         return EXIT_OK;
     }
     if (strcmp(name, "window") == 0) {
@@ -181,7 +179,7 @@ static int set_special(evaluate_settings *s, const char *name, const char *text)
     }
     if (strcmp(name, "choose-by") == 0) {
         if (strcmp(text, "auc") != 0 && strcmp(text, "accuracy") != 0)
-            return wrong_value(name, text, "auc or accuracy");
+            return wrong_value(name, text, "expected auc or accuracy");
         s->evaluate.choose_by = strcmp(text, "auc") == 0 ? REDUX_FIGURE_AUC : REDUX_FIGURE_ACCURACY;
         return EXIT_OK;
     }
@@ -207,7 +205,7 @@ int evaluate_setting(evaluate_settings *s, const char *name, const char *text)
         if (strcmp(settings[i].name, name) == 0)
             found = &settings[i];
     if (found == NULL)
-        return usage_error("no setting '%s'", name);
+        return usage_error("unknown setting '%s'", name);
     char *field = (char *)s + found->offset;
     switch (found->kind) {
     case TEXT:
@@ -219,14 +217,14 @@ int evaluate_setting(evaluate_settings *s, const char *name, const char *text)
         return EXIT_OK;
     case INTEGER:
         if (!parse_integer(&whole, text, (int64_t)found->low, (int64_t)found->high))
-            return usage_error("--%s '%s': a whole number, %.0f to %.0f", name, text, found->low,
-                               found->high);
+            return usage_error("--%s '%s': expected a whole number, %.0f to %.0f", name, text,
+                               found->low, found->high);
         small = (int32_t)whole;
         memcpy(field, &small, sizeof small);
         return EXIT_OK;
     case NUMBER:
         if (!parse_number(&number, text) || number < found->low || number > found->high)
-            return usage_error("--%s '%s': a number, %g to %g", name, text, found->low,
+            return usage_error("--%s '%s': expected a number, %g to %g", name, text, found->low,
                                found->high);
         memcpy(field, &number, sizeof number);
         return EXIT_OK;
@@ -263,7 +261,7 @@ int evaluate_open_labels(redux_labels **out, redux_context *context, evaluate_se
 {
     int code;
     if ((s->labels.split != NULL) + s->has_folds > 1 || (s->has_folds && s->has_shares))
-        return usage_error("--split, --folds and --test exclude each other");
+        return usage_error("--split, --folds and --test cannot be combined");
     if (load_labels(out, context, s, path) != REDUX_OK)
         return data_error();
     s->evaluate.split = &s->split;
@@ -271,7 +269,7 @@ int evaluate_open_labels(redux_labels **out, redux_context *context, evaluate_se
         return EXIT_OK;
     const int64_t positive = redux_labels_find_class(*out, s->positive);
     if (positive < 0) {
-        code = usage_error("--positive '%s': no such class in %s", s->positive, path);
+        code = usage_error("--positive '%s': %s has no such class", s->positive, path);
         redux_labels_free(*out);
         *out = NULL;
         return code;

@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include "common.h"
 
-/* The struct must stay where it is once it was settled: options point into it. Texts are the
- * caller's. */
+/* The struct must not move once it was settled, because options point into it. The caller owns the
+ * texts. */
 typedef struct evaluate_settings {
     redux_evaluate_options evaluate;
     redux_labels_options labels;
@@ -23,7 +23,7 @@ typedef struct evaluate_settings {
 
 void evaluate_settings_init(evaluate_settings *s);
 
-/* Sets one of them from its text. EXIT_OK, or usage_error's code. */
+/* Sets one setting from its text. EXIT_OK, or usage_error's code. */
 int evaluate_setting(evaluate_settings *s, const char *name, const char *text);
 
 /* Their names, for getopt: NULL beyond the last one; whether they take a value. */
@@ -33,7 +33,7 @@ bool evaluate_setting_has_value(int index);
 /* The part of a help text that lists them. */
 extern const char evaluate_settings_help[];
 
-/* Loads the labels (a table's column "split" is used where no other division was asked for) and
+/* Loads the labels (a table's column "split" is used unless another division was asked for) and
  * settles what depends on them. EXIT_OK, or an exit code after its message. */
 int evaluate_open_labels(redux_labels **out, redux_context *context, evaluate_settings *s,
                          const char *path);

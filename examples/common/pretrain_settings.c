@@ -14,33 +14,35 @@ const char pretrain_settings_help[] =
     "  --products NAME      of the convolutions: float32 (default), bfloat16 (quicker where the\n"
     "                       processor has AVX512_BF16; less exact)\n"
     "Training\n"
-    "  --batch N            slices a step, 2 or more (default 256; all where there are fewer); an\n"
-    "                       epoch leaves out, others each time, those that fill no whole batch\n"
-    "  --part N             images a forward pass, for large batches in small memory: negatives\n"
-    "                       are still the whole batch's, batch norm is by part (default: all)\n"
+    "  --batch N            slices a step, 2 or more (default 256, or all if there are fewer); "
+    "each\n"
+    "                       epoch leaves out a different remainder that fills no whole batch\n"
+    "  --part N             images a forward pass, to fit large batches in memory: negatives come\n"
+    "                       from the whole batch, batch norm from the part (default: all)\n"
     "  --epochs N | --steps N   how long (default 100 epochs)\n"
     "  --optimiser NAME     sgd (default), lars, adam, adamw\n"
     "  --rate X             learning rate at a batch of 256 (default 0.12), scaled to the batch;\n"
     "                       --fixed-rate 1: not scaled\n"
-    "  --warm-up X          epochs in which the rate rises (default 10); --last-rate X: the share\n"
-    "                       of it that is left at the end (default 0)\n"
+    "  --warm-up X          epochs in which the rate rises (default 10); --last-rate X: share of "
+    "the\n"
+    "                       rate at the end (default 0)\n"
     "  --weight-decay X     default 5e-4, never on norms and biases\n"
     "  --momentum X, --trust X (lars), --clip-norm X (default 0: never)\n"
     "  --temperature X      of NT-Xent (default 0.5)\n"
     "  --seed N             default 0\n"
-    "  --memory MIB         for slices held in memory (default 2048); more are read in turns\n"
-    "  --checkpoint-seconds X   between two checkpoints (default 60); 0: one at the end of every\n"
+    "  --memory MIB         for slices in memory (default 2048); the rest are read in turns\n"
+    "  --checkpoint-seconds X   between checkpoints (default 60); 0: one at the end of every\n"
     "                       epoch\n"
     "Views\n"
     "  --size N             side in pixels (default 64)\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                       default: slice, and full for 8-bit pictures and arrays\n"
-    "  --views PRESET       simclr (default), paper-swav-crops, moco-medical, none; what follows\n"
-    "                       changes it\n"
+    "  --views PRESET       simclr (default), paper-swav-crops, moco-medical, none; the options\n"
+    "                       below change it\n"
     "  --small-views N, --small-size N, --small-scale LO:HI   multi-crop:\n"
-    "                       pairs of further views, no larger than the others\n"
+    "                       additional views, in pairs, no larger than the others\n"
     "  --scale LO:HI        share of the slice that a crop covers; --ratio X: its aspect\n"
-    "  --window-jitter X    HU window's centre and width vary by this share of the width\n"
+    "  --window-jitter X    vary centre and width of the HU window by this share of its width\n"
     "  --flip-horizontal P, --flip-vertical P\n"
     "  --rotate-probability P, --rotate-degrees X\n"
     "  --jitter-probability P, --brightness X, --contrast X, --gamma X\n"
@@ -55,7 +57,7 @@ typedef struct setting {
     const char *name;
     kind kind;
     size_t offset;    /* RANGE: of its low end; the high one follows */
-    double low, high; /* what is allowed: nothing that the library refuses */
+    double low, high; /* the allowed range: nothing that the library refuses */
 } setting;
 
 #define AT(field) offsetof(pretrain_settings, field)
@@ -138,15 +140,14 @@ redux_status pretrain_run(redux_pretrain_result *result, redux_context *context,
     redux_pretrain_options options = s->options;
     redux_network_options network = s->network;
     redux_objective *objective = NULL;
-    redux_status status = redux_objective_new_nt_xent(&objective, context, &s->nt_xent);
+    TRY(redux_objective_new_nt_xent(&objective, context, &s->nt_xent));
     network.projection = &s->projection;
     options.network = &network;
     options.input = &s->input;
     options.views = &s->views;
     options.optimiser = &s->optimiser;
     options.objective = objective;
-    if (status == REDUX_OK)
-        status = redux_pretrain(result, context, folder, dataset, kept, &options);
+    const redux_status status = redux_pretrain(result, context, folder, dataset, kept, &options);
     redux_objective_free(objective);
     return status;
 }
@@ -155,7 +156,7 @@ static int set_size(pretrain_settings *s, const char *text)
 {
     int64_t size;
     if (!parse_integer(&size, text, 8, 4096))
-        return usage_error("--size '%s': a whole number, 8 to 4096", text);
+        return usage_error("--size '%s': expected a whole number, 8 to 4096", text);
     s->input.size = (int32_t)size;
     return EXIT_OK;
 }
@@ -164,7 +165,7 @@ static int set_length(pretrain_settings *s, const char *name, const char *text)
 {
     int64_t length;
     if (!parse_integer(&length, text, 1, INT32_MAX))
-        return usage_error("--%s '%s': a whole number from 1 on", name, text);
+        return usage_error("--%s '%s': a whole number, 1 or more", name, text);
     s->options.epochs = strcmp(name, "epochs") == 0 ? length : 0;
     s->options.steps = strcmp(name, "steps") == 0 ? length : 0;
     return EXIT_OK;
@@ -205,14 +206,16 @@ static int set_range(void *place, const setting *s, const char *text)
             return EXIT_OK;
         }
     }
-    return usage_error("--%s '%s': LOW:HIGH within %g and %g", s->name, text, s->low, s->high);
+    return usage_error("--%s '%s': expected LOW:HIGH within %g and %g", s->name, text, s->low,
+                       s->high);
 }
 
 static int set_real(void *place, const setting *s, const char *text)
 {
     double value;
     if (!parse_number(&value, text) || value < s->low || value > s->high)
-        return usage_error("--%s '%s': a number, %g to %g", s->name, text, s->low, s->high);
+        return usage_error("--%s '%s': expected a number, %g to %g", s->name, text, s->low,
+                           s->high);
     memcpy(place, &value, sizeof value);
     return EXIT_OK;
 }
@@ -223,9 +226,9 @@ static int set_integer(void *place, const setting *s, const char *text)
     const bool is_seed = s->kind == UINT64;
     if (!parse_integer(&value, text, is_seed ? 0 : (int64_t)s->low,
                        is_seed ? INT64_MAX : (int64_t)s->high))
-        return is_seed ? usage_error("--%s '%s': a whole number from 0 on", s->name, text)
-                       : usage_error("--%s '%s': a whole number, %.0f to %.0f", s->name, text,
-                                     s->low, s->high);
+        return is_seed ? usage_error("--%s '%s': a whole number, 0 or more", s->name, text)
+                       : usage_error("--%s '%s': expected a whole number, %.0f to %.0f", s->name,
+                                     text, s->low, s->high);
     const int32_t small = (int32_t)value;
     const uint64_t bytes = (uint64_t)value << (s->kind == MEBIBYTES ? 20 : 0);
     if (s->kind == INT32)
@@ -252,7 +255,7 @@ int pretrain_setting(pretrain_settings *settings_of_run, const char *name, const
 {
     const setting *s = find(name);
     if (s == NULL)
-        return usage_error("no setting '%s'", name);
+        return usage_error("unknown setting '%s'", name);
     void *place = (char *)settings_of_run + s->offset;
     switch (s->kind) {
     case REAL:

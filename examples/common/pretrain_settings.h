@@ -23,8 +23,8 @@ redux_status pretrain_run(redux_pretrain_result *result, redux_context *context,
                           const redux_dataset *dataset, const uint8_t *kept,
                           const pretrain_settings *s);
 
-/* Sets one of them from its text: "batch", "rate", "views" ... ('_' is taken for '-'). "views"
- * takes over a whole preset: strengths of views come after it. EXIT_OK, or usage_error's code. */
+/* Sets one setting from its text: "batch", "rate", "views" ... ('_' means '-'). "views" sets a
+ * whole preset, so strengths of views must follow it. EXIT_OK, or usage_error's code. */
 int pretrain_setting(pretrain_settings *settings_of_run, const char *name, const char *text);
 
 /* Their names, for getopt: NULL beyond the last one. */

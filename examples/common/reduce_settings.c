@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * What redux-reduce is asked to do: its options. */
+ * The options of redux-reduce. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "reduce_settings.h"
 
-/* Two texts: no compiler need take longer ones. */
+/* Two texts, because compilers need not accept longer ones. */
 static const char help_choices[] =
     "Usage: redux-reduce [options] INPUT...\n"
-    "Cut redundant slices from image datasets; write a manifest that says what became of each.\n"
+    "Cut redundant slices from image datasets. A manifest lists each slice, kept or dropped.\n"
     "\n"
     "INPUT: files, or folders that are searched recursively. The DICOM files of a series and the\n"
     "pictures of a folder are one volume each; FILE.npz:KEY is one array of an archive. Formats:\n"
@@ -17,30 +17,27 @@ static const char help_choices[] =
     "What to keep\n"
     "  --strategy NAME      hash (default), ssim, mi, cosine, ms-ssim, mattes, phase-correlation,\n"
     "                       information-gain, semdedup, entropy, every-n, all\n"
-    "  --threshold X        hash: a slice goes at this Hamming distance or less (default 6 of 64\n"
+    "  --threshold X        hash: drop a slice at this Hamming distance or less (default 6 of 64\n"
     "                       bits, 31 of pdq's 256);\n"
-    "                       ssim, mi, cosine, ms-ssim, mattes, phase-correlation, semdedup: at "
-    "this\n"
-    "                       likeness or more (default %g, %g, %g, %g, %g, %g, %g);\n"
-    "                       information-gain: where it adds X bits or less (default %g);\n"
-    "                       entropy: a slice under X bits goes (default %g);\n"
+    "                       ssim, mi, cosine, ms-ssim, mattes, phase-correlation, semdedup: at\n"
+    "                       this similarity or more (default %g, %g, %g, %g, %g, %g, %g);\n"
+    "                       information-gain: if it adds X bits or less (default %g);\n"
+    "                       entropy: drop a slice under X bits (default %g);\n"
     "                       every-n: keep every X-th (default %g)\n"
     "  --keep N | P%%        a budget instead: exactly N slices, or P percent, of the whole input\n"
     "  --false-drops P%%     a calibrated threshold instead: the loosest one at which at most P\n"
     "                       percent of pairs from different volumes would be called redundant\n"
-    "  --calibrate          tell how many such pairs the threshold would call redundant\n"
-    "  --rule NAME          which slice stands for the others: first (default), medoid, k-centre,\n"
-    "                       complete-link (every two of a group are redundant)\n"
-    "  --then NAME[:X]      two stages: what --strategy proposes, hash, ssim, mi, cosine, "
+    "  --calibrate          report how many such pairs the threshold would call redundant\n"
+    "  --rule NAME          which slice of a group to keep: first (default), medoid, k-centre,\n"
+    "                       complete-link (all pairs of a group are redundant)\n"
+    "  --then NAME[:X]      two stages: --strategy proposes pairs; hash, ssim, mi, cosine, "
     "ms-ssim,\n"
-    "                       mattes or phase-correlation decides, at threshold X\n"
-    "  --against PATH       what is in PATH already goes: the kept slices of a manifest (.csv), "
-    "or\n"
-    "                       all slices of a folder or file\n"
-    "  --update FILE.csv    go on from an earlier result: its rows come first, its volumes are "
-    "not\n"
-    "                       read again; its parameters hold\n"
-    "  --scope NAME         compare slices of a volume (default) or dataset with each other\n"
+    "                       mattes or phase-correlation decides on them, at threshold X\n"
+    "  --against PATH       also drop what PATH holds already: the kept slices of a manifest\n"
+    "                       (.csv), or all slices of a folder or file\n"
+    "  --update FILE.csv    continue an earlier result: its rows come first, its volumes are not\n"
+    "                       read again, and its parameters apply\n"
+    "  --scope NAME         compare slices within a volume (default) or across the dataset\n"
     "  --order NAME         walk slices in anatomical (default) or lexicographic order\n";
 
 static const char help_rest[] =
@@ -50,15 +47,14 @@ static const char help_rest[] =
     "  --hash NAME          difference (default), or any that redux-hash --help names\n"
     "  --profile NAME       paper-hash (default; with a window of HU: imagehash), or any other of\n"
     "                       redux-hash\n"
-    "  --hash-size N        side of the hash, where its profile leaves that open\n"
+    "  --hash-size N        side of the hash, where its profile has a choice\n"
     "  --bins N             histogram bins of mi and entropies, 2 to 256 (default 256)\n"
     "  --size N             side to which images are resized over a dataset, with --against and\n"
     "                       for calibration (default 128)\n"
     "  --embeddings FILE    .npy with one row a slice for cosine and semdedup; default: 16 x 16\n"
-    "                       pixels; --against-embeddings FILE: the same of the other set\n"
-    "  --encoder FILE       .safetensors of a ResNet that makes the embeddings, of --against's\n"
-    "                       slices too; windows and sizes are the file's, unless --window is "
-    "given\n"
+    "                       pixels; --against-embeddings FILE: the same for the other set\n"
+    "  --encoder FILE       .safetensors of a ResNet that makes the embeddings, also those of\n"
+    "                       --against; window and size are the file's, unless --window is given\n"
     "  --clusters N         semdedup's clusters (default: one for every 1,000 slices compared)\n"
     "  --seed N             of semdedup's clusters and the calibration's sample (default 0)\n"
     "  --frame N            which frame of 4-D volumes\n"
@@ -206,9 +202,9 @@ static int set_then(redux_reduce_options *options, const char *text)
     if (redux_strategy_parse(&options->then, name) != REDUX_OK)
         return usage_error("--then: %s", redux_error_message());
     if (options->then == REDUX_STRATEGY_ALL)
-        return usage_error("--then '%s': all decides nothing", text);
+        return usage_error("--then '%s': strategy all compares nothing", text);
     if (colon != NULL && !parse_number(&options->then_threshold, colon + 1))
-        return usage_error("--then '%s': not a number after the colon", text);
+        return usage_error("--then '%s': expected a number after the colon", text);
     return EXIT_OK;
 }
 
@@ -236,38 +232,38 @@ static int set_metric_option(settings *s, int option, const char *text)
         return EXIT_OK;
     case OPTION_HASH_SIZE:
         if (!parse_integer(&number, text, 1, 1024))
-            return wrong_value("hash-size", text, "a whole number, 1 to 1024");
+            return wrong_value("hash-size", text, "expected a whole number, 1 to 1024");
         s->reduce.hash_size = (int32_t)number;
         return EXIT_OK;
     case OPTION_BINS:
         if (!parse_integer(&number, text, 2, 256))
-            return wrong_value("bins", text, "a whole number, 2 to 256");
+            return wrong_value("bins", text, "expected a whole number, 2 to 256");
         s->reduce.bins = (int32_t)number;
         return EXIT_OK;
     case OPTION_SIZE:
         if (!parse_integer(&number, text, 1, 4096))
-            return wrong_value("size", text, "a whole number, 1 to 4096");
+            return wrong_value("size", text, "expected a whole number, 1 to 4096");
         s->reduce.size = (int32_t)number;
         return EXIT_OK;
     case OPTION_CLUSTERS:
         if (!parse_integer(&number, text, 1, INT32_MAX))
-            return wrong_value("clusters", text, "a whole number from 1 on");
+            return wrong_value("clusters", text, "expected a whole number, 1 or more");
         s->reduce.clusters = (int32_t)number;
         return EXIT_OK;
     case OPTION_SEED:
         if (!parse_integer(&number, text, 0, INT64_MAX))
-            return wrong_value("seed", text, "a whole number from 0 on");
+            return wrong_value("seed", text, "expected a whole number, 0 or more");
         s->reduce.seed = (uint64_t)number;
         return EXIT_OK;
     default:
         if (!parse_integer(&number, text, 0, INT32_MAX))
-            return wrong_value("frame", text, "a whole number from 0 on");
+            return wrong_value("frame", text, "expected a whole number, 0 or more");
         s->dataset.frame = (int32_t)number;
         return EXIT_OK;
     }
 }
 
-/* What else is read, beside the input. */
+/* Other files to read, besides the input. */
 static int set_input_option(settings *s, int option, const char *text)
 {
     switch (option) {
@@ -305,15 +301,16 @@ static int set_choice_option(settings *s, int option, const char *text)
         return EXIT_OK;
     case OPTION_THRESHOLD:
         if (!parse_number(&s->reduce.threshold, text))
-            return wrong_value("threshold", text, "not a number");
+            return wrong_value("threshold", text, "expected a number");
         return EXIT_OK;
     case OPTION_KEEP:
         if (!parse_keep(&s->reduce, text))
-            return wrong_value("keep", text, "a number of slices from 1 on, or a percentage");
+            return wrong_value("keep", text,
+                               "expected a number of slices, 1 or more, or a percentage");
         return EXIT_OK;
     case OPTION_FALSE_DROPS:
         if (!parse_share(&s->reduce.false_drops, text))
-            return wrong_value("false-drops", text, "a percentage, 0% to 100%");
+            return wrong_value("false-drops", text, "expected a percentage, 0% to 100%");
         return EXIT_OK;
     case OPTION_RULE:
         if (redux_rule_parse(&s->reduce.rule, text) != REDUX_OK)
@@ -323,12 +320,12 @@ static int set_choice_option(settings *s, int option, const char *text)
         return set_then(&s->reduce, text);
     case OPTION_SCOPE:
         if ((choice = choose(text, scopes)) < 0)
-            return wrong_value("scope", text, "volume or dataset");
+            return wrong_value("scope", text, "expected volume or dataset");
         s->reduce.scope = (redux_scope)choice;
         return EXIT_OK;
     default:
         if ((choice = choose(text, orders)) < 0)
-            return wrong_value("order", text, "anatomical or lexicographic");
+            return wrong_value("order", text, "expected anatomical or lexicographic");
         s->reduce.order = (redux_order)choice;
         return EXIT_OK;
     }
@@ -352,13 +349,13 @@ static int set_output_option(settings *s, int option, const char *text)
         return EXIT_OK;
     case OPTION_FORMAT:
         if ((choice = choose(text, formats)) < 0)
-            return wrong_value("format", text, "png, npy or npz");
+            return wrong_value("format", text, "expected png, npy or npz");
         s->format = (redux_export_format)choice;
         s->has_format = true;
         return EXIT_OK;
     case OPTION_ON_ERROR:
         if ((choice = choose(text, reactions)) < 0)
-            return wrong_value("on-error", text, "stop or skip");
+            return wrong_value("on-error", text, "expected stop or skip");
         s->dataset.skip_errors = s->reduce.skip_errors = choice;
         return EXIT_OK;
     case OPTION_JSON:
@@ -377,7 +374,7 @@ static int settle_json_path(settings *s)
 {
     size_t length = strlen(s->manifest);
     if (length == 0 || length + 6 > sizeof s->json_path)
-        return wrong_value("manifest", s->manifest, "no usable file name");
+        return wrong_value("manifest", s->manifest, "not a usable file name");
     if (length > 4 && strcmp(s->manifest + length - 4, ".csv") == 0)
         length -= 4;
     snprintf(s->json_path, sizeof s->json_path, "%.*s.json", (int)length, s->manifest);
@@ -388,27 +385,27 @@ static int check_settings(settings *s)
 {
     const redux_tensor not_read_yet = REDUX_TENSOR_INIT;
     if (s->encoder != NULL && (s->embeddings != NULL || s->against_embeddings != NULL))
-        return usage_error("--encoder makes the embeddings: none can be given");
-    if (s->encoder == NULL) /* else that of --update holds until the file has been read */
+        return usage_error("--encoder makes the embeddings: omit --embeddings");
+    if (s->encoder == NULL) /* else the one of --update applies, once the file has been read */
         s->reduce.encoder = NULL;
     if (!s->has_profile && s->has_hash)
         s->reduce.profile = redux_hash_default_profile(s->reduce.hash);
     else if (!s->has_hash && s->has_profile)
         s->reduce.hash = redux_hash_profile_default_hash(s->reduce.profile);
     if (!s->has_profile && s->update == NULL && s->reduce.window.kind == REDUX_WINDOW_RANGE &&
-        s->reduce.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
+        s->reduce.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script has no windows */
         s->reduce.profile = REDUX_PROFILE_IMAGEHASH;
     redux_reduce_options probe = s->reduce;
     if (s->embeddings != NULL || s->encoder != NULL)
         probe.embeddings = &not_read_yet;
-    if (s->against != NULL) /* only whether there is one is looked at */
+    if (s->against != NULL) /* only its presence matters here */
         probe.against = (const void *)&not_read_yet;
     if (s->against_embeddings != NULL || (s->against != NULL && s->encoder != NULL))
         probe.against_embeddings = &not_read_yet;
     if (redux_reduce_check(&probe) != REDUX_OK)
         return usage_error("%s", redux_error_message());
     if (s->has_format && s->export_folder == NULL)
-        return usage_error("--format goes with --export");
+        return usage_error("--format needs --export");
     s->reduce.keep_exemplars = s->manifest != NULL;
     if ((s->reduce.strategy == REDUX_STRATEGY_HASH || s->reduce.then == REDUX_STRATEGY_HASH) &&
         s->reduce.profile == REDUX_PROFILE_PAPER_HASH)
@@ -428,8 +425,8 @@ static int set_option(void *user, int option, const char *text)
     return set_output_option(s, option, text);
 }
 
-/* The parameters of the earlier result, and again what was given beside them: what differs from
- * them is found by redux_reduce_check. */
+/* Parses the parameters of the earlier result, then the command line again over them.
+ * redux_reduce_check finds differences. */
 static int settle_update(settings *s, int count, char **arguments)
 {
     bool done = false;

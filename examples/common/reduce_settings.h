@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What redux-reduce is asked to do. */
+ * The settings of redux-reduce. */
 #ifndef REDUX_EXAMPLES_REDUCE_SETTINGS_H
 #define REDUX_EXAMPLES_REDUCE_SETTINGS_H
 
@@ -17,8 +17,8 @@ typedef struct settings {
     char json_path[4200];
 } settings;
 
-/* Fills in what the command line says; *done: there is nothing more to do (--help, --version).
- * Afterwards optind is the first input. */
+/* Parses the command line; *done: there is nothing more to do (--help, --version). Afterwards
+ * optind is the first input. */
 int parse_settings(settings *s, int count, char **arguments, bool *done);
 
 #endif

@@ -11,7 +11,7 @@ static const char help[] =
     "       redux-compare --neighbours [options] VOLUME\n"
     "Print metrics between two slices or pictures: NAME<TAB>VALUE, one line a metric.\n"
     "\n"
-    "A, B: a volume, picture or array, with the slice's number where there is more than one.\n"
+    "A, B: a volume, picture or array, with a slice number if it has more than one slice.\n"
     "Formats: @FORMATS@\n"
     "\n"
     "  --metric M[,M...]  all (default), or some of\n"
@@ -23,7 +23,7 @@ static const char help[] =
     "      nmi-studholme              normalised, as scikit-image, 1 to 2\n"
     "      mattes                     Mattes mutual information as ITK, A fixed, B moving, nats\n"
     "      phase-correlation          height of the peak, 0 to 1\n"
-    "      shift-y shift-x            where it lies: how far B is moved against A, pixels\n"
+    "      shift-y shift-x            position of the peak: how far B is shifted from A, pixels\n"
     "      entropy-a entropy-b        Shannon entropy, bits\n"
     "      entropy-joint entropy-a-given-b entropy-b-given-a    bits\n"
     "      conditional-entropy        what B adds to A: entropy-b-given-a\n"
@@ -32,16 +32,15 @@ static const char help[] =
     "  --window NAME      slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                     default: slice, and full for 8-bit pictures and arrays\n"
     "  --bins N           histogram bins, 2 to 256 (default 256; mattes: 5 to 256, default 50)\n"
-    "  --range LO:HI      bins between two values as the window leaves them, 0 to 255 or 0 to 1,\n"
+    "  --range LO:HI      bins between two windowed values (0 to 255, or 0 to 1),\n"
     "                     or 'own': each slice's minimum to maximum (default: all values)\n"
     "  --normalisation K  of nmi: arithmetic (default, scikit-learn's), studholme (1 to 2),\n"
     "                     geometric, min, max, joint, or bits: none\n"
     "  --upsample N       shifts to 1/N of a pixel, 1 (default) to 100\n"
-    "  --map FILE         writes the SSIM of every pixel: .npy, float32, or .png, black to white\n"
+    "  --map FILE         write the SSIM of every pixel: .npy, float32, or .png, black to white\n"
     "                     for 0 to 1\n"
-    "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then of "
-    "each\n"
-    "                     given the one before it\n"
+    "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then the\n"
+    "                     entropy of each slice given the one before it\n"
     "  --threads N        0 (default): all processors\n"
     "  --quiet            errors only\n"
     "  --help, --version\n"
@@ -63,7 +62,7 @@ typedef struct settings {
     bool quiet, neighbours;
 } settings;
 
-/* The two slices, windowed, and what several metrics share. */
+/* The two slices, windowed, and values that several metrics share. */
 typedef struct comparison {
     redux_context *context;
     redux_tensor a, b;
@@ -79,27 +78,27 @@ typedef struct comparison {
 
 typedef redux_status (*measure_fn)(double *value, comparison *pair, int which);
 
+/* Borrows both codes or vectors as tensors of one axis. */
+static redux_status borrow_two(redux_tensor out[2], void *left, void *right, redux_dtype dtype,
+                               int64_t length)
+{
+    TRY(redux_tensor_borrow(&out[0], left, dtype, 1, &length, NULL));
+    return redux_tensor_borrow(&out[1], right, dtype, 1, &length, NULL);
+}
+
 static redux_status hash_distance(double *value, comparison *pair, int which)
 {
     redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
-    uint8_t code_a[8], code_b[8];
-    const int64_t shape[1] = {8};
-    redux_tensor left, right;
+    uint8_t codes[2][8];
+    redux_tensor two[2];
     redux_metric *metric;
     options.hash = (redux_hash)which;
     options.profile = REDUX_PROFILE_IMAGEHASH;
-    redux_status status = redux_tensor_borrow(&left, code_a, REDUX_UINT8, 1, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_tensor_borrow(&right, code_b, REDUX_UINT8, 1, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_hash_compute(&left, pair->context, &pair->a, &options);
-    if (status == REDUX_OK)
-        status = redux_hash_compute(&right, pair->context, &pair->b, &options);
-    if (status == REDUX_OK)
-        status = redux_metric_new_hamming(&metric, pair->context);
-    if (status != REDUX_OK)
-        return status;
-    status = redux_metric_pair(value, pair->context, metric, &left, &right);
+    TRY(borrow_two(two, codes[0], codes[1], REDUX_UINT8, sizeof codes[0]));
+    TRY(redux_hash_compute(&two[0], pair->context, &pair->a, &options));
+    TRY(redux_hash_compute(&two[1], pair->context, &pair->b, &options));
+    TRY(redux_metric_new_hamming(&metric, pair->context));
+    const redux_status status = redux_metric_pair(value, pair->context, metric, &two[0], &two[1]);
     redux_metric_free(metric);
     return status;
 }
@@ -130,10 +129,7 @@ static redux_status phase_correlation(double *value, comparison *pair, int which
     redux_phase_options options = REDUX_PHASE_OPTIONS_INIT;
     options.upsample = (int32_t)pair->upsample;
     if (!pair->has_shift) {
-        redux_status status =
-            redux_phase_correlation(&pair->shift, pair->context, &pair->a, &pair->b, &options);
-        if (status != REDUX_OK)
-            return status;
+        TRY(redux_phase_correlation(&pair->shift, pair->context, &pair->a, &pair->b, &options));
         pair->has_shift = true;
     }
     const double values[] = {pair->shift.height, pair->shift.dy, pair->shift.dx};
@@ -145,10 +141,7 @@ static redux_status information(double *value, comparison *pair, int which)
 {
     redux_information *all = &pair->information;
     if (!pair->has_information) {
-        redux_status status =
-            redux_information_compute(all, pair->context, &pair->a, &pair->b, &pair->histogram);
-        if (status != REDUX_OK)
-            return status;
+        TRY(redux_information_compute(all, pair->context, &pair->a, &pair->b, &pair->histogram));
         pair->has_information = true;
     }
     const double values[] = {all->mutual,    all->nmi_arithmetic, all->nmi_studholme, all->joint,
@@ -159,9 +152,7 @@ static redux_status information(double *value, comparison *pair, int which)
 
 static redux_status normalised(double *value, comparison *pair, int which)
 {
-    redux_status status = information(value, pair, which);
-    if (status != REDUX_OK)
-        return status;
+    TRY(information(value, pair, which));
     return redux_information_normalise(value, &pair->information,
                                        (redux_normalisation)pair->histogram.normalisation);
 }
@@ -174,23 +165,15 @@ static redux_status entropy(double *value, comparison *pair, int which)
 static redux_status cosine(double *value, comparison *pair, int which)
 {
     enum { LENGTH = REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE };
-    const int64_t shape[1] = {LENGTH};
     float vectors[2][LENGTH];
-    redux_tensor left, right;
+    redux_tensor two[2];
     redux_metric *metric;
     (void)which;
-    redux_status status = redux_tensor_borrow(&left, vectors[0], REDUX_FLOAT32, 1, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_tensor_borrow(&right, vectors[1], REDUX_FLOAT32, 1, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_image_descriptor(&left, pair->context, &pair->a);
-    if (status == REDUX_OK)
-        status = redux_image_descriptor(&right, pair->context, &pair->b);
-    if (status == REDUX_OK)
-        status = redux_metric_new_cosine(&metric, pair->context);
-    if (status != REDUX_OK)
-        return status;
-    status = redux_metric_pair(value, pair->context, metric, &left, &right);
+    TRY(borrow_two(two, vectors[0], vectors[1], REDUX_FLOAT32, LENGTH));
+    TRY(redux_image_descriptor(&two[0], pair->context, &pair->a));
+    TRY(redux_image_descriptor(&two[1], pair->context, &pair->b));
+    TRY(redux_metric_new_cosine(&metric, pair->context));
+    const redux_status status = redux_metric_pair(value, pair->context, metric, &two[0], &two[1]);
     redux_metric_free(metric);
     return status;
 }
@@ -246,7 +229,7 @@ static int check_metrics(const char *list)
             known = known || (strlen(measures[i].name) == length &&
                               strncmp(item, measures[i].name, length) == 0);
         if (!known)
-            return usage_error("--metric: '%.*s' is no metric", (int)length, item);
+            return usage_error("--metric: unknown metric '%.*s'", (int)length, item);
         if (item[length] == '\0')
             return EXIT_OK;
         item += length + 1;
@@ -280,12 +263,12 @@ static int set_range(redux_histogram_options *histogram, const char *text)
     if (histogram->range == REDUX_HISTOGRAM_OWN)
         return EXIT_OK;
     if (colon == NULL || (size_t)(colon - text) >= sizeof low)
-        return usage_error("--range '%s': LO:HI or own", text);
+        return usage_error("--range '%s': expected LO:HI or own", text);
     memcpy(low, text, (size_t)(colon - text));
     low[colon - text] = '\0';
     if (!parse_number(&histogram->low, low) || !parse_number(&histogram->high, colon + 1) ||
         !(histogram->low < histogram->high))
-        return usage_error("--range '%s': LO:HI with LO below HI, or own", text);
+        return usage_error("--range '%s': expected LO:HI with LO below HI, or own", text);
     return EXIT_OK;
 }
 
@@ -315,11 +298,11 @@ static int set_option(void *user, int option, const char *text)
         return set_normalisation(&s->histogram, text);
     case 'u':
         if (!parse_integer(&s->upsample, text, 1, 100))
-            return usage_error("--upsample '%s': a whole number, 1 to 100", text);
+            return usage_error("--upsample '%s': expected a whole number, 1 to 100", text);
         return EXIT_OK;
     case 'M':
         if (!ends_with(text, ".npy") && !ends_with(text, ".png"))
-            return usage_error("--map '%s': a name that ends in .npy or .png", text);
+            return usage_error("--map '%s': expected a name that ends in .npy or .png", text);
         s->map = text;
         return EXIT_OK;
     case 'N':
@@ -332,7 +315,7 @@ static int set_option(void *user, int option, const char *text)
         return set_window(&s->window, text);
     case 'b':
         if (!parse_integer(&bins, text, 2, 256))
-            return usage_error("--bins '%s': a whole number, 2 to 256", text);
+            return usage_error("--bins '%s': expected a whole number, 2 to 256", text);
         s->histogram.bins = (int32_t)bins;
         return EXIT_OK;
     case 't':
@@ -351,9 +334,9 @@ static int parse_arguments(settings *s, int count, char **arguments, bool *done)
     if (s->neighbours && count - optind != 1)
         return usage_error("--neighbours takes one volume, not %d", count - optind);
     if (s->neighbours && (s->map != NULL || strcmp(s->metrics, "all") != 0))
-        return usage_error("--neighbours goes with neither --metric nor --map");
+        return usage_error("--neighbours cannot be combined with --metric or --map");
     if (!s->neighbours && count - optind != 2)
-        return usage_error("two inputs are compared, not %d", count - optind);
+        return usage_error("two inputs are needed, not %d", count - optind);
     return code;
 }
 
@@ -373,7 +356,7 @@ static int64_t split_slice(char *path)
 static int fail_slice(const char *text, int64_t slices, int64_t slice)
 {
     if (slice < 0)
-        fprintf(stderr, "%s: %s has %lld slices: name one as %s:N\n", program_name, text,
+        fprintf(stderr, "%s: %s has %lld slices: choose one with %s:N\n", program_name, text,
                 (long long)slices, text);
     else
         fprintf(stderr, "%s: %s has slices 0 to %lld, not %lld\n", program_name, text,
@@ -390,7 +373,7 @@ static redux_status keep_slice(void *user, const redux_tensor *image, int64_t nu
     return redux_tensor_contiguous(user, NULL, image, image->dtype);
 }
 
-/* Slices are numbered through when an input is more than one volume (a folder, an .npz). */
+/* Slices are numbered continuously if an input is more than one volume (a folder, an .npz). */
 static redux_status visit_one(redux_tensor *out, redux_context *context,
                               const redux_dataset *dataset, int64_t slice, redux_window window)
 {
@@ -438,16 +421,12 @@ static redux_status add_to_stack(void *user, const redux_tensor *image, int64_t 
     stack *s = user;
     redux_tensor plane;
     const int64_t shape[3] = {s->count, image->shape[0], image->shape[1]};
-    redux_status status = REDUX_OK;
     (void)number;
     (void)volume;
     if (slice == 0)
-        status = redux_tensor_new(&s->slices, s->context, image->dtype, 3, shape);
-    if (status == REDUX_OK)
-        status = redux_tensor_select(&plane, &s->slices, 0, slice);
-    if (status != REDUX_OK)
-        return status;
-    status = redux_tensor_copy(&plane, image);
+        TRY(redux_tensor_new(&s->slices, s->context, image->dtype, 3, shape));
+    TRY(redux_tensor_select(&plane, &s->slices, 0, slice));
+    const redux_status status = redux_tensor_copy(&plane, image);
     redux_tensor_release(&plane);
     return status;
 }
@@ -465,26 +444,28 @@ static redux_status print_neighbours(redux_context *context, const redux_tensor 
     return status;
 }
 
+static redux_status visit_neighbours(const settings *s, stack *all, const redux_dataset *dataset)
+{
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    options.window = s->window;
+    TRY(redux_dataset_visit(all->context, dataset, &options, add_to_stack, all));
+    return print_neighbours(all->context, &all->slices, &s->histogram);
+}
+
 static int neighbours(const settings *s, redux_context *context, const char *path)
 {
     stack all = {context, REDUX_TENSOR_INIT, 0};
-    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
     redux_dataset *dataset = NULL;
     int code = EXIT_OK;
     if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
         return data_error();
     all.count = redux_dataset_slice_count(dataset);
-    options.window = s->window;
     if (redux_dataset_volume_count(dataset) != 1) {
-        fprintf(stderr, "%s: %s holds %lld volumes: name one\n", program_name, path,
+        fprintf(stderr, "%s: %s holds %lld volumes; --neighbours takes one\n", program_name, path,
                 (long long)redux_dataset_volume_count(dataset));
         code = EXIT_DATA;
-    } else {
-        redux_status status = redux_dataset_visit(context, dataset, &options, add_to_stack, &all);
-        if (status == REDUX_OK)
-            status = print_neighbours(context, &all.slices, &s->histogram);
-        if (status != REDUX_OK)
-            code = data_error();
+    } else if (visit_neighbours(s, &all, dataset) != REDUX_OK) {
+        code = data_error();
     }
     redux_tensor_release(&all.slices);
     redux_dataset_free(dataset);
@@ -493,34 +474,30 @@ static int neighbours(const settings *s, redux_context *context, const char *pat
 
 /* ---- the map ---- */
 
-/* 0 ... 1 as 0 ... 255, rounded; what is below 0, or NaN, is black. */
+/* Rounds 0 ... 1 to 0 ... 255. Values below 0, and NaN, become black. */
 static redux_status write_grey(const char *path, redux_context *context, const redux_tensor *map)
 {
     redux_tensor grey;
-    redux_status status = redux_tensor_new(&grey, context, REDUX_UINT8, 2, map->shape);
-    if (status != REDUX_OK)
-        return status;
+    TRY(redux_tensor_new(&grey, context, REDUX_UINT8, 2, map->shape));
     for (int64_t i = 0; i < redux_tensor_elements(map); i++) {
         const float value = ((const float *)map->data)[i];
         ((uint8_t *)grey.data)[i] = (uint8_t)(value > 0 ? value * 255 + 0.5F : 0);
     }
-    status = redux_picture_write_png(path, context, &grey);
+    const redux_status status = redux_picture_write_png(path, context, &grey);
     redux_tensor_release(&grey);
     return status;
 }
 
-static int write_map(const settings *s, const comparison *pair)
+static redux_status write_map(const settings *s, const comparison *pair)
 {
     redux_tensor map;
-    redux_status status = redux_tensor_new(&map, pair->context, REDUX_FLOAT32, 2, pair->a.shape);
-    if (status != REDUX_OK)
-        return data_error();
-    status = redux_ssim_map(&map, pair->context, &pair->a, &pair->b, NULL);
+    TRY(redux_tensor_new(&map, pair->context, REDUX_FLOAT32, 2, pair->a.shape));
+    redux_status status = redux_ssim_map(&map, pair->context, &pair->a, &pair->b, NULL);
     if (status == REDUX_OK)
         status = ends_with(s->map, ".npy") ? redux_npy_write(s->map, pair->context, &map)
                                            : write_grey(s->map, pair->context, &map);
     redux_tensor_release(&map);
-    return status == REDUX_OK ? EXIT_OK : data_error();
+    return status;
 }
 
 static int flush_output(void)
@@ -532,32 +509,41 @@ static int flush_output(void)
     return EXIT_OK;
 }
 
-/* Prints nothing before all is done. With `all`, what needs equal shapes is left out where they
- * differ, and what this build cannot do; named, it is an error. */
-static int compare(const settings *s, comparison *pair)
-{
-    const bool all = listed(s->metrics, "all");
+typedef struct results {
     double values[MEASURES];
-    bool is_known[MEASURES] = {false};
-    pair->same_shape = pair->a.shape[0] == pair->b.shape[0] &&
-                       pair->a.shape[1] == pair->b.shape[1] && pair->a.dtype == pair->b.dtype;
+    bool is_known[MEASURES];
+} results;
+
+/* `all` leaves out the metrics that need equal shapes where the shapes differ, and those that this
+ * build lacks. A metric that is named must work. */
+static redux_status measure_all(results *r, const settings *s, comparison *pair, bool all)
+{
     for (int i = 0; i < MEASURES; i++) {
         const struct measure *measure = &measures[i];
         const bool named = listed(s->metrics, measure->name);
         if ((!all && !named) || (!named && measure->same_shape && !pair->same_shape))
             continue;
-        const redux_status status = measure->function(&values[i], pair, measure->which);
+        const redux_status status = measure->function(&r->values[i], pair, measure->which);
         if (status == REDUX_E_UNSUPPORTED && !named)
             continue;
-        if (status != REDUX_OK)
-            return data_error();
-        is_known[i] = true;
+        TRY(status);
+        r->is_known[i] = true;
     }
-    if (s->map != NULL && write_map(s, pair) != EXIT_OK)
-        return EXIT_DATA;
+    return s->map == NULL ? REDUX_OK : write_map(s, pair);
+}
+
+/* Prints only when every metric has succeeded. */
+static int compare(const settings *s, comparison *pair)
+{
+    const bool all = listed(s->metrics, "all");
+    results r = {.is_known = {false}};
+    pair->same_shape = pair->a.shape[0] == pair->b.shape[0] &&
+                       pair->a.shape[1] == pair->b.shape[1] && pair->a.dtype == pair->b.dtype;
+    if (measure_all(&r, s, pair, all) != REDUX_OK)
+        return data_error();
     for (int i = 0; i < MEASURES; i++)
-        if (is_known[i])
-            printf("%s\t%.10g\n", measures[i].name, values[i]);
+        if (r.is_known[i])
+            printf("%s\t%.10g\n", measures[i].name, r.values[i]);
     if (!pair->same_shape && all && !s->quiet)
         fprintf(stderr, "%s: sizes differ (%lld x %lld, %lld x %lld): pixelwise metrics left out\n",
                 program_name, (long long)pair->a.shape[0], (long long)pair->a.shape[1],

@@ -10,54 +10,77 @@
 
 static const char help[] =
     "Usage: redux-demo [--out DIR] [--threads N] [--quiet] INPUT...\n"
-    "Reduce the volumes by every strategy at its default; print a table; write a manifest for "
-    "each\n"
-    "strategy and a contact sheet of hash's kept and dropped slices into DIR (default demo).\n"
-    "Where a folder holds labels.csv with a column `tumour`, a small encoder is then pre-trained "
-    "on\nall slices and on those that hash keeps, and judged on held-out patients.\n"
+    "Reduce the volumes by every strategy at its default, and print a table. DIR (default demo)\n"
+    "gets a manifest for each strategy and a contact sheet of the slices that hash keeps and "
+    "drops.\n"
+    "If a folder holds labels.csv with a column `tumour`, a small encoder is then pre-trained on\n"
+    "all slices and on those that hash keeps, and judged on held-out patients.\n"
     "\n"
     "Example:\n"
     "  redux-demo --out demo data/ct\n";
 
-static redux_status reduce(redux_context *context, char **inputs, int count,
-                           redux_strategy strategy, const char *folder)
+typedef struct settings {
+    const char *folder;
+    int64_t threads;
+    bool quiet;
+} settings;
+
+/* What one strategy makes. */
+typedef struct run {
+    redux_dataset *dataset;
+    redux_reduction *reduction;
+} run;
+
+static redux_status reduce_inputs(run *r, double *seconds, redux_context *context, char **inputs,
+                                  int count, redux_strategy strategy)
 {
     redux_dataset_options dataset_options = REDUX_DATASET_OPTIONS_INIT;
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
-    redux_reduce_summary summary = {.struct_size = sizeof summary};
-    redux_dataset *dataset = NULL;
-    redux_reduction *reduction = NULL;
-    char path[4200], json[4200];
-
-    progress_label(redux_strategy_name(strategy));
     options.strategy = strategy;
-    if (strategy == REDUX_STRATEGY_HASH) /* slices as the paper's script takes them */
+    if (strategy == REDUX_STRATEGY_HASH) /* the paper's script takes slices as they are stored */
         dataset_options.orientation = REDUX_ORIENTATION_STORED;
     const double start = seconds_now();
-    redux_status status =
-        redux_dataset_open(&dataset, context, (const char *const *)inputs, count, &dataset_options);
+    TRY(redux_dataset_open(&r->dataset, context, (const char *const *)inputs, count,
+                           &dataset_options));
+    TRY(redux_reduce(&r->reduction, context, r->dataset, &options));
+    *seconds = seconds_now() - start;
+    return REDUX_OK;
+}
+
+/* A line of the table, the manifest, and a contact sheet of hash's slices. */
+static redux_status show(const run *r, double seconds, redux_context *context,
+                         redux_strategy strategy, const char *folder)
+{
+    const char *name = redux_strategy_name(strategy);
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    char path[4200], json[4200];
+    TRY(redux_reduction_get_summary(&summary, r->reduction));
+    progress_label(NULL);
+    printf("%-10s %6lld of %lld  %5.1f %%  %8.3f s  %8.0f slices/s\n", name,
+           (long long)summary.kept, (long long)summary.slices,
+           100 * (double)summary.kept / (double)summary.slices, seconds,
+           (double)summary.slices / seconds);
+    fflush(stdout);
+    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
+    snprintf(json, sizeof json, "%s/%s.json", folder, name);
+    TRY(redux_results_save(path, json, context, r->reduction, seconds));
+    if (strategy != REDUX_STRATEGY_HASH)
+        return REDUX_OK;
+    snprintf(path, sizeof path, "%s/kept-and-dropped.png", folder);
+    return redux_contact_sheet(path, context, r->reduction, 12, 20);
+}
+
+static redux_status reduce(redux_context *context, char **inputs, int count,
+                           redux_strategy strategy, const char *folder)
+{
+    run r = {NULL, NULL};
+    double seconds = 0;
+    progress_label(redux_strategy_name(strategy));
+    redux_status status = reduce_inputs(&r, &seconds, context, inputs, count, strategy);
     if (status == REDUX_OK)
-        status = redux_reduce(&reduction, context, dataset, &options);
-    const double seconds = seconds_now() - start;
-    if (status == REDUX_OK)
-        status = redux_reduction_get_summary(&summary, reduction);
-    if (status == REDUX_OK) {
-        progress_label(NULL);
-        printf("%-10s %6lld of %lld  %5.1f %%  %8.3f s  %8.0f slices/s\n",
-               redux_strategy_name(strategy), (long long)summary.kept, (long long)summary.slices,
-               100 * (double)summary.kept / (double)summary.slices, seconds,
-               (double)summary.slices / seconds);
-        fflush(stdout);
-        snprintf(path, sizeof path, "%s/%s.csv", folder, redux_strategy_name(strategy));
-        snprintf(json, sizeof json, "%s/%s.json", folder, redux_strategy_name(strategy));
-        status = redux_results_save(path, json, context, reduction, seconds);
-    }
-    if (status == REDUX_OK && strategy == REDUX_STRATEGY_HASH) {
-        snprintf(path, sizeof path, "%s/kept-and-dropped.png", folder);
-        status = redux_contact_sheet(path, context, reduction, 12, 20);
-    }
-    redux_reduction_free(reduction);
-    redux_dataset_free(dataset);
+        status = show(&r, seconds, context, strategy, folder);
+    redux_reduction_free(r.reduction);
+    redux_dataset_free(r.dataset);
     return status;
 }
 
@@ -71,11 +94,18 @@ static int train(redux_context *context, const char *input, const char *folder)
     return data_error();
 }
 
-typedef struct settings {
-    const char *folder;
-    int64_t threads;
-    bool quiet;
-} settings;
+/* Commands that work where the demo was started: the other programs lie beside `program`. */
+static void suggest(const char *program, const char *folder, const char *input)
+{
+    const char *slash = strrchr(program, '/');
+    const int length = slash == NULL ? 0 : (int)(slash - program + 1);
+    printf("\nNext, see the reduction by hash in a browser, find near-duplicates, and reduce your "
+           "own scans:\n"
+           "  %.*sredux-report --out %s/hash.html %s/hash.csv\n"
+           "  %.*sredux-hash --pairs 6 %s\n"
+           "  %.*sredux-reduce --manifest kept.csv YOUR-FOLDER\n",
+           length, program, folder, folder, length, program, input, length, program);
+}
 
 static int set_option(void *user, int option, const char *text)
 {
@@ -119,9 +149,11 @@ int main(int count, char **arguments)
     for (int i = optind; i < count && code == EXIT_OK; i++)
         code = train(context, arguments[i], s.folder);
     redux_context_free(context);
-    if (code == EXIT_OK)
-        printf("\nManifests:     %s/*.csv (with .json: parameters, inputs, counts)\n"
+    if (code == EXIT_OK) {
+        printf("\nManifests:     %s/*.csv (and .json: parameters, inputs, counts)\n"
                "Contact sheet: %s/kept-and-dropped.png (hash: kept slices framed green)\n",
                s.folder, s.folder);
+        suggest(arguments[0], s.folder, arguments[optind]);
+    }
     return code;
 }

@@ -8,27 +8,26 @@
 
 static const char help[] =
     "Usage: redux-embed --weights FILE.safetensors --out FILE.npy [options] INPUT...\n"
-    "Write the features that an encoder finds in every slice: float32, one row a slice, in the\n"
-    "order of the input; the global average pool of a ResNet, not normalised.\n"
+    "Write an encoder's features of every slice: float32, one row a slice, in the order of the\n"
+    "input. They are the global average pool of a ResNet, not normalised.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "\n"
-    "  --weights FILE       a ResNet with torchvision's names, as redux-pretrain or torchvision\n"
-    "                       (saved as safetensors) have it\n"
+    "  --weights FILE       a ResNet with torchvision's names, from redux-pretrain, or from\n"
+    "                       torchvision saved as safetensors\n"
     "  --out FILE           .npy, or .npz with `embeddings`, `volumes` and `slices` (numbers from "
     "0)\n"
     "  --format NAME        npy or npz; default: by the name of --out\n"
-    "  --index FILE.csv     source,slice of each row\n"
-    "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, of its own sources\n"
+    "  --index FILE.csv     source and slice of each row\n"
+    "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, its own sources\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU), "
     "and\n"
-    "  --size N             side of the network's input; default for both: what the weight file\n"
-    "                       says, else auto and 64\n"
+    "  --size N             side of the network's input; default of both: from the weight file,\n"
+    "                       else auto and 64\n"
     "  --batch N            slices of a volume at a time (default 64)\n"
     "  --frame N            which frame of 4-D volumes\n"
-    "  --on-error NAME      stop (default) at unusable input, or skip it: rows of slices that "
-    "cannot\n"
-    "                       be read are 0\n"
+    "  --on-error NAME      stop (default) at unusable input, or skip it and fill the rows of\n"
+    "                       unreadable slices with 0\n"
     "  --threads N          0 (default): all processors\n"
     "  --quiet              errors only\n"
     "  --help, --version\n"
@@ -67,15 +66,15 @@ static const struct option long_options[] = {
 static int set_number(int64_t *out, const char *name, const char *text, int64_t low, int64_t high)
 {
     if (!parse_integer(out, text, low, high))
-        return usage_error("--%s '%s': a whole number, %lld to %lld", name, text, (long long)low,
-                           (long long)high);
+        return usage_error("--%s '%s': expected a whole number, %lld to %lld", name, text,
+                           (long long)low, (long long)high);
     return EXIT_OK;
 }
 
 static int set_format(settings *s, const char *text)
 {
     if (strcmp(text, "npy") != 0 && strcmp(text, "npz") != 0)
-        return usage_error("--format '%s': npy or npz", text);
+        return usage_error("--format '%s': expected npy or npz", text);
     s->has_format = true;
     s->npz = text[2] == 'z';
     return EXIT_OK;
@@ -84,7 +83,7 @@ static int set_format(settings *s, const char *text)
 static int set_on_error(settings *s, const char *text)
 {
     if (strcmp(text, "stop") != 0 && strcmp(text, "skip") != 0)
-        return usage_error("--on-error '%s': stop or skip", text);
+        return usage_error("--on-error '%s': expected stop or skip", text);
     s->dataset.skip_errors = text[1] == 'k';
     return EXIT_OK;
 }
@@ -161,28 +160,30 @@ static int check_settings(settings *s, int count, char **arguments)
 
 typedef struct work {
     redux_dataset *dataset;
-    redux_tensor kept; /* [slices] uint8; no data: all */
-    int64_t wanted;
-    redux_tensor rows; /* [wanted, features] */
-    int64_t unreadable;
+    redux_tensor kept;  /* [slices] uint8; no data: all */
+    int64_t wanted;     /* slices to embed */
+    redux_tensor rows;  /* [wanted, features] */
+    int64_t unreadable; /* slices whose rows are 0 */
 } work;
+
+static redux_status open_with(work *w, redux_context *context, const settings *s,
+                              const redux_manifest *manifest)
+{
+    if (s->input_count == 0)
+        return redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest, &s->dataset);
+    TRY(redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &s->dataset));
+    return manifest == NULL ? REDUX_OK
+                            : redux_manifest_get_kept(&w->kept, context, manifest, w->dataset);
+}
 
 static redux_status open_inputs(work *w, redux_context *context, const settings *s)
 {
     redux_manifest *manifest = NULL;
-    redux_status status = REDUX_OK;
     if (s->manifest != NULL)
-        status = redux_manifest_load(&manifest, context, s->manifest);
-    if (status == REDUX_OK && s->input_count > 0)
-        status = redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &s->dataset);
-    if (status == REDUX_OK && manifest != NULL)
-        status = s->input_count > 0
-                     ? redux_manifest_get_kept(&w->kept, context, manifest, w->dataset)
-                     : redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest,
-                                                   &s->dataset);
+        TRY(redux_manifest_load(&manifest, context, s->manifest));
+    const redux_status status = open_with(w, context, s, manifest);
     redux_manifest_free(manifest);
-    if (status != REDUX_OK)
-        return status;
+    TRY(status);
     const uint8_t *kept = w->kept.data;
     w->wanted = 0;
     for (int64_t i = 0; i < redux_dataset_slice_count(w->dataset); i++)
@@ -194,43 +195,43 @@ static redux_status embed_readable(work *w, redux_context *context, const encode
 {
     const int64_t slices = redux_dataset_slice_count(w->dataset);
     redux_tensor readable;
-    redux_status status = redux_tensor_new(&readable, context, REDUX_UINT8, 1, &slices);
-    if (status != REDUX_OK)
-        return status;
+    TRY(redux_tensor_new(&readable, context, REDUX_UINT8, 1, &slices));
     const uint8_t *flags = readable.data;
-    status = redux_embed(&w->rows, readable.data, context, e->network, w->dataset, w->kept.data,
-                         &e->input, e->batch);
+    const redux_status status = redux_embed(&w->rows, readable.data, context, e->network,
+                                            w->dataset, w->kept.data, &e->input, e->batch);
     for (int64_t i = 0; status == REDUX_OK && i < slices; i++)
         w->unreadable += flags[i] == 0;
     redux_tensor_release(&readable);
     return status;
 }
 
+static redux_status embed_with(work *w, redux_context *context, const settings *s, const encoder *e)
+{
+    const int64_t shape[2] = {w->wanted, redux_network_features(e->network)};
+    TRY(redux_tensor_new(&w->rows, context, REDUX_FLOAT32, 2, shape));
+    if (s->dataset.skip_errors)
+        return embed_readable(w, context, e);
+    return redux_embed(&w->rows, NULL, context, e->network, w->dataset, w->kept.data, &e->input,
+                       e->batch);
+}
+
 static redux_status embed(work *w, redux_context *context, const settings *s)
 {
     encoder e;
-    redux_status status = encoder_open(&e, context, s->weights);
-    if (status != REDUX_OK)
-        return status;
+    TRY(encoder_open(&e, context, s->weights));
     if (s->has_window)
         e.input.window = s->window;
     if (s->size > 0)
         e.input.size = (int32_t)s->size;
     e.batch = s->batch;
-    const int64_t shape[2] = {w->wanted, redux_network_features(e.network)};
-    status = redux_tensor_new(&w->rows, context, REDUX_FLOAT32, 2, shape);
-    if (status == REDUX_OK && s->dataset.skip_errors)
-        status = embed_readable(w, context, &e);
-    else if (status == REDUX_OK)
-        status = redux_embed(&w->rows, NULL, context, e.network, w->dataset, w->kept.data, &e.input,
-                             e.batch);
+    const redux_status status = embed_with(w, context, s, &e);
     encoder_close(&e);
     return status;
 }
 
 /* ---- what is written ---- */
 
-/* Calls `row` for every slice that was embedded. */
+/* Called for every slice that was embedded. */
 typedef void (*row_fn)(int64_t row, int64_t volume, int64_t slice, const work *w, void *user);
 
 static void each_row(const work *w, row_fn row, void *user)
@@ -259,18 +260,21 @@ static void note_numbers(int64_t row, int64_t volume, int64_t slice, const work 
     n->slices[row] = slice;
 }
 
-static redux_status write_npz(const work *w, redux_context *context, const char *path)
+static redux_status write_arrays(redux_tensor arrays[3], const work *w, redux_context *context,
+                                 const char *path)
 {
     static const char *const keys[] = {"embeddings", "volumes", "slices"};
+    TRY(redux_tensor_new(&arrays[1], context, REDUX_INT64, 1, &w->wanted));
+    TRY(redux_tensor_new(&arrays[2], context, REDUX_INT64, 1, &w->wanted));
+    numbers n = {arrays[1].data, arrays[2].data};
+    each_row(w, note_numbers, &n);
+    return redux_npz_write(path, context, keys, arrays, 3);
+}
+
+static redux_status write_npz(const work *w, redux_context *context, const char *path)
+{
     redux_tensor arrays[3] = {w->rows, REDUX_TENSOR_INIT, REDUX_TENSOR_INIT};
-    redux_status status = redux_tensor_new(&arrays[1], context, REDUX_INT64, 1, &w->wanted);
-    if (status == REDUX_OK)
-        status = redux_tensor_new(&arrays[2], context, REDUX_INT64, 1, &w->wanted);
-    if (status == REDUX_OK) {
-        numbers n = {arrays[1].data, arrays[2].data};
-        each_row(w, note_numbers, &n);
-        status = redux_npz_write(path, context, keys, arrays, 3);
-    }
+    const redux_status status = write_arrays(arrays, w, context, path);
     redux_tensor_release(&arrays[1]);
     redux_tensor_release(&arrays[2]);
     return status;
@@ -287,7 +291,7 @@ static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w,
     fprintf(user, ",%lld\n", (long long)number);
 }
 
-/* Whole or not at all: beside it first, then under its name. */
+/* Writes a file beside the target and renames it, so that the index is whole or not there. */
 static int write_index(const work *w, const char *path)
 {
     char temporary[4200];
@@ -324,7 +328,7 @@ static void report(const work *w, const settings *s, double seconds)
         fprintf(stderr, "%s: skipped: %s\n", program_name,
                 redux_dataset_skipped_reason(w->dataset, i));
     if (w->unreadable > 0)
-        fprintf(stderr, "%lld slices could not be read: their rows are 0\n",
+        fprintf(stderr, "%s: %lld slices cannot be read; their rows are 0\n", program_name,
                 (long long)w->unreadable);
     fprintf(stderr, "%s: %lld slices, %lld features each, in %.2f s (%.0f a second)\n", s->out,
             (long long)w->wanted, (long long)w->rows.shape[1], seconds,

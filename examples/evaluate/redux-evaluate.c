@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redux-evaluate: how good an encoder is, told by labelled slices. */
+ * redux-evaluate: how good an encoder is, measured on labelled slices. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,18 +13,18 @@ static const char help_begin[] =
     "Judge an encoder: train a classifier on labelled slices, score it on held-out groups.\n"
     "\n"
     "  --weights FILE       the encoder; none: random weights, or finetune from scratch\n"
-    "  --features FILE.npy  features of any origin in place of it, for linear and knn: one row a\n"
+    "  --features FILE.npy  features from anywhere instead, for linear and knn: one row for each\n"
     "                       row of the labels\n"
     "  --labels FILE        CSV with columns file, slice (default 0), label, paths relative to "
     "it;\n"
     "                       or an .npz with train_images, train_labels, val_..., test_...\n"
-    "  --compare            two files of --predictions: scores, and a paired test\n";
+    "  --compare            scores of two files from --predictions, and a paired test\n";
 
 static const char help_end[] =
     "Output\n"
-    "  --predictions FILE.csv  what was predicted of each test slice, by seed and fold\n"
-    "  --json               everything as JSON on stdout, in place of the table\n"
-    "  --threads N          0 (default): all processors; they do not change the result\n"
+    "  --predictions FILE.csv  the predictions of each test slice, by seed and fold\n"
+    "  --json               everything as JSON on stdout, instead of the table\n"
+    "  --threads N          0 (default): all processors; the result is the same for any N\n"
     "  --quiet              errors only, besides the result\n"
     "  --help, --version\n"
     "\n"
@@ -109,17 +109,17 @@ static int parse(program *p, int count, char **arguments, bool *done)
     if (p->compare)
         return count - optind == 2 ? EXIT_OK : usage_error("--compare takes two files");
     if (optind < count)
-        return usage_error("'%s': what is this?", arguments[optind]);
+        return usage_error("unexpected argument '%s'", arguments[optind]);
     if (p->labels == NULL)
         return usage_error("no --labels");
     if ((p->weights == NULL) == (p->features == NULL))
-        return usage_error("one of --weights and --features is needed");
+        return usage_error("name one of --weights and --features");
     return EXIT_OK;
 }
 
 /* ---- what is printed ---- */
 
-/* A number, or a line where there is none. */
+/* A number, or a dash if there is none. */
 static const char *cell(char text[16], double value)
 {
     if (isnan(value))
@@ -191,7 +191,7 @@ static const char *row_name(char *text, size_t size, const redux_labels *labels,
     return text;
 }
 
-/* On stderr: a warning is no part of the result. */
+/* On stderr, because a warning is not part of the result. */
 static void warn_of_leakage(const redux_labels *labels, const redux_evaluation *evaluation)
 {
     redux_evaluation_summary s = {.struct_size = sizeof s};
@@ -201,7 +201,7 @@ static void warn_of_leakage(const redux_labels *labels, const redux_evaluation *
     if (leakage == NULL || redux_leakage_get_summary(&found, leakage) != REDUX_OK ||
         found.pairs == 0 || redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
         return;
-    fprintf(stderr, "%s: warning: %lld near-copies between %s: ", program_name,
+    fprintf(stderr, "%s: warning: %lld near-duplicates between %s: ", program_name,
             (long long)found.pairs, s.folds > 1 ? "folds" : "splits");
     if (s.folds > 1)
         fprintf(stderr, "%lld rows have one in an earlier fold\n", (long long)found.test);

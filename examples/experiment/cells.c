@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finished cells of an experiment, as small files: what is finished is not run again, and what
- * other settings gave does not count. */
+ * Finished cells of an experiment, as small files. A finished cell is not run again, unless its
+ * settings have changed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "experiment.h"
 
-/* FNV-1a, 64 bits: only names depend on it; settings are compared whole. */
+/* FNV-1a, 64 bits. Only names depend on it; settings are compared in full. */
 static uint64_t add_bytes(uint64_t hash, const unsigned char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -57,7 +57,7 @@ int lock_folder(const char *path)
 {
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
-        return EXIT_OK; /* fd stays open, and the lock with it, until the program ends */
+        return EXIT_OK; /* fd, and the lock with it, stays open until the program ends */
     fprintf(stderr, "%s: %s: %s\n", program_name, path,
             fd < 0 ? strerror(errno) : "another run is writing there");
     return EXIT_DATA;

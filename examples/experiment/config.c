@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * An experiment's configuration: read, and what is wrong with it told before anything runs. */
+ * An experiment's configuration: reads it, and reports what is wrong before anything runs. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +56,8 @@ void cell_name(char *out, size_t size, const char *text)
     out[used] = '\0';
 }
 
-/* Files are called after names: where these differ in signs or capitals only, one would take the
- * place of the other's. */
+/* Files are named after these. Names that differ in signs or capitals only would overwrite each
+ * other's files. */
 static bool same_files(const char *a, const char *b)
 {
     char of_a[160], of_b[160];
@@ -66,7 +66,7 @@ static bool same_files(const char *a, const char *b)
     return strcmp(of_a, of_b) == 0;
 }
 
-/* Names of arrays' members must be there and differ. */
+/* Members of arrays must have distinct names. */
 static int check_names(const json_t *array, const char *what)
 {
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -78,12 +78,11 @@ static int check_names(const json_t *array, const char *what)
             if (strcmp(name, other) == 0)
                 return usage_error("two of %s are called '%s'", what, name);
             if (same_files(name, other))
-                return usage_error("%s: '%s' and '%s' would have the same files", what, other,
-                                   name);
+                return usage_error("%s: '%s' and '%s' would share files", what, other, name);
         }
         for (int f = 0; f < 2; f++)
             if (same_files(name, floor_names[f]))
-                return usage_error("%s: '%s' is the name of a floor", what, name);
+                return usage_error("%s: '%s' is reserved for a floor", what, name);
     }
     return EXIT_OK;
 }
@@ -120,13 +119,14 @@ static int check_tasks(const experiment *e)
             if (redux_protocol_parse(&parsed, protocol) != REDUX_OK)
                 return usage_error("task '%s': %s", member(task, "name"), redux_error_message());
             if (!json_is_object(value))
-                return usage_error("task '%s': %s is no object", member(task, "name"), protocol);
+                return usage_error("task '%s': %s is not an object", member(task, "name"),
+                                   protocol);
         }
     }
     return EXIT_OK;
 }
 
-/* What names another strategy names one that comes before. */
+/* A strategy may only refer to one before it. */
 static int check_reference(const experiment *e, size_t index, const char *key)
 {
     const json_t *strategy = json_array_get(e->strategies, index);
@@ -135,7 +135,7 @@ static int check_reference(const experiment *e, size_t index, const char *key)
     for (size_t k = 0; k < index; k++)
         found = found || strcmp(other, member(json_array_get(e->strategies, k), "name")) == 0;
     return found ? EXIT_OK
-                 : usage_error("strategy '%s': %s '%s': no such strategy before it",
+                 : usage_error("strategy '%s': %s '%s' is not a strategy before it",
                                member(strategy, "name"), key, other);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What pre-training may see: the data, without the files that a task is scored on. */
+ * The data that pre-training may see: without the files that a task is scored on. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +49,9 @@ static int list_held_out(names *out, experiment *e, int64_t seed, const json_t *
     if (code != EXIT_OK)
         return code;
     if (s.split.method == REDUX_SPLIT_BY_FOLDS)
-        code = usage_error("exclude_test_of: task '%s' has folds: every patient is tested",
-                           member(task, "name"));
+        code = usage_error(
+            "exclude_test_of: task '%s' has folds, so that every patient is in a test set",
+            member(task, "name"));
     if (!s.evaluate.fixed_split)
         s.split.seed = (uint64_t)seed;
     uint8_t *split = malloc((size_t)redux_labels_row_count(labels));

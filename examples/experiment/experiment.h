@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the parts of redux-experiment share: the configuration, finished cells, the table. */
+ * Shared by the parts of redux-experiment: the configuration, finished cells, the table. */
 #ifndef REDUX_EXAMPLES_EXPERIMENT_H
 #define REDUX_EXAMPLES_EXPERIMENT_H
 
@@ -14,7 +14,7 @@ typedef struct experiment {
     int64_t seeds, first_seed;
     json_t *strategies, *tasks, *pretrain; /* of the configuration */
     json_t *texts;                         /* keeps texts of numbers alive */
-    json_t *cells;                         /* what is finished: objects of experiment_note */
+    json_t *cells;                         /* finished ones: objects of experiment_note */
     int64_t done, total;
 } experiment;
 
@@ -33,24 +33,26 @@ extern const char *const floor_names[2]; /* from scratch, random weights */
 bool floor_takes(int floor, const char *protocol);
 
 /* experiment_cells.c: finished cells are files OUT/cells/NAME.json with settings and result. */
-/* The result of a cell that was finished with just these settings, or NULL. The caller owns it. */
+/* The result of a cell that was finished with exactly these settings, or NULL. The caller owns
+ * it. */
 json_t *cell_load(const experiment *e, const char *name, const json_t *settings);
-/* Whole or not at all. EXIT_OK, or a code after its message. */
+/* Writes whole or not at all. EXIT_OK, or a code after its message. */
 int cell_save(const experiment *e, const char *name, const json_t *settings, const json_t *result);
-/* A name made of any text: letters, digits, '-' and '_' stay. */
+/* Turns any text into a name: letters, digits, '-' and '_' stay. */
 void cell_name(char *out, size_t size, const char *text);
-/* 16 hex digits told by a JSON value. */
+/* 16 hex digits that identify a JSON value. */
 void cell_key(char out[17], const json_t *value);
 /* The same of a file's bytes; "" if it cannot be read. */
 void file_key(char out[17], const char *path);
 int make_folder(const char *path);
-/* Until the program ends nobody else may write there; EXIT_DATA if somebody does. */
+/* Keeps other processes from writing there until the program ends; EXIT_DATA if one does
+ * already. */
 int lock_folder(const char *path);
-/* Notes what a cell gave, for the table. */
+/* Records the result of a cell for the table. */
 void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,
                      const char *protocol, json_t *pretrain, json_t *result);
 
-/* experiment_run.c: all cells that are not finished. The same codes. */
+/* experiment_run.c: runs all cells that are not finished. The same codes. */
 int experiment_run(experiment *e);
 
 /* experiment_table.c: OUT/table.txt, .md, .csv, .json, and the text on stdout. The same codes. */

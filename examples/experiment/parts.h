@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a cell of an experiment is made of: options and data of the configuration. */
+ * From the configuration to the options and data of a cell. */
 #ifndef REDUX_EXAMPLES_EXPERIMENT_PARTS_H
 #define REDUX_EXAMPLES_EXPERIMENT_PARTS_H
 
@@ -8,8 +8,8 @@
 #include "common/pretrain_settings.h"
 #include "common/reduce_settings.h"
 
-/* experiment_settings.c: '_' in a key stands for '-' of the program's option. EXIT_OK, or a code
- * after its message. */
+/* experiment_settings.c: '_' in a key means '-' in the program's option. EXIT_OK, or a code after
+ * its message. */
 int experiment_set_pretrain(experiment *e, pretrain_settings *s, const json_t *object);
 int experiment_set_evaluation(experiment *e, evaluate_settings *s, const json_t *object);
 /* weights: for --encoder, or NULL. */
@@ -24,12 +24,12 @@ typedef struct names {
 void names_free(names *n);
 
 /* experiment_data.c, the same codes: real paths of the files of validation and test rows of the
- * task that "exclude_test_of" names, in this seed; sorted. None where it names none. */
+ * task that "exclude_test_of" names, in this seed; sorted. None if it names none. */
 int experiment_held_out(names *out, experiment *e, int64_t seed);
-/* "data" in an orientation, without what is held out. */
+/* "data" in an orientation, without the held-out files. */
 int experiment_dataset(redux_dataset **out, const experiment *e, const names *held_out,
                        redux_orientation orientation);
-/* What the dataset is, for a cell's settings: a key of the names below DATA and sizes. */
+/* Identifies the dataset in a cell's settings: a key of the names below DATA and sizes. */
 json_t *experiment_describe(const experiment *e, const redux_dataset *dataset);
 
 #endif

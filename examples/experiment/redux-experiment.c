@@ -6,27 +6,28 @@
 
 static const char help[] =
     "Usage: redux-experiment CONFIG.json --data DIR [options]\n"
-    "For each strategy and seed: reduce, pre-train, evaluate; then one table of all. What is\n"
-    "finished is not run again; a run that was stopped goes on where it was.\n"
+    "For each strategy and seed: reduce, pre-train, evaluate. Then print one table of all "
+    "results.\n"
+    "Finished runs are not repeated; an interrupted one resumes.\n"
     "\n"
-    "  --data DIR           the configuration's paths are below it\n"
+    "  --data DIR           the folder that holds the configuration's paths\n"
     "  --out DIR            cells, runs, predictions and the table (default: experiment)\n"
-    "  --validation         the table shows figures on validation: settings are chosen by those\n"
-    "  --threads N          0 (default): all processors; they do not change the result\n"
+    "  --validation         show figures on validation, to choose settings by\n"
+    "  --threads N          0 (default): all processors; the result is the same for any N\n"
     "  --quiet              errors only, besides the table\n"
     "  --help, --version\n"
     "\n"
     "CONFIG.json\n"
-    "  seeds, first_seed    how many (3) and from where on (0)\n"
+    "  seeds, first_seed    how many (3), and the first (0)\n"
     "  data                 paths to pre-train on\n"
-    "  exclude_test_of      a task: files of its validation and test groups are left out of that\n"
+    "  exclude_test_of      a task: leave the files of its validation and test groups out of data\n"
     "  pretrain             options of redux-pretrain by name\n"
     "  strategies           objects: name; options of redux-reduce by name; steps_of: a strategy\n"
-    "                       before it, with as many optimiser steps; pretrain: options of its own\n"
+    "                       before it, to match in optimiser steps; pretrain: options of its own\n"
     "  tasks                objects: name, labels, options of redux-evaluate by name; protocols:\n"
     "                       object of linear, knn, finetune, each an object of options\n"
-    "  floors               true: also without pre-training: finetune from scratch, probes of\n"
-    "                       random weights\n"
+    "  floors               true: also without pre-training: fine-tuning from scratch, and\n"
+    "                       probes of random weights\n"
     "\n"
     "Exit status: 0 done, 1 unusable data or failure to write, 2 wrong usage, 130 interrupted.\n"
     "\n"
@@ -96,7 +97,7 @@ int main(int count, char **arguments)
     if (optind == count)
         return usage_error("no input: a configuration is needed");
     if (count - optind > 1)
-        return usage_error("'%s': one configuration only", arguments[optind + 1]);
+        return usage_error("'%s': only one configuration is allowed", arguments[optind + 1]);
     if (p.e.data == NULL)
         return usage_error("no --data");
     return run(&p, arguments[optind]);

@@ -108,7 +108,8 @@ static int reduce_by(reduced *out, const cell *c, const redux_dataset *dataset, 
     return code;
 }
 
-/* Weights of a cell before this one, for a strategy that compares embeddings; "": none. */
+/* Weights of a cell before this one, for a strategy that compares embeddings; "" if there are
+ * none. */
 static void encoder_path(char *out, size_t size, const cell *c)
 {
     const char *other = member(c->options, "encoder_of");
@@ -169,7 +170,7 @@ static int pretrain(cell *c, const names *held_out)
                   r.seconds, "steps", (json_int_t)r.steps, "epochs", (json_int_t)r.epochs,
                   "first_loss", r.first_loss, "last_loss", r.last_loss);
     code = cell_save(c->e, c->name, c->settings, c->result);
-    if (code == EXIT_OK) { /* what resuming needed is large, and no longer of use */
+    if (code == EXIT_OK) { /* resuming needed it; it is large and of no more use */
         snprintf(name, sizeof name, "%s/checkpoint.safetensors", c->folder);
         unlink(name);
         snprintf(detail, sizeof detail, "%lld of %lld slices, %lld steps, loss %.4f",
@@ -200,7 +201,7 @@ static int settle_pretraining(cell *c)
         c->pretrain.options.epochs = 0;
         json_object_set_new(c->settings, "steps", json_integer(c->pretrain.options.steps));
     }
-    if (member(c->options, "encoder_of") != NULL) /* and what that one came from */
+    if (member(c->options, "encoder_of") != NULL) /* and its own origin */
         json_object_set(
             c->settings, "encoder",
             json_object_get(json_object_get(c->before, member(c->options, "encoder_of")), "key"));
@@ -290,7 +291,7 @@ static int load_weights(cell *c)
                                                                                 : data_error();
 }
 
-/* Without weights: the network and the input that pre-training would have. */
+/* Without weights: the network and the input that pre-training would use. */
 static int settle_evaluation(evaluate_settings *s, cell *c)
 {
     s->evaluate.seeds = 1;
@@ -362,7 +363,7 @@ static int ensure_evaluated(cell *c, const json_t *task, const char *protocol)
             const json_t *auc = json_object_get(json_object_get(result, "validation"), "auc");
             if (json_is_number(auc))
                 snprintf(detail, sizeof detail, "AUC %.4f on validation", json_number_value(auc));
-            else /* one class only */
+            else /* only one class */
                 snprintf(detail, sizeof detail, "no AUC on validation");
             tell(c->e, name, detail, seconds_now() - start);
         }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Members of a configuration as the options of the programs of the same names. */
+ * Members of a configuration as options of the programs. */
 #include <stdio.h>
 #include <string.h>
 #include "parts.h"
 
-/* '_' in a key stands for '-'. */
+/* '_' in a key means '-'. */
 static const char *option_name(char *out, size_t size, const char *key)
 {
     snprintf(out, size, "%s", key);
@@ -18,13 +18,13 @@ static int set_one(experiment *e, pretrain_settings *s, const char *key, const j
     const char *text = experiment_text(e, value);
     char name[64];
     if (text == NULL)
-        return usage_error("pretrain: \"%s\" is no text or number", key);
+        return usage_error("pretrain: \"%s\" is neither text nor number", key);
     return pretrain_setting(s, option_name(name, sizeof name, key), text);
 }
 
 int experiment_set_pretrain(experiment *e, pretrain_settings *s, const json_t *object)
 {
-    static const char *const first[] = {"size", "views"}; /* what others change */
+    static const char *const first[] = {"size", "views"}; /* they set defaults of others */
     int code = EXIT_OK;
     for (int i = 0; i < 2 && code == EXIT_OK; i++)
         if (json_object_get(object, first[i]) != NULL)
@@ -53,7 +53,7 @@ int experiment_set_evaluation(experiment *e, evaluate_settings *s, const json_t 
             other = other || strcmp(key, others[i]) == 0;
         const char *text = other ? "" : experiment_text(e, value);
         if (code == EXIT_OK && text == NULL)
-            code = usage_error("task: \"%s\" is no text or number", key);
+            code = usage_error("task: \"%s\" is neither text nor number", key);
         if (code == EXIT_OK && !other)
             code = evaluate_setting(s, option_name(name, sizeof name, key), text);
     }
@@ -89,19 +89,19 @@ int experiment_set_reduction(experiment *e, settings *s, const json_t *strategy,
             continue;
         const char *text = experiment_text(e, value);
         if (text == NULL)
-            return usage_error("strategy: \"%s\" is no text or number", key);
+            return usage_error("strategy: \"%s\" is neither text nor number", key);
         arguments[count++] = (char *)text;
     }
     if (weights != NULL) {
         arguments[count++] = (char *)"--encoder";
         arguments[count++] = (char *)weights;
     }
-    arguments[count++] = (char *)"input"; /* one is asked for; not looked at */
+    arguments[count++] = (char *)"input"; /* required, but not read */
     arguments[count] = NULL;
     optind = 0; /* glibc: from the beginning */
     const settings empty = {.reduce = REDUX_REDUCE_OPTIONS_INIT,
                             .dataset = REDUX_DATASET_OPTIONS_INIT};
     *s = empty;
     const int code = parse_settings(s, count, arguments, &done);
-    return code == EXIT_OK && done ? usage_error("a strategy does not ask for help") : code;
+    return code == EXIT_OK && done ? usage_error("a strategy cannot contain help") : code;
 }

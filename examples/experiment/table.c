@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What came out: a table for each task and protocol, as text, Markdown, CSV and JSON. */
+ * The results: a table for each task and protocol, as text, Markdown, CSV and JSON. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

@@ -27,24 +27,31 @@ static int print_pair(const redux_pair *pair, void *user)
     return output->failed ? 1 : 0;
 }
 
+static redux_status find_pairs(pair_output *output, redux_context *context,
+                               const redux_metric *metric, int64_t most)
+{
+    redux_tensor codes = REDUX_TENSOR_INIT;
+    TRY(redux_hash_list_get_codes(&codes, output->list));
+    const redux_status status =
+        redux_metric_pairs(context, metric, &codes, (double)most, print_pair, output);
+    redux_tensor_release(&codes);
+    return status;
+}
+
 int print_pairs(redux_context *context, const redux_hash_list *list, int64_t most, bool csv)
 {
     pair_output output = {.list = list, .csv = csv};
     redux_hash_options options = REDUX_HASH_OPTIONS_INIT;
     redux_metric *metric = NULL;
-    redux_tensor codes = REDUX_TENSOR_INIT;
     if (redux_hash_list_get_options(&options, list) == REDUX_OK &&
         options.hash == REDUX_HASH_RADIAL_VARIANCE)
-        return usage_error("--pairs: radial-variance is numbers, not bits");
+        return usage_error("--pairs needs a hash of bits; radial-variance has numbers");
     if (csv)
         puts("source,slice,other_source,other_slice,distance");
     progress_label("comparing");
     redux_status status = redux_metric_new_hamming(&metric, context);
     if (status == REDUX_OK)
-        status = redux_hash_list_get_codes(&codes, list);
-    if (status == REDUX_OK)
-        status = redux_metric_pairs(context, metric, &codes, (double)most, print_pair, &output);
-    redux_tensor_release(&codes);
+        status = find_pairs(&output, context, metric, most);
     redux_metric_free(metric);
     progress_label(NULL);
     if (output.failed || fflush(stdout) != 0 || ferror(stdout)) {

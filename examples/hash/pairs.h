@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redux-hash --pairs: which slices are near-copies of each other. */
+ * redux-hash --pairs: near-duplicates among the slices. */
 #ifndef REDUX_EXAMPLES_HASH_PAIRS_H
 #define REDUX_EXAMPLES_HASH_PAIRS_H
 

@@ -17,25 +17,25 @@ static const char help[] =
     "  --hash NAME      average, difference (default), difference-vertical, dct, dct-simple,\n"
     "                   wavelet, colour, pdq, blockhash, block-mean-0, block-mean-1,\n"
     "                   marr-hildreth, radial-variance\n"
-    "  --profile NAME   whose arithmetic, bit for bit; default: what the hash implies, else\n"
-    "                   paper-hash: slices as stored, as the paper's script takes them\n"
-    "                   imagehash: axial slices, hashed as Python's imagehash hashes a picture\n"
+    "  --profile NAME   the library to match bit for bit; default: implied by the hash, else\n"
+    "                   paper-hash: slices as stored, like the paper's script\n"
+    "                   imagehash: axial slices, like Python's imagehash on pictures\n"
     "                   (default with a window of HU)\n"
-    "                   imagededup, pdq, blockhash, opencv: as those do, pictures in colour\n"
-    "                   hu: from HU under --window, without a step to 8 bits\n"
+    "                   imagededup, pdq, blockhash, opencv: like those, pictures in colour\n"
+    "                   hu: from HU directly under --window, without 8-bit grey values\n"
     "  --size N         size of the hash where the profile has a choice: imagehash, hu 2 to 64\n"
     "                   (N x N bits; colour: bits a share, 1 to 8), blockhash 2 to 64\n"
     "  --window NAME    slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU);\n"
     "                   default: slice, and full for 8-bit pictures and arrays\n"
     "  --quality        two more columns: quality, 0 to 100 (PDQ's measure), and flags: flat,\n"
     "                   small, or -\n"
-    "  --pairs N        not the hashes but every pair of slices within N bits: SOURCE, SLICE,\n"
-    "                   SOURCE, SLICE, DISTANCE, as text or csv\n"
+    "  --pairs N        print every pair of slices within N bits instead of the hashes: SOURCE,\n"
+    "                   SLICE, SOURCE, SLICE, DISTANCE, as text or csv\n"
     "  --format NAME    text (default), csv, json, binary (read back by --decode)\n"
-    "  --out FILE       write there, whole or not at all; binary needs it\n"
+    "  --out FILE       write to FILE, whole or not at all; required for binary\n"
     "  --decode FILE    print a binary file instead of hashing\n"
-    "  --volume         hash whole volumes instead, or look them up in another set: its options\n"
-    "                   are told by redux-hash --volume --help\n"
+    "  --volume         hash whole volumes instead, or look them up in another set; see\n"
+    "                   redux-hash --volume --help\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -46,7 +46,7 @@ static const char help[] =
     "  redux-hash scan.nii.gz\n"
     "  redux-hash --profile hu --window lung --hash dct scan.nii.gz\n"
     "  redux-hash --hash pdq --quality pictures/ | sort -k3\n"
-    "  redux-hash --pairs 6 --format csv scans/ > near-copies.csv\n";
+    "  redux-hash --pairs 6 --format csv scans/ > near-duplicates.csv\n";
 
 typedef struct settings {
     redux_hash_options hash;
@@ -55,7 +55,7 @@ typedef struct settings {
     redux_hash_list_format format;
     const char *out, *decode;
     int64_t threads;
-    int64_t pairs; /* -1: hashes are wanted */
+    int64_t pairs; /* -1: print hashes */
     bool quality, quiet;
 } settings;
 
@@ -91,7 +91,7 @@ static int set_size(settings *s, const char *text)
 {
     int64_t size;
     if (!parse_integer(&size, text, 1, 64))
-        return usage_error("--size '%s': a whole number, 1 to 64", text);
+        return usage_error("--size '%s': expected a whole number, 1 to 64", text);
     s->has_size = true;
     s->hash.size = (int32_t)size;
     return EXIT_OK;
@@ -135,16 +135,16 @@ static int set_option(void *user, int option, const char *text)
     }
 }
 
-/* What the options mean together. */
+/* Checks of options in combination. */
 static int check_settings(settings *s, int inputs)
 {
     if (s->pairs >= 0 && (s->out != NULL || s->quality || s->format > REDUX_HASH_LIST_CSV))
-        return usage_error("--pairs prints text or csv, without --quality and --out");
+        return usage_error("--pairs prints text or csv; omit --quality and --out");
     if (s->format == REDUX_HASH_LIST_BINARY && s->out == NULL)
         return usage_error("--format binary needs --out FILE");
     if (s->decode != NULL) {
         if (inputs > 0 || s->has_hash || s->has_profile || s->has_window || s->has_size)
-            return usage_error("--decode takes no input and nothing that says how to hash");
+            return usage_error("--decode takes no inputs and no options of hashing");
         return EXIT_OK;
     }
     if (inputs == 0)
@@ -154,12 +154,13 @@ static int check_settings(settings *s, int inputs)
     if (s->has_profile && !s->has_hash)
         s->hash.hash = redux_hash_profile_default_hash(s->hash.profile);
     if (!s->has_profile && s->window.kind == REDUX_WINDOW_RANGE &&
-        s->hash.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script knows no windows */
+        s->hash.profile == REDUX_PROFILE_PAPER_HASH) /* the paper's script has no windows */
         s->hash.profile = REDUX_PROFILE_IMAGEHASH;
     if (redux_hash_check(&s->hash) != REDUX_OK)
         return usage_error("%s", redux_error_message());
     if (s->hash.profile == REDUX_PROFILE_PAPER_HASH && s->window.kind == REDUX_WINDOW_RANGE)
-        return usage_error("profile paper-hash windows by slice: use --profile imagehash");
+        return usage_error("profile paper-hash has a window of its own, by slice: for others use "
+                           "--profile imagehash");
     if (s->hash.profile == REDUX_PROFILE_HU && s->window.kind != REDUX_WINDOW_RANGE)
         return usage_error("profile hu needs --window: lung, mediastinum, abdomen, bone, brain or "
                            "LO:HI");
@@ -207,7 +208,7 @@ static int run_decode(const settings *s, redux_context *context)
     return code;
 }
 
-/* Codes of flat slices are alike without their slices being so: that is said. */
+/* Flat slices have similar codes without being similar, so the program warns. */
 static void warn_of_flat(const redux_hash_list *list)
 {
     const int64_t count = redux_hash_list_count(list);
@@ -220,8 +221,8 @@ static void warn_of_flat(const redux_hash_list *list)
     }
     if (flat > 0)
         fprintf(stderr,
-                "%s: %lld of %lld slices are flat or nearly so: their hashes say nothing "
-                "(--quality tells which)\n",
+                "%s: %lld of %lld slices are flat or nearly so; their hashes carry no information "
+                "(--quality shows which)\n",
                 program_name, (long long)flat, (long long)count);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redux-hash --volume: one hash for each volume; with --against, which volumes of the input another
- * set has already, as they are or as edited copies. */
+ * redux-hash --volume: one hash for each volume; with --against, which volumes of the input are in
+ * another set already, unchanged or edited. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +12,21 @@ static const char help[] =
     "Usage: redux-hash --volume [options] INPUT...\n"
     "       redux-hash --volume --against SET [options] INPUT...\n"
     "Print a perceptual hash of every volume: SOURCE<TAB>HEX, one line a volume. With --against,\n"
-    "print as CSV which volumes of the input are in SET already, as copies that may be resampled,\n"
-    "clipped, noisy or slightly cropped: source,kept,nearest,distance,turn; kept is 0 for those\n"
-    "whose nearest one lies within the threshold.\n"
+    "print as CSV which volumes of the input are in SET already, even resampled, clipped, noisy "
+    "or\n"
+    "slightly cropped: source,kept,nearest,distance,turn. kept is 0 if the nearest volume is\n"
+    "within the threshold.\n"
     "\n"
-    "INPUT: files or folders; the pictures of a folder are a volume. Volumes that know how they "
-    "lie\n"
-    "in the patient are brought into one orientation first. Formats: @FORMATS@\n"
+    "INPUT: files or folders; the pictures of a folder are a volume. Volumes with a known\n"
+    "orientation are turned into one common orientation first. Formats: @FORMATS@\n"
     "\n"
     "  --hash NAME      dct (default), difference, block-mean\n"
     "  --size N         N x N x N bits, N from 2 to 16; default 8: 512 bits\n"
     "  --window NAME    full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU); default:\n"
     "                   -1000:1000, and 0:255 for 8-bit data; full (nothing is clipped) for MRI\n"
-    "  --rotations      a volume and its rotations by 90 degrees about any axis are the same:\n"
-    "                   the least of 24 codes is printed, or all are compared with SET\n"
+    "  --rotations      treat a volume and its rotations by 90 degrees about any axis as the "
+    "same:\n"
+    "                   print the least of 24 codes, or compare all of them with SET\n"
     "  --flips          reflections too: 48 codes\n"
     "  --against SET    volumes, or a .tsv file that redux-hash --volume has printed with the\n"
     "                   same --hash, --size and --window, without --rotations and --flips\n"
@@ -80,7 +81,7 @@ static int set_size(settings *s, const char *text)
 {
     int64_t size;
     if (!parse_integer(&size, text, 2, 16))
-        return usage_error("--size '%s': a whole number, 2 to 16", text);
+        return usage_error("--size '%s': expected a whole number, 2 to 16", text);
     s->hash.size = (int32_t)size;
     return EXIT_OK;
 }
@@ -128,7 +129,7 @@ static int check_settings(settings *s, int inputs)
     if (inputs == 0)
         return usage_error("no input");
     if (s->threshold >= 0 && s->against == NULL)
-        return usage_error("--threshold is for --against");
+        return usage_error("--threshold needs --against");
     if (s->threshold > redux_volume_hash_bits(&s->hash))
         return usage_error("--threshold %lld: a code has %lld bits", (long long)s->threshold,
                            (long long)redux_volume_hash_bits(&s->hash));
@@ -139,7 +140,7 @@ static int check_settings(settings *s, int inputs)
 
 /* ---- the other set ---- */
 
-/* Codes under their row numbers, and the names of rows. */
+/* Codes by row number, and the name of each row. */
 typedef struct other_set {
     redux_index *index;
     char **names;
@@ -159,11 +160,8 @@ static redux_status add_code(other_set *set, redux_context *context, const char 
         set->names = names;
         set->capacity = capacity;
     }
-    redux_status status = redux_tensor_borrow(&item, code, REDUX_UINT8, 2, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_index_add(set->index, context, &item, NULL);
-    if (status != REDUX_OK)
-        return status;
+    TRY(redux_tensor_borrow(&item, code, REDUX_UINT8, 2, shape, NULL));
+    TRY(redux_index_add(set->index, context, &item, NULL));
     set->names[set->count] = strdup(name);
     return set->names[set->count++] == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
 }
@@ -213,24 +211,27 @@ static int read_list(other_set *set, redux_context *context, const settings *s)
     return result;
 }
 
+static redux_status add_volumes(other_set *set, redux_context *context,
+                                const redux_dataset *dataset, const settings *s)
+{
+    uint8_t code[512];
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        TRY(redux_dataset_get_volume_info(&info, dataset, v));
+        TRY(redux_volume_hash_read(code, 1, NULL, context, dataset, v, &s->hash));
+        TRY(add_code(set, context, info.source, code, redux_volume_hash_bytes(&s->hash)));
+    }
+    return REDUX_OK;
+}
+
 static int hash_set(other_set *set, redux_context *context, const settings *s)
 {
     redux_dataset *dataset;
-    uint8_t code[512];
-    redux_status status = redux_dataset_open(&dataset, context, &s->against, 1, NULL);
-    if (status != REDUX_OK)
+    if (redux_dataset_open(&dataset, context, &s->against, 1, NULL) != REDUX_OK)
         return data_error();
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset) && status == REDUX_OK; v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_get_volume_info(&info, dataset, v);
-        if (status == REDUX_OK)
-            status = redux_volume_hash_read(code, 1, NULL, context, dataset, v, &s->hash);
-        if (status == REDUX_OK)
-            status = add_code(set, context, info.source, code, redux_volume_hash_bytes(&s->hash));
-    }
-    const int result = status == REDUX_OK ? EXIT_OK : data_error();
+    const int code = add_volumes(set, context, dataset, s) == REDUX_OK ? EXIT_OK : data_error();
     redux_dataset_free(dataset);
-    return result;
+    return code;
 }
 
 /* A plain file that ends in .tsv is a list of hashes. */
@@ -248,7 +249,7 @@ static int fill_set(other_set *set, redux_context *context, const settings *s)
 
 /* ---- output ---- */
 
-/* The least of the codes: the same for a volume and its turned copies. */
+/* The least of the codes, which a volume shares with its turned copies. */
 static const uint8_t *canonical(const uint8_t *codes, int32_t variants, int64_t bytes)
 {
     const uint8_t *least = codes;
@@ -266,7 +267,8 @@ static int finish_output(void)
     return EXIT_DATA;
 }
 
-/* The nearest code of the set to any variant; -1: the set is empty. Ties: the earlier one. */
+/* The code of the set that is nearest to any variant, the earlier one of equals; -1 if the set is
+ * empty. */
 static redux_status find_nearest(int64_t *nearest, int64_t *distance, int32_t *turn,
                                  redux_context *context, const other_set *set, uint8_t *codes,
                                  const settings *s)
@@ -275,11 +277,8 @@ static redux_status find_nearest(int64_t *nearest, int64_t *distance, int32_t *t
     int64_t ids[REDUX_VOLUME_TURNS];
     double scores[REDUX_VOLUME_TURNS];
     redux_tensor queries;
-    redux_status status = redux_tensor_borrow(&queries, codes, REDUX_UINT8, 2, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_index_nearest(ids, scores, context, set->index, &queries, 1);
-    if (status != REDUX_OK)
-        return status;
+    TRY(redux_tensor_borrow(&queries, codes, REDUX_UINT8, 2, shape, NULL));
+    TRY(redux_index_nearest(ids, scores, context, set->index, &queries, 1));
     *nearest = -1;
     for (int32_t v = 0; v < s->variants; v++)
         if (ids[v] >= 0 && (*nearest < 0 || (int64_t)scores[v] < *distance)) {
@@ -303,9 +302,7 @@ static redux_status print_volume(FILE *out, const char *source, uint8_t *codes,
         fprintf(out, "%s\t%s\n", source, hex);
         return REDUX_OK;
     }
-    const redux_status status = find_nearest(&nearest, &distance, &turn, context, set, codes, s);
-    if (status != REDUX_OK)
-        return status;
+    TRY(find_nearest(&nearest, &distance, &turn, context, set, codes, s));
     const bool kept = nearest < 0 || distance > s->threshold;
     *leaked += kept ? 0 : 1;
     print_csv_field(out, source);
@@ -321,39 +318,33 @@ static redux_status print_volume(FILE *out, const char *source, uint8_t *codes,
 
 /* ---- all volumes ---- */
 
-/* Nearly flat volumes have codes that say nothing: the user is told. */
 static void warn_flat(const redux_hash_info *info, const char *source, const settings *s)
 {
     if ((info->flags & REDUX_HASH_FLAT) == 0 || s->quiet)
         return;
     progress_label(NULL);
-    fprintf(stderr, "%s: %s: is flat within the window; its hash says nothing\n", program_name,
-            source);
+    fprintf(stderr, "%s: %s: is flat within the window; its hash carries no information\n",
+            program_name, source);
 }
 
 static redux_status print_rows(FILE *out, redux_context *context, const redux_dataset *dataset,
                                const other_set *set, const settings *s, int64_t *leaked)
 {
     static uint8_t codes[REDUX_VOLUME_TURNS * 512];
-    redux_status status = REDUX_OK;
     if (s->against != NULL)
         fputs("source,kept,nearest,distance,turn\n", out);
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset) && status == REDUX_OK; v++) {
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info about = REDUX_VOLUME_INFO_INIT;
         redux_hash_info info;
-        status = redux_dataset_get_volume_info(&about, dataset, v);
-        if (status == REDUX_OK)
-            status =
-                redux_volume_hash_read(codes, s->variants, &info, context, dataset, v, &s->hash);
-        if (status != REDUX_OK)
-            break;
+        TRY(redux_dataset_get_volume_info(&about, dataset, v));
+        TRY(redux_volume_hash_read(codes, s->variants, &info, context, dataset, v, &s->hash));
         warn_flat(&info, about.source, s);
-        status = print_volume(out, about.source, codes, context, set, s, leaked);
+        TRY(print_volume(out, about.source, codes, context, set, s, leaked));
     }
-    return status;
+    return REDUX_OK;
 }
 
-/* All rows or none: they are printed when the last one is known. */
+/* Prints all rows or none. */
 static int print_all(redux_context *context, const redux_dataset *dataset, const other_set *set,
                      const settings *s)
 {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Whether --volume is among the arguments: then hash_volumes does all the rest of main. */
+/* Whether --volume is among the arguments. Then hash_volumes does the rest of main. */
 bool wants_volumes(int count, char **arguments);
 int hash_volumes(int count, char **arguments);
 

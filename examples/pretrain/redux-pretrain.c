@@ -7,17 +7,17 @@
 
 static const char help_head[] =
     "Usage: redux-pretrain [options] --out DIR INPUT...\n"
-    "Train an encoder on slices by contrast (SimCLR), without labels.\n"
+    "Train an encoder on slices without labels, by contrastive learning (SimCLR).\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
-    "DIR gets weights.safetensors (torchvision's names, and projection.*),\n"
+    "Writes to DIR weights.safetensors (torchvision's names, and projection.*),\n"
     "checkpoint.safetensors, log.csv and run.json.\n"
     "\n"
-    "  --out DIR            made if missing; one that holds a run already is refused, but\n"
-    "  --resume             goes on from its checkpoint (starts where there is none, ends at\n"
-    "                       once where the run is complete), and\n"
-    "  --overwrite          starts anew\n"
-    "  --manifest FILE.csv  only the slices that it keeps; without INPUT, of its own sources\n";
+    "  --out DIR            created if missing; refused if it holds a run already, except with\n"
+    "  --resume             continue from its checkpoint (start if there is none, end at once if\n"
+    "                       the run is complete), or\n"
+    "  --overwrite          start again\n"
+    "  --manifest FILE.csv  only the slices that it keeps; without INPUT, its own sources\n";
 
 static const char help_tail[] =
     "Other\n"
@@ -29,7 +29,7 @@ static const char help_tail[] =
     "\n"
     "Exit status: 0 done, 1 unusable data, failure to write or a loss that diverged, 2 wrong "
     "usage,\n"
-    "130 interrupted (a checkpoint is written: go on with --resume).\n"
+    "130 interrupted (a checkpoint is written; continue with --resume).\n"
     "\n"
     "Examples:\n"
     "  redux-pretrain --out run scans/\n"
@@ -66,7 +66,7 @@ typedef struct run_settings {
 static int add_input(run_settings *s, const char *path)
 {
     if (s->input_count == MOST_INPUTS)
-        return usage_error("more than %d inputs: name their folder", MOST_INPUTS);
+        return usage_error("more than %d inputs: name their folder instead", MOST_INPUTS);
     s->inputs[s->input_count++] = path;
     return EXIT_OK;
 }
@@ -93,7 +93,7 @@ static int set_option(void *user, int option, const char *text)
     case OPTION_ON_ERROR:
         s->skip = strcmp(text, "skip") == 0;
         if (!s->skip && strcmp(text, "stop") != 0)
-            return usage_error("--on-error '%s': stop or skip", text);
+            return usage_error("--on-error '%s': expected stop or skip", text);
         return EXIT_OK;
     case OPTION_THREADS:
         return set_threads(&s->threads, text);
@@ -137,13 +137,13 @@ static int parse(run_settings *s, int count, char **arguments, bool *done)
         if (add_input(s, arguments[i]) != EXIT_OK)
             return EXIT_USAGE;
     if (s->folder == NULL)
-        return usage_error("--out DIR is missing");
+        return usage_error("no --out DIR");
     if (s->input_count == 0 && s->manifest == NULL)
         return usage_error("no input");
     return EXIT_OK;
 }
 
-/* The bar says how the loss is going. */
+/* Shows the loss beside the bar. */
 static int on_step(const redux_pretrain_step *step, void *user)
 {
     (void)user;
@@ -156,17 +156,16 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     redux_manifest *manifest = NULL;
-    redux_status status = REDUX_OK;
     options.skip_errors = s->skip;
     if (s->input_count > 0)
-        status = redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
-    if (status != REDUX_OK || s->manifest == NULL)
-        return status;
-    status = redux_manifest_load(&manifest, context, s->manifest);
-    if (status == REDUX_OK && s->input_count > 0)
-        status = redux_manifest_get_kept(kept, context, manifest, *dataset);
-    else if (status == REDUX_OK)
-        status = redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
+        TRY(redux_dataset_open(dataset, context, s->inputs, s->input_count, &options));
+    if (s->manifest == NULL)
+        return REDUX_OK;
+    TRY(redux_manifest_load(&manifest, context, s->manifest));
+    const redux_status status =
+        s->input_count > 0
+            ? redux_manifest_get_kept(kept, context, manifest, *dataset)
+            : redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
     redux_manifest_free(manifest);
     return status;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * redux-reduce: which slices to keep, and why each other one goes. */
+ * redux-reduce: which slices to keep, and why each other one is dropped. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "common/encoder.h"
 #include "common/reduce_settings.h"
 
-/* What only the opened dataset tells: a budget below one slice a volume is wrong usage. */
+/* A budget below one slice a volume is wrong usage, which only the opened dataset shows. */
 static int check_budget(const settings *s, const redux_dataset *dataset)
 {
     const int64_t slices = redux_dataset_slice_count(dataset),
@@ -90,12 +90,13 @@ static void report(const settings *s, const redux_dataset *dataset,
             (long long)summary.volumes, summary.volumes == 1 ? "" : "s", seconds);
     const int64_t pairs = summary.pairs_compared + summary.pairs_skipped;
     if (summary.pairs_skipped > 0)
-        fprintf(stderr, "%lld of %lld pairs were decided early, by a bound\n",
+        fprintf(stderr, "%lld of %lld pairs were decided early by a bound\n",
                 (long long)summary.pairs_skipped, (long long)pairs);
     if (summary.flat > 0)
         fprintf(stderr, "%lld slice%s flat: %s\n", (long long)summary.flat,
                 summary.flat == 1 ? " is" : "s are",
-                summary.flat == 1 ? "its hash says nothing" : "their hashes say nothing");
+                summary.flat == 1 ? "its hash carries no information"
+                                  : "their hashes carry no information");
     if (s->update != NULL)
         fprintf(stderr, "%lld slice%s taken over from %s\n", (long long)summary.updated,
                 summary.updated == 1 ? "" : "s", s->update);
@@ -103,7 +104,7 @@ static void report(const settings *s, const redux_dataset *dataset,
         fprintf(stderr, "%lld slice%s in %s already (of %lld there)\n", (long long)summary.leaked,
                 summary.leaked == 1 ? " is" : "s are", s->against, (long long)summary.against);
     if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)
-        fprintf(stderr, "what %s does not propose, %s has not seen\n",
+        fprintf(stderr, "pairs that %s does not propose are not compared by %s\n",
                 redux_strategy_name(s->reduce.strategy), redux_strategy_name(s->reduce.then));
     report_calibration(reduction, &summary);
 }
@@ -116,7 +117,7 @@ typedef struct others {
     char encoder[REDUX_ENCODER_NAME];
 } others;
 
-/* Told by how it begins: a manifest may have any name. */
+/* The content decides, because a manifest may have any name. */
 static bool is_manifest(const char *path)
 {
     static const char beginning[] = "source,slice,kept,";
@@ -129,7 +130,7 @@ static bool is_manifest(const char *path)
     return count == sizeof beginning - 1 && strcmp(text, beginning) == 0;
 }
 
-/* A manifest's kept slices, or all of what lies there. */
+/* The kept slices of a manifest, or all slices of a folder or file. */
 static redux_status open_against(others *o, redux_context *context, const settings *s)
 {
     redux_dataset_options options = s->dataset;
@@ -138,29 +139,25 @@ static redux_status open_against(others *o, redux_context *context, const settin
     options.exclude_count = 0;
     if (!is_manifest(s->against))
         return redux_dataset_open(&o->against, context, &s->against, 1, &options);
-    redux_status status = redux_manifest_load(&manifest, context, s->against);
-    if (status == REDUX_OK) {
-        status =
-            redux_dataset_open_manifest(&o->against, &o->against_kept, context, manifest, &options);
-        redux_manifest_free(manifest);
-    }
+    TRY(redux_manifest_load(&manifest, context, s->against));
+    const redux_status status =
+        redux_dataset_open_manifest(&o->against, &o->against_kept, context, manifest, &options);
+    redux_manifest_free(manifest);
     return status;
 }
 
-/* Embeds both sets; of the other one only what is kept there, its other rows are 0. */
+/* Embeds both sets. Of the other one only kept slices are embedded; its other rows are 0. */
 static redux_status encode_others(others *o, redux_context *context, settings *s,
                                   const redux_dataset *dataset)
 {
     encoder e;
-    redux_status status = encoder_open(&e, context, s->encoder);
-    if (status != REDUX_OK)
-        return status;
+    TRY(encoder_open(&e, context, s->encoder));
     if (s->reduce.window.kind != REDUX_WINDOW_AUTO)
         e.input.window = s->reduce.window;
     e.skip_errors = s->reduce.skip_errors != 0;
     memcpy(o->encoder, e.name, sizeof o->encoder);
     progress_label("embedding");
-    status = encoder_embed(&o->embeddings, context, &e, dataset, NULL);
+    redux_status status = encoder_embed(&o->embeddings, context, &e, dataset, NULL);
     if (status == REDUX_OK && o->against != NULL)
         status =
             encoder_embed(&o->against_embeddings, context, &e, o->against, o->against_kept.data);
@@ -172,22 +169,21 @@ static redux_status encode_others(others *o, redux_context *context, settings *s
 static redux_status open_others(others *o, redux_context *context, settings *s,
                                 const redux_dataset *dataset)
 {
-    redux_status status = REDUX_OK;
     if (s->embeddings != NULL)
-        status = redux_npy_read(&o->embeddings, context, s->embeddings);
-    if (status == REDUX_OK && s->against_embeddings != NULL)
-        status = redux_npy_read(&o->against_embeddings, context, s->against_embeddings);
-    if (status == REDUX_OK && s->against != NULL)
-        status = open_against(o, context, s);
-    if (status == REDUX_OK && s->encoder != NULL)
-        status = encode_others(o, context, s, dataset);
+        TRY(redux_npy_read(&o->embeddings, context, s->embeddings));
+    if (s->against_embeddings != NULL)
+        TRY(redux_npy_read(&o->against_embeddings, context, s->against_embeddings));
+    if (s->against != NULL)
+        TRY(open_against(o, context, s));
+    if (s->encoder != NULL)
+        TRY(encode_others(o, context, s, dataset));
     s->reduce.encoder = s->encoder == NULL ? NULL : o->encoder;
     s->reduce.embeddings = o->embeddings.data == NULL ? NULL : &o->embeddings;
     s->reduce.against_embeddings =
         o->against_embeddings.data == NULL ? NULL : &o->against_embeddings;
     s->reduce.against = o->against;
     s->reduce.against_kept = o->against_kept.data;
-    return status;
+    return REDUX_OK;
 }
 
 static void close_others(others *o, settings *s)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Kept slices against the threshold: by reducing again where that is cheap, else from the scores
- * that the manifest has. */
+ * Kept slices by threshold: by reducing again where that is cheap, else from the recorded scores.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "report.h"
 
+/* Reducing again is cheap for so many slices, or if its recorded time makes it last so long. */
 enum { CHEAP_SLICES = 2000, USUAL_POINTS = 9, CHEAP_SECONDS = 15 };
 
 /* ---- which thresholds ---- */
 
-/* As far to both sides of the threshold in force, which is the middle one. */
+/* Spreads thresholds around the one used, equally far to both sides. */
 static void choose_thresholds(report_curve *curve, const redux_strategy_info *strategy,
                               double middle, int64_t points)
 {
@@ -30,7 +31,7 @@ static void choose_thresholds(report_curve *curve, const redux_strategy_info *st
 
 /* ---- by reducing again ---- */
 
-/* What else it was made with must be there: other sets, embeddings and metrics are not. */
+/* Not with other sets, embeddings or an earlier result: the manifest does not hold those. */
 bool report_can_reduce(const report_data *data)
 {
     const redux_reduce_options *options = &data->options;
@@ -41,31 +42,43 @@ bool report_can_reduce(const report_data *data)
            json_object_get(counts, "updated") == NULL && !data->has_embeddings;
 }
 
-static redux_status open_all(redux_dataset **out, redux_context *context, const report_data *data,
+static redux_status find_all(char **paths, int64_t *found, const report_data *data,
                              const report_settings *s)
 {
-    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
-    int64_t count, found = 0;
+    int64_t count;
     char path[4200];
     const char *const *sources = redux_manifest_sources(data->manifest, &count);
-    char **paths = calloc((size_t)count + 1, sizeof *paths);
-    redux_status status = paths == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
-        if (!report_find_source(path, sizeof path, data, s->folder, sources[i]))
-            status = REDUX_E_NOT_FOUND;
-        else if ((paths[found++] = strdup(path)) == NULL)
-            status = REDUX_E_NO_MEMORY;
+    for (*found = 0; *found < count; (*found)++) {
+        if (!report_find_source(path, sizeof path, data, s->folder, sources[*found]))
+            return REDUX_E_NOT_FOUND;
+        if ((paths[*found] = strdup(path)) == NULL)
+            return REDUX_E_NO_MEMORY;
     }
+    return REDUX_OK;
+}
+
+static redux_status open_paths(redux_dataset **out, redux_context *context, const report_data *data,
+                               const char *const *paths, int64_t count)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     options.frame = 0;
     if (data->strategy.has_hashes && data->options.profile == REDUX_PROFILE_PAPER_HASH)
         options.orientation = REDUX_ORIENTATION_STORED;
+    TRY(redux_dataset_open(out, context, paths, count, &options));
+    return redux_dataset_slice_count(*out) == data->count ? REDUX_OK : REDUX_E_FORMAT;
+}
+
+static redux_status open_all(redux_dataset **out, redux_context *context, const report_data *data,
+                             const report_settings *s)
+{
+    int64_t count, found = 0;
+    redux_manifest_sources(data->manifest, &count);
+    char **paths = calloc((size_t)count + 1, sizeof *paths);
+    if (paths == NULL)
+        return REDUX_E_NO_MEMORY;
+    redux_status status = find_all(paths, &found, data, s);
     if (status == REDUX_OK)
-        status = redux_dataset_open(out, context, (const char *const *)paths, count, &options);
-    if (status == REDUX_OK && redux_dataset_slice_count(*out) != data->count) {
-        redux_dataset_free(*out);
-        *out = NULL;
-        status = REDUX_E_FORMAT;
-    }
+        status = open_paths(out, context, data, (const char *const *)paths, count);
     for (int64_t i = 0; i < found; i++)
         free(paths[i]);
     free(paths);
@@ -83,12 +96,28 @@ static redux_status reduce_at(double *kept, redux_context *context, const redux_
     options.keep_percent = REDUX_NAN;
     options.calibrate = 0;
     options.false_drops = REDUX_NAN;
-    redux_status status = redux_reduce(&reduction, context, dataset, &options);
-    if (status == REDUX_OK)
-        status = redux_reduction_get_summary(&summary, reduction);
+    TRY(redux_reduce(&reduction, context, dataset, &options));
+    const redux_status status = redux_reduction_get_summary(&summary, reduction);
     *kept = (double)summary.kept;
     redux_reduction_free(reduction);
     return status;
+}
+
+static redux_status reduce_each(report_curve *curve, redux_context *context,
+                                const redux_dataset *dataset, const report_data *data)
+{
+    int64_t done = 0;
+    for (int64_t i = 0; i < curve->count; i++) {
+        const redux_status status =
+            reduce_at(&curve->kept[done], context, dataset, data, curve->thresholds[i]);
+        if (status == REDUX_E_INVALID) /* a threshold outside the strategy's range */
+            continue;
+        TRY(status);
+        curve->thresholds[done++] = curve->thresholds[i];
+    }
+    curve->count = done;
+    curve->is_exact = true;
+    return REDUX_OK;
 }
 
 static redux_status reduce_again(report_curve *curve, redux_context *context,
@@ -97,19 +126,9 @@ static redux_status reduce_again(report_curve *curve, redux_context *context,
     redux_dataset *dataset = NULL;
     redux_status status = open_all(&dataset, context, data, s);
     progress_label("curve");
+    choose_thresholds(curve, &data->strategy, data->threshold, points);
     if (status == REDUX_OK)
-        choose_thresholds(curve, &data->strategy, data->threshold, points);
-    int64_t done = 0;
-    for (int64_t i = 0; i < curve->count && status == REDUX_OK; i++) {
-        status = reduce_at(&curve->kept[done], context, dataset, data, curve->thresholds[i]);
-        curve->thresholds[done] = curve->thresholds[i];
-        if (status == REDUX_OK)
-            done++;
-        else if (status == REDUX_E_INVALID) /* a threshold that the strategy cannot have */
-            status = REDUX_OK;
-    }
-    curve->count = done;
-    curve->is_exact = true;
+        status = reduce_each(curve, context, dataset, data);
     redux_dataset_free(dataset);
     return status;
 }
@@ -122,9 +141,9 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Towards stricter thresholds: a dropped slice whose score no longer passes is kept. Each that
- * stays dropped still has its kept witness, so it is a valid choice of slices, and for entropy the
- * very one that the strategy makes; a greedy walk at that threshold may keep some others. */
+/* Keeps each dropped slice whose score no longer reaches a stricter threshold. The others still
+ * have their kept witness, so the choice is valid. For entropy it is the one that the strategy
+ * makes; a greedy walk at that threshold may choose other slices. */
 static redux_status from_scores(report_curve *curve, const report_data *data)
 {
     double *scores = malloc(((size_t)data->count + 1) * sizeof *scores);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a manifest and its summary say: volumes, groups, which way scores go. */
+ * From a manifest and its summary: volumes, groups, the direction of scores. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 /* ---- names to numbers ---- */
 
-/* Open addressing over texts that live elsewhere: (text, slice) to a number. */
+/* Open addressing over texts owned elsewhere: (text, slice) to a number. */
 typedef struct name_table {
     struct {
         const char *text;
@@ -26,7 +26,7 @@ static bool table_new(name_table *table, int64_t most)
     return table->slots != NULL;
 }
 
-/* The number that is there; else `number`, which is put there unless it is -1. */
+/* The number stored for a key; else stores `number`, unless it is -1. */
 static int64_t table_at(name_table *table, const char *text, int64_t slice, int64_t number)
 {
     uint64_t hash = 14695981039346656037u ^ (uint64_t)slice; /* FNV-1a */
@@ -169,8 +169,8 @@ double report_margin(const report_data *data, double score)
     return data->is_distance ? data->threshold - score : score - data->threshold;
 }
 
-/* Without a summary: whole numbers are taken for Hamming distances, the widest score for the
- * threshold. */
+/* Without a summary, whole numbers are assumed to be Hamming distances, and the widest score to be
+ * the threshold. */
 static void guess_scores(report_data *data)
 {
     bool whole = true;
@@ -195,9 +195,8 @@ static void guess_scores(report_data *data)
 static redux_status describe_strategies(report_data *data)
 {
     data->strategy.struct_size = data->last.struct_size = sizeof data->strategy;
-    const redux_status status = redux_strategy_describe(&data->strategy, data->options.strategy);
-    return status != REDUX_OK ? status
-                              : redux_strategy_describe(&data->last, report_last_strategy(data));
+    TRY(redux_strategy_describe(&data->strategy, data->options.strategy));
+    return redux_strategy_describe(&data->last, report_last_strategy(data));
 }
 
 static redux_status read_summary(report_data *data)
@@ -214,12 +213,11 @@ static redux_status read_summary(report_data *data)
     snprintf(path, length + 6, "%.*s.json", (int)(has_ending ? length - 4 : length), data->path);
     data->summary = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     free(path);
-    if (data->summary == NULL) /* the library has read it already, if it is there */
+    if (data->summary == NULL) /* if there were one, the library would have read it */
         return describe_strategies(data);
-    redux_status status = redux_manifest_get_options(&data->options, data->manifest);
-    data->has_options = status == REDUX_OK;
-    if (status == REDUX_OK)
-        status = describe_strategies(data);
+    TRY(redux_manifest_get_options(&data->options, data->manifest));
+    data->has_options = true;
+    TRY(describe_strategies(data));
     const char *descriptor = json_string_value(
         json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
     data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;
@@ -230,26 +228,31 @@ static redux_status read_summary(report_data *data)
         data->threshold = isnan(data->options.then_threshold)
                               ? redux_strategy_threshold(data->options.then)
                               : data->options.then_threshold;
-    return status;
+    return REDUX_OK;
+}
+
+static redux_status load_rows(report_data *data, redux_context *context)
+{
+    TRY(redux_manifest_load(&data->manifest, context, data->path));
+    TRY(read_summary(data));
+    data->count = redux_manifest_row_count(data->manifest);
+    data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);
+    if (data->rows == NULL)
+        return REDUX_OK; /* the caller reports it */
+    for (int64_t i = 0; i < data->count; i++) {
+        TRY(redux_manifest_get_row(&data->rows[i].row, data->manifest, i));
+        data->kept += data->rows[i].row.kept;
+    }
+    return REDUX_OK;
 }
 
 int report_data_load(report_data *data, redux_context *context, const char *path)
 {
     data->path = path;
-    redux_status status = redux_manifest_load(&data->manifest, context, path);
-    if (status == REDUX_OK)
-        status = read_summary(data);
-    if (status != REDUX_OK)
+    if (load_rows(data, context) != REDUX_OK)
         return data_error();
-    data->count = redux_manifest_row_count(data->manifest);
-    data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);
-    bool good = data->rows != NULL;
-    for (int64_t i = 0; i < data->count && good; i++) {
-        good = redux_manifest_get_row(&data->rows[i].row, data->manifest, i) == REDUX_OK;
-        data->kept += data->rows[i].row.kept;
-    }
-    if (!good || !list_volumes(data) || !link_witnesses(data)) {
-        fprintf(stderr, "%s: no memory for %s\n", program_name, path);
+    if (data->rows == NULL || !list_volumes(data) || !link_witnesses(data)) {
+        fprintf(stderr, "%s: %s: no memory to read it\n", program_name, path);
         return EXIT_DATA;
     }
     guess_scores(data);

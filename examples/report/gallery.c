@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The gallery: pairs on the border, leaks, exemplars with what they stand for, slices that say
- * little. */
+ * The gallery: pairs at the threshold, leaks, exemplars with the slices they replace, slices with
+ * little content. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +27,16 @@ static int compare_ranked(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* Whole scores, as of hashes, are often equal; then what lies far apart is more likely to differ.
- */
+/* Hash distances are whole numbers and often equal. Among equals, slices that lie far apart are the
+ * more likely to differ. */
 static int64_t slices_apart(const report_data *data, const report_row *row)
 {
     const report_row *witness = &data->rows[row->witness];
     return witness->volume != row->volume ? INT64_MAX : llabs(row->place - witness->place);
 }
 
-/* The first `most` of a ranking, at first no more than `share` of each volume, so that one volume
- * does not fill the page. */
+/* The first `most` of a ranking, but no more than `share` of each volume, so that one volume does
+ * not fill the page. */
 static int64_t take_first(int64_t *out, int64_t most, const ranked *list, int64_t count,
                           const report_data *data)
 {
@@ -70,7 +70,7 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
         if (row->witness >= 0)
             pairs[counts[0]++] = (ranked){i, margin, slices_apart(data, row)};
         else if (row->witness == -2)
-            leaks[counts[1]++] = (ranked){i, -margin, 0}; /* the surest leaks first */
+            leaks[counts[1]++] = (ranked){i, -margin, 0}; /* the closest matches first */
         else if (row->row.kept && row->group > 1)
             kept[counts[2]++] = (ranked){i, -(double)row->group, 0};
     }
@@ -87,7 +87,7 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
     return REDUX_OK;
 }
 
-/* Some of those that a kept slice stands for, in their order, evenly taken. */
+/* Slices that an exemplar replaces, spread evenly over its group. */
 static int64_t followers_of(int64_t *out, const report_data *data, int64_t exemplar)
 {
     const int64_t all = data->rows[exemplar].group - 1;
@@ -99,7 +99,7 @@ static int64_t followers_of(int64_t *out, const report_data *data, int64_t exemp
     return taken;
 }
 
-/* A row that stands for the witness of a leak, which is in no row. */
+/* The witness of a row. That of a leak is in no row of this manifest, so one is made up. */
 static report_row witness_row(const report_data *data, const report_row *row)
 {
     if (row->witness >= 0)
@@ -148,7 +148,7 @@ redux_status gallery_want(report_pictures *pictures, const report_gallery *galle
 
 typedef enum naming { NAME_BOTH, NAME_SOURCE, NAME_SLICE } naming;
 
-/* "STS_002_CT.nii.gz, slice 7"; a picture has its name alone. */
+/* "STS_002_CT.nii.gz, slice 7", or the name alone for a picture. */
 static void put_slice_name(page *p, const report_row *row, naming parts)
 {
     if (parts != NAME_SLICE)
@@ -181,7 +181,8 @@ redux_status put_image(page *p, const report_pictures *pictures, const report_ro
     return status;
 }
 
-static bool is_blank(const redux_tensor *picture) /* of one colour: a difference of equals */
+/* One colour everywhere: the two slices are equal. */
+static bool is_blank(const redux_tensor *picture)
 {
     const unsigned char *bytes = picture->data;
     const size_t size = (size_t)(picture->shape[0] * picture->shape[1] * picture->shape[2]);
@@ -203,19 +204,18 @@ static redux_status put_difference(page *p, redux_context *context, const report
         put(p, "<div><div class=\"none\">sizes differ</div></div>");
         return REDUX_OK;
     }
-    if (status != REDUX_OK)
-        return status;
+    TRY(status);
     if (is_blank(&difference)) {
         put(p, "<div><div class=\"none\">no difference</div></div>");
-        redux_tensor_release(&difference);
-        return REDUX_OK;
+    } else {
+        put(p,
+            "<div><img loading=\"lazy\" width=\"%lld\" height=\"%lld\" alt=\"Difference of the "
+            "two: "
+            "blue where the dropped slice is darker, orange where it is brighter\" src=\"",
+            (long long)difference.shape[1], (long long)difference.shape[0]);
+        status = put_png(p, &difference);
+        put(p, "\"><span><b>difference</b></span></div>");
     }
-    put(p,
-        "<div><img loading=\"lazy\" width=\"%lld\" height=\"%lld\" alt=\"Difference of the two: "
-        "blue where the dropped slice is darker, orange where it is brighter\" src=\"",
-        (long long)difference.shape[1], (long long)difference.shape[0]);
-    status = put_png(p, &difference);
-    put(p, "\"><span><b>difference</b></span></div>");
     redux_tensor_release(&difference);
     return status;
 }
@@ -240,21 +240,19 @@ static redux_status put_pair(page *p, redux_context *context, const report_pictu
     const naming parts = data->volumes[row->volume].is_folder ? NAME_SOURCE
                          : row->volume == witness.volume      ? NAME_SLICE
                                                               : NAME_BOTH;
-    redux_status status = REDUX_OK;
     put(p, "<figure class=\"pair\"><div>");
     put(p, "<div class=\"in\">");
     if (has_pictures)
-        status = put_image(p, pictures, &witness, SIDE_LARGE);
+        TRY(put_image(p, pictures, &witness, SIDE_LARGE));
     put(p, "<span class=\"name\"><b>kept%s</b> ", row->witness == -2 ? " in the other set" : "");
     put_slice_name(p, &witness, parts);
     put(p, "</span></div>\n<div>");
-    if (has_pictures && status == REDUX_OK)
-        status = put_image(p, pictures, row, SIDE_LARGE);
+    if (has_pictures)
+        TRY(put_image(p, pictures, row, SIDE_LARGE));
     put(p, "<span class=\"name\"><b>dropped</b> ");
     put_slice_name(p, row, parts);
     put(p, "</span></div>\n");
-    if (status == REDUX_OK)
-        status = put_difference(p, context, pictures, &witness, row);
+    TRY(put_difference(p, context, pictures, &witness, row));
     put(p, "</div><figcaption class=\"name\">");
     if (parts == NAME_SLICE) {
         put_text(p, short_name(row->row.source));
@@ -264,18 +262,17 @@ static redux_status put_pair(page *p, redux_context *context, const report_pictu
     if (!isnan(data->threshold))
         put(p, ", threshold %.4g", data->threshold);
     put(p, "</figcaption></figure>\n");
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status put_pairs(page *p, redux_context *context, const report_pictures *pictures,
                               const report_data *data, const int64_t *rows, int64_t count)
 {
-    redux_status status = REDUX_OK;
     put(p, "<div class=\"pairs\">\n");
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
-        status = put_pair(p, context, pictures, data, rows[i]);
+    for (int64_t i = 0; i < count; i++)
+        TRY(put_pair(p, context, pictures, data, rows[i]));
     put(p, "</div>\n");
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status put_exemplar(page *p, const report_pictures *pictures, const report_data *data,
@@ -286,46 +283,45 @@ static redux_status put_exemplar(page *p, const report_pictures *pictures, const
     const int64_t count = followers_of(followers, data, exemplar);
     put(p, "<figure class=\"stand\"><figcaption class=\"name\"><b>");
     put_slice_name(p, row, naming_of(data, row));
-    put(p, "</b> stands for %lld more%s</figcaption>\n<div>", (long long)(row->group - 1),
+    put(p, "</b> replaces %lld more%s</figcaption>\n<div>", (long long)(row->group - 1),
         count < row->group - 1 ? "; some of them:" : "");
-    redux_status status = put_image(p, pictures, row, SIDE_SMALL);
+    TRY(put_image(p, pictures, row, SIDE_SMALL));
     put(p, "</div><ul class=\"thumbs full\">");
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+    for (int64_t i = 0; i < count; i++) {
         const report_row *follower = &data->rows[followers[i]];
         put(p, "<li class=\"gone\">");
-        status = put_image(p, pictures, follower, SIDE_SMALL);
+        TRY(put_image(p, pictures, follower, SIDE_SMALL));
         if (!isnan(follower->row.score))
             put(p, "%.3g", follower->row.score);
         put(p, "</li>");
     }
     put(p, "</ul></figure>\n");
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status put_flagged(page *p, const report_pictures *pictures, const report_data *data,
                                 int64_t number)
 {
-    redux_status status = REDUX_OK;
     put(p,
-        "<h3 id=\"little%lld\">Slices that say little</h3>\n<p>The lowest Shannon entropy of 8-bit "
-        "grey values among %lld slices that were looked at (those of the volumes shown above)",
+        "<h3 id=\"little%lld\">Slices with little content</h3>\n<p>The lowest Shannon entropy of "
+        "8-bit grey values among the %lld slices of the volumes shown above.",
         (long long)number, (long long)pictures->looked_at);
     if (pictures->flat > 0)
-        put(p, "; flat under this window, so that a hash says nothing of them: %lld",
+        put(p, " %lld are flat under this window; their hashes carry no information.",
             (long long)pictures->flat);
-    put(p, ".</p>\n<ul class=\"thumbs little\">\n");
-    for (int64_t i = 0; i < pictures->flagged_count && status == REDUX_OK; i++) {
+    put(p, "</p>\n<ul class=\"thumbs little\">\n");
+    for (int64_t i = 0; i < pictures->flagged_count; i++) {
         const report_flagged *flagged = &pictures->flagged[i];
         const report_row *row = &data->rows[flagged->row];
         put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
-        status = put_image(p, pictures, row, SIDE_SMALL);
+        TRY(put_image(p, pictures, row, SIDE_SMALL));
         put(p, "<span class=\"name\">");
         put_slice_name(p, row, naming_of(data, row));
         put(p, "</span><br>%s%.2f bits%s</li>\n", row->row.kept ? "<b>kept</b>, " : "",
             flagged->entropy, flagged->is_flat ? ", flat" : "");
     }
     put(p, "</ul>\n");
-    return status;
+    return REDUX_OK;
 }
 
 redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
@@ -335,10 +331,10 @@ redux_status section_leaks(page *p, redux_context *context, const report_gallery
         return REDUX_OK;
     put(p,
         "<h3 id=\"leaks%lld\">Leaks from the other set</h3>\n<p class=\"note\">%lld of %lld "
-        "slices are in the other set already: who trains on one set and tests on the other "
-        "would test on what was trained on.%s</p>\n",
+        "slices are in the other set already. If you train on one set and test on the other, you "
+        "test on training data.%s</p>\n",
         (long long)number, (long long)data->leaked, (long long)data->count,
-        gallery->leak_count > 0 ? " The surest ones:" : "");
+        gallery->leak_count > 0 ? " The closest matches:" : "");
     return put_pairs(p, context, pictures, data, gallery->leaks, gallery->leak_count);
 }
 
@@ -346,26 +342,24 @@ redux_status section_gallery(page *p, redux_context *context, const report_galle
                              const report_data *data, const report_pictures *pictures,
                              int64_t number)
 {
-    redux_status status = REDUX_OK;
     if (gallery->pair_count > 0) {
         put(p,
-            "<h3 id=\"pairs%lld\">On the border</h3>\n<p>Dropped slices whose score is nearest the "
-            "threshold, each beside the kept one that stands for it. What differs here is what "
-            "this threshold takes for redundant. In the difference, blue is where the dropped "
-            "slice is darker, orange where it is brighter.</p>\n",
+            "<h3 id=\"pairs%lld\">On the border</h3>\n<p>The dropped slices whose scores are "
+            "nearest "
+            "to the threshold, each beside the kept one that replaces it. Whatever differs here, "
+            "this threshold ignores. In the difference, blue is where the dropped slice is darker, "
+            "orange where it is brighter.</p>\n",
             (long long)number);
-        status = put_pairs(p, context, pictures, data, gallery->pairs, gallery->pair_count);
+        TRY(put_pairs(p, context, pictures, data, gallery->pairs, gallery->pair_count));
     }
-    if (gallery->exemplar_count > 0 && pictures->count > 0 && status == REDUX_OK) {
+    if (gallery->exemplar_count > 0 && pictures->count > 0) {
         put(p,
-            "<h3 id=\"exemplars%lld\">Kept slices that stand for most</h3>\n<p>Below each dropped "
-            "one is its score.</p>\n<div class=\"stands\">\n",
+            "<h3 id=\"exemplars%lld\">Kept slices that replace the most</h3>\n<p>The score of each "
+            "dropped slice is below it.</p>\n<div class=\"stands\">\n",
             (long long)number);
-        for (int64_t i = 0; i < gallery->exemplar_count && status == REDUX_OK; i++)
-            status = put_exemplar(p, pictures, data, gallery->exemplars[i]);
+        for (int64_t i = 0; i < gallery->exemplar_count; i++)
+            TRY(put_exemplar(p, pictures, data, gallery->exemplars[i]));
         put(p, "</div>\n");
     }
-    if (pictures->flagged_count > 0 && status == REDUX_OK)
-        status = put_flagged(p, pictures, data, number);
-    return status;
+    return pictures->flagged_count > 0 ? put_flagged(p, pictures, data, number) : REDUX_OK;
 }

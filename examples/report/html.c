@@ -52,7 +52,7 @@ static int utf8_length(const unsigned char *c)
     return more == 0 ? 0 : more + 1;
 }
 
-/* Turns the reading direction, and so shows a name other than it is. */
+/* Characters that change the reading direction, and so disguise a name. */
 static bool is_direction_mark(const unsigned char *c)
 {
     return c[0] == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
@@ -130,8 +130,8 @@ redux_status put_png(page *p, const redux_tensor *picture)
 
 /* ---- head and style ---- */
 
-/* Two hues that are told apart with any colour vision, and in grey: kept is blue, dropped is grey;
- * the threshold is orange. */
+/* Kept is blue, dropped is grey, the threshold is orange: hues that differ with any colour vision,
+ * and in grey. */
 static const char style_colours[] =
     ":root{color-scheme:light dark;--page:#fbfaf7;--card:#fff;--ink:#1c2126;--soft:#5b646d;"
     "--line:#dedbd4;--kept:#0b6a9c;--dropped:#b4bac0;--mark:#b84c0e;--wash:#e6f0f6}\n"

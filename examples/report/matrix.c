@@ -5,7 +5,9 @@
 #include <string.h>
 #include "matrix.h"
 
-enum { MOST_PIXELS = 256 }; /* larger slices are compared smaller: that is said in the note */
+/* Larger slices are resized before they are compared, so that a matrix takes seconds; the note
+ * below it says so. */
+enum { MOST_PIXELS = 256 };
 
 /* ---- what is compared ---- */
 
@@ -20,36 +22,34 @@ static redux_status hash_items(redux_tensor *items, redux_context *context,
     const int64_t bytes = redux_hash_bytes(&hash), shape[] = {count, bytes};
     if (!redux_hash_is_binary(&hash))
         return REDUX_E_UNSUPPORTED;
-    redux_status status = redux_tensor_new(items, context, REDUX_UINT8, 2, shape);
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+    TRY(redux_tensor_new(items, context, REDUX_UINT8, 2, shape));
+    for (int64_t i = 0; i < count; i++) {
         redux_tensor code;
-        status = redux_tensor_select(&code, items, 0, i);
-        if (status != REDUX_OK)
-            break;
-        status = redux_hash_compute(&code, context, &images[i], &hash);
+        TRY(redux_tensor_select(&code, items, 0, i));
+        const redux_status status = redux_hash_compute(&code, context, &images[i], &hash);
         redux_tensor_release(&code);
+        TRY(status);
     }
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status descriptor_items(redux_tensor *items, redux_context *context,
                                      const redux_tensor *images, int64_t count)
 {
     const int64_t shape[] = {count, (int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE};
-    redux_status status = redux_tensor_new(items, context, REDUX_FLOAT32, 2, shape);
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+    TRY(redux_tensor_new(items, context, REDUX_FLOAT32, 2, shape));
+    for (int64_t i = 0; i < count; i++) {
         redux_tensor vector;
-        status = redux_tensor_select(&vector, items, 0, i);
-        if (status != REDUX_OK)
-            break;
-        status = redux_image_descriptor(&vector, context, &images[i]);
+        TRY(redux_tensor_select(&vector, items, 0, i));
+        const redux_status status = redux_image_descriptor(&vector, context, &images[i]);
         redux_tensor_release(&vector);
+        TRY(status);
     }
-    return status;
+    return REDUX_OK;
 }
 
-/* At their own size where they have one size and it is small, as a reduction by volume compares
- * them; else at the size that it has for such. */
+/* A reduction by volume compares slices of one small size as they are. All others are resized, as a
+ * reduction over a dataset does. */
 static redux_status image_items(redux_tensor *items, redux_context *context,
                                 const redux_reduce_options *options, const redux_tensor *images,
                                 int64_t count, bool *is_resized)
@@ -62,17 +62,17 @@ static redux_status image_items(redux_tensor *items, redux_context *context,
                       shape[1] > MOST_PIXELS || shape[2] > MOST_PIXELS;
     if (*is_resized)
         shape[1] = shape[2] = options->size > 0 ? options->size : 128;
-    redux_status status = redux_tensor_new(items, context, images[0].dtype, 3, shape);
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+    TRY(redux_tensor_new(items, context, images[0].dtype, 3, shape));
+    for (int64_t i = 0; i < count; i++) {
         redux_tensor plane;
-        status = redux_tensor_select(&plane, items, 0, i);
-        if (status != REDUX_OK)
-            break;
-        status = *is_resized ? redux_image_resize(&plane, context, &images[i], REDUX_FILTER_LINEAR)
-                             : redux_tensor_copy(&plane, &images[i]);
+        TRY(redux_tensor_select(&plane, items, 0, i));
+        const redux_status status =
+            *is_resized ? redux_image_resize(&plane, context, &images[i], REDUX_FILTER_LINEAR)
+                        : redux_tensor_copy(&plane, &images[i]);
         redux_tensor_release(&plane);
+        TRY(status);
     }
-    return status;
+    return REDUX_OK;
 }
 
 /* ---- by which metric ---- */
@@ -111,7 +111,7 @@ static char *note_of(redux_strategy strategy, const report_data *data, bool is_r
     return strdup(text);
 }
 
-/* What a matrix is made with: the last stage, or hashes where the strategy has no metric. */
+/* The last stage, or hashes where the strategy has no metric. */
 static redux_strategy matrix_strategy(const report_data *data)
 {
     if (data->last.has_embeddings)
@@ -119,51 +119,68 @@ static redux_strategy matrix_strategy(const report_data *data)
     return data->last.metric != NULL ? report_last_strategy(data) : REDUX_STRATEGY_HASH;
 }
 
+/* What the slices of a matrix are compared by. */
+typedef struct comparison {
+    redux_strategy strategy;
+    redux_tensor items; /* one a slice */
+    redux_metric *metric;
+    bool is_resized;
+} comparison;
+
+static redux_status open_comparison(comparison *c, redux_context *context, const report_data *data,
+                                    const redux_tensor *images, int64_t count)
+{
+    const redux_reduce_options *options = &data->options;
+    if (c->strategy == REDUX_STRATEGY_HASH) {
+        TRY(hash_items(&c->items, context, options, images, count));
+        return redux_metric_new_hamming(&c->metric, context);
+    }
+    if (c->strategy == REDUX_STRATEGY_COSINE) {
+        TRY(descriptor_items(&c->items, context, images, count));
+        return redux_metric_new_cosine(&c->metric, context);
+    }
+    TRY(image_items(&c->items, context, options, images, count, &c->is_resized));
+    return new_metric(&c->metric, context, data, c->strategy);
+}
+
+/* Row i: slice i, as the kept one, with each of the others. */
+static redux_status fill_matrix(report_matrix *matrix, redux_context *context, const comparison *c)
+{
+    for (int64_t i = 0; i < matrix->count; i++) {
+        redux_tensor one;
+        TRY(redux_tensor_select(&one, &c->items, 0, i));
+        const redux_status status = redux_metric_one_to_many(matrix->scores + i * matrix->count,
+                                                             context, c->metric, &one, &c->items);
+        redux_tensor_release(&one);
+        TRY(status);
+        if (program_interrupted())
+            return REDUX_E_CANCELLED;
+    }
+    return REDUX_OK;
+}
+
+static redux_status compare_all(report_matrix *matrix, comparison *c, redux_context *context,
+                                const report_data *data, const redux_tensor *images)
+{
+    TRY(open_comparison(c, context, data, images, matrix->count));
+    TRY(fill_matrix(matrix, context, c));
+    matrix->note = note_of(c->strategy, data, c->is_resized);
+    matrix->is_distance = redux_metric_is_distance(c->metric) != 0;
+    /* The threshold holds for the size and the vectors that the reduction compared, for no other.
+     */
+    matrix->is_own = data->has_options && c->strategy == report_last_strategy(data) &&
+                     (!c->is_resized || data->options.scope == REDUX_SCOPE_DATASET) &&
+                     (c->strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
+    return matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+}
+
 redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,
                            const redux_tensor *images)
 {
-    const redux_reduce_options *options = &data->options;
-    const redux_strategy strategy = matrix_strategy(data);
-    const int64_t count = matrix->count;
-    redux_tensor items = REDUX_TENSOR_INIT;
-    redux_metric *metric = NULL;
-    bool is_resized = false;
-    redux_status status;
-    if (strategy == REDUX_STRATEGY_HASH) {
-        status = hash_items(&items, context, options, images, count);
-        if (status == REDUX_OK)
-            status = redux_metric_new_hamming(&metric, context);
-    } else if (strategy == REDUX_STRATEGY_COSINE) {
-        status = descriptor_items(&items, context, images, count);
-        if (status == REDUX_OK)
-            status = redux_metric_new_cosine(&metric, context);
-    } else {
-        status = image_items(&items, context, options, images, count, &is_resized);
-        if (status == REDUX_OK)
-            status = new_metric(&metric, context, data, strategy);
-    }
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
-        redux_tensor one;
-        status = redux_tensor_select(&one, &items, 0, i);
-        if (status == REDUX_OK) { /* `one` is the kept slice of each pair */
-            status =
-                redux_metric_one_to_many(matrix->scores + i * count, context, metric, &one, &items);
-            redux_tensor_release(&one);
-        }
-        if (status == REDUX_OK && program_interrupted())
-            status = REDUX_E_CANCELLED;
-    }
-    if (status == REDUX_OK) {
-        matrix->note = note_of(strategy, data, is_resized);
-        matrix->is_distance = redux_metric_is_distance(metric) != 0;
-        /* at another size, or of something else, the threshold does not hold */
-        matrix->is_own = data->has_options && strategy == report_last_strategy(data) &&
-                         (!is_resized || options->scope == REDUX_SCOPE_DATASET) &&
-                         (strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
-        status = matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
-    }
-    redux_metric_free(metric);
-    redux_tensor_release(&items);
+    comparison c = {.strategy = matrix_strategy(data), .items = REDUX_TENSOR_INIT};
+    const redux_status status = compare_all(matrix, &c, context, data, images);
+    redux_metric_free(c.metric);
+    redux_tensor_release(&c.items);
     return status;
 }
 
@@ -177,19 +194,16 @@ redux_status look_at_slice(double *entropy, bool *is_flat, redux_context *contex
     uint8_t bytes[8];
     redux_tensor code;
     const int64_t shape[] = {8}; /* the default hash has 64 bits */
-    redux_status status = redux_tensor_borrow(&code, bytes, REDUX_UINT8, 1, shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_hash_compute_info(&code, &info, context, grey, &hash);
-    if (status == REDUX_OK)
-        status = redux_entropy(entropy, context, grey, NULL);
-    *is_flat = status == REDUX_OK && (info.flags & REDUX_HASH_FLAT) != 0;
-    return status;
+    TRY(redux_tensor_borrow(&code, bytes, REDUX_UINT8, 1, shape, NULL));
+    TRY(redux_hash_compute_info(&code, &info, context, grey, &hash));
+    *is_flat = (info.flags & REDUX_HASH_FLAT) != 0;
+    return redux_entropy(entropy, context, grey, NULL);
 }
 
 /* ---- pictures of scores ---- */
 
-/* From unlike to alike, dark to light: steps of even lightness, from blue over grey to yellow, so
- * that any colour vision reads the order. */
+/* Dark is unlike, light is alike. Steps of even lightness from blue over grey to yellow keep the
+ * order readable with any colour vision. */
 static void heat(uint8_t *rgb, double alike)
 {
     static const double stops[][3] = {{16, 32, 74},    {60, 77, 110},  {108, 110, 114},
@@ -204,22 +218,22 @@ redux_status matrix_picture(redux_tensor *out, redux_context *context, const rep
                             double low, double high)
 {
     const int64_t n = matrix->count, shape[] = {n, n, 3};
-    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 3, shape);
     const double span = high > low ? high - low : 1;
-    for (int64_t i = 0; i < n * n && status == REDUX_OK; i++) {
+    TRY(redux_tensor_new(out, context, REDUX_UINT8, 3, shape));
+    for (int64_t i = 0; i < n * n; i++) {
         const double score = (matrix->scores[i] - low) / span;
         heat((uint8_t *)out->data + 3 * i, matrix->is_distance ? 1 - score : score);
     }
-    return status;
+    return REDUX_OK;
 }
 
 redux_status scale_picture(redux_tensor *out, redux_context *context, bool is_distance)
 {
     const int64_t shape[] = {1, 128, 3};
-    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 3, shape);
-    for (int64_t i = 0; i < 128 && status == REDUX_OK; i++)
+    TRY(redux_tensor_new(out, context, REDUX_UINT8, 3, shape));
+    for (int64_t i = 0; i < 128; i++)
         heat((uint8_t *)out->data + 3 * i, is_distance ? 1 - (double)i / 127 : (double)i / 127);
-    return status;
+    return REDUX_OK;
 }
 
 redux_status difference_picture(redux_tensor *out, redux_context *context, const redux_tensor *a,
@@ -229,13 +243,13 @@ redux_status difference_picture(redux_tensor *out, redux_context *context, const
     const int64_t shape[] = {a->shape[0], a->shape[1], 3};
     if (a->shape[0] != b->shape[0] || a->shape[1] != b->shape[1])
         return REDUX_E_INVALID;
-    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 3, shape);
-    for (int64_t i = 0; i < shape[0] * shape[1] && status == REDUX_OK; i++) {
+    TRY(redux_tensor_new(out, context, REDUX_UINT8, 3, shape));
+    for (int64_t i = 0; i < shape[0] * shape[1]; i++) {
         const double change = ((const uint8_t *)b->data)[i] - ((const uint8_t *)a->data)[i];
         const double share = fmin(fabs(change) / 96, 1); /* a third of the range is full colour */
         for (int c = 0; c < 3; c++)
             ((uint8_t *)out->data)[3 * i + c] =
                 (uint8_t)lrint(248 + share * ((change > 0 ? up : down)[c] - 248));
     }
-    return status;
+    return REDUX_OK;
 }

@@ -10,11 +10,11 @@
 redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,
                            const redux_tensor *images);
 
-/* Shannon entropy in bits of 8-bit grey values, and whether it is flat as hashes see it. */
+/* Shannon entropy in bits of 8-bit grey values, and whether hashes consider it flat. */
 redux_status look_at_slice(double *entropy, bool *is_flat, redux_context *context,
                            const redux_tensor *grey);
 
-/* The matrix as a heat map, and the scale that goes with it: uint8 RGB. */
+/* The matrix as a heat map, and its scale: uint8 RGB. */
 redux_status matrix_picture(redux_tensor *out, redux_context *context, const report_matrix *matrix,
                             double low, double high);
 redux_status scale_picture(redux_tensor *out, redux_context *context, bool is_distance);

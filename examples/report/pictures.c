@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Pictures: what the page shows is asked for first, then the volumes are read one after the other;
- * only small grey pictures of them stay in memory. */
+ * Pictures. The sections ask for the pictures they show; then the volumes are read one by one, and
+ * only the small grey pictures stay in memory. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ void report_pictures_free(report_pictures *pictures)
 
 /* ---- where sources lie ---- */
 
-/* Of FILE:KEY the file alone is looked for. */
+/* FILE:KEY is there if FILE is. */
 static bool is_there(const char *path)
 {
     char file[4200];
@@ -65,7 +65,8 @@ static bool is_there(const char *path)
     return access(file, R_OK) == 0;
 }
 
-/* As it is named; beside the manifest; then below `folder` by ever fewer of its last parts. */
+/* Looks below `folder` for ever fewer of the last parts of the name, then for the name itself, then
+ * beside the manifest. */
 bool report_find_source(char *path, size_t size, const report_data *data, const char *folder,
                         const char *source)
 {
@@ -87,14 +88,14 @@ bool report_find_source(char *path, size_t size, const report_data *data, const 
 
 /* ---- one volume, found ---- */
 
-/* What is there of a volume of the manifest. A folder's files may be several volumes (DICOM series)
- * of the dataset, which sorts them by where they lie. */
+/* The files that exist of a volume of the manifest. The files of a folder may make several volumes
+ * (DICOM series) of the dataset, which sorts them by position. */
 typedef struct found {
     redux_dataset *dataset;
-    const char **sources; /* that are there; of a folder one a slice */
-    char **paths;         /* where they are now */
-    int64_t *numbers;     /* of a folder: the number of each in the dataset; -1: it has none */
-    int64_t count, hint;  /* hint: the source that is probably asked for next */
+    const char **sources; /* those found; of a folder, one a slice */
+    char **paths;         /* where each source is now */
+    int64_t *numbers;     /* of a folder: each source's slice in the dataset, or -1 */
+    int64_t count, hint;  /* hint: where the next look-up starts */
     bool is_folder;
 } found;
 
@@ -163,7 +164,7 @@ static bool find_paths(found *o, const report_data *data, const char *folder)
     return true;
 }
 
-/* The number of a text in a list, looked for from *hint on, where it usually is. */
+/* The index of a text in a list, or -1. Starts at *hint, where the text usually is. */
 static int64_t find_text(int64_t *hint, const char *const *list, int64_t count, const char *text)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -176,27 +177,29 @@ static int64_t find_text(int64_t *hint, const char *const *list, int64_t count, 
     return -1;
 }
 
+/* Notes the number of slice k of volume v at its file. */
+static redux_status number_file(found *o, int64_t v, int64_t k, int64_t number)
+{
+    const char *name;
+    int64_t index;
+    TRY(redux_dataset_get_slice_name(&name, &index, o->dataset, v, k));
+    const int64_t i = find_text(&o->hint, (const char *const *)o->paths, o->count, name);
+    if (i >= 0)
+        o->numbers[i] = number;
+    return REDUX_OK;
+}
+
 static redux_status number_files(found *o)
 {
     const int64_t volumes = redux_dataset_volume_count(o->dataset);
-    redux_status status = REDUX_OK;
-    for (int64_t v = 0, number = 0; v < volumes && status == REDUX_OK; v++) {
+    for (int64_t v = 0, number = 0; v < volumes; v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_get_volume_info(&info, o->dataset, v);
-        for (int64_t k = 0; k < info.slices && status == REDUX_OK; k++, number++) {
-            const char *name;
-            int64_t index;
-            status = redux_dataset_get_slice_name(&name, &index, o->dataset, v, k);
-            const int64_t i =
-                status != REDUX_OK
-                    ? -1
-                    : find_text(&o->hint, (const char *const *)o->paths, o->count, name);
-            if (i >= 0)
-                o->numbers[i] = number;
-        }
+        TRY(redux_dataset_get_volume_info(&info, o->dataset, v));
+        for (int64_t k = 0; k < info.slices; k++)
+            TRY(number_file(o, v, k, number++));
     }
     o->hint = 0;
-    return status;
+    return REDUX_OK;
 }
 
 static redux_status open_volume(found *o, redux_context *context, const report_data *data,
@@ -212,15 +215,14 @@ static redux_status open_volume(found *o, redux_context *context, const report_d
     options.orientation = uses_stored(data) ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
     options.frame = 0;
     *is_gone = o->count == 0;
-    redux_status status = *is_gone ? REDUX_E_NOT_FOUND : REDUX_OK;
-    if (status == REDUX_OK)
-        status = redux_dataset_open(&o->dataset, context, (const char *const *)o->paths, o->count,
-                                    &options);
-    return status == REDUX_OK && o->is_folder ? number_files(o) : status;
+    if (*is_gone)
+        return REDUX_E_NOT_FOUND;
+    TRY(redux_dataset_open(&o->dataset, context, (const char *const *)o->paths, o->count,
+                           &options));
+    return o->is_folder ? number_files(o) : REDUX_OK;
 }
 
-/* The dataset's number of a slice as the manifest names it, of a folder that of its file; -1: it
- * has none. */
+/* The slice number in the dataset of a slice that the manifest names, or -1. */
 static int64_t number_of(found *o, const char *source, int64_t slice)
 {
     if (!o->is_folder)
@@ -229,16 +231,14 @@ static int64_t number_of(found *o, const char *source, int64_t slice)
     return i >= 0 ? o->numbers[i] : -1;
 }
 
-/* ---- as it is looked at ---- */
+/* ---- one picture ---- */
 
 static redux_status to_bytes(redux_tensor *image, redux_context *context)
 {
     redux_tensor bytes;
     if (image->dtype == REDUX_UINT8)
         return REDUX_OK;
-    const redux_status status = redux_tensor_new(&bytes, context, REDUX_UINT8, 2, image->shape);
-    if (status != REDUX_OK)
-        return status;
+    TRY(redux_tensor_new(&bytes, context, REDUX_UINT8, 2, image->shape));
     const float *values = image->data;
     for (int64_t i = 0; i < redux_tensor_elements(image); i++)
         ((uint8_t *)bytes.data)[i] = (uint8_t)lrintf(255 * values[i]);
@@ -247,7 +247,7 @@ static redux_status to_bytes(redux_tensor *image, redux_context *context)
     return REDUX_OK;
 }
 
-/* An image as it is shown: windows that do not fit it give way to its own range. */
+/* The image in 8 bits. A window that does not fit it is replaced by the range of the slice. */
 static redux_status show(redux_tensor *out, redux_context *context, const redux_tensor *pixels,
                          const redux_volume_info *info, redux_window window)
 {
@@ -255,11 +255,9 @@ static redux_status show(redux_tensor *out, redux_context *context, const redux_
     window = redux_window_resolve(window, pixels->dtype, is_scan);
     if (window.kind == REDUX_WINDOW_FULL && pixels->dtype != REDUX_UINT8)
         window.kind = REDUX_WINDOW_SLICE;
+    TRY(redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels->shape));
     redux_status status =
-        redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels->shape);
-    if (status != REDUX_OK)
-        return status;
-    status = redux_window_apply(out, context, pixels, info->slope, info->intercept, window);
+        redux_window_apply(out, context, pixels, info->slope, info->intercept, window);
     if (status == REDUX_OK)
         status = to_bytes(out, context);
     if (status != REDUX_OK)
@@ -267,7 +265,7 @@ static redux_status show(redux_tensor *out, redux_context *context, const redux_
     return status;
 }
 
-/* A copy whose longest side is `side`, in the shape that the voxels have in space. */
+/* A copy whose longest side is `side`, with the aspect that the voxels' spacing gives it. */
 static redux_status shrink(redux_tensor *out, redux_context *context, const redux_tensor *image,
                            const redux_volume_info *info, int32_t side)
 {
@@ -282,9 +280,7 @@ static redux_status shrink(redux_tensor *out, redux_context *context, const redu
     const double scale = fmin(side / fmax(height, width), 1);
     const int64_t shape[] = {(int64_t)fmax(1, rint(height * scale)),
                              (int64_t)fmax(1, rint(width * scale))};
-    const redux_status status = redux_tensor_new(out, context, REDUX_UINT8, 2, shape);
-    if (status != REDUX_OK)
-        return status;
+    TRY(redux_tensor_new(out, context, REDUX_UINT8, 2, shape));
     return redux_image_resize(out, context, image, REDUX_FILTER_LINEAR);
 }
 
@@ -295,7 +291,7 @@ static redux_window show_window(const report_data *data, const report_settings *
 
 /* ---- all of a volume ---- */
 
-/* Holds the recorded scores against those of the matrix: if they differ, so do the data. */
+/* Compares the recorded scores with those of the matrix: if they differ, so do the data. */
 static void check_scores(report_pictures *pictures, const report_data *data,
                          const report_matrix *matrix)
 {
@@ -311,11 +307,11 @@ static void check_scores(report_pictures *pictures, const report_data *data,
     }
 }
 
-/* Slices of a shown volume, as the reduction saw them. */
+/* Slices of a shown volume, windowed as in the reduction. */
 typedef struct matrix_images {
     report_matrix *matrix;
     redux_tensor *images;
-    const int64_t *row_at; /* of the manifest, by number in the dataset */
+    const int64_t *row_at; /* by slice of the dataset: its row of the manifest */
 } matrix_images;
 
 static redux_status keep_image(void *user, const redux_tensor *image, int64_t number,
@@ -325,14 +321,12 @@ static redux_status keep_image(void *user, const redux_tensor *image, int64_t nu
     report_matrix *matrix = m->matrix;
     (void)volume;
     (void)slice;
-    const redux_status status =
-        redux_tensor_contiguous(&m->images[matrix->count], NULL, image, image->dtype);
-    if (status == REDUX_OK)
-        matrix->rows[matrix->count++] = m->row_at[number];
-    return status;
+    TRY(redux_tensor_contiguous(&m->images[matrix->count], NULL, image, image->dtype));
+    matrix->rows[matrix->count++] = m->row_at[number];
+    return REDUX_OK;
 }
 
-/* Which slices: spread evenly. */
+/* Spreads the slices of the matrix evenly. */
 static void choose_rows(int64_t *row_at, uint8_t *wanted, const report_data *data, found *o,
                         const report_volume *volume, int64_t count)
 {
@@ -347,50 +341,69 @@ static void choose_rows(int64_t *row_at, uint8_t *wanted, const report_data *dat
     }
 }
 
+/* What reading a matrix allocates besides the matrix. */
+typedef struct matrix_room {
+    redux_tensor *images; /* [count] */
+    int64_t *row_at;
+    uint8_t *wanted;
+} matrix_room;
+
+static bool matrix_room_new(matrix_room *room, report_matrix *matrix, int64_t count, size_t slices)
+{
+    room->images = calloc((size_t)count, sizeof *room->images);
+    room->row_at = calloc(slices + 1, sizeof *room->row_at);
+    room->wanted = calloc(slices + 1, 1);
+    matrix->rows = calloc((size_t)count, sizeof *matrix->rows);
+    matrix->scores = calloc((size_t)(count * count), sizeof *matrix->scores);
+    return room->images != NULL && room->row_at != NULL && room->wanted != NULL &&
+           matrix->rows != NULL && matrix->scores != NULL;
+}
+
+static void matrix_room_free(matrix_room *room, int64_t count)
+{
+    for (int64_t i = 0; i < count && room->images != NULL; i++)
+        redux_tensor_release(&room->images[i]);
+    free(room->images);
+    free(room->row_at);
+    free(room->wanted);
+}
+
+static redux_status fill_matrix(report_matrix *matrix, matrix_room *room, redux_context *context,
+                                const report_data *data, found *o, int64_t count)
+{
+    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    matrix_images m = {matrix, room->images, room->row_at};
+    choose_rows(room->row_at, room->wanted, data, o, &data->volumes[matrix->volume], count);
+    options.window = data->options.window;
+    options.wanted = room->wanted;
+    TRY(redux_dataset_visit(context, o->dataset, &options, keep_image, &m));
+    return matrix->count > 1 ? matrix_scores(matrix, context, data, room->images) : REDUX_OK;
+}
+
 static redux_status read_matrix(report_pictures *pictures, redux_context *context,
                                 const report_data *data, const report_settings *s, found *o,
                                 int64_t number)
 {
     const report_volume *volume = &data->volumes[number];
     const int64_t count = volume->count < s->matrix ? volume->count : s->matrix;
-    const size_t slices = (size_t)redux_dataset_slice_count(o->dataset);
-    redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
+    matrix_room room = {NULL, NULL, NULL};
+    redux_status status = REDUX_E_NO_MEMORY;
     if (count < 2)
         return REDUX_OK;
     report_matrix *matrix = &pictures->matrices[pictures->matrix_count++];
     *matrix = (report_matrix){.volume = number};
-    redux_tensor *images = calloc((size_t)count, sizeof *images);
-    int64_t *row_at = calloc(slices + 1, sizeof *row_at);
-    uint8_t *wanted = calloc(slices + 1, 1);
-    matrix->rows = calloc((size_t)count, sizeof *matrix->rows);
-    matrix->scores = calloc((size_t)(count * count), sizeof *matrix->scores);
-    redux_status status = images == NULL || row_at == NULL || wanted == NULL ||
-                                  matrix->rows == NULL || matrix->scores == NULL
-                              ? REDUX_E_NO_MEMORY
-                              : REDUX_OK;
-    if (status == REDUX_OK) {
-        matrix_images m = {matrix, images, row_at};
-        choose_rows(row_at, wanted, data, o, volume, count);
-        options.window = data->options.window;
-        options.wanted = wanted;
-        status = redux_dataset_visit(context, o->dataset, &options, keep_image, &m);
-    }
-    if (status == REDUX_OK && matrix->count > 1)
-        status = matrix_scores(matrix, context, data, images);
-    for (int64_t i = 0; i < count && images != NULL; i++)
-        redux_tensor_release(&images[i]);
-    free(images);
-    free(row_at);
-    free(wanted);
+    if (matrix_room_new(&room, matrix, count, (size_t)redux_dataset_slice_count(o->dataset)))
+        status = fill_matrix(matrix, &room, context, data, o, count);
+    matrix_room_free(&room, count);
     if (status == REDUX_OK && matrix->count > 1) {
         check_scores(pictures, data, matrix);
         return REDUX_OK;
     }
-    matrix->count = 0; /* without a matrix the rest is still worth showing */
+    matrix->count = 0; /* the page is still of use without this matrix */
     return status == REDUX_E_NO_MEMORY || status == REDUX_E_CANCELLED ? status : REDUX_OK;
 }
 
-/* Keeps the slices of the lowest entropy, in its order. */
+/* Keeps the slices of the lowest entropy, sorted. */
 static void flag(report_pictures *pictures, int64_t row, double entropy, bool is_flat)
 {
     int64_t at = pictures->flagged_count;
@@ -405,17 +418,17 @@ static void flag(report_pictures *pictures, int64_t row, double entropy, bool is
     pictures->flagged[at] = (report_flagged){row, entropy, is_flat};
 }
 
-/* What is made of the slices of one volume. */
+/* One pass over a volume: makes pictures and looks for slices of low entropy. */
 typedef struct looking {
     redux_context *context;
     report_pictures *pictures;
     const redux_dataset *dataset;
     redux_window window;
-    uint8_t *wanted;     /* by number in the dataset */
-    int64_t *row_at;     /* the row of the manifest that is looked at; -1: none */
-    int64_t *picture_at; /* the number of each picture in the dataset; -1: none */
-    int64_t read;
-    char *reason; /* why nothing could be read, in the end */
+    uint8_t *wanted;     /* by slice of the dataset */
+    int64_t *row_at;     /* by slice: the row of the manifest to look at, or -1 */
+    int64_t *picture_at; /* by picture: its slice in the dataset, or -1 */
+    int64_t read;        /* slices */
+    char *reason;        /* the first error; NULL: none */
 } looking;
 
 static bool looking_new(looking *l, redux_context *context, report_pictures *pictures,
@@ -440,7 +453,7 @@ static void looking_free(looking *l)
     free(l->reason);
 }
 
-/* The pictures that are asked for and not there yet. */
+/* Marks the slices of pictures that are wanted and not made yet. */
 static void want_pictures(looking *l, found *o, int64_t number)
 {
     for (int64_t i = 0; i < l->pictures->count; i++) {
@@ -452,7 +465,7 @@ static void want_pictures(looking *l, found *o, int64_t number)
     }
 }
 
-/* Each slice of a volume of which pictures are shown. */
+/* Marks the slices of a shown volume, at most about 2,000 of them, to bound the time. */
 static void want_rows(looking *l, const report_data *data, found *o, const report_volume *volume)
 {
     const int64_t step = 1 + volume->count / 2000;
@@ -470,16 +483,33 @@ static redux_status look_at_row(looking *l, const redux_tensor *grey, int64_t ro
 {
     double entropy;
     bool is_flat;
-    const redux_status status = look_at_slice(&entropy, &is_flat, l->context, grey);
-    if (status != REDUX_OK)
-        return status;
+    TRY(look_at_slice(&entropy, &is_flat, l->context, grey));
     l->pictures->looked_at++;
     l->pictures->flat += is_flat;
     flag(l->pictures, row, entropy, is_flat);
     return REDUX_OK;
 }
 
-/* What cannot be shown is left out. */
+/* Leaves out what cannot be shown: the rest of the page is still of use. */
+static redux_status keep_reason(looking *l)
+{
+    if (l->reason == NULL)
+        l->reason = strdup(redux_error_message());
+    return l->reason == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+}
+
+static redux_status make_pictures(looking *l, const redux_tensor *grey,
+                                  const redux_volume_info *info, int64_t number)
+{
+    for (int64_t i = 0; i < l->pictures->count; i++) {
+        report_picture *picture = &l->pictures->list[i];
+        if (l->picture_at[i] == number &&
+            shrink(&picture->grey, l->context, grey, info, picture->side) == REDUX_E_NO_MEMORY)
+            return REDUX_E_NO_MEMORY;
+    }
+    return l->row_at[number] >= 0 ? look_at_row(l, grey, l->row_at[number]) : REDUX_OK;
+}
+
 static redux_status look(void *user, const redux_tensor *pixels, int64_t number, int64_t volume,
                          int64_t slice)
 {
@@ -487,31 +517,20 @@ static redux_status look(void *user, const redux_tensor *pixels, int64_t number,
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_tensor grey;
     (void)slice;
-    if (pixels == NULL && l->reason == NULL) {
-        l->reason = strdup(redux_error_message());
-        return l->reason == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
-    }
     if (pixels == NULL)
-        return REDUX_OK;
+        return keep_reason(l);
     l->read++;
     redux_status status = redux_dataset_get_volume_info(&info, l->dataset, volume);
     if (status == REDUX_OK)
         status = show(&grey, l->context, pixels, &info, l->window);
     if (status != REDUX_OK)
         return status == REDUX_E_NO_MEMORY ? status : REDUX_OK;
-    for (int64_t i = 0; i < l->pictures->count && status == REDUX_OK; i++) {
-        report_picture *picture = &l->pictures->list[i];
-        if (l->picture_at[i] == number &&
-            shrink(&picture->grey, l->context, &grey, &info, picture->side) == REDUX_E_NO_MEMORY)
-            status = REDUX_E_NO_MEMORY;
-    }
-    if (status == REDUX_OK && l->row_at[number] >= 0)
-        status = look_at_row(l, &grey, l->row_at[number]);
+    status = make_pictures(l, &grey, &info, number);
     redux_tensor_release(&grey);
     return status;
 }
 
-/* The pictures of a volume and, with `all`, a look at its slices. *reason: why nothing of it could
+/* Makes the pictures of a volume and, with `all`, looks at its slices. *reason: why no slice could
  * be read, or NULL; the caller frees it. */
 static redux_status read_pictures(char **reason, report_pictures *pictures, redux_context *context,
                                   const report_data *data, const report_settings *s, found *o,
@@ -547,6 +566,16 @@ static bool is_wanted(const report_pictures *pictures, int64_t number)
     return false;
 }
 
+static redux_status read_found(report_pictures *pictures, redux_context *context, report_data *data,
+                               const report_settings *s, found *o, int64_t number)
+{
+    report_volume *volume = &data->volumes[number];
+    TRY(read_pictures(&volume->missing, pictures, context, data, s, o, number, volume->is_shown));
+    if (!volume->is_shown || volume->missing != NULL || s->matrix <= 1)
+        return REDUX_OK;
+    return read_matrix(pictures, context, data, s, o, number);
+}
+
 static redux_status read_volume(report_pictures *pictures, redux_context *context,
                                 report_data *data, const report_settings *s, int64_t number)
 {
@@ -555,13 +584,10 @@ static redux_status read_volume(report_pictures *pictures, redux_context *contex
     bool is_gone;
     redux_status status = open_volume(&o, context, data, pictures, number, s->folder, &is_gone);
     if (status == REDUX_OK) {
-        status = read_pictures(&volume->missing, pictures, context, data, s, &o, number,
-                               volume->is_shown);
-        if (status == REDUX_OK && volume->is_shown && volume->missing == NULL && s->matrix > 1)
-            status = read_matrix(pictures, context, data, s, &o, number);
+        status = read_found(pictures, context, data, s, &o, number);
     } else if (status != REDUX_E_NO_MEMORY && status != REDUX_E_CANCELLED) {
         volume->is_gone = is_gone;
-        volume->missing = strdup(is_gone ? "the file is not there" : redux_error_message());
+        volume->missing = strdup(is_gone ? "the file does not exist" : redux_error_message());
         status = volume->missing == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
     }
     close_volume(&o);
@@ -571,17 +597,16 @@ static redux_status read_volume(report_pictures *pictures, redux_context *contex
 redux_status report_pictures_read(report_pictures *pictures, redux_context *context,
                                   report_data *data, const report_settings *s)
 {
-    redux_status status = REDUX_OK;
     pictures->matrices = calloc((size_t)data->own_volumes + 1, sizeof *pictures->matrices);
     if (pictures->matrices == NULL)
         return REDUX_E_NO_MEMORY;
     progress_label("pictures");
-    for (int64_t v = 0; v < data->volume_count && status == REDUX_OK; v++) {
+    for (int64_t v = 0; v < data->volume_count; v++) {
         progress_note("volume %lld of %lld", (long long)v + 1, (long long)data->volume_count);
         if (data->volumes[v].is_shown || is_wanted(pictures, v))
-            status = read_volume(pictures, context, data, s, v);
+            TRY(read_volume(pictures, context, data, s, v));
     }
-    return program_interrupted() ? REDUX_E_CANCELLED : status;
+    return program_interrupted() ? REDUX_E_CANCELLED : REDUX_OK;
 }
 
 static bool is_flagged(const report_pictures *pictures, const report_data *data, int64_t volume)
@@ -592,30 +617,34 @@ static bool is_flagged(const report_pictures *pictures, const report_data *data,
     return false;
 }
 
-/* The flagged slices are known only now. */
+/* Slices are flagged while the volumes are read, so that their pictures need a second pass. */
+static redux_status read_flagged(report_pictures *pictures, redux_context *context,
+                                 const report_data *data, const report_settings *s, int64_t volume)
+{
+    found o;
+    bool is_gone;
+    char *reason = NULL;
+    redux_status status = open_volume(&o, context, data, pictures, volume, s->folder, &is_gone);
+    if (status == REDUX_OK)
+        status = read_pictures(&reason, pictures, context, data, s, &o, volume, false);
+    free(reason);
+    close_volume(&o);
+    if (status == REDUX_E_NO_MEMORY)
+        return status;
+    return program_interrupted() ? REDUX_E_CANCELLED : REDUX_OK;
+}
+
 redux_status report_pictures_flagged(report_pictures *pictures, redux_context *context,
                                      const report_data *data, const report_settings *s,
                                      int32_t side)
 {
-    redux_status status = REDUX_OK;
     for (int64_t i = 0; i < pictures->flagged_count; i++) {
         const report_row *row = &data->rows[pictures->flagged[i].row];
         if (report_picture_want(pictures, row->volume, row->row.source, row->row.slice, side) < 0)
             return REDUX_E_NO_MEMORY;
     }
-    for (int64_t v = 0; v < data->own_volumes && status == REDUX_OK; v++) {
-        found o;
-        bool is_gone;
-        char *reason = NULL;
-        if (!is_flagged(pictures, data, v))
-            continue;
-        status = open_volume(&o, context, data, pictures, v, s->folder, &is_gone);
-        if (status == REDUX_OK)
-            status = read_pictures(&reason, pictures, context, data, s, &o, v, false);
-        free(reason);
-        close_volume(&o);
-        if (status != REDUX_E_NO_MEMORY)
-            status = program_interrupted() ? REDUX_E_CANCELLED : REDUX_OK;
-    }
-    return status;
+    for (int64_t v = 0; v < data->own_volumes; v++)
+        if (is_flagged(pictures, data, v))
+            TRY(read_flagged(pictures, context, data, s, v));
+    return REDUX_OK;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Plots as inline SVG: bars, lines with bars of error, the strip of a volume. Colours come from the
- * page's style, so that they follow light, dark and print. */
+ * Plots as inline SVG: bars, lines with error bars, the strip of a volume. The page's style sets
+ * the colours, so that they follow light, dark and print. */
 #include <math.h>
 #include <string.h>
 #include "report.h"
 
 enum { WIDTH = 350, HEIGHT = 240, LEFT = 58, RIGHT = 12, TOP = 38, BOTTOM = 46 };
 
-/* From data to the drawing. */
+/* Maps data to the drawing. */
 typedef struct frame {
     double x_low, x_high, y_low, y_high;
     bool log_y;

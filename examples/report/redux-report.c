@@ -14,27 +14,27 @@
 static const char help[] =
     "Usage: redux-report [options] MANIFEST... --out FILE.html\n"
     "\n"
-    "Makes one HTML file of manifests (CSV, with the JSON beside each): what was kept, scores and\n"
-    "threshold, volumes with their similarity matrices, pairs on the border, slices that stand "
-    "for\n"
-    "many, leaks between sets. It needs no network and no script, and prints.\n"
+    "Make one HTML file from manifests (CSV, with the JSON beside each): what was kept, scores "
+    "and\n"
+    "threshold, volumes with their similarity matrices, pairs at the threshold, slices that\n"
+    "replace many others, leaks between sets. The page works offline, without scripts, and prints\n"
+    "well.\n"
     "\n"
     "  --out FILE           the page; written whole or not at all\n"
     "  --title TEXT         its title\n"
-    "  --data FOLDER        where the manifests' files are now, if not where they were\n"
+    "  --data FOLDER        where the manifests' files are now, if they have moved\n"
     "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
     "                       or LO:HI (HU); default: the manifest's\n"
-    "  --volumes N          volumes shown with pictures (default 12, fewer of many manifests)\n"
+    "  --volumes N          volumes shown with pictures (default 12, fewer if there are many)\n"
     "  --gallery N          pairs, exemplars and leaks shown, 0 to 24 (default 8)\n"
     "  --matrix N           slices of a similarity matrix, 0 (none) to 128 (default 48)\n"
-    "  --curve N            thresholds tried for the curve by reducing again (default 9 where\n"
-    "                       there are up to 2,000 slices or it takes some 15 s at most by the\n"
-    "                       manifest's own time, else from the recorded scores)\n"
+    "  --curve N            reduce again at N thresholds for the curve (default 9 if there are up\n"
+    "                       to 2,000 slices or it takes about 15 s by the manifest's own time,\n"
+    "                       else from the recorded scores)\n"
     "  --no-curve           no curve\n"
-    "  --no-pictures        from the manifest alone: the data are not read\n"
-    "  --training RUN       a run of redux-pretrain (folder or log.csv): its curve; again for "
-    "more\n"
-    "  --experiment DIR     an experiment's folder, or its table.json: tables with error bars\n"
+    "  --no-pictures        use the manifest alone; do not read the data\n"
+    "  --training RUN       add the curve of a redux-pretrain run (folder or log.csv); repeatable\n"
+    "  --experiment DIR     add tables with error bars of an experiment (folder or table.json)\n"
     "  --threads N          0 (default): all\n"
     "  --quiet              no progress, no messages\n"
     "  --help, --version\n"
@@ -86,8 +86,8 @@ static const struct option long_options[] = {
 static int set_count(int64_t *out, const char *option, const char *text, int64_t low, int64_t high)
 {
     if (!parse_integer(out, text, low, high))
-        return usage_error("--%s '%s': a whole number, %lld to %lld", option, text, (long long)low,
-                           (long long)high);
+        return usage_error("--%s '%s': expected a whole number, %lld to %lld", option, text,
+                           (long long)low, (long long)high);
     return EXIT_OK;
 }
 
@@ -198,47 +198,51 @@ static void put_header(page *p, const report_settings *s, char **manifests, int 
     put(p, "<main id=\"main\">\n");
 }
 
+static redux_status read_pictures(report_pictures *pictures, const report_gallery *gallery,
+                                  redux_context *context, report_data *data,
+                                  const report_settings *s)
+{
+    if (s->no_pictures || data->count == 0) {
+        for (int64_t v = 0; v < data->own_volumes && v < s->volumes; v++)
+            data->volumes[v].is_shown = true;
+        return REDUX_OK;
+    }
+    TRY(choose_volumes(pictures, data, s));
+    TRY(gallery_want(pictures, gallery, data));
+    TRY(report_pictures_read(pictures, context, data, s));
+    return report_pictures_flagged(pictures, context, data, s, SIDE_SMALL);
+}
+
+static redux_status put_parts(page *p, redux_context *context, report_data *data,
+                              report_pictures *pictures, const report_settings *s, int64_t number,
+                              int64_t total)
+{
+    report_gallery gallery;
+    report_curve curve;
+    TRY(gallery_choose(&gallery, data, s));
+    TRY(read_pictures(pictures, &gallery, context, data, s));
+    TRY(report_curve_make(&curve, context, data, s));
+    progress_label("writing");
+    TRY(section_manifest(p, context, data, &curve, &gallery, pictures, s, number, total));
+    put(p, "<div id=\"gallery%lld\">\n", (long long)number);
+    TRY(section_gallery(p, context, &gallery, data, pictures, number));
+    put(p, "</div></section>\n");
+    return REDUX_OK;
+}
+
 static redux_status put_manifest(page *p, redux_context *context, report_data *data,
                                  const report_settings *s, int64_t number, int64_t total)
 {
     report_pictures pictures = {.list = NULL};
-    report_gallery gallery;
-    report_curve curve;
-    redux_status status = gallery_choose(&gallery, data, s);
-    if (status == REDUX_OK && (s->no_pictures || data->count == 0)) {
-        for (int64_t v = 0; v < data->own_volumes && v < s->volumes; v++)
-            data->volumes[v].is_shown = true;
-    } else if (status == REDUX_OK) {
-        status = choose_volumes(&pictures, data, s);
-        if (status == REDUX_OK)
-            status = gallery_want(&pictures, &gallery, data);
-        if (status == REDUX_OK)
-            status = report_pictures_read(&pictures, context, data, s);
-        if (status == REDUX_OK)
-            status = report_pictures_flagged(&pictures, context, data, s, SIDE_SMALL);
-    }
-    if (status == REDUX_OK)
-        status = report_curve_make(&curve, context, data, s);
-    progress_label("writing");
-    if (status == REDUX_OK)
-        status = section_manifest(p, context, data, &curve, &gallery, &pictures, s, number, total);
-    if (status == REDUX_OK) {
-        put(p, "<div id=\"gallery%lld\">\n", (long long)number);
-        status = section_gallery(p, context, &gallery, data, &pictures, number);
-        put(p, "</div></section>\n");
-    }
+    const redux_status status = put_parts(p, context, data, &pictures, s, number, total);
     report_pictures_free(&pictures);
     return status;
 }
 
-static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
-                    int count)
+static int put_sections(page *p, redux_context *context, const report_settings *s, char **manifests,
+                        int count)
 {
-    int code = EXIT_OK;
-    page_begin(p, s->title);
-    put_header(p, s, manifests, count);
-    if (count > 1)
-        code = section_comparison(p, context, manifests, count);
+    int code = count > 1 ? section_comparison(p, context, manifests, count) : EXIT_OK;
     for (int i = 0; i < count && code == EXIT_OK; i++) {
         report_data data = {.path = NULL};
         code = report_data_load(&data, context, manifests[i]);
@@ -248,16 +252,21 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
     }
     if (code == EXIT_OK)
         code = section_training(p, s);
-    if (code == EXIT_OK)
-        code = section_experiment(p, s);
+    return code == EXIT_OK ? section_experiment(p, s) : code;
+}
+
+static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
+                    int count)
+{
+    page_begin(p, s->title);
+    put_header(p, s, manifests, count);
+    const int code = put_sections(p, context, s, manifests, count);
     put(p,
         "</main>\n<footer>Made by redux-report %s. Pictures are for looking, not for "
         "diagnosis.</footer>\n",
         redux_version_string());
     page_end(p);
-    if (code == EXIT_OK && program_interrupted())
-        code = data_error();
-    return code;
+    return code == EXIT_OK && program_interrupted() ? data_error() : code;
 }
 
 /* ---- the file ---- */
@@ -266,7 +275,7 @@ typedef struct sink {
     int descriptor, error; /* errno of the first write that failed */
 } sink;
 
-/* For fopencookie: goes on after interruptions and short writes, which stdio does not. */
+/* For fopencookie. Repeats after interruptions and short writes, which stdio does not. */
 static ssize_t write_whole(void *user, const char *bytes, size_t size)
 {
     sink *out = user;
@@ -312,8 +321,8 @@ static int write_file(sink *out, redux_context *context, const report_settings *
     return code;
 }
 
-/* A hidden file beside it that takes its place when it is whole; devices and pipes are written as
- * they are, and what a link points to is replaced, not the link. */
+/* Writes a temporary file beside the target and renames it when it is whole. Devices and pipes are
+ * written directly. The target of a link is replaced, not the link. */
 static int write_page(redux_context *context, const report_settings *s, char **manifests, int count)
 {
     char temporary[PATH_MAX + 100], target[PATH_MAX];

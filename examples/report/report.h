@@ -13,22 +13,22 @@
 
 /* Slices that belong together: a volume, or the pictures or DICOM files of one folder. */
 typedef struct report_volume {
-    char *name;    /* the source; for files of one slice their folder */
+    char *name;    /* the source; for files of one slice, their folder */
     int64_t *rows; /* of the manifest, in its order */
     int64_t count, capacity, kept;
     bool is_folder; /* each row is a file of its own */
-    bool is_other;  /* not of this manifest: what witnesses of another set are in */
+    bool is_other;  /* of another set: it holds witnesses */
     bool is_shown;  /* with pictures and matrix */
-    bool is_gone;   /* its file is not there */
-    char *missing;  /* why there are no pictures of it; NULL: there are, or nobody asked */
+    bool is_gone;   /* its file does not exist */
+    char *missing;  /* why it has no pictures; NULL: it has, or none were wanted */
 } report_volume;
 
-/* One row, with what the rows before and after it say about it. */
+/* One row, and its relation to other rows. */
 typedef struct report_row {
     redux_manifest_row row;
     int64_t volume, place; /* its volume, and the place among that volume's rows */
     int64_t witness;       /* row number; -1: none; -2: of another set */
-    int64_t group;         /* slices that a kept one stands for, itself included */
+    int64_t group;         /* slices that a kept one represents, itself included */
 } report_row;
 
 typedef struct report_data {
@@ -38,8 +38,8 @@ typedef struct report_data {
     redux_reduce_options options;       /* defaults without a summary */
     redux_strategy_info strategy, last; /* of the first and of the last stage */
     bool has_options;
-    double threshold; /* in force; NaN: unknown or none */
-    bool is_distance; /* smaller scores mean more alike */
+    double threshold; /* the one used; NaN: unknown or none */
+    bool is_distance; /* smaller scores mean more similar */
     bool has_scores, has_embeddings;
     report_row *rows;
     int64_t count, kept, leaked;
@@ -47,34 +47,34 @@ typedef struct report_data {
     int64_t volume_count, volume_capacity, own_volumes;
 } report_data;
 
-/* Says on stderr what is wrong, and returns an exit code. */
+/* Reports errors on stderr, and returns an exit code. */
 int report_data_load(report_data *data, redux_context *context, const char *path);
 void report_data_free(report_data *data);
 /* How far a score lies inside the threshold: 0 is just redundant; negative is not. */
 double report_margin(const report_data *data, double score);
 double report_percent(int64_t part, int64_t whole);
-/* The volume of a witness of another set; added where it is new. -1: no memory. */
+/* The volume of a witness of another set, added if it is new. -1: no memory. */
 int64_t report_other_volume(report_data *data, const char *source);
 
 /* ---- pictures ---- */
 
-/* A slice as it is shown: 8-bit grey, longest side at most `side`. */
+/* A slice as shown: 8-bit grey, longest side at most `side`. */
 typedef struct report_picture {
     int64_t volume, slice; /* slice as in the manifest; `source` for pictures of a folder */
     const char *source;
     int32_t side;
-    redux_tensor grey; /* data NULL: could not be had */
+    redux_tensor grey; /* data NULL: not available */
 } report_picture;
 
 typedef struct report_matrix {
     int64_t volume, count;
     int64_t *rows;            /* which ones */
     double *scores;           /* [count, count]; row: the kept one of a pair */
-    char *note;               /* what was compared */
+    char *note;               /* what was compared, in words */
     bool is_distance, is_own; /* is_own: the manifest's own metric, the threshold applies */
 } report_matrix;
 
-/* A slice that says little. */
+/* A slice with little content. */
 typedef struct report_flagged {
     int64_t row;
     double entropy; /* bits, of the 8-bit picture */
@@ -89,7 +89,7 @@ typedef struct report_pictures {
     report_matrix *matrices;
     int64_t matrix_count;
     report_flagged flagged[MOST_FLAGGED];
-    int64_t checked, differ; /* recorded scores that were worked out again; not the same */
+    int64_t checked, differ; /* recorded scores that were computed again; those that differ */
     int64_t flagged_count, flat, looked_at; /* of all slices of the volumes that were read */
 } report_pictures;
 
@@ -99,7 +99,7 @@ typedef struct report_settings {
     redux_window window; /* --window; AUTO: the manifest's */
     int64_t volumes;     /* with pictures, at most */
     int64_t gallery;     /* items of each kind */
-    int64_t curve;       /* thresholds that are tried; 0: none; -1: as many as is cheap */
+    int64_t curve;       /* thresholds to try; 0: none; -1: as many as is cheap */
     int64_t matrix;      /* slices of a matrix, at most */
     int64_t threads;
     bool quiet, no_pictures;
@@ -107,20 +107,20 @@ typedef struct report_settings {
     int64_t training_count, experiment_count;
 } report_settings;
 
-/* Asks for a picture before report_pictures_read; the number of it, or -1 without memory. */
+/* Asks for a picture before report_pictures_read; its number, or -1 without memory. */
 int64_t report_picture_want(report_pictures *pictures, int64_t volume, const char *source,
                             int64_t slice, int32_t side);
-/* Reads all that was asked for, volume by volume. What cannot be read is no failure. */
+/* Reads all wanted pictures, volume by volume. Failures to read are not errors. */
 redux_status report_pictures_read(report_pictures *pictures, redux_context *context,
                                   report_data *data, const report_settings *s);
-/* The flagged slices are known only after that: one more look at their volumes. */
+/* The flagged slices are known only after that, so their volumes are read again. */
 redux_status report_pictures_flagged(report_pictures *pictures, redux_context *context,
                                      const report_data *data, const report_settings *s,
                                      int32_t side);
 const report_picture *report_picture_of(const report_pictures *pictures, int64_t volume,
                                         const char *source, int64_t slice, int32_t side);
 void report_pictures_free(report_pictures *pictures);
-/* Where a source lies now; false: nowhere. */
+/* The current path of a source; false if it is not found. */
 bool report_find_source(char *path, size_t size, const report_data *data, const char *folder,
                         const char *source);
 
@@ -131,11 +131,11 @@ typedef struct report_curve {
     bool is_exact; /* reduced again; else from the recorded scores */
 } report_curve;
 
-/* Whether it can be made by reducing again: all that the manifest was made with is there. */
-/* Whose scores are recorded. */
+/* Whether reducing again is possible: everything that the manifest was made with is available. */
+/* The strategy whose scores are recorded. */
 redux_strategy report_last_strategy(const report_data *data);
 bool report_can_reduce(const report_data *data);
-/* Nothing is done where there are no scores and no data: count stays 0. */
+/* Does nothing without scores and data: count stays 0. */
 redux_status report_curve_make(report_curve *curve, redux_context *context, const report_data *data,
                                const report_settings *s);
 
@@ -146,9 +146,9 @@ typedef struct page {
     int64_t plots; /* for ids */
 } page;
 
-/* printf; what comes from files goes through put_text. */
+/* printf; text from files goes through put_text. */
 void put(page *p, const char *format, ...) REDUX_PRINTF(2, 3);
-/* Escaped for text and attributes; what is no UTF-8 becomes U+FFFD. */
+/* Escaped for text and attributes. Bytes that are not UTF-8 become U+FFFD. */
 void put_text(page *p, const char *text);
 void put_count(page *p, int64_t number); /* with thin spaces between thousands */
 void page_begin(page *p, const char *title);
@@ -167,7 +167,7 @@ typedef struct series {
 } series;
 
 typedef struct plot {
-    const char *title, *about; /* about: for those who do not see it */
+    const char *title, *about; /* about: a description for screen readers */
     const char *x_label, *y_label;
     double x_low, x_high, y_low, y_high; /* NaN: from the data */
     double threshold;                    /* NaN: none is drawn */
@@ -179,30 +179,30 @@ typedef struct plot {
 void plot_bars(page *p, const plot *settings, const double *values, int64_t count, double low,
                double width);
 void plot_lines(page *p, const plot *settings, const series *lines, int64_t count, bool points);
-/* Which slices along the axis are kept: `values` is 1, 0 or a share in between. */
+/* The kept slices along the axis: `values` is 1, 0 or a share in between. */
 void plot_strip(page *p, const report_data *data, const report_volume *volume);
 
 /* ---- sections ---- */
 
-/* Which slices the gallery shows: row numbers. */
+/* The slices in the gallery: row numbers. */
 enum { MOST_ITEMS = 24, SIDE_SMALL = 112, SIDE_LARGE = 240 };
 typedef struct report_gallery {
     int64_t pairs[MOST_ITEMS], pair_count;         /* dropped, weakest score first */
     int64_t leaks[MOST_ITEMS], leak_count;         /* dropped for a slice of another set */
-    int64_t exemplars[MOST_ITEMS], exemplar_count; /* kept, most spoken for first */
+    int64_t exemplars[MOST_ITEMS], exemplar_count; /* kept, largest groups first */
 } report_gallery;
 
 redux_status gallery_choose(report_gallery *gallery, report_data *data, const report_settings *s);
 redux_status gallery_want(report_pictures *pictures, const report_gallery *gallery,
                           const report_data *data);
-/* Before all pictures of volumes: what concerns the other set is the first thing to know. */
+/* Comes before all pictures, because leaks matter most. */
 redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
                            const report_data *data, const report_pictures *pictures,
                            int64_t number);
 redux_status section_gallery(page *p, redux_context *context, const report_gallery *gallery,
                              const report_data *data, const report_pictures *pictures,
                              int64_t number);
-/* <img>, or a box that says that there is none. */
+/* <img>, or a box that says there is none. */
 redux_status put_image(page *p, const report_pictures *pictures, const report_row *row,
                        int32_t side);
 
@@ -217,7 +217,7 @@ redux_status section_volumes(page *p, redux_context *context, const report_data 
 /* All manifests side by side: each is loaded for this, one after the other. */
 int section_comparison(page *p, redux_context *context, char **manifests, int count);
 redux_status choose_volumes(report_pictures *pictures, report_data *data, const report_settings *s);
-/* What a score is, with its unit: "Hamming distance, bits". */
+/* The name of a score, with its unit: "Hamming distance, bits". */
 const char *score_label(const report_data *data);
 
 int section_training(page *p, const report_settings *s);

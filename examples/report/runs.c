@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What training and experiments have left: the log of redux-pretrain, the table of
- * redux-experiment. */
+ * Results of training and experiments: the log of redux-pretrain, the table of redux-experiment. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -43,7 +42,7 @@ static bool grow(log_table *t)
 
 static int wrong_log(const char *path, int64_t line)
 {
-    fprintf(stderr, "%s: %s: line %lld is none of a training log\n", program_name, path,
+    fprintf(stderr, "%s: %s: line %lld is not a line of a training log\n", program_name, path,
             (long long)line);
     return EXIT_DATA;
 }
@@ -193,7 +192,7 @@ static void shorten(char *out, const char *text)
     snprintf(out, 24, "%.*s%s", (int)length, text, is_long ? "\xe2\x80\xa6" : "");
 }
 
-/* One line a strategy: mean, and a bar of one standard deviation to both sides. */
+/* One line a strategy: mean, and an error bar of one standard deviation to both sides. */
 static void put_dots(page *p, const json_t *rows, const json_t *first, const char *key,
                      const char *name)
 {
@@ -322,7 +321,7 @@ static int put_experiment(page *p, const char *path)
     if (!json_is_array(rows)) {
         progress_label(NULL);
         fprintf(stderr, "%s: %s: %s\n", program_name, file,
-                root == NULL ? error.text : "not the table of an experiment: no rows");
+                root == NULL ? error.text : "is not the table of an experiment: it has no rows");
         json_decref(root);
         return EXIT_DATA;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What one manifest comes to: numbers, plots, volumes. */
+ * The part of the page for one manifest: numbers, plots, volumes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static void put_facts(page *p, const report_data *data, int64_t number)
     put(p, "</dl>\n");
     if (data->summary == NULL)
         put(p, "<p class=\"note\">There is no summary (JSON) beside the manifest: strategy and "
-               "threshold are not known; the weakest score is taken for the threshold.</p>\n");
+               "threshold are unknown. The page uses the weakest score as the threshold.</p>\n");
 }
 
 static void put_lead(page *p, const report_data *data)
@@ -154,8 +154,8 @@ static redux_status put_histogram(page *p, const report_data *data)
         high = fmax(high, data->threshold);
     }
     whole = whole && high - fmin(low, 0) < MOST_BINS - 2;
-    const double finest =
-        1e-6 * fmax(fmax(fabs(low), fabs(high)), 1e-3); /* else bins have no width */
+    /* Bins need a width even where all scores are equal. */
+    const double finest = 1e-6 * fmax(fmax(fabs(low), fabs(high)), 1e-3);
     const double width = whole ? 1 : fmax((high - low) / 32, finest);
     const int64_t count = whole ? (int64_t)(high - fmin(low, 0)) + 1 : 33;
     const double start = whole ? fmin(low, 0) - 0.5 : low - width / 2;
@@ -165,19 +165,19 @@ static redux_status put_histogram(page *p, const report_data *data)
     }
     const plot settings = {.title = "Scores of dropped slices",
                            .about = "Histogram of the score that each dropped slice has with the "
-                                    "kept slice that stands for it.",
+                                    "kept slice that replaces it.",
                            .x_label = score_label(data),
                            .y_label = "slices",
                            .threshold = data->threshold,
                            .is_whole = whole};
     put(p, "<figure>");
     plot_bars(p, &settings, bins, count, start, width);
-    put(p, "<figcaption>Median %.4g; %s are more alike.", scores[n / 2],
-        data->is_distance ? "smaller scores" : "larger scores");
+    put(p, "<figcaption>Median %.4g. %s mean more similar slices.", scores[n / 2],
+        data->is_distance ? "Smaller scores" : "Larger scores");
     put(p, data->options.strategy == REDUX_STRATEGY_ENTROPY
                ? " Slices under the threshold are dropped.</figcaption></figure>\n"
-               : " Each dropped slice against the kept one that stands for it.</figcaption>"
-                 "</figure>\n");
+               : " Each score compares a dropped slice with the kept one that replaces it."
+                 "</figcaption></figure>\n");
     free(scores);
     return REDUX_OK;
 }
@@ -199,23 +199,23 @@ static void put_curve(page *p, const report_data *data, const report_curve *curv
                            .y_low = 0,
                            .y_high = 1,
                            .threshold = data->threshold,
-                           .threshold_label = "in force",
+                           .threshold_label = "used",
                            .percent_y = true,
                            .is_whole = data->strategy.is_whole};
     put(p, "<figure>");
     plot_lines(p, &settings, &line, 1, curve->is_exact);
     if (curve->is_exact)
-        put(p, "<figcaption>Exact: the data were reduced again at each point.</figcaption>");
+        put(p, "<figcaption>Exact: the data were reduced again at each threshold.</figcaption>");
     else if (data->options.strategy == REDUX_STRATEGY_ENTROPY)
-        put(p, "<figcaption>Exact, from the recorded scores; towards laxer thresholds they say "
-               "nothing.</figcaption>");
+        put(p, "<figcaption>Exact, from the recorded scores. These cover stricter thresholds "
+               "only.</figcaption>");
     else
         put(p,
-            "<figcaption>An estimate from the recorded scores, towards stricter thresholds: a "
-            "dropped slice that no longer passes is kept. What stays dropped is still stood "
-            "for; a reduction at that threshold may choose other slices.%s</figcaption>",
-            report_can_reduce(data) ? " With <code>--curve 9</code> laxer ones are tried too, by "
-                                      "reducing again."
+            "<figcaption>An estimate for stricter thresholds, from the recorded scores: a dropped "
+            "slice is kept where its score no longer reaches the threshold. A reduction at that "
+            "threshold may choose other slices.%s</figcaption>",
+            report_can_reduce(data) ? " <code>--curve 9</code> reduces the data again, and covers "
+                                      "looser thresholds too."
                                     : "");
     put(p, "<details><summary>As a table</summary><table><thead><tr><th scope=\"col\" "
            "class=\"number\">threshold</th><th scope=\"col\" class=\"number\">kept</th><th "
@@ -250,7 +250,7 @@ static void put_null(page *p, const report_data *data)
         .about = "Rate at which slices of different volumes would be called redundant, by "
                  "threshold, on a logarithmic scale.",
         .x_label = score_label(data),
-        .y_label = "pairs of strangers that pass",
+        .y_label = "unrelated pairs called redundant",
         .x_low = data->is_distance ? fmin(0, data->threshold) : fmin(x[count - 1], data->threshold),
         .x_high = REDUX_NAN,
         .y_low = REDUX_NAN,
@@ -264,14 +264,14 @@ static void put_null(page *p, const report_data *data)
     plot_lines(p, &settings, &line, 1, true);
     put(p, "<figcaption>From ");
     put_count(p, json_integer_value(json_object_get(calibration, "pairs")));
-    put(p, " pairs of slices of %lld different volumes, which have nothing to do with each other.",
+    put(p, " pairs of slices, each of two different ones among %lld volumes.",
         (long long)json_integer_value(json_object_get(calibration, "volumes")));
     if (json_is_number(rate) && json_number_value(rate) == 0) {
-        put(p, " At the threshold in force none of them would pass.</figcaption></figure>\n");
+        put(p, " The threshold used would call none of them redundant.</figcaption></figure>\n");
         return;
     }
     if (json_is_number(rate))
-        put(p, " At the threshold in force %.2g&thinsp;%% of them would pass",
+        put(p, " The threshold used would call %.2g&thinsp;%% of them redundant",
             100 * json_number_value(rate));
     if (json_is_number(rate) && json_is_number(error))
         put(p, " (standard error %.1g&thinsp;%%)", 100 * json_number_value(error));
@@ -290,13 +290,12 @@ redux_status section_manifest(page *p, redux_context *context, const report_data
     put_lead(p, data);
     put_facts(p, data, number);
     put(p, "<div class=\"plots\" id=\"scores%lld\">\n", (long long)number);
-    redux_status status = put_histogram(p, data);
+    TRY(put_histogram(p, data));
     put_curve(p, data, curve);
     put_null(p, data);
     put(p, "</div>\n");
-    if (status == REDUX_OK)
-        status = section_leaks(p, context, gallery, data, pictures, number);
-    return status == REDUX_OK ? section_volumes(p, context, data, pictures, s, number) : status;
+    TRY(section_leaks(p, context, gallery, data, pictures, number));
+    return section_volumes(p, context, data, pictures, s, number);
 }
 
 int section_comparison(page *p, redux_context *context, char **manifests, int count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Volumes: the strip of kept slices, some pictures, the matrix; and all of them in a table. */
+ * The volumes: strip of kept slices, some pictures, matrix; and a table of all. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 enum { MOST_THUMBS = 24, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12 };
 
-/* Spread over the volumes in the order of their kept share, so that the extremes are among them. */
+/* Volumes are chosen along the order of their kept share, so that the extremes are among them. */
 typedef struct ranked {
     int64_t volume;
     double share;
@@ -56,12 +56,11 @@ static redux_status put_thumbs(page *p, const report_data *data, const report_vo
                                const report_pictures *pictures)
 {
     const int64_t count = volume->count < MOST_THUMBS ? volume->count : MOST_THUMBS;
-    redux_status status = REDUX_OK;
     put(p, "<ul class=\"thumbs\">");
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+    for (int64_t i = 0; i < count; i++) {
         const report_row *row = &data->rows[thumb_row(volume, count, i)];
         put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
-        status = put_image(p, pictures, row, SIDE_SMALL);
+        TRY(put_image(p, pictures, row, SIDE_SMALL));
         if (row->row.kept)
             put(p, "<b>%lld kept</b>",
                 (long long)(volume->is_folder ? row->place : row->row.slice));
@@ -70,7 +69,7 @@ static redux_status put_thumbs(page *p, const report_data *data, const report_vo
         put(p, "</li>\n");
     }
     put(p, "</ul>\n");
-    return status;
+    return REDUX_OK;
 }
 
 static void score_range(double *low, double *high, const report_matrix *matrix)
@@ -103,7 +102,7 @@ static void put_kept_marks(page *p, const report_data *data, const report_matrix
     put(p, "\"/>");
 }
 
-/* Where the threshold is on the scale, if it is one of these scores. */
+/* Marks the threshold on the scale, if it is one of these scores. */
 static void put_scale_mark(page *p, const report_data *data, const report_matrix *matrix,
                            double low, double high)
 {
@@ -111,43 +110,48 @@ static void put_scale_mark(page *p, const report_data *data, const report_matrix
     if (!matrix->is_own || !(at > 0 && at < 100))
         return;
     put(p, "<i class=\"tick\" style=\"left:%.1f%%\"></i>", at);
-    if (at > 20 && at < 70) /* beside the ends there is no room for the number */
+    if (at > 20 && at < 70) /* near the ends there is no room for the number */
         put(p, "<span class=\"mark\" style=\"left:%.1f%%\">%.3g</span>", at, data->threshold);
+}
+
+static redux_status put_pictures(page *p, const report_data *data, const report_matrix *matrix,
+                                 const redux_tensor *map, const redux_tensor *scale)
+{
+    const int64_t n = matrix->count;
+    const double edge = (double)n / 22; /* a margin for the marks */
+    double low, high;
+    score_range(&low, &high, matrix);
+    put(p,
+        "<figure class=\"matrix\"><svg viewBox=\"%.3g %.3g %.4g %.4g\" role=\"img\" "
+        "aria-label=\"Heat map of the scores between %lld slices\"><image "
+        "preserveAspectRatio=\"none\" width=\"%lld\" height=\"%lld\" href=\"",
+        -edge, -edge, (double)n + edge, (double)n + edge, (long long)n, (long long)n, (long long)n);
+    TRY(put_png(p, map));
+    put(p, "\"/>");
+    put_kept_marks(p, data, matrix, edge);
+    put(p, "</svg><figcaption><img class=\"scale\" alt=\"\" src=\"");
+    TRY(put_png(p, scale));
+    put(p, "\"><div class=\"rule\"><span>%.3g</span><span class=\"last\">%.3g</span>", low, high);
+    put_scale_mark(p, data, matrix, low, high);
+    put(p, "</div>");
+    put_text(p, matrix->note);
+    if (n < data->volumes[matrix->volume].count)
+        put(p, "; %lld slices, spread evenly", (long long)n);
+    put(p, "</figcaption></figure>\n");
+    return REDUX_OK;
 }
 
 static redux_status put_matrix(page *p, redux_context *context, const report_data *data,
                                const report_matrix *matrix)
 {
-    const int64_t n = matrix->count;
-    const double edge = (double)n / 22;
-    double low, high;
     redux_tensor map = REDUX_TENSOR_INIT, scale = REDUX_TENSOR_INIT;
+    double low, high;
     score_range(&low, &high, matrix);
     redux_status status = matrix_picture(&map, context, matrix, low, high);
     if (status == REDUX_OK)
         status = scale_picture(&scale, context, matrix->is_distance);
-    if (status == REDUX_OK) {
-        put(p,
-            "<figure class=\"matrix\"><svg viewBox=\"%.3g %.3g %.4g %.4g\" role=\"img\" "
-            "aria-label=\"Heat map of the scores of %lld slices with each other\"><image "
-            "preserveAspectRatio=\"none\" width=\"%lld\" height=\"%lld\" href=\"",
-            -edge, -edge, (double)n + edge, (double)n + edge, (long long)n, (long long)n,
-            (long long)n);
-        status = put_png(p, &map);
-        put(p, "\"/>");
-        put_kept_marks(p, data, matrix, edge);
-        put(p, "</svg><figcaption><img class=\"scale\" alt=\"\" src=\"");
-        if (status == REDUX_OK)
-            status = put_png(p, &scale);
-        put(p, "\"><div class=\"rule\"><span>%.3g</span><span class=\"last\">%.3g</span>", low,
-            high);
-        put_scale_mark(p, data, matrix, low, high);
-        put(p, "</div>");
-        put_text(p, matrix->note);
-        if (n < data->volumes[matrix->volume].count)
-            put(p, "; %lld slices, evenly taken", (long long)n);
-        put(p, "</figcaption></figure>\n");
-    }
+    if (status == REDUX_OK)
+        status = put_pictures(p, data, matrix, &map, &scale);
     redux_tensor_release(&map);
     redux_tensor_release(&scale);
     return status;
@@ -157,7 +161,6 @@ static redux_status put_volume(page *p, redux_context *context, const report_dat
                                const report_pictures *pictures, int64_t number, bool no_pictures)
 {
     const report_volume *volume = &data->volumes[number];
-    redux_status status = REDUX_OK;
     put(p, "<article class=\"volume\"><header><h3 class=\"name\" title=\"");
     put_text(p, volume->name);
     put(p, "\">");
@@ -175,14 +178,14 @@ static redux_status put_volume(page *p, redux_context *context, const report_dat
         put_text(p, volume->missing);
         put(p, "</p>");
     } else if (!no_pictures) {
-        status = put_thumbs(p, data, volume, pictures);
+        TRY(put_thumbs(p, data, volume, pictures));
     }
     put(p, "</div>\n");
-    for (int64_t i = 0; i < pictures->matrix_count && status == REDUX_OK; i++)
+    for (int64_t i = 0; i < pictures->matrix_count; i++)
         if (pictures->matrices[i].volume == number && pictures->matrices[i].count > 1)
-            status = put_matrix(p, context, data, &pictures->matrices[i]);
+            TRY(put_matrix(p, context, data, &pictures->matrices[i]));
     put(p, "</article>\n");
-    return status;
+    return REDUX_OK;
 }
 
 static void put_volume_table(page *p, const report_data *data, bool is_open)
@@ -217,7 +220,7 @@ static void put_volume_table(page *p, const report_data *data, bool is_open)
     put(p, "</details>\n");
 }
 
-/* How grey values were made; a picture without that says little of a scan. */
+/* How grey values were made: without that, a picture of a scan cannot be read. */
 static void put_window(page *p, const report_data *data, const report_settings *s)
 {
     const redux_window window =
@@ -229,15 +232,14 @@ static void put_window(page *p, const report_data *data, const report_settings *
     if (window.kind == REDUX_WINDOW_RANGE)
         put(p, " Pictures show %g to %g HU.", window.low, window.high);
     else if (is_slice)
-        put(p, " Each picture has its own range from black to white; <code>--window "
-               "mediastinum</code> and the like give all of them the same.");
+        put(p, " Each picture is scaled to its own range. For one range in all of them, choose a "
+               "window, such as <code>--window mediastinum</code>.");
 }
 
 redux_status section_volumes(page *p, redux_context *context, const report_data *data,
                              const report_pictures *pictures, const report_settings *s,
                              int64_t number)
 {
-    redux_status status = REDUX_OK;
     int64_t shown = 0, missing = 0;
     for (int64_t v = 0; v < data->own_volumes; v++) {
         shown += data->volumes[v].is_shown;
@@ -249,37 +251,38 @@ redux_status section_volumes(page *p, redux_context *context, const report_data 
         (long long)number,
         pictures->matrix_count == 0
             ? ""
-            : " Beside them, how alike the slices are with each other: yellow is alike, dark is "
-              "not; marks along the edges are the kept ones, the one on the scale is the "
+            : " The matrix beside a volume shows how similar its slices are: yellow is similar, "
+              "dark "
+              "is not. Marks along its edges show the kept slices; the mark on the scale shows the "
               "threshold.");
     if (shown < data->own_volumes && shown > 0)
         put(p,
-            " %lld of %lld volumes are shown with pictures, taken evenly between the smallest kept "
-            "share and the largest; all are in the table below.",
+            " %lld of %lld volumes are shown with pictures, spread evenly from the smallest kept "
+            "share to the largest. The table below lists all of them.",
             (long long)shown, (long long)data->own_volumes);
     if (!s->no_pictures && data->own_volumes > 0)
         put_window(p, data, s);
     put(p, "</p>\n");
     if (missing > 0)
         put(p,
-            "<p class=\"note\">Volumes whose pictures are missing: %lld. The data are not where "
-            "the manifest says, or could not be read; <code>--data</code> says where they "
-            "are.</p>\n",
+            "<p class=\"note\">Volumes whose pictures are missing: %lld. Their files have moved or "
+            "cannot be read. If they have moved, name their folder with <code>--data</code>.</p>\n",
             (long long)missing);
     if (pictures->differ > 0)
         put(p,
-            "<p class=\"note\">%lld of %lld recorded scores are not what the data give now: they "
-            "are not the data that the manifest was made of, or lie elsewhere.</p>\n",
+            "<p class=\"note\">%lld of %lld recorded scores differ from those of the data now. The "
+            "files have changed since the manifest was made, or others were found in their "
+            "place.</p>\n",
             (long long)pictures->differ, (long long)pictures->checked);
     else if (pictures->checked > 0)
         put(p,
-            "<p class=\"soft\">%lld recorded scores were worked out again for these matrices; all "
-            "are the same.</p>\n",
+            "<p class=\"soft\">%lld recorded scores were computed again for these matrices. All "
+            "match.</p>\n",
             (long long)pictures->checked);
-    for (int64_t v = 0; v < data->own_volumes && status == REDUX_OK; v++)
+    for (int64_t v = 0; v < data->own_volumes; v++)
         if (data->volumes[v].is_shown && (!data->volumes[v].is_gone || data->own_volumes == 1))
-            status = put_volume(p, context, data, pictures, v, s->no_pictures);
+            TRY(put_volume(p, context, data, pictures, v, s->no_pictures));
     if (data->own_volumes > 1)
         put_volume_table(p, data, missing > 0);
-    return status;
+    return REDUX_OK;
 }

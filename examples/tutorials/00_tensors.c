@@ -25,7 +25,7 @@ static void print(const char *what, const redux_tensor *t)
 
 int main(void)
 {
-    /* Memory of your own: borrowed, never copied, and you keep it alive. */
+    /* Your own memory: borrowed, never copied, and you keep it alive. */
     int16_t hu[24];
     for (int i = 0; i < 24; i++)
         hu[i] = (int16_t)(i * 10 - 1000);
@@ -44,7 +44,7 @@ int main(void)
     hu[12 + 3] = 7; /* slice 1, row 0, column 3 */
     printf("%-28s %d\n", "seen through the view", *(int16_t *)columns.data);
 
-    /* Memory of the library's: 64-byte aligned, zeroed. Copies convert the dtype. */
+    /* Memory of the library: 64-byte aligned, zeroed. Copies convert the dtype. */
     redux_tensor floats, dense;
     must(redux_tensor_new(&floats, NULL, REDUX_FLOAT32, 3, turned.shape));
     must(redux_tensor_copy(&floats, &turned));
@@ -52,7 +52,7 @@ int main(void)
     print("a converted copy", &floats);
     print("made contiguous", &dense);
 
-    /* What a function filled in is released, views too; for borrowed memory that does nothing. */
+    /* Release what a function filled in, views too. For borrowed memory that does nothing. */
     redux_tensor *all[] = {&volume, &slice, &columns, &turned, &floats, &dense};
     for (int i = 0; i < 6; i++)
         redux_tensor_release(all[i]);

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
     must(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
 
-    if (weights != NULL) { /* architecture, window and size stand in the file */
+    if (weights != NULL) { /* the file holds architecture, window and size */
         must(redux_encoder_load(&network, &input, NULL, NULL, weights));
     } else {
         redux_network_options options = REDUX_NETWORK_OPTIONS_INIT; /* ResNet-18, one channel */
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
     must(redux_embed(&features, NULL, NULL, network, dataset, NULL, &input, 0));
     printf("%" PRId64 " slices, %" PRId64 " features each\n", shape[0], shape[1]);
 
-    /* Which slices look most like the first one? */
+    /* Which slices are most similar to the first one? */
     int64_t nearest[4];
     double cosine[4];
     redux_metric *metric;

@@ -14,7 +14,7 @@ static void must(redux_status status)
     exit(1);
 }
 
-/* Told after every step; another value than 0 would stop the run, with a checkpoint. */
+/* Called after every step. A value other than 0 stops the run with a checkpoint. */
 static int tell(const redux_pretrain_step *step, void *user)
 {
     (void)user;
@@ -59,12 +59,12 @@ int main(int argc, char **argv)
     network.width = 0.25;
     network.projection = &projection;
     options.network = &network;
-    options.input = &input; /* what is not set is SimCLR's: views, optimiser, objective */
+    options.input = &input; /* everything else has SimCLR's defaults: views, optimiser, objective */
     options.batch = 32;
     options.epochs = 4;
     options.warm_up = 1;
     options.report = tell;
-    options.resume = REDUX_RESUME_OVERWRITE; /* CONTINUE goes on where a run was killed */
+    options.resume = REDUX_RESUME_OVERWRITE; /* CONTINUE resumes a run that was interrupted */
     must(redux_pretrain(&result, NULL, folder, dataset, kept, &options));
     printf("%" PRId64 " slices, loss %.3f to %.3f, %s/weights.safetensors\n", result.slices,
            result.first_loss, result.last_loss, folder);

@@ -19,12 +19,12 @@ int main(int argc, char **argv)
     const char *table = argc > 1 ? argv[1] : "data/ct/labels.csv"; /* file,slice,tumour,... */
     redux_labels_options columns = REDUX_LABELS_OPTIONS_INIT;
     redux_labels *labels;
-    columns.label = "tumour"; /* groups, which are never divided: the files, one a patient here */
+    columns.label = "tumour"; /* groups stay in one split: the files, one a patient here */
     must(redux_labels_load(&labels, NULL, table, &columns));
     printf("%" PRId64 " slices of %" PRId64 " patients\n", redux_labels_row_count(labels),
            redux_labels_group_count(labels));
 
-    /* Without weights the encoder has random ones: the floor that any other has to beat. */
+    /* Without weights the encoder has random ones: the baseline that any other has to beat. */
     redux_safetensors *weights = NULL;
     if (argc > 2)
         must(redux_safetensors_load(&weights, NULL, argv[2]));
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     options.protocol = REDUX_PROTOCOL_LINEAR;
     options.weights = weights;
     options.network = weights == NULL ? &network : NULL;
-    options.input = weights == NULL ? &input : NULL; /* else as the file says */
+    options.input = weights == NULL ? &input : NULL; /* else from the file */
     options.split = &split;
     options.seeds = 2;
     redux_evaluation *evaluation;

@@ -30,10 +30,10 @@ static double mean_difference(const redux_tensor *a, const redux_tensor *b, void
 int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "data/ct";
-    double hu = 400; /* the width of the window: the metric then speaks of HU */
+    double hu = 400; /* the width of the window, so that scores are in HU */
     redux_custom_metric definition = REDUX_CUSTOM_METRIC_INIT;
     definition.name = "mean difference in HU";
-    definition.is_distance = 1; /* smaller is more alike */
+    definition.is_distance = 1; /* smaller is more similar */
     definition.pair = mean_difference;
     definition.user = &hu;
     redux_metric *metric;

@@ -41,7 +41,7 @@ static void not_needed_any_more(DLManagedTensor *self)
 
 int main(void)
 {
-    /* In: a producer hands over 2 x 3 floats and says how to give them back. */
+    /* In: a producer hands over 2 x 3 floats and the function that takes them back. */
     int64_t shape[] = {2, 3};
     float *data = calloc(6, sizeof *data);
     DLManagedTensor theirs = {

@@ -326,8 +326,7 @@ typedef struct redux_visit_options {
 } redux_visit_options;
 
 #define REDUX_VISIT_OPTIONS_DEFAULTS(set)                                                          \
-    set(struct_size, sizeof(redux_visit_options)), set(form, REDUX_VISIT_WINDOWED),                \
-        set(window, {REDUX_WINDOW_AUTO, 0, 0}), set(orientation, -1)
+    set(struct_size, sizeof(redux_visit_options)), set(orientation, -1)
 REDUX_DEFINE_INIT(redux_visit_options, REDUX_VISIT_OPTIONS_DEFAULTS)
 #define REDUX_VISIT_OPTIONS_INIT REDUX_INIT(redux_visit_options, REDUX_VISIT_OPTIONS_DEFAULTS)
 

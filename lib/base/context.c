@@ -28,7 +28,7 @@ struct redux_context {
     pthread_mutex_t log_mutex;
     rdx_pool *pool;
     rdx_fft_plans plans;
-    _Atomic int64_t done; /* progress of the work at hand */
+    _Atomic int64_t done; /* progress of the current work */
     int64_t total;
     bool held;
 };
@@ -54,12 +54,12 @@ static int processors(void)
     return (int)RDX_MAX(1, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-/* Defined by OpenBLAS alone; another BLAS has no such switch, and then the symbol is NULL. */
+/* Only OpenBLAS defines it. With another BLAS the symbol is NULL. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 extern char *openblas_get_corename(void) __attribute__((weak));
 
-/* OpenBLAS takes processors that are newer than itself for older ones, and then its products run at
- * half of their speed. Its kernels are the process's business: this only tells. */
+/* OpenBLAS mistakes new processors for older ones and then runs at half speed. The process chooses
+ * its kernels, so the library only warns. */
 static void report_blas(redux_context *context)
 {
     static const char *const with_avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
@@ -163,8 +163,8 @@ bool rdx_bytes_allowed(const redux_context *context, uint64_t count, uint64_t si
     return size == 0 || count <= max_bytes(context) / size;
 }
 
-/* In front of each block: who takes it back. So what was made with a context is released without
- * it, also after it is gone. */
+/* Stands in front of each block and names the allocator that frees it, so that a block can be
+ * released without its context, and after it. */
 typedef union block_owner {
     struct {
         redux_deallocate_fn deallocate;
@@ -174,7 +174,7 @@ typedef union block_owner {
     char space[RDX_ALIGNMENT];
 } block_owner;
 
-/* AddressSanitizer sees who writes in front of a block. */
+/* AddressSanitizer reports writes in front of a block. */
 static void guard(block_owner *owner, bool on)
 {
 #ifdef WITH_ASAN

@@ -34,7 +34,7 @@ struct DLManagedTensorVersioned {
     dl_tensor tensor;
 };
 
-/* What an exported tensor holds on to, with room for its shape. */
+/* What an exported tensor refers to, with room for its shape. */
 typedef struct exported {
     union {
         struct DLManagedTensor legacy;

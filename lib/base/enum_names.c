@@ -12,7 +12,7 @@ redux_status rdx_parse_name(void *out, const char *what, const char *name, const
     char all[256] = "";
     size_t used = 0;
     if (out == NULL || name == NULL)
-        return rdx_fail(REDUX_E_INVALID, "%s: no name, or nowhere to put what it means", what);
+        return rdx_fail(REDUX_E_INVALID, "%s: an argument is NULL", what);
     for (int64_t i = 0; i < count; i++) {
         if (strcmp(name, names[i]) == 0) {
             memcpy(out, &(int){(int)i}, sizeof(int));
@@ -22,7 +22,7 @@ redux_status rdx_parse_name(void *out, const char *what, const char *name, const
             used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : ", ",
                                      names[i]);
     }
-    return rdx_fail(REDUX_E_NOT_FOUND, "%s '%.80s' is none of %s", what, name, all);
+    return rdx_fail(REDUX_E_NOT_FOUND, "%s '%.80s' is not one of %s", what, name, all);
 }
 
 const char *rdx_name_of(int64_t value, const char *const *names, int64_t count)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Transforms through FFTW (Frigo, Johnson, Proc. IEEE 93(2), 2005), and what stands in for it in a
+ * Transforms through FFTW (Frigo, Johnson, Proc. IEEE 93(2), 2005), and their replacement in a
  * build without it.
  *
- * Plans are FFTW_ESTIMATE, so that planning measures nothing and the same plan comes out every
- * time, and FFTW_UNALIGNED, so that where a buffer lies cannot change the bits. A list of plans
- * only grows until it is cleared: it is read without a lock, and extended under the planner's. */
+ * Plans use FFTW_ESTIMATE, which measures nothing and yields the same plan every time, and
+ * FFTW_UNALIGNED, so that the address of a buffer cannot change the bits. A list of plans only
+ * grows until it is cleared. It is read without a lock and extended under the planner's lock. */
 #include "fftw.h"
 #include <math.h>
 #include <pthread.h>
@@ -26,11 +26,11 @@ static redux_status check_sides(int64_t n0, int64_t n1, int64_t n2)
 {
     int64_t count;
     if (n0 < 1 || n1 < 1 || n2 < 1)
-        return rdx_fail(REDUX_E_INVALID, "transform: %lld x %lld x %lld", (long long)n0,
+        return rdx_fail(REDUX_E_INVALID, "transform: a size of %lld x %lld x %lld", (long long)n0,
                         (long long)n1, (long long)n2);
     if (n0 > INT32_MAX || n1 > INT32_MAX || n2 > INT32_MAX ||
         __builtin_mul_overflow(n0 * n1, n2, &count) || count > INT64_MAX >> 8)
-        return rdx_fail(REDUX_E_LIMIT, "transform: %lld x %lld x %lld", (long long)n0,
+        return rdx_fail(REDUX_E_LIMIT, "transform: a size of %lld x %lld x %lld", (long long)n0,
                         (long long)n1, (long long)n2);
     return REDUX_OK;
 }
@@ -38,7 +38,7 @@ static redux_status check_sides(int64_t n0, int64_t n1, int64_t n2)
 #if defined(REDUX_FFTW)
 #include <fftw3.h>
 
-#define MANY_PLANS 64 /* of a context: sizes beyond are planned for each call */
+#define MANY_PLANS 64 /* in a context; further sizes are planned for each call */
 
 struct rdx_fft_plan {
     rdx_fft_kind kind;
@@ -48,8 +48,8 @@ struct rdx_fft_plan {
     fftwf_plan plan;
 };
 
-/* FFTW_ESTIMATE does not touch the arrays, and FFTW_UNALIGNED asks nothing of their addresses: all
- * that matters is that they differ. */
+/* FFTW_ESTIMATE does not touch the arrays, and FFTW_UNALIGNED ignores their addresses. They only
+ * have to differ. */
 static fftwf_plan plan_of(rdx_fft_kind kind, const int *sides)
 {
     static float in[2], out[2];
@@ -68,7 +68,8 @@ static fftwf_plan plan_of(rdx_fft_kind kind, const int *sides)
     }
 }
 
-/* A plan on its own; the planner's lock is held. FFTW allocates by itself, and so does this. */
+/* Makes one plan while the planner's lock is held. FFTW allocates its plans itself, and so does
+ * this. */
 static redux_status plan_new(rdx_fft_plan **out, rdx_fft_kind kind, const int *sides)
 {
     void *block;
@@ -117,7 +118,7 @@ redux_status rdx_fft_get(const rdx_fft_plan **out, rdx_fft_plans *plans, rdx_fft
     rdx_fft_plan *plan = find(plans, kind, sides);
     if (plan == NULL) {
         redux_fftw_lock();
-        plan = find(plans, kind, sides); /* another thread may have been first */
+        plan = find(plans, kind, sides); /* another thread may have added it */
         if (plan == NULL)
             status = plan_new(&plan, kind, sides);
         if (status == REDUX_OK && find(plans, kind, sides) == NULL) {
@@ -161,7 +162,7 @@ void rdx_fft_clear(rdx_fft_plans *plans)
     redux_fftw_unlock();
 }
 
-/* By the plan of the context, or one for this call. */
+/* Uses the context's plan, or makes one for this call. */
 static redux_status transform(redux_context *context, rdx_fft_kind kind, float *out, float *in,
                               int64_t n0, int64_t n1, int64_t n2)
 {
@@ -249,8 +250,8 @@ static void dct_matrix(double *matrix, int64_t side)
         }
 }
 
-/* Along the middle axis of outer x side x inner values, row by row: the inner loop runs along
- * memory, and each sum is formed in the order of j. */
+/* Along the middle axis of outer x side x inner values, row by row. The inner loop follows memory,
+ * and each sum adds in the order of j. */
 static void dct_axis(double *out, const double *in, const double *matrix, int64_t outer,
                      int64_t side, int64_t inner)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Fourier and cosine transforms in single precision, and their plans. Internal.
  *
- * All arrays are C-contiguous floats, of any alignment: it does not change the bits, nor does the
- * number of threads (each transform runs on the thread that asks for it). A complex array of a real
- * n0 x n1 image has n0 x (n1 / 2 + 1) pairs of real and imaginary part. */
+ * All arrays are C-contiguous floats. Neither their alignment nor the number of threads changes
+ * the bits: each transform runs on the thread that calls it. A complex array of a real n0 x n1
+ * image has n0 x (n1 / 2 + 1) pairs of real and imaginary part. */
 #ifndef RDX_FFTW_H
 #define RDX_FFTW_H
 
@@ -25,7 +25,7 @@ typedef struct rdx_fft_plans {
 
 /* REDUX_E_UNSUPPORTED in a build without FFTW. */
 redux_status rdx_fft_available(void);
-/* The plan of a kind and size; n2 is 1 for images. It is made at the first call, which may fail:
+/* The plan of a kind and size; n2 is 1 for images. The first call makes it and may fail:
  * REDUX_E_LIMIT (a side beyond 2^31 - 1), REDUX_E_NO_MEMORY, REDUX_E_UNSUPPORTED (a Fourier
  * transform in a build without FFTW). */
 redux_status rdx_fft_get(const rdx_fft_plan **out, rdx_fft_plans *plans, rdx_fft_kind kind,
@@ -37,9 +37,9 @@ void rdx_fft_clear(rdx_fft_plans *plans);
 /* The plans of a context (context.c); NULL for NULL. */
 rdx_fft_plans *rdx_context_plans(redux_context *context);
 
-/* The same with the plan of the context; without one, or once it holds many, it is made for the
- * call. Y[k] = 2 sum_j x[j] cos(pi (j + 1/2) k / n) along each of three axes, not normalised.
- * FFTW=0: by matrix products in double. */
+/* The same with the plan of the context. Without a context, or once it holds many plans, a plan is
+ * made for the call. Y[k] = 2 sum_j x[j] cos(pi (j + 1/2) k / n) along each of three axes, not
+ * normalised. FFTW=0: by matrix products in double. */
 redux_status rdx_dct_3d(redux_context *context, float *out, const float *in, int64_t n0, int64_t n1,
                         int64_t n2);
 redux_status rdx_fft_2d(redux_context *context, float *out, const float *in, int64_t n0,

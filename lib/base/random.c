@@ -24,8 +24,9 @@ void redux_random_philox(uint32_t out[4], const uint32_t counter[4], const uint3
     out[3] = c3;
 }
 
-/* Block `block` of the key's stream. All 192 bits of the key count: one Philox call makes a
- * sub-key of (seed, epoch, operation), a second one numbers the samples and blocks under it. */
+/* Block `block` of the key's stream. A first Philox call makes a sub-key of (seed, epoch,
+ * operation), a second one numbers samples and blocks under it, so that all 192 bits of the key
+ * count. */
 static void stream_block(uint32_t out[4], const redux_random_key *key, uint32_t block)
 {
     const uint32_t seed[2] = {(uint32_t)key->seed, (uint32_t)(key->seed >> 32)};
@@ -67,7 +68,7 @@ double redux_random_normal(const redux_random_key *key, uint32_t index)
 
 uint64_t redux_random_below(const redux_random_key *key, uint32_t index, uint64_t bound)
 {
-    /* Rejection needs further numbers: they come from a stream of their own per index. */
+    /* Rejection needs more numbers. They come from a separate stream for each index. */
     redux_random_key own = *key;
     const uint64_t limit = bound == 0 ? 0 : UINT64_MAX - UINT64_MAX % bound;
     if (bound == 0)

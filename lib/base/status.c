@@ -9,7 +9,7 @@
 #include "base.h"
 
 static _Thread_local char last_message[1024];
-static _Thread_local uint64_t messages; /* that this thread has set */
+static _Thread_local uint64_t messages; /* set by this thread */
 
 const char *redux_status_string(redux_status status)
 {
@@ -94,7 +94,7 @@ redux_status rdx_check_result(const void *out, const char *name)
 {
     size_t size;
     if (out == NULL)
-        return rdx_fail(REDUX_E_INVALID, "%s: nowhere to put it", name);
+        return rdx_fail(REDUX_E_INVALID, "%s: out is NULL", name);
     memcpy(&size, out, sizeof size);
     if (size < sizeof size)
         return rdx_fail(REDUX_E_INVALID, "%s: struct_size is %zu; set it to the size of the struct",

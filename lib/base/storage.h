@@ -7,7 +7,7 @@
 #include <redux/context.h>
 #include <redux/tensor.h>
 
-/* Runs once, when the last reference goes: rdx_free for a block. */
+/* Runs once, when the last reference is released: rdx_free for a block. */
 typedef void (*rdx_destroy_fn)(void *user);
 
 struct redux_storage {

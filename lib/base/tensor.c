@@ -8,7 +8,7 @@
 #include "base.h"
 #include "storage.h"
 
-/* Frozen: programs are built against it (docs/abi.md). */
+/* Frozen, because programs are built against it (docs/abi.md). */
 _Static_assert(offsetof(redux_tensor, storage) == sizeof(void *) &&
                    offsetof(redux_tensor, shape) == 2 * sizeof(void *) &&
                    offsetof(redux_tensor, strides) == 2 * sizeof(void *) + 64 &&
@@ -232,14 +232,14 @@ void redux_tensor_release(redux_tensor *tensor)
 redux_status redux_tensor_view(redux_tensor *out, const redux_tensor *in)
 {
     if (out == NULL || out == in)
-        return rdx_fail(REDUX_E_INVALID, "a view needs an output of its own");
+        return rdx_fail(REDUX_E_INVALID, "view: out must be another tensor than in");
     RDX_TRY(rdx_tensor_check(in, -1, 0, "in"));
     rdx_storage_retain(in->storage);
     *out = *in;
     return REDUX_OK;
 }
 
-/* Moves the start of a view; an empty tensor has nowhere to move to. */
+/* Moves the start of a view. An empty tensor has no element to move to. */
 static void advance(redux_tensor *tensor, int64_t elements)
 {
     if (tensor->data != NULL)
@@ -306,7 +306,7 @@ redux_status redux_tensor_reshape(redux_tensor *out, const redux_tensor *in, int
     uint64_t elements = 0;
     redux_tensor shaped;
     if (out == in)
-        return rdx_fail(REDUX_E_INVALID, "a view needs an output of its own");
+        return rdx_fail(REDUX_E_INVALID, "view: out must be another tensor than in");
     RDX_TRY(rdx_tensor_check(in, -1, 0, "in"));
     RDX_TRY(check_shape(ndim, shape, in->dtype, &elements));
     if (elements != (uint64_t)redux_tensor_elements(in) || !redux_tensor_is_contiguous(in))
@@ -425,7 +425,7 @@ double rdx_load(const void *data, int64_t index, redux_dtype dtype)
     return 0;
 }
 
-/* `value` rounded and kept within [low, high]; both are exact doubles, NaN is 0. */
+/* Rounds `value` and keeps it within [low, high], which are exact doubles. NaN becomes 0. */
 static double clamp(double value, double low, double high)
 {
     if (isnan(value))
@@ -446,7 +446,7 @@ static void store(void *data, int64_t index, redux_dtype dtype, double value)
     case REDUX_INT32:
         ((int32_t *)data)[index] = (int32_t)clamp(value, INT32_MIN, INT32_MAX);
         break;
-    case REDUX_INT64: /* 2^63 is no int64: the largest double below it is the bound */
+    case REDUX_INT64: /* 2^63 is not an int64, so the bound is the largest double below it */
         ((int64_t *)data)[index] =
             value >= 0x1p63 ? INT64_MAX : (int64_t)clamp(value, -0x1p63, 0x1p63 - 1024);
         break;
@@ -486,8 +486,8 @@ static bool is_64_bit_integer(redux_dtype dtype)
     return dtype == REDUX_INT64 || dtype == REDUX_UINT64;
 }
 
-/* 64-bit integers do not all fit into a double: those that become the other kind, or float32 (which
- * would be rounded twice), are converted directly. */
+/* Some 64-bit integers do not fit into a double. Conversions to the other kind, or to float32
+ * (which would round twice), are direct. */
 static void convert(void *to, int64_t to_index, redux_dtype to_dtype, const void *from,
                     int64_t from_index, redux_dtype from_dtype)
 {
@@ -504,7 +504,7 @@ static void convert(void *to, int64_t to_index, redux_dtype to_dtype, const void
         ((int64_t *)to)[to_index] = (int64_t)RDX_MIN(natural, (uint64_t)INT64_MAX);
 }
 
-/* The same dtype: bytes are moved, so that 64-bit integers stay exact. */
+/* The same dtype moves bytes, so that 64-bit integers stay exact. */
 static void move_row(void *to, int64_t to_stride, const void *from, int64_t from_stride,
                      int64_t count, size_t size)
 {
@@ -556,7 +556,7 @@ redux_status redux_tensor_contiguous(redux_tensor *out, redux_context *context,
 {
     redux_tensor copy;
     if (out == NULL || out == in)
-        return rdx_fail(REDUX_E_INVALID, "a copy needs an output of its own");
+        return rdx_fail(REDUX_E_INVALID, "contiguous: out must be another tensor than in");
     RDX_TRY(rdx_tensor_check(in, -1, 0, "in"));
     if (in->dtype == dtype && redux_tensor_is_contiguous(in))
         return redux_tensor_view(out, in);

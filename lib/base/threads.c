@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * One pool of threads per context, and the parallel loop over fixed tiles.
  *
- * Workers sleep on a condition variable between loops (no spinning: another process may need the
- * processor). Tasks are claimed one by one under the mutex: tiles are large (micro- to
- * milliseconds), so this costs nothing and keeps the order of claims ascending, which makes "the
- * lowest index that failed" exact: every lower index was claimed before it. */
+ * Workers sleep on a condition variable between loops and never spin, because another process may
+ * need the processor. Tasks are claimed one by one under the mutex. Tiles take micro- to
+ * milliseconds, so this costs nothing, and the ascending order of claims makes "the lowest index
+ * that failed" exact: every lower index was claimed before. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ struct rdx_pool {
 
 static _Thread_local bool in_task;     /* a task of some pool runs on this thread */
 static _Thread_local bool is_worker;   /* the thread belongs to a pool */
-static _Thread_local int thread_index; /* in its pool; 0: not of a pool, or the caller's */
+static _Thread_local int thread_index; /* within its pool; 0: the caller's thread, or no pool */
 
 bool rdx_on_worker(void)
 {
@@ -48,7 +48,7 @@ int rdx_thread_index(void)
     return thread_index;
 }
 
-/* Keeps the failure of the lowest index, and leaves out the tasks that nobody has claimed. */
+/* Keeps the failure of the lowest index and cancels the tasks that nobody has claimed. */
 static void record_failure(loop *work, int64_t index, redux_status status)
 {
     if (index < work->failed_index) {
@@ -142,7 +142,7 @@ int rdx_pool_threads(const rdx_pool *pool)
     return pool->worker_count + 1;
 }
 
-/* Lets the host see the progress and cancel: its callback runs without the mutex. */
+/* Lets the host see the progress and cancel. Its callback runs without the mutex. */
 static void poll_progress(redux_context *context, rdx_pool *pool, loop *work)
 {
     redux_status status;
@@ -174,7 +174,7 @@ void rdx_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex)
     pthread_cond_timedwait(condition, mutex, &until);
 }
 
-/* As if this were the only thread, whatever pool it belongs to. */
+/* Runs as if this were the only thread, whatever pool it belongs to. */
 static redux_status run_inline(int64_t count, rdx_task_fn task, void *user)
 {
     const int index = thread_index;

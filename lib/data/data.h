@@ -21,28 +21,28 @@
 /* Where a volume comes from. */
 typedef struct rdx_source {
     redux_volume_info info; /* its strings are those of `found` */
-    rdx_found found;        /* of a volume with a file for each slice: only its source */
-    int64_t first_file;     /* of such a volume: its first index in redux_dataset.files */
-    int64_t first_row;      /* of its slice 0; set once the dataset is open */
+    rdx_found found;        /* of a volume with a file for each slice, only the source is set */
+    int64_t first_file; /* of such a volume: the index of its first file in redux_dataset.files */
+    int64_t first_row;  /* the row of its slice 0, set once the dataset is open */
 } rdx_source;
 
 struct redux_dataset {
     redux_dataset_options options;
     rdx_source *volumes;
     int64_t count, capacity;
-    int64_t slices;     /* of all volumes; set once it is open */
+    int64_t slices;     /* of all volumes, set once the dataset is open */
     const char **files; /* pictures and DICOM files: those of one volume together, in its order */
     int64_t file_count, file_capacity;
     struct rdx_text_block *text; /* where their paths are packed */
     char **skipped;              /* path, reason, path, reason ... */
     int64_t skipped_count, skipped_capacity;
     const char **excluded; /* sorted; NULL once it is open */
-    int64_t passed_over;   /* how many of them were met */
+    int64_t passed_over;   /* excluded sources that were met */
 };
 
 /* ---- dataset.c ---- */
 
-/* Notes something that is left out. */
+/* Records something that was left out, with the reason. */
 redux_status rdx_dataset_skip(redux_dataset *dataset, redux_context *context, const char *path,
                               const char *reason);
 /* What slices of a volume are like in an orientation. */
@@ -51,7 +51,7 @@ void rdx_found_describe(redux_volume_info *info, const rdx_found *found,
 /* Takes over what `source` owns, on success. */
 redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
                              const rdx_source *source);
-/* Whether a source is to be passed over. */
+/* Whether a source is excluded. */
 bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
 /* Appends the path of a slice's own file. */
 redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path);
@@ -59,7 +59,7 @@ redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context
 void rdx_dataset_number(redux_dataset *dataset);
 /* The row of a volume's slice 0; of the number of volumes: the number of slices. */
 int64_t rdx_dataset_first_row(const redux_dataset *dataset, int64_t volume);
-/* The volume that a row (0 ... slices - 1) lies in. */
+/* The volume that holds a row (0 ... slices - 1). */
 int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
 /* redux_dataset_get_slice_name of a row. */
 redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
@@ -75,7 +75,7 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
 
 /* Puts files (paths in natural order) together to volumes of the dataset: by series, size, kind of
  * pixels and orientation, along the normal of the slices. `folder` names them. Files that cannot be
- * used go to `settle`, whose status ends the work where it is not REDUX_OK. */
+ * used go to `settle`; a status other than REDUX_OK ends the work. */
 typedef redux_status (*rdx_settle_fn)(void *user, const char *path, redux_status status);
 redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
                                  const char *const *paths, int64_t count, rdx_settle_fn settle,
@@ -87,22 +87,22 @@ redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context,
 typedef struct rdx_visited {
     redux_context *context;
     const redux_dataset *dataset;
-    const redux_volume *volume; /* NULL: it could not be opened */
+    const redux_volume *volume; /* NULL: the volume could not be opened */
     const redux_volume_info *info;
     int64_t volume_number, slice, row;
-    int64_t at;           /* its place in the list of rows */
-    int64_t in_batch;     /* and among those of its batch */
-    int64_t count;        /* where the volume could not be opened: that many from `at` on; else 1 */
-    redux_tensor *buffer; /* this thread's, for windowed slices */
+    int64_t at;           /* index in the list of rows */
+    int64_t in_batch;     /* index within its batch */
+    int64_t count;        /* slices from `at` on if the volume could not be opened; else 1 */
+    redux_tensor *buffer; /* of this thread, for windowed slices */
 } rdx_visited;
 
-/* The slice in the dataset's orientation (RDX_OWN_ORIENTATION) or in another one, windowed (AUTO is
- * resolved), in this thread's buffer: valid until the next call. */
+/* Reads the slice in the dataset's orientation (RDX_OWN_ORIENTATION) or another one, and windows it
+ * (AUTO is resolved) into this thread's buffer, valid until the next call. */
 #define RDX_OWN_ORIENTATION (-1)
 redux_status rdx_visited_window(const redux_tensor **image, const rdx_visited *slice,
                                 redux_window window, int32_t orientation);
 
-/* The same of grey pixels that the caller has read from it. */
+/* The same for grey pixels that the caller has read from it. */
 redux_status rdx_visited_window_pixels(const redux_tensor **image, const rdx_visited *slice,
                                        const redux_tensor *pixels, redux_window window);
 
@@ -118,9 +118,9 @@ typedef struct rdx_visit {
     void (*worker_clear)(void *worker);
     /* Called on any thread, for several slices at once. */
     redux_status (*slice)(const rdx_visited *slice, void *worker, void *user);
-    /* What to do about a slice, or a volume, that failed (redux_error_message tells why): REDUX_OK
-     * passes over it, `status` ends the visit. NULL: the first failure ends it. On any thread;
-     * about a volume of an ordered visit on the calling one, when its turn comes. */
+    /* Decides about a slice or volume that failed (redux_error_message gives the reason): REDUX_OK
+     * skips it, `status` ends the visit. NULL: the first failure ends it. Called on any thread; for
+     * a volume of an ordered visit on the calling thread, when its turn comes. */
     redux_status (*failed)(redux_status status, const rdx_visited *slice, void *user);
     void *user;
 } rdx_visit;
@@ -129,9 +129,9 @@ typedef struct rdx_visit {
  * caller has begun it. */
 redux_status rdx_visit_any_order(redux_context *context, const rdx_visit *visit);
 
-/* What is done with slices in order. Both are called on the calling thread. */
+/* Handles slices in order. Both functions run on the calling thread. */
 typedef struct rdx_batches {
-    /* A volume is open, and its slices come next: *most of them, at most, at a time. */
+    /* A volume is open, and its slices come next. *most limits how many come at a time. */
     redux_status (*begin)(int64_t *most, const redux_volume_info *info, void *user);
     /* Places first ... first + count - 1 of the list, all of one volume, have been visited. Counts
      * progress itself. */
@@ -139,9 +139,9 @@ typedef struct rdx_batches {
     const bool *stop; /* set by `batch`: nothing more is visited; NULL: never */
 } rdx_batches;
 
-/* Slices in the order of the list, a batch after the other; the slices of a batch in parallel, and
- * a few volumes are opened ahead in parallel. Rows of one volume that follow each other share one
- * opening. Progress counts only the slices of volumes that could not be opened. */
+/* Slices in the order of the list, batch by batch. The slices of a batch are read in parallel, and
+ * a few volumes are opened ahead in parallel. Consecutive rows of one volume share one opening.
+ * Progress counts only the slices of volumes that could not be opened. */
 redux_status rdx_visit_in_order(redux_context *context, const rdx_visit *visit,
                                 const rdx_batches *batches);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The dataset: the list of volumes, and what may be asked of it. find.c fills it. */
+ * The dataset: the list of volumes, and queries about it. find.c fills it. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <zlib.h>
 #include "data.h"
 
-/* Paths of slices are packed into blocks: there may be half a million of them. */
+/* Paths of slices are packed into blocks, because there may be half a million of them. */
 #define TEXT_BLOCK (64 << 10)
 
 struct rdx_text_block {
@@ -127,7 +127,7 @@ bool rdx_dataset_excludes(redux_dataset *dataset, const char *source)
 
 /* ---- opening and freeing ---- */
 
-/* Once all volumes are found: pictures join a volume that others may follow already. */
+/* Runs once all volumes are found, because pictures may join a volume that is not the last. */
 void rdx_dataset_number(redux_dataset *dataset)
 {
     dataset->slices = 0;
@@ -151,13 +151,14 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
     if (out->orientation != REDUX_ORIENTATION_AXIAL && out->orientation != REDUX_ORIENTATION_STORED)
         return rdx_fail(REDUX_E_INVALID, "unknown orientation %d", (int)out->orientation);
     if (out->exclude_count < 0 || (out->exclude_count > 0 && out->exclude == NULL))
-        return rdx_fail(REDUX_E_INVALID, "%lld sources to exclude, and no list of them",
+        return rdx_fail(REDUX_E_INVALID, "exclude_count is %lld, but exclude is NULL",
                         (long long)out->exclude_count);
     for (int64_t i = 0; i < out->exclude_count; i++)
         if (out->exclude[i] == NULL)
             return rdx_fail(REDUX_E_INVALID, "excluded source %lld is NULL", (long long)i + 1);
     if (out->frame < -1)
-        return rdx_fail(REDUX_E_INVALID, "there is no frame %d", (int)out->frame);
+        return rdx_fail(REDUX_E_INVALID, "frame is %d; it must be -1 (none) or more",
+                        (int)out->frame);
     return REDUX_OK;
 }
 
@@ -181,9 +182,10 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     dataset->excluded = NULL;
     dataset->options.exclude = NULL; /* the caller's */
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
-        status = rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld left out; the first: %s",
-                          (long long)dataset->skipped_count,
-                          dataset->skipped_count > 0 ? dataset->skipped[1] : "none");
+        status =
+            rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld files were left out, the first: %s",
+                     (long long)dataset->skipped_count,
+                     dataset->skipped_count > 0 ? dataset->skipped[1] : "none");
     if (status != REDUX_OK) {
         redux_dataset_free(dataset);
         return status;

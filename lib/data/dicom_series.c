@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * From DICOM files to volumes. Files of one series, size, kind of pixels and orientation are one
- * volume, its slices in the order in which they lie along their normal (for axial slices from the
- * feet to the head), whatever their names and numbers are. */
+ * volume. Its slices are ordered by position along their normal (axial slices from the feet to the
+ * head), whatever their names and numbers are. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static bool knows_place(const rdx_dicom *d)
     return !isnan(d->position[0]) && !isnan(d->orientation[0]);
 }
 
-/* Cosines are written with few digits. */
+/* Cosines are written with few digits, so they are compared with a tolerance. */
 static bool same_orientation(const rdx_dicom *a, const rdx_dicom *b)
 {
     if (isnan(a->orientation[0]) || isnan(b->orientation[0]))
@@ -49,7 +49,7 @@ static bool same_volume(const rdx_dicom *a, const rdx_dicom *b)
            strcmp(a->photometric, b->photometric) == 0 && same_orientation(a, b);
 }
 
-/* Groups are numbered by their first files; the group of the file before is the likeliest. */
+/* Groups are numbered by their first files. The group of the previous file is tried first. */
 static redux_status group_images(series *s)
 {
     void *block;
@@ -85,7 +85,8 @@ static int compare_numbers(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-/* By group, place, instance number, path. Where one place of a group is unknown all are. */
+/* By group, position, instance number, path. If one position of a group is unknown, all count as
+ * unknown. */
 static int compare_images(const void *left, const void *right)
 {
     const image *a = left, *b = right;
@@ -121,7 +122,7 @@ static int compare_doubles(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* The usual distance of neighbours, and what departs from it. */
+/* Finds the usual distance between neighbours and reports deviations from it. */
 static redux_status measure_distance(double *usual, const series *s, const image *images,
                                      int64_t count)
 {
@@ -131,7 +132,7 @@ static redux_status measure_distance(double *usual, const series *s, const image
     if (isnan(images[0].along)) {
         if (count > 1)
             rdx_log(s->context, REDUX_LOG_WARNING,
-                    "%s: %lld DICOM files do not say where they lie: taken by instance number",
+                    "%s: %lld DICOM files have no position; they are ordered by instance number",
                     s->folder, (long long)count);
         return REDUX_OK;
     }
@@ -152,18 +153,18 @@ static redux_status measure_distance(double *usual, const series *s, const image
     rdx_free(block);
     if (gaps > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld gap%s between DICOM slices that usually are %g mm apart", s->folder,
+                "%s: %lld gap%s between DICOM slices that are usually %g mm apart", s->folder,
                 (long long)gaps, gaps == 1 ? "" : "s", *usual);
     if (same > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slice%s where another one of the series does", s->folder,
-                (long long)same, same == 1 ? " lies" : "s lie");
+                "%s: %lld DICOM slice%s the same position as another one of the series", s->folder,
+                (long long)same, same == 1 ? " has" : "s have");
     return REDUX_OK;
 }
 
 /* ---- volumes ---- */
 
-/* FOLDER, or FOLDER#SERIES where the folder has several. */
+/* FOLDER, or FOLDER#SERIES if the folder has several. */
 static redux_status name_volume(char **out, const series *s, const image *first)
 {
     if (s->groups == 1)
@@ -176,7 +177,7 @@ static redux_status name_volume(char **out, const series *s, const image *first)
     return REDUX_OK;
 }
 
-/* Slopes that differ leave no stored values that mean the same everywhere. */
+/* If slopes differ, equal stored values mean different things. */
 static redux_dtype common_dtype(const image *images, int64_t count)
 {
     for (int64_t i = 1; i < count; i++) {
@@ -217,7 +218,7 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
     return status;
 }
 
-/* The files that can be used. What holds no image (structures, reports) lies beside images. */
+/* Keeps the usable files. Objects without an image (structures, reports) often accompany images. */
 static redux_status probe_files(series *s, const char *const *paths, int64_t count,
                                 rdx_settle_fn settle, void *user)
 {
@@ -227,7 +228,7 @@ static redux_status probe_files(series *s, const char *const *paths, int64_t cou
             continue;
         const redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
         if (status != REDUX_OK && im->dicom.no_image && count > 1) {
-            rdx_log(s->context, REDUX_LOG_INFO, "passed over: %s", redux_error_message());
+            rdx_log(s->context, REDUX_LOG_INFO, "skipped: %s", redux_error_message());
             continue;
         }
         if (status != REDUX_OK) {

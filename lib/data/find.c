@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finding volumes: arguments, folders in natural order, and what the format of each file finds. */
+ * Finding volumes: arguments, folders in natural order, and what each file's format finds in it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +12,12 @@
 typedef struct finder {
     redux_dataset *dataset;
     redux_context *context;
-    int64_t run;  /* the volume of pictures that the next picture may join; -1: none */
-    char **named; /* files of series that were named one after the other, all of one folder */
+    int64_t run;  /* the volume of pictures that the next picture may join, or -1 */
+    char **named; /* consecutive files of series in the arguments, all of one folder */
     int64_t named_count, named_capacity;
 } finder;
 
-/* What happens to a failure: it ends the search, or is noted and the search goes on. */
+/* Settles a failure: it ends the search, or is recorded and the search continues. */
 static redux_status settle(finder *f, const char *path, redux_status status)
 {
     char reason[1024];
@@ -25,7 +25,7 @@ static redux_status settle(finder *f, const char *path, redux_status status)
         status == REDUX_E_CANCELLED)
         return status;
     snprintf(reason, sizeof reason, "%s", redux_error_message());
-    rdx_log(f->context, REDUX_LOG_INFO, "left out: %s", reason);
+    rdx_log(f->context, REDUX_LOG_INFO, "skipped: %s", reason);
     return rdx_dataset_skip(f->dataset, f->context, path, reason);
 }
 
@@ -82,7 +82,7 @@ static redux_status add_volumes(finder *f, const rdx_format *format, const char 
     return format->probe(&finds, path, key);
 }
 
-/* The file that `path` is only part of, once, also where both were named. */
+/* Handles the file that `path` is a part of, once even if both were named. */
 static redux_status add_whole(finder *f, const rdx_format *format, const char *path, bool in_folder)
 {
     char *whole;
@@ -100,7 +100,7 @@ static redux_status add_whole(finder *f, const rdx_format *format, const char *p
 
 /* ---- pictures ---- */
 
-/* Begins a volume of pictures, to which pictures are added from now on. */
+/* Begins a volume of pictures. Pictures are added to it from now on. */
 static redux_status begin_pictures(finder *f, const char *folder, const rdx_picture_info *first)
 {
     rdx_source source = {.first_file = f->dataset->file_count};
@@ -121,7 +121,7 @@ static redux_status begin_pictures(finder *f, const char *folder, const rdx_pict
     return status;
 }
 
-/* Adds a picture to the volume of the run, which it begins if there is none. */
+/* Adds a picture to the current volume of pictures, which it begins if there is none. */
 static redux_status add_picture(finder *f, const char *folder, const char *path)
 {
     rdx_picture_info picture;
@@ -145,7 +145,7 @@ static redux_status folder_of(char **out, const finder *f, const char *path)
     return rdx_strndup(f->context, out, path, (size_t)RDX_MAX(slash - path, 1));
 }
 
-/* A picture that was named: it joins the one before it if that lies in the same folder. */
+/* A picture that was named joins the one before it if both are in one folder. */
 static redux_status add_named_picture(finder *f, const char *path)
 {
     char *folder;
@@ -159,7 +159,7 @@ static redux_status add_named_picture(finder *f, const char *path)
 
 /* ---- folders ---- */
 
-/* The folders we are in, to notice a link that leads back. */
+/* The folders being searched, to detect a link that leads back. */
 typedef struct ancestor {
     const struct ancestor *up;
     dev_t device;
@@ -171,7 +171,7 @@ typedef struct listing {
     char *text;
     const char **names;
     int64_t used, capacity, count;
-    int64_t unread; /* files of formats that are not read, and which ones */
+    int64_t unread; /* files in formats that are not read, and the set of those formats */
     uint64_t unread_formats;
 } listing;
 
@@ -208,8 +208,8 @@ static redux_status sort_names(finder *f, listing *list)
     return REDUX_OK;
 }
 
-/* Whether an entry is of interest, and what it is. Links are followed; a broken one with a name
- * that promises something is looked at later, and then an error. */
+/* Whether an entry is of interest, and its kind. Links are followed. A broken link with a promising
+ * name is kept, and later reported as an error. */
 static bool classify(int fd, const struct dirent *entry, bool *folder)
 {
     const bool named =
@@ -249,7 +249,7 @@ static redux_status read_names(finder *f, listing *list, DIR *stream, const char
     }
 }
 
-/* *loop: the folder is one that we are in already. */
+/* loop: the folder is already being searched. */
 static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *loop,
                                 const char *path)
 {
@@ -295,8 +295,8 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
 
 /* ---- series ---- */
 
-/* Files without a telling name are looked into: all of those that were named, but in a folder only
- * such whose name is like those of series. */
+/* Looks into files without a telling suffix: all that were named, but in a folder only those whose
+ * names resemble those of series. */
 static bool is_series(const char *path, bool named)
 {
     const rdx_format *format = rdx_format_sniff(path, named);
@@ -391,7 +391,7 @@ static redux_status add_file(finder *f, const char *path, bool in_folder)
     if (format != NULL && format->unit == RDX_UNIT_VOLUME)
         return part ? add_whole(f, format, path, in_folder) : add_volumes(f, format, path, NULL);
     rdx_format_list(list, sizeof list);
-    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not of a known kind (%s)", path, list);
+    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not in a known format (%s)", path, list);
 }
 
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up);
@@ -404,7 +404,7 @@ static redux_status add_entry(finder *f, const char *folder, const char *name, c
     redux_status status = REDUX_OK;
     if (is_folder)
         status = add_folder(f, path, here);
-    else if (rdx_format_of(name, NULL) != NULL) /* others only might have been of some format */
+    else if (rdx_format_of(name, NULL) != NULL) /* others merely might have been of some format */
         status = add_file(f, path, true);
     status = settle(f, path, status);
     rdx_free(path);
@@ -426,7 +426,7 @@ static bool entry_is_series(redux_status *status, const finder *f, const char *f
     return series;
 }
 
-/* The pictures of a folder come at the place of the first of them, and so do its series. */
+/* Pictures of a folder are placed where the first of them is, and so are its series. */
 static redux_status add_entries(finder *f, const listing *list, const char *folder,
                                 const ancestor *here)
 {
@@ -449,14 +449,15 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
     return status;
 }
 
-/* What is not read and looks as if it should have been is told, or it would be missed too late. */
+/* Reports files that look like images but are not read, before anyone misses them. */
 static void tell_unread(finder *f, const listing *list, const char *folder)
 {
     char kinds[200];
     if (list->unread == 0)
         return;
     rdx_unread_list(kinds, sizeof kinds, list->unread_formats);
-    rdx_log(f->context, REDUX_LOG_WARNING, "%s: %lld file%s of kinds that are not read: %s", folder,
+    rdx_log(f->context, REDUX_LOG_WARNING,
+            "%s: %lld file%s in formats that this build does not read: %s", folder,
             (long long)list->unread, list->unread == 1 ? "" : "s", kinds);
 }
 
@@ -467,7 +468,7 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
     bool loop;
     redux_status status = list_folder(f, &list, &here, &loop, folder);
     if (status == REDUX_OK && loop)
-        rdx_log(f->context, REDUX_LOG_INFO, "%s: leads back to a folder it is in", folder);
+        rdx_log(f->context, REDUX_LOG_INFO, "%s: links back to a folder that contains it", folder);
     if (status == REDUX_OK && !loop) {
         tell_unread(f, &list, folder);
         status = add_entries(f, &list, folder, &here);
@@ -494,7 +495,7 @@ static redux_status add_root(finder *f, const char *folder)
     return REDUX_OK;
 }
 
-/* FILE:KEY, which is no file by itself. */
+/* FILE:KEY, which does not exist as a file. */
 static redux_status add_key(finder *f, const rdx_format *format, const char *path, const char *key)
 {
     char *file;
@@ -518,7 +519,7 @@ static redux_status add_argument(finder *f, const char *path)
     RDX_TRY(end_named(f));
     if (error != 0 && key != NULL)
         return add_key(f, keyed, path, key);
-    if (error != 0 && rdx_dataset_excludes(f->dataset, path)) /* need not be there any more */
+    if (error != 0 && rdx_dataset_excludes(f->dataset, path)) /* may have disappeared */
         return REDUX_OK;
     if (error != 0)
         return rdx_fail_errno(path, "cannot be read", error);

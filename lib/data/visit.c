@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The one way from a dataset to its slices: volumes are opened, a few at a time, and each thread
- * reads some slices of one of them into a buffer of its own. */
+ * The one way from a dataset to its slices. A few volumes are opened at a time, and each thread
+ * reads some slices of one of them into its own buffer. */
 #include <stdio.h>
 #include "data.h"
 
 #define SLICES_PER_TASK 8
-#define MESSAGE 1024 /* as long as redux_error_message can be */
-#define MOST_AHEAD 8 /* volumes that are open at a time when slices come in order */
+#define MESSAGE 1024 /* the limit of redux_error_message */
+#define MOST_AHEAD 8 /* volumes open at a time when slices come in order */
 
 /* ---- one slice ---- */
 
-/* A buffer that is made anew only when the shape changes. */
+/* A buffer that is allocated again only when the shape changes. */
 static redux_status fit_buffer(redux_tensor *buffer, redux_context *context, redux_dtype dtype,
                                const int64_t *shape)
 {
@@ -65,7 +65,7 @@ static bool is_within(const redux_dataset *dataset, int64_t volume, int64_t row)
            row < rdx_dataset_first_row(dataset, volume + 1);
 }
 
-/* Where the run that begins at `place` ends. */
+/* The end of the run that begins at `place`. */
 static int64_t run_end(const rdx_visit *visit, int64_t place, int64_t count)
 {
     const int64_t volume = rdx_dataset_volume_of(visit->dataset, row_at(visit, place));
@@ -126,7 +126,8 @@ static redux_status settle_failure(redux_status status, const rdx_visit *visit,
                                                        : visit->failed(status, slice, visit->user);
 }
 
-/* What failed is settled by settle_run; only where nothing may fail it is an error at once. */
+/* settle_run decides about failures. Only where no failure is allowed does it return one at
+ * once. */
 static redux_status open_run(run *r, const visit_job *job, int64_t index)
 {
     const rdx_visit *visit = job->visit;
@@ -142,7 +143,7 @@ static redux_status open_run(run *r, const visit_job *job, int64_t index)
     return REDUX_OK;
 }
 
-/* Whether the run can be passed over, where its volume could not be opened. */
+/* Whether the run can be skipped because its volume could not be opened. */
 static redux_status settle_run(const run *r)
 {
     rdx_visited whole = visited_at(r, r->first);
@@ -265,7 +266,7 @@ static redux_status batch_run(run *r, const rdx_batches *batches)
     return status;
 }
 
-/* As many volumes are open at a time as there are threads to read them. */
+/* Opens as many volumes at a time as there are threads to read them. */
 static redux_status batch_runs(const visit_job *job, const rdx_batches *batches)
 {
     const int64_t most =

@@ -8,7 +8,7 @@
 #define BATCH_SLICES 64
 #define MESSAGE 1024
 
-/* A slice of a batch, until its turn comes. */
+/* Holds a slice of a batch until its turn comes. */
 typedef struct waiting {
     redux_tensor image;
     redux_status status;
@@ -40,7 +40,7 @@ static redux_status take_slice(redux_tensor *out, const rdx_visited *at,
                                            (redux_orientation)options->orientation);
     default:
         RDX_TRY(rdx_visited_window(&image, at, options->window, options->orientation));
-        *out = *at->buffer; /* handed over, not copied */
+        *out = *at->buffer; /* moved, not copied */
         *at->buffer = none;
         return REDUX_OK;
     }
@@ -68,7 +68,7 @@ static redux_status visit_now(const rdx_visited *at, void *worker, void *user)
     return status;
 }
 
-/* Slices have been settled by visit_now and end_batch: what is left are volumes. */
+/* visit_now and end_batch have settled slices; only volumes remain. */
 static redux_status visit_failed(redux_status status, const rdx_visited *at, void *user)
 {
     const visit_job *job = user;

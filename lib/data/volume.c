@@ -61,7 +61,7 @@ void redux_volume_free(redux_volume *volume)
 
 /* ---- slices ---- */
 
-/* A colour slice [H, W, 3|4] as luma; half floats have been widened before. */
+/* A colour slice [H, W, 3|4] as luma. Half floats have been widened before. */
 static redux_status to_luma(redux_tensor *slice, redux_context *context)
 {
     redux_tensor grey;
@@ -87,7 +87,7 @@ static redux_status to_float32(redux_tensor *slice, redux_context *context)
     return REDUX_OK;
 }
 
-/* A slice that has a file of its own: a DICOM object, whose values are measured, or a picture. */
+/* A slice with its own file: a DICOM object, whose values are measured, or a picture. */
 static redux_status read_file(redux_tensor *out, redux_context *context, const redux_volume *volume,
                               int64_t index, bool colour)
 {

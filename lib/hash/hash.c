@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Perceptual hashes: what each profile has and allows, and images in batches. */
+ * Perceptual hashes: the hashes and limits of each profile, and images in batches. */
 #include <stdio.h>
 #include "hash.h"
 
@@ -160,11 +160,12 @@ static redux_status fail_size(const redux_hash_options *options, const rdx_hash_
 {
     const char *kind = method->step == 0 ? ", a power of two" : method->step == 2 ? ", even" : "";
     if (method->low == method->high)
-        return rdx_fail(REDUX_E_INVALID, "hash %s of profile %s has one size only (0 or %d)",
+        return rdx_fail(REDUX_E_INVALID, "hash %s of profile %s has one size only: use 0 or %d",
                         redux_hash_name(options->hash), redux_hash_profile_name(options->profile),
                         (int)method->low);
-    return rdx_fail(REDUX_E_INVALID, "size %d: hash %s takes %d to %d%s", (int)options->size,
-                    redux_hash_name(options->hash), (int)method->low, (int)method->high, kind);
+    return rdx_fail(REDUX_E_INVALID, "size %d is out of range: hash %s takes %d to %d%s",
+                    (int)options->size, redux_hash_name(options->hash), (int)method->low,
+                    (int)method->high, kind);
 }
 
 redux_status rdx_hash_resolve(redux_hash_options *options, const rdx_hash_method **method)
@@ -247,7 +248,7 @@ typedef struct hash_job {
     int64_t bytes;
 } hash_job;
 
-/* Profile hu windows what is not windowed yet. */
+/* Profile hu windows images that are not windowed yet. */
 static redux_status hash_image(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
                                const redux_tensor *image)
 {

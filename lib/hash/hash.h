@@ -21,12 +21,12 @@
 #define RDX_HASH_MOST_SIZE 64
 #define RDX_HASH_MOST_BYTES (RDX_HASH_MOST_SIZE * RDX_HASH_MOST_SIZE / 8)
 
-/* What a method reads: contiguous rows of uint8 or, where it takes them, of float32 in 0 ... 1. */
+/* The input of a method: contiguous rows of uint8 or, if it takes them, of float32 in 0 ... 1. */
 typedef struct rdx_pixels {
     const void *data;
     redux_dtype dtype;
     int64_t height, width;
-    int channels; /* 1: grey; 2: and alpha; 3, 4: RGB, RGBA, where a method looks at colour */
+    int channels; /* 1: grey; 2: grey and alpha; 3, 4: RGB, RGBA, if the method reads colour */
 } rdx_pixels;
 
 typedef struct rdx_hasher rdx_hasher;
@@ -37,11 +37,11 @@ typedef redux_status (*rdx_hash_fn)(rdx_hasher *hasher, uint8_t *code, redux_has
 typedef struct rdx_hash_method {
     redux_hash hash;
     uint32_t profiles;       /* of 1 << redux_hash_profile */
-    rdx_hash_fn run;         /* `code` comes zeroed; `info` may be NULL */
+    rdx_hash_fn run;         /* `code` is zeroed; `info` may be NULL */
     int32_t size, low, high; /* options.size: its default and range */
     int32_t step;            /* it is a multiple of this; 0: a power of two */
     int32_t per_size;        /* bits: per_size * size; 0: size * size */
-    bool colour;             /* looks at colours itself; else it is given luma */
+    bool colour;             /* reads colours; other methods get luma */
     bool eight_bit;          /* defined on 8-bit pixels only: floats are rounded */
     bool has_info;           /* fills in `info` itself */
 } rdx_hash_method;
@@ -52,11 +52,11 @@ enum { RDX_GREY, RDX_PLANE, RDX_RESIZED, RDX_VALUES, RDX_WORK, RDX_BUFFERS };
 /* The property of one thread. */
 struct rdx_hasher {
     redux_context *context;
-    redux_hash_options options; /* in force: the size is filled in */
+    redux_hash_options options; /* with the size filled in */
     const rdx_hash_method *method;
     int64_t bits, bytes;
     rdx_resizer resizer;
-    double *table; /* the method's: cosines, a kernel */
+    double *table; /* of the method: cosines, a kernel */
     void *buffer[RDX_BUFFERS];
     uint64_t buffer_bytes[RDX_BUFFERS];
 };
@@ -83,8 +83,8 @@ int64_t rdx_hash_method_bits(const rdx_hash_method *method, int32_t size);
 
 redux_status rdx_hasher_buffer(rdx_hasher *hasher, void **out, int which, uint64_t count,
                                uint64_t size);
-/* `in` resized, in the RDX_RESIZED buffer: one channel of in->dtype; colours are resized each and
- * then turned into luma. What has the size and one channel already is taken as it is. */
+/* `in` resized, in the RDX_RESIZED buffer: one channel of in->dtype. Colours are resized separately
+ * and then turned into luma. One channel of that size already is returned as it is. */
 redux_status rdx_hasher_resize(rdx_hasher *hasher, const void **out, const rdx_pixels *in,
                                int64_t height, int64_t width, redux_filter filter);
 /* The same as doubles, in the RDX_VALUES buffer. */
@@ -92,7 +92,7 @@ redux_status rdx_hasher_values(rdx_hasher *hasher, double **out, const rdx_pixel
                                int64_t height, int64_t width, redux_filter filter);
 /* PDQ's quality of 64 x 64 luma in 0 ... 255, and whether it is flat. */
 void rdx_hash_judge(redux_hash_info *info, const float *luma);
-/* The value that would be at index n if `values` were sorted; their order changes. */
+/* The value at index n of the sorted `values`, whose order changes. */
 double rdx_hash_nth(double *values, int64_t count, int64_t n);
 /* Middle value, or the mean of the two middle ones; the order of `values` changes. */
 double rdx_hash_median(double *values, int64_t count);

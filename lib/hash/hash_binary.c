@@ -30,7 +30,7 @@ static redux_status put(sink *to, const void *bytes, size_t size)
         left -= part;
     }
     if (size > 0 && to->writer->write(bytes, size, to->writer->user) != 0)
-        return rdx_fail(REDUX_E_IO, "the receiver of the hashes has failed");
+        return rdx_fail(REDUX_E_IO, "the callback could not write the hashes");
     return REDUX_OK;
 }
 
@@ -85,7 +85,8 @@ redux_status rdx_hash_list_encode(const rdx_hash_writer *writer, const redux_has
     sink to = {writer, 0};
     uint64_t name_bytes = 0;
     if (list->source_count > UINT32_MAX)
-        return rdx_fail(REDUX_E_LIMIT, "hash list: %lld sources", (long long)list->source_count);
+        return rdx_fail(REDUX_E_LIMIT, "hash list: %lld sources are too many",
+                        (long long)list->source_count);
     for (int64_t i = 0; i < list->source_count; i++)
         name_bytes += strlen(list->sources[i]) + 1;
     RDX_TRY(put_head(&to, list, name_bytes));
@@ -124,11 +125,12 @@ static redux_status check_bytes(const uint8_t *bytes, size_t size)
 {
     uint32_t checksum = 0;
     if (size < MAGIC_BYTES || memcmp(bytes, magic, MAGIC_BYTES) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "is no binary list of hashes");
+        return rdx_fail(REDUX_E_FORMAT, "is not a binary list of hashes");
     if (size < MAGIC_BYTES + 4)
         return rdx_fail(REDUX_E_FORMAT, "the list of hashes is cut short");
     if (get_integer(bytes + MAGIC_BYTES, 4) > VERSION)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "the list of hashes is of version %llu; 1 is known",
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "the list of hashes has version %llu; this library reads version 1",
                         (unsigned long long)get_integer(bytes + MAGIC_BYTES, 4));
     if (size < HEAD_BYTES + CHECKSUM_BYTES)
         return rdx_fail(REDUX_E_FORMAT, "the list of hashes is cut short");
@@ -163,13 +165,13 @@ static redux_status read_head(head *h, const uint8_t *bytes, size_t size)
         rdx_hash_resolve(&h->options, &method) != REDUX_OK ||
         h->bits != (uint64_t)rdx_hash_method_bits(method, h->options.size) ||
         !rdx_hash_is_window(h->options.window))
-        return rdx_fail(REDUX_E_FORMAT, "the head of the list of hashes is inconsistent");
+        return rdx_fail(REDUX_E_FORMAT, "the header of the list of hashes is inconsistent");
     /* Each count is below the size before they are multiplied. */
     const uint64_t each = (h->bits + 7) / 8 + ENTRY_BYTES,
                    rest = size - HEAD_BYTES - CHECKSUM_BYTES;
     if (h->entries > rest / each || h->name_bytes > rest || h->sources > h->name_bytes ||
         h->entries * each + h->name_bytes != rest)
-        return rdx_fail(REDUX_E_FORMAT, "the list of hashes has another length than it says");
+        return rdx_fail(REDUX_E_FORMAT, "the length of the list of hashes differs from its header");
     return REDUX_OK;
 }
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * blockhash: Yang, Gu and Niu, "Block mean value based image perceptual hashing" (2006), as
- * Commons Machinery's blockhash-python and its ports compute it by their precise method: where a
- * side is no multiple of the number of blocks, a pixel on a border counts for both blocks, by the
- * part of it that lies in each. In double and in its order, so that bits are equal. */
+ * blockhash: Yang, Gu and Niu, "Block mean value based image perceptual hashing" (2006), by the
+ * precise method of Commons Machinery's blockhash-python and its ports. If a side is not a
+ * multiple of the number of blocks, a pixel on a border counts for both blocks, in proportion. It
+ * computes in double and in the same order, so that bits are equal. */
 #include <math.h>
 #include <string.h>
 #include "hash.h"
 
 #define BANDS 4
-#define WHITE 765 /* R + G + B; also of a wholly transparent pixel */
+#define WHITE 765 /* R + G + B; also the value of a transparent pixel */
 
-/* Where one row or column of pixels goes. */
+/* The blocks that one row or column of pixels belongs to. */
 typedef struct part {
     int32_t first, second; /* blocks */
     double first_weight, second_weight;
@@ -69,8 +69,8 @@ static void add_row(double *sums, const uint8_t *pixel, int channels, int64_t wi
     }
 }
 
-/* Above the median of its quarter of the blocks; where that is (nearly) equal, by whether the
- * median is bright, so that a picture that is mostly black or white has no arbitrary bits. */
+/* Above the median of its quarter of the blocks. If it is (nearly) equal, the bit tells whether the
+ * median is bright, so that a mostly black or white picture has no arbitrary bits. */
 static void bits_of(uint8_t *code, const double *sums, double *sorted, int64_t count, double half)
 {
     const int64_t band = count / BANDS;

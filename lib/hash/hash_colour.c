@@ -15,7 +15,7 @@ typedef struct shares {
     int64_t hue[2 * HUES]; /* faint, then bright */
 } shares;
 
-/* Pillow's convert("HSV"), of which hue and saturation: in float where it has floats. */
+/* Hue and saturation of Pillow's convert("HSV"), in float wherever Pillow uses float. */
 static void hue_and_saturation(int *hue, int *saturation, int r, int g, int b)
 {
     const int most = RDX_MAX(r, RDX_MAX(g, b)), least = RDX_MIN(r, RDX_MIN(g, b));
@@ -57,8 +57,8 @@ static void count_pixel(shares *s, int r, int g, int b)
         s->hue[HUES + bin]++;
 }
 
-/* Bit i of a share v of b bits is v / 2^(b - i - 1) mod 2^(b - i) > 0: as the peer has it, and for
- * the middle bits not quite binary digits. */
+/* Bit i of a share v of b bits is v / 2^(b - i - 1) mod 2^(b - i) > 0. This is the peer's formula;
+ * its middle bits are not quite binary digits. */
 static void set_share(uint8_t *code, int64_t index, int32_t bits, double share)
 {
     const int most = (1 << bits) - 1;

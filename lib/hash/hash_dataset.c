@@ -122,8 +122,8 @@ static redux_status check_window(const redux_hash_list *list, redux_window windo
     const bool range = window.kind == REDUX_WINDOW_RANGE;
     const redux_window before = list->options.window;
     if (list->options.profile == REDUX_PROFILE_PAPER_HASH && range)
-        return rdx_fail(REDUX_E_INVALID,
-                        "profile paper-hash windows by slice: use profile imagehash");
+        return rdx_fail(REDUX_E_INVALID, "profile paper-hash has a window of its own, by slice: "
+                                         "for others use profile imagehash");
     if (list->options.profile == REDUX_PROFILE_HU && !range)
         return rdx_fail(REDUX_E_INVALID,
                         "profile hu needs a window of HU: lung, mediastinum, abdomen, bone, brain "
@@ -131,7 +131,7 @@ static redux_status check_window(const redux_hash_list *list, redux_window windo
     if (list->count > 0 && (window.kind != before.kind ||
                             (range && (window.low < before.low || window.low > before.low ||
                                        window.high < before.high || window.high > before.high))))
-        return rdx_fail(REDUX_E_INVALID, "hash list: its codes were made under another window");
+        return rdx_fail(REDUX_E_INVALID, "hash list: its codes were made with another window");
     return REDUX_OK;
 }
 

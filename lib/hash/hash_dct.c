@@ -11,10 +11,10 @@
 static const double pi = 3.14159265358979323846;
 
 /* Coefficient k of the unnormalised DCT-II is 2 sum x[n] cos(pi k (2n + 1) / (2 length)). Folding
- * the input about its middle serves odd k with the differences and leaves even k to the sums, of
- * half the length; so every coefficient but the first of a constant line is exactly 0, whatever the
- * rounding of the cosines: a flat image has no bits made of round-off. What is left when the length
- * has become odd is summed less its first value, for the same reason. */
+ * the input about its middle gives the differences to odd k and the sums, of half the length, to
+ * even k. So every coefficient but the first of a constant line is exactly 0 however the cosines
+ * are rounded, and a flat image has no bits made of round-off. Once the length is odd, its first
+ * value is subtracted from the rest for the same reason. */
 redux_status rdx_dct_plan(double **cosines, redux_context *context, int32_t length, int32_t count)
 {
     const int32_t row = length / 2;
@@ -43,7 +43,7 @@ void rdx_dct_line(double *out, const double *in, int64_t stride, const double *c
     for (; step < count && length % 2 == 0; step *= 2) {
         const int32_t half = length / 2;
         for (int32_t n = 0; n < half; n++) {
-            /* The analyser does not follow that all `length` values were set above.
+            /* The analyser does not see that all `length` values were set above.
              * NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
             difference[n] = line[n] - line[length - 1 - n];
             line[n] += line[length - 1 - n];

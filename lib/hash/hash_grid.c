@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Hashes of a picture that was made small: average, difference, Haar wavelet, block mean.
- * imagehash: J. Buchner's Python package, version 4.3. imagededup: idealo's, version 0.3, which
- * compares with >= in place of > (but not in the difference hash). */
+ * Hashes of a small copy of a picture: average, difference, Haar wavelet, block mean. imagehash:
+ * J. Buchner's Python package, version 4.3. imagededup: idealo's, version 0.3, which compares with
+ * >= in place of > (but not in the difference hash). */
 #include <math.h>
 #include <string.h>
 #include "hash.h"
@@ -132,10 +132,10 @@ static int64_t wavelet_side(const rdx_hasher *hasher, const rdx_pixels *in)
     return RDX_MAX(side, hasher->options.size);
 }
 
-/* The low band of Haar's transform holds block sums, each times the same number, and without the
- * top level (which imagehash sets to 0) less the same number: neither moves a value across the
- * median. Sums of bytes are exact, so ties are ties: equal to the median is 0 for imagehash and 1
- * for imagededup. */
+/* The low band of Haar's transform holds block sums times a common factor, and without the top
+ * level (which imagehash sets to 0) minus a common constant. Neither moves a value across the
+ * median. Sums of bytes are exact, so ties are ties: a value equal to the median is 0 for imagehash
+ * and 1 for imagededup. */
 redux_status rdx_hash_wavelet(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
                               const rdx_pixels *in)
 {

@@ -23,7 +23,7 @@ redux_status redux_hash_list_new(redux_hash_list **out, redux_context *context,
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_hash_options"));
     RDX_TRY(rdx_hash_resolve(&known, &method));
     if (!rdx_hash_is_window(known.window))
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_new: no such window");
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_list_new: unknown window");
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_hash_list)));
     redux_hash_list *list = block;
     list->options = known;
@@ -93,7 +93,8 @@ redux_status redux_hash_list_add(redux_hash_list *list, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_add: an argument is NULL");
     if (item->source[0] == '\0' || item->slice < 0 || item->info.quality < RDX_NO_QUALITY ||
         item->info.quality > 100 || item->info.flags > (REDUX_HASH_FLAT | REDUX_HASH_TOO_SMALL))
-        return rdx_fail(REDUX_E_INVALID, "hash list: '%.200s', slice %lld, quality %d, flags %u",
+        return rdx_fail(REDUX_E_INVALID,
+                        "hash list: an invalid entry: '%.200s', slice %lld, quality %d, flags %u",
                         item->source, (long long)item->slice, (int)item->info.quality,
                         (unsigned)item->info.flags);
     RDX_TRY(rdx_hash_list_reserve(list, context, 1));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A list of codes from the inside: hash_list.c, hash_dataset.c, hash_print.c, hash_binary.c. */
+ * The inside of a list of codes: hash_list.c, hash_dataset.c, hash_print.c, hash_binary.c. */
 #ifndef RDX_HASH_LIST_H
 #define RDX_HASH_LIST_H
 
@@ -8,7 +8,7 @@
 
 #define RDX_NO_QUALITY (-1)
 
-/* What belongs to an entry beside its code. */
+/* The fields of an entry besides its code. */
 typedef struct rdx_hash_entry {
     int64_t slice, source; /* source: its number */
     redux_hash_info info;
@@ -24,14 +24,14 @@ struct redux_hash_list {
     int64_t source_count, source_capacity;
 };
 
-/* A window that could have been given. */
+/* Whether a window is one that can be given. */
 bool rdx_hash_is_window(redux_window window);
 /* Room for `more` entries. */
 redux_status rdx_hash_list_reserve(redux_hash_list *list, redux_context *context, int64_t more);
-/* The number of a name: of the last one if that is it, else a new one. */
+/* The number of a name, which is added unless it is the last one. */
 redux_status rdx_hash_list_source(int64_t *out, redux_hash_list *list, redux_context *context,
                                   const char *name);
-/* Leaves the first `count` entries. */
+/* Keeps the first `count` entries and drops the others. */
 void rdx_hash_list_cut(redux_hash_list *list, int64_t count, int64_t source_count);
 
 /* Bytes to a callback. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * OpenCV's Marr-Hildreth hash, after Zauner's pHash: 72 bytes, most significant bit first. The
- * kernel is OpenCV's, whose exponent has the wrong sign (its issue 3940): it grows outwards. OpenCV
- * filters through a Fourier transform in float32; here every block is one sum in double, so bits
- * whose block lies within that transform's rounding of its neighbours' mean may differ. */
+ * kernel is OpenCV's, whose exponent has the wrong sign (its issue 3940), so that it grows
+ * outwards. OpenCV filters through a Fourier transform in float32. Here every block is one sum in
+ * double, so bits may differ where a block is within that transform's rounding of its neighbours'
+ * mean. */
 #include <math.h>
 #include <string.h>
 #include "hash.h"
@@ -41,7 +42,7 @@ static float block_sum(const double *kernel, const uint8_t *pixels, int64_t top,
 {
     double sum = 0;
     for (int64_t i = 0; i < SPREAD; i++) {
-        const int64_t y = top + i - REACH; /* mirrored at 0; the other end is not reached */
+        const int64_t y = top + i - REACH; /* mirrored at 0; the other end is out of reach */
         const uint8_t *row = pixels + (y < 0 ? -y : y) * SIDE;
         for (int64_t j = 0; j < SPREAD; j++) {
             const int64_t x = left + j - REACH;

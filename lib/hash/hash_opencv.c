@@ -71,8 +71,8 @@ redux_status rdx_hash_opencv_average(rdx_hasher *hasher, uint8_t *code, redux_ha
     return REDUX_OK;
 }
 
-/* The orthonormal DCT-II, up to one factor for all: coefficient 0 of each axis is less by the root
- * of 2. The first of all counts as 0, above or below the mean and within it. */
+/* The orthonormal DCT-II, up to a common factor: coefficient 0 of each axis is smaller by the
+ * square root of 2. The very first counts as 0, both in the mean and in the comparison. */
 redux_status rdx_hash_opencv_dct(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
                                  const rdx_pixels *in)
 {

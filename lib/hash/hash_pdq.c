@@ -90,8 +90,8 @@ static void find_centres(int32_t centres[SIDE], int64_t length)
         centres[i] = (int32_t)((i + 0.5) * (double)length / SIDE);
 }
 
-/* What a reduction works on. The first pass gives rows, of bytes when they are asked for, or all
- * rows of floats beforehand; the others take a band of rows after the other. */
+/* State of a reduction. The first pass gives rows, of bytes on demand, or all rows of floats
+ * beforehand. The others take one band of rows after the other. */
 typedef struct reduction {
     const uint8_t *bytes;  /* the picture, or NULL: it is floats */
     int64_t height, width; /* at least LEAST_SIDE */
@@ -106,7 +106,7 @@ typedef struct reduction {
     float *narrow; /* [height, SIDE]: after the third pass */
 } reduction;
 
-/* Divides `work` up, which has room for as many floats as are returned; NULL: only counts them. */
+/* Divides `work` up and returns how many floats it needs. NULL: only counts. */
 static uint64_t divide(reduction *r, float *work, const uint8_t *bytes, int64_t height,
                        int64_t width)
 {
@@ -152,7 +152,7 @@ static float *row_at(const reduction *r, int64_t y)
     return r->rows + y % r->slots * r->width;
 }
 
-/* Row y after the second pass, into `out`; rows come one after the other, from -before on. */
+/* Row y after the second pass, into `out`. Rows must come in order, from -before on. */
 static void step_down(const reduction *r, float *out, int64_t y)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
@@ -165,8 +165,8 @@ static void step_down(const reduction *r, float *out, int64_t y)
                       (int)(RDX_MIN(last + 1, r->height) - RDX_MAX(first, 0)));
 }
 
-/* Two passes along rows and columns, of which the second needs no more than the pixels under the
- * centres of a 64 x 64 grid. */
+/* Two passes along rows and columns. The second computes only the pixels under the centres of a 64
+ * x 64 grid. */
 static void reduce(float *small, const reduction *r)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
@@ -194,7 +194,7 @@ static void reduce(float *small, const reduction *r)
 
 /* ---- coefficients ---- */
 
-/* Of floats, in a table of doubles: they are that. */
+/* The floats are stored in a table of doubles. */
 static redux_status make_cosines(double **out, redux_context *context)
 {
     static const double pi = 3.14159265358979323846;
@@ -251,8 +251,8 @@ static void bits_of(uint8_t *code, const float *coefficient)
             rdx_set_bit_low(code + REDUX_PDQ_BYTES - 1 - i / 8, i % 8);
 }
 
-/* Turning a picture turns its coefficients: signs change, axes are exchanged. Index i counts from
- * coefficient 1, so that an even i is odd about the middle. */
+/* Turning a picture turns its coefficients: signs change and axes are exchanged. Index i counts
+ * from coefficient 1, so an even i is odd about the middle. */
 static void turned(float *out, float in[KEPT][KEPT], redux_dihedral variant)
 {
     for (int i = 0; i < KEPT; i++)
@@ -299,7 +299,7 @@ static void pdq(uint8_t *codes, int32_t variants, redux_hash_info *info, const r
     }
 }
 
-/* Bytes that need not become floats first. */
+/* Bytes that need no conversion to float first. */
 static const uint8_t *bytes_of(const rdx_pixels *in)
 {
     const box b = box_of(in->width);
@@ -310,7 +310,7 @@ static const uint8_t *bytes_of(const rdx_pixels *in)
                : NULL;
 }
 
-/* With the table of cosines and buffers; the luma is the caller's to fill in. */
+/* Makes the table of cosines and the buffers. The caller fills in the luma. */
 static redux_status prepare(rdx_hasher *hasher, reduction *r, const uint8_t *bytes, int64_t height,
                             int64_t width)
 {
@@ -349,7 +349,7 @@ redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_in
     if (codes == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: codes is NULL");
     if (variants != 1 && variants != REDUX_DIHEDRAL_COUNT)
-        return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: %d variants: there are 1 or 8",
+        return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: %d variants, not 1 or 8",
                         (int)variants);
     RDX_TRY(rdx_tensor_check(luma, 2, REDUX_FLOAT32, "luma"));
     redux_status status = prepare(&hasher, &r, NULL, luma->shape[0], luma->shape[1]);

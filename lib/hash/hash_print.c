@@ -17,7 +17,7 @@ redux_status redux_hash_list_format_parse(redux_hash_list_format *out, const cha
 static redux_status put(const rdx_hash_writer *writer, const char *text)
 {
     if (writer->write(text, strlen(text), writer->user) != 0)
-        return rdx_fail(REDUX_E_IO, "the receiver of the hashes has failed");
+        return rdx_fail(REDUX_E_IO, "the callback could not write the hashes");
     return REDUX_OK;
 }
 
@@ -72,7 +72,7 @@ static redux_status put_line(const rdx_hash_writer *writer, const redux_hash_ite
 
 /* ---- JSON ---- */
 
-/* Paths are bytes, JSON is UTF-8: in what is no UTF-8, bytes beyond ASCII become "?". */
+/* Paths are bytes, JSON is UTF-8. In names that are not UTF-8, bytes beyond ASCII become "?". */
 static json_t *json_text(redux_context *context, const char *bytes)
 {
     json_t *value = json_string(bytes);
@@ -87,7 +87,7 @@ static json_t *json_text(redux_context *context, const char *bytes)
     return value;
 }
 
-/* Takes over `value`. */
+/* Takes ownership of `value`. */
 static redux_status put_json(const rdx_hash_writer *writer, json_t *value)
 {
     char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -176,7 +176,7 @@ redux_status redux_hash_list_write(const redux_hash_list *list, redux_context *c
     return put_list(&writer, context, list, format, with_info != 0);
 }
 
-/* Errors of the stream show when the file is committed. */
+/* The commit of the file reports errors of the stream. */
 static int write_to_stream(const char *bytes, size_t length, void *user)
 {
     fwrite(bytes, 1, length, user);

@@ -11,12 +11,12 @@
 
 static const int16_t blur[RDX_BLUR_TAPS] = {1, 14, 62, 102, 62, 14, 1}; /* sigma 1 */
 
-/* What is needed of the pixels along a line. */
+/* Sums over the pixels along a line. */
 typedef struct line {
     int64_t sum, squares, count;
 } line;
 
-/* How lines lie in a picture: x, y is pixel first + x * step_x + y * step_y, if x is in [from, to)
+/* The line through a picture: x, y is pixel first + x * step_x + y * step_y, if x is in [from, to)
  * and y in [low, high). */
 typedef struct course {
     int64_t first, step_x, step_y, from, to, low, high;
@@ -32,7 +32,7 @@ static void follow(int32_t *height, float slope, int64_t centre, int64_t count)
     }
 }
 
-/* A value and its square in one number, and how many of them can be added up. */
+/* A value and its square in one number, and how many of them can be added without overflow. */
 #define SUM_SHIFT 40
 #define MOST_ADDED (1 << 16)
 
@@ -42,8 +42,8 @@ static void fill_squares(uint64_t *squares)
         squares[v] = v << SUM_SHIFT | v * v;
 }
 
-/* Heights rise or fall all the way: those that lie within the picture follow one another. Inlined,
- * for the steps are constants then. */
+/* Heights rise or fall monotonically, so those within the picture are consecutive. Inlined, so that
+ * the steps are constants. */
 static inline __attribute__((always_inline)) line
 add_up(const uint8_t *pixels, const int32_t *height, const course *c, const uint64_t *squares)
 {
@@ -67,9 +67,9 @@ add_up(const uint8_t *pixels, const int32_t *height, const course *c, const uint
     return l;
 }
 
-/* Lines 0 ... 45 are followed along x, and with x and y exchanged they are 90 ... 45; likewise
- * 135 ... 179 and 134 ... 91. The peer's bounds are kept, also where they mix up the two sides.
- * heights: the longer side. */
+/* Lines 0 ... 45 are followed along x; with x and y exchanged they are 90 ... 45; likewise 135 ...
+ * 179 and 134 ... 91. The peer's bounds are kept even where they mix up the two sides. heights: the
+ * longer side. */
 static void project(line *lines, const uint8_t *pixels, int64_t height, int64_t width,
                     int32_t *heights)
 {

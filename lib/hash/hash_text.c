@@ -24,7 +24,7 @@ static int hex_value(char digit)
     return -1;
 }
 
-/* `digits` of them, from the first half of each byte on; the rest of the last byte is 0. */
+/* `digits` hex digits, from the first half of each byte on. The rest of the last byte is 0. */
 static redux_status read_digits(uint8_t *code, int64_t digits, const char *text)
 {
     if (code == NULL || text == NULL || strlen(text) != (size_t)digits)
@@ -32,7 +32,7 @@ static redux_status read_digits(uint8_t *code, int64_t digits, const char *text)
                         text == NULL ? "" : text, (long long)digits);
     for (int64_t i = 0; i < digits; i++)
         if (hex_value(text[i]) < 0)
-            return rdx_fail(REDUX_E_FORMAT, "'%.1100s' holds '%c', which is no hex digit", text,
+            return rdx_fail(REDUX_E_FORMAT, "'%.1100s' holds '%c', which is not a hex digit", text,
                             text[i]);
     memset(code, 0, (size_t)(digits + 1) / 2);
     for (int64_t i = 0; i < digits; i++)
@@ -47,8 +47,8 @@ redux_status redux_hash_from_hex(uint8_t *code, int64_t bytes, const char *text)
     return read_digits(code, 2 * bytes, text);
 }
 
-/* Codes whose bits are a number with its highest bit first are padded in front by their peer:
- * 42 bits are 11 digits, of which the first begins with two zeros. Here codes begin with bit 0. */
+/* Some peers print bits as one number, padded in front: 42 bits are 11 digits, the first of which
+ * begins with two zeros. Here codes begin with bit 0. */
 typedef struct layout {
     int64_t bits, bytes, digits;
     int pad; /* bits in front */
@@ -68,7 +68,7 @@ static redux_status layout_of(layout *out, const redux_hash_options *options)
     return REDUX_OK;
 }
 
-/* A code's bits moved by fewer than 8 places: later in it, or (negative) earlier. */
+/* Moves the bits of a code by fewer than 8 places: to later ones, or (negative) to earlier ones. */
 static void move_bits(uint8_t *out, const uint8_t *in, int64_t bytes, int places)
 {
     for (int64_t i = 0; i < bytes; i++) {

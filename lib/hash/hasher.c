@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One image after the other: its pixels as a method wants them, its code, its quality. */
+ * Hashing one image after the other: pixels in the form that a method needs, code, quality. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,8 +136,8 @@ redux_status rdx_hasher_values(rdx_hasher *hasher, double **out, const rdx_pixel
     return REDUX_OK;
 }
 
-/* Hoare's FIND: what lies on the wrong side of a pivot is exchanged, and the part that holds n is
- * looked at again. It is the pivots that stop both scans, NaN or not. */
+/* Hoare's FIND: exchanges values on the wrong side of a pivot, then looks again at the part that
+ * holds n. The pivots stop both scans, NaN or not. */
 double rdx_hash_nth(double *values, int64_t count, int64_t n)
 {
     int64_t low = 0, high = count - 1;
@@ -252,7 +252,7 @@ static void mean_floats(float *out, float *sum, const rdx_pixels *in, int64_t fi
     }
 }
 
-/* On the way of every slice that is reduced: a pass over the pixels, and little more. */
+/* Runs on every slice of a reduction, so it takes little more than one pass over the pixels. */
 static redux_status judge(rdx_hasher *hasher, redux_hash_info *info, const rdx_pixels *grey)
 {
     float luma[PDQ_SIDE * PDQ_SIDE];
@@ -307,7 +307,7 @@ static redux_status to_bytes(redux_tensor *tensor, redux_context *context)
     return REDUX_OK;
 }
 
-/* What the method is given, and grey for the quality (the same where it is grey). */
+/* The input of the method, and grey for the quality (the same where the input is grey). */
 static redux_status prepare(const rdx_hasher *hasher, redux_tensor *out, const redux_tensor *image)
 {
     redux_status status;

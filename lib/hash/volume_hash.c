@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Hashes of whole volumes: options, codes from cells, the cube's turns. Definitions are in
- * redux/volume_hash.h. */
+ * Hashes of whole volumes: options, codes from cells, the cube's turns. redux/volume_hash.h has
+ * the definitions. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ redux_status rdx_volume_hash_read_options(redux_volume_hash_options *known,
     case REDUX_WINDOW_SLICE:
         break;
     }
-    return rdx_fail(REDUX_E_INVALID, "volume hash: slices of one volume are not windowed apart: "
+    return rdx_fail(REDUX_E_INVALID, "volume hash: a window by slice does not suit a volume: "
                                      "name an HU window, LO:HI or full");
 }
 
@@ -86,8 +86,8 @@ redux_window rdx_volume_hash_window(redux_window window, redux_dtype dtype)
     return dtype == REDUX_UINT8 || dtype == REDUX_BOOL ? bytes : hu;
 }
 
-/* In 512ths of the bits: at these the study knew (nearly) all different volumes apart, turned or
- * not (docs/volume-hash-study.md). */
+/* In 512ths of the bits. At these values the study separated (nearly) all different volumes, turned
+ * or not (docs/volume-hash-study.md). */
 int32_t redux_volume_hash_threshold(const redux_volume_hash_options *options)
 {
     static const int32_t share[] = {[REDUX_VOLUME_HASH_DIFFERENCE] = 64,
@@ -108,8 +108,8 @@ redux_status redux_volume_hash_turn(int32_t axis[3], int32_t reversed[3], int32_
     static const int odd[6] = {0, 1, 1, 0, 0, 1};
     if (turn < 0 || turn >= REDUX_VOLUME_TURNS || axis == NULL || reversed == NULL)
         return rdx_fail(REDUX_E_INVALID, "there is no turn %d of a cube", (int)turn);
-    /* Each order of axes has four choices of directions that make a rotation, and four that make a
-     * reflection: told apart by the parity of both together. */
+    /* Each order of axes has four choices of directions that make a rotation and four that make a
+     * reflection. The parity of both together distinguishes them. */
     const int reflection = turn >= REDUX_VOLUME_ROTATIONS;
     const int order = turn % REDUX_VOLUME_ROTATIONS / 4, which = turn % 4;
     const int low = which & 1, middle = which >> 1 & 1;
@@ -135,7 +135,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of an odd number the middle one, of an even one the mean of the two. Sorts. */
+/* The median: of an odd number the middle value, of an even one the mean of the two. Sorts. */
 static double median_of(double *values, int64_t count)
 {
     qsort(values, (size_t)count, sizeof(double), compare_doubles);
@@ -148,7 +148,7 @@ typedef struct turned {
     int32_t size;
 } turned;
 
-/* The offset in a grid of the cell that comes to (z, y, x). */
+/* The offset in a grid of the cell that moves to (z, y, x). */
 static int64_t cell_at(const rdx_volume_grid *grid, const turned *t, const int64_t at[3])
 {
     int64_t own[3];
@@ -159,7 +159,7 @@ static int64_t cell_at(const rdx_volume_grid *grid, const turned *t, const int64
     return (own[0] * grid->side[1] + own[1]) * grid->side[2] + own[2];
 }
 
-/* The grid that has one cell more along what becomes x. */
+/* The grid that has one more cell along the axis that becomes x. */
 static void difference_code(uint8_t *code, const rdx_volume_grid *grids, const turned *t)
 {
     const rdx_volume_grid *grid = &grids[2 - t->axis[2]];
@@ -196,8 +196,8 @@ static void block_mean_code(uint8_t *code, const rdx_volume_grid *grid, const tu
     threshold_code(code, values, i, median_of(sorted, i), 0);
 }
 
-/* coefficients: [size, size, size]. Turning the volume moves a coefficient to where its frequencies
- * go, and an axis against its direction turns the sign of the odd ones. */
+/* coefficients: [size, size, size]. Turning the volume moves each coefficient with its frequencies;
+ * reversing an axis changes the sign of its odd ones. */
 static void dct_code(uint8_t *code, const double *coefficients, const turned *t, double *values,
                      double *sorted)
 {
@@ -217,8 +217,8 @@ static void dct_code(uint8_t *code, const double *coefficients, const turned *t,
     threshold_code(code, values, i, median_of(sorted + 1, i - 1), 1);
 }
 
-/* The lowest coefficients of the cells without their mean, in place of the first cells. In single
- * precision, as FFTW has it here; a constant volume has none but zeros. */
+/* The lowest coefficients of the cells without their mean, in place of the first cells. They are in
+ * single precision like FFTW here. A constant volume has only zeros. */
 static redux_status transform_cells(redux_context *context, rdx_volume_grid *grid, int32_t size)
 {
     const int64_t side = grid->side[0], count = side * side * side;
@@ -247,8 +247,8 @@ static int64_t step_of(const double *cell, int64_t next, double span)
     return llabs((long long)(100 * (cell[next] - cell[0]) / span));
 }
 
-/* PDQ's measure carried over: sum |int(100 (u - v))| over neighbouring cells, on the scale that it
- * has for the 2 x 63 x 64 pairs of a 64 x 64 picture. `span` is what counts as 0 ... 1. */
+/* PDQ's measure carried over: sum |int(100 (u - v))| over neighbouring cells, scaled as for the 2 x
+ * 63 x 64 pairs of a 64 x 64 picture. `span` is the range that counts as 0 ... 1. */
 static int32_t quality_of(const rdx_volume_grid *grid, double span)
 {
     const int64_t *n = grid->side;
@@ -269,8 +269,8 @@ static int32_t quality_of(const rdx_volume_grid *grid, double span)
     return (int32_t)RDX_MIN(sum * (int64_t)(2 * 63 * 64) / (90 * RDX_MAX(pairs, 1)), 100);
 }
 
-/* Least and greatest cell. A span that is no more than the rounding of sums is none: then all cells
- * become equal, so that a constant volume has no bits made of round-off. */
+/* Least and greatest cell. If their distance is within the rounding of sums, all cells become
+ * equal, so that a constant volume has no bits made of round-off. */
 static void find_range(double *low, double *high, const rdx_volume_grid *grid)
 {
     const int64_t count = grid->side[0] * grid->side[1] * grid->side[2];
@@ -289,7 +289,8 @@ static void find_range(double *low, double *high, const rdx_volume_grid *grid)
 static void describe(redux_hash_info *info, const rdx_volume_grid *grid, double low, double high,
                      bool windowed)
 {
-    /* Without a window there is no scale but the volume's own: only a constant one is flat then. */
+    /* Without a window the only scale is the volume's own, so that only a constant volume is
+     * flat. */
     info->flags = high - low <= (windowed ? 0.01 : 0) ? REDUX_HASH_FLAT : 0;
     info->quality = high == low ? 0 : quality_of(grid, windowed ? 1 : high - low);
 }

@@ -18,8 +18,8 @@ typedef struct rdx_volume_grid {
     double *cells;
 } rdx_volume_grid;
 
-/* Where slices come from: slice(out, k, user) gives the k-th, [H, W], which is then released. It is
- * called on several threads. */
+/* The source of slices: slice(out, k, user) gives the k-th, [H, W], which is then released. Called
+ * on several threads. */
 typedef struct rdx_volume_source {
     int64_t slices, height, width;
     double slope, intercept;
@@ -29,7 +29,7 @@ typedef struct rdx_volume_source {
 } rdx_volume_source;
 
 /* Fills the cells of all grids in one pass over the slices. Cells of window RANGE are in 0 ... 1.
- * The bits do not depend on the threads: slices are added in their order. */
+ * Slices are added in order, so the bits do not depend on the threads. */
 redux_status rdx_volume_grids_fill(redux_context *context, rdx_volume_grid *grids, int32_t count,
                                    const rdx_volume_source *source);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * A volume resampled to a few cells, slice by slice: each slice is windowed, resized in its plane
- * and added, with the weight it has along z, to the layers of cells that it reaches. A run of
- * slices, one a thread, is resized at a time; then they are added in their order, in double, so
- * that the sums do not depend on the threads. */
+ * Resamples a volume to a few cells, slice by slice. Each slice is windowed, resized in its plane,
+ * weighted along z and added to the layers of cells that it reaches. A run of slices, one a
+ * thread, is resized at a time; then they are added in order, in double, so that the sums do not
+ * depend on the threads. */
 #include <math.h>
 #include <string.h>
 #include "volume_hash.h"
@@ -14,7 +14,7 @@ typedef struct depth_pass {
     double *weight;
 } depth_pass;
 
-/* What one of the slices at work needs. */
+/* Working memory for one of the slices in a run. */
 typedef struct bench {
     rdx_resizer resizers[RDX_VOLUME_GRIDS];
     float *planes[RDX_VOLUME_GRIDS];
@@ -123,7 +123,7 @@ static void bench_clear(bench *b)
     }
 }
 
-/* Values as they are; what is not finite is 0. */
+/* Copies values. Those that are not finite become 0. */
 static void take_values(float *out, const redux_tensor *in, double slope, double intercept)
 {
     const char *data = in->data;
@@ -133,7 +133,7 @@ static void take_values(float *out, const redux_tensor *in, double slope, double
             const double stored =
                 rdx_load(data + (y * in->strides[0] + x * in->strides[1]) * size, 0, in->dtype);
             const double value = slope * stored + intercept;
-            /* so large a float that sums of it would not be finite does not occur in scans */
+            /* no scan has floats so large that their sums are not finite */
             out[y * in->shape[1] + x] = fabs(value) <= 1e30 ? (float)value : 0;
         }
 }

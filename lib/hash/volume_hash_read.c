@@ -7,7 +7,7 @@ typedef struct reading {
     redux_context *context;
     const redux_volume *volume;
     int64_t slices;
-    bool falls; /* from superior to inferior: the last slice comes first */
+    bool falls; /* from superior to inferior, so that the last slice comes first */
 } reading;
 
 static redux_status slice_of_volume(redux_tensor *out, int64_t index, void *user)
@@ -16,7 +16,7 @@ static redux_status slice_of_volume(redux_tensor *out, int64_t index, void *user
     return redux_volume_slice(out, r->context, r->volume, r->falls ? r->slices - 1 - index : index);
 }
 
-/* The axial view is turned within slices, but slices keep their numbers. */
+/* The axial view turns slices, but keeps their numbers. */
 static bool falls(const redux_dataset *dataset, int64_t volume)
 {
     const rdx_source *source = &dataset->volumes[volume];

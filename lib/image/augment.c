@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Random views, their pixels: what is done to a square of greys in [0, 1].
+ * Random views, their pixels: operations on a square of greys in [0, 1].
  *
- * Powers, logarithms and turns are polynomials of our own in plain float32: the loops vectorise,
- * and the same bits come out whatever the C library. */
+ * Powers, logarithms and turns use our own polynomials in plain float32, so that loops vectorise
+ * and the bits do not depend on the C library. */
 #include <math.h>
 #include <string.h>
 #include "views.h"
@@ -106,8 +106,8 @@ static inline float float_of(uint32_t bits)
     return value;
 }
 
-/* Natural logarithm of a normal number > 0: x = m 2^e with m in [sqrt 1/2, sqrt 2), and
- * log m = 2 artanh((m - 1) / (m + 1)) by its series; what is left out is below 1e-9. */
+/* Natural logarithm of a normal number > 0: x = m 2^e with m in [sqrt 1/2, sqrt 2), and log m = 2
+ * artanh((m - 1) / (m + 1)) by its series, with an error below 1e-9. */
 static inline float plain_log(float x)
 {
     const uint32_t shifted = bits_of(x) - 0x3f3504f3U; /* the bits of sqrt 1/2 */
@@ -172,7 +172,7 @@ static void add_row(float *restrict out, const float *restrict in, float weight,
         out[x] += in[x] * weight;
 }
 
-/* Along y into the scratch, which is then transposed back: two of these blur both axes. */
+/* Blurs along y into the scratch, which is then transposed back. Two of these blur both axes. */
 static void blur_columns(float *pixels, float *scratch, int64_t size, const float *weight,
                          int64_t reach)
 {
@@ -190,7 +190,7 @@ void rdx_blur(float *pixels, float *scratch, int64_t size, double sigma)
 {
     float weight[BLUR_TAPS] = {0};
     const int64_t reach = sigma > 0 ? gaussian(weight, sigma) : 0;
-    if (reach < 1) /* one tap */
+    if (reach < 1) /* one tap: nothing to do */
         return;
     blur_columns(pixels, scratch, size, weight, reach);
     blur_columns(pixels, scratch, size, weight, reach);
@@ -200,8 +200,8 @@ void rdx_blur(float *pixels, float *scratch, int64_t size, double sigma)
 
 #define NOISE_LANES 16
 
-/* Philox4x32-10 on consecutive counters, so written that the compiler can run them side by side;
- * the first word of each block and its neighbours come out as redux_random_philox has them. */
+/* Philox4x32-10 on consecutive counters, written so that the compiler can run them side by side.
+ * The words come out as from redux_random_philox. */
 static void philox_lanes(uint32_t out[4][NOISE_LANES], uint32_t block, const uint32_t key[2])
 {
     uint32_t k0 = key[0], k1 = key[1];
@@ -223,8 +223,8 @@ static void philox_lanes(uint32_t out[4][NOISE_LANES], uint32_t block, const uin
     }
 }
 
-/* Box-Muller: a radius of one number, a turn of another. The turn's two highest bits choose a
- * quarter of the circle, the others the angle in it, -pi/4 ... pi/4. */
+/* Box-Muller: one number gives the radius, another the angle. Its two highest bits choose a quarter
+ * of the circle, the others the angle in it, -pi/4 ... pi/4. */
 static inline void normal_pair(float *first, float *second, uint32_t u, uint32_t v)
 {
     const float radius = sqrtf(-2 * plain_log(((float)(u >> 8) + 0.5F) * 0x1p-24F));
@@ -238,7 +238,7 @@ static inline void normal_pair(float *first, float *second, uint32_t u, uint32_t
     *second = sign * (swap ? cosine : sine);
 }
 
-/* A key of the numbers' own: 2^32 blocks of four. */
+/* A key for these numbers only: 2^32 blocks of four. */
 void rdx_noise(float *pixels, int64_t count, double deviation, const redux_random_key *key)
 {
     const uint32_t own[2] = {redux_random_u32(key, 0), redux_random_u32(key, 1)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The plain descriptor `pixels`: what cosine compares when no embeddings are given. */
+ * The plain descriptor `pixels`, which cosine compares if no embeddings are given. */
 #include "image.h"
 
 redux_status redux_image_descriptor(const redux_tensor *out, redux_context *context,

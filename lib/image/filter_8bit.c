@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Filters of 8-bit pixels in OpenCV's arithmetic, for hashes that must be equal to its own. */
+ * Filters of 8-bit pixels in OpenCV's arithmetic, for hashes that must equal its own. */
 #include <math.h>
 #include <string.h>
 #include "image.h"
@@ -36,7 +36,7 @@ static linear_tap linear_tap_of(int64_t in, int64_t out, int64_t i)
     return tap;
 }
 
-/* One row between two rows, for columns whose taps are known. */
+/* One row between two rows, for columns with known taps. */
 static void exact_row(uint8_t *out, int64_t count, const uint8_t *upper, const uint8_t *lower,
                       const linear_tap *columns, const linear_tap *row)
 {
@@ -58,7 +58,7 @@ static inline uint16_t pair_sum(const uint8_t *in)
     return (uint16_t)((pair & 255) + (pair >> 8));
 }
 
-/* The same where every output is the mean of two neighbours: half the width, one channel. */
+/* The same if every output is the mean of two neighbours: half the width, one channel. */
 static void halved_row(uint8_t *restrict out, int64_t count, const uint8_t *restrict upper,
                        const uint8_t *restrict lower, const linear_tap *row)
 {
@@ -137,8 +137,8 @@ void rdx_blur_u8(uint8_t *out, int16_t *scratch, const uint8_t *in, int64_t heig
     }
 }
 
-/* ---- bicubic, INTER_CUBIC (a = -0.75): 11-bit weights along rows; down columns in float, as the
- * vectorised loop has it, which all columns go through when there are a multiple of 16 ---- */
+/* ---- bicubic, INTER_CUBIC (a = -0.75): 11-bit weights along rows; down columns in float, like
+ * OpenCV's vectorised loop, which covers all columns if their number is a multiple of 16 ---- */
 
 #define CUBIC_TAPS 4
 #define CUBIC_ONE 2048

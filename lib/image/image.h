@@ -12,14 +12,14 @@
 typedef struct rdx_pass {
     int64_t in, out, taps;
     int32_t *first, *count;
-    double *weight; /* as Pillow normalises them */
+    double *weight; /* normalised as in Pillow */
     int32_t *fixed; /* the same in 22-bit fixed point */
-    int32_t *words; /* columns: those as the 8-bit kernel wants them, `stride` for each output */
+    int32_t
+        *words; /* columns: the same in the layout of the 8-bit kernel, `stride` for each output */
     int64_t stride;
 } rdx_pass;
 
-/* All that a resize needs and that depends on sizes alone. `buffer` makes a plan the property of
- * one thread. */
+/* Everything about a resize that depends on sizes alone. `buffer` ties a plan to one thread. */
 typedef struct rdx_resizer {
     redux_context *context;
     redux_dtype dtype;
@@ -32,7 +32,7 @@ typedef struct rdx_resizer {
 redux_status rdx_resizer_init(rdx_resizer *resizer, redux_context *context, redux_dtype dtype,
                               int64_t in_height, int64_t in_width, int64_t out_height,
                               int64_t out_width, redux_filter filter);
-/* True if it was made for these. */
+/* Whether it was made for these sizes. */
 bool rdx_resizer_fits(const rdx_resizer *resizer, redux_dtype dtype, int64_t in_height,
                       int64_t in_width, int64_t out_height, int64_t out_width, redux_filter filter);
 void rdx_resizer_clear(rdx_resizer *resizer);
@@ -41,7 +41,7 @@ void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int6
 
 /* ---- window.c ---- */
 
-/* What maps a stored value to a grey one. */
+/* The map from a stored value to a grey one. */
 typedef struct rdx_grey {
     double slope, intercept;
     double low, span; /* SLICE: minimum and (max - min + 1e-5); RANGE: low and high - low */
@@ -52,8 +52,8 @@ static inline double rdx_scaled(const rdx_grey *map, double stored)
     return map->slope * stored + map->intercept;
 }
 
-/* (x - min) / (max - min + 1e-5) * 255, half to even: adding 2^52 leaves the rounding to the
- * addition. NaN fails the comparison and is 0. */
+/* (x - min) / (max - min + 1e-5) * 255, half to even: adding 2^52 makes the addition round. NaN
+ * fails the comparison and becomes 0. */
 static inline uint8_t rdx_grey8(const rdx_grey *map, double stored)
 {
     const double value = (rdx_scaled(map, stored) - map->low) / map->span * 255;
@@ -70,14 +70,14 @@ static inline float rdx_grey_float(const rdx_grey *map, double stored)
     return value >= 1 ? 1 : (float)value;
 }
 
-/* Least and largest finite stored value; low > high where there is none. */
+/* Least and greatest finite stored value; low > high if there is none. */
 void rdx_stored_range(const redux_tensor *in, double *low, double *high);
 /* The span of a SLICE window from these two; slope and intercept are set. */
 void rdx_grey_slice(rdx_grey *map, double low, double high);
-/* Of 8 or 16 bits: a table of all values is small. */
+/* A table of all values of 8 or 16 bits is small. */
 bool rdx_is_small_integer(redux_dtype dtype);
 
-/* Tables of such values have this many entries at most. */
+/* The most entries of such a table. */
 #define RDX_TABLE_MAX 65536
 /* out[x] = table[row[x * stride] - low], for small integers. */
 void rdx_look_up_floats(float *out, const void *row, redux_dtype dtype, int64_t stride,
@@ -92,8 +92,8 @@ void rdx_resize_exact_u8(uint8_t *out, int64_t out_height, int64_t out_width, co
 void rdx_resize_cubic_u8(uint8_t *out, int32_t *between, int64_t out_height, int64_t out_width,
                          const uint8_t *in, int64_t height, int64_t width);
 #define RDX_BLUR_TAPS 7
-/* Both axes; weights are symmetric and add up to 256. scratch: width + RDX_BLUR_TAPS; out is
- * not in. */
+/* Both axes. Weights are symmetric and add up to 256. scratch: width + RDX_BLUR_TAPS; out and in
+ * differ. */
 void rdx_blur_u8(uint8_t *out, int16_t *scratch, const uint8_t *in, int64_t height, int64_t width,
                  const int16_t weights[RDX_BLUR_TAPS]);
 void rdx_equalise_u8(uint8_t *pixels, int64_t count);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * From a part of a stored slice to a small grey picture, in one pass over the pixels that count.
  *
- * Each row is windowed when its turn comes and added to the (two, when shrinking) output rows that
- * it belongs to; only then comes the pass along x, over few rows. Pillow resizes along x first; the
- * sums are the same up to float32 rounding. */
+ * Each row is windowed in its turn and added to the output rows that it belongs to (two, when
+ * shrinking). The pass along x comes last, over few rows. Pillow resizes along x first; the sums
+ * are the same up to float32 rounding. */
 #include <math.h>
 #include <string.h>
 #include "views.h"
@@ -42,8 +42,8 @@ static redux_status reserve(rdx_viewer *viewer, rdx_block *block, int64_t count,
     return rdx_grow(viewer->context, &block->data, &block->capacity, 0, count, size);
 }
 
-/* Room for every crop of a slice of `in` pixels a side: what a view allocates then depends on the
- * slice alone, not on chance. */
+/* Makes room for every crop of a slice of `in` pixels a side, so that the memory of a view depends
+ * on the slice alone, not on chance. */
 static redux_status taps_reserve(rdx_taps *taps, redux_context *context, int64_t in, int64_t out)
 {
     const int64_t most = 2 * (int64_t)ceil(fmax((double)in / (double)out, 1)) + 1;
@@ -105,8 +105,8 @@ redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slo
 {
     RDX_TRY(rdx_tensor_check(pixels, 2, 0, "in"));
     if (redux_tensor_elements(pixels) == 0)
-        return rdx_fail(REDUX_E_INVALID, "in: a slice of %lld x %lld", (long long)pixels->shape[0],
-                        (long long)pixels->shape[1]);
+        return rdx_fail(REDUX_E_INVALID, "in: a slice of %lld x %lld has no pixels",
+                        (long long)pixels->shape[0], (long long)pixels->shape[1]);
     *out = (rdx_slice){.slope = slope, .intercept = intercept, .is_scan = is_scan};
     out->pixels = *pixels;
     out->pixels.storage = NULL;
@@ -128,7 +128,7 @@ redux_status rdx_slice_map(rdx_grey *map, bool *eight_bit, const rdx_slice *slic
     case REDUX_WINDOW_FULL:
         if (redux_dtype_size(slice->pixels.dtype) != 1 || slice->pixels.dtype == REDUX_INT8)
             return rdx_fail(REDUX_E_UNSUPPORTED,
-                            "window 'full' leaves 8-bit data as they are; these are %s: name "
+                            "window 'full' is for 8-bit data; these are %s: name "
                             "'slice', an HU window or LO:HI",
                             redux_dtype_name(slice->pixels.dtype));
         *map = (rdx_grey){1, 0, 0, 255};
@@ -158,7 +158,7 @@ static void greys_of(float *out, const double *stored, int64_t count, const rdx_
             out[i] = grey_of(map, false, stored[i]);
 }
 
-/* One entry per value from `first` on; made in pieces that fit a row. */
+/* One entry per value from `first` on, made in pieces that fit a row. */
 static void fill_table(const rdx_viewer *viewer, double first, int64_t entries, int64_t width,
                        const rdx_grey *map, bool eight_bit)
 {
@@ -172,13 +172,13 @@ static void fill_table(const rdx_viewer *viewer, double first, int64_t entries, 
     }
 }
 
-/* How one row becomes grey. */
+/* State for turning one row into grey. */
 typedef struct reader {
     const rdx_viewer *viewer;
     const redux_tensor *pixels;
     rdx_grey map;
     bool eight_bit, by_table;
-    int32_t first; /* the table's */
+    int32_t first; /* the first value of the table */
 } reader;
 
 static void convert(const reader *r, const void *row, int64_t width)
@@ -232,7 +232,7 @@ static void resize_rows(const reader *r, const rdx_box *box, int64_t size)
     const redux_tensor *pixels = r->pixels;
     const int64_t item = (int64_t)redux_dtype_size(pixels->dtype);
     float *between = viewer->between.data;
-    int64_t oldest = 0; /* the first output row that is not complete */
+    int64_t oldest = 0; /* the first incomplete output row */
     memset(between, 0, (size_t)(size * box->width) * sizeof(float));
     for (int64_t y = 0; y < box->height; y++) {
         const char *row =

@@ -7,9 +7,9 @@
 
 #define RED 19595
 #define GREEN 38470
-#define BLUE 7471 /* they add up to 65536: white stays white */
+#define BLUE 7471 /* the three weights add up to 65536, so that white stays white */
 
-/* Element (y, x, channel 0) and the steps to its neighbours, in elements. */
+/* Element (y, x, channel 0), and the steps to its neighbours in elements. */
 typedef struct pixels {
     const void *data;
     int64_t start, column, channel;

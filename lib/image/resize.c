@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Separable resampling in Pillow's arithmetic (its definition in lib/image/README.md). */
+ * Separable resampling in Pillow's arithmetic (defined in lib/image/README.md). */
 #include <math.h>
 #include <string.h>
 #include "image.h"
@@ -171,7 +171,8 @@ static rdx_resize_taps taps_of(const rdx_pass *pass)
     return taps;
 }
 
-/* Both ways: between the passes the picture lies on its side, and the second is like the first. */
+/* Resizes both axes. Between the passes the picture is transposed, so that the second is like the
+ * first. */
 static void run_uint8(const rdx_resizer *resizer, uint8_t *out, const uint8_t *in, int64_t stride)
 {
     const rdx_kernels *kernels = rdx_kernels_get();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Random views of a slice: what is drawn for each, and the presets.
+ * Random views of a slice: the random choices of each, and the presets.
  *
- * Each operation of each view has a stream of random numbers of its own (redux_random_key):
- *     operation = 0x76000000 | view << 8 | number, with the numbers of enum operation.
- * Within a stream, number 0 decides whether the operation is done where that has a probability. An
- * operation that is left out moves no other's numbers. */
+ * Each operation of each view has its own stream of random numbers (redux_random_key): operation =
+ * 0x76000000 | view << 8 | number, with the numbers of enum operation. Within a stream, number 0
+ * decides whether an operation with a probability is done. Leaving an operation out does not shift
+ * the numbers of any other. */
 #include <math.h>
 #include <string.h>
 #include "views.h"
@@ -39,7 +39,7 @@ static void preset_none(redux_views_options *o)
                                .ratio = 1};
 }
 
-/* Chen et al. 2020, appendix A; colour operations that grey has none of are left out. */
+/* Chen et al. 2020, appendix A, without the colour operations, which grey does not have. */
 static void preset_simclr(redux_views_options *o)
 {
     const redux_views_options simclr = REDUX_VIEWS_OPTIONS_INIT;
@@ -61,7 +61,7 @@ static void preset_swav(redux_views_options *o)
     o->blur_high = 2;
 }
 
-/* The operations of the sister works; their strengths are not published. */
+/* The operations of the companion works, whose strengths are not published. */
 static void preset_moco(redux_views_options *o)
 {
     o->scale_low = 0.2;
@@ -92,7 +92,7 @@ redux_status redux_views_preset(redux_views_options *out, const char *name)
         preset_moco(&options);
     else if (strcmp(name, "none") != 0)
         return rdx_fail(REDUX_E_NOT_FOUND,
-                        "views '%s' are none of simclr, paper-swav-crops, moco-medical, none",
+                        "unknown views '%s': use simclr, paper-swav-crops, moco-medical or none",
                         name);
     return rdx_write_result(out, &options, sizeof options, "redux_views_options");
 }
@@ -119,8 +119,8 @@ static redux_status check_counts(const rdx_views *v)
 {
     const redux_views_options *o = &v->options;
     if (o->views < 1 || o->small_views < 0 || o->views > MOST_VIEWS || o->small_views > MOST_VIEWS)
-        return rdx_fail(REDUX_E_INVALID, "views: %d and %d small ones", (int)o->views,
-                        (int)o->small_views);
+        return rdx_fail(REDUX_E_INVALID, "views: %d full and %d small views are out of range",
+                        (int)o->views, (int)o->small_views);
     if (o->small_views > 0 && (o->small_size < 1 || o->small_size > v->input.size))
         return rdx_fail(REDUX_E_INVALID, "views: small_size is %d, size %d", (int)o->small_size,
                         (int)v->input.size);
@@ -129,7 +129,7 @@ static redux_status check_counts(const rdx_views *v)
     return REDUX_OK;
 }
 
-/* Given for 224 pixels, done at the input's size. */
+/* Given for 224 pixels, applied at the input's size. */
 static redux_status check_blur(const rdx_views *v)
 {
     const redux_views_options *o = &v->options;
@@ -210,8 +210,8 @@ static bool happens(const dice *d, operation number, double probability)
     return probability > 0 && draw(d, number, 0, 0, 1) < probability;
 }
 
-/* torchvision's RandomResizedCrop: an area and an aspect at random, ten tries, else the largest
- * part in the middle of which the aspect is allowed. 1 ... 1 is the whole slice. */
+/* torchvision's RandomResizedCrop: ten tries of a random area and aspect, else the largest part in
+ * the middle with an allowed aspect. 1 ... 1 is the whole slice. */
 static rdx_box crop_middle(int64_t height, int64_t width, double ratio)
 {
     rdx_box box = {0, 0, height, width};

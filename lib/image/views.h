@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Views of slices with working memory that is made once. Internal. */
+ * Views of slices with working memory that is allocated once. Internal. */
 #ifndef RDX_VIEWS_H
 #define RDX_VIEWS_H
 
 #include <redux/views.h>
 #include "image.h"
 
-/* A slice as stored, with what is asked of it for every view. */
+/* A slice as stored, with the values that every view needs. */
 typedef struct rdx_slice {
     redux_tensor pixels; /* [H, W] */
     double slope, intercept;
@@ -23,8 +23,8 @@ typedef struct rdx_box {
     int64_t top, left, height, width;
 } rdx_box;
 
-/* Weights of an antialiased linear resize along one axis, as Pillow has them: output i is the sum
- * over weight[i * most + k] * input[first[i] + k] for k < count[i]. */
+/* Weights of an antialiased linear resize along one axis, as in Pillow: output i is the sum over
+ * weight[i * most + k] * input[first[i] + k] for k < count[i]. */
 typedef struct rdx_taps {
     float *weight;
     int32_t *first, *count;
@@ -37,7 +37,7 @@ typedef struct rdx_block {
     int64_t capacity;
 } rdx_block;
 
-/* The working memory of one thread. It grows with the largest slice and view seen. */
+/* The working memory of one thread. It grows with the largest slice and view so far. */
 typedef struct rdx_viewer {
     redux_context *context;
     rdx_taps columns, rows;
@@ -45,7 +45,7 @@ typedef struct rdx_viewer {
     rdx_block stored;  /* double: one row */
     rdx_block line;    /* float: one row, grey */
     rdx_block between; /* float: [size, width], resized along y */
-    rdx_block scratch; /* float: one view and a half, for what does not work in place */
+    rdx_block scratch; /* float: one view and a half, for operations that do not work in place */
 } rdx_viewer;
 
 void rdx_viewer_init(rdx_viewer *viewer, redux_context *context);
@@ -54,12 +54,12 @@ void rdx_viewer_clear(rdx_viewer *viewer);
 /* ---- input.c ---- */
 
 redux_status rdx_input_check(const redux_input_options *options);
-/* Known values, within their ranges; NULL: the defaults. */
+/* The options, within their ranges; NULL: the defaults. */
 redux_status rdx_input_read(redux_input_options *known, const redux_input_options *given);
 /* out: [size, size] greys of a box. map: of a window; eight_bit: round to 8 bits. */
 redux_status rdx_viewer_grey(rdx_viewer *viewer, float *out, int64_t size, const rdx_slice *slice,
                              const rdx_box *box, const rdx_grey *map, bool eight_bit);
-/* The resolved window as a map, jittered by `low` and `high` (see views.c; 0: as it is). Errors:
+/* The resolved window as a map, jittered by `low` and `high` (see views.c; 0: unchanged). Errors:
  * REDUX_E_UNSUPPORTED (`full` on other than 8-bit data). */
 redux_status rdx_slice_map(rdx_grey *map, bool *eight_bit, const rdx_slice *slice,
                            redux_window window, const double jitter[2]);
@@ -69,13 +69,13 @@ redux_status rdx_viewer_input(rdx_viewer *viewer, float *out, const rdx_slice *s
 
 /* ---- views.c ---- */
 
-/* Options that have been read: which views are drawn, and how they become inputs. */
+/* Checked options: which views are drawn, and how they become inputs. */
 typedef struct rdx_views {
     redux_views_options options;
     redux_input_options input;
 } rdx_views;
 
-/* Known values, all within their ranges; NULL: the defaults. Errors: REDUX_E_INVALID, with the
+/* The options, all within their ranges; NULL: the defaults. Errors: REDUX_E_INVALID, with the
  * field's name. */
 redux_status rdx_views_read(rdx_views *known, const redux_views_options *options,
                             const redux_input_options *input);
@@ -91,7 +91,8 @@ void rdx_flip_horizontal(float *pixels, int64_t size);
 void rdx_flip_vertical(float *pixels, int64_t size);
 /* Counter-clockwise around the centre, bilinear; pixels outside count as 0. */
 void rdx_rotate(float *pixels, float *scratch, int64_t size, double degrees);
-/* Each kept within [0, 1]: times a factor; distance from the mean times a factor; a power. */
+/* Each keeps values within [0, 1]: times a factor; distance from the mean times a factor; a
+ * power. */
 void rdx_brightness(float *pixels, int64_t count, double factor);
 void rdx_contrast(float *pixels, int64_t count, double factor);
 void rdx_gamma(float *pixels, int64_t count, double exponent);

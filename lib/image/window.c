@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Intensity windows. Integer voxels of a small range go through a table: one entry per value that
- * occurs between minimum and maximum, computed once by the definition. */
+ * Intensity windows. Integer voxels of a small range go through a table with one entry per value
+ * between minimum and maximum, computed by the definition. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ redux_status redux_window_parse(redux_window *out, const char *text)
     window.low = rdx_parse_double(text, &end);
     if (end == text || *end != ':')
         return rdx_fail(REDUX_E_INVALID,
-                        "window '%s' is none of slice, full, lung, mediastinum, abdomen, bone, "
+                        "unknown window '%s': use slice, full, lung, mediastinum, abdomen, bone, "
                         "brain or LO:HI",
                         text);
     text = end + 1;
@@ -83,7 +83,8 @@ redux_dtype redux_window_dtype(redux_window window)
     return window.kind == REDUX_WINDOW_RANGE ? REDUX_FLOAT32 : REDUX_UINT8;
 }
 
-/* Minimum and maximum of the finite stored values of one row; contiguous int16 is what CT is. */
+/* Minimum and maximum of the finite stored values of one row. Contiguous int16, as CT has, is the
+ * fast case. */
 static void row_range(const redux_tensor *in, const void *row, double *low, double *high)
 {
     const int64_t width = in->shape[1], stride = in->strides[1];
@@ -122,12 +123,12 @@ void rdx_stored_range(const redux_tensor *in, double *low, double *high)
 
 void rdx_grey_slice(rdx_grey *map, double low, double high)
 {
-    if (low > high) { /* nothing finite: only infinities are not 0 */
+    if (low > high) { /* nothing is finite; all values but infinities become 0 */
         map->low = 0;
         map->span = 1;
         return;
     }
-    /* Scaling is monotone, rising or falling, also after rounding. */
+    /* Scaling is monotone, rising or falling, even after rounding. */
     map->low = fmin(rdx_scaled(map, low), rdx_scaled(map, high));
     map->span = fmax(rdx_scaled(map, low), rdx_scaled(map, high)) - map->low + 1e-5;
 }
@@ -226,7 +227,7 @@ redux_status redux_window_apply(const redux_tensor *out, redux_context *context,
     case REDUX_WINDOW_FULL:
         if (in->dtype != REDUX_UINT8 && in->dtype != REDUX_BOOL)
             return rdx_fail(REDUX_E_UNSUPPORTED,
-                            "window 'full' leaves 8-bit data as they are; these are %s: name "
+                            "window 'full' is for 8-bit data; these are %s: name "
                             "'slice', an HU window or LO:HI",
                             redux_dtype_name(in->dtype));
         redux_tensor bytes = *in;

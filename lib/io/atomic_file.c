@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Files that appear whole or not at all: written to a hidden temporary name in the same folder,
- * synced, renamed over the old file, and the folder synced. After a crash the old file or the new
- * one is there, and perhaps a temporary file, which the next run takes over. */
+ * Files that appear whole or not at all. They are written under a hidden temporary name in the
+ * same folder, synced and renamed over the old file; then the folder is synced. After a crash
+ * there is the old file or the new one, and perhaps a temporary file, which the next run takes
+ * over. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,7 +39,7 @@ static ssize_t stream_write(void *cookie, const char *bytes, size_t size)
     return file->error == 0 ? (ssize_t)size : 0; /* 0: to fopencookie's caller, an error */
 }
 
-/* Archives go back to fill in sizes. */
+/* Archives seek back to fill in sizes. */
 static int stream_seek(void *cookie, off64_t *offset, int whence)
 {
     const rdx_file *file = cookie;
@@ -60,7 +61,7 @@ int rdx_sync(int fd)
 
 /* ---- names ---- */
 
-/* FOLDER/.NAME.redux-tmp. A name too long for that is cut, its checksum keeps it apart. */
+/* FOLDER/.NAME.redux-tmp. A name too long for that is cut; its checksum keeps it distinct. */
 static redux_status temporary_name(char **out, redux_context *context, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -78,9 +79,8 @@ static redux_status temporary_name(char **out, redux_context *context, const cha
     return REDUX_OK;
 }
 
-/* The file that a chain of links ends at, so that the link stays and its target is replaced.
- * *in_place: a device or pipe, which must not be replaced by a file. *mode: that of the old file.
- */
+/* The end of a chain of links, so that the link stays and its target is replaced. *in_place: a
+ * device or pipe, which must not be replaced by a file. *mode: that of the old file. */
 static redux_status resolve(char **out, redux_context *context, const char *path, bool *in_place,
                             mode_t *mode)
 {
@@ -108,7 +108,7 @@ static redux_status resolve(char **out, redux_context *context, const char *path
 
 /* ---- begin ---- */
 
-/* Opens the temporary file and locks it: two writers of one path do not mix. A leftover of a
+/* Opens and locks the temporary file, so that two writers of one path do not mix. The leftover of a
  * crashed run has no lock and is taken over. */
 static redux_status open_temporary(rdx_file *file)
 {
@@ -130,8 +130,8 @@ static redux_status open_temporary(rdx_file *file)
             return rdx_fail_errno(file->path, "cannot be written", error);
         }
         if (!S_ISREG(opened.st_mode))
-            return rdx_fail(REDUX_E_IO, "%s: is in the way and no plain file", file->temporary);
-        /* The other writer may have renamed it between our open and our lock. */
+            return rdx_fail(REDUX_E_IO, "%s: exists and is not a regular file", file->temporary);
+        /* The other writer may have renamed it between the open and the lock. */
         if (lstat(file->temporary, &named) == 0 && named.st_ino == opened.st_ino &&
             named.st_dev == opened.st_dev) {
             if (ftruncate(fd, 0) == 0)
@@ -200,8 +200,8 @@ static redux_status sync_folder(const rdx_file *file)
     else
         RDX_TRY(rdx_strndup(file->context, &folder, file->path,
                             (size_t)RDX_MAX(slash - file->path, 1)));
-    /* A folder may be written without being readable, and some file systems do not sync folders:
-     * neither is the writer's failure. */
+    /* A folder may be writable without being readable, and some file systems do not sync folders.
+     * Neither is the writer's failure. */
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         error = rdx_sync(fd);
@@ -226,8 +226,8 @@ static redux_status finish(rdx_file *file)
     const int error = rdx_sync(file->descriptor);
     if (error != 0 && file->temporary != NULL)
         return rdx_fail_errno(file->path, "could not be synced", error);
-    /* The descriptor stays open, and locked, until after the rename; write errors that only show on
-     * closing (quotas on network file systems) show in fsync already. */
+    /* The descriptor stays open and locked until after the rename. Write errors that only show on
+     * closing (quotas on network file systems) already show in fsync. */
     if (file->temporary != NULL && rename(file->temporary, file->path) != 0)
         return rdx_fail_errno(file->path, "could not be put in place", errno);
     if (file->temporary != NULL) {
@@ -256,7 +256,7 @@ void rdx_file_abort(rdx_file *file)
     if (file->temporary != NULL)
         unlink(file->temporary);
     if (file->stream != NULL) {
-        file->error = EIO; /* what is still buffered goes nowhere */
+        file->error = EIO; /* discards what is still buffered */
         fclose(file->stream);
     }
     if (file->descriptor >= 0)

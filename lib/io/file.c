@@ -20,7 +20,7 @@ redux_status rdx_fail_errno(const char *path, const char *what, int error)
 redux_status rdx_open_read(int *out, struct stat *status, const char *path)
 {
     int fd;
-    /* O_NONBLOCK: a pipe without a writer must not hang us before we see that it is one. */
+    /* With O_NONBLOCK a pipe without a writer cannot hang us before we see that it is a pipe. */
     do
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     while (fd < 0 && errno == EINTR);
@@ -51,7 +51,7 @@ redux_status rdx_lock_folder(int *out, const char *path)
     do
         answer = flock(fd, LOCK_EX | LOCK_NB);
     while (answer != 0 && errno == EINTR);
-    if (answer != 0 && errno == EWOULDBLOCK) { /* NFS locks no folders (EBADF): so be it */
+    if (answer != 0 && errno == EWOULDBLOCK) { /* NFS does not lock folders (EBADF) */
         close(fd);
         return rdx_fail(REDUX_E_IO, "%s: another run is writing there", path);
     }
@@ -107,7 +107,7 @@ redux_status rdx_tensor_alloc(redux_tensor *out, redux_context *context, redux_d
 {
     redux_tensor tensor;
     void *block;
-    char probe; /* what an empty tensor borrows until it has a block of its own */
+    char probe; /* the block of an empty tensor, which needs an address */
     RDX_TRY(redux_tensor_borrow(&tensor, &probe, dtype, ndim, shape, NULL));
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)redux_tensor_elements(&tensor),
                       redux_dtype_size(dtype)));
@@ -130,7 +130,7 @@ static void swap_16(unsigned char *bytes)
     }
 }
 
-/* The data are aligned to their size: every caller's block comes from an allocator. */
+/* The data are aligned to their size, because every block comes from an allocator. */
 void rdx_swap_bytes(void *data, uint64_t count, size_t size)
 {
     if (size == 2)

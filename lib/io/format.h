@@ -8,13 +8,13 @@
 
 #include "io.h"
 
-/* Where the voxels of a volume lie in the patient. Storage axes are 0 (i, the fastest), 1 (j) and
+/* The position of a volume's voxels in the patient. Storage axes are 0 (i, the fastest), 1 (j) and
  * 2 (k). */
 typedef struct rdx_geometry {
     int64_t dim[3];     /* voxels along each storage axis */
     double spacing[3];  /* mm along each; 0: unknown */
     int8_t axis[3];     /* the storage axis of the slices, rows, columns of the axial view */
-    int8_t reversed[3]; /* whether the axial view walks it backwards (never that of the slices) */
+    int8_t reversed[3]; /* whether the axial view reverses it (never that of the slices) */
     bool falls;         /* slice numbers grow towards the patient's feet */
 } rdx_geometry;
 
@@ -24,28 +24,28 @@ struct rdx_format;
  * (rdx_alloc). */
 typedef struct rdx_found {
     const struct rdx_format *format;
-    char *source; /* how results name it: FILE, or FILE:KEY */
+    char *source; /* the name in results: FILE, or FILE:KEY */
     char *file;   /* the file */
-    char *image;  /* the file of the voxels where they have one of their own, else NULL */
-    char *key;    /* which of the file's volumes it is; NULL: its only one */
+    char *image;  /* the file of the voxels if it is another one, else NULL */
+    char *key;    /* the name of the volume within its file; NULL: the file has only one */
     rdx_geometry geometry;
     int64_t frames; /* time points, of which load reads one; 0: the format knows none */
     redux_dtype dtype;
     double slope, intercept; /* value = slope * voxel + intercept */
     uint64_t bytes;          /* of the files */
-    void *header;            /* the format's own, with which load sees that the file has changed */
+    void *header; /* of the format, which load compares to see whether the file has changed */
 } rdx_found;
 
 void rdx_found_clear(rdx_found *found);
 
-/* What a format's probe hands its findings to. */
+/* A format's probe calls these. */
 typedef struct rdx_finds {
     redux_context *context;
-    /* Takes a volume over, also where it fails. */
+    /* Takes ownership of a volume, even if it fails. */
     redux_status (*add)(rdx_found *found, void *user);
-    /* What becomes of a failure that concerns one source only. */
+    /* Decides about a failure that concerns one source only. */
     redux_status (*settle)(void *user, const char *source, redux_status status);
-    /* Whether the caller wants a source to be passed over unread. */
+    /* Whether the caller excludes a source, so that it need not be read. */
     bool (*excludes)(void *user, const char *source);
     void *user;
 } rdx_finds;
@@ -64,9 +64,9 @@ typedef struct rdx_format {
     const char *suffixes[RDX_SUFFIXES]; /* lower case; NULL ends them */
     rdx_format_unit unit;
     bool is_scan; /* values are measured: they have a unit, such as HU */
-    bool mapped;  /* a volume's slices are read when they are asked for */
+    bool mapped;  /* slices of a volume are read on demand */
 
-    /* Volumes: probe reads headers and hands over what it found (key: only the volume of that name;
+    /* Volumes: probe reads headers and hands over what it finds (key: only the volume of that name;
      * NULL: all). load reads the voxels of one frame as [k][j][i], or [k][j][i][colour]. */
     redux_status (*probe)(const rdx_finds *finds, const char *path, const char *key);
     redux_status (*load)(redux_tensor *out, redux_context *context, const rdx_found *found,
@@ -85,34 +85,36 @@ typedef struct rdx_format {
     const char *parts[RDX_SUFFIXES];
     redux_status (*whole)(char **out, redux_context *context, const char *path);
 
-    /* Pictures, recognised by their first bytes. header: see rdx_picture_header_fn. */
+    /* Pictures are recognised by their first bytes. header: see rdx_picture_header_fn. */
     bool (*signature)(const unsigned char *bytes, size_t size);
     redux_status (*header)(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
                            size_t size, const char *path);
     redux_status (*decode)(redux_tensor *out, redux_context *context, const unsigned char *bytes,
                            size_t size, bool alpha, const char *path);
 
-    /* Files without a telling suffix: whether such a name may be one, and whether the file is. */
+    /* Files without a telling suffix: whether the name may be of this format, and whether the file
+     * is. */
     bool (*maybe)(const char *name);
     bool (*sniff)(const char *path);
 } rdx_format;
 
-/* The format of a file by its name, NULL if no suffix is known. *part: it is only part of another
+/* The format of a file by its name; NULL if no suffix is known. *part: it is only part of another
  * file; may be NULL. */
 const rdx_format *rdx_format_of(const char *name, bool *part);
-/* Whether a file of an unknown suffix may be of some format, by its name. */
+/* Whether a file of unknown suffix may be of some format, judged by its name. */
 bool rdx_format_maybe(const char *name);
-/* The format of a file by its name, or else by its content, which is looked at only where the name
- * may be one (rdx_format_maybe) or `any_name` is set; NULL if neither tells. */
+/* The format of a file by its name, else by its content, which is read only if the name may be of
+ * some format (rdx_format_maybe) or `any_name` is set. NULL if neither shows it. */
 const rdx_format *rdx_format_sniff(const char *path, bool any_name);
-/* The format of a picture by its first bytes; NULL if it is none that is read. */
+/* The format of a picture by its first bytes; NULL if it is not a readable picture. */
 const rdx_format *rdx_format_of_picture(const unsigned char *bytes, size_t size);
-/* Splits FILE:KEY where FILE is of a format with keys: where KEY begins, else NULL. */
+/* The start of KEY in FILE:KEY if FILE is of a format with keys, else NULL. */
 const char *rdx_format_key(const rdx_format **format, const char *text);
-/* ".nii, .nii.gz, .png": every suffix that is read. */
+/* ".nii, .nii.gz, .png": every readable suffix. */
 void rdx_format_list(char *text, size_t size);
 
-/* Pictures, volumes and archives of formats that are not read: which of at most 64, or -1. */
+/* Pictures, volumes and archives in formats that are not read: the number of the format, below 64,
+ * or -1. */
 int rdx_unread_format(const char *name);
 /* ".heic, .zip" for bits set in `formats`. */
 void rdx_unread_list(char *text, size_t size, uint64_t formats);
@@ -122,16 +124,16 @@ redux_status rdx_axial_view(redux_tensor *out, const redux_tensor *stored,
                             const rdx_geometry *geometry);
 /* Voxels whose storage axes are columns, rows and slices as they are. */
 rdx_geometry rdx_geometry_plain(int64_t slices, int64_t height, int64_t width);
-/* REDUX_E_FORMAT: the file is not the one that was found. */
+/* REDUX_E_FORMAT: the file is not the one that the probe saw. */
 redux_status rdx_format_changed(const char *path);
 
 /* ---- format_npy.c: arrays, also those of archives ---- */
 
 /* Whether an array can only be a stack of slices: (N, H, W), (N, H, W, 3 or 4). */
 bool rdx_npy_is_stack(const rdx_npy *npy);
-/* What an array is like as a volume; found->source is set. Errors: REDUX_E_UNSUPPORTED (shape). */
+/* Describes an array as a volume; found->source is set. Errors: REDUX_E_UNSUPPORTED (shape). */
 redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy);
-/* (H, W) becomes (1, H, W), by its strides: it may be of Fortran order. */
+/* Turns (H, W) into (1, H, W) through its strides, since it may be of Fortran order. */
 void rdx_npy_as_stack(redux_tensor *array);
 
 /* Every format: format_NAME.c defines rdx_format_NAME. The order is that of lists. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The pixels of a DICOM file. Uncompressed ones are read here; of compressed ones the fragments are
- * joined here, and GDCM (dicom_gdcm.cpp), which sees nothing else of the file, decodes them. */
+ * The pixels of a DICOM file. Uncompressed ones are read here. The fragments of compressed ones
+ * are joined here and decoded by GDCM (dicom_gdcm.cpp), which sees nothing else of the file. */
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -12,13 +12,13 @@
 
 /* ---- compressed ---- */
 
-/* Its file name has the ABI number of the library, as text. */
+/* The ABI number of the library is part of the file name, as text. */
 #define TEXT(number) #number
 #define MODULE_OF(number) "libredux-gdcm.so." TEXT(number)
 #define MODULE MODULE_OF(REDUX_ABI_VERSION)
 
-/* The module with GDCM in it, loaded when the first compressed image is met: that takes 30 ms,
- * which others shall not pay. NULL: there is none. */
+/* The module with GDCM, or NULL. It is loaded for the first compressed image only, because loading
+ * takes 30 ms. */
 static rdx_dicom_decode_fn *decoder;
 static pthread_once_t decoder_once = PTHREAD_ONCE_INIT;
 
@@ -26,7 +26,8 @@ static void find_decoder(void)
 {
     void *module = dlopen(MODULE, RTLD_NOW | RTLD_LOCAL); /* and never unloaded */
     void *found = module == NULL ? NULL : dlsym(module, "rdx_dicom_decode");
-    memcpy(&decoder, &found, sizeof decoder); /* ISO C knows no conversion to a function */
+    memcpy(&decoder, &found,
+           sizeof decoder); /* ISO C has no conversion from an object pointer to a function */
 }
 
 static uint32_t little_endian(const unsigned char *bytes)
@@ -35,7 +36,8 @@ static uint32_t little_endian(const unsigned char *bytes)
            (uint32_t)bytes[3] << 24;
 }
 
-/* Moves the fragments (PS3.5, A.4) together: items, the first of which is a table of offsets. */
+/* Moves the fragments (PS3.5, A.4) together. They are items, the first of which is a table of
+ * offsets. */
 static redux_status join_fragments(unsigned char *bytes, size_t size, size_t *length,
                                    const char *path)
 {
@@ -72,7 +74,7 @@ static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d
         return rdx_fail(
             REDUX_E_UNSUPPORTED,
             "%s: its pixels are compressed (transfer syntax %s), and there is no " MODULE
-            " to decode them: convert it by dcm2niix",
+            " to decode them: convert it with dcm2niix",
             path, d->syntax);
     const redux_status status = decoder(out->data, size, &image, &why);
     return status == REDUX_OK ? status : rdx_fail(status, "%s: %s", path, why);
@@ -121,7 +123,7 @@ static uint32_t low_bits(uint32_t number, int shift, bool is_signed)
     return is_signed ? (uint32_t)((int32_t)high >> shift) : high >> shift;
 }
 
-/* Bits above those that are stored may hold anything (overlays, in old files). */
+/* Bits above the stored ones may hold anything (overlays, in old files). */
 static void clear_high_bits(const redux_tensor *out, const rdx_dicom *d)
 {
     const int shift = 32 - (int)d->stored;
@@ -143,7 +145,7 @@ static void clear_high_bits(const redux_tensor *out, const rdx_dicom *d)
     }
 }
 
-/* Slices of one volume that have slopes of their own: their values, in float32. */
+/* Slices of one volume that have different slopes: their values, in float32. */
 static redux_status rescale(redux_tensor *pixels, redux_context *context, const rdx_dicom *d)
 {
     redux_tensor values;
@@ -206,7 +208,7 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
 
 /* ---- the format ---- */
 
-/* Whether a file begins as DICOM files do; false also where it cannot be read. */
+/* Whether a file begins like a DICOM file; false also if it cannot be read. */
 static bool begins_as_dicom(const char *path)
 {
     unsigned char magic[4];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * DICOM files: one image each, put together to volumes by series. Internal. */
+ * DICOM files: one image each, grouped into volumes by series. Internal. */
 #ifndef RDX_DICOM_H
 #define RDX_DICOM_H
 
@@ -10,7 +10,7 @@
 #define RDX_DICOM_PREAMBLE 132
 #define RDX_DICOM_RUN_LENGTHS "1.2.840.10008.1.2.5"
 
-/* What a file says of its image. */
+/* The description of a file's image. */
 typedef struct rdx_dicom {
     char syntax[RDX_DICOM_UID]; /* how the pixels are stored */
     char series[RDX_DICOM_UID];
@@ -32,15 +32,15 @@ typedef struct rdx_dicom {
 
 /* ---- format_dicom_header.c ---- */
 
-/* Reads and checks a header. Every length is held against the file before it is believed. Errors:
+/* Reads and checks a header. Every length is checked against the file before it is used. Errors:
  * REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (no image, colour, several
- * frames, a way to store pixels that is not read). */
+ * frames, an encoding of pixels that is not read). */
 redux_status rdx_dicom_probe(rdx_dicom *out, const char *path);
 
 /* ---- format_dicom.c ---- */
 
-/* The image of a file, [H, W]: stored values as info.dtype, or float32 after slope and intercept
- * where info.dtype is that. REDUX_E_FORMAT if the file does not fit `info` any more. */
+/* The image of a file, [H, W]: stored values as info.dtype, or float32 after slope and intercept if
+ * info.dtype is that. REDUX_E_FORMAT if the file no longer matches `info`. */
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
                             const redux_volume_info *info);
 

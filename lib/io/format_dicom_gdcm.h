@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What dicom.c asks of the module with GDCM in it, its function rdx_dicom_decode. Internal. */
+ * The interface between dicom.c and the module with GDCM, its function rdx_dicom_decode. Internal.
+ */
 #ifndef RDX_DICOM_GDCM_H
 #define RDX_DICOM_GDCM_H
 
@@ -14,13 +15,13 @@ extern "C" {
 typedef struct rdx_compressed {
     const char *syntax; /* UID */
     int64_t height, width;
-    int64_t bits, stored, high, is_signed; /* as rdx_dicom has them */
+    int64_t bits, stored, high, is_signed; /* as in rdx_dicom */
     const void *bytes;
     size_t length;
 } rdx_compressed;
 
-/* Decodes into `out`, which has room for `size` bytes, native byte order. *why: what was wrong, a
- * string that stays. Errors: REDUX_E_FORMAT, REDUX_E_NO_MEMORY. Any thread. */
+/* Decodes into `out`, which has room for `size` bytes, native byte order. *why: the reason of a
+ * failure, a static string. Errors: REDUX_E_FORMAT, REDUX_E_NO_MEMORY. Any thread. */
 typedef redux_status rdx_dicom_decode_fn(void *out, size_t size, const rdx_compressed *image,
                                          const char **why);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The header of a DICOM file (PS3.5 chapter 7, PS3.10 chapter 7): a walk over its elements that
- * reads the few that an image needs and passes over all others. Nothing is believed before it is
- * held against the file: lengths, nesting, numbers. (GDCM does neither: it runs out of stack or
- * asks for 4 GiB on files of 40 KB. So it only ever sees compressed pixels, dicom_gdcm.cpp.) */
+ * The header of a DICOM file (PS3.5 chapter 7, PS3.10 chapter 7). A walk over its elements reads
+ * the few that an image needs and skips all others. Lengths, nesting and numbers are checked
+ * against the file before they are used. (GDCM checks neither: it runs out of stack or asks for 4
+ * GiB on files of 40 KB. So it only gets compressed pixels, dicom_gdcm.cpp.) */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -19,12 +19,12 @@
 #define TAG_ITEM_END 0xFFFEE00Du
 #define TAG_SEQUENCE_END 0xFFFEE0DDu
 
-/* Where we are in the file. */
+/* The position in the file. */
 typedef struct cursor {
     int fd;
     const char *path;
     uint64_t at, end;
-    bool typed, swap; /* elements tell their type ("explicit VR"); big-endian */
+    bool typed, swap; /* elements state their type ("explicit VR"); big-endian */
     uint64_t held_at; /* of `held` in the file */
     size_t held_size;
     unsigned char held[4096];
@@ -32,7 +32,7 @@ typedef struct cursor {
 
 typedef struct element {
     uint32_t tag, length;
-    char type[2]; /* "" where it is not told */
+    char type[2]; /* "" if unknown */
 } element;
 
 /* ---- bytes ---- */
@@ -98,7 +98,8 @@ static redux_status next_element(element *out, cursor *c)
         }
     }
     if (out->length != UNDEFINED && out->length > c->end - c->at)
-        return rdx_fail(REDUX_E_FORMAT, "%s: element (%04x,%04x) of %u bytes leads beyond its end",
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: element (%04x,%04x) of %u bytes extends beyond the end of the file",
                         c->path, (unsigned)(out->tag >> 16), (unsigned)(out->tag & 0xFFFF),
                         (unsigned)out->length);
     return REDUX_OK;
@@ -146,7 +147,7 @@ static redux_status skip_element(cursor *c, const element *e, int depth)
         return REDUX_OK;
     }
     const bool typed = c->typed;
-    if (memcmp(e->type, "UN", 2) == 0) /* what is of unknown type is stored without types inside */
+    if (memcmp(e->type, "UN", 2) == 0) /* elements of unknown type have no types inside */
         c->typed = false;
     const redux_status status = skip_sequence(c, depth + 1);
     c->typed = typed;
@@ -157,7 +158,7 @@ static redux_status skip_element(cursor *c, const element *e, int depth)
 
 typedef enum value_kind { VALUE_TEXT, VALUE_SHORT, VALUE_INTEGER, VALUE_DECIMAL } value_kind;
 
-/* The elements that are read: into rdx_dicom at `offset`, `count` characters or numbers. */
+/* The elements that are read: `count` characters or numbers into rdx_dicom at `offset`. */
 static const struct {
     uint32_t tag;
     value_kind kind;
@@ -184,8 +185,8 @@ static const struct {
     {0x00281053, VALUE_DECIMAL, offsetof(rdx_dicom, slope), 1},
 };
 
-/* Numbers in text, separated by backslashes; where they are not as many as should be, or no
- * numbers, all stay unknown. */
+/* Numbers in text, separated by backslashes. If their count is wrong, or one is not a number, all
+ * stay unknown. */
 static void read_decimals(double *out, const char *text, int count)
 {
     double numbers[6] = {0};
@@ -275,14 +276,14 @@ static const syntax *find_syntax(const char *uid)
     return NULL;
 }
 
-/* The group that tells the transfer syntax is itself always little-endian with types. */
+/* The group that states the transfer syntax is always little-endian with types. */
 static redux_status read_meta(rdx_dicom *out, cursor *c)
 {
     unsigned char magic[4], group[2];
     c->at = PREAMBLE - 4;
     c->typed = true;
     if (c->end < PREAMBLE || take(c, magic, 4) != REDUX_OK || memcmp(magic, "DICM", 4) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no DICOM file: it has no DICM at byte 128",
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a DICOM file: it has no DICM at byte 128",
                         c->path);
     while (c->end - c->at >= 8) {
         element e;
@@ -302,10 +303,10 @@ static redux_status walk(rdx_dicom *out, cursor *c)
     RDX_TRY(read_meta(out, c));
     const syntax *s = find_syntax(out->syntax);
     if (out->syntax[0] == '\0')
-        return rdx_fail(REDUX_E_FORMAT, "%s: does not say its transfer syntax", c->path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: has no transfer syntax", c->path);
     if (s == NULL)
         return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "%s: pixels of transfer syntax %s are not read: convert it by dcm2niix",
+                        "%s: pixels of transfer syntax %s are not read: convert it with dcm2niix",
                         c->path, out->syntax);
     c->typed = s->typed;
     c->swap = s->swap;
@@ -335,7 +336,7 @@ static redux_status check_image(rdx_dicom *d, const char *path)
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in colour (%s), which is not read from DICOM",
                         path, d->photometric);
     if (d->frames > 1)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames: convert it by dcm2niix", path,
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames: convert it with dcm2niix", path,
                         (long long)d->frames);
     if ((d->bits != 8 && d->bits != 16 && d->bits != 32) || d->stored < 1 || d->stored > d->bits ||
         d->high != d->stored - 1 || d->is_signed < 0 || d->is_signed > 1)
@@ -359,7 +360,7 @@ static redux_dtype dtype_of(const rdx_dicom *d)
     return d->is_signed ? REDUX_INT32 : REDUX_UINT32;
 }
 
-/* Where small values are bright, they are counted from the other end. */
+/* Where small values are bright, values are counted from the other end. */
 static void settle_values(rdx_dicom *d)
 {
     if (isnan(d->slope) || fabs(d->slope) < 1e-300)

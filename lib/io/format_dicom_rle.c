@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * DICOM's run lengths (PS3.5, annex G): one segment for each byte of a pixel, the highest first,
- * each packed as PackBits does. Here, because GDCM divides by the number of segments without a look
- * at it. */
+ * packed by PackBits. They are decoded here because GDCM divides by the number of segments
+ * unchecked. */
 #include <string.h>
 #include "format_dicom.h"
 
@@ -22,7 +22,7 @@ static bool unpack(unsigned char *out, int64_t count, int step, const unsigned c
         if (end - in < 2)
             return false;
         const int control = *in++;
-        if (control == 128) /* nothing */
+        if (control == 128) /* no operation */
             continue;
         const int64_t length = control < 128 ? control + 1 : 257 - control;
         if (length > count - at || (control < 128 && length > end - in))

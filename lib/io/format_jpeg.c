@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * JPEG through libjpeg(-turbo), decoded as Pillow does: accurate integer DCT, smooth chroma
- * upsampling, CMYK taken as inverted (Adobe's way). Errors leave by longjmp: what must survive
- * lives in a struct. */
+ * upsampling, inverted CMYK (Adobe's way). Errors leave by longjmp, so what must survive is in a
+ * struct. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include <jpeglib.h>
 #include "format.h"
 
-/* A progressive file may repeat scans without end; real ones have about ten. */
+/* A progressive file may repeat scans endlessly; real ones have about ten. */
 #define SCANS_MAX 1000
 
 static bool is_jpeg(const unsigned char *bytes, size_t size)
@@ -45,7 +45,7 @@ static redux_status jpeg_header(rdx_picture_info *out, uint64_t *need, const uns
 {
     size_t at = 2;
     for (;;) {
-        while (at < size && bytes[at] != 0xff) /* libjpeg skips strays, so do we */
+        while (at < size && bytes[at] != 0xff) /* skips stray bytes, as libjpeg does */
             at++;
         while (at < size && bytes[at] == 0xff)
             at++;
@@ -99,7 +99,8 @@ static void on_error(j_common_ptr jpeg)
     longjmp(d->escape, 1);
 }
 
-/* Warnings are logged. At the end of the data libjpeg would go on with grey: that is an error. */
+/* Logs warnings. At a premature end of the data libjpeg would continue with grey; that is an error
+ * here. */
 static void on_message(j_common_ptr jpeg, int level)
 {
     decoder *d = jpeg->client_data;

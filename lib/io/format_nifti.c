@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * NIfTI-1 and NIfTI-2 (https://nifti.nimh.nih.gov). Every field is checked here before nifti_clib
- * sees it: it would print its complaints, and it mends what it should refuse. From it come the
- * orientation, the scaling and the grid spacing; the voxels are inflated and swapped here. */
+ * sees it, since it would print complaints, and repair what should be refused. It provides
+ * orientation, scaling and grid spacing; the voxels are inflated and swapped here. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -86,8 +86,8 @@ static redux_status read_header(header *out, rdx_packed *file)
     if (out->swap)
         size = (int32_t)__builtin_bswap32((uint32_t)size);
     if (size != HEADER_1 && size != HEADER_2)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no NIfTI file: it begins with neither 348 nor 540",
-                        file->path);
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: is not a NIfTI file: it begins with neither 348 nor 540", file->path);
     out->version = size == HEADER_1 ? 1 : 2;
     if (out->version == 2)
         RDX_TRY(rdx_packed_read(file, bytes + HEADER_1, HEADER_2 - HEADER_1, "header"));
@@ -112,7 +112,7 @@ static redux_status check_magic(header *h, const char *path)
                         path);
     if (magic[0] != 'n' || (magic[1] != '+' && magic[1] != 'i') || magic[2] != digit ||
         magic[3] != '\0' || (h->version == 2 && memcmp(magic + 4, tail, 4) != 0))
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no NIfTI file: wrong magic bytes", path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a NIfTI file: wrong magic bytes", path);
     h->pair = magic[1] == 'i';
     return REDUX_OK;
 }
@@ -157,8 +157,8 @@ static redux_status check_type(volume_header *out, const header *h, const char *
             return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %s voxels: only real numbers are read",
                             path, types[i].name);
         if (h->bitpix != types[i].bytes * 8)
-            return rdx_fail(REDUX_E_FORMAT, "%s: says %s and %d bits a voxel", path, types[i].name,
-                            (int)h->bitpix);
+            return rdx_fail(REDUX_E_FORMAT, "%s: its data type %s does not have %d bits a voxel",
+                            path, types[i].name, (int)h->bitpix);
         out->datatype = h->datatype;
         out->voxel_bytes = types[i].bytes;
         out->dtype = types[i].dtype;
@@ -167,15 +167,15 @@ static redux_status check_type(volume_header *out, const header *h, const char *
     return rdx_fail(REDUX_E_FORMAT, "%s: has voxels of unknown type %d", path, (int)h->datatype);
 }
 
-/* Bytes of one frame; of all: both are known not to overflow after check_size. */
+/* Bytes of one frame, and of all frames. check_size has excluded overflow. */
 static uint64_t frame_bytes(const volume_header *nifti)
 {
     return (uint64_t)nifti->geometry.dim[0] * (uint64_t)nifti->geometry.dim[1] *
            (uint64_t)nifti->geometry.dim[2] * (uint64_t)nifti->voxel_bytes;
 }
 
-/* Whether the file can hold what the header says, and we may hold a frame of it: all of this is
- * asked before anything is allocated. */
+/* Whether the file can hold what its header claims, and a frame fits into the limits. All of this
+ * is checked before anything is allocated. */
 static redux_status check_size(volume_header *out, const header *h, redux_context *context,
                                const char *path, const rdx_packed *image)
 {
@@ -188,7 +188,7 @@ static redux_status check_size(volume_header *out, const header *h, redux_contex
         if (__builtin_mul_overflow(total, (uint64_t)(i < 3 ? out->geometry.dim[i] : out->frames),
                                    &total) ||
             total > (uint64_t)PTRDIFF_MAX / 2)
-            return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions multiply to an absurd size", path);
+            return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions are too large", path);
     if (out->offset + total > capacity)
         return rdx_fail(REDUX_E_FORMAT,
                         "%s: is cut short: %llu bytes cannot hold %llu bytes of voxels from byte "
@@ -204,7 +204,7 @@ static redux_status check_size(volume_header *out, const header *h, redux_contex
 
 /* ---- what nifti_clib reads out of it ---- */
 
-/* The storage axes' directions, or false where the matrix has none. */
+/* The directions of the storage axes; false if the matrix has none. */
 static bool directions(int code[3], nifti_dmat44 matrix)
 {
     for (int i = 0; i < 3; i++)
@@ -241,7 +241,7 @@ static double millimetres(double spacing, int units)
 static void copy_geometry(volume_header *out, const nifti_image *image, const header *h)
 {
     const double stored[3] = {image->dx, image->dy, image->dz};
-    int code[3] = {NIFTI_L2R, NIFTI_P2A, NIFTI_I2S}; /* nothing known: as if RAS+ */
+    int code[3] = {NIFTI_L2R, NIFTI_P2A, NIFTI_I2S}; /* assume RAS+ if nothing is known */
     if ((image->sform_code <= 0 || !directions(code, image->sto_xyz)) &&
         (image->qform_code <= 0 || !directions(code, image->qto_xyz))) {
         code[0] = NIFTI_L2R;
@@ -250,7 +250,7 @@ static void copy_geometry(volume_header *out, const nifti_image *image, const he
     }
     set_view(out, code);
     for (int i = 0; i < 3; i++) {
-        /* nifti_clib turns 0 and NaN into 1: unknown stays unknown. */
+        /* nifti_clib turns 0 and NaN into 1, but an unknown spacing must stay unknown. */
         const double raw =
             h->version == 1 ? (double)h->raw.one.pixdim[i + 1] : h->raw.two.pixdim[i + 1];
         out->geometry.spacing[i] = raw == 0 || !isfinite(raw) || i >= (int)h->dim[0]
@@ -297,7 +297,7 @@ static redux_status probe(volume_header *out, redux_context *context, rdx_packed
     RDX_TRY(check_magic(&h, file->path));
     if (h.pair != (image != NULL))
         return rdx_fail(REDUX_E_FORMAT, "%s: says that its voxels are %s", file->path,
-                        h.pair ? "in an .img file, but is no .hdr file"
+                        h.pair ? "in an .img file, but is not a .hdr file"
                                : "in the same file, but is one half of a pair");
     copy_fields(&h);
     RDX_TRY(check_dimensions(out, &h, file->path));
@@ -342,7 +342,7 @@ static bool same_header(const volume_header *a, const volume_header *b)
 
 /* ---- loading ---- */
 
-/* IEEE 754 binary128, given as two halves, to the nearest double (ties to even). */
+/* IEEE 754 binary128, as two halves, to the nearest double (ties to even). */
 static double from_float128(uint64_t high, uint64_t low)
 {
     const bool negative = high >> 63 != 0;
@@ -354,8 +354,8 @@ static double from_float128(uint64_t high, uint64_t low)
     } else if (exponent == 0) {
         value = 0; /* below 2^-16382: far under the smallest double */
     } else {
-        /* 62 leading bits, the rest folded into the last ("sticky"): rounding them to 53 or fewer
-         * bits is then right, if it happens once. */
+        /* 62 leading bits, the rest folded into the last ("sticky"). A single rounding of them to
+         * 53 or fewer bits is then right. */
         const int scale = exponent - 16383;
         uint64_t bits = (fraction | 1ULL << 48) << 13 | low >> 51;
         const int drop = scale < -1022 ? RDX_MIN(9 - 1022 - scale, 63) : 9;
@@ -448,7 +448,7 @@ static bool is_half(const char *path, const char *suffix)
     return has_suffix(path, suffix) || has_suffix(path, packed_suffix);
 }
 
-/* The other half of a .hdr/.img pair: the file that exists, the like-compressed one first.
+/* The other half of a .hdr/.img pair: the file that exists, preferably compressed alike.
  * REDUX_E_NOT_FOUND if there is none. */
 static redux_status partner(char **out, redux_context *context, const char *path)
 {
@@ -460,7 +460,7 @@ static redux_status partner(char **out, redux_context *context, const char *path
     void *block;
     struct stat status;
     RDX_TRY(rdx_alloc(context, &block, stem + 8, 1));
-    for (int i = 0; i < 4; i++) { /* like-compressed and like-cased first */
+    for (int i = 0; i < 4; i++) { /* first those with the same compression and case */
         const char *half = halves[is_header][upper != (i >= 2)];
         snprintf(block, stem + 8, "%.*s%s%s", (int)stem, path, half,
                  endings[gz != (i % 2 == 1)][upper != (i >= 2)]);

@@ -21,7 +21,7 @@ static const struct {
 
 /* ---- the header ---- */
 
-/* What is left of the literal; `name` is the file, for messages. */
+/* The rest of the literal; `name` is the file, for messages. */
 typedef struct literal {
     const char *at, *end;
     const char *name;
@@ -38,7 +38,7 @@ static void skip_blanks(literal *l)
         l->at++;
 }
 
-/* Steps over `c`, if it comes next. */
+/* Skips `c` if it comes next. */
 static bool accept(literal *l, char c)
 {
     skip_blanks(l);
@@ -99,11 +99,11 @@ static redux_status parse_extent(int64_t *out, literal *l)
     int64_t value = 0;
     skip_blanks(l);
     if (l->at >= l->end || *l->at < '0' || *l->at > '9')
-        return malformed(l, "a shape that is no tuple of numbers");
+        return malformed(l, "a shape that is not a tuple of numbers");
     for (; l->at < l->end && *l->at >= '0' && *l->at <= '9'; l->at++)
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, *l->at - '0', &value))
-            return malformed(l, "a shape beyond all measure");
+            return malformed(l, "a shape that is too large");
     if (l->at < l->end && *l->at == 'L') /* a long of Python 2 */
         l->at++;
     *out = value;
@@ -143,7 +143,7 @@ static redux_status parse_entries(rdx_npy *out, literal *l)
                              : strcmp(key, "shape") == 0         ? 4
                                                                  : 0;
         if (bit == 0 || (seen & bit) != 0)
-            return malformed(l, "a key that does not belong there");
+            return malformed(l, "an unknown key");
         seen |= bit;
         if (bit == 1)
             RDX_TRY(parse_descr(out, l));
@@ -167,7 +167,7 @@ redux_status rdx_npy_header_size(uint64_t *out, const unsigned char *prelude, si
                                  const char *name)
 {
     if (size < sizeof magic || memcmp(prelude, magic, sizeof magic) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no NumPy array: wrong magic bytes", name);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a NumPy array: wrong magic bytes", name);
     if (size < RDX_NPY_PRELUDE)
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", name);
     if (prelude[6] < 1 || prelude[6] > 3)
@@ -198,7 +198,7 @@ redux_status rdx_npy_parse(rdx_npy *out, const unsigned char *header, size_t siz
     for (int32_t i = 0; i < npy.ndim; i++)
         if (__builtin_mul_overflow(bytes, (uint64_t)npy.shape[i], &bytes) ||
             bytes > (uint64_t)PTRDIFF_MAX / 16)
-            return rdx_fail(REDUX_E_FORMAT, "%s: its axes multiply to an absurd size", name);
+            return rdx_fail(REDUX_E_FORMAT, "%s: its axes are too large", name);
     npy.bytes = bytes;
     npy.offset = whole;
     *out = npy;
@@ -284,7 +284,7 @@ static void unmap(void *user)
     rdx_free(user);
 }
 
-/* *mapped is false, and *out untouched, where the system does not map the file. */
+/* mapped is false, and *out unchanged, if the system does not map the file. */
 static redux_status map_array(redux_tensor *out, bool *mapped, redux_context *context,
                               const rdx_npy *npy, int fd)
 {
@@ -354,7 +354,7 @@ redux_status redux_npy_read(redux_tensor *out, redux_context *context, const cha
 
 /* ---- writing ---- */
 
-/* "<i2" and its like; "" for what NumPy does not have. */
+/* "<i2" and the like; "" for a type that NumPy lacks. */
 static void descr(char text[4], redux_dtype dtype)
 {
     text[0] = '\0';
@@ -401,7 +401,7 @@ redux_status rdx_npy_header(char **out, size_t *size, redux_context *context,
     return REDUX_OK;
 }
 
-/* One piece in C order; on a big-endian machine, or where there are gaps, by way of a copy. */
+/* One piece in C order. Big-endian machines and arrays with gaps need a copy. */
 static redux_status write_piece(redux_context *context, const redux_tensor *array,
                                 rdx_write_fn write, void *user)
 {
@@ -440,7 +440,7 @@ redux_status rdx_npy_elements(redux_context *context, const redux_tensor *array,
 
 static redux_status to_stream(const void *bytes, size_t size, void *user)
 {
-    fwrite(bytes, 1, size, user); /* a failure shows when the file is committed */
+    fwrite(bytes, 1, size, user); /* the commit of the file reports failures */
     return REDUX_OK;
 }
 

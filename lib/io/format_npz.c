@@ -10,7 +10,7 @@
 
 #define SUFFIX ".npy"
 #define NAME_MAX_BYTES 4096
-#define RATIO 1032 /* what deflate can do at best (RFC 1951) */
+#define RATIO 1032 /* the limit of deflate (RFC 1951) */
 #define SLACK 65536
 #define UTF8_FLAG (1U << 11)
 #define ENCRYPTED_FLAG 1U
@@ -55,7 +55,7 @@ static long stream_seek(voidpf opaque, voidpf stream, ZPOS64_T offset, int origi
     return fseeko(stream, (off_t)offset, whence);
 }
 
-/* Closing is the business of who opened the stream. */
+/* Whoever opened the stream closes it. */
 static int stream_close(voidpf opaque, voidpf stream)
 {
     (void)opaque;
@@ -87,9 +87,9 @@ typedef struct archive {
     unz_file_info64 info;
 } archive;
 
-/* minizip reads zeros where the end of central directory (APPNOTE 4.3.16) is cut short, and refuses
- * archives without members: so the record is looked for first. It ends the file, but for a comment
- * of the length that it says. */
+/* minizip reads zeros if the end of central directory (APPNOTE 4.3.16) is cut short, and refuses
+ * archives without members, so the record is located first. It ends the file, except for a comment
+ * of the length that it states. */
 static redux_status check_end(bool *empty, int fd, uint64_t size, redux_context *context,
                               const char *path)
 {
@@ -109,7 +109,7 @@ static redux_status check_end(bool *empty, int fd, uint64_t size, redux_context 
     }
     rdx_free(block);
     if (status == REDUX_OK && !found)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no ZIP archive, or is cut short", path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a ZIP archive, or is cut short", path);
     return status;
 }
 
@@ -134,7 +134,7 @@ static redux_status archive_open(archive *a, redux_context *context, const char 
     a->zip = unzOpen2_64(path, &functions);
     if (a->zip == NULL) {
         fclose(a->stream);
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no ZIP archive, or is damaged", path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a ZIP archive, or is damaged", path);
     }
     return REDUX_OK;
 }
@@ -173,7 +173,7 @@ static redux_status no_memory(const archive *a)
     return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", a->label);
 }
 
-/* Begins to inflate the current member, if its entry makes sense. */
+/* Begins to inflate the current member if its entry is consistent. */
 static redux_status open_member(archive *a)
 {
     const unz_file_info64 *info = &a->info;
@@ -231,7 +231,7 @@ static redux_status read_npy_header(archive *a, rdx_npy *out)
     return status;
 }
 
-/* The header of the current member, which is an array. */
+/* The header of the current member, an array. */
 static redux_status read_member(archive *a, rdx_npz_member *out)
 {
     unz64_file_pos position;
@@ -297,7 +297,7 @@ redux_status rdx_npz_visit(redux_context *context, const char *path, rdx_npz_vis
     return status;
 }
 
-/* Makes the member of that key the current one. */
+/* Makes the member with that key the current one. */
 static redux_status locate(archive *a, const char *key, rdx_npz_member *out)
 {
     bool array;
@@ -322,7 +322,7 @@ redux_status rdx_npz_find(rdx_npz_member *out, redux_context *context, const cha
     return status;
 }
 
-/* Reads the elements of the current member, and on to its checksum. */
+/* Reads the elements of the current member, and the rest up to its checksum. */
 static redux_status read_elements(archive *a, void *block, const rdx_npy *expected)
 {
     rdx_npy npy;
@@ -335,7 +335,7 @@ static redux_status read_elements(archive *a, void *block, const rdx_npy *expect
     char end;
     if (status == REDUX_OK && unzReadCurrentFile(a->zip, &end, 1) != 0)
         status = damaged(a, "its end cannot be read");
-    /* Compares the checksum if all was read; where it was not, there is an error already. */
+    /* Compares the checksum if all was read. Otherwise an error has been reported already. */
     if (unzCloseCurrentFile(a->zip) != UNZ_OK && status == REDUX_OK)
         status = damaged(a, "its checksum (CRC-32) does not match");
     return status;
@@ -409,7 +409,7 @@ static redux_status check_key(const char *key, const char *path)
         const size_t length = strcspn(part, "/");
         if (length == 0 || (length == 1 && part[0] == '.') ||
             (length == 2 && part[0] == '.' && part[1] == '.') || strchr(key, '\\') != NULL)
-            return rdx_fail(REDUX_E_INVALID, "%s: '%s' is no key for an array", path, key);
+            return rdx_fail(REDUX_E_INVALID, "%s: '%s' is not a valid key", path, key);
         if (part[length] == '\0')
             return REDUX_OK;
         part += length + 1;
@@ -426,7 +426,7 @@ static redux_status write_failure(const writer *w, int code)
 {
     if (code == Z_MEM_ERROR || code == ZIP_INTERNALERROR)
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to write it", w->path);
-    /* A full disk has its own reason, which the commit of the file tells. */
+    /* A full disk has its own message, from the commit of the file. */
     return ferror(w->stream) != 0 ? REDUX_OK
                                   : rdx_fail(REDUX_E_IO, "%s: could not be archived", w->path);
 }
@@ -499,7 +499,7 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
         RDX_TRY(check_key(keys[i], path));
         for (int64_t j = 0; j < i; j++)
             if (strcmp(keys[i], keys[j]) == 0)
-                return rdx_fail(REDUX_E_INVALID, "%s: the key '%s' comes twice", path, keys[i]);
+                return rdx_fail(REDUX_E_INVALID, "%s: the key '%s' is given twice", path, keys[i]);
     }
     RDX_TRY(rdx_file_begin(&file, context, path));
     const redux_status status = write_all(&file, context, keys, arrays, count);
@@ -561,12 +561,12 @@ static redux_status add_member(const rdx_finds *finds, const char *path, const c
     return status;
 }
 
-/* Which arrays of an archive are pictures: stacks where there are any; else single ones. Beside
- * stacks a 2-D array is a table (MedMNIST keeps its labels as (N, 1)). */
+/* Selects the arrays of an archive that are pictures: stacks if there are any, else single ones.
+ * Beside stacks, a 2-D array is a table (MedMNIST keeps its labels as (N, 1)). */
 typedef struct selection {
     const rdx_finds *finds;
     const char *path;
-    bool stacks; /* first pass: whether there are any; second: what is wanted */
+    bool stacks; /* the first pass counts stacks, the second hands arrays over */
     int64_t added;
     bool adding;
 } selection;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * PNG through libpng. Its errors leave by longjmp: all state that must survive lives in a struct,
+ * PNG through libpng. Its errors leave by longjmp, so all state that must survive is in a struct,
  * and nothing between setjmp and the library's calls is allocated elsewhere. */
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
 #include "format.h"
 
-/* Deflate cannot do better (RFC 1951), so a small file has no large picture. */
+/* The limit of deflate (RFC 1951): a small file has no large picture. */
 #define RATIO 1032
 #define SLACK 65536
 
@@ -25,7 +25,7 @@ static bool is_png(const unsigned char *bytes, size_t size)
 typedef struct codec {
     redux_context *context;
     const char *path;
-    redux_status status; /* of the failure, its message already set */
+    redux_status status; /* of the failure; its message is set */
     redux_status memory; /* of an allocation that failed; zlib makes others before it gives up */
     png_structp png;
     png_infop info;
@@ -85,7 +85,7 @@ static void on_read(png_structp png, png_bytep out, size_t size)
 static void on_write(png_structp png, png_bytep bytes, size_t size)
 {
     const codec *c = png_get_io_ptr(png);
-    fwrite(bytes, 1, size, c->stream); /* a failure shows when the file is committed */
+    fwrite(bytes, 1, size, c->stream); /* the commit of the file reports failures */
 }
 
 static void on_flush(png_structp png)
@@ -133,8 +133,8 @@ static redux_status png_header(rdx_picture_info *out, uint64_t *need, const unsi
 
 /* ---- decoding ---- */
 
-/* Has libpng hand out samples of 8 or 16 bits in native order, alpha only if wanted. Palettes are
- * left as indices (see resolve_palette). */
+/* Makes libpng return samples of 8 or 16 bits in native order, alpha only if wanted. Palettes stay
+ * indices (see resolve_palette). */
 static void set_transformations(const codec *c, int type, int depth)
 {
     if (type == PNG_COLOR_TYPE_PALETTE)
@@ -147,8 +147,8 @@ static void set_transformations(const codec *c, int type, int depth)
         png_set_swap(c->png);
 }
 
-/* An index beyond the palette stands for the grey of that number, as in Pillow, whose palettes
- * begin as a ramp. The indices lie in the first third of each row and are spread from its end. */
+/* An index beyond the palette means the grey of that number, as in Pillow, whose palettes begin as
+ * a ramp. The indices fill the first third of each row and are spread from its end. */
 static void resolve_palette(codec *c)
 {
     const int64_t height = c->pixels.shape[0], width = c->pixels.shape[1];
@@ -167,7 +167,7 @@ static void resolve_palette(codec *c)
     }
 }
 
-/* Memory for the pixels, if the file can hold them and we may. */
+/* Memory for the pixels, if the file can hold them and the limit allows it. */
 static redux_status make_pixels(codec *c, const rdx_picture_info *info, uint64_t row_bytes)
 {
     const int64_t shape[3] = {info->height, info->width, info->channels};
@@ -261,7 +261,7 @@ static void write_pixels(codec *c, const redux_tensor *picture)
     const int depth = picture->dtype == REDUX_UINT16 ? 16 : 8;
     png_set_write_fn(c->png, c, on_write, on_flush);
     png_set_user_limits(c->png, INT32_MAX, INT32_MAX);
-    /* All that decides the bytes is set: level, filter, buffers; nothing is left to defaults. */
+    /* Sets everything that determines the bytes: level, filter, buffers. */
     png_set_compression_level(c->png, COMPRESSION_LEVEL);
     png_set_compression_mem_level(c->png, MEMORY_LEVEL);
     png_set_compression_window_bits(c->png, WINDOW_BITS);

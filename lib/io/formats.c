@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of file formats, and what is known of a file by its name or its first bytes. */
+ * The table of file formats, and how to recognise them by name or first bytes. */
 #include <string.h>
 #include <strings.h>
 #include <redux/volume.h>
@@ -117,7 +117,7 @@ const char *redux_format_suffix(int64_t index, int64_t suffix)
     return formats[index]->suffixes[suffix];
 }
 
-/* Appends to a list in `text`; what does not fit is left out. */
+/* Appends to a list in `text`, which is cut where it does not fit. */
 static void list_one(char *text, size_t size, const char *name)
 {
     const size_t used = strlen(text);

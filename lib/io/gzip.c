@@ -10,8 +10,8 @@
 #include <isa-l/igzip_lib.h>
 typedef struct engine {
     struct inflate_state stream;
-    /* isal_inflate reads headers too, but 2.30's forgets of one in two pieces which fields it has.
-     */
+    /* isal_inflate reads headers too, but version 2.30 forgets the fields of a header that comes in
+     * two pieces. */
     struct isal_gzip_header header;
     bool in_header;
     bool zlib;
@@ -154,7 +154,7 @@ void rdx_gzip_close(rdx_gzip *file)
     free(file);
 }
 
-/* Makes at least `least` bytes wait for the engine, or all that the file still has. */
+/* Makes at least `least` bytes available to the engine, or all that the file still has. */
 static redux_status fill(rdx_gzip *file, size_t least)
 {
     engine *e = &file->engine;
@@ -171,7 +171,7 @@ static redux_status fill(rdx_gzip *file, size_t least)
     return REDUX_OK;
 }
 
-/* What follows a member is another one, or padding, which is not of interest. */
+/* A member is followed by another one, or by padding, which is ignored. */
 static redux_status next_member(rdx_gzip *file)
 {
     RDX_TRY(fill(file, 2));

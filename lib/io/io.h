@@ -13,8 +13,8 @@
 
 /* ---- atomic_file.c: files that appear whole or not at all ---- */
 
-/* Print into `stream` without looking at errors: commit sees them. The struct must stay where it is
- * between begin and commit (the stream points to it). */
+/* Print into `stream` without checking errors: commit reports them. The struct must not move
+ * between begin and commit, because the stream points to it. */
 typedef struct rdx_file {
     FILE *stream;
     redux_context *context;
@@ -24,16 +24,16 @@ typedef struct rdx_file {
     int error; /* errno of the first write that failed */
 } rdx_file;
 
-/* Opens a hidden temporary file beside `path`. On failure the struct is cleared: abort is harmless.
- * Errors: REDUX_E_NOT_FOUND (no such folder), REDUX_E_IO, REDUX_E_NO_MEMORY. */
+/* Opens a hidden temporary file beside `path`. Clears the struct on failure, so that abort is
+ * harmless. Errors: REDUX_E_NOT_FOUND (no such folder), REDUX_E_IO, REDUX_E_NO_MEMORY. */
 redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *path);
-/* Flushes, syncs and renames. On failure the temporary file is removed and `path` is as it was
- * (unless only syncing the folder failed: then it is the new one). The struct is cleared. */
+/* Flushes, syncs and renames. On failure the temporary file is removed and `path` is unchanged
+ * (unless only syncing the folder failed: then it is the new one). Clears the struct. */
 redux_status rdx_file_commit(rdx_file *file);
-/* Removes the temporary file and clears the struct; again, or before begin, it does nothing. */
+/* Removes the temporary file and clears the struct. Does nothing when repeated, or before begin. */
 void rdx_file_abort(rdx_file *file);
 
-/* Writes on after interruptions and short writes; 0 or an errno. */
+/* Repeats after interruptions and short writes; 0 or an errno. */
 int rdx_write_all(int fd, const char *bytes, size_t size);
 /* fsync; 0 or an errno. */
 int rdx_sync(int fd);
@@ -47,8 +47,8 @@ redux_status rdx_fail_errno(const char *path, const char *what, int error);
 /* Opens a plain file for reading. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO (also: not a plain file).
  */
 redux_status rdx_open_read(int *out, struct stat *status, const char *path);
-/* *out: open as long as nobody else may write into that folder. Errors: REDUX_E_IO (another does),
- * REDUX_E_NOT_FOUND. */
+/* out: keeps the folder locked against other writers while it is open. Errors: REDUX_E_IO (another
+ * process writes there), REDUX_E_NOT_FOUND. */
 redux_status rdx_lock_folder(int *out, const char *path);
 /* Reads up to `size` bytes at `offset`; *count is smaller only at the end of the file. */
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,
@@ -117,7 +117,7 @@ typedef struct rdx_picture_info {
     redux_dtype dtype; /* uint8 or uint16 */
 } rdx_picture_info;
 
-/* Reads the header only: what the picture will be when it is decoded. *bytes: of the file. */
+/* Reads only the header, and describes the decoded picture. *bytes: of the file. */
 redux_status rdx_picture_probe(rdx_picture_info *out, uint64_t *bytes, const char *path);
 
 /* ---- format_png.c ---- */
@@ -137,18 +137,18 @@ typedef struct rdx_npy {
 } rdx_npy;
 
 #define RDX_NPY_PRELUDE 12       /* magic, version and the longest length field */
-#define RDX_NPY_HEADER_MAX 65536 /* no array that is read here needs as much */
+#define RDX_NPY_HEADER_MAX 65536 /* larger than any array that is read here needs */
 
-/* How long prelude and header are together, told by the first RDX_NPY_PRELUDE bytes. */
+/* The length of prelude and header together, from the first RDX_NPY_PRELUDE bytes. */
 redux_status rdx_npy_header_size(uint64_t *out, const unsigned char *prelude, size_t size,
                                  const char *name);
 /* Reads a whole header (prelude included). `name` is for messages. */
 redux_status rdx_npy_parse(rdx_npy *out, const unsigned char *header, size_t size,
                            const char *name);
-/* Whether two headers say the same: a file may change between two readings. */
+/* Whether two headers agree, since a file may change between two readings. */
 bool rdx_npy_same(const rdx_npy *a, const rdx_npy *b);
 redux_status rdx_npy_probe(rdx_npy *out, uint64_t *bytes, const char *path);
-/* The tensor of data that were read from a file as they lie there. Swaps in place. */
+/* The tensor of data read from a file as stored. Swaps bytes in place. */
 redux_status rdx_npy_adopt(redux_tensor *out, redux_context *context, const rdx_npy *npy,
                            void *block);
 /* Prelude and header of version 1.0 for a C-ordered array; the caller frees *out. */
@@ -161,21 +161,21 @@ redux_status rdx_npy_elements(redux_context *context, const redux_tensor *array,
 
 /* ---- format_npz.c ---- */
 
-/* One array of an archive, where it lies. */
+/* One array of an archive, and its position. */
 typedef struct rdx_npz_member {
     rdx_npy npy;
     uint64_t position, number; /* of its entry in the archive's directory */
 } rdx_npz_member;
 
-/* Calls `visit` for each array in archive order (its key, without ".npy"). Members that are no
- * arrays of numbers are left out; damaged ones are an error. */
+/* Calls `visit` for each array in archive order (its key, without ".npy"). Skips members that are
+ * not arrays of numbers; damaged ones are an error. */
 typedef redux_status (*rdx_npz_visit_fn)(const char *key, const rdx_npz_member *member, void *user);
 redux_status rdx_npz_visit(redux_context *context, const char *path, rdx_npz_visit_fn visit,
                            void *user);
-/* The member of that key; an error where it cannot be read. */
+/* The member with that key; an error if it cannot be read. */
 redux_status rdx_npz_find(rdx_npz_member *out, redux_context *context, const char *path,
                           const char *key);
-/* Reads a member that was found; REDUX_E_FORMAT if it has changed since. */
+/* Reads a member that was found before; REDUX_E_FORMAT if it has changed since. */
 redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char *path,
                           const char *key, const rdx_npz_member *member);
 
@@ -183,7 +183,7 @@ redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char 
 
 /* "2" before "10": runs of digits by value, else byte by byte; ties by byte order. */
 int rdx_natural_compare(const char *left, const char *right);
-/* FOLDER/NAME; without another slash if `folder` ends in one. */
+/* FOLDER/NAME, with one slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
 
 /* ---- safetensors.c ---- */

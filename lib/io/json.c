@@ -6,8 +6,8 @@
 #include <string.h>
 #include "json.h"
 
-/* Twice: where one allocation fails, Jansson's lexer loses a byte of a token and goes on. What
- * comes out alike has lost nothing. */
+/* Parses twice. After a failed allocation Jansson's lexer can lose a byte of a token and continue;
+ * two equal results have lost nothing. */
 redux_status rdx_json_parse(json_t **out, const void *text, size_t size, size_t flags,
                             const char *path)
 {
@@ -49,7 +49,7 @@ static void make_room(json_text *text, size_t size)
     text->room = room;
 }
 
-/* A failure stays: Jansson 2.14 overlooks one at a key, and would go on without it. */
+/* Keeps a failure: Jansson 2.14 overlooks one at a key and would continue without it. */
 static int append(const char *bytes, size_t size, void *user)
 {
     json_text *text = user;

@@ -10,8 +10,8 @@
  * caller decrefs *out. */
 redux_status rdx_json_parse(json_t **out, const void *text, size_t size, size_t flags,
                             const char *path);
-/* As json_dumps, which may leave a key out where memory is short. NULL: no memory, or no JSON;
- * free() it. */
+/* Like json_dumps, which may omit a key when memory is short. NULL: no memory, or not JSON; free()
+ * it. */
 char *rdx_json_text(const json_t *json, size_t flags);
 
 #endif

@@ -8,7 +8,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Compares two runs of digits by value and steps over both. */
+/* Compares two runs of digits by value and skips both. */
 static int compare_numbers(const char **left, const char **right)
 {
     const char *a = *left, *b = *right;

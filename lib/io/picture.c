@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Pictures: recognised by content, read whole into memory, decoded from there. */
+ * Pictures: recognised by content, read whole into memory and decoded from there. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ static redux_status unknown(const char *path, size_t size)
 
 /* ---- headers ---- */
 
-/* Reads as much as the format needs to see the header whole. */
+/* Reads as much as the format needs to parse the header. */
 static redux_status probe(rdx_picture_info *out, unsigned char **bytes, int fd, const char *path)
 {
     const rdx_format *format = NULL;

@@ -52,7 +52,7 @@ static redux_status check(rdx_raster *r, redux_context *context, const char *fil
         RDX_TRY(file_size(&r->image_size, image));
     size = image != NULL ? r->image_size : r->file_size;
     if (!block_bytes(&frame, &all, r))
-        return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions multiply to an absurd size", file);
+        return rdx_fail(REDUX_E_FORMAT, "%s: its dimensions are too large", file);
     if (r->offset < 0 && (r->packing != RDX_PACKING_NONE || size < all))
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: %llu bytes cannot hold %llu of voxels",
                         path, (unsigned long long)size, (unsigned long long)all);

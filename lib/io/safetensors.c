@@ -10,11 +10,11 @@
 #include "json.h"
 
 #define PRELUDE 8
-#define HEADER_MAX (100u << 20) /* as the format's own reader has it */
+#define HEADER_MAX (100u << 20) /* the limit of the format's own reader */
 #define METADATA "__metadata__"
 #define CHECKSUM "redux.crc32"
 #define RESERVED "redux."
-#define MARK "redux.format" /* says that there must be a checksum, which may be what is damaged */
+#define MARK "redux.format" /* announces a checksum, in case the checksum itself is damaged */
 
 static const struct {
     const char *name;
@@ -28,7 +28,7 @@ static const struct {
 };
 
 typedef struct entry {
-    const char *name;    /* belongs to the header, or to the caller */
+    const char *name;    /* owned by the header, or by the caller */
     redux_tensor tensor; /* reading: a view of the data; writing: borrowed */
     uint64_t begin, end; /* in the data */
 } entry;
@@ -64,7 +64,7 @@ static void add_text(checksum *sum, const char *text)
     add_bytes(text, strlen(text) + 1, sum);
 }
 
-/* Metadata by key, then what each tensor is, in the order of the data. */
+/* Metadata by key, then the description of each tensor, in the order of the data. */
 static redux_status add_header(checksum *sum, const json_t *metadata, const entry *entries,
                                int64_t count)
 {
@@ -129,8 +129,8 @@ static redux_status read_dtype(entry *e, const json_t *json, const char *path)
                     name == NULL ? "" : name);
 }
 
-/* Fills in contiguous strides; the bytes of the shape must be those between begin and end. Of a
- * tensor without elements too the other lengths must multiply to what a tensor can have. */
+/* Fills in contiguous strides. The bytes of the shape must match begin and end. Even without
+ * elements, the other lengths must multiply to a valid size. */
 static redux_status settle_layout(entry *e, uint64_t size, const char *path)
 {
     redux_tensor *tensor = &e->tensor;
@@ -144,9 +144,10 @@ static redux_status settle_layout(entry *e, uint64_t size, const char *path)
                stride <= PTRDIFF_MAX / 8;
     }
     if (!fits || bytes != e->end - e->begin)
-        return rdx_fail(REDUX_E_FORMAT,
-                        "%s: tensor '%.80s' does not fit its place: cut short or damaged", path,
-                        e->name);
+        return rdx_fail(
+            REDUX_E_FORMAT,
+            "%s: tensor '%.80s' does not match its data_offsets: the file is cut short or damaged",
+            path, e->name);
     return REDUX_OK;
 }
 
@@ -162,7 +163,8 @@ static redux_status read_entry(entry *e, const char *name, const json_t *json, u
     RDX_TRY(read_shape(e, json_object_get(json, "shape"), path));
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: tensor '%.80s' has no place", path, name);
+        return rdx_fail(REDUX_E_FORMAT, "%s: tensor '%.80s' has no usable data_offsets", path,
+                        name);
     e->begin = (uint64_t)json_integer_value(begin);
     e->end = (uint64_t)json_integer_value(end);
     return settle_layout(e, size, path);
@@ -198,7 +200,7 @@ static redux_status read_entries(redux_safetensors *file, redux_context *context
         end = file->entries[i].end;
     }
     if (end != size)
-        return rdx_fail(REDUX_E_FORMAT, "%s: %llu bytes of data, and %llu in its tensors", path,
+        return rdx_fail(REDUX_E_FORMAT, "%s: has %llu bytes of data, and its tensors %llu", path,
                         (unsigned long long)size, (unsigned long long)end);
     return REDUX_OK;
 }
@@ -209,11 +211,11 @@ static redux_status check_metadata(const redux_safetensors *file, const char *pa
     const char *key;
     json_t *value;
     if (metadata != NULL && !json_is_object(metadata))
-        return rdx_fail(REDUX_E_FORMAT, "%s: its metadata are no object", path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: its metadata are not an object", path);
     json_object_foreach(metadata, key, value)
     {
         if (!json_is_string(value))
-            return rdx_fail(REDUX_E_FORMAT, "%s: metadata '%.80s' is no text", path, key);
+            return rdx_fail(REDUX_E_FORMAT, "%s: metadata '%.80s' is not text", path, key);
     }
     return REDUX_OK;
 }
@@ -253,7 +255,7 @@ static redux_status read_header(redux_safetensors *file, redux_context *context,
     if (status == REDUX_OK)
         status = rdx_json_parse(&file->header, text, (size_t)length, JSON_REJECT_DUPLICATES, path);
     if (status == REDUX_OK && !json_is_object(file->header))
-        status = rdx_fail(REDUX_E_FORMAT, "%s: its header is no JSON object", path);
+        status = rdx_fail(REDUX_E_FORMAT, "%s: its header is not a JSON object", path);
     rdx_free(text);
     return status;
 }
@@ -268,7 +270,7 @@ static redux_status read_file(redux_safetensors *file, redux_context *context, i
     for (int i = PRELUDE - 1; i >= 0; i--)
         length = length << 8 | prelude[i];
     if (length > HEADER_MAX || length > size - PRELUDE)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no safetensors file, or cut short", path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a safetensors file, or cut short", path);
     RDX_TRY(read_header(file, context, fd, length, path));
     const int64_t shape[1] = {(int64_t)(size - PRELUDE - length)};
     RDX_TRY(check_metadata(file, path));
@@ -281,7 +283,7 @@ static redux_status read_file(redux_safetensors *file, redux_context *context, i
     return check_crc(file, path);
 }
 
-/* Views of the data; what does not lie aligned (other writers may not care) is copied. */
+/* Views of the data. Unaligned tensors, which other writers may produce, are copied. */
 static redux_status adopt(redux_safetensors *file, redux_context *context)
 {
     for (int64_t i = 0; i < file->count; i++) {
@@ -362,8 +364,8 @@ redux_status redux_safetensors_get_tensor(redux_tensor *out, const redux_safeten
                                           int64_t index)
 {
     if (out == NULL || index < 0 || index >= redux_safetensors_tensor_count(file))
-        return rdx_fail(REDUX_E_INVALID, "tensor %lld of %lld", (long long)index,
-                        (long long)redux_safetensors_tensor_count(file));
+        return rdx_fail(REDUX_E_INVALID, "there is no tensor %lld: there are %lld",
+                        (long long)index, (long long)redux_safetensors_tensor_count(file));
     return redux_tensor_view(out, &file->entries[index].tensor);
 }
 
@@ -400,7 +402,7 @@ static redux_status arrange(entry *entries, const redux_safetensors_content *con
     uint64_t end = 0;
     for (int64_t i = 0; i < content->count; i++) {
         const redux_tensor *tensor = &content->tensors[i];
-        RDX_TRY(rdx_tensor_check(tensor, -1, 0, "a tensor to be saved"));
+        RDX_TRY(rdx_tensor_check(tensor, -1, 0, "a tensor to save"));
         if (content->names[i] == NULL || strcmp(content->names[i], METADATA) == 0)
             return rdx_fail(REDUX_E_INVALID, "tensor %lld has no usable name", (long long)i);
         if (type_name(tensor->dtype) == NULL)
@@ -419,7 +421,7 @@ static redux_status arrange(entry *entries, const redux_safetensors_content *con
     return REDUX_OK;
 }
 
-/* Told without memory, which Jansson would have to take. */
+/* Measures without memory, which Jansson would have to allocate. */
 static bool is_utf_8(const char *text)
 {
     json_error_t error;
@@ -435,8 +437,10 @@ static redux_status make_metadata(json_t *metadata, const redux_safetensors_cont
         const char *key = content->keys[i], *value = content->values[i];
         if (key == NULL || value == NULL || strncmp(key, RESERVED, strlen(RESERVED)) == 0 ||
             json_object_get(metadata, key) != NULL)
-            return rdx_fail(REDUX_E_INVALID, "metadata '%.80s': NULL, or twice, or reserved",
-                            key == NULL ? "" : key);
+            return rdx_fail(
+                REDUX_E_INVALID,
+                "metadata '%.80s': its value is NULL, or its name is reserved or given twice",
+                key == NULL ? "" : key);
         if (!is_utf_8(key) || !is_utf_8(value))
             return rdx_fail(REDUX_E_INVALID, "metadata '%.80s' is not UTF-8", key);
         if (json_object_set_new(metadata, key, json_string(value)) != 0)
@@ -482,7 +486,7 @@ static redux_status make_header(char **text, const entry *entries, int64_t count
         status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for a header");
     for (int64_t i = 0; i < count && status == REDUX_OK; i++)
         if (json_object_get(header, entries[i].name) != NULL)
-            status = rdx_fail(REDUX_E_INVALID, "two tensors '%.80s'", entries[i].name);
+            status = rdx_fail(REDUX_E_INVALID, "two tensors are named '%.80s'", entries[i].name);
         else if (!is_utf_8(entries[i].name))
             status = rdx_fail(REDUX_E_INVALID, "name '%.80s' is not UTF-8", entries[i].name);
         else if (json_object_set_new(header, entries[i].name, entry_json(&entries[i])) != 0)
@@ -496,7 +500,7 @@ static redux_status make_header(char **text, const entry *entries, int64_t count
 
 static redux_status to_stream(const void *bytes, size_t size, void *user)
 {
-    fwrite(bytes, 1, size, user); /* a failure shows when the file is committed */
+    fwrite(bytes, 1, size, user); /* the commit of the file reports failures */
     return REDUX_OK;
 }
 

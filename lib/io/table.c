@@ -41,7 +41,7 @@ static bool ends_field(const reader *r)
     return *r->at == '\r' && (r->at + 1 >= r->end || r->at[1] == '\n');
 }
 
-/* One field; *last: it was its line's. r->line counts on at the end of the line. */
+/* One field; *last: it ended its line, and r->line moves on. */
 static redux_status read_field(reader *r, char **field, bool *last)
 {
     char *out = r->at;
@@ -58,7 +58,7 @@ static redux_status read_field(reader *r, char **field, bool *last)
     *last = r->at >= r->end || *r->at == '\n';
     r->line += r->at < r->end && *r->at == '\n';
     r->at += r->at < r->end;
-    *out = '\0'; /* the delimiter is behind us, and the text has one byte to spare */
+    *out = '\0'; /* the delimiter has been read, and the text has one byte to spare */
     return REDUX_OK;
 }
 
@@ -106,7 +106,7 @@ static redux_status read_lines(reader *r)
     if (r->end - r->at >= 3 && memcmp(r->at, "\xEF\xBB\xBF", 3) == 0)
         r->at += 3;
     if (memchr(r->at, '\0', (size_t)(r->end - r->at)) != NULL)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no text", r->table->path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not a text file", r->table->path);
     while (r->at < r->end) {
         if (*r->at == '\n' || *r->at == '\r') { /* an empty line */
             r->line += *r->at++ == '\n';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Evaluation: runs over seeds and folds, and what comes of them. */
+ * Evaluation: runs over seeds and folds, and their results. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -8,11 +8,11 @@
 
 #define MOST_SEEDS 1000
 
-/* One run's part of the predictions. */
+/* The share of one run in the predictions. */
 typedef struct record {
     redux_evaluation_run run;
-    int64_t first;                            /* of its predictions */
-    redux_scores validation, test, low, high; /* what `run` points to */
+    int64_t first;                            /* index of its first prediction */
+    redux_scores validation, test, low, high; /* the structs that `run` points to */
 } record;
 
 struct redux_evaluation {
@@ -23,7 +23,7 @@ struct redux_evaluation {
     int64_t *rows;         /* of each prediction */
     double *probabilities; /* [predictions, classes] */
     int64_t predictions, row_capacity, probability_capacity;
-    redux_leakage *leakage; /* NULL: not looked for */
+    redux_leakage *leakage; /* NULL: not searched */
     redux_scores mean, deviation, validation_mean, validation_deviation, low, high; /* over runs */
 };
 
@@ -137,7 +137,7 @@ redux_status rdx_evaluation_network(redux_network **out, redux_context *context,
     else
         RDX_TRY(
             rdx_read_options(&network, sizeof network, options->network, "redux_network_options"));
-    network.channels = 1; /* slices are grey; a stem of colours is summed over */
+    network.channels = 1; /* slices are grey; the input channels of a colour stem are summed */
     network.projection = network.prediction = NULL;
     network.classes = classes;
     network.seed = seed;
@@ -329,7 +329,8 @@ static redux_status check_leakage(job *j)
     void *block;
     if (j->out->folds == 1)
         return redux_labels_find_leakage(&j->out->leakage, j->context, j->labels, j->split, NULL);
-    /* Of one fold's splits, training holds several folds: copies between these would be missed. */
+    /* With folds, the training split holds several folds. Near-duplicates between these would be
+     * missed. */
     RDX_TRY(rdx_alloc(j->context, &block, (uint64_t)j->labels->count, 1));
     uint8_t *fold = block;
     redux_status status = REDUX_OK;
@@ -420,7 +421,7 @@ static redux_status run_all(job *j)
     const bool random_features =
         o->protocol != REDUX_PROTOCOL_FINETUNE && o->features == NULL && o->weights == NULL;
     const int64_t runs = o->seeds * j->out->folds;
-    RDX_TRY(divide(j, 0, 0)); /* what is wrong with the splits shows before the work begins */
+    RDX_TRY(divide(j, 0, 0)); /* reports bad splits before the work begins */
     if (o->check_leakage)
         RDX_TRY(check_leakage(j));
     RDX_TRY(prepare(j));
@@ -451,9 +452,9 @@ static redux_status check_options(const redux_evaluate_options *o, const redux_l
         return rdx_fail(REDUX_E_INVALID, "redux_evaluate_options: protocol %d, %d seeds",
                         (int)o->protocol, (int)o->seeds);
     if (o->features != NULL && (o->weights != NULL || o->protocol == REDUX_PROTOCOL_FINETUNE))
-        return rdx_fail(REDUX_E_INVALID, "features go with a probe, and without weights");
+        return rdx_fail(REDUX_E_INVALID, "features are for probes (linear, knn), without weights");
     if (o->features != NULL && (o->features->ndim != 2 || o->features->shape[0] != labels->count))
-        return rdx_fail(REDUX_E_INVALID, "features of %lld rows for %lld labels",
+        return rdx_fail(REDUX_E_INVALID, "%lld rows of features for %lld labels",
                         (long long)(o->features->ndim > 0 ? o->features->shape[0] : 0),
                         (long long)labels->count);
     if ((!isnan(o->c) && !(o->c > 0)) || o->neighbours < 0 || !(o->temperature > 0) ||
@@ -576,7 +577,7 @@ redux_status redux_evaluation_get_run(redux_evaluation_run *out, const redux_eva
     if (evaluation == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_evaluation_get_run: an argument is NULL");
     if (index < 0 || index >= evaluation->runs)
-        return rdx_fail(REDUX_E_INVALID, "run %lld of %lld", (long long)index,
+        return rdx_fail(REDUX_E_INVALID, "there is no run %lld: there are %lld", (long long)index,
                         (long long)evaluation->runs);
     return rdx_write_result(out, &evaluation->records[index].run, sizeof *out,
                             "redux_evaluation_run");
@@ -594,8 +595,8 @@ redux_status redux_evaluation_get_prediction(redux_evaluation_prediction *out,
         return rdx_fail(REDUX_E_INVALID, "redux_evaluation_get_prediction: an argument is NULL");
     int64_t run = 0;
     if (index < 0 || index >= evaluation->predictions)
-        return rdx_fail(REDUX_E_INVALID, "prediction %lld of %lld", (long long)index,
-                        (long long)evaluation->predictions);
+        return rdx_fail(REDUX_E_INVALID, "there is no prediction %lld: there are %lld",
+                        (long long)index, (long long)evaluation->predictions);
     while (run + 1 < evaluation->runs && evaluation->records[run + 1].first <= index)
         run++;
     const int64_t row = evaluation->rows[index];

@@ -6,7 +6,7 @@
 #include <redux/evaluate.h>
 #include "labels.h"
 
-/* One run: where its predictions go. */
+/* One run, and the buffers for its predictions. */
 typedef struct rdx_trial {
     const uint8_t *split; /* [rows] */
     uint64_t seed;
@@ -15,7 +15,7 @@ typedef struct rdx_trial {
     int32_t converged;
 } rdx_trial;
 
-/* The numbers of the rows of a split (room for all rows); how many. */
+/* Lists the rows of a split (room for all rows), and returns how many. */
 int64_t rdx_rows_of(int64_t *rows, const redux_labels *labels, const uint8_t *split,
                     redux_split which);
 /* Scores of predicted rows. probabilities: [count, classes]. */

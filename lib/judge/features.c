@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Features and labels as the probes want them. */
+ * Features and labels in the form that the probes need. */
 #include <math.h>
 #include <string.h>
 #include "probe.h"
@@ -14,7 +14,8 @@ redux_status rdx_features(double **out, redux_context *context, const redux_tens
         return rdx_fail(REDUX_E_INVALID, "%s are %s, not float32 or float64", name,
                         redux_dtype_name(features->dtype));
     if (n < 1 || d < 1 || d > 1 << 24)
-        return rdx_fail(REDUX_E_INVALID, "%s: %lld rows of %lld", name, (long long)n, (long long)d);
+        return rdx_fail(REDUX_E_INVALID, "%s: a shape of [%lld, %lld] is out of range", name,
+                        (long long)n, (long long)d);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)n * (uint64_t)d, sizeof(double)));
     double *values = block;
     for (int64_t i = 0; i < n; i++)

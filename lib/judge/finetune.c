@@ -26,7 +26,7 @@ typedef struct tuner {
     redux_tensor weights;             /* of classes in the loss */
     int64_t *order, *chosen, *others; /* [rows]: of training; of validation; of test */
     int64_t train, validation, test;
-    int64_t epoch, first; /* of the batch at work, within order */
+    int64_t epoch, first; /* of the current batch, within order */
 } tuner;
 
 /* ---- images ---- */
@@ -207,7 +207,7 @@ static redux_status make_view(int64_t index, void *user)
                              &key, 0);
 }
 
-/* The loss of the batch at work, and its derivative by the logits. */
+/* The loss of the current batch, and its derivative by the logits. */
 static redux_status batch_loss(double *loss, tuner *t, redux_tensor *d_logits, int64_t count)
 {
     redux_tensor logits = t->logits, labels = t->batch_labels;

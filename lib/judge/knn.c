@@ -27,7 +27,7 @@ static void normalise(double *x, int64_t n, int64_t d)
     }
 }
 
-/* Puts a row into the list of the best, which is in order; rows come by number. */
+/* Inserts a row into the sorted list of the best. Rows come by number. */
 static int64_t insert(int32_t *rows, double *cosines, int64_t used, int64_t room, int64_t row,
                       double cosine)
 {
@@ -102,7 +102,7 @@ redux_status rdx_neighbours_find(rdx_neighbours *out, redux_context *context,
     if (status == REDUX_OK &&
         (features->shape[1] != queries->shape[1] || count < 1 || features->shape[0] > INT32_MAX))
         status =
-            rdx_fail(REDUX_E_INVALID, "%lld neighbours, features of %lld and %lld",
+            rdx_fail(REDUX_E_INVALID, "knn: %lld neighbours, features of widths %lld and %lld",
                      (long long)count, (long long)features->shape[1], (long long)queries->shape[1]);
     if (status == REDUX_OK) {
         out->queries = queries->shape[0];
@@ -125,7 +125,7 @@ void rdx_neighbours_vote(double *probabilities, const rdx_neighbours *neighbours
         const double *cosines = neighbours->cosine + q * neighbours->count;
         double *out = probabilities + q * classes, sum = 0;
         memset(out, 0, (size_t)classes * sizeof *out);
-        for (int64_t i = 0; i < k; i++) { /* the best one's weight is 1: no overflow */
+        for (int64_t i = 0; i < k; i++) { /* the best one has weight 1, so nothing overflows */
             const double weight = exp((cosines[i] - cosines[0]) / temperature);
             out[labels[rows[i]]] += weight;
             sum += weight;

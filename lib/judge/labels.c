@@ -9,7 +9,7 @@
 
 /* ---- texts to numbers ---- */
 
-/* A different text of a column, in its order. */
+/* A distinct text of a column, in order of appearance. */
 typedef struct value {
     const char *text;
     int64_t number;
@@ -26,7 +26,8 @@ static int compare_numbers(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Numbers the different texts of a column in their order: *names (the caller's), and of[row]. */
+/* Numbers the distinct texts of a column in order of appearance: *names (owned by the caller), and
+ * of[row]. */
 static redux_status number_texts(const char ***names, int64_t *name_count, int64_t *of,
                                  redux_context *context, const rdx_table *table, int64_t column,
                                  bool by_value)
@@ -86,8 +87,9 @@ static redux_status read_classes(redux_labels *labels, redux_context *context, i
     RDX_TRY(
         number_texts(&labels->classes, &labels->class_count, of, context, table, column, by_value));
     if (labels->class_count < 2)
-        return rdx_fail(REDUX_E_FORMAT, "%s: all labels are '%.80s': there must be two classes",
-                        table->path, labels->classes[0]);
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: all labels are '%.80s': at least two classes are needed", table->path,
+                        labels->classes[0]);
     if (labels->class_count > 65536)
         return rdx_fail(REDUX_E_FORMAT, "%s: %lld classes in column '%.80s': too many", table->path,
                         (long long)labels->class_count, table->fields[column]);
@@ -127,7 +129,7 @@ static bool parse_split(redux_split *out, const char *text)
     return false;
 }
 
-/* A group in two splits is leakage by the table's own account. */
+/* A group in two splits is leakage by the table's own account, so it is refused. */
 static redux_status check_divided(const redux_labels *labels, redux_context *context)
 {
     void *block;
@@ -167,7 +169,7 @@ static redux_status read_splits(redux_labels *labels, redux_context *context, in
 
 /* ---- slices ---- */
 
-/* A slice of the dataset by the name that the table gives it. */
+/* Finds a slice of the dataset by the table's name for it. */
 typedef struct place {
     const char *path;
     int64_t slice, number;
@@ -249,7 +251,7 @@ static redux_status path_of(char **out, redux_context *context, const rdx_table 
     return status;
 }
 
-/* A missing file is told with the line that names it; FILE.npz:KEY is left to the dataset. */
+/* The message about a missing file names the line. FILE.npz:KEY is left to the dataset. */
 static redux_status list_files(char **paths, int64_t *order, const char *const *files,
                                int64_t count, redux_context *context, const rdx_table *table,
                                const int64_t *file_of)
@@ -412,8 +414,8 @@ redux_status redux_labels_get_row(redux_label_row *out, const redux_labels *labe
     if (out == NULL || labels == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_labels_get_row: an argument is NULL");
     if (index < 0 || index >= labels->count)
-        return rdx_fail(REDUX_E_INVALID, "row %lld of %lld labels", (long long)index,
-                        (long long)labels->count);
+        return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld labels",
+                        (long long)index, (long long)labels->count);
     *out = labels->rows[index];
     return REDUX_OK;
 }

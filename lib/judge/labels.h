@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What labels, splits and the leakage check share. Internal. */
+ * Shared by labels, splits and the leakage check. Internal. */
 #ifndef RDX_LABELS_H
 #define RDX_LABELS_H
 
@@ -20,7 +20,7 @@ struct redux_labels {
 redux_status rdx_labels_from_npz(redux_labels *labels, redux_context *context, const char *path);
 
 /* leakage.c: redux_labels_find_leakage between folds, each of which is the test once; fold: of each
- * row. Rows with a near-copy in an earlier fold count as test rows. */
+ * row. Rows with a near-duplicate in an earlier fold count as test rows. */
 redux_status rdx_labels_leakage_of_folds(redux_leakage **out, redux_context *context,
                                          const redux_labels *labels, const uint8_t *fold,
                                          int folds);

@@ -62,7 +62,7 @@ static redux_status check_labels(const redux_tensor *array, int64_t images, cons
                         key, (long long)array->shape[1]);
     if (array->ndim < 1 || array->ndim > 2 || array->shape[0] != images ||
         (array->ndim == 2 && array->shape[1] != 1))
-        return rdx_fail(REDUX_E_FORMAT, "%s: %s do not go with %lld images", path, key,
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s do not match its %lld images", path, key,
                         (long long)images);
     return REDUX_OK;
 }

@@ -79,7 +79,8 @@ static redux_status evaluate(minimiser *m, point *p)
     return REDUX_OK;
 }
 
-/* The least of the cubic through two points and their slopes (equation 3.59), kept off the ends. */
+/* The minimum of the cubic through two points and their slopes (equation 3.59), kept off the
+ * ends. */
 static double interpolate(const point *a, const point *b)
 {
     const double d1 = a->slope + b->slope - 3 * (a->value - b->value) / (a->at - b->at);
@@ -101,15 +102,16 @@ static bool falls_enough(const point *p, const point *start)
     return p->value <= start->value + ARMIJO * p->at * start->slope;
 }
 
-/* The strong Wolfe conditions. Near the minimum values differ by rounding alone and say nothing:
- * then the slopes decide (Hager, Zhang: SIAM Journal on Optimization 16(1), 2005, section 4). */
+/* The strong Wolfe conditions. Near the minimum values differ by rounding alone, and the slopes
+ * decide (Hager, Zhang: SIAM Journal on Optimization 16(1), 2005, section 4). */
 static bool is_accepted(const point *p, const point *start)
 {
     return (falls_enough(p, start) || p->value <= start->value + 1e-13 * fabs(start->value)) &&
            fabs(p->slope) <= -CURVATURE * start->slope;
 }
 
-/* *found: the trial satisfies the strong Wolfe conditions, or decreases and no better was found. */
+/* found: the trial satisfies the strong Wolfe conditions, or decreases and none better was
+ * found. */
 static redux_status zoom(minimiser *m, bool *found, point *p, point low, point high,
                          const point *start, int trials)
 {
@@ -156,7 +158,7 @@ static redux_status search_line(minimiser *m, bool *found, point *p, double firs
     return REDUX_OK;
 }
 
-/* Takes over the trial; its step is remembered where the curvature is positive. */
+/* Accepts the trial. Its step is remembered if the curvature is positive. */
 static void accept(minimiser *m, const point *p)
 {
     const int64_t at = m->pairs == 0 ? 0 : (m->newest + 1) % PAIRS;
@@ -191,12 +193,12 @@ static redux_status minimise(minimiser *m, rdx_lbfgs *search)
             return REDUX_OK;
         find_direction(m);
         RDX_TRY(search_line(m, &found, &p, m->pairs > 0 ? 1 : fmin(1, 1 / norm)));
-        if (!found && m->pairs > 0) { /* forget what was learnt, once down the gradient */
+        if (!found && m->pairs > 0) { /* once, discard what was learnt and follow the gradient */
             m->pairs = 0;
             continue;
         }
         if (!found)
-            return REDUX_OK; /* rounding is all that is left */
+            return REDUX_OK; /* only rounding is left */
         accept(m, &p);
         search->iterations++;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Near-copies between splits, by two perceptual hashes that must agree. */
+ * Near-duplicates between splits, by two perceptual hashes that must agree. */
 #include <string.h>
 #include <redux/hash_list.h>
 #include <redux/index.h>
@@ -13,11 +13,11 @@ struct redux_leakage {
     int64_t worst_count;
 };
 
-/* Codes of all slices of the dataset, and who is compared. */
+/* Codes of all slices of the dataset, and the rows to compare. */
 typedef struct search {
     redux_leakage *out;
     const redux_labels *labels;
-    const uint8_t *part; /* of each row: split or fold; from `parts` on: none */
+    const uint8_t *part; /* of each row: split or fold; `parts` or more: none */
     int parts;
     bool folds;
     redux_hash_list *difference, *pdq;
@@ -130,7 +130,7 @@ static redux_status search_part(search *s, redux_context *context, redux_index *
     return redux_index_add(index, context, &queries, s->queries);
 }
 
-/* The rows of the first part go into the index, then each part is looked up in it and added. */
+/* The rows of the first part enter the index. Then each part is looked up in it and added. */
 static redux_status search_all(search *s, redux_context *context)
 {
     const int64_t bytes = s->difference_codes.shape[1];
@@ -240,7 +240,7 @@ void redux_leakage_free(redux_leakage *leakage)
 redux_status redux_leakage_get_summary(redux_leakage_summary *out, const redux_leakage *leakage)
 {
     if (leakage == NULL)
-        return rdx_fail(REDUX_E_INVALID, "the summary of no leakage");
+        return rdx_fail(REDUX_E_INVALID, "redux_leakage_get_summary: leakage is NULL");
     return rdx_write_result(out, &leakage->summary, sizeof leakage->summary,
                             "redux_leakage_summary");
 }
@@ -253,7 +253,7 @@ int64_t redux_leakage_worst_count(const redux_leakage *leakage)
 redux_status redux_leakage_get_worst(redux_leak *out, const redux_leakage *leakage, int64_t index)
 {
     if (index < 0 || index >= redux_leakage_worst_count(leakage))
-        return rdx_fail(REDUX_E_INVALID, "pair %lld of %lld", (long long)index,
+        return rdx_fail(REDUX_E_INVALID, "there is no pair %lld: there are %lld", (long long)index,
                         (long long)redux_leakage_worst_count(leakage));
     return rdx_write_result(out, &leakage->worst[index], sizeof *out, "redux_leak");
 }

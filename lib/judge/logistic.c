@@ -14,8 +14,8 @@ struct redux_logistic {
     rdx_lbfgs search;
 };
 
-/* A fit at work. Rows are in fixed tiles with a loss and a gradient of their own, which are then
- * added in order: the same bits whatever the threads. */
+/* A fit in progress. Rows are in fixed tiles, each with its own loss and gradient, which are then
+ * added in order: the same bits with any number of threads. */
 typedef struct fit {
     redux_context *context;
     const double *x; /* [n, d], standardised */
@@ -45,7 +45,7 @@ static void score_rows(double *scores, const double *x, const double *weights, i
             scores[i * outputs + k] += biases[k];
 }
 
-/* Scores of one row become residuals (p - label's indicator); its loss. */
+/* Turns the scores of one row into residuals (p - label's indicator); returns its loss. */
 static double residual(double *scores, int32_t label, int64_t outputs)
 {
     if (outputs == 1) {
@@ -138,7 +138,7 @@ static void find_scales(redux_logistic *model, const double *x, int64_t n, bool 
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < d; j++)
             scales[j] += (x[i * d + j] - means[j]) * (x[i * d + j] - means[j]);
-    for (int64_t j = 0; j < d; j++) { /* a deviation of rounding errors only is none */
+    for (int64_t j = 0; j < d; j++) { /* a deviation of rounding errors only counts as 0 */
         scales[j] = sqrt(scales[j] / (double)n);
         if (scales[j] <= 1e-14 * fabs(means[j]) || scales[j] == 0)
             scales[j] = 1;
@@ -218,12 +218,13 @@ static redux_status fit_model(redux_logistic *model, redux_context *context, con
     return status;
 }
 
-/* Weights for other scales: from raw features' point of view the model stays the same. */
+/* Converts weights to other scales. The model of the raw features stays the same. */
 static redux_status begin_from(redux_logistic *model, const redux_logistic *start)
 {
     const int64_t d = model->features;
     if (start->classes != model->classes || start->features != d)
-        return rdx_fail(REDUX_E_INVALID, "start: a model of %lld classes and %lld features",
+        return rdx_fail(REDUX_E_INVALID,
+                        "start: its %lld classes and %lld features are not those of the data",
                         (long long)start->classes, (long long)start->features);
     for (int64_t k = 0; k < model->outputs; k++) {
         double *bias = &model->weights[model->outputs * d + k];
@@ -356,7 +357,7 @@ redux_status redux_logistic_predict(const redux_tensor *probabilities, redux_con
     if (features->shape[1] != model->features || probabilities->shape[0] != n ||
         probabilities->shape[1] != model->classes || !redux_tensor_is_contiguous(probabilities))
         status = rdx_fail(REDUX_E_INVALID,
-                          "%lld rows of %lld features do not go with the model, or with the "
+                          "%lld rows of %lld features do not match the model or the "
                           "probabilities",
                           (long long)n, (long long)features->shape[1]);
     if (status == REDUX_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Predictions as CSV, and two such files held against each other. */
+ * Predictions as CSV, and the comparison of two such files. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 /* ---- writing ---- */
 
-/* Quoted where RFC 4180 asks for it. */
+/* Quoted where RFC 4180 requires it. */
 static void put_field(FILE *stream, const char *before, const char *text)
 {
     if (strpbrk(text, ",\"\r\n") == NULL) {
@@ -172,7 +172,7 @@ static redux_status join_items(list *l)
         item *last = count > 0 ? &l->items[count - 1] : NULL;
         if (last != NULL && last->slice == next->slice && strcmp(last->source, next->source) == 0) {
             if (last->label != next->label)
-                return no_predictions(l, next->row, "one label of this slice: another one before");
+                return no_predictions(l, next->row, "agreement on the label of this slice");
             last->runs++;
         } else {
             l->items[count++] = *next;

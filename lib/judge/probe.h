@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the probes share: features in double precision, L-BFGS, neighbours. Internal. */
+ * Shared by the probes: features in double precision, L-BFGS, neighbours. Internal. */
 #ifndef RDX_PROBE_H
 #define RDX_PROBE_H
 
@@ -31,7 +31,7 @@ typedef struct rdx_lbfgs {
 redux_status rdx_lbfgs_minimise(rdx_lbfgs *search, redux_context *context, double *x, int64_t n,
                                 rdx_objective_fn objective, void *user);
 
-/* knn.c: for each query the `count` training rows most alike, best first, and their cosines. */
+/* knn.c: for each query the `count` training rows with the highest cosines, best first. */
 typedef struct rdx_neighbours {
     int64_t queries, count;
     int32_t *row;   /* [queries, count] */

@@ -62,8 +62,8 @@ static void release(part *p)
     rdx_free(p->rows);
 }
 
-/* Whether the predictions of validation rows are better than any before. Where classes are told
- * apart without fault the AUC is 1 for many settings: then the other figure decides. */
+/* Whether the predictions of validation rows are better than any before. If classes separate
+ * without error the AUC is 1 for many settings, and the other figure decides. */
 static redux_status is_better(bool *better, probe *b, double *probabilities)
 {
     redux_scores scores = REDUX_SCORES_INIT;

@@ -97,8 +97,7 @@ static redux_status check_predictions(table *t, const redux_predictions *p)
     t->k = t->one_column ? 2 : scores->shape[1];
     t->positive = p->positive;
     if (scores->ndim < 1 || scores->ndim > 2 || scores->shape[0] != t->n || t->n < 1)
-        return rdx_fail(REDUX_E_INVALID, "%lld labels do not go with these scores",
-                        (long long)t->n);
+        return rdx_fail(REDUX_E_INVALID, "%lld labels do not match these scores", (long long)t->n);
     if (t->k < 2 || t->k > MOST_CLASSES)
         return rdx_fail(REDUX_E_INVALID, "%lld classes", (long long)t->k);
     if (t->k == 2 && t->positive != 0 && t->positive != 1)
@@ -183,7 +182,7 @@ static void confuse(int64_t *confusion, const table *t)
         confusion[t->labels[i] * t->k + predicted(t, i)]++;
 }
 
-/* What the confusion says of one class. */
+/* The counts of one class in the confusion matrix. */
 typedef struct class_counts {
     int64_t hits, actual, called;
 } class_counts;
@@ -269,7 +268,7 @@ static void compute(redux_scores *out, const table *t, bench *b)
         return;
     }
     out->auc = out->average_precision = 0;
-    for (int64_t c = 0; c < t->k; c++) { /* a class that is not there makes NaN of the mean */
+    for (int64_t c = 0; c < t->k; c++) { /* a missing class makes the mean NaN */
         rank_class(&auc, &precision, t, c, b->ranked);
         out->auc += auc / (double)t->k;
         out->average_precision += precision / (double)t->k;
@@ -384,7 +383,7 @@ static double quantile(const double *values, int64_t count, double q)
     return values[below] + (at - (double)below) * (values[above] - values[below]);
 }
 
-/* Those that are defined, in front; returns how many. */
+/* Moves the defined ones to the front; returns how many. */
 static int64_t without_nan(double *values, int64_t count)
 {
     int64_t good = 0;
@@ -445,7 +444,7 @@ void redux_scores_summarise(double *mean, double *deviation, const double *value
 
 /* ---- a against b ---- */
 
-/* Item by item the two runs' scores are swapped or not, by a coin. Round -1: none is. */
+/* Swaps the two runs' scores of each item, or not, by a coin. Round -1 swaps none. */
 static redux_status swap_round(const repeat_job *job, int64_t round, int64_t slot)
 {
     const redux_random_key key = {job->seed, 0, OPERATION_SWAP, (uint64_t)round};
@@ -477,7 +476,7 @@ static redux_status swap_task(int64_t index, void *user)
     return swap_round(user, index - 1, index);
 }
 
-/* The first value is the difference as it is; equal ones, but for rounding, count as large. */
+/* The first value is the actual difference. Equal ones, within rounding, count as large. */
 static double p_value(const double *differences, int64_t rounds)
 {
     int64_t as_large = 0;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Splits by group: folds and shares, as even in every class as whole groups allow. */
+ * Splits by group: folds and shares, as balanced in every class as whole groups allow. */
 #include <stdlib.h>
 #include <string.h>
 #include <redux/random.h>
 #include "labels.h"
 
-#define OPERATION_SPLIT 0x73706c74u /* keys of the groups' random order */
+#define OPERATION_SPLIT 0x73706c74u /* keys the random order of groups */
 
 typedef struct group {
     int64_t number, rows;
     uint64_t key; /* random */
 } group;
 
-/* The rows that are dealt out, by group, and what each part has got. */
+/* The rows that are dealt out, by group, and what each part has received. */
 typedef struct dealer {
     const redux_labels *labels;
     int64_t classes, parts;
@@ -26,7 +26,7 @@ typedef struct dealer {
     uint8_t *part_of; /* [groups of the labels] */
 } dealer;
 
-/* Large groups first: small ones then even things out. */
+/* Large groups first, so that small ones even things out. */
 static int compare_groups(const void *a, const void *b)
 {
     const group *x = a, *y = b;
@@ -59,7 +59,7 @@ static void count_rows(dealer *d, const uint8_t *taking, uint64_t seed)
     qsort(d->order, (size_t)d->groups, sizeof *d->order, compare_groups);
 }
 
-/* How much less even the part's classes become by the group. */
+/* How much the group would unbalance the classes of the part. */
 static double cost(const dealer *d, int64_t part, int64_t group_number)
 {
     const int64_t *more = d->counts + group_number * d->classes;
@@ -191,7 +191,9 @@ static redux_status check_options(const redux_split_options *o)
         return rdx_fail(REDUX_E_INVALID, "fold %d of %d: 3 to 255 folds", (int)o->fold,
                         (int)o->folds);
     if (!(o->validation > 0 && o->test > 0 && o->validation + o->test < 1))
-        return rdx_fail(REDUX_E_INVALID, "shares of %g for validation and %g for test",
+        return rdx_fail(REDUX_E_INVALID,
+                        "shares of %g for validation and %g for test: both must be above 0, and "
+                        "their sum below 1",
                         o->validation, o->test);
     return REDUX_OK;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Products of numbers rounded to 16 bits (the upper half of a float), summed in single precision:
- * twice as many in a time, where the processor has them (AVX512_BF16).
+ * Products of numbers rounded to bfloat16 (the upper half of a float), summed in single precision:
+ * twice as many at a time on processors with AVX512_BF16.
  *
- * An instruction multiplies two pairs a lane, so that operands come as pairs along what is summed
- * over, in words of 32 bits that pass as floats. Two layouts: rows of rounded numbers, where
- * neighbours in a row are the pairs, and pairs of two rows' numbers side by side. Outputs are in
- * panels of 32. */
+ * An instruction multiplies two pairs a lane, so operands come as pairs along the summed axis, in
+ * words of 32 bits that pass as floats. Two layouts: rows of rounded numbers, where neighbours in
+ * a row are the pairs, and pairs of two rows' numbers side by side. Outputs are in panels of 32. */
 
 #define BF16 __attribute__((target("avx512bf16")))
 

@@ -2,7 +2,7 @@
  * Means over a sliding window down columns that lie side by side: running sums in the order of
  * PDQ's reference, so that every tier gives its bits. */
 
-/* Adds a row to the sums, or takes it away; NULL: neither. */
+/* Adds a row to the sums, or subtracts it; NULL: neither. */
 VEC_INLINE void box_move(vec_f32 *sum, const float *add, const float *drop, int vectors)
 {
     for (int v = 0; v < vectors; v++) {
@@ -16,7 +16,8 @@ VEC_INLINE void box_move(vec_f32 *sum, const float *add, const float *drop, int 
 VEC_INLINE void box_mean(float *out, const vec_f32 *sum, int size, int vectors)
 {
     const float share = 1 / (float)size;
-    const bool exact = (size & (size - 1)) == 0; /* by a power of 2 multiplying is dividing */
+    const bool exact =
+        (size & (size - 1)) == 0; /* multiplying by a power of 2 is as exact as dividing */
     for (int v = 0; v < vectors; v++)
         vec_store(out + (ptrdiff_t)v * VEC_LANES, exact ? sum[v] * share : sum[v] / (float)size);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Hamming distances of codes of 64-bit words.
  *
- * 64-bit codes under AVX-512: eight codes against eight queries at a time; the threshold test is
- * put off to the minimum of the eight distances, which is hardly ever low enough.
+ * 64-bit codes under AVX-512: eight codes and eight queries at a time. The threshold is tested on
+ * the minimum of the eight distances, which is hardly ever low enough.
  *
- * AVX2 counts no bits, but looks up: where several queries meet the same codes, those are turned
- * into planes, of 128 codes first all lowest nibbles, a byte each, then the next ones, and so on.
- * One shuffle then tells, for 32 codes, how many bits of a nibble differ from the query's. Codes
- * whose first nibbles are too far away are left without a look at the others. */
+ * AVX2 cannot count bits, so it looks them up. If several queries meet the same codes, those are
+ * transposed into planes: of 128 codes first all lowest nibbles, a byte each, then the next ones,
+ * and so on. One shuffle then counts, for 32 codes, the bits of a nibble that differ from the
+ * query's. Codes whose first nibbles are too far away skip the others. */
 
 static uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t words)
 {
@@ -186,8 +186,8 @@ static inline __m256i hamming_four(const uint64_t *codes, __m256i query)
 #if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
 #define HAMMING_QUERIES 8
 
-/* Where the first code within the radius of each of eight queries is. Queries that are done drop
- * out only when all are: most have no hit at all. */
+/* Finds the first code within the radius of each of eight queries. Queries drop out only when all
+ * are done, because most have no hit at all. */
 static void hamming_first_block(const uint64_t *kept, int64_t kept_count, const uint64_t *queries,
                                 uint32_t radius, int64_t *first)
 {
@@ -308,7 +308,7 @@ static int64_t hamming_within(const uint64_t *many, const uint8_t *planes, int64
     (void)planes;
 #if defined(RDX_TIER_AVX512) && defined(__AVX512VPOPCNTDQ__)
     const __m512i limit = _mm512_set1_epi64(radius), one = _mm512_set1_epi64((long long)query[0]);
-    /* Four registers for one jump: hits are few, and the nearest of the codes decides. */
+    /* One jump for four registers: hits are few, and the nearest of the codes decides. */
     for (; words == 1 && i + 32 <= count; i += 32) {
         __m512i distance[4];
 #pragma GCC unroll 4

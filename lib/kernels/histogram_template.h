@@ -2,9 +2,9 @@
  * Histograms of bins (one byte a pixel), of one image and of two.
  *
  * Medical images have long runs of one value (air), on which a histogram stalls: each increment
- * waits for the one before. Whole blocks of one value are therefore seen at a glance and counted
- * at once, and neighbouring pixels go into different histograms. Forming the indices is vectorised;
- * the increments cannot be, and take about a cycle each. */
+ * waits for the one before. So whole blocks of one value are detected and counted at once, and
+ * neighbouring pixels go into different histograms. Forming the indices is vectorised; the
+ * increments cannot be, and take about a cycle each. */
 
 #include "xlog2x.h"
 

@@ -16,7 +16,7 @@
 #define RDX_SSIM_TAPS 11  /* the longest side of a window */
 #define RDX_SSIM_LANES 16 /* rows are padded to a multiple */
 
-/* The window of structural similarity, as the kernels want it. */
+/* The window of structural similarity in the form that the kernels need. */
 typedef struct rdx_ssim_taps {
     float across[RDX_SSIM_TAPS], down[RDX_SSIM_TAPS]; /* weights along x and y, symmetric */
     int32_t columns, rows;                            /* how many: odd */
@@ -45,8 +45,8 @@ typedef struct rdx_joint_counts {
     int32_t bins;
 } rdx_joint_counts;
 
-/* Trimming leaves counts below RDX_JOINT_LARGE, so that 16 bits hold as many pixels more in each
- * half, each of which gets every other one; less the block with which that is seen. */
+/* Trimming leaves counts below RDX_JOINT_LARGE, so that 16 bits hold that many more pixels in each
+ * half, which gets every other one; minus the block in which overflow is detected. */
 #define RDX_JOINT_LARGE 1024
 #define RDX_JOINT_ROOM (2 * (65536 - RDX_JOINT_LARGE) - 64)
 

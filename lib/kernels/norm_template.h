@@ -3,7 +3,7 @@
  * precision is compiled for each tier, double in lib/nn/batch_norm.c. Channels are independent and
  * rows are added in order, so every tier gives the same bits. */
 
-#define NORM_LANES 64 /* channels at a time, on the stack: what is written may be what is read */
+#define NORM_LANES 64 /* channels at a time, on the stack, because output may alias input */
 
 /* Mean of each channel, and the sum of squares around it. */
 static void NORM(moments)(REAL *restrict mean, REAL *restrict squares, const REAL *restrict in,
@@ -43,8 +43,8 @@ static void NORM(apply)(REAL *out, const REAL *in, const REAL *residual, const R
         }
 }
 
-/* What comes back through the ReLU: d where it let something through, else 0; all of d where
- * there is none (activated NULL). */
+/* The gradient through the ReLU: d where its output is above 0, else 0; all of d without a ReLU
+ * (activated NULL). */
 static inline void NORM(masked)(REAL *restrict g, const REAL *restrict d,
                                 const REAL *restrict activated, int64_t lanes)
 {

@@ -107,9 +107,8 @@ VEC_INLINE void ssim_down_squares_row(float *out, float *squares, const float *c
 
 /* ---- along the row ---- */
 
-/* The usual windows: some of the shifted vectors are cut from two aligned ones, some are loaded, so
- * that neither the shuffles nor the loads, most of which cross a cache line, wait for each other.
- */
+/* The usual windows: some of the shifted vectors are cut from two aligned ones and some are loaded,
+ * so that shuffles and loads, most of which cross a cache line, do not wait for each other. */
 VEC_INLINE vec_f32 ssim_across_usual(const float *in, const float *weights, int32_t taps)
 {
     const vec_f32 low = vec_load(in), high = vec_load(in + VEC_LANES);
@@ -254,7 +253,7 @@ static void ssim_index(double *lanes, const rdx_ssim_moments *a, const rdx_ssim_
         ssim_index_row(lanes, a, b, scratch, count, valid, window, window->columns);
 }
 
-/* The index of each of `count` pixels. `scratch` as ssim_index wants it. */
+/* The index of each of `count` pixels. `scratch` as for ssim_index. */
 static void ssim_map(float *out, const rdx_ssim_moments *a, const rdx_ssim_moments *b,
                      const float *const *rows, int64_t count, const rdx_ssim_taps *window,
                      float *scratch)

@@ -52,7 +52,7 @@ VEC_INLINE void wino_output_4(vec_f32 *out, int t, const vec_f32 *in, int s)
     out[3 * t] = y3;
 }
 
-/* A: of the gradient of what comes out */
+/* A: of the gradient of the outputs */
 VEC_INLINE void wino_gradient_4(vec_f32 *out, int t, const vec_f32 *in, int s)
 {
     const vec_f32 e = vec_fma(vec_all(WINO_A2), in[2 * s], in[0]);
@@ -166,7 +166,7 @@ VEC_INLINE void wino_spread(float *out, int64_t step, const float *const *pixels
     }
 }
 
-/* The other way: pixels are overwritten, or added to. */
+/* The reverse: pixels are overwritten, or added to. */
 VEC_INLINE void wino_gather(float *const *pixels, const float *in, int64_t step, int64_t channels,
                             int accumulate, int from, int to, wino_line *one)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Conditional entropy of one image given another, H(b | a) = H(a, b) - H(a): what b adds to a
- * (Shannon 1948; Cover, Thomas, Elements of Information Theory, 2.2). */
+ * Conditional entropy of one image given another, H(b | a) = H(a, b) - H(a): the information that
+ * b adds to a (Shannon 1948; Cover, Thomas, Elements of Information Theory, 2.2). */
 #include <string.h>
 #include "histogram.h"
 #include "metric.h"
@@ -64,7 +64,7 @@ typedef struct sequence_job {
     double *out;
 } sequence_job;
 
-/* Slice i into the older of the two places of `block`. */
+/* Prepares slice i into the older of the two places of `block`. */
 static redux_status prepare_slice(const sequence_job *job, int64_t i, char *block)
 {
     return rdx_metric_prepare(job->context, job->metric, job->layout, job->volume, i, 1,
@@ -93,7 +93,7 @@ static redux_status sequence_task(int64_t index, void *user)
     return status;
 }
 
-/* Into `job->out`, which is not the caller's: on failure that one stays as it was. */
+/* Computes into `job->out`, so that the caller's array is unchanged on failure. */
 static redux_status run_sequence(sequence_job *job, const redux_histogram_options *options)
 {
     redux_tensor slice;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Cosine similarity of embeddings.
  *
- * Single-precision matrix products (OpenBLAS) only propose: their bits depend on the BLAS, its
- * threads and the shape of the block. What comes within their error bound of the threshold is then
- * computed exactly enough in double, in a fixed order, and that score decides. So results depend on
- * nothing but the two vectors, and nearly all the work is still sgemm's. */
+ * Single-precision matrix products (OpenBLAS) only propose pairs, because their bits depend on the
+ * BLAS, its threads and the shape of the block. Pairs within their error bound of the threshold
+ * are computed again in double, in a fixed order, and that score decides. So results depend on
+ * nothing but the two vectors, and sgemm still does nearly all the work. */
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -12,11 +12,11 @@
 #include "metric.h"
 
 #define TILE 64         /* candidates of a matrix product */
-#define SEARCH_TILE 256 /* queries of one: sgemm copies both sides, which this many make up for */
+#define SEARCH_TILE 256 /* queries of one, enough to pay for sgemm's copies of both sides */
 
-/* After the vector, scaled to length 1 and rounded to float, padded to 64 bytes. */
+/* Follows the vector, which is scaled to length 1, rounded to float and padded to 64 bytes. */
 typedef struct cosine_tail {
-    double inverse_norm; /* of the rounded vector; 0: like nothing (zeros, NaN, infinity) */
+    double inverse_norm; /* of the rounded vector; 0: similar to nothing (zeros, NaN, infinity) */
     double padding[7];
 } cosine_tail;
 

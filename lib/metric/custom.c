@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * A metric of the caller's own: items are kept as they are, and its functions see tensors. */
+ * A caller's metric: items are kept as they are, and its functions get tensors. */
 #include <string.h>
 #include "metric.h"
 
-#define SPAN 64 /* rows that one_to_many is given at a time */
+#define SPAN 64 /* rows that one_to_many gets at a time */
 
 static redux_status custom_layout(const redux_metric *metric, rdx_layout *layout)
 {
@@ -36,7 +36,7 @@ static redux_tensor as_tensor(const redux_metric *metric, const rdx_layout *layo
     redux_tensor tensor = REDUX_TENSOR_INIT;
     int32_t axis = 0;
     tensor.dtype = layout->dtype;
-    tensor.data = (void *)(uintptr_t)prepared; /* callers are told not to write */
+    tensor.data = (void *)(uintptr_t)prepared; /* callers are documented not to write */
     if (rows > 0) {
         tensor.shape[axis] = rows;
         tensor.strides[axis++] = (int64_t)(layout->item_bytes / redux_dtype_size(layout->dtype));
@@ -60,7 +60,7 @@ static double custom_score(const redux_metric *metric, const rdx_layout *layout,
     return metric->custom.pair(&first, &second, metric->custom.user);
 }
 
-/* Whole spans are scored, and the first redundant row of one is taken. */
+/* Scores whole spans, and takes the first redundant row of one. */
 static void custom_first_redundant(const redux_metric *metric, const rdx_layout *layout,
                                    const void *kept, int64_t kept_count, const void *candidates,
                                    int64_t count, double threshold, int64_t *first, double *scores,

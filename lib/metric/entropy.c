@@ -67,7 +67,8 @@ static value_range range_u8(const uint8_t *pixels, int64_t count)
     return (value_range){low, high};
 }
 
-/* Of the finite values; none: 0. New extremes are rare, so these branches cost next to nothing. */
+/* Extremes of the finite values, or 0 without any. New extremes are rare, so these branches cost
+ * next to nothing. */
 static value_range range_f32(const float *pixels, int64_t count)
 {
     float low = FLT_MAX, high = -FLT_MAX;
@@ -81,9 +82,9 @@ static value_range range_f32(const float *pixels, int64_t count)
     return low > high ? (value_range){0, 0} : (value_range){low, high};
 }
 
-/* Bins between the edges that numpy.linspace(low, high, bins + 1) gives, in its arithmetic: a value
- * belongs to the bin whose lower edge is the last one at or below it. The last edge is taken as
- * infinite, so that the last bin is closed. */
+/* Bins between the edges of numpy.linspace(low, high, bins + 1), in its arithmetic: a value belongs
+ * to the bin whose lower edge is the last one at or below it. The last edge counts as infinite, so
+ * that the last bin is closed. */
 static void bins_of_range(uint8_t *bins, const float *pixels, int64_t count, value_range range,
                           int32_t bin_count)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Hamming distance of hash codes. Prepared codes are 64-bit words; the byte order within a word
- * does not matter to a count of bits. */
+ * Hamming distance of hash codes. Prepared codes are 64-bit words; a count of bits does not depend
+ * on the byte order within a word. */
 #include <string.h>
 #include "kernels/kernels.h"
 #include "metric.h"
 
-#define FEW_QUERIES 4 /* for fewer, planes of codes do not pay */
+#define FEW_QUERIES 4 /* below this, planes of codes do not pay */
 
 static redux_status hamming_layout(const redux_metric *metric, rdx_layout *layout)
 {
@@ -52,7 +52,7 @@ int32_t rdx_hamming_bytes(const uint8_t *a, const uint8_t *b, int64_t bytes)
     return (int32_t)bits;
 }
 
-/* The largest distance that is within a threshold; -1: none is. */
+/* The largest distance within a threshold, or -1. */
 static int64_t radius_of(const rdx_layout *layout, double threshold)
 {
     const double most = (double)layout->width * 8;

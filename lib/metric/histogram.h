@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Images as bins, histograms as entropies: what entropy.c gives to mutual_information.c.
- * Internal. */
+ * Images as bins and histograms as entropies, from entropy.c for mutual_information.c. Internal. */
 #ifndef RDX_HISTOGRAM_H
 #define RDX_HISTOGRAM_H
 
@@ -28,7 +27,7 @@ int64_t rdx_histogram_sum(const uint32_t *counts, const int64_t *table, int32_t 
 /* n * H in fixed point as H. */
 double rdx_entropy_bits(int64_t fixed, int64_t count, int32_t bits);
 
-/* mutual_information.c, which conditional_entropy.c shares: items prepared as histograms. */
+/* Shared by mutual_information.c and conditional_entropy.c: items prepared as histograms. */
 
 /* n * H and n * I in fixed point. */
 typedef struct rdx_entropies {
@@ -46,7 +45,7 @@ rdx_entropies rdx_information_pair(const redux_metric *metric, const rdx_layout 
 /* Of a prepared item and one that is not. */
 rdx_entropies rdx_information_fresh(const redux_metric *metric, const rdx_layout *layout,
                                     const void *a, const void *item, void *scratch);
-/* The score of images whose entropies these are; rises, or falls, with h->mutual. */
+/* The score of images with these entropies; monotone in h->mutual. */
 typedef double (*rdx_information_score_fn)(const redux_metric *metric, const rdx_layout *layout,
                                            const rdx_entropies *h);
 rdx_verdict rdx_information_judge(const redux_metric *metric, const rdx_layout *layout,

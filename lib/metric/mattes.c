@@ -2,10 +2,10 @@
  * Mutual information with a Parzen window (Mattes, Haynor, Vesselle, Lewellen, Eubank, IEEE TMI
  * 22(1), 2003), with the bins of ITK's MattesMutualInformationImageToImageMetricv4.
  *
- * The window is a function of the pixel's value. So 8-bit images are counted as integers first, by
+ * The window is a function of the pixel's value. So 8-bit images are first counted as integers, by
  * bin of the one and value of the other, and the window is applied to the counts: a pair costs
- * little more than a plain histogram. Float images spread each pixel over four bins. All of it is
- * plain C in a fixed order: the same bits for every instruction set. */
+ * little more than a plain histogram. Float images spread each pixel over four bins. Everything is
+ * plain C in a fixed order, with the same bits for every instruction set. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -39,9 +39,9 @@ typedef struct mattes_window {
     double weight[TAPS];
 } mattes_window;
 
-/* Prepared form: this, then the pixels' bins as the fixed image, one byte each, then what the
- * pixels are as the moving image: uint8: the windows of all values, the first bin of each, and the
- * values; float32: the places on the scale of bins, in double. */
+/* Prepared form: this, then each pixel's bin as the fixed image, one byte each, then each pixel as
+ * the moving image: uint8: the windows of all values, the first bin of each, and the values;
+ * float32: the places on the scale of bins, in double. */
 typedef struct mattes_header {
     double self; /* nats with itself, where scores are normalised */
     int64_t is_constant;
@@ -128,7 +128,7 @@ static redux_status mattes_layout(const redux_metric *metric, rdx_layout *layout
 
 /* ---- the scale of bins ---- */
 
-/* A value lies at value / size - start. */
+/* A value's place is value / size - start. */
 typedef struct mattes_scale {
     double low, high, size, start;
     int32_t bins;
@@ -149,7 +149,7 @@ static double place_of(const mattes_scale *scale, double value)
     return value / scale->size - scale->start;
 }
 
-/* The bin of a place; neither the padding nor what lies on its edge. */
+/* The bin of a place, kept off the padding and its edge. */
 static int32_t bin_of(double place, int32_t bins)
 {
     const int32_t bin = (int32_t)place;
@@ -174,7 +174,7 @@ static mattes_scale scale_u8(const uint8_t *pixels, size_t count, int32_t bins)
     return scale_of(low, high, bins);
 }
 
-/* Of the finite values; none: 0. */
+/* Extremes of the finite values; 0 without any. */
 static mattes_scale scale_f32(const float *pixels, size_t count, int32_t bins)
 {
     float low = FLT_MAX, high = -FLT_MAX;
@@ -249,7 +249,7 @@ static void joint_f32(const mattes_joint *joint, const uint8_t *fixed, const dou
     }
 }
 
-/* Sum of p log(p / (row column)), with ITK's limits of what is too small to count. */
+/* Sum of p log(p / (row column)), with ITK's limits for terms too small to count. */
 static double information_of(const mattes_joint *joint, const uint32_t *rows, size_t count)
 {
     const int32_t bins = joint->bins;

@@ -271,7 +271,7 @@ static redux_status compare_task(int64_t index, void *user)
     return status;
 }
 
-/* items: one tensor without the first axis, seen as one row. */
+/* Views one tensor without the first axis as one row. */
 static redux_status as_row(redux_tensor *row, const redux_tensor *item)
 {
     if (item == NULL || item->ndim >= REDUX_MAX_DIMS)

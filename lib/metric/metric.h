@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What a metric is made of, and what search and reduction ask of it. Internal.
+ * The parts of a metric that search and reduction use. Internal.
  *
- * A metric turns each item once into its prepared form, a block of `layout.item_bytes` bytes (all
- * that can be computed from one item alone), and then compares prepared items. Prepared items lie
- * one after the other, so the kept ones of a reduction are one growing array. */
+ * A metric turns each item once into its prepared form, a block of `layout.item_bytes` bytes
+ * (everything that can be computed from one item alone), and then compares prepared items.
+ * Prepared items are contiguous, so the kept ones of a reduction are one growing array. */
 #ifndef RDX_METRIC_H
 #define RDX_METRIC_H
 
@@ -11,7 +11,7 @@
 #include "base/base.h"
 #include "base/fftw.h"
 
-/* The most rows that `hits` is given at a time. */
+/* The most rows that `hits` gets at a time. */
 #define RDX_BLOCK_ROWS 512
 
 /* How items of one shape and dtype are prepared. */
@@ -28,14 +28,14 @@ typedef struct rdx_hit {
     double score;
 } rdx_hit;
 
-/* What is known of a pair at a threshold. */
+/* The relation of a pair at a threshold. */
 typedef enum rdx_verdict {
     RDX_DIFFERENT, /* by its score */
-    RDX_HOPELESS,  /* by a bound, before its score was worked out */
+    RDX_HOPELESS,  /* by a bound, before its score was computed */
     RDX_REDUNDANT
 } rdx_verdict;
 
-/* How pairs were decided, where they are looked at one by one. */
+/* How pairs were decided, if they are judged one by one. */
 typedef struct rdx_tally {
     int64_t compared, skipped; /* by score; by a bound */
 } rdx_tally;
@@ -51,15 +51,15 @@ typedef struct rdx_metric_ops {
     /* item: C-contiguous pixels or elements, of the layout's shape and dtype. */
     void (*prepare)(const redux_metric *metric, const rdx_layout *layout, const void *item,
                     void *prepared, void *scratch);
-    /* The score of two prepared items; symmetric to the bit, but where the metric's constructor
-     * says that it is not: then `a` is the kept or earlier one. */
+    /* The score of two prepared items; symmetric to the bit, unless the metric's constructor says
+     * otherwise: then `a` is the kept or earlier one. */
     double (*score)(const redux_metric *metric, const rdx_layout *layout, const void *a,
                     const void *b, void *scratch);
-    /* Whether two prepared items are redundant, just as by `score`, and where they are their score:
-     * may stop early where they cannot be. NULL: by `score`. */
+    /* Whether two prepared items are redundant, exactly as by `score`, and their score if they are.
+     * May stop early if they cannot be. NULL: by `score`. */
     rdx_verdict (*judge)(const redux_metric *metric, const rdx_layout *layout, const void *a,
                          const void *b, double threshold, double *score, void *scratch);
-    /* The same bits, of a prepared item and one as `prepare` takes it, where that is quicker; or
+    /* The same bits, for a prepared item and one as `prepare` takes it, if that is quicker; or
      * NULL. */
     double (*score_fresh)(const redux_metric *metric, const rdx_layout *layout, const void *a,
                           const void *item, void *scratch);
@@ -74,10 +74,10 @@ typedef struct rdx_metric_ops {
     int64_t (*hits)(const redux_metric *metric, const rdx_layout *layout, const void *many,
                     int64_t count, const void *queries, int64_t query_count,
                     const double *thresholds, rdx_hit *hits, void *scratch);
-    /* How many candidates one task of a parallel scan takes at a time: 1 for images, more where a
-     * block shares the reading of the kept ones. */
+    /* The candidates of one task of a parallel scan: 1 for images, more if a block shares the
+     * reading of the kept ones. */
     int64_t tile;
-    /* The same of queries in a search, where none waits for another. 0: `tile`. */
+    /* The same for queries of a search, which do not wait for each other. 0: `tile`. */
     int64_t search_tile;
 } rdx_metric_ops;
 
@@ -88,9 +88,9 @@ struct redux_metric {
     redux_ms_ssim_options ms_ssim;
     redux_mattes_options mattes;
     redux_phase_options phase;
-    rdx_fft_plans *plans;       /* phase correlation: of the sizes that were laid out */
+    rdx_fft_plans *plans;       /* phase correlation: of the sizes in use */
     int64_t *xlog2x;            /* mutual information: terms of small counts (kernels/xlog2x.h) */
-    rdx_metric_ops own_ops;     /* custom.c, two_stage.c: what `ops` points to */
+    rdx_metric_ops own_ops;     /* custom.c, two_stage.c: the target of `ops` */
     redux_custom_metric custom; /* custom.c */
     const redux_metric *stages[2]; /* two_stage.c; not owned */
     double proposal;               /* two_stage.c: threshold of the first stage */
@@ -133,16 +133,16 @@ static inline bool rdx_is_redundant(const redux_metric *metric, double score, do
 
 /* two_stage.c: a pair is redundant when a cheap metric proposes it and another one agrees. */
 
-/* The metric of both: the score of a pair that `first` proposes at `proposal` is that of `second`,
- * any other's is the worst there is. Neither is owned. Items come as one tensor a stage, so only
- * rdx_stages_* and what is built on them take it. */
+/* The metric of both. A pair that `first` proposes at `proposal` gets the score of `second`; any
+ * other gets the worst score. Neither is owned. Items come as one tensor a stage, so only
+ * rdx_stages_* and their users take it. */
 redux_status rdx_two_stage_new(redux_metric **out, redux_context *context,
                                const redux_metric *first, double proposal,
                                const redux_metric *second);
 /* 1, or 2 for a metric of two stages. */
 int rdx_stage_count(const redux_metric *metric);
-/* The layout of items given as one tensor a stage; `parts` has room for two and must stay where it
- * is as long as the layout is used. */
+/* The layout of items given as one tensor a stage. `parts` has room for two and must not move while
+ * the layout is used. */
 redux_status rdx_stages_layout(const redux_metric *metric, const redux_tensor *items,
                                rdx_layout *layout, rdx_layout *parts);
 bool rdx_stages_same(const rdx_layout *a, const rdx_layout *b);
@@ -150,8 +150,8 @@ redux_status rdx_stages_prepare(redux_context *context, const redux_metric *metr
                                 const rdx_layout *layout, const redux_tensor *items, int64_t first,
                                 int64_t count, void *prepared);
 
-/* One prepared item against `count` others, `stride` bytes apart, in parallel. Where `open` is not
- * NULL only those with open[i] are scored. The one is the first argument of `score`. */
+/* Compares one prepared item with `count` others, `stride` bytes apart, in parallel. If `open` is
+ * not NULL, only those with open[i] are scored. The one is the first argument of `score`. */
 redux_status rdx_score_many(redux_context *context, const redux_metric *metric,
                             const rdx_layout *layout, const void *one, const void *many,
                             int64_t count, const uint8_t *open, double *scores);

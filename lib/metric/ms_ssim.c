@@ -38,7 +38,7 @@ typedef struct ms_ssim_plan {
     size_t scratch;        /* of ssim.c; two levels as floats lie behind it */
 } ms_ssim_plan;
 
-/* How many times an image can be halved and still hold a window, and once in any case. */
+/* How many times an image can be halved and still hold a window; at least once. */
 static int32_t scales_of(const rdx_layout *layout)
 {
     int64_t side = RDX_MIN(layout->height, layout->width);
@@ -96,8 +96,8 @@ static float pixel(const rdx_ssim_plan *plan, const void *pixels, int64_t y, int
                                       : ((const float *)pixels)[at];
 }
 
-/* Means of 2 x 2 pixels; an odd last row or column stands twice. Exact for 8-bit images: 16 bits
- * hold what four halvings make of them. */
+/* Means of 2 x 2 pixels; an odd last row or column counts twice. Exact for 8-bit images, because 16
+ * bits hold four halvings. */
 static void halve(float *out, const rdx_ssim_plan *plan, const void *pixels)
 {
     for (int64_t y = 0; y < plan->height; y += 2) {
@@ -161,8 +161,8 @@ static double ms_ssim_score(const redux_metric *metric, const rdx_layout *layout
     return product_of(&plan, factors);
 }
 
-/* From the coarsest scale on: three quarters of the work are in the finest one, whose factor, as
- * any, is at most a hair over 1. */
+/* Starts at the coarsest scale, because the finest one takes three quarters of the work and its
+ * factor is at most a hair over 1. */
 static rdx_verdict ms_ssim_judge(const redux_metric *metric, const rdx_layout *layout,
                                  const void *a, const void *b, double threshold, double *score,
                                  void *scratch)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Mutual information of two images from their joint histogram, and what follows from it.
+ * Mutual information of two images from their joint histogram, and derived measures.
  *
  * Studholme, Hill, Hawkes, Pattern Recognition 32(1), 1999 (normalised); Meila, J. Multivariate
- * Analysis 98(5), 2007 (variation of information). Entropies are integers, fixed-point numbers of
- * n * H (kernels/xlog2x.h), until the very end: every score is symmetric and the same bits for
+ * Analysis 98(5), 2007 (variation of information). Entropies stay integers, fixed-point numbers of
+ * n
+ *
+ * H (kernels/xlog2x.h), until the end, so that every score is symmetric and has the same bits for
  * every instruction set. */
 #include <math.h>
 #include <string.h>
@@ -13,8 +15,8 @@
 
 #define NARROW 65535 /* pixels that one 16-bit histogram holds */
 
-/* Parts of an image after which a pair is looked at, if it has many pixels: quarters, of pieces
- * spread all over it. */
+/* The parts of an image after which a pair with many pixels is judged: quarters, of pieces spread
+ * over the whole image. */
 #define PARTS 3
 #define PIECES 32
 #define PARTED 16384
@@ -44,7 +46,7 @@ static int64_t joint_cells(int32_t bins)
     return ((int64_t)bins * bins + 31) / 32 * 32;
 }
 
-/* Of a joint histogram; the list has room for one cell more, rounded up. */
+/* Of a joint histogram. The list has room for one more cell, rounded up. */
 static size_t joint_bytes(int32_t bins)
 {
     return (size_t)joint_cells(bins) * (sizeof(uint32_t) + 3 * sizeof(uint16_t)) + 64;
@@ -60,8 +62,8 @@ static rdx_joint_counts joint_in(void *scratch, int32_t bins)
     return joint;
 }
 
-/* An empty one in `scratch`, of which few pixels need but one half: clearing and summing the others
- * would outweigh what they save. */
+/* An empty joint histogram in `scratch`. Few pixels need one half only, because clearing and
+ * summing the others would outweigh the gain. */
 static rdx_joint_counts joint_open(void *scratch, int32_t bins, int64_t count)
 {
     rdx_joint_counts joint = joint_in(scratch, bins);
@@ -85,7 +87,7 @@ static void joint_add(rdx_joint_counts *joint, const uint8_t *a, const uint8_t *
         kernels->histogram_pairs(joint, a, b, count);
 }
 
-/* Cells in the list leave the halves. */
+/* Moves the listed cells out of the halves. */
 static void joint_gather(rdx_joint_counts *joint)
 {
     for (int64_t i = 0; i < joint->listed_count; i++) {
@@ -95,7 +97,7 @@ static void joint_gather(rdx_joint_counts *joint)
     }
 }
 
-/* The sum of the terms of what has been added so far; more may follow. */
+/* The sum of the terms added so far; more may follow. */
 static int64_t joint_sum(rdx_joint_counts *joint, const int64_t *table, int32_t bits)
 {
     const uint16_t *odd = joint->odd == joint->even ? NULL : joint->odd;
@@ -107,7 +109,7 @@ static int64_t joint_sum(rdx_joint_counts *joint, const int64_t *table, int32_t 
            rdx_kernels_get()->histogram_terms(NULL, joint->even, odd, joint->cells, table, bits);
 }
 
-/* The histograms of the two images, of bins `bins`: what rows and columns add up to. */
+/* The histograms of the two images, of bins `bins`: the sums of rows and columns. */
 static void joint_marginals(const rdx_joint_counts *joint, uint32_t *rows, uint32_t *columns)
 {
     const bool halves = joint->odd != joint->even;
@@ -125,8 +127,9 @@ static void joint_marginals(const rdx_joint_counts *joint, uint32_t *rows, uint3
 
 #define MARGIN (INT64_C(1) << 17) /* of a bound, against rounding: see mutual_bound */
 
-/* From the sums of terms. Rounding could leave I a hair off its bounds: it is put back, and what
- * is within rounding of 0 (each of at most 2^16 + 512 terms is off by less than a unit) is 0. */
+/* From the sums of terms. Rounding could move I just beyond its bounds, so it is clamped, and a
+ * value within rounding of 0 (each of at most 2^16 + 512 terms is off by less than a unit) becomes
+ * 0. */
 static rdx_entropies entropies_of(int64_t count, int32_t bits, int64_t sum_a, int64_t sum_b,
                                   int64_t joint)
 {
@@ -154,7 +157,7 @@ redux_status redux_normalisation_parse(redux_normalisation *out, const char *nam
                           RDX_COUNT(normalisation_names));
 }
 
-/* I over what `kind` says, of entropies of which not both are 0. */
+/* I over the divisor of `kind`, for entropies that are not both 0. */
 static double normalised(const rdx_entropies *h, redux_normalisation kind)
 {
     const double a = (double)h->a, b = (double)h->b, mutual = (double)h->mutual;
@@ -316,11 +319,11 @@ rdx_entropies rdx_information_fresh(const redux_metric *metric, const rdx_layout
 
 /* ---- pairs that cannot be redundant ---- */
 
-/* What n * I cannot exceed, from the first `quarters` of the pixels, whose joint histogram has the
- * sum `joint`. The entropy of a given b is at least what it is on average within parts of the
- * pixels (conditioning on the part as well lowers it, Cover, Thomas, 2.6), and within the rest it
- * is at least 0: n H(a | b) >= k H(a | b, in the part) = the part's sum of b - `joint`. Each of at
- * most 2^16 + 512 terms rounds by less than a unit, and the logarithms of all by less than 2^15
+/* A bound on n * I from the first `quarters` of the pixels, whose joint histogram has the sum
+ * `joint`. The entropy of a given b is at least its average within parts of the pixels
+ * (conditioning on the part as well lowers it, Cover, Thomas, 2.6), and within the rest it is at
+ * least 0: n H(a | b) >= k H(a | b, in the part) = the part's sum of b - `joint`. Each of at most
+ * 2^16 + 512 terms rounds by less than a unit, and the logarithms of all by less than 2^15
  * together. */
 static int64_t mutual_bound(const information_header *a, const information_header *b,
                             int64_t quarters, const rdx_entropies *h, int64_t joint)
@@ -346,8 +349,8 @@ typedef struct judged_pair {
     rdx_entropies h; /* but for `mutual` */
 } judged_pair;
 
-/* Whether so much mutual information would not do. All scores rise, or all fall, with it, rounded
- * or not. */
+/* Whether so much mutual information would not suffice. All scores rise, or all fall, with it,
+ * rounded or not. */
 static bool too_little(const judged_pair *pair, int64_t mutual)
 {
     rdx_entropies h = pair->h;
@@ -356,9 +359,9 @@ static bool too_little(const judged_pair *pair, int64_t mutual)
                              pair->threshold);
 }
 
-/* Whether the pair cannot be redundant, by the first quarters. It is only looked at where a quarter
- * counts for as much as it does in real images, some four fifths of its share; this decides what
- * is saved, never what comes out. */
+/* Whether the first quarters show that the pair cannot be redundant. A bound is computed only if a
+ * quarter has its usual share, some four fifths, in the information; that affects time, never
+ * results. */
 static bool is_hopeless(const judged_pair *pair, int64_t quarters, rdx_joint_counts *joint)
 {
     const int64_t most = RDX_MIN(pair->h.a, pair->h.b);

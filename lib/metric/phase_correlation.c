@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Phase correlation (Kuglin, Hines 1975; sub-pixel: Guizar-Sicairos, Thurman, Fienup 2008).
  *
- * An item is its spectrum with every coefficient of modulus 1, or 0 where it is round-off, so that
- * a pair costs one product and one inverse transform. */
+ * An item is its spectrum with every coefficient scaled to modulus 1, or to 0 if it is round-off,
+ * so that a pair costs one product and one inverse transform. */
 #include <math.h>
 #include <string.h>
 #include "base/fftw.h"
 #include "metric.h"
 
-#define ROUND_OFF 0x1p-20 /* of the norm: below it single precision leaves no phase */
+#define ROUND_OFF 0x1p-20 /* share of the norm; below it single precision leaves no phase */
 #define MOST_UPSAMPLE 100
 
 static redux_status phase_options(redux_phase_options *known, const redux_phase_options *given)
@@ -60,7 +60,7 @@ static size_t image_bytes(const rdx_layout *layout)
     return padded((size_t)layout->height * (size_t)layout->width * sizeof(float));
 }
 
-/* The two plans are made here, where it may fail; later they are only found. */
+/* Makes the two plans here, where failure is possible; later they are only looked up. */
 static redux_status phase_layout(const redux_metric *metric, rdx_layout *layout)
 {
     const rdx_fft_plan *plan;
@@ -110,8 +110,8 @@ static double load(float *out, phase_header *header, const rdx_layout *layout, c
     return sum / (double)count;
 }
 
-/* Removes the mean and fades the edges out, in place; the norm becomes 1. `weights` has room for a
- * row. */
+/* Removes the mean and fades the edges out, in place, and scales the norm to 1. `weights` has room
+ * for a row. */
 static void flatten(float *pixels, double mean, int32_t window, const rdx_layout *layout,
                     double *weights)
 {
@@ -135,13 +135,13 @@ static void flatten(float *pixels, double mean, int32_t window, const rdx_layout
     }
 }
 
-/* How often a column of the half spectrum stands in the whole one. */
+/* How often a column of the half spectrum occurs in the whole one. */
 static int64_t times_of(const rdx_layout *layout, int64_t column)
 {
     return column == 0 || 2 * column == layout->width ? 1 : 2;
 }
 
-/* Keeps the phases; returns how many there are in the whole spectrum. */
+/* Keeps the phases; returns how many the whole spectrum has. */
 static int64_t keep_phases(float *spectrum, const rdx_layout *layout)
 {
     const int64_t half = half_of(layout);
@@ -175,7 +175,7 @@ static void phase_prepare(const redux_metric *metric, const rdx_layout *layout, 
 
 /* ---- a pair ---- */
 
-/* b times the conjugate of a: its inverse transform is highest where b lies against a. */
+/* b times the conjugate of a. Its inverse transform peaks at the shift of b against a. */
 static void phase_difference(float *out, const float *a, const float *b, int64_t count)
 {
     for (int64_t i = 0; i < 2 * count; i += 2) {
@@ -217,8 +217,8 @@ static redux_shift peak_of(const redux_metric *metric, const rdx_layout *layout,
     return shift;
 }
 
-/* The transforms of a difference and of its conjugate differ in their last bits: the item whose
- * bytes come first is always the first. */
+/* The transforms of a difference and of its conjugate differ in their last bits, so the item with
+ * the smaller bytes always comes first. */
 static redux_shift shift_of(const redux_metric *metric, const rdx_layout *layout, const void *a,
                             const void *b, void *scratch)
 {
@@ -289,7 +289,7 @@ static void phasors(double *out, double place, int64_t side, int64_t count)
     }
 }
 
-/* The sum along x of each row of the phase difference, at one place x: [height] complex. */
+/* The sum along x of each row of the phase difference, at one x: [height] complex. */
 static void sum_rows(double *out, const rdx_layout *layout, const float *a, const float *b,
                      const double *phasor)
 {
@@ -318,7 +318,7 @@ static double sum_columns(const double *rows, const double *phasor, int64_t heig
 }
 
 /* Moves the shift to the highest place of the grid around it. `work` has room for the phasors of
- * all y, of one x and for the sums of rows: pairs of doubles. */
+ * all y and of one x, and for the sums of rows: pairs of doubles. */
 static void refine(redux_shift *shift, const rdx_layout *layout, const float *a, const float *b,
                    int64_t upsample, double *work)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Structural similarity (Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004).
  *
- * All works by rows: the last rows of an image or of a product, as many as the window is high, are
- * filtered over rows and then along x. A metric keeps the means and
- * variances of each item, so that a pair only filters the product; redux_ssim keeps nothing, but
- * goes through the same kernels row by row and so gets the same bits. */
+ * Everything works by rows: the last rows of an image or a product, as many as the window is high,
+ * are filtered over rows and then along x. A metric keeps the means and variances of each item, so
+ * that a pair filters only the product. redux_ssim keeps nothing, but uses the same kernels row by
+ * row, with the same bits. */
 #include <math.h>
 #include <string.h>
 #include "ssim.h"
 
 #define LANES RDX_SSIM_LANES
 #define BAND 256     /* columns */
-#define CHECK_ROWS 4 /* after so many a pair may turn out not to be redundant */
+#define CHECK_ROWS 4 /* rows between checks of whether a pair can still be redundant */
 
 redux_status rdx_ssim_read_options(redux_ssim_options *known, const redux_ssim_options *given)
 {
@@ -45,9 +45,9 @@ redux_status rdx_ssim_check_pixels(double data_range, const rdx_layout *layout, 
 
 /* ---- the window ---- */
 
-/* Weights of one side; returns their number: the window, or what of it fits into `length`. Those of
- * the Gaussian are rounded to 24 binary places and add up to 1 exactly: else the mean of squares
- * and the square of the mean of a flat region would differ. */
+/* Weights of one side; returns their number: the window, or the part of it that fits into `length`.
+ * The Gaussian's are rounded to 24 binary places and add up to 1 exactly. Otherwise the mean of
+ * squares and the square of the mean of a flat region would differ. */
 static int32_t window_side(float *weights, redux_ssim_window kind, int64_t length)
 {
     const int32_t usual = kind == REDUX_SSIM_GAUSSIAN ? 11 : 7;
@@ -111,8 +111,8 @@ rdx_ssim_plan rdx_ssim_plan_of(const redux_ssim_options *options, const rdx_layo
     return plan;
 }
 
-/* Images are gone through in bands of columns, from top to bottom, so that all rings lie in the
- * first level of the cache. */
+/* Images are processed in bands of columns, from top to bottom, so that all rings stay in the
+ * first-level cache. */
 typedef struct ssim_band {
     int64_t first, valid; /* columns whose index is wanted */
     int64_t count;        /* `valid` padded */
@@ -154,8 +154,8 @@ static void load_product(const rdx_ssim_plan *plan, const ssim_band *band, const
                                   band->pixels, plan->window.shift);
 }
 
-/* The mean of the index, of which the lanes hold the sum: within -1 ... 1, where rounding would
- * carry nearly equal images a hair beyond; NaN stays. */
+/* The mean index, whose sum the lanes hold, kept within -1 ... 1, since rounding could push nearly
+ * equal images a hair beyond; NaN stays. */
 static double mean_of(const rdx_ssim_plan *plan, const double *lanes)
 {
     double sum = 0;
@@ -165,7 +165,7 @@ static double mean_of(const rdx_ssim_plan *plan, const double *lanes)
     return mean > 1 ? 1 : (mean < -1 ? -1 : mean);
 }
 
-/* The last rows of a band, of an image or of a product, as many as the window is high. */
+/* The last rows of a band, of an image or a product, as many as the window is high. */
 typedef struct ssim_ring {
     float *rows;
     const float *window[RDX_SSIM_TAPS]; /* oldest first, once it is full */
@@ -178,7 +178,7 @@ static ssim_ring ring_open(const rdx_ssim_plan *plan, float *floats)
     return (ssim_ring){.rows = floats};
 }
 
-/* Where row y goes. */
+/* The place of row y. */
 static float *ring_next(ssim_ring *ring, const rdx_ssim_plan *plan, int64_t y)
 {
     const int32_t rows = plan->window.rows;
@@ -192,8 +192,8 @@ static float *ring_next(ssim_ring *ring, const rdx_ssim_plan *plan, int64_t y)
 
 /* ---- as a metric ---- */
 
-/* Prepared form: for each band, for each row, means and variances; then the pixels; then how far
- * they are from 0 once they are shifted (ssim_reach). */
+/* Prepared form: for each band, for each row, means and variances; then the pixels; then their
+ * distance from 0 once they are shifted (ssim_reach). */
 typedef struct ssim_tail {
     double reach;
     double reserved[7];
@@ -263,7 +263,7 @@ static void prepare_band(const rdx_ssim_plan *plan, const ssim_band *band, const
     }
 }
 
-/* The greatest of |pixel - shift|; NaN where a pixel is none. */
+/* The greatest of |pixel - shift|; NaN if a pixel is NaN. */
 static double ssim_reach(const rdx_ssim_plan *plan, const void *pixels)
 {
     const int64_t count = plan->width * plan->height;
@@ -313,7 +313,8 @@ static ssim_item item_at(const rdx_ssim_plan *plan, const void *prepared)
     return (ssim_item){moments, moments + plan->moments};
 }
 
-/* Where a sum of indices stops being of use. Each is at most `most`, `rest` are still to come. */
+/* The limit below which a sum of indices cannot reach the goal. Each index is at most `most`;
+ * `rest` are still to come. */
 typedef struct ssim_goal {
     double least, most;
     int64_t rest;
@@ -327,7 +328,7 @@ static bool out_of_reach(const ssim_goal *goal, const double *lanes)
     return sum + (double)goal->rest * goal->most < goal->least;
 }
 
-/* False where the goal went out of reach. */
+/* False if the goal is out of reach. */
 static bool score_band(const rdx_ssim_plan *plan, const ssim_band *band, const ssim_item *a,
                        const ssim_item *b, ssim_goal *goal, double *lanes, float *scratch)
 {
@@ -350,7 +351,7 @@ static bool score_band(const rdx_ssim_plan *plan, const ssim_band *band, const s
     return true;
 }
 
-/* False where the goal went out of reach. */
+/* False if the goal is out of reach. */
 static bool score_all(double *score, const rdx_ssim_plan *plan, const void *a, const void *b,
                       ssim_goal *goal, void *scratch)
 {
@@ -373,11 +374,11 @@ double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, v
     return score;
 }
 
-/* In numbers that do not round an index is at most 1: a product of what is at most 1, as 2 a b <=
- * a^2 + b^2 for means and 2 cov(a, b) <= var(a) + var(b). Filtered values up to m, and their
- * squares and products, round by less than 2^-19 m and 2^-19 m^2 (at most 26 operations), so
- * variances and covariances by less than 2^-16 m^2. What is then rounded relative to its size (the
- * rest of the formula, and the sum of a row in floats) is less than 2^-16 together. */
+/* Without rounding an index is at most 1: a product of terms that are at most 1, as 2 a b <= a^2 +
+ * b^2 for means and 2 cov(a, b) <= var(a) + var(b). Filtered values up to m, and their squares and
+ * products, round by less than 2^-19 m and 2^-19 m^2 (at most 26 operations), so variances and
+ * covariances by less than 2^-16 m^2. The relative rounding of the rest (the formula, and the sum
+ * of a row in floats) is less than 2^-16 together. */
 double rdx_ssim_most(const rdx_ssim_plan *plan, const void *a, const void *b)
 {
     const size_t at = rdx_ssim_item_bytes(plan) - sizeof(ssim_tail);
@@ -430,8 +431,8 @@ static uint64_t pair_floats(const rdx_ssim_plan *plan)
     return (uint64_t)(7 * plan->band_row + 3 * plan->ring);
 }
 
-/* prepare, prepare, score, in step. The indices are added to `lanes`, or go to `map`
- * [valid_height, valid_width] where it is not NULL. */
+/* prepare, prepare and score in step. The indices are added to `lanes`, or go to `map`
+ * [valid_height, valid_width] if it is not NULL. */
 static void pair_band(const rdx_ssim_plan *plan, const ssim_band *band, const void *pixels_a,
                       const void *pixels_b, double *lanes, float *map, float *scratch)
 {

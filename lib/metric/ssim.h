@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What ssim.c gives to ms_ssim.c and ssim_map.c. Internal. */
+ * From ssim.c for ms_ssim.c and ssim_map.c. Internal. */
 #ifndef RDX_SSIM_H
 #define RDX_SSIM_H
 
@@ -13,8 +13,8 @@ typedef struct rdx_ssim_plan {
     int64_t width, height;             /* of the image */
     int64_t valid_width, valid_height; /* of the pixels whose window lies inside */
     int64_t moments;                   /* means and variances of an item */
-    int64_t band_row;                  /* a row of a band, with what its windows reach beyond */
-    int64_t ring;                      /* as many of them as the window is high */
+    int64_t band_row;                  /* a row of a band, with the reach of its windows */
+    int64_t ring;                      /* as many rows as the window is high */
 } rdx_ssim_plan;
 
 /* uint8 or float32; sizes whose planes stay below 2^63 bytes; both images alike. */
@@ -31,8 +31,8 @@ size_t rdx_ssim_scratch_bytes(const rdx_ssim_plan *plan);
 void rdx_ssim_prepare(const rdx_ssim_plan *plan, const void *item, void *prepared, void *scratch);
 /* The mean index of two prepared items. */
 double rdx_ssim_score(const rdx_ssim_plan *plan, const void *a, const void *b, void *scratch);
-/* What no index of two prepared items, as it is computed, exceeds: a hair over 1; infinity where
- * nothing can be said. */
+/* An upper bound of the computed index of two prepared items: a hair over 1; infinity if there is
+ * none. */
 double rdx_ssim_most(const rdx_ssim_plan *plan, const void *a, const void *b);
 /* The index of each pixel whose window lies inside, [valid_height, valid_width], from C-contiguous
  * pixels. */

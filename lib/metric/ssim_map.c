@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Structural similarity of each pixel.
  *
- * The images are continued by their mirror image, as scipy.ndimage's mode "reflect" does, so that
- * every pixel has a whole window: products of mirrored pixels are mirrored products, and so the map
- * is scikit-image's to the edge. */
+ * The images are continued by their mirror image, like scipy.ndimage's mode "reflect", so that
+ * every pixel has a whole window. Products of mirrored pixels are mirrored products, so the map
+ * equals scikit-image's up to the edge. */
 #include <string.h>
 #include "ssim.h"
 
-/* The pixel that stands at place i of a mirrored row of n. */
+/* The pixel at place i of a mirrored row of n. */
 static int64_t mirrored(int64_t i, int64_t n)
 {
     const int64_t period = 2 * n;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Two stages: a cheap metric proposes pairs, another one decides them.
+ * Two stages: a cheap metric proposes pairs, another one decides on them.
  *
  * A prepared item is the first stage's form followed by the second's. */
 #include <math.h>
 #include <string.h>
 #include "metric.h"
 
-/* Where the second part begins: aligned. */
+/* The aligned start of the second part. */
 static size_t second_at(const rdx_layout *parts)
 {
     return (parts[0].item_bytes + 63) / 64 * 64;

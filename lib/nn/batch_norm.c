@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Batch norm (Ioffe, Szegedy 2015) over [rows, channels].
  *
- * Rows are cut into tiles that stay in the cache; each leaves its own moments or sums, which are
- * merged in double and in order. The ReLU behind it needs no mask of its own: what it let through
- * is greater than 0. */
+ * Rows are cut into tiles that stay in the cache. Each tile leaves its own moments or sums, which
+ * are merged in double and in order. The ReLU after it needs no mask: its output is greater than 0
+ * where it let a value through. */
 #include <math.h>
 #include <string.h>
 #include "batch_norm.h"

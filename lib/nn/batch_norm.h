@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Batch norm, with the residual and the ReLU that follow it in the same pass. Internal. */
+ * Batch norm with the residual and the ReLU that follow it, in one pass. Internal. */
 #ifndef RDX_BATCH_NORM_H
 #define RDX_BATCH_NORM_H
 
@@ -11,18 +11,18 @@ typedef struct rdx_norm_plan {
     int64_t tiles;
 } rdx_norm_plan;
 
-/* What one call works on; all dense, [rows, c] or [c]. */
+/* The arguments of one call, all dense, [rows, c] or [c]. */
 typedef struct rdx_norm {
     rdx_norm_plan plan;
     const void *in, *weight, *bias;
     const void *residual; /* added before the ReLU; or NULL */
     bool relu;
-    bool evaluate;        /* by running statistics; mean and inverse are not touched */
+    bool evaluate;        /* uses running statistics; mean and inverse are not touched */
     void *out;            /* forward */
     void *mean, *inverse; /* of the batch: kept from forward for backward */
-    void *running_mean, *running_variance; /* NULL: they stay */
+    void *running_mean, *running_variance; /* NULL: not updated */
     double epsilon, momentum;
-    const void *activated; /* backward with ReLU: what forward gave */
+    const void *activated; /* backward with ReLU: the output of forward */
     const void *d_out;
     void *d_in;              /* may be d_out */
     void *d_residual;        /* NULL: not wanted */

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * Convolution as matrix products over tiles of pixels.
  *
- * A tile is some output pixels; their receptive fields are gathered into rows that stay in the
+ * A tile is some output pixels. Their receptive fields are gathered into rows that stay in the
  * cache, and one product with the weights gives their outputs. Backward for data is the same
- * product the other way, scattered back image by image, so that no two tasks add to one pixel.
- * Backward for weights sums over all pixels: a few chunks of them, each summed on its own, then
- * added up in order. All of it is cut by shapes alone: same bits whatever the threads. 1x1
- * convolutions with stride 1 need no gathering. */
+ * product reversed, scattered back image by image, so that no two tasks add to one pixel. Backward
+ * for weights sums over all pixels: a few chunks of them, each summed separately, then added in
+ * order. Shapes alone decide how all of it is cut, so the bits are the same with any number of
+ * threads. 1x1 convolutions with stride 1 need no gathering. */
 #include <cblas.h>
 #include <string.h>
 #include "conv2d.h"
 
 #define CACHE ((int64_t)384 << 10)  /* of a thread, for gathered rows */
-#define LEAST_ROWS ((int64_t)128)   /* below, a product spends its time on packing weights */
-#define PARTIALS ((int64_t)8 << 20) /* bytes of all chunks' gradients, if that leaves two */
+#define LEAST_ROWS ((int64_t)128)   /* below this, a product spends its time on packing weights */
+#define PARTIALS ((int64_t)8 << 20) /* bytes of all chunks' gradients, if they allow two chunks */
 #define SUM_TILE ((int64_t)1 << 14)
 
-/* Of all threads, for gathered rows; where products are of rounded numbers, for weights too. */
+/* Memory of all threads for gathered rows, and for weights if products are bfloat16. */
 static uint64_t columns_floats(const rdx_conv_plan *p)
 {
     if (p->bfloat16)
@@ -24,7 +24,7 @@ static uint64_t columns_floats(const rdx_conv_plan *p)
     return p->direct ? 0 : (uint64_t)(p->threads * p->tile * p->k);
 }
 
-/* The gradient of the data by other products than OpenBLAS's. */
+/* The gradient of the data without OpenBLAS. */
 static redux_status special_data(redux_context *context, const rdx_conv_plan *plan, void *d_in,
                                  bool accumulate, const void *d_out, const void *weight,
                                  void *workspace)
@@ -71,7 +71,8 @@ redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const in
                         (long long)p.n, (long long)p.h, (long long)p.w, (long long)p.kh,
                         (long long)p.kw, (long long)stride, (long long)padding);
     if (rounds && !rdx_cpu_has_bfloat16())
-        return rdx_fail(REDUX_E_UNSUPPORTED, "this processor has no products of bfloat16");
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "this processor has no bfloat16 products: use float32");
     p.oh = (p.h + 2 * padding - p.kh) / stride + 1;
     p.ow = (p.w + 2 * padding - p.kw) / stride + 1;
     p.rows = p.n * p.oh * p.ow;

@@ -7,7 +7,7 @@
 #include "base/base.h"
 #include "winograd.h"
 
-/* Everything that follows from shapes; tiles do not depend on the number of threads. */
+/* Everything that follows from shapes. Tiles do not depend on the number of threads. */
 typedef struct rdx_conv_plan {
     redux_dtype dtype;
     int64_t n, h, w, c; /* of the input */
@@ -18,14 +18,14 @@ typedef struct rdx_conv_plan {
     int64_t group;                     /* images of a task of the backward pass for data */
     int64_t chunks, o_block, o_blocks; /* of the backward pass for weights */
     int64_t threads;
-    bool direct;           /* receptive fields are pixels: 1x1 */
-    bool bfloat16;         /* products of rounded numbers (where Winograd is not in use) */
-    rdx_winograd winograd; /* side 0: not in use */
+    bool direct;           /* receptive fields are single pixels: 1x1 */
+    bool bfloat16;         /* bfloat16 products (where Winograd is not used) */
+    rdx_winograd winograd; /* side 0: not used */
 } rdx_conv_plan;
 
-/* REDUX_E_INVALID where there is no output, REDUX_E_UNSUPPORTED where the processor does not
- * multiply rounded numbers and `products` wants it. Convolutions whose channels are not multiples
- * of 32 are in single precision all the same. */
+/* REDUX_E_INVALID if there is no output, REDUX_E_UNSUPPORTED if `products` asks for bfloat16 and
+ * the processor lacks it. Convolutions whose channels are not multiples of 32 use single precision
+ * all the same. */
 redux_status rdx_conv_plan_make(rdx_conv_plan *plan, redux_dtype dtype, const int64_t in[4],
                                 const int64_t weight[4], int64_t stride, int64_t padding,
                                 redux_products products, int threads);
@@ -48,8 +48,8 @@ redux_status rdx_conv_backward(redux_context *context, const rdx_conv_plan *plan
 
 /* ---- what its parts share ---- */
 
-/* The receptive fields of `count` output pixels from `first` on, one a row; and back, added to the
- * pixels that they saw. */
+/* Gathers the receptive fields of `count` output pixels from `first` on, one a row; and scatters
+ * rows back, added to the pixels that they cover. */
 void rdx_conv_gather_f32(float *out, const rdx_conv_plan *plan, const float *in, int64_t first,
                          int64_t count);
 void rdx_conv_gather_f64(double *out, const rdx_conv_plan *plan, const double *in, int64_t first,

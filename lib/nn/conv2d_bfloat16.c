@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The same three products as conv2d_template.h, of numbers rounded to 16 bits
- * (lib/kernels/bfloat16_template.h): operands are rounded and laid out in pairs where they are
- * gathered anyway, sums are single precision. Channels are multiples of 32.
+ * The three products of conv2d_template.h in bfloat16 (lib/kernels/bfloat16_template.h): operands
+ * are rounded and laid out in pairs where they are gathered anyway; sums are single precision.
+ * Channels are multiples of 32.
  *
- * Workspace: weights in pairs; for each thread what it has gathered; partial gradients. */
+ * Workspace: weights in pairs; a buffer of gathered rows for each thread; partial gradients. */
 #include <string.h>
 #include "conv2d.h"
 #include "kernels/kernels.h"
@@ -21,7 +21,7 @@ typedef struct rounded {
     bool accumulate;
 } rounded;
 
-/* Rows of a tile, whole products of them. */
+/* Rows of a tile: a multiple of what one product takes. */
 static int64_t tile_rows(const rdx_conv_plan *p)
 {
     return (p->tile + PRODUCT_ROWS - 1) / PRODUCT_ROWS * PRODUCT_ROWS;
@@ -32,8 +32,8 @@ static int64_t weight_words(const rdx_conv_plan *p)
     return p->o * p->k / 2;
 }
 
-/* Of one thread: gathered fields as rows and a field; gradients as rows and what they give; pairs
- * of both and two fields. */
+/* Buffers of one thread: gathered fields as rows and one field; gradients as rows and their
+ * results; pairs of both and two fields. */
 static int64_t own_words(const rdx_conv_plan *p)
 {
     const int64_t rows = tile_rows(p);
@@ -63,7 +63,7 @@ static float *own(const rounded *c)
     return c->own + rdx_thread_index() * own_words(&c->plan);
 }
 
-/* `rows` x 32 outputs; those that fill up the last eight rows are dropped. */
+/* `rows` x 32 outputs. Those that pad the last eight rows are dropped. */
 static void multiply(const rounded *c, float *out, int64_t out_row, const float *a, int64_t a_row,
                      const float *b, int64_t rows, int64_t depth, int accumulate)
 {
@@ -102,7 +102,7 @@ static redux_status pack_forward(int64_t panel, void *user)
     return REDUX_OK;
 }
 
-/* A field, gathered into `buffer` unless it lies in the input as it is. */
+/* A field, gathered into `buffer` unless it is contiguous in the input. */
 static const float *field(const rounded *c, int64_t row, float *buffer)
 {
     if (c->plan.direct)
@@ -191,7 +191,7 @@ redux_status rdx_conv_bfloat16_backward_data(redux_context *context, const rdx_c
 
 /* ---- the gradient of the weights ---- */
 
-/* One block of outputs' share of a tile: pairs along its rows. */
+/* The share of one block of outputs in a tile: pairs along its rows. */
 static void add_tile(const rounded *c, int64_t first, int64_t count, int64_t o, int64_t outputs,
                      float *out, int accumulate)
 {
@@ -205,7 +205,7 @@ static void add_tile(const rounded *c, int64_t first, int64_t count, int64_t o, 
         const float *d_even = c->d_out + row * p->o + o, *d_odd = d_even + p->o;
         if (2 * i + 1 < count) {
             odd = field(c, row + 1, buffers + p->k);
-        } else { /* a last row alone: beside fields of 0, with any gradient */
+        } else { /* a last row alone is paired with fields of 0, and any gradient */
             memset(buffers + p->k, 0, (size_t)p->k * sizeof(float));
             d_odd = d_even;
         }

@@ -15,7 +15,7 @@ static REAL *NAME(own_columns)(const NAME(conv) * c)
     return c->columns + (size_t)rdx_thread_index() * (size_t)(c->plan.tile * c->plan.k);
 }
 
-/* What lies outside of the image is 0. Along x the pixels of a field are neighbours in memory. */
+/* Pixels outside of the image are 0. Along x the pixels of a field are adjacent in memory. */
 void NAME(rdx_conv_gather)(REAL *out, const rdx_conv_plan *p, const REAL *in, int64_t first,
                            int64_t count)
 {
@@ -60,7 +60,7 @@ void NAME(rdx_conv_scatter)(REAL *d_in, const rdx_conv_plan *p, const REAL *colu
     }
 }
 
-/* Rows of the matrix that the input is: itself, where every field is one pixel. */
+/* Rows of the input as a matrix, if every field is one pixel. */
 static const REAL *NAME(fields)(const NAME(conv) * c, int64_t first, int64_t count)
 {
     if (c->plan.direct)

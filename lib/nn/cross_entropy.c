@@ -23,8 +23,8 @@ static redux_status check(const redux_tensor *logits, const redux_tensor *labels
     for (int64_t i = 0; i < labels->shape[0]; i++) {
         const double label = rdx_load(labels->data, i, labels->dtype);
         if (label < 0 || label >= (double)logits->shape[1])
-            return rdx_fail(REDUX_E_INVALID, "label %g of row %lld: of %lld classes", label,
-                            (long long)i, (long long)logits->shape[1]);
+            return rdx_fail(REDUX_E_INVALID, "label %g of row %lld is not one of %lld classes",
+                            label, (long long)i, (long long)logits->shape[1]);
     }
     if (weights != NULL) {
         RDX_TRY(rdx_tensor_check(weights, 1, logits->dtype, "class weights"));

@@ -66,7 +66,7 @@ redux_status redux_l2_normalise_backward(const redux_tensor *d_in, redux_context
         const int64_t first = row * in->shape[1], end = first + in->shape[1];
         const double length = length_of(in, row), scale = 1 / fmax(length, SHORTEST);
         double along = 0;
-        if (length > SHORTEST) /* else the divisor does not depend on x */
+        if (length > SHORTEST) /* below it the divisor does not depend on x */
             for (int64_t k = first; k < end; k++)
                 along += load(d_out, k) * load(in, k) * scale;
         for (int64_t k = first; k < end; k++)

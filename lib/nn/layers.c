@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The public layers: tensors are checked, and what works on plain memory is called. */
+ * The public layers: they check tensors and call the functions for plain memory. */
 #include <redux/layers.h>
 #include "batch_norm.h"
 #include "conv2d.h"
@@ -12,7 +12,7 @@ static bool is_real(redux_dtype dtype)
     return dtype == REDUX_FLOAT32 || dtype == REDUX_FLOAT64;
 }
 
-/* A C-contiguous tensor of a shape; NULL is fine where it may be missing. */
+/* A C-contiguous tensor of a shape; NULL is accepted if it is optional. */
 static redux_status check(const redux_tensor *t, redux_dtype dtype, int32_t ndim,
                           const int64_t *shape, const char *name)
 {
@@ -45,7 +45,7 @@ static redux_status check_real(const redux_tensor *t, int32_t ndim, const char *
     return REDUX_OK;
 }
 
-/* As `like` in everything. */
+/* Checks that it matches `like`. */
 static redux_status check_like(const redux_tensor *t, const redux_tensor *like, const char *name)
 {
     return check(t, like->dtype, like->ndim, like->shape, name);
@@ -58,7 +58,7 @@ static void *data_of(const redux_tensor *t)
 
 /* ---- convolution ---- */
 
-/* [O, I, KH, KW] that lies as [O, KH, KW, I]. */
+/* [O, I, KH, KW] that is stored as [O, KH, KW, I]. */
 static redux_status check_weight(const redux_tensor *w, redux_dtype dtype, int64_t channels,
                                  const char *name)
 {
@@ -72,7 +72,7 @@ static redux_status check_weight(const redux_tensor *w, redux_dtype dtype, int64
                         (long long)channels);
     for (int i = 0; i < 4; i++)
         if (n[i] > 1 && w->strides[i] != strides[i])
-            return rdx_fail(REDUX_E_INVALID, "%s does not lie in memory as [O, KH, KW, I]", name);
+            return rdx_fail(REDUX_E_INVALID, "%s is not stored as [O, KH, KW, I]", name);
     return REDUX_OK;
 }
 
@@ -135,7 +135,7 @@ redux_status redux_conv2d_backward(const redux_tensor *d_in, const redux_tensor 
         RDX_TRY(check_weight(d_weight, plan.dtype, plan.c, "d_weight"));
         for (int i = 0; i < 4; i++)
             if (d_weight->shape[i] != weight->shape[i])
-                return rdx_fail(REDUX_E_INVALID, "d_weight has not weight's shape");
+                return rdx_fail(REDUX_E_INVALID, "d_weight does not have the shape of weight");
     }
     return rdx_conv_backward(context, &plan, data_of(d_in), false, data_of(d_weight),
                              data_of(d_bias), d_out->data, in->data, weight->data, workspace);
@@ -224,7 +224,7 @@ uint64_t redux_batch_norm_workspace(const redux_tensor *in)
     return rdx_norm_workspace(&plan);
 }
 
-/* What both ways have in common. */
+/* Shared by forward and backward. */
 static redux_status open_norm(rdx_norm *norm, redux_batch_norm_options *known,
                               const redux_tensor *in, const redux_batch_norm_state *state,
                               const redux_batch_norm_options *options, void *workspace)
@@ -289,7 +289,7 @@ redux_status redux_batch_norm_backward(const redux_tensor *d_in, const redux_ten
     rdx_norm norm;
     RDX_TRY(open_norm(&norm, &known, in, state, options, workspace));
     if (!known.training)
-        return rdx_fail(REDUX_E_INVALID, "batch norm goes back in training only");
+        return rdx_fail(REDUX_E_INVALID, "batch norm has a backward pass in training mode only");
     RDX_TRY(check_like(d_in, in, "d_in"));
     RDX_TRY(check_like(d_out, in, "d_out"));
     RDX_TRY(check_optional(d_residual, in->dtype, in->ndim, in->shape, "d_residual"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a ResNet is made of: its parameters under torchvision's names, and their first values. */
+ * The parts of a ResNet: its parameters under torchvision's names, and their initial values. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,8 +44,8 @@ const char *redux_products_name(redux_products kind)
 
 /* ---- parameters ---- */
 
-/* Notes a parameter; its memory comes when all are known. Its offset is kept in value.reserved
- * until then. */
+/* Records a parameter. Memory is allocated once all are known; until then value.reserved holds its
+ * offset. */
 static redux_status add(redux_network *net, redux_context *context, const char *prefix,
                         const char *suffix, redux_parameter_kind kind, redux_dtype dtype,
                         int32_t ndim, const int64_t *shape)
@@ -68,7 +68,7 @@ static redux_status add(redux_network *net, redux_context *context, const char *
     int64_t stride = 1;
     for (int32_t i = 0; i < ndim; i++)
         p->value.shape[i] = shape[i];
-    if (ndim == 4) { /* [O, I, KH, KW] as it is told lies as [O, KH, KW, I] */
+    if (ndim == 4) { /* shape [O, I, KH, KW], stored as [O, KH, KW, I] */
         const int64_t strides[] = {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1],
                                    shape[1]};
         memcpy(p->value.strides, strides, sizeof strides);
@@ -128,7 +128,7 @@ static redux_status add_linear(redux_network *net, redux_context *context, rdx_l
     return add(net, context, name, ".bias", REDUX_PARAMETER_NO_DECAY, REDUX_FLOAT32, 1, shape);
 }
 
-/* Named as torch.nn.Sequential numbers its modules: linear, norm where there is one, ReLU. */
+/* Named like the modules of torch.nn.Sequential: linear, norm if there is one, ReLU. */
 static redux_status add_head(redux_network *net, redux_context *context, rdx_head *head,
                              const char *prefix, redux_head_options *options, int64_t in)
 {
@@ -155,7 +155,7 @@ static redux_status add_head(redux_network *net, redux_context *context, rdx_hea
     return REDUX_OK;
 }
 
-/* Projection, prediction, then the classifier: a head of one layer. */
+/* Projection, prediction, then the classifier, a head of one layer. */
 static redux_status add_heads(redux_network *net, redux_context *context)
 {
     const redux_network_options *o = &net->options;
@@ -177,7 +177,7 @@ static int64_t scaled(const redux_network *net, int64_t channels)
     return (int64_t)((double)channels * net->options.width);
 }
 
-/* One residual block: `in` to `out` channels; *in becomes what it gives. */
+/* One residual block from `in` to `out` channels; *in becomes its number of outputs. */
 static redux_status add_block(redux_network *net, redux_context *context, int layer, int index,
                               int64_t *in, int64_t base, int64_t stride)
 {
@@ -223,7 +223,7 @@ static redux_status add_all(redux_network *net, redux_context *context)
     return add_heads(net, context);
 }
 
-/* One block for all values, one for all gradients, each tensor on a cache line of its own. */
+/* One block for all values, one for all gradients, each tensor on its own cache line. */
 static redux_status add_memory(redux_network *net, redux_context *context)
 {
     int64_t floats = 0, counters = 0;
@@ -284,7 +284,7 @@ static redux_status initialise(int64_t index, void *user)
                   &key);
         return REDUX_OK;
     }
-    /* a linear layer's weight, or its bias, which follows it: no norm's */
+    /* a linear layer's weight, or the bias that follows it; norms have none */
     const redux_tensor *linear = t->ndim == 2 || index == 0 ? t : &net->parameters[index - 1].value;
     const bool is_linear = linear->ndim == 2 && linear->shape[0] == t->shape[0] &&
                            (t->ndim == 2 || ends_with(p->name, ".bias"));
@@ -327,19 +327,20 @@ static redux_status check_options(const redux_network_options *o)
     if ((unsigned)o->products >= RDX_COUNT(products))
         return rdx_fail(REDUX_E_INVALID, "products %d", (int)o->products);
     if (o->products == REDUX_PRODUCTS_BFLOAT16 && !rdx_cpu_has_bfloat16())
-        return rdx_fail(REDUX_E_UNSUPPORTED, "this processor has no products of bfloat16");
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "this processor has no bfloat16 products: use float32");
     if (o->channels != 1 && o->channels != 3)
-        return rdx_fail(REDUX_E_INVALID, "a network of %d channels: 1 or 3", (int)o->channels);
+        return rdx_fail(REDUX_E_INVALID, "a network of %d channels, not 1 or 3", (int)o->channels);
     if (o->classes < 0 || o->classes > 1 << 20)
         return rdx_fail(REDUX_E_INVALID, "%d classes", (int)o->classes);
     if (o->prediction != NULL && o->projection == NULL)
-        return rdx_fail(REDUX_E_INVALID, "a prediction head without a projection to work on");
+        return rdx_fail(REDUX_E_INVALID, "a prediction head needs a projection head");
     if (!(o->width > 0) || !(o->width <= 16) || o->width * 8 != floor(o->width * 8))
         return rdx_fail(REDUX_E_INVALID, "width %g: a multiple of 1/8 up to 16", o->width);
     return REDUX_OK;
 }
 
-/* The heads become the network's own. */
+/* Copies the heads into the network. */
 static redux_status copy_heads(redux_network *net)
 {
     redux_network_options *o = &net->options;
@@ -358,7 +359,7 @@ redux_status redux_network_new(redux_network **out, redux_context *context,
     redux_network_options known = REDUX_NETWORK_OPTIONS_INIT;
     void *block;
     if (out == NULL)
-        return rdx_fail(REDUX_E_INVALID, "nowhere to put the network");
+        return rdx_fail(REDUX_E_INVALID, "redux_network_new: out is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_network_options"));
     RDX_TRY(check_options(&known));
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_network)));
@@ -394,7 +395,7 @@ void redux_network_free(redux_network *net)
 redux_status redux_network_get_options(redux_network_options *out, const redux_network *net)
 {
     if (net == NULL)
-        return rdx_fail(REDUX_E_INVALID, "the options of no network");
+        return rdx_fail(REDUX_E_INVALID, "redux_network_get_options: network is NULL");
     return rdx_write_result(out, &net->options, sizeof net->options, "redux_network_options");
 }
 

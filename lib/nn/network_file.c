@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Weights from safetensors files, and what network a file holds. */
+ * Weights from safetensors files, and the network that a file holds. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static bool has_module(const redux_safetensors *file, const char *prefix, int mo
     return has(file, name);
 }
 
-/* The layers of a head, as network.c names them; false: there is none. */
+/* The layers of a head, as network.c names them; false if there is none. */
 static bool read_head(redux_head_options *out, const redux_safetensors *file, const char *prefix)
 {
     redux_head_options head = {.struct_size = sizeof head};
@@ -63,7 +63,7 @@ static bool read_head(redux_head_options *out, const redux_safetensors *file, co
     return head.layers > 0;
 }
 
-/* Fills in a head where it is wanted, and notes it in the options where there is one. */
+/* Fills in a head if it is wanted, and points the options to it if the file has one. */
 static redux_status find_head(const redux_head_options **noted, redux_head_options *out,
                               const redux_safetensors *file, const char *prefix)
 {
@@ -90,7 +90,7 @@ redux_status redux_network_options_of(redux_network_options *out, redux_head_opt
     int64_t shape[REDUX_MAX_DIMS];
     int32_t ndim;
     if (out == NULL || file == NULL)
-        return rdx_fail(REDUX_E_INVALID, "no file, or nowhere to put what it holds");
+        return rdx_fail(REDUX_E_INVALID, "redux_network_options_of: an argument is NULL");
     if (!shape_of(shape, &ndim, file, "conv1.weight") || ndim != 4 ||
         !has(file, "layer1.0.conv1.weight"))
         return rdx_fail(REDUX_E_FORMAT, "not a ResNet by torchvision's names: no conv1.weight or "
@@ -137,7 +137,7 @@ static bool same_shape(const redux_tensor *a, const redux_tensor *b)
     return a->ndim == b->ndim && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
 }
 
-/* A stem of other channels: summed into one, or shared out over three. */
+/* A stem with another number of channels: sums them into one, or divides one among them. */
 static bool is_stem_of_other_channels(const redux_parameter *p, const redux_tensor *stored)
 {
     redux_tensor like = *stored;
@@ -152,7 +152,7 @@ static redux_status check_one(const redux_parameter *p, const redux_safetensors 
     redux_tensor stored;
     const int64_t index = redux_safetensors_find(file, p->name);
     if (index < 0) {
-        if (is_head(p->name) || p->value.dtype == REDUX_INT64) /* a counter: not needed */
+        if (is_head(p->name) || p->value.dtype == REDUX_INT64) /* a counter, which is not needed */
             return REDUX_OK;
         return rdx_fail(REDUX_E_FORMAT, "the weights have no %s", p->name);
     }
@@ -225,7 +225,7 @@ redux_status redux_network_load(redux_network *net, redux_context *context,
                                 const redux_safetensors *file)
 {
     if (net == NULL || file == NULL)
-        return rdx_fail(REDUX_E_INVALID, "no network, or no file");
+        return rdx_fail(REDUX_E_INVALID, "redux_network_load: an argument is NULL");
     RDX_TRY(check_unused(context, net, file));
     for (int64_t i = 0; i < net->parameter_count; i++)
         RDX_TRY(check_one(&net->parameters[i], file));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Heads of a network at work: linear layers with batch norm and ReLU, on the features or on another
- * head. The classifier is a head of one layer. */
+ * Running the heads of a network: linear layers with batch norm and ReLU, on the features or on
+ * another head. The classifier is a head of one layer. */
 #include "nn.h"
 
 rdx_head *rdx_head_of(redux_network *net, redux_network_output output)
@@ -93,8 +93,8 @@ redux_status rdx_heads_forward(const rdx_network_pass *p, float *out, redux_netw
 
 /* ---- backward ---- */
 
-/* From the gradient by what a layer gave, d, to the one by what its product gave: in `own`, which
- * may be `d`, or `d` itself where nothing follows the product. */
+/* Turns the gradient with respect to a layer's output, d, into the one with respect to its
+ * product's output: in `own`, which may be `d`, or in `d` itself if nothing follows the product. */
 static redux_status undo_norm(const rdx_network_pass *p, const rdx_layer *l, float *own,
                               const float **d)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * A network at work: memory planned, forward, backward.
+ * Running a network: memory layout, forward, backward.
  *
- * One arena. Training: what every convolution and every norm gives is kept, since backward needs
- * both; gradients take four buffers as large as the largest layer of the blocks, which are handed
- * round, and one for the stem. Evaluating: the four buffers alone hold a block's input, its two
- * inner layers and the shortcut, and norms work in place. Where things lie follows from the shape
- * of the images, which may be smaller than planned. */
+ * One arena. Training keeps the output of every convolution and every norm, since backward needs
+ * both; gradients rotate through four buffers as large as the largest layer of the blocks, and one
+ * for the stem. Evaluation needs only the four buffers, for a block's input, its two inner layers
+ * and the shortcut; norms work in place. The layout follows from the shape of the images, which
+ * may be smaller than planned. */
 #include <string.h>
 #include "nn.h"
 
@@ -48,7 +48,7 @@ static int64_t floats_of(const int64_t shape[4])
     return shape[0] * shape[1] * shape[2] * shape[3];
 }
 
-/* Stem and blocks; shape: of the images, then of what the last block gives. */
+/* Stem and blocks; shape: of the images on entry, of the last block's output on return. */
 static redux_status plan_encoder(redux_network *net, rdx_plan *plan, int64_t shape[4], int threads,
                                  int64_t *workspace)
 {
@@ -103,7 +103,7 @@ redux_status redux_network_plan(redux_network *net, redux_context *context, int6
         height > 1 << 14 || width > 1 << 14)
         return rdx_fail(REDUX_E_INVALID, "a plan for %lld images of %lld x %lld", (long long)batch,
                         (long long)height, (long long)width);
-    net->can_go_back = false; /* laying out changes where the units' tensors lie */
+    net->can_go_back = false; /* a new layout moves the units' tensors */
     RDX_TRY(lay_out(net, context, &plan, batch, height, width, training != 0));
     if (plan.floats > net->arena_floats) {
         RDX_TRY(rdx_alloc(context, &block, plan.floats, sizeof(float)));
@@ -152,7 +152,7 @@ redux_status rdx_norm_run(const rdx_network_pass *p, rdx_norm *norm, int64_t par
     return rdx_norm_forward(p->context, norm);
 }
 
-/* Convolution, norm, residual, ReLU. Evaluating, `x` and `y` may be one. */
+/* Convolution, norm, residual, ReLU. In evaluation `x` and `y` may be the same. */
 static redux_status unit_forward(const rdx_network_pass *p, int64_t index, const float *in,
                                  float *x, float *y, const float *residual, bool relu)
 {
@@ -231,7 +231,7 @@ static redux_status evaluate_encoder(const rdx_network_pass *p, const float *ima
             inner = spare[0];
             swap(&spare[0], &spare[1]);
         }
-        swap(&spare[1], &spare[3]); /* the block's output takes the place of its input */
+        swap(&spare[1], &spare[3]); /* the block's output becomes the next input */
         in = spare[3];
     }
     return rdx_pooling_forward(p->context, &p->plan->mean_pool, features, in);
@@ -276,8 +276,8 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
                     training));
     if (net->plan.floats > net->arena_floats)
         return rdx_fail(REDUX_E_INVALID,
-                        "%lld images of %lld x %lld need more than was planned (fewer together, "
-                        "not for training, or for fewer threads)",
+                        "%lld images of %lld x %lld need more than was planned (a smaller batch, "
+                        "no training, or fewer threads)",
                         (long long)images->shape[0], (long long)images->shape[1],
                         (long long)images->shape[2]);
     const rdx_network_pass p = {net, context, &net->plan,
@@ -297,7 +297,8 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
 
 /* ---- backward ---- */
 
-/* The norm's gradient in place of `d`; what the residual gets, into d_residual (or NULL). */
+/* Replaces `d`, the gradient with respect to the norm's output, by that with respect to its input.
+ * d_residual (or NULL) receives the residual's. */
 static redux_status norm_backward(const rdx_network_pass *p, int64_t index, float *d,
                                   float *d_residual, bool relu)
 {
@@ -324,7 +325,8 @@ static redux_status conv_backward(const rdx_network_pass *p, int64_t index, floa
                              rdx_value(p->net, u->weight), rdx_at(p, p->plan->workspace));
 }
 
-/* buffers[0] holds the gradient of what the block gave, and afterwards of what it got. */
+/* buffers[0] holds the gradient with respect to the block's output on entry, its input on
+ * return. */
 static redux_status block_backward(const rdx_network_pass *p, const rdx_residual *block,
                                    const float *in, float *buffers[4])
 {

@@ -13,8 +13,8 @@
 #include "conv2d.h"
 #include "pooling.h"
 
-/* A linear layer of a head, the batch norm and the ReLU behind it, and where their tensors lie in
- * the arena. */
+/* A linear layer of a head, the batch norm and the ReLU after it, and the places of their tensors
+ * in the arena. */
 typedef struct rdx_layer {
     int64_t weight, bias; /* parameters; bias -1: there is none */
     int64_t norm;         /* -1: there is none; as rdx_unit's */
@@ -22,7 +22,8 @@ typedef struct rdx_layer {
     bool relu;
     rdx_conv_plan product;
     rdx_norm_plan plan;
-    int64_t x, y;       /* offsets: what the product gives where a norm follows; what goes on */
+    int64_t x,
+        y; /* offsets: the output of the product, if a norm follows; the output of the layer */
     int64_t statistics; /* offset, as rdx_unit's */
 } rdx_layer;
 
@@ -32,15 +33,15 @@ typedef struct rdx_head {
     int32_t count;
 } rdx_head;
 
-/* A convolution and the batch norm behind it, and where their tensors lie in the arena. */
+/* A convolution and the batch norm after it, and the places of their tensors in the arena. */
 typedef struct rdx_unit {
     int64_t weight;  /* parameters: then norm weight, bias, running mean, variance, */
-    int64_t norm;    /* and how many batches were seen */
+    int64_t norm;    /* and the number of batches seen */
     int64_t in, out; /* channels */
     int64_t kernel, stride, padding;
     rdx_conv_plan conv;
     rdx_norm_plan plan;
-    int64_t x, y;       /* offsets: what the convolution gives, what goes on */
+    int64_t x, y;       /* offsets: the outputs of the convolution and of the norm */
     int64_t statistics; /* offset: mean and 1 / deviation of the batch */
 } rdx_unit;
 
@@ -50,7 +51,7 @@ typedef struct rdx_residual {
     int64_t shortcut;     /* a unit; -1: the input itself */
 } rdx_residual;
 
-/* Where things lie for images of one size; offsets in floats. */
+/* The memory layout for images of one size; offsets in floats. */
 typedef struct rdx_plan {
     int64_t n, h, w;
     bool training;
@@ -58,7 +59,8 @@ typedef struct rdx_plan {
     int64_t pooled; /* after the stem */
     int64_t features, d_features;
     int64_t head_buffers[3]; /* training: gradients within heads, and of the projection */
-    int64_t buffers[4]; /* of one block's largest activation: gradients, or (evaluating) layers */
+    int64_t buffers[4];      /* as large as a block's largest activation: gradients, or (evaluation)
+                                layers */
     int64_t stem_gradient;
     int64_t workspace;
     uint64_t floats; /* in all */
@@ -83,7 +85,7 @@ struct redux_network {
     rdx_unit units[RDX_MOST_UNITS];
     rdx_residual blocks[RDX_MOST_BLOCKS];
     int64_t unit_count, block_count;
-    redux_head_options projection, prediction; /* what options points to */
+    redux_head_options projection, prediction; /* the targets of options */
     rdx_head heads[RDX_HEADS];                 /* of output RDX_FIRST_HEAD + i */
     bool frozen;
     float *arena;
@@ -93,18 +95,18 @@ struct redux_network {
     rdx_plan plan;               /* of the last forward */
     redux_network_output output; /* of it */
     bool can_go_back;
-    bool encoder_trains; /* it did in the last forward: it was not frozen */
+    bool encoder_trains; /* in the last forward, so that it was not frozen */
     const float *images;
 };
 
 /* ---- network_run.c and network_head.c ---- */
 
-/* One forward or backward at work. */
+/* One forward or backward in progress. */
 typedef struct rdx_network_pass {
     redux_network *net;
     redux_context *context;
     const rdx_plan *plan;
-    redux_network_mode mode, head_mode; /* a frozen encoder evaluates, heads train all the same */
+    redux_network_mode mode, head_mode; /* a frozen encoder evaluates while heads train */
 } rdx_network_pass;
 
 static inline float *rdx_at(const rdx_network_pass *p, int64_t offset)
@@ -124,19 +126,20 @@ static inline float *rdx_gradient(const redux_network *net, int64_t parameter)
 
 /* Room for `floats` in a plan: its offset. */
 int64_t rdx_plan_take(rdx_plan *plan, int64_t floats);
-/* The norm whose parameters begin at `parameter`; then its forward, statistics at that offset. */
+/* The norm whose parameters begin at `parameter`; then its forward, with statistics at that
+ * offset. */
 rdx_norm rdx_norm_of(const rdx_network_pass *p, const rdx_norm_plan *plan, int64_t parameter);
 redux_status rdx_norm_run(const rdx_network_pass *p, rdx_norm *norm, int64_t parameter,
                           int64_t statistics, redux_network_mode mode);
 
-/* Known values of the head called `name`, checked. NULL: the defaults. */
+/* The checked options of the head called `name`. NULL: the defaults. */
 redux_status rdx_head_read(redux_head_options *known, const redux_head_options *given,
                            const char *name);
 /* The head of an output other than the features. */
 rdx_head *rdx_head_of(redux_network *net, redux_network_output output);
-/* Lays all heads out; raises the workspace to what they need. */
+/* Lays out all heads, and raises the workspace to their need. */
 redux_status rdx_heads_plan(redux_network *net, rdx_plan *plan, int threads, int64_t *workspace);
-/* From the features to an output, and from its gradient to theirs. */
+/* From the features to an output, and from its gradient to that of the features. */
 redux_status rdx_heads_forward(const rdx_network_pass *p, float *out, redux_network_output output);
 redux_status rdx_heads_backward(const rdx_network_pass *p, float *d_features, const float *d_out,
                                 redux_network_output output);

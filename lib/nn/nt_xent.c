@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * NT-Xent (Chen et al. 2020, equation 1), forward and backward in blocks.
  *
- * Rows are taken ROW_BLOCK at a time, a task each, against COLUMN_BLOCK others at a time. The first
- * sweep leaves the log of each row's sum of exponentials (running maximum, so that any temperature
- * is safe), the second makes the similarities again and turns them into weights, since for the
- * gradient of row i those sums must be known of every other row too. Twice the products for memory
- * that grows with N alone. */
+ * Each task takes ROW_BLOCK rows and compares them with COLUMN_BLOCK others at a time. The first
+ * sweep leaves the log of each row's sum of exponentials (with a running maximum, so that any
+ * temperature is safe). The second computes the similarities again and turns them into weights,
+ * since the gradient of row i needs those sums of every other row too. This doubles the products,
+ * for memory that grows with N alone. */
 #include <cblas.h>
 #include <math.h>
 #include <redux/loss.h>
@@ -43,7 +43,8 @@ static redux_status check(const redux_tensor *z, const redux_tensor *dz, double 
                         redux_dtype_name(z->dtype));
     if (z->shape[0] < 2 || z->shape[0] % 2 != 0 || z->shape[0] > MOST_ROWS || z->shape[1] < 1 ||
         z->shape[1] > 1 << 20)
-        return rdx_fail(REDUX_E_INVALID, "embeddings of shape [%lld, %lld]: rows come in pairs",
+        return rdx_fail(REDUX_E_INVALID,
+                        "embeddings of shape [%lld, %lld]: the number of rows must be even",
                         (long long)z->shape[0], (long long)z->shape[1]);
     if (!redux_tensor_is_contiguous(z))
         return rdx_fail(REDUX_E_INVALID, "embeddings are not contiguous");
@@ -64,7 +65,7 @@ redux_status redux_nt_xent(double *loss, const redux_tensor *d_embeddings, redux
                            const redux_tensor *embeddings, double temperature, void *workspace)
 {
     if (loss == NULL || embeddings == NULL)
-        return rdx_fail(REDUX_E_INVALID, "nt-xent: nowhere to put the loss, or no embeddings");
+        return rdx_fail(REDUX_E_INVALID, "nt-xent: an argument is NULL");
     RDX_TRY(check(embeddings, d_embeddings, temperature, workspace));
     return embeddings->dtype == REDUX_FLOAT32
                ? run_f32(loss, context, embeddings, d_embeddings, temperature, workspace)

@@ -11,8 +11,8 @@ typedef struct NAME(problem) {
     double *losses; /* of each row */
 } NAME(problem);
 
-/* products of rows first ... first + count - 1 with columns from `column` on, over the
- * temperature; returns them, one row after the other. */
+/* Products of rows first ... first + count - 1 with columns from `column` on, over the temperature;
+ * returns them, row after row. */
 static REAL *NAME(block)(const NAME(problem) * p, int64_t first, int64_t count, int64_t column,
                          int64_t columns)
 {
@@ -23,8 +23,8 @@ static REAL *NAME(block)(const NAME(problem) * p, int64_t first, int64_t count, 
     return out;
 }
 
-/* Takes a block's share into the running maximum and sum of one row; `self` is the row's own place
- * in it (or outside). */
+/* Merges a block into the running maximum and sum of one row; `self` is the row's own place in it
+ * (or outside). */
 static void NAME(accumulate)(double *most, double *sum, const REAL *s, int64_t count, int64_t self)
 {
     REAL top = -(REAL)INFINITY;
@@ -71,8 +71,8 @@ static redux_status NAME(forward)(int64_t task, void *user)
     return REDUX_OK;
 }
 
-/* The similarities in a row become their weights: row i pulls and pushes row k, and is pulled and
- * pushed by it, so both soft-maxes count. */
+/* Turns the similarities of a row into weights. Row i attracts and repels row k and vice versa, so
+ * both soft-maxes count. */
 static void NAME(weights)(const NAME(problem) * p, REAL *s, int64_t row, int64_t column,
                           int64_t columns)
 {

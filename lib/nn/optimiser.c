@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * SGD with momentum, LARS, Adam and AdamW over a list of parameters.
  *
- * Parameters are cut into tiles, fixed when the optimiser is made: one pass over them adds up the
- * squares of gradients (and weights, for LARS) tile by tile, in order, a second one updates. */
+ * Parameters are cut into tiles, fixed when the optimiser is made. One pass adds the squares of
+ * gradients (and weights, for LARS) tile by tile, in order; a second one updates. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ typedef struct tile {
     double gradient_squares, value_squares;
 } tile;
 
-/* A parameter, its moments, and what this step does to it. */
+/* A parameter, its moments, and the factors of this step. */
 typedef struct slot {
     redux_parameter parameter;
     redux_parameter moments[2]; /* first, second; no data where there is none */
@@ -81,7 +81,7 @@ static bool same_layout(const redux_tensor *a, const redux_tensor *b)
     return true;
 }
 
-/* Whether the elements fill one line of memory, in any order of axes. */
+/* Whether the elements fill one range of memory without gaps, in any order of axes. */
 static bool is_dense(const redux_tensor *t)
 {
     bool taken[REDUX_MAX_DIMS] = {false};
@@ -211,7 +211,7 @@ redux_status redux_optimiser_of_network(redux_optimiser **out, redux_context *co
     const redux_parameter **list;
     void *block;
     if (network == NULL)
-        return rdx_fail(REDUX_E_INVALID, "an optimiser of no network");
+        return rdx_fail(REDUX_E_INVALID, "redux_optimiser_of_network: network is NULL");
     const int64_t count = redux_network_parameter_count(network);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(void *)));
     list = block;
@@ -309,7 +309,7 @@ static redux_status update(int64_t index, void *user)
     return REDUX_OK;
 }
 
-/* How much LARS trusts a gradient: in proportion to the weight that it is to change. */
+/* How far LARS trusts a gradient: in proportion to the weight that it changes. */
 static double trust(const redux_optimiser *optimiser, const slot *s, double value, double gradient)
 {
     const double decay = optimiser->options.weight_decay;

@@ -7,7 +7,7 @@
 
 typedef struct rdx_pooling {
     redux_dtype dtype;
-    bool average; /* of the pixels inside of the image; else the maximum */
+    bool average; /* over the pixels inside the image; else the maximum */
     int64_t n, h, w, c, oh, ow;
     int64_t kernel_h, kernel_w, stride, padding;
 } rdx_pooling;
@@ -17,7 +17,7 @@ redux_status rdx_pooling_make(rdx_pooling *plan, redux_dtype dtype, bool average
                               int64_t stride, int64_t padding);
 redux_status rdx_pooling_forward(redux_context *context, const rdx_pooling *plan, void *out,
                                  const void *in);
-/* pooled: what forward gave (maximum only). d_in is overwritten. */
+/* pooled: the output of forward (maximum only). Overwrites d_in. */
 redux_status rdx_pooling_backward(redux_context *context, const rdx_pooling *plan, void *d_in,
                                   const void *d_out, const void *in, const void *pooled);
 

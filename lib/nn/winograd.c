@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Winograd's convolution (lib/kernels/winograd_template.h has the arithmetic): images are cut into
- * tiles of side x side pixels that come out, each of which needs (side + 2)^2 products for each
- * pair of channels in place of 9 side^2.
+ * Winograd's convolution (lib/kernels/winograd_template.h has the arithmetic). Outputs are cut
+ * into tiles of side x side pixels, each of which needs (side + 2)^2 products for each pair of
+ * channels in place of 9 side^2.
  *
- * Forward and the gradient of the data (the same with weights turned round): a task transforms
- * some tiles, which stay in the cache, multiplies position by position with all weights, transforms
+ * Forward and the gradient of the data (the same with rotated weights): a task transforms some
+ * tiles, which stay in the cache, multiplies position by position with all weights, and transforms
  * back. The gradient of the weights sums over all tiles: chunk by chunk all tiles are transformed,
- * then each position is one product over them; nothing is summed twice, so the order is fixed
- * whatever the threads. Rows are padded by a cache line, since powers of 2 apart they would all
- * fall into the same few lines of the first cache. */
+ * then each position is one product over them. Nothing is summed twice, so the order is fixed with
+ * any number of threads. Rows are padded by a cache line, because rows a power of 2 apart would
+ * all share a few lines of the first-level cache. */
 #include <string.h>
 #include "kernels/kernels.h"
 #include "winograd.h"
@@ -17,7 +17,7 @@ enum {
     PANEL = 32,           /* outputs of a product, side by side */
     PAD = 16,             /* floats: a cache line */
     BLOCK = 768 << 10,    /* bytes of a task's tiles, both ways */
-    LEAST_BLOCK = 32,     /* tiles: weights are read once for so many */
+    LEAST_BLOCK = 32,     /* tiles: enough to pay for reading the weights once */
     CHUNK = 8 << 20,      /* bytes of a chunk's tiles */
     ROWS = 8,             /* of a chunk, of a task that transforms */
     WEIGHT_ROWS = 32,     /* channels out of a task of the gradient of the weights */
@@ -35,13 +35,13 @@ static int64_t tiles_of(int64_t pixels, int64_t side)
     return (pixels + side - 1) / side;
 }
 
-/* Products of an image, for each pair of channels. */
+/* Products of an image for each pair of channels. */
 static int64_t cost(int64_t h, int64_t w, int64_t side)
 {
     return tiles_of(h, side) * tiles_of(w, side) * (side + 2) * (side + 2);
 }
 
-/* Numbers in a word of what is multiplied. */
+/* Numbers in one word of an operand. */
 static int64_t per_word(const rdx_winograd *p)
 {
     return p->bfloat16 ? 2 : 1;
@@ -62,7 +62,7 @@ void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, bool 
         return;
     p.side = cost(p.h, p.w, 4) < cost(p.h, p.w, 2) ? 4 : 2;
     if (3 * cost(p.h, p.w, p.side) > 2 * 9 * p.h * p.w)
-        return; /* transforms would eat up what is saved */
+        return; /* the transforms would cost what the products save */
     p.positions = (p.side + 2) * (p.side + 2);
     p.down = tiles_of(p.h, p.side);
     p.across = tiles_of(p.w, p.side);
@@ -109,7 +109,7 @@ uint64_t rdx_winograd_workspace(const rdx_winograd *p, bool backward)
                       (backward ? RDX_MAX(forward, chunk) : forward));
 }
 
-/* One call at work. Going back, channels in and out have changed places. */
+/* One call. Backward exchanges channels in and out. */
 typedef struct winograd {
     rdx_winograd plan;
     const rdx_kernels *kernels;
@@ -123,8 +123,8 @@ typedef struct winograd {
     const float *in, *weight, *bias, *d_out;
     float *out, *d_weight;
     float *weights; /* at each position: transformed, or their gradient */
-    float *zeros;   /* the channels of a pixel outside of the image */
-    float *tiles;   /* blocks of all threads, or the chunk: in, then out */
+    float *zeros;   /* the channels of a pixel outside the image */
+    float *tiles;   /* blocks of all threads, or the chunk: inputs, then outputs */
     int64_t first;  /* tile of the chunk */
     int64_t count;
 } winograd;
@@ -155,8 +155,8 @@ static winograd winograd_of(const rdx_winograd *plan, float *workspace)
     return w;
 }
 
-/* The pixels of tile `tile`, `side` of them along each axis, beginning `border` before it; what is
- * outside of the image is `outside`. */
+/* The pixels of tile `tile`, `side` along each axis, from `border` before it on; `outside` replaces
+ * those beyond the image. */
 static void pixels_of(const float **pixels, const rdx_winograd *p, const float *images,
                       int64_t channels, int64_t tile, int64_t side, int64_t border,
                       const float *outside)
@@ -172,7 +172,7 @@ static void pixels_of(const float **pixels, const rdx_winograd *p, const float *
 
 /* ---- weights to positions: [positions, panels, words of in, PANEL] ---- */
 
-/* Some channels in of one panel of channels out: turned round, so that outputs are neighbours. */
+/* Some input channels of one panel of output channels, transposed so that outputs are adjacent. */
 static redux_status weights_forward(int64_t index, void *user)
 {
     const winograd *w = user;
@@ -197,8 +197,8 @@ static redux_status weights_forward(int64_t index, void *user)
     return REDUX_OK;
 }
 
-/* The gradient's way: from channels out to channels in, by weights rotated half round. A word of
- * the channels out is a task. */
+/* For the gradient: from output channels to input channels, by weights rotated by 180 degrees. A
+ * task takes one word of the output channels. */
 static redux_status weights_back(int64_t index, void *user)
 {
     const winograd *w = user;
@@ -216,7 +216,7 @@ static redux_status weights_back(int64_t index, void *user)
 
 /* ---- forward ---- */
 
-/* What the pixels of a tile are before its outputs are added. */
+/* The initial values of a tile, before its outputs are added. */
 static void begin(float *const *pixels, int64_t count, const float *bias, int64_t channels)
 {
     for (int64_t i = 0; i < count; i++)

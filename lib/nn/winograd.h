@@ -5,20 +5,20 @@
 
 #include "base/base.h"
 
-/* What follows from shapes. A convolution as here gives as many pixels as it gets. */
+/* Everything that follows from shapes. Such a convolution keeps the size of the image. */
 typedef struct rdx_winograd {
-    int64_t side;                /* pixels of a tile that come out: 2 or 4; 0: not in use */
+    int64_t side;                /* output pixels of a tile along an axis: 2 or 4; 0: not used */
     int64_t positions;           /* products of a tile: (side + 2)^2 */
     int64_t n, h, w, c, o;       /* images; channels in and out */
     int64_t down, across, tiles; /* of an image; of all images */
     int64_t block;               /* tiles of a task */
     int64_t chunk;               /* tiles at a time of the gradient of the weights */
     int64_t threads;
-    bool bfloat16; /* products of rounded numbers: two to a word of what is multiplied */
+    bool bfloat16; /* bfloat16 products: two numbers to a word */
 } rdx_winograd;
 
-/* For images [n, h, w, c], weights [o, 3, 3, c] and padding 1, single precision. `side` is 0 where
- * nothing is saved, or channels are not multiples of 32. */
+/* For images [n, h, w, c], weights [o, 3, 3, c] and padding 1, single precision. `side` is 0 if
+ * nothing is saved, or if channels are not multiples of 32. */
 void rdx_winograd_make(rdx_winograd *plan, const int64_t in[4], int64_t o, bool bfloat16,
                        int threads);
 /* Floats of workspace for forward, and for both ways. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The search index: its items and their ids, adding and removing.
  *
- * Items are kept prepared, one after the other, in the order they came in; removed ones are marked
- * and go when they are a quarter of all. Ids that only ever grew are found by halving; for others
- * a hash table is made. */
+ * Items are kept prepared, one after the other, in the order of arrival. Removed ones are marked,
+ * and dropped once they are a quarter of all. Ids that only ever grew are found by bisection;
+ * others need a hash table. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -142,8 +142,7 @@ static redux_status make_slots(redux_index *index, redux_context *context, int64
     index->slots = block;
     index->slot_count = count;
     for (int64_t row = 0; row < index->rows; row++)
-        /* of an id that was removed and came again the later row, which is the living one, counts
-         */
+        /* of an id that was removed and added again, the later row counts */
         index->slots[slot_of(index, index->ids[row])] = row + 1;
     return REDUX_OK;
 }
@@ -174,7 +173,7 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Refuses ids that come twice, in the batch or in the index. */
+/* Refuses ids that are repeated in the batch or exist in the index. */
 static redux_status check_unique(const redux_index *index, redux_context *context,
                                  const int64_t *ids, int64_t count)
 {
@@ -187,12 +186,12 @@ static redux_status check_unique(const redux_index *index, redux_context *contex
     for (int64_t i = 0; i < count && status == REDUX_OK; i++)
         if ((i > 0 && sorted[i] == sorted[i - 1]) || find_row(index, sorted[i]) >= 0)
             status =
-                rdx_fail(REDUX_E_INVALID, "index: id %lld is there already", (long long)sorted[i]);
+                rdx_fail(REDUX_E_INVALID, "index: id %lld exists already", (long long)sorted[i]);
     rdx_free(sorted);
     return status;
 }
 
-/* Whether the ids go on where the index ends, so that halving still finds every one. */
+/* Whether the ids continue in ascending order, so that bisection still finds every one. */
 static bool goes_on(const redux_index *index, const int64_t *ids, int64_t count)
 {
     int64_t last = index->rows == 0 ? -1 : index->ids[index->rows - 1];
@@ -248,7 +247,7 @@ static redux_status grow(redux_index *index, redux_context *context, int64_t row
     return status;
 }
 
-/* The ids of new rows, and where they are found. */
+/* The ids of new rows, and the means to find them. */
 static void take_ids(redux_index *index, const int64_t *ids, int64_t count, bool ascending)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -291,7 +290,8 @@ redux_status redux_index_add(redux_index *index, redux_context *context, const r
         memset(index->dead + index->rows, 0, (size_t)count);
     take_ids(index, ids, count, ascending);
     index->rows += count;
-    /* What the tables do not cover is scanned: soon they are worth making again. */
+    /* Rows that the tables do not cover are scanned, so it may soon pay to make the tables
+     * again. */
     const rdx_index_tables *tables = atomic_load(&index->tables);
     if (tables != NULL && index->rows - tables->rows > RDX_MAX(tables->rows / 4, 1024))
         drop_tables(index);
@@ -311,7 +311,7 @@ static redux_status make_dead(redux_index *index, redux_context *context)
     return REDUX_OK;
 }
 
-/* Moves the living rows together, in their order; ids that are ascending again need no table. */
+/* Moves the living rows together, in order. Ids that are ascending again need no table. */
 static void compact(redux_index *index)
 {
     const size_t bytes = index->layout.item_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the files of the search index share. Internal. */
+ * Shared by the files of the search index. Internal. */
 #ifndef RDX_INDEX_H
 #define RDX_INDEX_H
 
@@ -11,13 +11,13 @@
 
 /* ---- index_multi.c: multi-index hashing ---- */
 
-#define RDX_INDEX_PARTS 64 /* at most: parts need not cover a code for the pigeonhole to hold */
+#define RDX_INDEX_PARTS 64 /* most parts; they need not cover a code for the pigeonhole to hold */
 #define RDX_INDEX_PART_BITS 24
 
 /* One part of a code and the rows sorted by it: those with value v are rows[offsets[v]] up to
  * rows[offsets[v + 1]], ascending. */
 typedef struct rdx_index_part {
-    int32_t first, bits; /* where it lies in the code */
+    int32_t first, bits; /* its place in the code */
     uint32_t *offsets;   /* [2^bits + 1] */
     uint32_t *rows;      /* [rows of the tables] */
 } rdx_index_part;
@@ -25,15 +25,16 @@ typedef struct rdx_index_part {
 typedef struct rdx_index_tables {
     rdx_index_part part[RDX_INDEX_PARTS];
     int32_t parts, part_bits;
-    int64_t rows;     /* of the index, when they were made; later ones are scanned */
+    int64_t rows;     /* of the index, when the tables were made; later ones are scanned */
     double occupancy; /* rows that share a part with a row, on average */
-    uint32_t *block;  /* all offsets and rows; in the mapping of a file: not ours */
+    uint32_t *block;  /* all offsets and rows; mapped from a file, it is not owned */
     bool mapped;
 } rdx_index_tables;
 
-/* Divides codes of `bits` into parts of about part_bits; returns how many. Sets first and bits. */
+/* Divides codes of `bits` into parts of about part_bits and returns how many. Sets first and
+ * bits. */
 int32_t rdx_index_divide(rdx_index_part *part, int64_t bits, int32_t part_bits);
-/* How many numbers the block of tables has, and where offsets and rows lie in it. */
+/* How many numbers the block of tables has, and the places of offsets and rows in it. */
 int64_t rdx_index_block_size(const rdx_index_part *part, int32_t parts, int64_t rows);
 void rdx_index_place(rdx_index_tables *tables, uint32_t *block);
 /* Sets occupancy's value from the offsets. */
@@ -52,13 +53,13 @@ struct redux_index {
     int64_t rows, dead_rows;
     int64_t items_capacity, ids_capacity, dead_capacity;
     int64_t next_id;
-    bool ascending; /* ids are, so that a row is found by halving; else by `slots` */
-    int64_t *slots; /* open addressing: row + 1, 0 is free; made when it is needed */
+    bool ascending; /* the ids are, so that bisection finds a row; else `slots` do */
+    int64_t *slots; /* open addressing: row + 1, 0 is free; made on demand */
     int64_t slot_count;
     _Atomic(rdx_index_tables *) tables;
     pthread_mutex_t making;           /* of tables, by searches */
     double wished;                    /* nanoseconds that tables would have saved so far */
-    _Atomic int64_t tried, abandoned; /* nearest searches through tables, and those of no use */
+    _Atomic int64_t tried, abandoned; /* nearest searches through tables, and those given up */
     void *mapping;                    /* of a file, or NULL */
     size_t mapping_size;
 };
@@ -86,7 +87,7 @@ typedef struct rdx_finds {
     redux_context *context;
     rdx_neighbour *found;
     int64_t count, capacity, k;
-    double threshold; /* what is worse is of no use; tightens once k are found */
+    double threshold; /* the limit for further finds; tightens once k are found */
     int is_distance;
 } rdx_finds;
 
@@ -94,13 +95,13 @@ redux_status rdx_finds_add(rdx_finds *finds, int64_t id, double score);
 
 /* ---- index_multi.c again ---- */
 
-/* Tables for `queries` searches at `radius` (-1: nearest), or NULL where a scan is quicker or they
- * would not pay. May make them. */
+/* Tables for `queries` searches at `radius` (-1: nearest), or NULL if a scan is quicker or making
+ * them would not pay. May make them. */
 redux_status rdx_index_tables_get(rdx_index_tables **out, redux_context *context,
                                   redux_index *index, int64_t queries, int64_t radius);
 redux_status rdx_index_tables_make(redux_context *context, redux_index *index);
-/* One query through tables, and the rows they do not cover by scanning. *done is false where it was
- * given up for a scan; `finds` then is as it was. */
+/* Searches one query through tables, and scans the rows that they do not cover. *done is false if a
+ * scan must replace it; `finds` is then unchanged. */
 redux_status rdx_index_multi(bool *done, rdx_finds *finds, redux_index *index,
                              const rdx_index_tables *tables, const uint64_t *query);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Saved indexes. A file is a header of 128 bytes and three sections, each beginning at a multiple
- * of 64: ids (int64), prepared items, tables (uint32; README.md). All little-endian;
- * CRC-32 over each section and over the header. Mapped, it is searched as it lies, so everything
- * that a search follows without looking (rows in tables) is checked when it is opened. */
+ * of 64: ids (int64), prepared items, tables (uint32; README.md). All little-endian; CRC-32 over
+ * each section and over the header. A mapped file is searched in place, so opening it checks
+ * everything that a search uses unchecked (rows in tables). */
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,7 +27,7 @@ typedef struct header {
 
 _Static_assert(sizeof(header) == 128, "the header is 128 bytes");
 
-/* Where sections begin, and where the file ends. */
+/* The places of the sections, and the end of the file. */
 typedef struct plan {
     uint64_t ids, items, tables, end;
 } plan;
@@ -54,7 +54,7 @@ static plan plan_of(const header *h, int64_t block_size)
 
 /* ---- saving ---- */
 
-/* Goes over the living rows twice: for their checksums, which come first in the file, and to write
+/* Visits the living rows twice: for their checksums, which come first in the file, and to write
  * them. */
 typedef struct writer {
     FILE *stream; /* NULL: only the checksum */
@@ -67,7 +67,7 @@ static void put(writer *w, const void *bytes, uint64_t size)
     if (w->stream == NULL)
         w->sum = checksum(w->sum, bytes, size);
     else if (size > 0)
-        fwrite(bytes, 1, (size_t)size, w->stream); /* commit sees errors */
+        fwrite(bytes, 1, (size_t)size, w->stream); /* commit reports errors */
     w->position += size;
 }
 
@@ -195,20 +195,20 @@ static redux_status damaged(const image *file, const char *what)
 static redux_status check_header(header *h, const image *file)
 {
     if (file->size < sizeof *h || memcmp(file->bytes, MAGIC, 8) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is no index", file->path);
+        return rdx_fail(REDUX_E_FORMAT, "%s: is not an index", file->path);
     memcpy(h, file->bytes, sizeof *h);
     if (RDX_BIG_ENDIAN)
         return rdx_fail(REDUX_E_UNSUPPORTED, "indexes are not read on big-endian machines");
     if (h->header_sum != checksum(checksum(0, NULL, 0), h, offsetof(header, header_sum)))
         return damaged(file, "the checksum of its header differs");
     if (h->version != VERSION)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has version %u, this reads %u", file->path,
-                        (unsigned)h->version, (unsigned)VERSION);
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has version %u; this library reads %u",
+                        file->path, (unsigned)h->version, (unsigned)VERSION);
     if (h->kind > REDUX_INDEX_COSINE || h->rows < 0 || h->rows >= INT32_MAX || h->next_id < 0 ||
         h->parts < 0 || h->parts > RDX_INDEX_PARTS ||
         (h->parts > 0 && (h->part_bits < 4 || h->part_bits > RDX_INDEX_PART_BITS ||
                           h->kind != REDUX_INDEX_HAMMING)))
-        return damaged(file, "its header makes no sense");
+        return damaged(file, "its header is inconsistent");
     return REDUX_OK;
 }
 
@@ -234,12 +234,12 @@ static redux_status check_tables(const rdx_index_tables *tables, const image *fi
         for (int64_t i = 0; i < tables->rows; i++)
             right = right && part->rows[i] < tables->rows;
         if (!right)
-            return damaged(file, "its tables point nowhere");
+            return damaged(file, "its tables point outside the file");
     }
     return REDUX_OK;
 }
 
-/* A block of the caller's own instead of a part of the file. */
+/* Copies a part of the file into a block that the index owns. */
 static redux_status copy_section(void **out, redux_context *context, const void *bytes,
                                  uint64_t size)
 {
@@ -258,10 +258,10 @@ static redux_status open_tables(redux_index *index, redux_context *context, cons
     tables->rows = h->rows;
     tables->part_bits = h->part_bits;
     tables->parts = rdx_index_divide(tables->part, h->width * 8, h->part_bits);
-    tables->mapped = true; /* until it has a block of its own */
+    tables->mapped = true; /* until it has its own block */
     atomic_store(&index->tables, tables);
     if (tables->parts != h->parts)
-        return damaged(file, "its header makes no sense");
+        return damaged(file, "its header is inconsistent");
     const int64_t size = rdx_index_block_size(tables->part, tables->parts, tables->rows);
     const plan p = plan_of(h, size);
     if (p.end != file->size)
@@ -279,7 +279,7 @@ static redux_status open_tables(redux_index *index, redux_context *context, cons
     return REDUX_OK;
 }
 
-/* Ids and items, where they lie or copied. */
+/* Ids and items, mapped or copied. */
 static redux_status open_sections(redux_index *index, redux_context *context, const header *h,
                                   const image *file)
 {
@@ -288,7 +288,7 @@ static redux_status open_sections(redux_index *index, redux_context *context, co
     const uint64_t items = (uint64_t)h->rows * (uint64_t)h->item_bytes;
     void *block;
     if (h->item_bytes != (int64_t)index->layout.item_bytes)
-        return damaged(file, "its header makes no sense");
+        return damaged(file, "its header is inconsistent");
     if (p.end > file->size || (h->parts == 0 && p.end != file->size))
         return damaged(file, "its size is wrong");
     if (h->ids_sum != checksum(checksum(0, NULL, 0), file->bytes + p.ids, ids) ||
@@ -320,7 +320,7 @@ static redux_status open_image(redux_index **out, redux_context *context, image 
     options.kind = (redux_index_kind)h.kind;
     const redux_status made = rdx_index_make(&index, context, h.width, &options);
     if (made != REDUX_OK)
-        return made == REDUX_E_INVALID ? damaged(file, "its header makes no sense") : made;
+        return made == REDUX_E_INVALID ? damaged(file, "its header is inconsistent") : made;
     if (file->mapped) { /* from here on the index unmaps it */
         index->mapping = file->bytes;
         index->mapping_size = file->size;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Multi-index hashing (Norouzi, Punjani, Fleet: Fast Exact Search in Hamming Space with Multi-Index
- * Hashing, IEEE TPAMI 36(6), 2014).
+ * Multi-index hashing (Norouzi, Punjani, Fleet: Fast Exact Search in Hamming Space with Multi-
+ * Index Hashing, IEEE TPAMI 36(6), 2014).
  *
  * A code is divided into m parts. Step s = m e + p looks up, in the table of part p, all values
  * that differ from the query's in exactly e bits. After steps 0 ... r every code within r bits has
  * been met: had it more than e bits in parts 0 ... p and more than e - 1 in the others, it would
- * have at least m e + p + 1 > r in all (their section 3.1). Steps are taken one by one, so that the
- * k nearest are found too: with k codes within s bits after step s, nothing better can follow.
+ * have at least m e + p + 1 > r in all (their section 3.1). Steps are taken one by one, so that
+ * the k nearest are found too: with k codes within s bits after step s, nothing better can follow.
  *
- * A code is met once for each part that is near; what was met before is told from its own parts,
- * without a list of what was seen: the memory of a query is a small buffer. */
+ * A code is met once for each part that is near. Its own parts show whether an earlier step met
+ * it, so no list of visited codes is needed and a query takes only a small buffer. */
 #include <math.h>
 #include <string.h>
 #include "index.h"
@@ -22,7 +22,7 @@ int32_t rdx_index_divide(rdx_index_part *part, int64_t bits, int32_t part_bits)
     int64_t parts = RDX_MAX((bits + part_bits / 2) / part_bits, 1), first = 0;
     while ((bits + parts - 1) / parts > RDX_INDEX_PART_BITS)
         parts++;
-    /* Very wide codes: the first 64 parts do. */
+    /* Of very wide codes the first 64 parts suffice. */
     const int64_t used = RDX_MIN(parts, RDX_INDEX_PARTS);
     for (int64_t p = 0; p < used; p++) {
         part[p].first = (int32_t)first;
@@ -95,14 +95,14 @@ static redux_status fill_task(int64_t p, void *user)
     }
     for (int64_t row = 0; row < job->tables->rows; row++)
         part->rows[part->offsets[part_of(rdx_index_row(job->index, row), part)]++] = (uint32_t)row;
-    /* Each offset has moved on to the next one's place: move them back. */
+    /* Each offset has moved on to the place of the next one: move them back. */
     memmove(part->offsets + 1, part->offsets, (size_t)values * sizeof(uint32_t));
     part->offsets[0] = 0;
     return REDUX_OK;
 }
 
-/* How many rows the lookup of a row's own value gives on average: for even codes rows / 2^bits,
- * more for those that cluster. */
+/* Average number of rows behind a row's own value: rows / 2^bits for evenly spread codes, more for
+ * clustered ones. */
 double rdx_index_occupancy(const rdx_index_tables *tables)
 {
     double sum = 0;
@@ -154,8 +154,8 @@ redux_status rdx_index_tables_make(redux_context *context, redux_index *index)
 
 /* ---- what is quicker ---- */
 
-/* Nanoseconds, as measured (README.md): a code of a scan, by its words; a value
- * looked up; a code met through it; a row put into one table. Only time depends on them. */
+/* Nanoseconds, as measured (README.md): scanning a code, by its words; looking up a value; meeting
+ * a code through it; adding a row to one table. Only the time depends on them. */
 #define LOOK_UP 8.0
 #define MEET_CODE 6.0
 #define FILL_ROW 8.0
@@ -185,7 +185,7 @@ static double step_cost(const rdx_index_part *part, int64_t differing, double oc
     return combinations(part->bits, differing) * (LOOK_UP + MEET_CODE * occupancy);
 }
 
-/* Of all steps up to `radius`, as long as it is below `limit`. */
+/* Values looked up in all steps up to `radius`, as long as they are below `limit`. */
 static double multi_cost(const rdx_index_part *part, int32_t parts, double occupancy,
                          int64_t radius, double limit)
 {
@@ -195,8 +195,8 @@ static double multi_cost(const rdx_index_part *part, int32_t parts, double occup
     return cost;
 }
 
-/* What tables save on one search, or 0 where a scan is quicker. Nearest: taken to be half a scan,
- * since how far away they are is not known. */
+/* The time that tables save on one search, or 0 if a scan is quicker. Nearest is assumed to take
+ * half a scan, since the distances are unknown. */
 static double saving(const redux_index *index, const rdx_index_tables *tables, int64_t radius)
 {
     const double scan = scan_cost(index, index->rows);
@@ -214,8 +214,8 @@ static double saving(const redux_index *index, const rdx_index_tables *tables, i
     return RDX_MAX(scan - multi_cost(part, parts, occupancy, radius, scan), 0);
 }
 
-/* Searches by tables that are far from everything end as scans: then stop trying, but for one in
- * 32, lest the next queries are nearer. */
+/* Searches through tables that are far from everything end as scans. Then only one in 32 tries
+ * tables, in case later queries are nearer. */
 static bool hopeless(redux_index *index)
 {
     const int64_t tried = atomic_load(&index->tried), abandoned = atomic_load(&index->abandoned);
@@ -236,8 +236,8 @@ redux_status rdx_index_tables_get(rdx_index_tables **out, redux_context *context
     if (!always && gain <= 0)
         return REDUX_OK;
     if (there == NULL) {
-        /* They are made when the searches so far would have paid for them: that costs at most twice
-         * what would have been best. */
+        /* Tables are made once the searches so far would have paid for them, which costs at most
+         * twice the optimum. */
         pthread_mutex_lock(&index->making);
         const double parts = (double)index->layout.width * 8 / part_bits_for(index);
         index->wished += gain * (double)queries;
@@ -255,7 +255,7 @@ redux_status rdx_index_tables_get(rdx_index_tables **out, redux_context *context
 
 #define BUFFER 512
 
-/* A query on its way through the tables. */
+/* The state of a query in the tables. */
 typedef struct walk {
     rdx_finds *finds;
     const redux_index *index;
@@ -282,7 +282,7 @@ static bool met_before(const walk *w, const uint64_t *code)
     return false;
 }
 
-/* The largest distance that is still of use, or -1. */
+/* The largest distance that can still be a find, or -1. */
 static int64_t radius_of(const rdx_finds *finds, const redux_index *index)
 {
     const double most = (double)index->layout.width * 8;
@@ -313,7 +313,7 @@ static redux_status flush(walk *w)
     return REDUX_OK;
 }
 
-/* All rows of one value into the buffer; their codes are fetched meanwhile. */
+/* Puts all rows of one value into the buffer, and fetches their codes meanwhile. */
 static redux_status look_up(walk *w, const rdx_index_part *part, uint32_t value)
 {
     const uint64_t *codes = rdx_index_row(w->index, 0);
@@ -335,7 +335,7 @@ static uint32_t next_of_weight(uint32_t mask)
     return carried | ((mask ^ carried) >> 2) / low;
 }
 
-/* All values that differ from the query's in so many bits; gives up beyond `budget`. */
+/* Visits all values that differ from the query's in so many bits; gives up beyond `budget`. */
 static redux_status take_step(walk *w, double budget)
 {
     const rdx_index_part *part = &w->tables->part[w->step % w->tables->parts];
@@ -407,12 +407,12 @@ redux_status rdx_index_multi(bool *done, rdx_finds *finds, redux_index *index,
     const int64_t last = radius_of(finds, index);
     for (; w.step <= last; w.step++) {
         const rdx_index_part *part = &tables->part[w.step % tables->parts];
-        w.spent += 1; /* the step itself */
+        w.spent += 1; /* the cost of the step itself */
         if (w.spent + step_cost(part, w.step / tables->parts, tables->occupancy) <= budget)
             RDX_TRY(take_step(&w, budget));
         else
             w.spent = (double)INFINITY;
-        if (w.spent > budget) { /* a scan is quicker after all */
+        if (w.spent > budget) { /* a scan is quicker */
             finds->count = 0;
             finds->threshold = threshold;
             if (nearest)

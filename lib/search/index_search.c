@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Searching an index: queries in batches, each batch in tiles on the context's threads, each tile
- * through tables or by a scan in blocks of rows. What is found for a query does not depend on any
- * of these: it is the best of all rows in one total order, by score, then by id. */
+ * through tables or by a scan in blocks of rows. The finds of a query do not depend on any of
+ * these: they are the best of all rows in one total order, by score, then by id. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #define BATCH 1024              /* queries prepared at a time */
 #define FINDS_AT_ONCE (1 << 24) /* of a batch, roughly */
 
-/* ---- what a query has found ---- */
+/* ---- the finds of a query ---- */
 
 static bool worse(const rdx_finds *finds, const rdx_neighbour *a, const rdx_neighbour *b)
 {
@@ -19,7 +19,7 @@ static bool worse(const rdx_finds *finds, const rdx_neighbour *a, const rdx_neig
     return a->id > b->id;
 }
 
-/* Puts `item` in at the top of the heap, and moves it down to where it belongs. */
+/* Puts `item` on top of the heap, and moves it down to its place. */
 static void sift_down(rdx_finds *finds, int64_t at, int64_t count, rdx_neighbour item)
 {
     for (int64_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
@@ -63,7 +63,7 @@ redux_status rdx_finds_add(rdx_finds *finds, int64_t id, double score)
     return REDUX_OK;
 }
 
-/* Best first: the worst goes from the top of the heap to the end, again and again. */
+/* Sorts best first: moves the worst from the top of the heap to the end, repeatedly. */
 static void sort_finds(rdx_finds *finds)
 {
     for (int64_t last = finds->count - 1; last > 0; last--) {
@@ -85,7 +85,7 @@ typedef struct batch {
     rdx_finds *finds;
 } batch;
 
-/* Some queries against all rows, block by block; `open[i]` is the place of the i-th of them. */
+/* Some queries and all rows, block by block; `open[i]` is the index of the i-th of them. */
 typedef struct scan {
     const batch *b;
     const char *queries; /* one after the other */
@@ -141,15 +141,15 @@ static redux_status scan_some(const batch *b, const char *queries, rdx_finds *co
 #define MOST_TILE 64
 #define LEAST_TILE 16
 
-/* A scan turns or multiplies the rows for all queries of a task; walks through tables share
- * nothing. Few queries are spread over the threads all the same. */
+/* A scan transposes or multiplies the rows for all queries of a task; walks through tables share
+ * nothing. A few queries are spread over the threads all the same. */
 static int64_t tile_of(const batch *b, int64_t queries)
 {
     return b->tables != NULL ? LEAST_TILE : RDX_MAX(LEAST_TILE, RDX_MIN(queries / 8, MOST_TILE));
 }
 
-/* Queries first to first + count - 1, through tables where there are any; what those gave up is
- * moved together and scanned. */
+/* Queries first to first + count - 1, through tables if there are any. Those given up are moved
+ * together and scanned. */
 static redux_status search_tile(const batch *b, int64_t first, int64_t count)
 {
     const size_t bytes = b->index->layout.item_bytes;
@@ -183,7 +183,7 @@ static redux_status search_task(int64_t task, void *user)
 
 /* ---- all queries ---- */
 
-/* A search as the public functions ask for it. */
+/* A search by one of the public functions. */
 typedef struct search {
     redux_context *context;
     redux_index *index;
@@ -206,7 +206,7 @@ static redux_status hand_over(const search *s, const batch *b, int64_t first)
                 s->ids[(first + q) * s->k + i] = n->id;
                 s->scores[(first + q) * s->k + i] = n->score;
             } else if (s->found(first + q, n->id, n->score, s->user) != 0) {
-                return rdx_fail(REDUX_E_CANCELLED, "the receiver of finds has cancelled");
+                return rdx_fail(REDUX_E_CANCELLED, "cancelled by the callback");
             }
         }
     }
@@ -228,7 +228,7 @@ static void reset(const search *s, batch *b, int64_t count)
     }
 }
 
-/* Tables are no help when all rows are wanted. */
+/* Tables do not help if all rows are wanted. */
 static redux_status choose(const search *s, batch *b, int64_t queries)
 {
     rdx_index_tables *tables = NULL;
@@ -302,7 +302,8 @@ redux_status redux_index_nearest(int64_t *ids, double *scores, redux_context *co
         ids[i] = -1;
         scores[i] = (double)NAN;
     }
-    /* Searches make tables and count, under a lock or atomically: to the caller it is constant. */
+    /* Searches make tables and count under a lock or atomically, so the index is constant to the
+     * caller. */
     const search s = {.context = context,
                       .index = (redux_index *)index,
                       .queries = queries,

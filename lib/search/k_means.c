@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * k-means: Lloyd's rounds from a draw of vectors, until nothing changes. */
+ * k-means: Lloyd's rounds from a random choice of vectors, until nothing changes. */
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -41,8 +41,8 @@ typedef struct rounds_job {
     redux_context *context;
 } rounds_job;
 
-/* The nearest centroid of each vector of a tile: the one with the largest x . c - |c|^2 / 2; the
- * first of equals. Tiles and blocks are fixed, so that results do not depend on the threads. */
+/* The nearest centroid of each vector of a tile: the largest x . c - |c|^2 / 2, the first of
+ * equals. Tiles and blocks are fixed, so that results do not depend on the threads. */
 static redux_status assign_task(int64_t index, void *user)
 {
     const rounds_job *job = user;
@@ -73,8 +73,7 @@ static redux_status assign_task(int64_t index, void *user)
     return REDUX_OK;
 }
 
-/* Means in double, in the order of the vectors; a cluster that nothing is near stays where it is.
- */
+/* Means in double, in the order of the vectors. The centroid of an empty cluster does not move. */
 static void move_centroids(rdx_k_means *km)
 {
     memset(km->sums, 0, (size_t)(km->k * km->width) * sizeof *km->sums);
@@ -144,7 +143,7 @@ redux_status rdx_k_means_run(rdx_k_means *km, redux_context *context)
 
 void rdx_k_means_clear(rdx_k_means *km)
 {
-    rdx_free(km->sums); /* the block of them all */
+    rdx_free(km->sums); /* one block holds them all */
     km->sums = km->halves = NULL;
     km->cluster = km->counts = NULL;
     km->centroids = NULL;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Search with any metric: all pairs under a threshold, the k nearest.
  *
- * Rows are prepared once and kept when they take up to PREPARED_MAX bytes, else block by block,
- * over again for each block of queries: memory stays bounded, and preparing costs at most one part
- * in 512 more. A task is a tile of queries against a span of rows; what it finds does not depend on
- * who runs it. */
+ * Rows are prepared once and kept if they take up to PREPARED_MAX bytes, else block by block,
+ * again for each block of queries. So memory stays bounded, and preparing adds at most one part in
+ * 512. A task is a tile of queries and a span of rows; its finds do not depend on the thread. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +73,7 @@ static int64_t queries_of(const redux_metric *metric)
     return RDX_MAX(TILES_AT_ONCE * tile_of(metric), RDX_BLOCK_ROWS);
 }
 
-/* What one tile of queries has found. */
+/* The finds of one tile of queries. */
 typedef struct finds {
     redux_pair *pairs;
     int64_t count, capacity;
@@ -89,7 +88,7 @@ typedef struct pairs_job {
     finds *finds; /* one a tile */
 } pairs_job;
 
-/* Room that a task needs: scratch of the metric, hits, thresholds. */
+/* The room of a task: scratch of the metric, hits, thresholds. */
 typedef struct workspace {
     void *scratch;
     rdx_hit *hits;
@@ -164,7 +163,7 @@ static redux_status emit(finds *found, int64_t tiles, redux_pair_fn callback, vo
             qsort(found[t].pairs, (size_t)found[t].count, sizeof(redux_pair), compare_pairs);
         for (int64_t i = 0; i < found[t].count; i++)
             if (callback(&found[t].pairs[i], user) != 0)
-                return rdx_fail(REDUX_E_CANCELLED, "the receiver of pairs has cancelled");
+                return rdx_fail(REDUX_E_CANCELLED, "cancelled by the callback");
         found[t].count = 0;
     }
     return REDUX_OK;
@@ -229,7 +228,7 @@ typedef struct nearest_job {
     double *scores;
 } nearest_job;
 
-/* Puts a row into the k best, which are sorted; an equal score stays behind the lower index. */
+/* Inserts a row into the sorted k best; among equal scores the lower index comes first. */
 static void insert(const nearest_job *job, int64_t query, int64_t row, double score)
 {
     int64_t *indices = job->indices + query * job->k;

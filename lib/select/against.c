@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Exemplars that stand before all others: the slices of another set, or the kept ones of an earlier
- * result. */
+ * The base: exemplars that come before all others, from another set or from an earlier result. */
 #include <math.h>
 #include <string.h>
 #include "manifest_read.h"
@@ -54,7 +53,7 @@ static redux_status append_rows(rdx_stream *stream, other_set *other)
     return status;
 }
 
-/* What could not be read of the other set is reported with the rest. */
+/* Reports what could not be read of the other set with the rest. */
 static redux_status open_against(redux_reduction *reduction, redux_context *context)
 {
     const redux_reduce_options *options = &reduction->options;
@@ -79,7 +78,7 @@ static redux_status open_against(redux_reduction *reduction, redux_context *cont
 
 /* ---- an earlier result ---- */
 
-/* Names of the kept rows, in the manifest's order: that of the exemplars. */
+/* Names of the kept rows in the manifest's order, which is that of the exemplars. */
 static redux_status name_kept(rdx_base *base, redux_context *context,
                               const redux_manifest *manifest)
 {
@@ -92,8 +91,8 @@ static redux_status name_kept(rdx_base *base, redux_context *context,
     return REDUX_OK;
 }
 
-/* Whether the first exemplars are those of the manifest. There may be more: a run that was stopped
- * while it put its files in place leaves those of the next result, which goes on from this one. */
+/* Whether the first exemplars are those of the manifest. There may be more: a run that stopped
+ * while it put its files in place leaves those of the next result, which continues this one. */
 static redux_status check_exemplars(const rdx_base *base, redux_context *context,
                                     const redux_manifest *manifest)
 {

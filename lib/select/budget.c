@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Budgets: the strictest threshold at which the greedy rule keeps at most N, and the refill.
  *
- * The number kept is a step function of the threshold, and not a monotone one: dropping an exemplar
- * can free slices that it stood for. So the steps of each group are followed from "nothing is
- * redundant" downwards (sweep), which needs all scores of the group once; what a threshold keeps
- * over all groups is the sum. Groups too large for that are bisected. */
+ * The number kept is a step function of the threshold, but not a monotone one: dropping an
+ * exemplar can free the slices that it replaced. So the steps of each group are followed from
+ * "nothing is redundant" downwards (sweep), which needs all scores of the group once. Over all
+ * groups, the numbers kept add up. Groups too large for that are bisected. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,9 @@ typedef struct sweep {
     const double *keys;
     int64_t n;
     bool *kept;
-    double *best; /* key of the most alike kept item before this one, -inf if none */
+    double *best; /* key of the most similar kept item before this one, -inf if none */
     int64_t *best_item;
-    int64_t *freed; /* items kept again in the step at hand, ascending */
+    int64_t *freed; /* items that this step keeps again, ascending */
     int64_t freed_count;
 } sweep;
 
@@ -41,8 +41,8 @@ static void find_best(sweep *s, int64_t j)
         }
 }
 
-/* What happens to item j at threshold t, when the fate of all items before it is settled. For a
- * dropped one best stays any kept item that reaches t; only its going away matters. */
+/* The fate of item j at threshold t, once all items before it are settled. For a dropped one, best
+ * is any kept item that reaches t; it matters only when that one is dropped. */
 static int64_t settle(sweep *s, int64_t j, double t)
 {
     const bool lost = s->best_item[j] >= 0 && !s->kept[s->best_item[j]];
@@ -78,7 +78,7 @@ static redux_status run_sweep(redux_context *context, sweep *s, rdx_step **steps
         for (int64_t j = 0; j < s->n; j++)
             if (s->kept[j] && s->best[j] > t)
                 t = s->best[j];
-        if (t == -(double)INFINITY) /* one item is left, or none is like another at all */
+        if (t == -(double)INFINITY) /* one item is left, or no two are alike */
             return REDUX_OK;
         s->freed_count = 0;
         for (int64_t j = 0; j < s->n; j++)
@@ -227,7 +227,7 @@ static redux_status threshold_by_sweep(double *threshold, const rdx_judging *jud
     return status;
 }
 
-/* Hashes have few thresholds: one after the other, smallest distance first. */
+/* Hashes have few thresholds: try them one by one, smallest distance first. */
 static redux_status threshold_by_trial(double *threshold, const rdx_judging *judging,
                                        int64_t budget)
 {
@@ -278,8 +278,8 @@ redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rd
         return threshold_by_sweep(threshold, judging, budget);
     if (rdx_strategy_of(judging->reduction->options.strategy)->is_callers)
         return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "a budget with a metric of one's own takes up to %d slices in a %s",
-                        SWEEP_MAX, walk->groups == 1 ? "dataset" : "volume");
+                        "a budget with a custom metric takes at most %d slices in a %s", SWEEP_MAX,
+                        walk->groups == 1 ? "dataset" : "volume");
     if (judging->metric->ops == &rdx_hamming_ops)
         return threshold_by_trial(threshold, judging, budget);
     *is_exact = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The null distribution of scores: slices of different volumes are no copies of each other. */
+ * The null distribution of scores: slices of different volumes are not duplicates. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #define MOST_SMALL 2048 /* slices of the sample: hashes, vectors */
 #define MOST_IMAGES 512
-#define OPERATION_SAMPLE 0x63616c69u /* keys the draw */
+#define OPERATION_SAMPLE 0x63616c69u /* separates the draw from other random numbers */
 
 /* key: a distance, or a similarity with its sign turned. */
 typedef struct scored {
@@ -17,7 +17,7 @@ typedef struct scored {
 } scored;
 
 struct redux_calibration {
-    scored *scores; /* of all pairs, most alike first */
+    scored *scores; /* of all pairs, most similar first */
     int64_t pairs, volumes, slices;
     bool is_distance, whole; /* whole: hashes; scores are numbers of bits */
 };
@@ -35,7 +35,7 @@ typedef struct sample {
     redux_calibration *calibration;
 } sample;
 
-/* The same number of each volume; of a larger volume as many as that, spread by a draw. */
+/* As many rows of each volume, spread over a larger volume by a draw. */
 static void draw(const sample *s, int64_t per_volume)
 {
     const redux_dataset *dataset = s->stream->dataset;
@@ -84,7 +84,7 @@ static redux_status collect(void *user, redux_context *context, const redux_tens
 
 /* ---- the scores ---- */
 
-/* Items are ordered by volume, so those of other volumes before item j are the first ones. */
+/* Items are ordered by volume, so that those of other volumes come first before item j. */
 static int64_t others_before(const sample *s, int64_t j)
 {
     int64_t i = j;
@@ -145,7 +145,7 @@ static redux_status score_pairs(sample *s, redux_context *context)
     calibration->slices = s->count;
     redux_status status = REDUX_OK;
     if (calibration->pairs == 0)
-        status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of two volumes at least");
+        status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of at least two volumes");
     if (status == REDUX_OK)
         status = rdx_alloc(context, &scores, (uint64_t)calibration->pairs, sizeof(scored));
     if (status == REDUX_OK) {
@@ -163,7 +163,7 @@ static redux_status score_pairs(sample *s, redux_context *context)
 
 /* ---- the whole ---- */
 
-/* The rows that were drawn, in dataset order, whatever the order of the reduction. */
+/* The drawn rows in dataset order, whatever the order of the reduction. */
 static redux_status read_sample(sample *s, redux_context *context)
 {
     const rdx_stream *stream = s->stream;
@@ -191,7 +191,7 @@ redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
     sample s = {.stream = stream, .metric = metric};
     int64_t low = 1, high = rows;
     void *block;
-    while (low < high) { /* the most of each volume that the limit allows; one at least */
+    while (low < high) { /* the most of each volume within the limit, at least one */
         const int64_t middle = low + (high - low + 1) / 2;
         if (drawn_with(stream->dataset, middle) <= limit)
             low = middle;
@@ -289,7 +289,7 @@ redux_status redux_calibration_error(double *out, redux_context *context,
     double mean = 0, sum = 0;
     void *block;
     *out = (double)NAN;
-    if (n < 3 || isnan(threshold)) /* without one of two volumes there is no pair */
+    if (n < 3 || isnan(threshold)) /* without two volumes there is no pair */
         return REDUX_OK;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)n, 3 * sizeof(int64_t)));
     int64_t *inside = block, *all = inside + n;
@@ -313,7 +313,8 @@ double redux_calibration_threshold(const redux_calibration *calibration, double 
     const double allowed = rate * (double)calibration->pairs;
     const int64_t pairs = calibration->pairs;
     int64_t most = allowed >= (double)pairs ? pairs : allowed > 0 ? (int64_t)allowed : 0;
-    /* The key of the first pair that may not pass bounds the threshold; equals go with it. */
+    /* The key of the first pair that must not pass bounds the threshold; equal keys fail with
+     * it. */
     if (most == pairs)
         return calibration->is_distance ? calibration->scores[pairs - 1].key
                                         : -calibration->scores[pairs - 1].key;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Complete linkage, in one pass: groups in which every pair is redundant, so that no chain of
- * likenesses puts unlike slices together. */
+ * Complete linkage in one pass: every pair within a group is redundant, so that no chain of
+ * similar slices joins different ones. */
 #include <string.h>
 #include "select.h"
 
@@ -15,7 +15,7 @@ typedef struct linkage {
     rdx_tally tally;
 } linkage;
 
-/* Whether `item` is redundant with every member of group `g` but its first. */
+/* Whether `item` is redundant with every member of group `g` after its first. */
 static bool fits_rest(linkage *l, int64_t g, int64_t item, void *scratch)
 {
     const rdx_group *group = l->group;
@@ -31,7 +31,7 @@ static bool fits_rest(linkage *l, int64_t g, int64_t item, void *scratch)
     return true;
 }
 
-/* The first group that `item` fits, or -1; *score: with its first. */
+/* The first group that `item` fits, or -1; *score: its score with the first member. */
 static int64_t find_group(linkage *l, int64_t item, double *score, void *scratch)
 {
     const rdx_group *group = l->group;
@@ -85,7 +85,7 @@ redux_status rdx_complete_link(const rdx_group *group, double threshold)
         l.next = l.last + n;
         for (int64_t i = 0; i < group->count; i++)
             place(&l, i, scratch);
-        if (group->metric->ops->first_redundant == NULL) /* else not all are counted */
+        if (group->metric->ops->first_redundant == NULL) /* else not all pairs are counted */
             rdx_count_pairs(group->reduction, l.tally);
     }
     rdx_free(numbers);

@@ -21,7 +21,7 @@ static void fill(const redux_tensor *sheet, int64_t top, int64_t left, int64_t h
     }
 }
 
-/* Shrinks or grows a slice into the middle of a square tile, its shape kept. */
+/* Scales a slice into the middle of a square tile and keeps its shape. */
 static redux_status fit_tile(uint8_t *tile, redux_context *context, const redux_tensor *picture)
 {
     const int64_t h = picture->shape[0], w = picture->shape[1], longest = RDX_MAX(h, w);

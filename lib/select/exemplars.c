@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The greedy first-exemplar rule.
  *
- * Items are taken in blocks. A whole block is first held against the exemplars that were there
- * before it, in parallel; what is left then becomes exemplars in order, each held against the rest
- * of its block. The result is that of one item after the other. */
+ * Items are taken in blocks. A whole block is first compared with the exemplars before it, in
+ * parallel. The items left become exemplars in order, each compared with the rest of its block.
+ * The result is that of one item after the other. */
 #include <math.h>
 #include <string.h>
 #include <redux/exemplars.h>
@@ -14,7 +14,7 @@
 #define CHUNK_BYTES ((size_t)32 << 20)
 #define CHUNK_ITEMS 64
 
-/* Exemplars lie in chunks, each twice as long as the one before up to CHUNK_BYTES, so that none is
+/* Exemplars are in chunks, each twice as long as the one before up to CHUNK_BYTES, so that none is
  * ever moved. */
 typedef struct chunk {
     char *items;
@@ -23,15 +23,16 @@ typedef struct chunk {
 
 struct redux_exemplars {
     const redux_metric *metric;
-    const redux_exemplars *base; /* searched first, its numbers come first; or NULL */
+    const redux_exemplars
+        *base; /* NULL, or the base, which is searched first and has the first numbers */
     double threshold;
     bool has_layout;
     rdx_layout layout, parts[2];
     chunk *chunks;
     int64_t chunk_count, chunk_capacity;
-    int64_t count; /* with the base's */
+    int64_t count; /* including the base's */
     rdx_tally tally;
-    char *block; /* prepared items of the block at hand */
+    char *block; /* prepared items of the current block */
     int64_t block_capacity;
 };
 
@@ -130,7 +131,7 @@ typedef struct block_job {
     int64_t count;
     int64_t *witness;
     double *scores;
-    int64_t exemplar; /* against_last: the item that has just become one */
+    int64_t exemplar; /* against_last: the newest exemplar */
     int64_t number;
     rdx_tally tally; /* of all tasks */
 } block_job;
@@ -146,7 +147,7 @@ static const char *item_at(const block_job *job, int64_t index)
     return job->items + (size_t)index * job->set->layout.item_bytes;
 }
 
-/* Holds the open ones among items first ... first + count - 1 (count <= tile) against exemplars
+/* Compares the open ones among items first ... first + count - 1 (count <= tile) with the exemplars
  * from number `from` on. */
 static void search_tile(block_job *job, int64_t first, int64_t count, int64_t from, void *scratch)
 {
@@ -232,7 +233,7 @@ static redux_status resolve_images(redux_exemplars *set, block_job *job)
     return REDUX_OK;
 }
 
-/* Codes and vectors: tile by tile, so that most of a tile's work is still done in blocks. */
+/* Codes and vectors: tile by tile, so that most of the work is still done in blocks. */
 static redux_status resolve_tiles(redux_exemplars *set, block_job *job)
 {
     const int64_t tile = set->metric->ops->tile, before = set->count;
@@ -254,7 +255,7 @@ static redux_status resolve_tiles(redux_exemplars *set, block_job *job)
     return status;
 }
 
-/* Prepares rows of `items` and holds them against the exemplars there are. */
+/* Prepares rows of `items` and compares them with the current exemplars. */
 static redux_status search_block(redux_exemplars *set, block_job *job, const redux_tensor *items,
                                  int64_t first)
 {
@@ -270,7 +271,8 @@ static redux_status search_block(redux_exemplars *set, block_job *job, const red
     return rdx_parallel(job->context, (job->count + tile - 1) / tile, against_exemplars, job);
 }
 
-/* What the set was last given; a base and what stands on it take items of one shape and dtype. */
+/* The items that the set was last given. A base and the sets on it take items of one shape and
+ * dtype. */
 static redux_status check_layout(const rdx_layout *layout, const rdx_layout *before)
 {
     if (rdx_stages_same(layout, before))

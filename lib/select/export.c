@@ -11,7 +11,7 @@
 #include "picture.h"
 #include "select.h"
 
-/* What is exported of one volume at a time. */
+/* The state of the export, one volume at a time. */
 typedef struct export_job {
     redux_context *context;
     const redux_reduction *reduction;
@@ -20,8 +20,8 @@ typedef struct export_job {
     const rdx_writer *index; /* index.csv */
 } export_job;
 
-/* The last part of a source, without the endings that volumes and pictures have; whatever might
- * mean something to a shell or a file system becomes '-'. */
+/* The last part of a source without the suffixes of volumes and pictures. Characters with a meaning
+ * to a shell or file system become '-'. */
 static void stem_of(char *stem, size_t size, const char *source)
 {
     static const char *const endings[] = {".gz",  ".nii",  ".hdr", ".img", ".png",
@@ -54,7 +54,7 @@ static redux_status index_line(const export_job *job, const char *file, const ch
     return rdx_write(job->index, number);
 }
 
-/* VOLUME_STEM_SLICE.png, or with `slice` -1 VOLUME_STEM.npz: the numbers make it unique. */
+/* VOLUME_STEM_SLICE.png, or with `slice` -1 VOLUME_STEM.npz. The numbers make it unique. */
 static redux_status file_name(const export_job *job, char *name, size_t size, int64_t volume,
                               int64_t slice)
 {
@@ -84,7 +84,7 @@ static redux_status path_of(const export_job *job, char *path, size_t size, cons
     return REDUX_OK;
 }
 
-/* What is written of a slice: its 8-bit picture, or its values. */
+/* Writes a slice: its 8-bit picture, or its values. */
 static redux_status slice_array(const export_job *job, redux_tensor *out,
                                 const redux_volume *volume, const redux_volume_info *info,
                                 int64_t slice)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * From a slice to what is compared. */
+ * From a slice to the item that is compared. */
 #include <string.h>
 #include <redux/entropy.h>
 #include "select.h"

@@ -19,7 +19,7 @@ redux_status rdx_stream_group(const rdx_judging *judging, int64_t group, bool re
                            user);
 }
 
-/* The exemplars of one group, and which rows they are. */
+/* The exemplars of one group, and their rows. */
 typedef struct group_state {
     redux_reduction *reduction;
     redux_exemplars *exemplars;
@@ -28,7 +28,7 @@ typedef struct group_state {
     int stages;
 } group_state;
 
-/* Keeps the features of the items among `items` that have become exemplars. */
+/* Keeps the features of the new exemplars among `items`. */
 static redux_status capture(rdx_captured *captured, redux_context *context,
                             const redux_tensor *items, const int64_t *witness)
 {
@@ -45,7 +45,7 @@ static redux_status capture(rdx_captured *captured, redux_context *context,
         memcpy(captured->bytes + (size_t)captured->count++ * size,
                (const char *)items->data + (size_t)i * size, size);
     }
-    captured->like = *items; /* what is borrowed is cleared */
+    captured->like = *items; /* clears what is borrowed */
     captured->like.data = NULL;
     return REDUX_OK;
 }
@@ -144,7 +144,7 @@ static redux_status greedy_task(int64_t index, void *user)
         rdx_strategy_of(options->strategy)->judge_group != NULL)
         return judge_group(job, index);
     RDX_TRY(judge_first(job, index, rdx_options_resize(options), &ragged));
-    if (ragged) /* a folder of pictures of several sizes: over again, resized */
+    if (ragged) /* a folder of pictures of several sizes is read again, resized */
         RDX_TRY(judge_first(job, index, true, &ragged));
     return REDUX_OK;
 }
@@ -159,7 +159,7 @@ redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double thresh
     rdx_progress_begin(judging->context, 0);
     *kept = 0;
     for (int64_t i = 0; i < reduction->row_count; i++) {
-        if (reduction->rows[i].skipped) /* also those found unreadable later in their volume */
+        if (reduction->rows[i].skipped) /* counts those found unreadable later in their volume */
             reduction->rows[i].kept = 0;
         *kept += reduction->rows[i].kept;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * All items of one group, prepared: what rules need that look at more than the kept ones. */
+ * All items of one group, prepared, for the rules that look at more than the kept ones. */
 #include <math.h>
 #include <string.h>
 #include "select.h"
@@ -29,7 +29,7 @@ static redux_status collect(void *user, redux_context *context, const redux_tens
     return rdx_progress_add(context, count);
 }
 
-/* Drops what is redundant with the base, and closes up. */
+/* Drops items that are redundant with the base, and closes the gaps. */
 static redux_status drop_for_base(rdx_group *group)
 {
     const redux_reduction *reduction = group->reduction;
@@ -66,7 +66,7 @@ redux_status rdx_group_collect(rdx_group *group, const rdx_judging *judging, int
     group->reduction = judging->reduction;
     group->metric = judging->metric;
     redux_status status = rdx_stream_group(judging, index, resize, &ragged, collect, group);
-    if (status == REDUX_OK && ragged) { /* pictures of several sizes: over again, resized */
+    if (status == REDUX_OK && ragged) { /* pictures of several sizes are read again, resized */
         group->count = 0;
         group->capacity = 0; /* items are of another size now */
         rdx_free(group->prepared);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Farthest point (k-centre; T. Gonzalez, "Clustering to minimize the maximum intercluster
- * distance", 1985): always the item that is least like any kept one. With the conditional entropy
- * as the metric it is information gain: always the slice that adds most to what is kept.
+ * distance", 1985): always keeps the item least similar to any kept one. With the conditional
+ * entropy as the metric this is information gain: always the slice that adds most to the kept
+ * ones.
  *
- * Distances here are keys: a distance itself, a similarity with its sign turned. */
+ * Distances here are keys: a distance itself, or a similarity with its sign turned. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 typedef struct traversal {
     const rdx_group *group;
     double *nearest;  /* key of each item to the nearest kept one */
-    int64_t *witness; /* that one */
-    double *scores;   /* of all items with the one that was kept last */
+    int64_t *witness; /* the kept item that it belongs to */
+    double *scores;   /* of all items with the newest kept one */
     uint8_t *open;
 } traversal;
 
@@ -42,7 +43,7 @@ static redux_status keep(traversal *t, int64_t item)
     return REDUX_OK;
 }
 
-/* The open item farthest from the kept ones, the first of equals; -1: none is open. */
+/* The open item farthest from the kept ones, the first of equals; -1 if none is open. */
 static int64_t farthest(const traversal *t)
 {
     int64_t best = -1;
@@ -52,8 +53,8 @@ static int64_t farthest(const traversal *t)
     return best;
 }
 
-/* The first item that is kept: the group's first, or the one with the most information, for the
- * conditional entropy given a constant image is the entropy itself. */
+/* The first item to keep: the group's first, or the one with the most information. Given a constant
+ * image, the conditional entropy is the entropy itself. */
 static redux_status begin(traversal *t, int64_t *first)
 {
     const rdx_group *group = t->group;
@@ -131,7 +132,7 @@ typedef struct budget_job {
     int64_t *most; /* of each group: how many are kept */
 } budget_job;
 
-/* All that the budget could give to this group is kept: what matters is how far each one was. */
+/* Keeps as many as the budget could give to this group, to learn how far away each one was. */
 static redux_status radii_task(int64_t index, void *user)
 {
     const budget_job *job = user;
@@ -173,7 +174,7 @@ static int compare_turns(const void *a, const void *b)
     return (x->position > y->position) - (x->position < y->position);
 }
 
-/* Radii never grow within a group, so that the largest ones are first turns of each group. */
+/* Radii never grow within a group, so the largest ones are the first of each group. */
 static redux_status share_out(const budget_job *job, int64_t budget)
 {
     const rdx_walk *walk = job->judging->walk;

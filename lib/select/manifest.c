@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The manifest: what became of each slice, as CSV. */
+ * The manifest: the fate of each slice, as CSV. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 redux_status rdx_write(const rdx_writer *writer, const char *text)
 {
     if (writer->write(text, strlen(text), writer->user) != 0)
-        return rdx_fail(REDUX_E_IO, "the receiver of the text has failed");
+        return rdx_fail(REDUX_E_IO, "the callback could not write the text");
     return REDUX_OK;
 }
 
@@ -29,7 +29,7 @@ redux_status rdx_write_csv_field(const rdx_writer *writer, const char *text)
     return rdx_write(writer, "\"");
 }
 
-/* The columns of one row, whatever it is a row of. */
+/* The columns of one row, of a reduction or of an earlier result. */
 static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row)
 {
     char number[32], score[32] = "";
@@ -90,7 +90,7 @@ redux_status redux_manifest_write(redux_context *context, const redux_reduction 
 
 /* ---- into files ---- */
 
-/* Failures of the stream are seen when the file is committed. */
+/* The commit of the file reports failures of the stream. */
 static int write_to_stream(const char *text, size_t length, void *user)
 {
     fwrite(text, 1, length, user);
@@ -119,7 +119,7 @@ redux_status redux_manifest_save(const char *path, redux_context *context,
     return rdx_save(path, context, produce, reduction);
 }
 
-/* A file whose text was produced; what it could not hold is seen now, not when it is committed. */
+/* Writes a file from produced text. A failure to produce it is reported now, not at the commit. */
 static redux_status begin_and_produce(rdx_file *file, const char *path, redux_context *context,
                                       rdx_produce_fn produce_text, const void *user)
 {
@@ -127,7 +127,7 @@ static redux_status begin_and_produce(rdx_file *file, const char *path, redux_co
     const rdx_writer writer = {write_to_stream, file->stream};
     redux_status status = produce_text(context, &writer, user);
     if (status == REDUX_OK && (fflush(file->stream) != 0 || ferror(file->stream)))
-        status = rdx_file_commit(file); /* fails, and says why */
+        status = rdx_file_commit(file); /* fails, and reports why */
     if (status != REDUX_OK)
         rdx_file_abort(file);
     return status;
@@ -146,7 +146,7 @@ uint32_t rdx_name_checksum(const rdx_name *name)
     return (uint32_t)crc32(sum, (const Bytef *)number, (uInt)length);
 }
 
-/* Those of the earlier result, then one a kept row: the order in which features were kept. */
+/* Those of the earlier result, then one for each kept row, in the order of the features. */
 static redux_status name_exemplars(redux_tensor *names, redux_context *context,
                                    const redux_reduction *reduction)
 {
@@ -191,8 +191,8 @@ static redux_status save_exemplars(const char *path, redux_context *context,
     return status;
 }
 
-/* The rows come last: until they are in place, an update that goes on from the rows before them
- * finds all that it needs (against.c, manifest_options.c). */
+/* The rows come last. Until they are in place, an update of the rows before them finds all that it
+ * needs (against.c, manifest_options.c). */
 redux_status redux_results_save(const char *manifest, const char *summary, redux_context *context,
                                 const redux_reduction *reduction, double seconds)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The parameters of an earlier result, from its JSON, and whether others are the same. */
+ * The parameters of an earlier result, from its JSON, and whether other options match them. */
 #include <math.h>
 #include <string.h>
 #include "manifest_read.h"
@@ -11,7 +11,7 @@ static double real(const json_t *json, const char *key, double otherwise)
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-/* Left as it is where there is no such key. */
+/* Leaves *out unchanged if there is no such key. */
 static redux_status read_whole(int64_t *out, const json_t *json, const char *key, int64_t low,
                                int64_t high, const char *path)
 {
@@ -20,7 +20,7 @@ static redux_status read_whole(int64_t *out, const json_t *json, const char *key
     if (value == NULL)
         return REDUX_OK;
     if (!json_is_integer(value) || number < low || number > high)
-        return rdx_fail(REDUX_E_FORMAT, "%s: %s is no whole number, or out of range", path, key);
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s is not a whole number, or out of range", path, key);
     *out = number;
     return REDUX_OK;
 }
@@ -51,7 +51,7 @@ static redux_status read_window(redux_window *out, const json_t *json, const cha
     return REDUX_OK;
 }
 
-/* What is there only for some strategies is left at its default where it is missing. */
+/* Parameters of some strategies only: a missing one keeps its default. */
 static redux_status read_parameters(redux_reduce_options *out, const json_t *parameters,
                                     const char *path)
 {
@@ -81,7 +81,7 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
     RDX_TRY(read_size(&out->size, parameters, "size", path));
     RDX_TRY(read_size(&out->clusters, parameters, "clusters", path));
     RDX_TRY(read_whole(&seed, parameters, "seed", INT64_MIN, INT64_MAX, path));
-    out->seed = (uint64_t)seed; /* as it was written */
+    out->seed = (uint64_t)seed; /* written as a signed number */
     return REDUX_OK;
 }
 
@@ -93,7 +93,7 @@ redux_status redux_manifest_get_options(redux_reduce_options *out, const redux_m
         return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_options: an argument is NULL");
     const char *path = manifest->summary_path;
     if (manifest->summary == NULL)
-        return rdx_fail(REDUX_E_NOT_FOUND, "%s: there is none, and it tells how %s was made", path,
+        return rdx_fail(REDUX_E_NOT_FOUND, "%s: is missing; it records how %s was made", path,
                         manifest->table.path);
     RDX_TRY(redux_strategy_parse(&options.strategy, word(manifest->summary, "strategy")));
     RDX_TRY(read_parameters(&options, json_object_get(manifest->summary, "parameters"), path));
@@ -112,8 +112,8 @@ static int64_t counted(const redux_manifest *manifest, const char *key)
     return json_integer_value(json_object_get(json_object_get(manifest->summary, "counts"), key));
 }
 
-/* Whether the summary is that of an update of these rows: they are put in place after it, and a run
- * may be stopped in between. */
+/* Whether the summary is that of an update of these rows, which is put in place before them. A run
+ * may stop in between. */
 static bool is_ahead(const redux_manifest *manifest)
 {
     return counted(manifest, "slices") > manifest->count &&
@@ -145,7 +145,7 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* Both with defaults filled in. */
+/* Both have their defaults filled in. */
 static const char *difference(const redux_reduce_options *a, const redux_reduce_options *b)
 {
     if (a->strategy != b->strategy)
@@ -186,9 +186,9 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     if (options->rule != REDUX_RULE_FIRST || isnan(options->threshold) || isnan(before.threshold) ||
         before.rule != REDUX_RULE_FIRST)
         return rdx_fail(REDUX_E_INVALID,
-                        "update: only a result of rule first with a threshold can be gone on from");
+                        "update: only results of rule first with a threshold can be updated");
     if (!rdx_strategy_of(options->strategy)->has_stages || options->metric != NULL)
-        return rdx_fail(REDUX_E_INVALID, "update: strategy %s cannot be gone on from",
+        return rdx_fail(REDUX_E_INVALID, "update: results of strategy %s cannot be updated",
                         redux_strategy_name(options->strategy));
     if (json_object_get(manifest->summary, "against") != NULL || options->against != NULL)
         return rdx_fail(REDUX_E_INVALID, "update and against exclude each other");
@@ -198,12 +198,13 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     rdx_options_settle(&before);
     const char *name = difference(&before, options);
     if (name != NULL)
-        return rdx_fail(REDUX_E_INVALID, "update: %s is not what %s was made with", name,
+        return rdx_fail(REDUX_E_INVALID, "update: %s differs from what %s was made with", name,
                         manifest->table.path);
     return REDUX_OK;
 }
 
-/* Pictures of one folder were held against each other: a folder that has grown is not two. */
+/* Pictures of one folder were compared with each other, so a folder that has grown is one volume,
+ * not two. */
 redux_status rdx_update_check_volumes(const redux_reduce_options *options,
                                       const redux_dataset *dataset)
 {
@@ -221,7 +222,7 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
             if (options->scope == REDUX_SCOPE_VOLUME)
                 return rdx_fail(REDUX_E_INVALID,
                                 "update: folder %s has more pictures than in %s, and its pictures "
-                                "are held against each other: reduce it anew",
+                                "are compared with each other: reduce it again",
                                 info.source, options->update->table.path);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A manifest read back: its rows, its sources, the summary beside it. */
+ * Reading a manifest: its rows, its sources, the summary beside it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static redux_status wrong_field(const rdx_table *table, int64_t row, int column,
                     (long long)table->lines[row], columns[column], text);
 }
 
-/* at: where each column stands in the table. */
+/* at: the index of each column in the table. */
 static redux_status fill_row(redux_manifest_row *row, const rdx_table *table, int64_t i,
                              const int64_t at[COLUMNS])
 {
@@ -51,7 +51,7 @@ static redux_status fill_row(redux_manifest_row *row, const rdx_table *table, in
     return *end == '\0' ? REDUX_OK : wrong_field(table, i, SCORE, field[SCORE]);
 }
 
-/* Columns are known by name: others may stand beside them, in any order. */
+/* Columns are found by name, in any order and among others. */
 static redux_status fill_rows(redux_manifest *manifest, redux_context *context)
 {
     const rdx_table *table = &manifest->table;
@@ -60,8 +60,8 @@ static redux_status fill_rows(redux_manifest *manifest, redux_context *context)
     for (int c = 0; c < COLUMNS; c++) {
         at[c] = rdx_table_find(table, columns[c]);
         if (at[c] < 0)
-            return rdx_fail(REDUX_E_FORMAT, "%s is no manifest: it has no column '%s'", table->path,
-                            columns[c]);
+            return rdx_fail(REDUX_E_FORMAT, "%s is not a manifest: it has no column '%s'",
+                            table->path, columns[c]);
     }
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)table->rows, sizeof *manifest->rows));
     manifest->rows = block;
@@ -91,7 +91,7 @@ static int compare_rows(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* Each source once, numbered by first appearance; rows know their number. */
+/* Numbers each source once, by first appearance, and gives the rows their numbers. */
 static redux_status list_sources(redux_manifest *manifest, redux_context *context)
 {
     const int64_t n = manifest->count;
@@ -124,7 +124,7 @@ static redux_status list_sources(redux_manifest *manifest, redux_context *contex
 
 /* ---- loading ---- */
 
-/* NAME.csv -> NAME and `ending`; a name without ".csv" gets it added. */
+/* NAME.csv -> NAME and `ending`. A name without ".csv" gets it appended. */
 static redux_status beside(char **out, redux_context *context, const char *path, const char *ending)
 {
     const size_t length = strlen(path);
@@ -142,7 +142,7 @@ redux_status rdx_exemplars_path(char **out, redux_context *context, const char *
     return beside(out, context, manifest, ".exemplars");
 }
 
-/* The summary is welcome, but not needed by everything. */
+/* Reads the summary if there is one; not all uses need it. */
 static redux_status load_summary(redux_manifest *manifest, redux_context *context)
 {
     unsigned char *bytes;
@@ -208,7 +208,7 @@ redux_status redux_manifest_get_row(redux_manifest_row *out, const redux_manifes
     if (out == NULL || manifest == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_row: an argument is NULL");
     if (index < 0 || index >= manifest->count)
-        return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)index,
+        return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld", (long long)index,
                         (long long)manifest->count);
     *out = manifest->rows[index].row;
     return REDUX_OK;

@@ -23,7 +23,7 @@ struct redux_manifest {
     json_t *summary; /* NULL: there is none */
 };
 
-/* How many of the summary's inputs went into the rows. */
+/* How many of the summary's inputs belong to the rows. */
 int64_t rdx_manifest_inputs(const redux_manifest *manifest);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The slices that a manifest keeps: its sources opened anew, or found in a dataset. */
+ * The slices that a manifest keeps: opens its sources again, or finds them in a dataset. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "manifest_read.h"
 
 typedef struct kept_name {
-    const char *path; /* as the dataset names it */
+    const char *path; /* the dataset's name for it */
     int64_t slice;
 } kept_name;
 
@@ -32,7 +32,7 @@ static bool is_there(const char *path)
     return access(file, F_OK) == 0;
 }
 
-/* The source as it is named, or beside the manifest. */
+/* The source as named, or beside the manifest. */
 static redux_status locate(char **out, redux_context *context, const redux_manifest *manifest,
                            const char *source)
 {
@@ -44,7 +44,7 @@ static redux_status locate(char **out, redux_context *context, const redux_manif
                         (size_t)(slash - manifest->table.path)));
     redux_status status = rdx_join(out, context, folder, source);
     rdx_free(folder);
-    if (status == REDUX_OK && !is_there(*out)) { /* the message names it as the manifest does */
+    if (status == REDUX_OK && !is_there(*out)) { /* the message uses the manifest's name */
         rdx_free(*out);
         status = rdx_strdup(context, out, source);
     }
@@ -77,7 +77,7 @@ static redux_status mark_kept(redux_tensor *mask, const redux_dataset *dataset,
     return REDUX_OK;
 }
 
-/* paths[number] of the sources of which a slice was kept, NULL for others. */
+/* paths[number]: of sources with a kept slice; NULL for others. */
 static redux_status open_sources(redux_dataset **dataset, redux_tensor *kept,
                                  redux_context *context, const redux_manifest *manifest,
                                  const redux_dataset_options *options, char **paths,
@@ -155,7 +155,7 @@ static redux_status mark_own(redux_tensor *mask, const redux_dataset *dataset,
     RDX_TRY(mark_named(&found, mask, dataset, names, count));
     if (found == 0)
         return rdx_fail(REDUX_E_NOT_FOUND,
-                        "%s keeps no slice of the input: are its sources named as the input is?",
+                        "%s keeps no slice of the input: name the input as its sources are named",
                         manifest->table.path);
     return REDUX_OK;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The medoid rule: of each run of like slices the most typical one is kept, not the first. */
+ * The medoid rule: of each run of similar slices, keeps the most typical one, not the first. */
 #include <math.h>
 #include <string.h>
 #include "select.h"
 
-/* The items that the seed would stand for, and where the work on them is kept. */
+/* The items that the seed could replace, and working memory for them. */
 typedef struct cluster {
     const rdx_group *group;
     double threshold;
@@ -52,7 +52,7 @@ static redux_status sum_task(int64_t index, void *user)
 static redux_status find_medoid(cluster *c, int64_t *medoid)
 {
     int64_t best = 0;
-    if (c->count > 2) /* of two both are, and the first is taken */
+    if (c->count > 2) /* of two items both are medoids, and the first is taken */
         RDX_TRY(rdx_parallel(c->group->context, c->count, sum_task, c));
     for (int64_t i = 1; c->count > 2 && i < c->count; i++)
         if (c->sums[i] > c->sums[best])
@@ -61,7 +61,7 @@ static redux_status find_medoid(cluster *c, int64_t *medoid)
     return REDUX_OK;
 }
 
-/* Keeps the medoid and drops what it stands for; the rest stays in the pool. */
+/* Keeps the medoid and drops the slices that it replaces. The rest stays in the pool. */
 static redux_status settle(cluster *c, int64_t medoid)
 {
     const rdx_group *group = c->group;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the options of a reduction may say. */
+ * Checks of a reduction's options. */
 #include <math.h>
 #include <string.h>
 #include "select.h"
@@ -50,9 +50,10 @@ static redux_status check_budget(const redux_reduce_options *options)
 {
     const bool has_percent = !isnan(options->keep_percent);
     if (options->keep_count < 0)
-        return rdx_fail(REDUX_E_INVALID, "keep %lld slices", (long long)options->keep_count);
+        return rdx_fail(REDUX_E_INVALID, "keep is %lld slices; it must be 1 or more",
+                        (long long)options->keep_count);
     if (has_percent && !(options->keep_percent > 0 && options->keep_percent <= 100))
-        return rdx_fail(REDUX_E_INVALID, "keep %g%% is not within 0 ... 100%%",
+        return rdx_fail(REDUX_E_INVALID, "keep is %g%%, not within 0 ... 100%%",
                         options->keep_percent);
     if (!has_budget(options))
         return REDUX_OK;
@@ -67,7 +68,7 @@ static redux_status check_budget(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "strategy %s takes no keep",
                         redux_strategy_name(options->strategy));
     if (rdx_options_have_stages(options) || options->against != NULL)
-        return rdx_fail(REDUX_E_INVALID, "keep goes neither with then nor with against");
+        return rdx_fail(REDUX_E_INVALID, "keep cannot be combined with then or against");
     return REDUX_OK;
 }
 
@@ -84,11 +85,12 @@ static redux_status check_choices(const redux_reduce_options *options)
     if (strcmp(redux_rule_name(options->rule), "unknown") == 0)
         return rdx_fail(REDUX_E_INVALID, "unknown rule %d", (int)options->rule);
     if ((options->metric != NULL) != rdx_strategy_of(options->strategy)->is_callers)
-        return rdx_fail(REDUX_E_INVALID, "strategy metric goes with a metric, and only that");
+        return rdx_fail(REDUX_E_INVALID,
+                        "strategy metric needs a metric, and no other strategy takes one");
     return REDUX_OK;
 }
 
-/* REDUX_RULE_FIRST is the default: a strategy that has another one alone takes that. */
+/* A strategy whose only rule is not the default uses that one in place of REDUX_RULE_FIRST. */
 static redux_status check_rule(const redux_reduce_options *options)
 {
     if (options->rule == REDUX_RULE_FIRST ||
@@ -104,7 +106,7 @@ static redux_status check_then(const redux_reduce_options *options)
     if (!rdx_options_have_stages(options))
         return isnan(options->then_threshold)
                    ? REDUX_OK
-                   : rdx_fail(REDUX_E_INVALID, "a threshold for a second stage that there is not");
+                   : rdx_fail(REDUX_E_INVALID, "then_threshold is set, but then is not");
     if (then == NULL || !then->has_stages || then->is_callers)
         return rdx_strategy_fail_stage(options->then);
     if (!rdx_strategy_of(options->strategy)->has_stages)
@@ -138,7 +140,8 @@ static redux_status check_sizes(const redux_reduce_options *options)
     if (options->size < 0 || options->size > 4096)
         return rdx_fail(REDUX_E_INVALID, "size %d is not within 1 ... 4096", (int)options->size);
     if (options->clusters < 0)
-        return rdx_fail(REDUX_E_INVALID, "%d clusters", (int)options->clusters);
+        return rdx_fail(REDUX_E_INVALID, "clusters is %d; it must be 0 or more",
+                        (int)options->clusters);
     return REDUX_OK;
 }
 
@@ -154,21 +157,21 @@ static redux_status check_others(const redux_reduce_options *options)
 {
     const char *name = redux_strategy_name(options->strategy);
     if (options->embeddings != NULL && !takes_embeddings(options))
-        return rdx_fail(REDUX_E_INVALID, "embeddings go with strategies cosine and semdedup");
+        return rdx_fail(REDUX_E_INVALID, "embeddings are for strategies cosine and semdedup");
     if (options->encoder != NULL && options->embeddings == NULL)
-        return rdx_fail(REDUX_E_INVALID, "an encoder, but no embeddings that it made");
+        return rdx_fail(REDUX_E_INVALID, "encoder is named without the embeddings that it made");
     if (options->metric != NULL && options->metric->ops->item_axes == 1 &&
         options->embeddings == NULL)
         return rdx_fail(REDUX_E_INVALID, "a metric of vectors needs embeddings");
     if (options->against == NULL &&
         (options->against_kept != NULL || options->against_embeddings != NULL))
-        return rdx_fail(REDUX_E_INVALID, "a part of another set that is not given");
+        return rdx_fail(REDUX_E_INVALID, "against_kept is set, but against is not");
     if (options->against == NULL)
         return REDUX_OK;
     if (!rdx_strategy_of(options->strategy)->compares)
         return rdx_fail(REDUX_E_INVALID, "against: strategy %s compares nothing", name);
     if ((options->embeddings == NULL) != (options->against_embeddings == NULL))
-        return rdx_fail(REDUX_E_INVALID, "against: embeddings are needed of both sets");
+        return rdx_fail(REDUX_E_INVALID, "against: both sets need embeddings");
     return REDUX_OK;
 }
 
@@ -248,7 +251,7 @@ void rdx_options_settle(redux_reduce_options *options)
         options->threshold = default_threshold(options, options->strategy);
     if (rdx_options_have_stages(options) && isnan(options->then_threshold))
         options->then_threshold = default_threshold(options, options->then);
-    /* Kept features are of use to an update over the dataset, and to nothing else. */
+    /* Kept features serve an update over the dataset, and nothing else. */
     if (options->scope != REDUX_SCOPE_DATASET || options->rule != REDUX_RULE_FIRST ||
         options->order != REDUX_ORDER_ANATOMICAL || has_budget(options) ||
         !rdx_strategy_of(options->strategy)->has_stages || options->metric != NULL ||
@@ -263,7 +266,7 @@ redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_op
     rdx_options_settle(known);
     if (known->metric != NULL && isnan(known->threshold) && !has_budget(known) &&
         isnan(known->false_drops))
-        return rdx_fail(REDUX_E_INVALID, "a metric of one's own has no default threshold");
+        return rdx_fail(REDUX_E_INVALID, "a custom metric has no default threshold");
     return known->update == NULL ? REDUX_OK : rdx_update_check(known);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Slices as people look at them: windowed, 8-bit, in axial orientation. */
+ * Slices for viewing: windowed, 8-bit, in axial orientation. */
 #include "picture.h"
 #include "io/io.h"
 

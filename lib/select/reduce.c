@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The strategies: options in, a row for every slice out. */
+ * The strategies: from options to a row for every slice. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static redux_status settle_budget(redux_reduction *reduction)
     count_readable(reduction);
     summary->budget = -1;
     if (summary->slices == 0 && options->update != NULL)
-        return REDUX_OK; /* nothing is new */
+        return REDUX_OK; /* there is nothing new */
     if (summary->slices == 0)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
@@ -60,7 +60,7 @@ redux_status rdx_judge_all(rdx_judging *judging)
     return REDUX_OK;
 }
 
-/* The readable rows of a group, in order, into `rows`; returns how many. */
+/* Lists the readable rows of a group, in order; returns how many. */
 static int64_t readable_of_group(const redux_reduction *reduction, const rdx_walk *walk,
                                  int64_t group, int64_t *rows)
 {
@@ -71,7 +71,8 @@ static int64_t readable_of_group(const redux_reduction *reduction, const rdx_wal
     return count;
 }
 
-/* Each dropped row's nearest kept one in the walk, the earlier of two: from both sides. */
+/* Finds the nearest kept row in the walk for each dropped one, the earlier of two, from both
+ * sides. */
 static void nearest_kept(redux_reduction *reduction, const int64_t *rows, int64_t count)
 {
     for (int64_t p = 0, last = -1; p < count; p++) {
@@ -113,7 +114,7 @@ redux_status rdx_judge_every_n(rdx_judging *judging)
     int64_t *rows = block, n = 1;
     if (summary->budget < 0) {
         n = (int64_t)reduction->options.threshold;
-    } else { /* the number kept falls with n: bisect */
+    } else { /* the number kept falls with n, so bisect */
         int64_t low = 1, high = RDX_MAX(reduction->row_count, 1);
         while (low < high) {
             const int64_t middle = low + (high - low) / 2;
@@ -197,7 +198,7 @@ redux_status rdx_judge_by_entropy(rdx_judging *judging)
 
 /* ---- strategies with a metric ---- */
 
-/* The metric of one stage or of both; metrics[i] are those to be freed. */
+/* The metric of one stage or of both; metrics[i] are those to free. */
 static redux_status make_metric(const redux_metric **out, redux_metric *metrics[3],
                                 redux_context *context, const redux_reduce_options *options)
 {
@@ -220,8 +221,8 @@ static void free_metrics(redux_metric *metrics[3])
         redux_metric_free(metrics[i]);
 }
 
-/* Whether the first of two stages passes all that the second accepts: the same metric, no stricter.
- */
+/* Whether the first of two stages passes everything that the second accepts: the same metric, no
+ * stricter. */
 static bool proposes_all(const redux_reduce_options *options, const redux_metric *metric)
 {
     if (options->then != options->strategy)
@@ -229,7 +230,8 @@ static bool proposes_all(const redux_reduce_options *options, const redux_metric
     return rdx_is_redundant(metric, options->then_threshold, options->threshold);
 }
 
-/* The threshold in force, of the last stage: given, of the budget, or of the calibration. */
+/* The threshold of the last stage that was used: given, from the budget, or from the
+ * calibration. */
 static redux_status settle_threshold(double *threshold, const rdx_judging *judging)
 {
     redux_reduction *reduction = judging->reduction;
@@ -244,7 +246,7 @@ static redux_status settle_threshold(double *threshold, const rdx_judging *judgi
     if (summary->budget >= 0 && options->rule == REDUX_RULE_FIRST) {
         RDX_TRY(rdx_budget_threshold(threshold, &summary->threshold_is_exact, judging,
                                      summary->budget));
-        /* Images that turn out unreadable only while they are scored make the input smaller. */
+        /* Images found unreadable only while they are scored make the input smaller. */
         return settle_budget(reduction);
     }
     return REDUX_OK;
@@ -258,7 +260,7 @@ static redux_status judge_rows(const rdx_judging *judging, double threshold)
     int64_t kept = 0;
     if (summary->budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
         return rdx_k_centre_budget(&summary->threshold, judging, summary->budget);
-    /* Of two stages the first one's: the second one's stands beside it. */
+    /* With two stages, the threshold of the first; that of the second is beside it. */
     summary->threshold =
         rdx_options_have_stages(&reduction->options) ? reduction->options.threshold : threshold;
     if (isnan(threshold)) {
@@ -295,7 +297,7 @@ redux_status rdx_judge_by_metric(rdx_judging *judging)
     if (status == REDUX_OK && reduction->calibration != NULL)
         status = rate_threshold(reduction, context,
                                 metrics[2] == NULL ? reduction->summary.threshold : threshold);
-    if (reduction->base.exemplars != NULL) { /* its metric goes; names are still asked for */
+    if (reduction->base.exemplars != NULL) { /* its metric is freed; its names are still needed */
         redux_exemplars_free(reduction->base.exemplars);
         reduction->base.exemplars = NULL;
     }
@@ -310,8 +312,8 @@ static redux_status run_strategy(rdx_judging *judging)
     redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
     const bool has_budget = redux_reduce_budget(options, 0) >= 0;
-    /* Images are read when they are compared, unless a budget must know beforehand how many of
-     * them can be read. */
+    /* Images are read when they are compared, unless a budget must know beforehand how many are
+     * readable. */
     if (!judging->stream->has_images || (options->skip_errors && has_budget))
         RDX_TRY(rdx_stream_read(judging->stream));
     RDX_TRY(settle_budget(reduction));
@@ -431,7 +433,7 @@ redux_status redux_reduce(redux_reduction **out, redux_context *context,
     reduction->options = known;
     reduction->has_embeddings = known.embeddings != NULL;
     redux_status status = reduce(context, reduction);
-    /* The caller's: not looked at again. */
+    /* The caller owns it; it is not read again. */
     reduction->options.embeddings = reduction->options.against_embeddings = NULL;
     reduction->options.metric = NULL;
     reduction->options.against_kept = NULL;
@@ -518,7 +520,7 @@ redux_status redux_reduction_get_row(redux_row *out, const redux_reduction *redu
     if (out == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_row: an argument is NULL");
     if (index < 0 || index >= reduction->row_count)
-        return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)index,
+        return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld", (long long)index,
                         (long long)reduction->row_count);
     *out = reduction->rows[index];
     return REDUX_OK;
@@ -531,7 +533,7 @@ redux_status redux_reduction_get_name(const char **source, int64_t *slice,
         return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_name: an argument is NULL");
     const int64_t other = row - rdx_base_witness(reduction, 0);
     if (row < 0 || other >= reduction->base.count)
-        return rdx_fail(REDUX_E_INVALID, "row %lld of %lld", (long long)row,
+        return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld", (long long)row,
                         (long long)reduction->row_count);
     if (other >= 0) {
         *source = reduction->base.names[other].source;

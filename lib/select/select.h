@@ -36,7 +36,7 @@ typedef struct rdx_skip {
     char *source, *reason;
 } rdx_skip;
 
-/* What could not be read, and why. */
+/* What could not be read, and the reasons. */
 typedef struct rdx_skips {
     rdx_skip *list;
     int64_t count, capacity;
@@ -48,10 +48,10 @@ typedef struct rdx_name {
     int64_t slice;
 } rdx_name;
 
-/* Exemplars that stand before all others (against.c). */
+/* The base: exemplars before all others (against.c). */
 typedef struct rdx_base {
     redux_exemplars *exemplars; /* NULL: none */
-    rdx_name *names; /* by their numbers; strings are the other dataset's or manifest's */
+    rdx_name *names;            /* by number; strings belong to the other dataset or manifest */
     int64_t count, capacity;
 } rdx_base;
 
@@ -64,7 +64,7 @@ typedef struct rdx_captured {
 
 struct redux_reduction {
     const redux_dataset *dataset;
-    redux_reduce_options options; /* in force: defaults filled in; what it points to is not owned */
+    redux_reduce_options options; /* with defaults filled in; referenced objects are not owned */
     bool has_embeddings;
     redux_reduce_summary summary;
     int64_t row_count;
@@ -75,9 +75,9 @@ struct redux_reduction {
     redux_calibration *calibration; /* or NULL */
 };
 
-/* How a row's witness is written, here and in redux_row: the row of a kept slice; from the number
- * of rows on an exemplar of the base, by its number; RDX_NO_WITNESS. Numbers that rules have of
- * their own (of exemplars, of items) become rows where a row is dropped, and nowhere else. */
+/* The encoding of a row's witness, here and in redux_row: the row of a kept slice; from the number
+ * of rows on, the number of an exemplar of the base; RDX_NO_WITNESS. Numbers that are internal to
+ * rules (of exemplars, of items) become rows where a row is dropped, and nowhere else. */
 #define RDX_NO_WITNESS (-1)
 static inline int64_t rdx_base_witness(const redux_reduction *reduction, int64_t number)
 {
@@ -115,14 +115,14 @@ void rdx_walk_clear(rdx_walk *walk);
 /* ---- extract.c ---- */
 
 typedef enum rdx_feature {
-    RDX_FEATURE_NONE,       /* only that the slice can be read */
+    RDX_FEATURE_NONE,       /* only checks that the slice can be read */
     RDX_FEATURE_HASH,       /* a code */
     RDX_FEATURE_DESCRIPTOR, /* `pixels`: 256 floats */
     RDX_FEATURE_ENTROPY,    /* one double, bits */
     RDX_FEATURE_IMAGE       /* the windowed slice */
 } rdx_feature;
 
-/* Working state for one slice after the other: the property of one thread. */
+/* Working memory for slices, one after the other. Each thread has its own. */
 typedef struct rdx_extractor {
     redux_context *context;
     const redux_reduce_options *options;
@@ -132,14 +132,14 @@ typedef struct rdx_extractor {
     rdx_resizer resizer;
 } rdx_extractor;
 
-/* The hash that the options of a reduction ask for. */
+/* The hash that the options of a reduction name. */
 redux_hash_options rdx_hash_options_of(const redux_reduce_options *options);
 
 redux_status rdx_extractor_init(rdx_extractor *extractor, redux_context *context,
                                 const redux_reduce_options *options, rdx_feature feature);
 void rdx_extractor_clear(rdx_extractor *extractor);
-/* A slice into `item`. RDX_FEATURE_IMAGE: [height, width] of the window's dtype: the slice itself
- * if it has that shape, resized to it if `resize`; else *ragged is set and nothing written. */
+/* Turns a slice into `item`. RDX_FEATURE_IMAGE: [height, width] of the window's dtype: the slice
+ * itself if it has that shape, resized to it if `resize`; else sets *ragged and writes nothing. */
 redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_visited *slice,
                          int64_t height, int64_t width, bool resize, bool *ragged);
 
@@ -148,7 +148,7 @@ redux_status rdx_extract(rdx_extractor *extractor, void *item, const rdx_visited
 typedef struct rdx_judging rdx_judging;
 typedef struct rdx_group rdx_group;
 
-/* What the summary says of a strategy, beside its threshold. */
+/* A strategy's entries in the summary, besides its threshold. */
 enum {
     RDX_PARAMETER_HASH = 1,
     RDX_PARAMETER_SSIM = 2,
@@ -158,40 +158,42 @@ enum {
     RDX_PARAMETER_DESCRIPTOR = 32
 };
 
-/* All that there is to know of a strategy: no other file asks which one it is. */
+/* Everything that depends on the strategy. No other file asks which one it is. */
 typedef struct rdx_strategy_entry {
     const char *name, *label; /* label: of its scores, with their unit */
     rdx_feature feature;
-    bool compares;         /* slices with each other, by a metric */
+    bool compares;         /* compares slices with each other, by a metric */
     bool is_callers;       /* that metric is options.metric */
-    bool has_stages;       /* its metric judges pairs one by one: it may be one of two stages */
+    bool has_stages;       /* its metric judges pairs one by one, so it can be one of two stages */
     bool has_budget;       /* takes keep_count, keep_percent */
     bool is_whole;         /* thresholds are whole numbers */
-    bool is_distance;      /* slices with smaller scores go first */
-    bool begins_with_most; /* k-centre begins with what has most information, not with the first */
-    uint32_t rules;        /* of 1 << redux_rule; where REDUX_RULE_FIRST is not among them it is
-                              taken for the one that is */
+    bool is_distance;      /* slices with smaller scores are dropped first */
+    bool begins_with_most; /* k-centre begins with the slice that has most information, not with the
+                              first */
+    uint32_t
+        rules; /* of 1 << redux_rule; without REDUX_RULE_FIRST, that rule means the only one here */
     uint32_t parameters;
     redux_status (*judge)(rdx_judging *judging);
-    redux_status (*judge_group)(const rdx_group *group, double threshold); /* NULL: by the rule */
-    /* The metric by the options, or by name; neither: there is none, or it is the caller's. */
+    redux_status (*judge_group)(const rdx_group *group, double threshold); /* NULL: the rule does */
+    /* Makes the metric from the options, or from its name. Neither: there is none, or it is the
+     * caller's. */
     redux_status (*metric)(redux_metric **out, redux_context *context,
                            const redux_reduce_options *options);
     const char *metric_name;
     double threshold, low, high; /* default (NaN: none); the range of what may be given */
-    /* Where these depend on other options; NULL: they do not. */
+    /* If these depend on other options; NULL: they do not. */
     double (*threshold_of)(const redux_reduce_options *options);
     double (*high_of)(const redux_reduce_options *options);
 } rdx_strategy_entry;
 
-/* NULL: there is no such strategy. */
+/* NULL: unknown strategy. */
 const rdx_strategy_entry *rdx_strategy_of(redux_strategy strategy);
 bool rdx_strategy_has_rule(redux_strategy strategy, redux_rule rule);
-/* REDUX_E_INVALID: what may be a second stage, and that this may not. */
+/* REDUX_E_INVALID: names the possible second stages, and that this is none. */
 redux_status rdx_strategy_fail_stage(redux_strategy strategy);
-/* Whether it compares vectors, so that embeddings may be given. */
+/* Whether it compares vectors, so that embeddings can be given. */
 bool rdx_strategy_has_embeddings(const redux_reduce_options *options, redux_strategy strategy);
-/* The metric of a strategy that compares slices by one of its own. */
+/* The metric of a strategy that has a metric. */
 redux_status rdx_strategy_metric(redux_metric **out, redux_context *context,
                                  const redux_reduce_options *options, redux_strategy strategy);
 
@@ -204,10 +206,10 @@ redux_status rdx_judge_by_metric(rdx_judging *judging);
 
 /* ---- stream.c ---- */
 
-/* What is compared in one stage. */
+/* The items of one stage. */
 typedef struct rdx_stage {
     rdx_feature feature;
-    const redux_tensor *embeddings; /* in place of a feature: one row a slice; or NULL */
+    const redux_tensor *embeddings; /* replace the feature: one row a slice; or NULL */
     redux_tensor cache;             /* [rows, ...] of a small feature */
 } rdx_stage;
 
@@ -218,14 +220,15 @@ typedef struct rdx_stream {
     const redux_dataset *dataset;
     const redux_reduce_options *options; /* defaults filled in */
     const redux_tensor *embeddings;      /* of this dataset, or NULL */
-    redux_row *rows;  /* one a slice: what cannot be read, or is flat, is marked as such */
-    rdx_skips *skips; /* and noted, with skip_errors */
+    redux_row *rows;                     /* one a slice; marks slices that are unreadable or flat */
+    rdx_skips *skips;                    /* records reasons, with skip_errors */
     /* set by rdx_stream_open */
     int64_t row_count;
     rdx_stage stages[2];
     int stage_count;
-    bool has_images; /* some stage compares them: they are streamed, small features on the side */
-    bool read;       /* rdx_stream_read has filled the caches */
+    bool
+        has_images; /* some stage compares them: they are streamed, and small features come along */
+    bool read;      /* rdx_stream_read has filled the caches */
     pthread_mutex_t skip_mutex;
 } rdx_stream;
 
@@ -236,12 +239,12 @@ void rdx_skips_clear(rdx_skips *skips);
 /* Sets up the stages that the options name. */
 redux_status rdx_stream_open(rdx_stream *stream);
 void rdx_stream_close(rdx_stream *stream);
-/* Reads every slice once: caches small features, and only checks where there are none. */
+/* Reads every slice once: caches small features, or only checks that it can be read. */
 redux_status rdx_stream_read(rdx_stream *stream);
-/* Items of the rows in `list`, in its order, some at a time: one tensor a stage; rows[i] is the row
- * of item i; rows marked as skipped are left out. May be called for several lists at once. Images
- * are resized to options.size with `resize`; without it *ragged says that they differ in size, and
- * then the rest is not read. */
+/* Items of the rows in `list`, in order, some at a time: one tensor a stage; rows[i] is the row of
+ * item i. Leaves out rows marked as skipped. May be called for several lists at once. `resize`
+ * resizes images to options.size; without it *ragged reports that sizes differ, and the rest is not
+ * read. */
 typedef redux_status (*rdx_consume_fn)(void *user, redux_context *context,
                                        const redux_tensor *items, const int64_t *rows);
 redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
@@ -251,9 +254,10 @@ redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t co
 
 /* How pairs were decided (metrics of images). */
 rdx_tally rdx_exemplars_tally(const redux_exemplars *exemplars);
-/* The set goes on from another one, which it does not own or change. Before anything is added. */
+/* The set continues another one, which it neither owns nor changes. To be called before anything is
+ * added. */
 void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *base);
-/* Adds all items as exemplars, without a look at what they are like. */
+/* Adds all items as exemplars without comparing them. */
 redux_status rdx_exemplars_append(redux_context *context, redux_exemplars *exemplars,
                                   const redux_tensor *items);
 /* The first exemplar that each prepared item is redundant with (-1: none), and the score. */
@@ -263,7 +267,7 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
 
 /* ---- greedy.c ---- */
 
-/* A reduction at work: what its rows are judged by. */
+/* A reduction in progress: everything that its rows are judged by. */
 struct rdx_judging {
     redux_context *context;
     redux_reduction *reduction;
@@ -279,8 +283,8 @@ redux_status rdx_stream_group(const rdx_judging *judging, int64_t group, bool re
 /* Adds to the pairs of the summary; from any thread. */
 void rdx_count_pairs(redux_reduction *reduction, rdx_tally tally);
 
-/* Judges all rows at one threshold by the rule of the options; returns how many are kept. The
- * rules first and complete-link count in the summary how pairs were decided. */
+/* Judges all rows at one threshold by the rule of the options; returns how many are kept. With
+ * rules first and complete-link, the summary counts how pairs were decided. */
 redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double threshold);
 
 /* ---- group.c ---- */
@@ -302,7 +306,7 @@ static inline const void *rdx_group_item(const rdx_group *group, int64_t index)
 {
     return group->prepared + (size_t)index * group->layout.item_bytes;
 }
-/* What became of item `index`: kept, or dropped for the item `witness`. */
+/* The fate of item `index`: kept, or dropped for the item `witness`. */
 void rdx_group_keep(const rdx_group *group, int64_t index);
 void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score);
 
@@ -311,10 +315,10 @@ redux_status rdx_medoid(const rdx_group *group, double threshold);
 redux_status rdx_complete_link(const rdx_group *group, double threshold);
 redux_status rdx_semdedup(const rdx_group *group, double threshold);
 /* Farthest point: until all are within the threshold of a kept one, or `most` are kept; radii
- * (NULL, or room for one an item): how far each was, when its turn came, from those kept before. */
+ * (NULL, or room for one an item): the distance of each kept one from those kept before it. */
 redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most, double *radii);
-/* k-centre over all groups, `budget` kept altogether; *threshold: how far the farthest dropped one
- * is from what is kept. */
+/* k-centre over all groups, `budget` kept altogether; *threshold: the distance of the farthest
+ * dropped one from the kept ones. */
 redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, int64_t budget);
 
 /* ---- against.c ---- */
@@ -328,15 +332,15 @@ void rdx_base_close(rdx_base *base);
 
 /* NAME.csv -> NAME.exemplars; the caller frees *out. */
 redux_status rdx_exemplars_path(char **out, redux_context *context, const char *manifest);
-/* Whether a result can be gone on from with these options (defaults filled in). */
+/* Whether a result can be updated with these options (defaults filled in). */
 redux_status rdx_update_check(const redux_reduce_options *options);
-/* And with this dataset, which should hold nothing of it. */
+/* And with this dataset, which must not repeat its sources. */
 redux_status rdx_update_check_volumes(const redux_reduce_options *options,
                                       const redux_dataset *dataset);
 
 /* ---- options.c ---- */
 
-/* Reads, checks, and fills in what has a default and does not depend on the dataset. */
+/* Reads and checks the options, and fills in defaults that do not depend on the dataset. */
 redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_options *given);
 redux_status rdx_options_check(const redux_reduce_options *options);
 void rdx_options_settle(redux_reduce_options *options);
@@ -366,11 +370,11 @@ redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
 /* Finds the threshold of a budget for a greedy strategy (NaN: nothing need be dropped). */
 redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging,
                                   int64_t budget);
-/* Keeps dropped rows again until `budget` are kept: those with the weakest score first. */
+/* Keeps dropped rows again until `budget` are kept, those with the weakest scores first. */
 redux_status rdx_refill(redux_context *context, redux_reduction *reduction, const rdx_walk *walk,
                         int64_t budget, bool low_first);
-/* Kept counts as the threshold falls, from all scores of n items: key of pair (i < j) at
- * j (j - 1) / 2 + i, greater is more alike. steps has room for 3 n; thresholds descend. */
+/* Kept counts as the threshold falls, from all scores of n items: key of pair (i < j) at j (j - 1)
+ * / 2 + i, greater is more similar. steps has room for 3 n; thresholds descend. */
 typedef struct rdx_step {
     double key;
     int64_t change; /* of the number kept, from this key on downwards */
@@ -380,7 +384,7 @@ redux_status rdx_sweep(redux_context *context, const double *keys, int64_t n, rd
 
 /* ---- manifest.c ---- */
 
-/* Text that goes to a callback, with the first failure kept. */
+/* Writes text to a callback and keeps the first failure. */
 typedef struct rdx_writer {
     redux_write_fn write;
     void *user;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * SemDeDup (Abbas, Tirumala, Simig, Ganguli, Morcos 2023, arXiv 2303.09540): k-means over unit
- * vectors; in each cluster every item goes that is like one before it, in order of falling distance
- * from the centroid (section 3, appendix A: the maximum over the upper triangle). */
+ * vectors. In each cluster, in order of falling distance from the centroid, an item is dropped if
+ * it is similar to one before it (section 3, appendix A: the maximum over the upper triangle). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,8 @@ static void sort_out(thinning *t)
               compare_members);
 }
 
-/* The item most like `item` among those before it, the first of equals; -1: none is redundant. */
+/* The item most similar to `item` among those before it, the first of equals; -1 if none is
+ * redundant. */
 static int64_t most_alike(const thinning *t, const member *before, int64_t count, int64_t item,
                           void *scratch)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of strategies: all that the other files ask about one. */
+ * The table of strategies, with everything that other files ask about one. */
 #include <math.h>
 #include <stdio.h>
 #include "select.h"
@@ -47,7 +47,8 @@ static double hash_bits(const redux_reduce_options *options)
     return (double)redux_hash_bits(&hash);
 }
 
-/* 6 of 64 bits (the paper), and as much of longer hashes; pdq: what its authors recommend. */
+/* 6 of 64 bits (the paper), and in proportion for longer hashes; pdq: its authors'
+ * recommendation. */
 static double hash_distance(const redux_reduce_options *options)
 {
     if (options->hash == REDUX_HASH_PDQ)
@@ -59,7 +60,7 @@ static double hash_distance(const redux_reduce_options *options)
 
 #define RULE(rule) (1U << REDUX_RULE_##rule)
 #define ALL_RULES (RULE(FIRST) | RULE(MEDOID) | RULE(K_CENTRE) | RULE(COMPLETE_LINK))
-#define MOST_BITS 65536.0 /* of a hash; the one at hand is checked against its own length */
+#define MOST_BITS 65536.0 /* of any hash; the one in use is checked against its own length */
 
 static const rdx_strategy_entry strategies[] = {
     [REDUX_STRATEGY_ALL] = {.name = "all",
@@ -267,7 +268,7 @@ redux_status rdx_strategy_fail_stage(redux_strategy strategy)
         if (strategies[i].has_stages && !strategies[i].is_callers)
             used += snprintf(names + used, sizeof names - (size_t)used, "%s%s",
                              used == 0 ? "" : ", ", strategies[i].name);
-    return rdx_fail(REDUX_E_INVALID, "then: %s is none of %s", redux_strategy_name(strategy),
+    return rdx_fail(REDUX_E_INVALID, "then: %s is not one of %s", redux_strategy_name(strategy),
                     names);
 }
 

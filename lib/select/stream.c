@@ -3,7 +3,7 @@
  *
  * Hashes, descriptors and entropies are small: one pass over the volumes caches them all, volumes
  * in parallel. Images are not cached: slices are decoded, windowed and handed on a few at a time,
- * each volume open only while its turn lasts. */
+ * and each volume is open only while its slices are used. */
 #include <math.h>
 #include <string.h>
 #include "select.h"
@@ -14,7 +14,7 @@
 
 /* ---- opening, skipping ---- */
 
-/* Notes of a dataset are in the order of its rows, whichever thread met them first. */
+/* Notes are in the order of the dataset's rows, whichever thread met them first. */
 static redux_status add_skip(const rdx_stream *stream, int64_t row, const char *source,
                              const char *reason)
 {
@@ -122,8 +122,8 @@ void rdx_stream_close(rdx_stream *stream)
     pthread_mutex_destroy(&stream->skip_mutex);
 }
 
-/* Marks a slice, or a volume, as unreadable and notes why, if such failures are to be skipped; else
- * hands the failure on. Several passes over the same slice note it once. */
+/* Marks a slice or a volume as unreadable and records the reason, if such failures are skipped;
+ * else returns the failure. Repeated passes over a slice record it once. */
 static redux_status skip(rdx_stream *stream, redux_status status, const rdx_visited *slice)
 {
     const char *reason = redux_error_message(), *source = slice->info->source;
@@ -163,7 +163,7 @@ static void side_clear(side *s)
     s->count = 0;
 }
 
-/* `reads`: where no stage has a small feature, slices are at least read. */
+/* `reads`: slices are read at least, even if no stage has a small feature. */
 static redux_status side_init(side *s, const rdx_stream *stream, bool reads)
 {
     redux_status status = REDUX_OK;
@@ -395,7 +395,7 @@ static redux_status begin_volume(int64_t *most, const redux_volume_info *info, v
     return REDUX_OK;
 }
 
-/* Moves the items and rows that did not fail together; returns how many. */
+/* Closes the gaps of items and rows that failed; returns how many are left. */
 static int64_t compact(redux_tensor *items, int64_t *rows, const fate *fates, int64_t count)
 {
     const size_t item_bytes = (size_t)items->strides[0] * redux_dtype_size(items->dtype);
@@ -411,7 +411,7 @@ static int64_t compact(redux_tensor *items, int64_t *rows, const fate *fates, in
     return good;
 }
 
-/* Hands a batch on: images, and the small features gathered by row. */
+/* Hands a batch on: images, and small features gathered by row. */
 static redux_status hand_on(const image_job *job, const int64_t *rows, int64_t count)
 {
     const rdx_stream *stream = job->stream;

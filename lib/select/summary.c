@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What goes with a manifest: parameters, inputs and counts, as JSON (jansson). */
+ * The summary beside a manifest: parameters, inputs and counts, as JSON (jansson). */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "manifest_read.h"
 #include "io/io.h"
 
-/* Paths are bytes, JSON is UTF-8: what is no UTF-8 becomes "?", byte by byte. */
+/* Paths are bytes, JSON is UTF-8: bytes that are not UTF-8 become "?". */
 static json_t *text(const char *bytes)
 {
     json_t *value = json_string(bytes);
@@ -24,7 +24,7 @@ static json_t *text(const char *bytes)
     return json_string(ascii);
 }
 
-/* Takes over `value`. *json becomes NULL where memory is short, and stays so. */
+/* Takes ownership of `value`. *json becomes NULL if memory is short, and stays NULL. */
 static void put(json_t **json, const char *key, json_t *value)
 {
     if (*json == NULL) {
@@ -63,8 +63,7 @@ static json_t *one_window_json(redux_window window)
     return json_pack("{s:o, s:o}", "low", number(window.low), "high", number(window.high));
 }
 
-/* The window in force; where `auto` stands for `slice` on some inputs and `full` on others, "auto".
- */
+/* The window used; "auto" if it means `slice` for some inputs and `full` for others. */
 static json_t *window_json(const redux_reduction *reduction)
 {
     redux_window window = reduction->options.window;
@@ -99,7 +98,7 @@ static void add_descriptor(json_t **json, const redux_reduction *reduction)
         put(json, "encoder", text(reduction->options.encoder));
 }
 
-/* What the metric of a stage was made with. */
+/* The parameters of a stage's metric. */
 static void add_metric(json_t **json, const redux_reduction *reduction, redux_strategy strategy)
 {
     const redux_reduce_options *options = &reduction->options;
@@ -234,7 +233,7 @@ static json_t *against_json(const redux_reduce_summary *summary)
                      (json_int_t)summary->leaked);
 }
 
-/* The null distribution by its quantiles, and what it says of the threshold. */
+/* The null distribution by its quantiles, and the false drops of the threshold. */
 static json_t *calibration_json(const redux_reduction *reduction)
 {
     static const double rates[] = {0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5};
@@ -242,8 +241,7 @@ static json_t *calibration_json(const redux_reduction *reduction)
     json_t *curve = json_array();
     for (int64_t i = 0; i < RDX_COUNT(rates); i++) {
         const double threshold = redux_calibration_threshold(calibration, rates[i]);
-        /* Where the most alike pair is like nothing (not proposed, NaN), every threshold will do.
-         */
+        /* If even the most similar pair has no score (not proposed, NaN), any threshold will do. */
         const double told = fabs(threshold) < 1e300 ? threshold : (double)NAN;
         append(&curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(told),
                                  "rate", redux_calibration_rate(calibration, threshold)));
@@ -256,7 +254,7 @@ static json_t *calibration_json(const redux_reduction *reduction)
                      number(reduction->summary.false_drops_error), "curve", curve);
 }
 
-/* As one text: so it is not the receiver that failed where memory is short. */
+/* As one text, so that short memory is not mistaken for a failure of the callback. */
 static redux_status write_json(const rdx_writer *writer, const json_t *json)
 {
     char *bytes = json == NULL ? NULL : rdx_json_text(json, JSON_INDENT(2));

@@ -6,12 +6,12 @@
 #include "select.h"
 
 typedef struct named_row {
-    const char *source; /* the dataset's string */
+    const char *source; /* owned by the dataset */
     char number[24];
     int64_t row;
 } named_row;
 
-/* As bytes of source + "_" + number would compare, without building the strings. */
+/* Compares as the bytes of source + "_" + number would, without building the strings. */
 static int compare_names(const void *a, const void *b)
 {
     const named_row *x = a, *y = b;

@@ -2,8 +2,9 @@
  * Weights and checkpoints as safetensors, under torchvision's names.
  *
  * A checkpoint holds the weights, the objective's tensors, the optimiser's moments and, as
- * metadata, the step and the settings: the order of slices and all random numbers are functions of
- * the settings and the step, so nothing else is needed to go on bit by bit. No times, no paths. */
+ * metadata, the step and the settings. The order of slices and all random numbers are functions of
+ * the settings and the step, so a run resumes bit-identically from these. It holds no times and no
+ * paths. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@ redux_status rdx_run_path(char **out, const rdx_run *run, const char *name)
 bool rdx_run_has(const rdx_run *run, const char *name)
 {
     struct stat status;
-    char path[PATH_MAX]; /* no memory is asked for: a lack of it must not look like no file */
+    char path[PATH_MAX]; /* on the stack, so that a lack of memory does not look like a missing file
+                          */
     const int length = snprintf(path, sizeof path, "%s/%s", run->folder, name);
     return length > 0 && length < (int)sizeof path && stat(path, &status) == 0;
 }

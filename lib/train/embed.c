@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Embeddings: of each volume, a batch of slices after the other become inputs side by side and go
- * through the network together.
+ * Embeddings: the slices of each volume become inputs, a batch at a time, and go through the
+ * network together.
  *
- * The last bits of a row depend on the batch and on the place in it, for matrix products treat
- * their last rows differently. So a batch never goes beyond its volume: what a volume's rows are
- * does not hang on what else is embedded, and an update finds what a fresh start would. */
+ * The last bits of a row depend on the batch and on the position in it, because matrix products
+ * treat their last rows differently. So a batch never crosses volumes: the rows of a volume do not
+ * depend on the other inputs, and an update gets the same rows as a fresh run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 
 /* ---- weight files ---- */
 
-/* A number of the metadata; `*out` stays where there is none. */
+/* A number of the metadata; `*out` is unchanged if there is none. */
 static redux_status read_number(double *out, const redux_safetensors *file, const char *key)
 {
     const char *text = redux_safetensors_metadata(file, key);
@@ -28,7 +28,7 @@ static redux_status read_number(double *out, const redux_safetensors *file, cons
         return REDUX_OK;
     const double value = rdx_parse_double(text, &end);
     if (end == text || *end != '\0' || !isfinite(value))
-        return rdx_fail(REDUX_E_FORMAT, "metadata: %s is '%s', no number", key, text);
+        return rdx_fail(REDUX_E_FORMAT, "metadata: %s is '%s', not a number", key, text);
     *out = value;
     return REDUX_OK;
 }
@@ -113,8 +113,8 @@ typedef struct embed_job {
     redux_network *network;
     const redux_dataset *dataset;
     redux_input_options input;
-    uint8_t *readable; /* by row of the dataset; or NULL: the first failure ends it */
-    int64_t *rows;     /* those that are wanted */
+    uint8_t *readable; /* by row of the dataset; or NULL: the first failure ends the run */
+    int64_t *rows;     /* the rows to embed */
     int64_t count, batch, channels, features;
     float *images; /* [batch, size, size, channels] */
     float *out;    /* [count, features] */
@@ -125,7 +125,7 @@ static int64_t image_length(const embed_job *job)
     return (int64_t)job->input.size * job->input.size * job->channels;
 }
 
-/* What cannot be read is an image of 0, and has features of 0. */
+/* An unreadable slice becomes an image of 0 and gets features of 0. */
 static redux_status leave_out(redux_status status, const rdx_visited *slice, void *user)
 {
     const embed_job *job = user;
@@ -142,8 +142,8 @@ static redux_status leave_out(redux_status status, const rdx_visited *slice, voi
     return REDUX_OK;
 }
 
-/* The same grey in each channel. The grey lies in the last part of the image: what is written never
- * runs over what is still to be read. */
+/* Copies the grey to each channel. The grey is in the last part of the image, so that writing never
+ * overtakes reading. */
 static void spread(float *image, int64_t pixels, int64_t channels)
 {
     const float *grey = image + pixels * (channels - 1);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Batches of views: a ring of them, filled by worker threads while the caller computes.
+ * Batches of views: worker threads fill a ring of them while the caller computes.
  *
- * Workers claim slices one by one in the order of use, so batches become complete in order too.
- * Slices are either all in memory or come in chunks that a thread of its own reads into one of two
- * places, the next one while the other is used. Everything that threads share is under one mutex;
- * pixels and views are written by whoever claimed them and read after the mutex was held. */
+ * Workers claim slices one by one in the order of use, so batches are completed in order too.
+ * Slices are either all in memory or come in chunks: a separate thread reads the next chunk into
+ * one of two places while the other is used. One mutex protects all shared state; pixels and views
+ * are written by the thread that claimed them, and read after the mutex was held. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #define RING 3 /* the caller's batch, and two ahead */
 #define MOST_BATCH 1048576
 
-/* A claimable slice of a batch. */
+/* A slice of a batch that a worker can claim. */
 typedef struct entry {
     int64_t item, chunk; /* chunk: counted from the loader's first one */
     const rdx_slice *slice;
@@ -30,7 +30,7 @@ typedef struct slot {
     redux_tensor *views;      /* of these, without storage */
 } slot;
 
-/* Where a chunk lies; with everything in memory there is one, for good. */
+/* The place of a chunk. With everything in memory there is one, used throughout. */
 typedef struct place {
     int64_t chunk; /* -1: free */
     bool ready;
@@ -60,8 +60,8 @@ struct redux_loader {
     rdx_epoch_order claim_order, read_order;
 
     pthread_mutex_t mutex;
-    pthread_cond_t work;  /* a slot or a chunk is there, or the loader stops */
-    pthread_cond_t ready; /* a batch is complete, or something failed */
+    pthread_cond_t work;  /* a slot or a chunk is available, or the loader stops */
+    pthread_cond_t ready; /* a batch is complete, or a thread failed */
     bool stop;
     int64_t claim_batch, claim_entry, claim_chunks; /* chunks before those of claim_order */
     int64_t next;                                   /* the caller's next batch */
@@ -200,7 +200,7 @@ static void *worker_main(void *user)
         leave_chunk(loader, e->chunk);
         if (status != REDUX_OK) {
             if (loader->failed_batch < 0 || s->number < loader->failed_batch) {
-                loader->failed_batch = s->number; /* the earliest one counts */
+                loader->failed_batch = s->number; /* the earliest failure counts */
                 note_failure(loader, status);
             }
         } else if (++s->done == loader->batch) {
@@ -213,7 +213,7 @@ static void *worker_main(void *user)
 
 /* ---- reading chunks ---- */
 
-/* What is read next. */
+/* The next read. */
 typedef struct reading {
     int64_t chunk, epoch, index; /* index: of the chunk in its epoch */
     int64_t first;               /* place of the first slice that is used */
@@ -325,7 +325,7 @@ static redux_status read_portion(int64_t index, void *user)
     return status != REDUX_OK ? status : rdx_progress_add(loader->context, portion->count);
 }
 
-/* Portions side by side if the memory allows for as many open volumes. */
+/* Reads portions in parallel if the memory allows that many open volumes. */
 static redux_status read_portions(read_job *job, uint64_t memory)
 {
     const rdx_catalogue *catalogue = &job->loader->catalogue;

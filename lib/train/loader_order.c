@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Which slices there are, what of them fits into memory together, and the order of each epoch.
+ * The slices to load, how many fit into memory together, and the order of each epoch.
  *
- * Orders are functions of (seed, epoch, catalogue): whoever needs one makes it anew. */
+ * Orders are functions of (seed, epoch, catalogue), so that they can be made again at any time. */
 #include <string.h>
 #include "data/data.h"
 #include "loader_parts.h"
@@ -10,7 +10,7 @@
 #define OPERATION_ORDER 0x6f726465U
 #define OPERATION_CHUNK 0x63686e6bU
 
-/* Pieces of what can be read slice by slice: so many to a chunk at least. */
+/* A chunk has at least so many pieces of data that can be read slice by slice. */
 #define PIECES 8
 
 /* ---- the catalogue ---- */
@@ -41,7 +41,7 @@ static redux_status measure_item(rdx_kept_slice *item, const redux_dataset *data
     return drop && rdx_is_input_failure(status) ? REDUX_OK : status;
 }
 
-/* In memory while the volume is open. */
+/* Memory that a volume needs while it is open. */
 static uint64_t passing_bytes(const redux_volume_info *info)
 {
     if (info->on_demand)
@@ -84,7 +84,7 @@ static redux_status add_portion(rdx_catalogue *catalogue, redux_context *context
     return REDUX_OK;
 }
 
-/* The items of one volume; `piece`: bytes that one portion holds where it can be cut. */
+/* The items of one volume; `piece`: bytes of one portion, if the volume can be divided. */
 static redux_status list_volume(rdx_catalogue *catalogue, redux_context *context, int64_t first,
                                 int64_t end, uint64_t piece)
 {
@@ -183,11 +183,12 @@ redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory)
             continue;
         redux_dataset_get_slice_name(&source, &number, catalogue->dataset, item->volume,
                                      item->slice);
-        return rdx_fail(REDUX_E_LIMIT,
-                        "%s: reading it takes %llu bytes, and %llu for the slices kept; half of "
-                        "the %llu allowed is less",
-                        source, (unsigned long long)portion->passing,
-                        (unsigned long long)portion->held, (unsigned long long)memory);
+        return rdx_fail(
+            REDUX_E_LIMIT,
+            "%s: needs %llu bytes to read and %llu for the slices kept, more than half of "
+            "the %llu allowed: raise the memory limit",
+            source, (unsigned long long)portion->passing, (unsigned long long)portion->held,
+            (unsigned long long)memory);
     }
     return REDUX_OK;
 }
@@ -286,8 +287,8 @@ void rdx_order_make(rdx_epoch_order *order, const rdx_catalogue *catalogue, int6
     order->starts[0] = order->of_portions[0] = 0;
     for (int64_t u = 0; u < catalogue->portion_count; u++)
         order->portions[u] = u;
-    /* Where all is in memory the order of portions counts for nothing, and must not: it would hang
-     * on how a volume is cut. */
+    /* If everything is in memory, the order of portions must not matter: it would depend on how a
+     * volume is divided. */
     if (catalogue->limit != 0)
         shuffle(order->portions, catalogue->portion_count, &key);
     for (int64_t from = 0, to; from < catalogue->portion_count; from = to) {

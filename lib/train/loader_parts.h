@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the files of the loader share: the order of slices, and reading them. Internal. */
+ * Shared by the files of the loader: the order of slices, and reading them. Internal. */
 #ifndef RDX_LOADER_PARTS_H
 #define RDX_LOADER_PARTS_H
 
@@ -8,18 +8,18 @@
 
 /* A kept slice. */
 typedef struct rdx_kept_slice {
-    int64_t row; /* of the dataset: the sample of its random numbers */
+    int64_t row; /* of the dataset; also the sample of its random numbers */
     int64_t volume, slice;
     uint64_t bytes; /* in memory */
     bool dropped;   /* it could not be read */
 } rdx_kept_slice;
 
-/* What is read in one go: the kept slices of a volume, or some of them where each can be read on
- * its own (pictures, mapped arrays). */
+/* What is read in one go: the kept slices of a volume, or some of them if each can be read by
+ * itself (pictures, mapped arrays). */
 typedef struct rdx_portion {
     int64_t first, count; /* items */
     uint64_t held;        /* bytes of them in memory */
-    uint64_t passing;     /* bytes that are needed besides while it is read */
+    uint64_t passing;     /* further bytes needed while it is read */
 } rdx_portion;
 
 typedef struct rdx_catalogue {
@@ -33,7 +33,7 @@ typedef struct rdx_catalogue {
     uint64_t limit; /* of a chunk; 0: all in memory */
 } rdx_catalogue;
 
-/* One epoch's order, and the chunks it is cut into. */
+/* One epoch's order, divided into chunks. */
 typedef struct rdx_epoch_order {
     int64_t epoch;
     int64_t *portions;    /* shuffled */
@@ -50,9 +50,9 @@ redux_status rdx_catalogue_init(rdx_catalogue *out, redux_context *context,
                                 const redux_dataset *dataset, const uint8_t *kept,
                                 const redux_loader_options *options);
 void rdx_catalogue_clear(rdx_catalogue *catalogue);
-/* Items that were marked as dropped go, and with them empty portions. */
+/* Removes items marked as dropped, and portions that become empty. */
 void rdx_catalogue_compact(rdx_catalogue *catalogue);
-/* Whether all fits into `memory`; else sets the limit. Errors: REDUX_E_LIMIT. */
+/* Whether everything fits into `memory`; else sets the limit. Errors: REDUX_E_LIMIT. */
 redux_status rdx_catalogue_fit(rdx_catalogue *catalogue, uint64_t memory);
 
 redux_status rdx_order_init(rdx_epoch_order *out, redux_context *context,
@@ -64,9 +64,8 @@ int64_t rdx_order_chunk(const rdx_epoch_order *order, int64_t place);
 
 /* ---- loader_read.c ---- */
 
-/* Reads a portion: its item i goes to slices[at[i] - start] (at NULL: to slices[i], i counted from
- * 0). With `drop`, what cannot be read is marked as dropped. The slices own their pixels:
- * rdx_slice_release. */
+/* Reads a portion: item i into slices[at[i] - start] (at NULL: into slices[i], i counted from 0).
+ * `drop` marks unreadable ones as dropped. The slices own their pixels: rdx_slice_release. */
 redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t start,
                               redux_context *context, rdx_catalogue *catalogue,
                               const rdx_portion *portion, bool drop);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Slices from their files into memory of the loader's. */
+ * Reads slices from their files into the loader's memory. */
 #include "io/io.h"
 #include "loader_parts.h"
 
@@ -8,7 +8,8 @@ void rdx_slice_release(rdx_slice *slice)
     redux_tensor_release(&slice->pixels);
 }
 
-/* A picture is its own memory already; a view of a volume would keep all of it alive. */
+/* A picture owns its memory. A view of a volume would keep all of the volume alive, so it is
+ * copied. */
 static redux_status own_pixels(redux_tensor *pixels, redux_context *context, bool is_picture)
 {
     redux_tensor copy;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Objectives: how they are made, what they ask for, and what tells one run's from another's. */
+ * Objectives: how they are made, which views they take, and the description by which runs are told
+ * apart. */
 #include "objective.h"
 #include <math.h>
 #include "io/json.h"
@@ -118,7 +119,7 @@ redux_status redux_objective_new_custom(redux_objective **out, redux_context *co
     redux_objective_views views;
     void *block;
     if (out == NULL)
-        return rdx_fail(REDUX_E_INVALID, "nowhere to put the objective");
+        return rdx_fail(REDUX_E_INVALID, "redux_objective_new_custom: out is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, definition, "redux_custom_objective"));
     if (known.name == NULL || known.step == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_custom_objective: name or step is NULL");
@@ -148,7 +149,7 @@ const char *redux_objective_name(const redux_objective *objective)
 redux_status redux_objective_get_views(redux_objective_views *out, const redux_objective *objective)
 {
     if (objective == NULL)
-        return rdx_fail(REDUX_E_INVALID, "the views of no objective");
+        return rdx_fail(REDUX_E_INVALID, "redux_objective_get_views: objective is NULL");
     return rdx_write_result(out, &objective->views, sizeof objective->views,
                             "redux_objective_views");
 }

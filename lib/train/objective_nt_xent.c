@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * NT-Xent as an objective: pairs of views through the network, and back.
  *
- * A batch that is larger than a part goes twice (Gao et al. 2021): once to fill in all embeddings,
- * from which loss and derivatives follow, then part by part with gradients. Batch norm sees a part
- * at a time, in both passes the same one, and its running statistics follow in the first only. */
+ * A batch larger than a part makes two passes (Gao et al. 2021): the first fills in all
+ * embeddings, which give the loss and its derivatives; the second goes part by part with
+ * gradients. Batch norm sees the same part in both passes and updates its running statistics in
+ * the first only. */
 #include <math.h>
 #include <string.h>
 #include <redux/layers.h>
@@ -37,7 +38,7 @@ static redux_status allocate(nt_xent_state *s, redux_context *context)
     const int64_t shape[] = {s->rows, s->width};
     const uint64_t bytes = redux_nt_xent_workspace(s->rows, REDUX_FLOAT32);
     if (bytes == 0)
-        return rdx_fail(REDUX_E_INVALID, "nt-xent: a batch of %lld slices",
+        return rdx_fail(REDUX_E_INVALID, "nt-xent: a batch of %lld slices is too large",
                         (long long)(s->rows / 2));
     RDX_TRY(redux_tensor_new(&s->projected, context, REDUX_FLOAT32, 2, shape));
     RDX_TRY(redux_tensor_new(&s->unit, context, REDUX_FLOAT32, 2, shape));
@@ -51,8 +52,7 @@ static redux_status nt_xent_open(void **state, redux_context *context,
 {
     void *block;
     if (setup->batch < 2)
-        return rdx_fail(REDUX_E_INVALID,
-                        "nt-xent: a batch of one slice has none that its views could be told from");
+        return rdx_fail(REDUX_E_INVALID, "nt-xent needs at least two slices per batch");
     const int64_t width = redux_network_outputs(setup->network, REDUX_OUTPUT_PROJECTION);
     if (width < 1)
         return rdx_fail(REDUX_E_INVALID, "nt-xent: the network has no projection head");
@@ -89,7 +89,7 @@ static redux_status forward(redux_context *context, nt_xent_state *s,
                                  mode);
 }
 
-/* Loss and derivatives of all rows, weighted as one of `pairs` terms. */
+/* Loss and derivatives of all rows, as one of `pairs` terms. */
 static redux_status derive(double *loss, redux_context *context, nt_xent_state *s, int64_t rows,
                            int64_t pairs, double temperature)
 {
@@ -109,7 +109,7 @@ static redux_status derive(double *loss, redux_context *context, nt_xent_state *
     return redux_l2_normalise_backward(&d_projected, context, &d_unit, &projected);
 }
 
-/* One pair of views: `images` holds the one after the other. */
+/* One pair of views; `images` holds both, one after the other. */
 static redux_status pair_step(double *loss, redux_context *context, nt_xent_state *s,
                               const redux_objective_step *step, const redux_tensor *images,
                               int64_t pairs, double temperature)
@@ -135,7 +135,7 @@ static redux_status nt_xent_step(double *loss, redux_context *context, void *sta
     const int64_t pairs = (step->view_count + step->small_view_count) / 2;
     *loss = 0;
     for (int64_t i = 0; i < pairs; i++) {
-        redux_tensor images = step->views[2 * i]; /* the next one follows in memory */
+        redux_tensor images = step->views[2 * i]; /* the next view follows in memory */
         images.storage = NULL;
         images.shape[0] *= 2;
         RDX_TRY(pair_step(loss, context, state, step, &images, pairs, options->temperature));

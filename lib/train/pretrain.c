@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Pre-training: the loop, whatever the objective.
+ * Pre-training: the loop, for any objective.
  *
- * A step is a function of the settings, the step's number and the weights: nothing else is
- * remembered from one to the next. So a run goes on from its last checkpoint with the same bits. */
+ * A step is a function of the settings, the step's number and the weights. Nothing else carries
+ * over, so a run resumes bit-identically from its last checkpoint. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 /* ---- setting up ---- */
 
-/* What is in the folder already, and whether that is in the way. */
+/* Whether the folder holds a run, and whether that is an obstacle. */
 static redux_status prepare_folder(rdx_run *run)
 {
     if (mkdir(run->folder, 0777) != 0 && errno != EEXIST)
@@ -27,7 +27,7 @@ static redux_status prepare_folder(rdx_run *run)
     return REDUX_OK;
 }
 
-/* An earlier run goes only when the new one can begin. */
+/* Removes an earlier run only once the new one can begin. */
 static redux_status clear_folder(const rdx_run *run)
 {
     static const char *const files[] = {RDX_CHECKPOINT_FILE, RDX_WEIGHTS_FILE, RDX_LOG_FILE,
@@ -37,7 +37,7 @@ static redux_status clear_folder(const rdx_run *run)
     return REDUX_OK;
 }
 
-/* How long the run is, from its slices and its batch. */
+/* The length of the run, from its slices and its batch. */
 static void settle_length(rdx_run *run)
 {
     run->batch = RDX_MIN(run->options.batch, run->slices);
@@ -74,7 +74,7 @@ static int32_t view_count(const rdx_run *run)
     return run->views.options.views + run->views.options.small_views;
 }
 
-/* Images that one forward takes at most. */
+/* The most images in one forward pass. */
 static int64_t part_of(const rdx_run *run)
 {
     const int64_t all = run->objective->views.together * run->batch;
@@ -108,7 +108,7 @@ static const redux_parameter *objective_parameter(const rdx_run *run, int64_t in
     return d->parameter == NULL ? NULL : d->parameter(run->state, index, d->user);
 }
 
-/* Checkpoints keep tensors by their names. */
+/* Checkpoints store tensors by name, so names must differ. */
 static redux_status check_names(const rdx_run *run, int64_t own)
 {
     for (int64_t i = own; i < run->parameter_count; i++) {
@@ -152,9 +152,8 @@ static redux_status open_network(rdx_run *run)
                                &run->optimiser_options);
 }
 
-/* Whether the checkpoint is of this run, and whether anything is left to do. Both are told without
- * reading a slice: how many there are is in the checkpoint, that they are these the dataset's
- * checksum says. */
+/* Whether the checkpoint is of this run, and whether anything is left to do. Neither needs a slice:
+ * the checkpoint holds their number, and the dataset's checksum identifies them. */
 static redux_status look_at_checkpoint(rdx_run *run, const redux_safetensors *file)
 {
     RDX_TRY(rdx_checkpoint_slices(&run->slices, run, file));
@@ -170,7 +169,7 @@ static redux_status look_at_checkpoint(rdx_run *run, const redux_safetensors *fi
     return REDUX_OK;
 }
 
-/* Everything that a run needs, at the step that its checkpoint says. */
+/* Sets up everything for the step after the checkpoint. */
 static redux_status open_parts(rdx_run *run, const redux_safetensors *file)
 {
     RDX_TRY(open_loader(run));
@@ -228,7 +227,7 @@ static redux_status not_finite(const rdx_run *run, const char *what, double valu
 {
     return rdx_fail(REDUX_E_NOT_FINITE, "step %lld of %lld: %s is %g at learning rate %g",
                     (long long)run->step + 1, (long long)run->steps, what,
-                    isnan(value) ? (double)NAN : value, rate); /* without a sign */
+                    isnan(value) ? (double)NAN : value, rate); /* prints no sign */
 }
 
 /* Loss and gradients of a batch. */
@@ -240,7 +239,7 @@ static redux_status objective_step(double *loss, const rdx_run *run, redux_objec
     return rdx_objective_result(run->objective, "step", before, status);
 }
 
-/* What it does with the weights as they are now. */
+/* Updates the weights. */
 static redux_status objective_after(const rdx_run *run, redux_objective_step *step)
 {
     const redux_custom_objective *d = &run->objective->definition;
@@ -275,7 +274,7 @@ static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
     return objective_after(run, &step);
 }
 
-/* Counts a step that is done. */
+/* Counts a finished step. */
 static void count_step(rdx_run *run, redux_pretrain_step *told, double seconds)
 {
     const double rate = (double)(run->batch * view_count(run)) / fmax(seconds, 1e-9);
@@ -299,8 +298,8 @@ static void count_step(rdx_run *run, redux_pretrain_step *told, double seconds)
 
 /* ---- the loop ---- */
 
-/* A loss and a gradient may be finite and the step too far all the same. Then the checkpoint before
- * is the last good one. */
+/* A step can be too large even if loss and gradient are finite. Then the previous checkpoint is the
+ * last good one. */
 static redux_status check_weights(const rdx_run *run, double rate)
 {
     for (int64_t i = 0; i < run->parameter_count; i++) {
@@ -310,7 +309,7 @@ static redux_status check_weights(const rdx_run *run, double rate)
         for (int64_t k = 0; k < count; k++)
             if (!isfinite(values[k]))
                 return rdx_fail(REDUX_E_NOT_FINITE,
-                                "step %lld of %lld: %s is not finite any more, at learning rate %g",
+                                "step %lld of %lld: %s is no longer finite, at learning rate %g",
                                 (long long)run->step, (long long)run->steps,
                                 run->parameters[i]->name, rate);
     }
@@ -324,7 +323,7 @@ static redux_status save_all(rdx_run *run, double rate)
     return rdx_run_save_summary(run, false);
 }
 
-/* Whether someone asks to stop: the context's progress callback, or report. */
+/* Whether the context's progress callback, or report, asks to stop. */
 static redux_status ask(rdx_run *run, const redux_pretrain_step *told)
 {
     int stop = 0;
@@ -337,7 +336,7 @@ static redux_status ask(rdx_run *run, const redux_pretrain_step *told)
     return REDUX_OK;
 }
 
-/* An epoch may take hours, so that its end is not waited for. */
+/* An epoch may take hours, so checkpoints do not wait for its end. */
 static bool is_due(const rdx_run *run, double seconds)
 {
     const double wanted = run->options.checkpoint_seconds;
@@ -375,7 +374,7 @@ static redux_status train(rdx_run *run)
     return REDUX_OK;
 }
 
-/* The checkpoint last: one of the last step says that the others are there. */
+/* Writes the checkpoint last: one of the last step promises that the other files exist. */
 static redux_status finish(rdx_run *run)
 {
     RDX_TRY(rdx_weights_save(run));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Options of pre-training: defaults, checks, and as JSON what must be the same to go on. */
+ * Options of pre-training: defaults, checks, and as JSON those that a resumed run must share. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "run.h"
 
 #define DEFAULT_MEMORY ((uint64_t)2 << 30)
-#define DEFAULT_DECAY 5e-4 /* SimCLR's order of size, for short runs */
+#define DEFAULT_DECAY 5e-4 /* the order of magnitude of SimCLR's, for short runs */
 
 static redux_status check_numbers(const redux_pretrain_options *o)
 {
@@ -19,7 +19,7 @@ static redux_status check_numbers(const redux_pretrain_options *o)
                         (long long)o->part);
     if (o->epochs < 0 || o->steps < 0 || (o->epochs == 0) == (o->steps == 0) ||
         o->epochs > INT32_MAX || o->steps > INT64_C(1) << 40)
-        return rdx_fail(REDUX_E_INVALID, "epochs %lld, steps %lld: one of them",
+        return rdx_fail(REDUX_E_INVALID, "epochs %lld, steps %lld: set one of them",
                         (long long)o->epochs, (long long)o->steps);
     if (!(o->rate > 0) || !isfinite(o->rate) || !(o->last_rate >= 0) || !(o->last_rate <= 1))
         return rdx_fail(REDUX_E_INVALID, "learning rate %g, share of it at the end %g", o->rate,
@@ -157,7 +157,7 @@ static json_t *views_json(const rdx_views *views)
     return json;
 }
 
-/* What tells one dataset from another, wherever it lies: shapes, sizes of files, what is kept. */
+/* Identifies the dataset wherever it is stored: shapes, sizes of files, kept slices. */
 static redux_status checksum(uint32_t *out, const rdx_run *run)
 {
     uLong crc = crc32(0, NULL, 0);
@@ -198,8 +198,7 @@ redux_status rdx_run_describe(rdx_run *run)
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
-/* The first key, at any depth, under which two objects differ, and what is there (NULL: nothing).
- */
+/* The first key, at any depth, under which two objects differ, and both values (NULL: missing). */
 static const char *difference(const json_t **of_a, const json_t **of_b, const json_t *a,
                               const json_t *b)
 {
@@ -246,7 +245,7 @@ static redux_status other_settings(const rdx_run *run, const json_t *own, const 
 
 redux_status rdx_run_compare(const rdx_run *run, const char *settings)
 {
-    /* Numbers as they are after having been written. */
+    /* Numbers in the form that they have after writing and reading. */
     char *text = rdx_json_text(run->settings, JSON_SORT_KEYS | JSON_COMPACT);
     json_t *own = NULL, *other = NULL;
     redux_status status = text == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory")
@@ -254,8 +253,8 @@ redux_status rdx_run_compare(const rdx_run *run, const char *settings)
     if (status == REDUX_OK)
         status = rdx_json_parse(&other, settings, strlen(settings), 0, run->folder);
     if (status == REDUX_E_FORMAT || (status == REDUX_OK && !json_is_object(other)))
-        status =
-            rdx_fail(REDUX_E_FORMAT, "%s: settings of the checkpoint are no JSON", run->folder);
+        status = rdx_fail(REDUX_E_FORMAT, "%s: the settings of its checkpoint are not JSON",
+                          run->folder);
     else if (status == REDUX_OK && !json_equal(own, other))
         status = other_settings(run, own, other);
     json_decref(other);

@@ -27,7 +27,7 @@
 typedef struct rdx_run {
     redux_context *context;
     const char *folder;
-    redux_pretrain_options options; /* in force; those that it points to: */
+    redux_pretrain_options options; /* with defaults filled in; they point to: */
     redux_network_options network_options;
     redux_head_options projection, prediction;
     redux_optimiser_options optimiser_options;
@@ -35,15 +35,15 @@ typedef struct rdx_run {
     const redux_dataset *dataset;
     const uint8_t *kept;
     const redux_objective *objective;
-    redux_objective *own_objective; /* where none was given */
+    redux_objective *own_objective; /* made here if none was given */
     void *state;                    /* the objective's */
-    bool is_open;                   /* the objective, so that it has to be closed */
+    bool is_open;                   /* the objective is open and must be closed */
     redux_network *network;
     redux_optimiser *optimiser;
     redux_loader *loader;
     const redux_parameter **parameters; /* the network's, the objective's */
     int64_t parameter_count;
-    json_t *settings; /* what must be the same to go on */
+    json_t *settings; /* what a resumed run must share */
     int64_t slices, batch, batches, steps, epochs, warm_up;
     double rate; /* the highest learning rate */
     /* where it is */
@@ -53,40 +53,40 @@ typedef struct rdx_run {
     double seconds_before;        /* of earlier sessions */
     double started;               /* seconds_now when this one began training */
     double images_per_second;
-    bool complete; /* before this session: nothing is opened */
+    bool complete; /* before this session, so that nothing is opened */
     int lock;      /* of the folder; -1: none */
     int log;       /* log.csv; -1: closed */
 } rdx_run;
 
 /* ---- pretrain_options.c ---- */
 
-/* Reads what is given over the defaults, and checks it. */
+/* Reads the given options over the defaults, and checks them. */
 redux_status rdx_run_read_options(rdx_run *run, const redux_pretrain_options *given);
-/* Fills in settings: options in force and what tells the dataset from another. */
+/* Fills in settings: the options used, and the identity of the dataset. */
 redux_status rdx_run_describe(rdx_run *run);
 /* REDUX_E_INVALID, naming the first setting that differs from those of the run in the folder. */
 redux_status rdx_run_compare(const rdx_run *run, const char *settings);
 
 /* ---- checkpoint.c ---- */
 
-/* *file: the checkpoint in the folder, NULL if there is none; *step: how far it is. */
+/* file: the checkpoint in the folder, or NULL; *step: its step. */
 redux_status rdx_checkpoint_open(redux_safetensors **file, int64_t *step, const rdx_run *run);
 /* How many slices it was trained on. */
 redux_status rdx_checkpoint_slices(int64_t *out, const rdx_run *run, const redux_safetensors *file);
-/* Compares its settings with the run's and takes its losses over. */
+/* Compares its settings with the run's, and takes over its losses. */
 redux_status rdx_checkpoint_compare(rdx_run *run, const redux_safetensors *file);
-/* Takes everything over from it; its settings are compared first. */
+/* Restores everything from it, after its settings were compared. */
 redux_status rdx_checkpoint_restore(rdx_run *run, const redux_safetensors *file);
 redux_status rdx_checkpoint_save(rdx_run *run);
 redux_status rdx_weights_save(rdx_run *run);
-/* FOLDER/NAME; whether it is there; removes it if it is. */
+/* FOLDER/NAME; whether it exists; removes it if it does. */
 redux_status rdx_run_path(char **out, const rdx_run *run, const char *name);
 bool rdx_run_has(const rdx_run *run, const char *name);
 redux_status rdx_run_remove(const rdx_run *run, const char *name);
 
 /* ---- run_log.c ---- */
 
-/* Opens log.csv, without lines beyond the step that the run is at; sets seconds_before. */
+/* Opens log.csv, without lines beyond the run's step; sets seconds_before. */
 redux_status rdx_log_open(rdx_run *run);
 redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step);
 redux_status rdx_log_close(rdx_run *run);

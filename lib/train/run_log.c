@@ -27,7 +27,7 @@ double rdx_run_seconds(const rdx_run *run)
 
 /* ---- log.csv ---- */
 
-/* The lines up to the step that the run is at: what came after it will come again. */
+/* Keeps the lines up to the run's step; later ones will be written again. */
 static redux_status keep_lines(rdx_run *run, const char *path, FILE *out)
 {
     unsigned char *text;
@@ -138,7 +138,7 @@ static redux_status write_summary(rdx_run *run, const char *path, const json_t *
     RDX_TRY(rdx_file_begin(&file, run->context, path));
     if (json_dump_callback(json, write_json, file.stream,
                            JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 &&
-        ferror(file.stream) == 0) { /* of the stream's errors the commit tells */
+        ferror(file.stream) == 0) { /* the commit reports errors of the stream */
         rdx_file_abort(&file);
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to write it", path);
     }

@@ -4,8 +4,8 @@
 
 bench=$BIN/redux-bench
 check "bench: unknown option" exits 2 "--nonsense" "$bench" --nonsense
-check "bench: --rounds 0" exits 2 "--rounds 0" "$bench" --rounds 0
-check "bench: --seconds 0" exits 2 "--seconds 0" "$bench" --seconds 0
+check "bench: --rounds 0" exits 2 "--rounds '0'" "$bench" --rounds 0
+check "bench: --seconds 0" exits 2 "--seconds '0'" "$bench" --seconds 0
 "$bench" --seconds 0.001 --filter "reading volumes" nowhere.nii >"$work/bench.txt" 2>"$work/err"
 check "bench: no such volume" test $? = 1
 check "bench: which" grep -q "nowhere.nii" "$work/err"

@@ -84,6 +84,6 @@ neighbours() {
 }
 check "--neighbours" neighbours
 check "--neighbours of two" exits 2 "one volume" "$compare" --neighbours $scan $scan
-check "--neighbours of a folder" exits 1 "name one" "$compare" --neighbours $ct
-check "--neighbours has no metric" exits 2 "neither" "$compare" --neighbours --metric ssim $scan
+check "--neighbours of a folder" exits 1 "takes one" "$compare" --neighbours $ct
+check "--neighbours has no metric" exits 2 "cannot be combined" "$compare" --neighbours --metric ssim $scan
 check "sizes differ" exits 1 "" "$compare" --quiet --metric ms-ssim $scan:20 $ct/STS_002_CT.nii.gz:20

@@ -88,7 +88,7 @@ check "embed: weights cut short" exits 1 "short.safetensors" "$embed" --weights 
 check "embed: a volume cut short" exits 1 "b.nii.gz" "$embed" --weights "$weights" \
     --out "$work/x.npy" "$work/embed-bad"
 check "nothing was written" test ! -e "$work/x.npy"
-check "embed --on-error skip" exits 0 "could not be read" "$embed" --on-error skip --weights \
+check "embed --on-error skip" exits 0 "cannot be read" "$embed" --on-error skip --weights \
     "$weights" --out "$work/x.npy" "$work/embed-bad"
 check "embed: nowhere to write" exits 1 "no-such" "$embed" --weights "$weights" --out \
     "$work/no-such/x.npy" "$scan"
@@ -110,9 +110,9 @@ check "--encoder with semdedup" as_embedded --strategy semdedup --threshold 0.97
 {
     check "--encoder with --calibrate" exits 0 "estimated from" "$reduce" --strategy cosine \
         --encoder "$weights" --calibrate $pair
-    check "--encoder and --embeddings" exits 2 "none can be given" "$reduce" --strategy cosine \
+    check "--encoder and --embeddings" exits 2 "omit --embeddings" "$reduce" --strategy cosine \
         --encoder "$weights" --embeddings "$work/e.npy" $pair
-    check "--encoder of hashes" exits 2 "embeddings go with" "$reduce" --encoder "$weights" $pair
+    check "--encoder of hashes" exits 2 "embeddings are for" "$reduce" --encoder "$weights" $pair
     check "--encoder is not there" exits 1 "nowhere" "$reduce" --strategy cosine --encoder \
         "$work/nowhere" $pair
     "$reduce" --quiet --strategy cosine --threshold 0.97 --encoder "$weights" $pair \
@@ -156,7 +156,7 @@ encoded_updates() { # encoded_updates OPTIONS...
 }
 check "--update --encoder" encoded_updates
 check "--update --encoder over the dataset" encoded_updates --scope dataset
-check "--update with another encoder" exits 1 "encoder is not what" "$reduce" --update \
+check "--update with another encoder" exits 1 "encoder differs from what" "$reduce" --update \
     "$work/old-enc.csv" --encoder "$other" "$scan"
-check "--update without the encoder" exits 2 "encoder is not what" "$reduce" --update \
+check "--update without the encoder" exits 2 "encoder differs from what" "$reduce" --update \
     "$work/old-enc.csv" "$scan"

@@ -75,7 +75,7 @@ check "a name that is no split" exits 1 "dev" "$evaluate" --weights none --label
 # A copy of a training file among the test files is told.
 cp "$ct/STS_002_CT.nii.gz" "$work/copied.nii.gz"
 sed "s|$PWD/$ct/STS_019_CT.nii.gz|$work/copied.nii.gz|" "$work/split.csv" >"$work/leak.csv"
-check "leakage is told" exits 0 "near-copies between splits" "$evaluate" --weights none --width 0.125 \
+check "leakage is reported" exits 0 "near-duplicates between splits" "$evaluate" --weights none --width 0.125 \
     --size 32 --labels "$work/leak.csv" --seeds 1
 check "--no-leakage-check" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 --labels \
     "$work/leak.csv" --seeds 1 --no-leakage-check
@@ -84,7 +84,7 @@ check "... is quiet" test ! -s "$work/err"
 sed "s|$PWD/$ct/STS_002_CT.nii.gz|$work/copied.nii.gz|" "$work/split.csv" | grep copied >"$work/more.csv"
 cat "$work/split.csv" "$work/more.csv" | cut -d, -f1-3 >"$work/folds.csv"
 for seed in 0 1 2 3 4 5; do
-    check "leakage between folds is told ($seed)" exits 0 "near-copies between folds" "$evaluate" \
+    check "leakage between folds is reported ($seed)" exits 0 "near-duplicates between folds" "$evaluate" \
         --weights none --width 0.125 --size 32 --labels "$work/folds.csv" --folds 5 --seeds 1 \
         --first-seed $seed --protocol knn --resamples 0
 done

@@ -98,10 +98,10 @@ wrong_config() { # wrong_config NAME WORDS FROM TO
 }
 wrong_config "unknown key" 'unknown key "sedes"' '"seeds"' '"sedes"'
 wrong_config "two of one name" "two of strategies" '"Hash-6 steps"' '"ALL"'
-wrong_config "two of one file" "the same files" '"Hash-6 steps"' '"HASH-6"'
-wrong_config "steps of nobody" "no such strategy" '"steps_of": "ALL"' '"steps_of": "none"'
+wrong_config "two of one file" "would share files" '"Hash-6 steps"' '"HASH-6"'
+wrong_config "steps of nobody" "is not a strategy before it" '"steps_of": "ALL"' '"steps_of": "none"'
 wrong_config "no such task" "no such task" '"exclude_test_of": "tumour"' '"exclude_test_of": "x"'
-wrong_config "no such protocol" "is none of linear, knn, finetune" '"linear"' '"svm"'
+wrong_config "no such protocol" "is not one of linear, knn, finetune" '"linear"' '"svm"'
 wrong_config "no such option of pre-training" "wdith" '"width"' '"wdith"'
 wrong_config "no such option of a reduction" "unknown option" '"threshold": 6}' '"treshold": 6}'
 echo '{' >"$work/wrong.json"

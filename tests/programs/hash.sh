@@ -91,7 +91,7 @@ check "--decode as CSV" same "$work/q.csv" "$hash" --decode "$work/q.rdx" --qual
 head -c 1000 "$work/q.rdx" >"$work/cut.rdx"
 check "--decode of a part" exits 1 "cut.rdx: the list of hashes is cut short" "$hash" --decode \
     "$work/cut.rdx"
-check "--decode of something else" exits 1 "is no binary list" "$hash" --decode "$work/q.txt"
+check "--decode of something else" exits 1 "is not a binary list" "$hash" --decode "$work/q.txt"
 check "--decode of nothing" exits 1 "no-such-file" "$hash" --decode "$work/no-such-file"
 check "--out in no folder" exits 1 "nowhere" "$hash" --quiet --out "$work/nowhere/h.txt" "$scan"
 if [ -e /dev/full ]; then
@@ -119,7 +119,7 @@ cp "$scan" "$work/comma, and \"quotes\"/a.nii.gz"
 "$hash" --quiet --pairs 0 --format csv "$work/comma, and \"quotes\"/a.nii.gz" "$scan" >"$work/quoted.csv"
 check "--pairs: names in quotes" grep -q '^".*/comma, and ""quotes""/a.nii.gz",0,.*STS_019_CT.nii.gz,0,0$' \
     "$work/quoted.csv"
-check "--pairs: no bits" exits 2 "numbers, not bits" "$hash" --hash radial-variance --pairs 3 "$scan"
+check "--pairs: no bits" exits 2 "a hash of bits" "$hash" --hash radial-variance --pairs 3 "$scan"
 check "--pairs -1" exits 2 "0 to 4096" "$hash" --pairs -1 "$scan"
 check "--pairs as JSON" exits 2 "text or csv" "$hash" --pairs 3 --format json "$scan"
 if [ -e /dev/full ]; then

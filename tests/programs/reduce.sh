@@ -22,7 +22,7 @@ check "semdedup" rule_keeps semdedup first
     check "k-centre meets a budget" keeps 20 "$reduce" --rule k-centre --keep 20 $two
     check "semdedup's clusters" exits 0 "" "$reduce" --strategy semdedup --clusters 3 --seed 5 \
         --scope dataset $two
-    check "no such rule" exits 2 "rule 'last' is none of" "$reduce" --rule last $two
+    check "no such rule" exits 2 "rule 'last' is not one of" "$reduce" --rule last $two
     check "medoid has no budget" exits 2 "takes a threshold" "$reduce" --rule medoid --keep 9 $two
     check "semdedup has no rule" exits 2 "has no rule" "$reduce" --strategy semdedup \
         --rule medoid $two
@@ -51,13 +51,13 @@ two_stages() {
 check "--then" two_stages
 # shellcheck disable=SC2086
 {
-    check "--then without a threshold" exits 0 "has not seen" "$reduce" --then ssim $two
+    check "--then without a threshold" exits 0 "are not compared by" "$reduce" --then ssim $two
     check "--then of the same metric is exact" exits 0 "" "$reduce" --threshold 10 --then hash:6 $two
-    check "... and says nothing" test "$(grep -c 'not seen' "$work/err")" = 0
-    check "--then all" exits 2 "decides nothing" "$reduce" --then all $two
-    check "--then entropy" exits 2 "none of hash, ssim" "$reduce" --then entropy $two
-    check "--then ssim:x" exits 2 "not a number" "$reduce" --then ssim:x $two
-    check "--then and --keep" exits 2 "keep goes neither" "$reduce" --then ssim --keep 9 $two
+    check "... and says nothing" test "$(grep -c 'not compared' "$work/err")" = 0
+    check "--then all" exits 2 "compares nothing" "$reduce" --then all $two
+    check "--then entropy" exits 2 "not one of hash, ssim" "$reduce" --then entropy $two
+    check "--then ssim:x" exits 2 "expected a number" "$reduce" --then ssim:x $two
+    check "--then and --keep" exits 2 "keep cannot be combined" "$reduce" --then ssim --keep 9 $two
 }
 
 # Another set: a volume that is in it goes wholly; one that is not is reduced as alone.
@@ -123,7 +123,7 @@ cp "$work/other.exemplars" "$work/new.exemplars"
 check "--update with the exemplars of other slices" exits 1 "not of the slices" "$reduce" --update \
     "$work/new.csv" "$work/up"
 mv "$work/kept.exemplars" "$work/new.exemplars"
-check "--update keeps its parameters" exits 2 "threshold is not what" "$reduce" --update \
+check "--update keeps its parameters" exits 2 "threshold differs from what" "$reduce" --update \
     "$work/new.csv" --threshold 4 "$scan"
 check "--update of other rules" exits 2 "rule first with a threshold" "$reduce" --update \
     "$work/new.csv" --rule medoid "$scan"

@@ -52,7 +52,7 @@ check "... 24 pictures a volume, and kept ones are marked" test \
     "$(count '<b>[0-9]+ kept</b>' "$page")" -gt 20 -a "$(count '<li class="(kept|gone)"' "$page")" -gt 96
 check "... four matrices" test "$(count '<figure class="matrix">' "$page")" = 4
 check "... whose scores are those recorded" grep -qE \
-    '>[1-9][0-9]+ recorded scores were worked out again.* all are the same' <(tr '\n' ' ' <"$page")
+    '>[1-9][0-9]+ recorded scores were computed again.* All match' <(tr '\n' ' ' <"$page")
 check "... eight pairs, all at the threshold" test \
     "$(count 'Hamming distance <b>6</b> bits, threshold 6' "$page")" = 8
 # shellcheck disable=SC2016
@@ -61,7 +61,7 @@ check "... of those the pair that lies farthest apart first" grep -qzoP "$(awk -
     if (far > most) { most = far; kept = $5; dropped = $2 } }
     END { printf "id=\"pairs1\"(?s:(?!dropped</b>).)*slice&nbsp;%d<(?s:(?!dropped</b>).)*dropped</b> slice&nbsp;%d<", kept, dropped }' \
     "$work/r/h.csv")" "$page"
-check "... the window of its pictures is told" grep -q "its own range from black to white" "$page"
+check "... the window of its pictures is named" grep -q "is scaled to its own range" "$page"
 check "... the curve is exact" grep -q "Exact: the data were reduced again" "$page"
 # shellcheck disable=SC2016
 for threshold in 3 6 9; do
@@ -80,7 +80,7 @@ check "again with one thread: the same bytes" cmp -s "$page" "$work/r/again.html
 sed 's/,6$/,5/' "$work/r/h.csv" >"$work/r/false.csv"
 cp "$work/r/h.json" "$work/r/false.json"
 "$report" --quiet --no-curve "$work/r/false.csv" --out "$page"
-check "scores that the data do not give are told" grep -q "recorded scores are not what the data" "$page"
+check "scores that the data do not give are reported" grep -q "recorded scores differ from those of the data" "$page"
 check "... shown in a window that is told" grep -q "Pictures show -125 to 225 HU" <(
     "$report" --quiet --no-curve --window mediastinum "$work/r/h.csv" --out "$work/r/w.html" && cat "$work/r/w.html")
 check "--no-curve" test "$(count 'other thresholds' "$page")" = 0

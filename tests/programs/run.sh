@@ -87,7 +87,7 @@ for wrong in "--strategy best" "--threshold six" "--threshold 6.5" "--threshold 
 done
 check "budget below a slice a volume" exits 2 "less than one" "$reduce" --keep 3 $ct
 check "the same over the dataset" keeps 3 "$reduce" --keep 3 --scope dataset $ct
-check "wrong metric" exits 2 "no metric" "$compare" --metric ssim,beauty $scan:1 $scan:2
+check "wrong metric" exits 2 "unknown metric" "$compare" --metric ssim,beauty $scan:1 $scan:2
 
 # ---- results ----
 slices=$("$reduce" --strategy all $ct 2>/dev/null | kept)

@@ -56,9 +56,9 @@ check "... has no nearest one" grep -qx "$volumes/b/STS_008_CT.nii.gz,1,,," "$wo
 check "--volume without input" exits 2 "no input" "$hash" --volume
 check "--volume --hash pdq" exits 2 "volume hash 'pdq'" "$hash" --volume --hash pdq "$scan"
 check "--volume --size 17" exits 2 "2 to 16" "$hash" --volume --size 17 "$scan"
-check "--volume --window slice" exits 2 "not windowed apart" "$hash" --volume --window slice "$scan"
+check "--volume --window slice" exits 2 "does not suit a volume" "$hash" --volume --window slice "$scan"
 check "--volume --profile" exits 2 "unknown option" "$hash" --volume --profile pdq "$scan"
-check "--threshold without --against" exits 2 "for --against" "$hash" --volume --threshold 3 "$scan"
+check "--threshold without --against" exits 2 "needs --against" "$hash" --volume --threshold 3 "$scan"
 check "--threshold beyond the bits" exits 2 "has 64 bits" "$hash" --volume --size 4 --threshold 65 \
     --against "$volumes/a" "$scan"
 check "--volume of nothing" exits 1 "no-such" "$hash" --volume no-such.nii

@@ -31,6 +31,9 @@ check "volume's picture" test -s "$work/slice.png"
 check hash says 02_hash '^  0,   1   [0-9a-f]{16} '
 check reduce says 03_reduce '^kept 50 of 199 slices' data/ct "$work/kept.csv"
 check "reduce's manifest" test "$(grep -c ',1,,,$' "$work/kept.csv")" = 50
+check "reduce fails where it cannot save" bash -c \
+    "! '$BUILD/tutorials/03_reduce' data/ct '$work/no-such-folder/kept.csv' >'$work/out' 2>'$work/err'"
+check "... and names the file" grep -q no-such-folder "$work/err"
 check embed says 04_embed '^kept 60 at cosine 0\.'
 check pretrain says 05_pretrain '^107 slices, loss .* to .*weights.safetensors$' data/ct "$work/run"
 check evaluate says 06_evaluate '^random weights: AUC 0\.'

@@ -279,10 +279,10 @@ START_TEST(what_is_wrong)
     refused(REDUX_E_FORMAT, "cut.mha", "cut short");
     write_text("huge.mha", "NDims = 3\nDimSize = 2000000000 2000000000 2000000000\n"
                            "ElementType = MET_UCHAR\nElementDataFile = LOCAL\n12345678");
-    refused(REDUX_E_FORMAT, "huge.mha", "absurd");
+    refused(REDUX_E_FORMAT, "huge.mha", "too large");
     write_text("negative.mha", "NDims = 3\nDimSize = 2 -2 2\nElementType = MET_UCHAR\n"
                                "ElementDataFile = LOCAL\n12345678");
-    refused(REDUX_E_FORMAT, "negative.mha", "absurd");
+    refused(REDUX_E_FORMAT, "negative.mha", "too large");
     write_text("list.mhd", MHA "ElementDataFile = LIST\na\nb\n");
     refused(REDUX_E_UNSUPPORTED, "list.mhd", "several files");
     write_text("out.mhd", MHA "ElementDataFile = ../../etc/passwd\n");

@@ -224,7 +224,7 @@ START_TEST(labels_that_are_none)
     ck_assert_redux(REDUX_E_FORMAT, load_part(1, NAN, 2));
     ck_assert_redux(REDUX_E_FORMAT, load_part(1e16, 0, 2));
     ck_assert_redux(REDUX_E_FORMAT, load_part(1, 0, 3));
-    ck_assert_ptr_nonnull(strstr(redux_error_message(), "do not go with 2 images"));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "do not match its 2 images"));
     ck_assert_redux(REDUX_E_FORMAT, load_part(1, 1, 2));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "has 1 classes"));
 }

@@ -239,15 +239,15 @@ static const char *const wrong[][2] = {
      "\"hash\": \"none\"",
      "hash 'none'"},
     {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"bins\": 1e300",
-     "bins is no whole number"},
+     "bins is not a whole number"},
     {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", "
      "\"clusters\": 4294967296",
-     "clusters is no whole number"},
+     "clusters is not a whole number"},
     {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\", \"seed\": 0.5",
-     "seed is no whole number"},
+     "seed is not a whole number"},
     {"\"window\": \"slice\", \"scope\": \"volume\", \"order\": \"anatomical\"}, "
      "\"counts\": {\"budget\": \"all\"",
-     "budget is no whole number"},
+     "budget is not a whole number"},
 };
 
 /* A JSON that people have edited says where it is wrong. */

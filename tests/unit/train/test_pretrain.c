@@ -472,7 +472,7 @@ START_TEST(weights_that_are_not_finite_are_not_kept)
     for (int epochs = 1; epochs < 3; epochs++) {
         options.run.epochs = epochs;
         ck_assert_redux(REDUX_E_NOT_FINITE, pretrain(NULL, "too-far", dataset, &options, 1));
-        ck_assert_ptr_nonnull(strstr(redux_error_message(), "not finite any more"));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), "no longer finite"));
         ck_assert_int_ne(access(in_scratch("too-far/weights.safetensors"), F_OK), 0);
         ck_assert_int_ne(access(in_scratch("too-far/checkpoint.safetensors"), F_OK), 0);
     }
@@ -489,7 +489,7 @@ START_TEST(nonsense_is_refused)
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
     o.run.batch = 1; /* no negatives */
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
-    ck_assert_ptr_nonnull(strstr(redux_error_message(), "batch of one"));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "at least two slices per batch"));
     o = good;
     o.run.steps = 5;
     ck_assert_redux(REDUX_E_INVALID, pretrain(NULL, "no", dataset, &o, 1));
