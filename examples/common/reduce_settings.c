@@ -37,7 +37,7 @@ static const char help_choices[] =
     "                       (.csv), or all slices of a folder or file\n"
     "  --update FILE.csv    continue an earlier result: its rows come first, its volumes are not\n"
     "                       read again, and its parameters apply\n"
-    "  --scope NAME         compare slices within a volume (default) or across the dataset\n"
+    "  --scope NAME         compare the slices of a volume (default) or dataset with each other\n"
     "  --order NAME         walk slices in anatomical (default) or lexicographic order\n";
 
 static const char help_rest[] =
