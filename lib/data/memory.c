@@ -240,7 +240,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Results name slices by source and number: two volumes of one name could not be told apart. */
+/* Results name a slice by source and number, so two volumes of one name would be ambiguous. */
 static redux_status check_names(const redux_dataset *dataset, redux_context *context)
 {
     void *block;

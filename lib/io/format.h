@@ -71,7 +71,7 @@ typedef struct rdx_format {
     redux_status (*probe)(const rdx_finds *finds, const char *path, const char *key);
     redux_status (*load)(redux_tensor *out, redux_context *context, const rdx_found *found,
                          int64_t frame);
-    /* In place of load, where slices are had one by one: slice `index`, [j][i] or [j][i][colour].
+    /* Replaces load where slices are read one by one: slice `index`, [j][i] or [j][i][colour].
      */
     redux_status (*read)(redux_tensor *out, redux_context *context, const rdx_found *found,
                          int64_t index);

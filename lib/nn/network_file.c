@@ -210,7 +210,7 @@ static redux_status check_unused(redux_context *context, const redux_network *ne
             known = strcmp(net->parameters[k].name, name) == 0;
         if (!known && !is_foreign_head(name))
             return rdx_fail(REDUX_E_FORMAT,
-                            "the weights have %s, which a %s of torchvision's has not: they are of "
+                            "the weights have %s, which torchvision's %s lacks: they belong to "
                             "another network",
                             name, redux_arch_name(net->options.arch));
         heads += !known;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Objectives: how they are made, which views they take, and the description by which runs are told
- * apart. */
+ * Objectives: how they are made, which views they take, and the description that identifies a run.
+ */
 #include "objective.h"
 #include <math.h>
 #include "io/json.h"
