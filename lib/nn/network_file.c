@@ -113,14 +113,8 @@ redux_status redux_network_options_of(redux_network_options *out, redux_head_opt
 
 /* ---- loading ---- */
 
-static bool is_head(const char *name)
-{
-    return strncmp(name, "projection.", 11) == 0 || strncmp(name, "prediction.", 11) == 0 ||
-           strncmp(name, "fc.", 3) == 0;
-}
-
 /* Heads are not part of the encoder, whoever's they are. */
-static bool is_foreign_head(const char *name)
+static bool is_head(const char *name)
 {
     static const char *const heads[] = {
         "fc.",         "projection.",      "prediction.",      "projector.",
@@ -208,7 +202,7 @@ static redux_status check_unused(redux_context *context, const redux_network *ne
         bool known = false;
         for (int64_t k = 0; k < net->parameter_count && !known; k++)
             known = strcmp(net->parameters[k].name, name) == 0;
-        if (!known && !is_foreign_head(name))
+        if (!known && !is_head(name))
             return rdx_fail(REDUX_E_FORMAT,
                             "the weights have %s, which torchvision's %s lacks: they belong to "
                             "another network",
