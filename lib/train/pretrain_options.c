@@ -109,10 +109,11 @@ static json_t *network_json(const redux_network_options *o)
 
 static json_t *optimiser_json(const redux_optimiser_options *o)
 {
-    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "kind",
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b}", "kind",
                      redux_optimiser_name(o->kind), "weight_decay", o->weight_decay, "momentum",
                      o->momentum, "beta1", o->beta1, "beta2", o->beta2, "epsilon", o->epsilon,
-                     "trust", o->trust, "clip_norm", o->clip_norm);
+                     "trust", o->trust, "clip_norm", o->clip_norm, "all_parameters",
+                     o->all_parameters != 0);
 }
 
 static json_t *views_json(const rdx_views *views)
