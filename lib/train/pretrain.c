@@ -61,7 +61,9 @@ static redux_status open_loader(rdx_run *run)
     RDX_TRY(redux_loader_new(&run->loader, run->context, run->dataset, run->kept, &options));
     run->slices = redux_loader_slice_count(run->loader);
     settle_length(run);
-    run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
+    run->warm_up = run->options.warm_up_steps;
+    if (run->warm_up == 0)
+        run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
     run->warm_up = RDX_MIN(run->warm_up, run->steps);
     run->rate = run->options.rate;
     if (!run->options.fixed_rate) /* Goyal et al. 2017: in proportion to the batch */
@@ -267,6 +269,17 @@ static redux_status objective_after(const rdx_run *run, redux_objective_step *st
     return rdx_objective_result(run->objective, "after", before, status);
 }
 
+/* The rate of this step. A cosine shorter than the run goes up and down. */
+static double rate_of(const rdx_run *run)
+{
+    const double last = run->rate * run->options.last_rate;
+    const int64_t half = run->options.cosine_steps, past = run->step - run->warm_up;
+    if (half == 0 || past < 0)
+        return redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate, last);
+    const int64_t swing = past % (2 * half);
+    return redux_schedule_cosine(RDX_MIN(swing, 2 * half - swing), half, 0, run->rate, last);
+}
+
 static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
 {
     redux_objective_step step = {.struct_size = sizeof step,
@@ -277,8 +290,7 @@ static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
                                  .seed = run->options.seed,
                                  .step = run->step,
                                  .steps = run->steps};
-    told->rate = redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate,
-                                       run->rate * run->options.last_rate);
+    told->rate = rate_of(run);
     RDX_TRY(redux_loader_next(&step.views, run->context, run->loader));
     zero_gradients(run);
     RDX_TRY(objective_step(&told->loss, run, &step));

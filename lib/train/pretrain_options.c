@@ -27,6 +27,9 @@ static redux_status check_numbers(const redux_pretrain_options *o)
     if (!(o->warm_up >= 0) || !(o->warm_up < 1e9) || !(o->checkpoint_seconds >= 0))
         return rdx_fail(REDUX_E_INVALID, "warm-up of %g epochs, %g seconds between checkpoints",
                         o->warm_up, o->checkpoint_seconds);
+    if (o->warm_up_steps < 0 || o->cosine_steps < 0 || o->cosine_steps > INT64_C(1) << 40)
+        return rdx_fail(REDUX_E_INVALID, "%lld steps of warm-up, %lld of the cosine",
+                        (long long)o->warm_up_steps, (long long)o->cosine_steps);
     return REDUX_OK;
 }
 
@@ -188,14 +191,17 @@ redux_status rdx_run_describe(rdx_run *run)
     RDX_TRY(rdx_objective_describe(&objective, run->objective));
     snprintf(text, sizeof text, "%08x", (unsigned)crc);
     run->settings = json_pack(
-        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:f, s:f, s:I, s:I, s:I, s:s}",
+        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:f, s:I, s:I, s:f, s:I, s:I, "
+        "s:I, s:s}",
         "network", network_json(&run->network_options), "optimiser",
         optimiser_json(&run->optimiser_options), "views", views_json(&run->views), "objective",
         redux_objective_name(run->objective), "objective_options", objective, "batch",
         (json_int_t)o->batch, "part", (json_int_t)o->part, "epochs", (json_int_t)o->epochs, "steps",
         (json_int_t)o->steps, "rate", o->rate, "fixed_rate", o->fixed_rate != 0, "warm_up",
-        o->warm_up, "last_rate", o->last_rate, "seed", (json_int_t)o->seed, "memory_bytes",
-        (json_int_t)o->memory_bytes, "slices", (json_int_t)run->slices, "dataset", text);
+        o->warm_up, "warm_up_steps", (json_int_t)o->warm_up_steps, "cosine_steps",
+        (json_int_t)o->cosine_steps, "last_rate", o->last_rate, "seed", (json_int_t)o->seed,
+        "memory_bytes", (json_int_t)o->memory_bytes, "slices", (json_int_t)run->slices, "dataset",
+        text);
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
