@@ -35,7 +35,8 @@ typedef struct redux_manifest_row {
     int32_t kept;               /**< 1 or 0 */
     const char *witness_source; /**< NULL for a slice without one */
     int64_t witness_slice;
-    double score; /**< NaN where there is none */
+    double score;      /**< NaN where there is none */
+    const char *group; /**< NULL: groups are volumes. Since 0.2 */
 } redux_manifest_row;
 
 /** Reads a manifest as redux_manifest_write writes it (CSV, RFC 4180; "\r\n" is accepted; columns
@@ -53,6 +54,10 @@ REDUX_API int64_t redux_manifest_row_count(const redux_manifest *manifest);
 /** Row `index`. Strings belong to the manifest. Errors: REDUX_E_INVALID (index, NULL). */
 REDUX_API redux_status redux_manifest_get_row(redux_manifest_row *out,
                                               const redux_manifest *manifest, int64_t index);
+
+/** What the slices were grouped by (redux_dataset_options.group_by), from the summary; it belongs to
+ *  the manifest. NULL: groups are volumes, or there is no summary. Since 0.2. */
+REDUX_API const char *redux_manifest_group_by(const redux_manifest *manifest);
 
 /** The different sources, in the order of their first rows: for redux_dataset_options.exclude, or
  *  to open them. *count of them; the array belongs to the manifest. */

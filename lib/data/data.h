@@ -4,6 +4,7 @@
  *   find.c, dicom_series.c   from paths to volumes
  *   memory.c                 volumes that a program has in memory, or functions for
  *   dataset.c                the list of volumes, and the numbers of their slices
+ *   groups.c                 what slices belong to, if not to their volume
  *   volume.c                 an opened volume
  *   visit.c                  each slice of some volumes, on whichever thread it is read
  *   visit_dataset.c          the same for callers of the library
@@ -12,7 +13,6 @@
 #ifndef RDX_DATA_H
 #define RDX_DATA_H
 
-#include <redux/volume.h>
 #include <redux/volume.h>
 #include <redux/window.h>
 #include "base/base.h"
@@ -24,7 +24,25 @@ typedef struct rdx_source {
     rdx_found found;        /* of a volume with a file for each slice, only the source is set */
     int64_t first_file; /* of such a volume: the index of its first file in redux_dataset.files */
     int64_t first_row;  /* the row of its slice 0, set once the dataset is open */
+    const char *patient; /* whom a DICOM series says that it shows; NULL: unknown. Must never be
+                            written anywhere. */
 } rdx_source;
+
+typedef struct rdx_named_group {
+    const char *name;
+    const char *patient; /* whose group it is, as in rdx_source; NULL: of no patient */
+} rdx_named_group;
+
+/* Slices by group, if a group is not a volume. Texts belong to the dataset. */
+typedef struct rdx_groups {
+    const char *by; /* redux_dataset_options.group_by; NULL: groups are volumes */
+    int64_t count;
+    int64_t *of;    /* the group of each row; owns the two below; NULL: groups are volumes */
+    int64_t *rows;  /* group after group, each in its order */
+    int64_t *start; /* count + 1 offsets into `rows` */
+    rdx_named_group *names;
+    int64_t patients; /* the highest number that names one */
+} rdx_groups;
 
 struct redux_dataset {
     redux_dataset_options options;
@@ -38,6 +56,7 @@ struct redux_dataset {
     int64_t skipped_count, skipped_capacity;
     const char **excluded; /* sorted; NULL once it is open */
     int64_t passed_over;   /* excluded sources that were met */
+    rdx_groups groups;
 };
 
 /* ---- dataset.c ---- */
@@ -55,6 +74,9 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
 bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
 /* Appends the path of a slice's own file. */
 redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path);
+/* Copies `length` characters into memory of the dataset. */
+redux_status rdx_dataset_keep_text(const char **out, redux_dataset *dataset, redux_context *context,
+                                   const char *text, size_t length);
 /* Numbers the slices; to be called once all volumes are in the list. */
 void rdx_dataset_number(redux_dataset *dataset);
 /* The row of a volume's slice 0; of the number of volumes: the number of slices. */
@@ -64,6 +86,16 @@ int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
 /* redux_dataset_get_slice_name of a row. */
 redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
                                   int64_t row);
+
+/* ---- groups.c ---- */
+
+/* Groups the slices as the options say, once they are numbered. */
+redux_status rdx_dataset_group(redux_dataset *dataset, redux_context *context);
+void rdx_groups_clear(rdx_groups *groups);
+/* Whether groups are something else than volumes. */
+bool rdx_dataset_is_grouped(const redux_dataset *dataset);
+/* The group of a row. */
+int64_t rdx_dataset_group_of(const redux_dataset *dataset, int64_t row);
 
 /* ---- find.c ---- */
 

@@ -71,16 +71,13 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
     return REDUX_OK;
 }
 
-redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
+redux_status rdx_dataset_keep_text(const char **out, redux_dataset *dataset, redux_context *context,
+                                   const char *from, size_t length)
 {
-    const size_t length = strlen(path) + 1;
     struct rdx_text_block *text = dataset->text;
-    void *block = dataset->files;
-    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
-                     dataset->file_count + 1, sizeof(char *)));
-    dataset->files = block;
-    if (text == NULL || text->size - text->used < length) {
-        const size_t size = RDX_MAX(length, (size_t)TEXT_BLOCK);
+    if (text == NULL || text->size - text->used <= length) {
+        const size_t size = RDX_MAX(length + 1, (size_t)TEXT_BLOCK);
+        void *block;
         RDX_TRY(rdx_alloc(context, &block, sizeof *text + size, 1));
         text = block;
         text->next = dataset->text;
@@ -88,9 +85,23 @@ redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context
         text->size = size;
         dataset->text = text;
     }
-    memcpy(text->text + text->used, path, length);
-    dataset->files[dataset->file_count++] = text->text + text->used;
-    text->used += length;
+    char *copy = text->text + text->used;
+    memcpy(copy, from, length);
+    copy[length] = '\0';
+    text->used += length + 1;
+    *out = copy;
+    return REDUX_OK;
+}
+
+redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
+{
+    void *block = dataset->files;
+    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
+                     dataset->file_count + 1, sizeof(char *)));
+    dataset->files = block;
+    RDX_TRY(rdx_dataset_keep_text(&dataset->files[dataset->file_count], dataset, context, path,
+                                  strlen(path)));
+    dataset->file_count++;
     return REDUX_OK;
 }
 
@@ -156,6 +167,7 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
     for (int64_t i = 0; i < out->exclude_count; i++)
         if (out->exclude[i] == NULL)
             return rdx_fail(REDUX_E_INVALID, "excluded source %lld is NULL", (long long)i + 1);
+    RDX_TRY(redux_group_by_check(out->group_by));
     if (out->frame < -1)
         return rdx_fail(REDUX_E_INVALID, "frame is %d; it must be -1 (none) or more",
                         (int)out->frame);
@@ -178,9 +190,13 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     if (status == REDUX_OK)
         status = rdx_dataset_find(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
+    if (status == REDUX_OK)
+        status = rdx_dataset_group(dataset, context);
     rdx_free(dataset->excluded);
     dataset->excluded = NULL;
-    dataset->options.exclude = NULL; /* the caller's */
+    dataset->options.exclude = NULL; /* the caller's, as are the next two */
+    dataset->options.group_by = NULL;
+    dataset->options.grouped_with = NULL;
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
         status =
             rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld files were left out, the first: %s",
@@ -207,6 +223,7 @@ void redux_dataset_free(redux_dataset *dataset)
         rdx_free(dataset->text);
         dataset->text = next;
     }
+    rdx_groups_clear(&dataset->groups);
     rdx_free(dataset->volumes);
     rdx_free(dataset->files);
     rdx_free(dataset->skipped);

@@ -44,7 +44,7 @@ static bool same_orientation(const rdx_dicom *a, const rdx_dicom *b)
 
 static bool same_volume(const rdx_dicom *a, const rdx_dicom *b)
 {
-    return strcmp(a->series, b->series) == 0 && a->height == b->height && a->width == b->width &&
+    return strcmp(a->series, b->series) == 0 && strcmp(a->patient, b->patient) == 0 && a->height == b->height && a->width == b->width &&
            a->dtype == b->dtype && a->stored == b->stored &&
            strcmp(a->photometric, b->photometric) == 0 && same_orientation(a, b);
 }
@@ -211,6 +211,8 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
         info->bytes += images[i].dicom.bytes;
         RDX_TRY(rdx_dataset_add_file(s->dataset, s->context, images[i].path));
     }
+    RDX_TRY(rdx_dataset_keep_text(&source.patient, s->dataset, s->context, first->patient,
+                                  strlen(first->patient)));
     RDX_TRY(name_volume(&source.found.source, s, &images[0]));
     const redux_status status = rdx_dataset_add(s->dataset, s->context, &source);
     if (status != REDUX_OK)

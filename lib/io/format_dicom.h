@@ -7,6 +7,7 @@
 #include "format.h"
 
 #define RDX_DICOM_UID 65 /* with the NUL */
+#define RDX_DICOM_PATIENT 257 /* 64 characters (PS3.5 6.2) of up to 4 bytes */
 #define RDX_DICOM_PREAMBLE 132
 #define RDX_DICOM_RUN_LENGTHS "1.2.840.10008.1.2.5"
 
@@ -15,6 +16,8 @@ typedef struct rdx_dicom {
     char syntax[RDX_DICOM_UID]; /* how the pixels are stored */
     char series[RDX_DICOM_UID];
     char photometric[17];
+    char patient[RDX_DICOM_PATIENT]; /* PatientID, only to tell patients apart: it must never be
+                                        written anywhere; "": unknown */
     int64_t instance; /* -1: unknown */
     int64_t height, width, frames, samples;
     int64_t bits, stored, high; /* allocated, used, and the highest one of those */

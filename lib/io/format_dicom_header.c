@@ -166,6 +166,7 @@ static const struct {
     int count;
 } wanted[] = {
     {0x00020010, VALUE_TEXT, offsetof(rdx_dicom, syntax), RDX_DICOM_UID},
+    {0x00100020, VALUE_TEXT, offsetof(rdx_dicom, patient), RDX_DICOM_PATIENT},
     {0x00180050, VALUE_DECIMAL, offsetof(rdx_dicom, thickness), 1},
     {0x0020000E, VALUE_TEXT, offsetof(rdx_dicom, series), RDX_DICOM_UID},
     {0x00200013, VALUE_INTEGER, offsetof(rdx_dicom, instance), 1},

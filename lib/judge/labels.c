@@ -236,21 +236,6 @@ static redux_status find_slices(redux_labels *labels, redux_context *context, in
 
 /* ---- files ---- */
 
-/* Relative to the table's folder. */
-static redux_status path_of(char **out, redux_context *context, const rdx_table *table,
-                            const char *file)
-{
-    const char *slash = strrchr(table->path, '/');
-    char *folder;
-    if (file[0] == '/' || slash == NULL)
-        return rdx_strdup(context, out, file);
-    RDX_TRY(rdx_strndup(context, &folder, table->path,
-                        slash == table->path ? 1 : (size_t)(slash - table->path)));
-    const redux_status status = rdx_join(out, context, folder, file);
-    rdx_free(folder);
-    return status;
-}
-
 /* The message about a missing file names the line. FILE.npz:KEY is left to the dataset. */
 static redux_status list_files(char **paths, int64_t *order, const char *const *files,
                                int64_t count, redux_context *context, const rdx_table *table,
@@ -263,7 +248,7 @@ static redux_status list_files(char **paths, int64_t *order, const char *const *
             continue;
         if (files[file_of[i]][0] == '\0')
             return wrong_field(table, i, "no file:", "");
-        RDX_TRY(path_of(path, context, table, files[file_of[i]]));
+        RDX_TRY(rdx_beside(path, context, table->path, files[file_of[i]]));
         if (access(*path, F_OK) != 0 && strstr(*path, ".npz:") == NULL)
             return rdx_fail(REDUX_E_NOT_FOUND, "%s: line %lld: no file %s", table->path,
                             (long long)table->lines[i], *path);
