@@ -62,7 +62,7 @@ typedef enum redux_orientation {
      *  indices along that axis as stored: reorientation never renumbers. */
     REDUX_ORIENTATION_AXIAL = 0,
     /** As the paper's script has them: slices along the third storage axis, rows along the second,
-     *  columns along the first, nothing flipped. */
+     *  columns along the first, nothing flipped; DICOM's padding pixels as they are. */
     REDUX_ORIENTATION_STORED = 1
 } redux_orientation;
 

@@ -148,6 +148,49 @@ void rdx_dataset_number(redux_dataset *dataset)
     }
 }
 
+static int compare_sources(const void *a, const void *b)
+{
+    const rdx_source *x = *(const rdx_source *const *)a, *y = *(const rdx_source *const *)b;
+    const int order = strcmp(x->info.source, y->info.source);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* FOLDER -> FOLDER#number. Only volumes with a file for each slice can share a name: slices of others
+ * would, too. */
+static redux_status rename_volume(rdx_source *source, redux_context *context, int64_t number)
+{
+    const size_t size = strlen(source->found.source) + 24;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, size, 1));
+    snprintf(block, size, "%s#%lld", source->found.source, (long long)number);
+    rdx_free(source->found.source);
+    source->found.source = block;
+    source->info.source = block;
+    return REDUX_OK;
+}
+
+/* A series that had to be divided and a folder whose pictures were not named one after the other
+ * are several volumes: the second one of a name gets "#2", and so on. */
+static redux_status make_names_unique(redux_dataset *dataset, redux_context *context)
+{
+    const size_t count = (size_t)dataset->count;
+    redux_status status = REDUX_OK;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, count + 1, sizeof(rdx_source *)));
+    rdx_source **sorted = block;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &dataset->volumes[i];
+    qsort(sorted, count, sizeof *sorted, compare_sources);
+    for (size_t i = 1, first = 0; i < count && status == REDUX_OK; i++) {
+        if (strcmp(sorted[i]->info.source, sorted[first]->info.source) != 0)
+            first = i;
+        else if (sorted[i]->info.file_per_slice)
+            status = rename_volume(sorted[i], context, (int64_t)(i - first) + 1);
+    }
+    rdx_free(block);
+    return status;
+}
+
 static redux_status check_options(redux_dataset_options *out, const char *const *paths,
                                   int64_t count, const redux_dataset_options *options)
 {
@@ -190,6 +233,8 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     if (status == REDUX_OK)
         status = rdx_dataset_find(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
+    if (status == REDUX_OK)
+        status = make_names_unique(dataset, context);
     if (status == REDUX_OK)
         status = rdx_dataset_group(dataset, context);
     rdx_free(dataset->excluded);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * From DICOM files to volumes. Files of one series, size, kind of pixels and orientation are one
- * volume. Its slices are ordered by position along their normal (axial slices from the feet to the
+ * From DICOM files to volumes. Files of one series, patient, size and orientation are one volume;
+ * where their kinds of pixels or slopes differ, it has values in float32. Its slices are ordered by position along their normal (axial slices from the feet to the
  * head), whatever their names and numbers are. */
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,10 @@ typedef struct image {
     const char *path;
     int64_t number; /* in the order of the paths */
     int64_t group;
-    double along; /* the normal, mm; NaN: unknown */
+    double along; /* the normal, mm; NaN: unknown; the same for all images of one place */
 } image;
+
+#define SAME_PLACE 1e-3 /* mm */
 
 typedef struct series {
     redux_dataset *dataset;
@@ -42,11 +44,35 @@ static bool same_orientation(const rdx_dicom *a, const rdx_dicom *b)
     return true;
 }
 
+/* Why two images cannot be of one volume; NULL: they can. */
+static const char *difference(const rdx_dicom *a, const rdx_dicom *b)
+{
+    if (strcmp(a->series, b->series) != 0)
+        return "series";
+    if (strcmp(a->patient, b->patient) != 0)
+        return "patient";
+    if (a->height != b->height || a->width != b->width)
+        return "size";
+    return same_orientation(a, b) ? NULL : "orientation";
+}
+
 static bool same_volume(const rdx_dicom *a, const rdx_dicom *b)
 {
-    return strcmp(a->series, b->series) == 0 && strcmp(a->patient, b->patient) == 0 && a->height == b->height && a->width == b->width &&
-           a->dtype == b->dtype && a->stored == b->stored &&
-           strcmp(a->photometric, b->photometric) == 0 && same_orientation(a, b);
+    return difference(a, b) == NULL;
+}
+
+/* A series that becomes several volumes is reported once for each further one. */
+static void report_division(const series *s, image *const *first, int64_t g)
+{
+    for (int64_t i = 0; i < g; i++) {
+        if (strcmp(first[i]->dicom.series, first[g]->dicom.series) != 0)
+            continue;
+        rdx_log(s->context, REDUX_LOG_WARNING,
+                "%s: differs in %s from %s, although both are of one series: they are in different "
+                "volumes",
+                first[g]->path, difference(&first[i]->dicom, &first[g]->dicom), first[i]->path);
+        return;
+    }
 }
 
 /* Groups are numbered by their first files. The group of the previous file is tried first. */
@@ -61,8 +87,10 @@ static redux_status group_images(series *s)
         if (i == 0 || !same_volume(&first[g]->dicom, &im->dicom))
             for (g = 0; g < s->groups && !same_volume(&first[g]->dicom, &im->dicom);)
                 g++;
-        if (g == s->groups)
+        if (g == s->groups) {
             first[s->groups++] = im;
+            report_division(s, first, g);
+        }
         im->group = g;
     }
     rdx_free(block);
@@ -85,17 +113,36 @@ static int compare_numbers(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-/* By group, position, instance number, path. If one position of a group is unknown, all count as
- * unknown. */
+/* By group, position, echo, time, instance number, path. If one position of a group is unknown, all
+ * count as unknown. */
 static int compare_images(const void *left, const void *right)
 {
     const image *a = left, *b = right;
+    const rdx_dicom *x = &a->dicom, *y = &b->dicom;
     int order = compare_numbers(a->group, b->group);
     if (order == 0)
         order = (a->along > b->along) - (a->along < b->along);
     if (order == 0)
-        order = compare_numbers(a->dicom.instance, b->dicom.instance);
+        order = compare_numbers(x->echo, y->echo);
+    if (order == 0)
+        order = compare_numbers(x->time, y->time);
+    if (order == 0)
+        order = compare_numbers(x->acquisition, y->acquisition);
+    if (order == 0)
+        order = compare_numbers(x->instance, y->instance);
     return order != 0 ? order : compare_numbers(a->number, b->number);
+}
+
+/* Positions are written with few digits, so that images of one place may differ in the last one. */
+static void merge_places(series *s)
+{
+    qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
+    for (int64_t i = 1; i < s->count; i++) {
+        const image *before = &s->images[i - 1];
+        if (before->group == s->images[i].group && s->images[i].along - before->along <= SAME_PLACE)
+            s->images[i].along = before->along;
+    }
+    qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
 }
 
 static redux_status order_images(series *s)
@@ -112,9 +159,50 @@ static redux_status order_images(series *s)
         if (unknown[s->images[i].group])
             s->images[i].along = NAN;
     rdx_free(block);
-    qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
+    merge_places(s);
     return REDUX_OK;
 }
+
+/* ---- several images at each place ---- */
+
+/* How many images each place has, where all have as many and they are not copies of each other
+ * (time points, echoes); otherwise 1. */
+static int64_t count_frames(const image *images, int64_t count)
+{
+    int64_t frames = 1;
+    while (frames < count && images[frames].along == images[0].along)
+        frames++;
+    if (frames == 1 || frames == count || count % frames != 0 || isnan(images[0].along))
+        return 1;
+    for (int64_t i = 1; i < count; i++) {
+        const bool same = images[i].along == images[i - 1].along;
+        if (same != (i % frames != 0) ||
+            (same && images[i].dicom.instance == images[i - 1].dicom.instance))
+            return 1;
+    }
+    return frames;
+}
+
+/* Keeps the images of the frame that was asked for; *count: how many. */
+static redux_status choose_frame(const series *s, image *images, int64_t *count)
+{
+    const int64_t frames = count_frames(images, *count), frame = s->dataset->options.frame;
+    if (frames == 1)
+        return REDUX_OK;
+    if (frame < 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "%s: has %lld images at each of %lld places (time points or echoes): "
+                        "choose one with --frame",
+                        images[0].path, (long long)frames, (long long)(*count / frames));
+    if (frame >= frames)
+        return rdx_fail(REDUX_E_INVALID, "%s: there is no frame %lld: each place has %lld images",
+                        images[0].path, (long long)frame, (long long)frames);
+    *count /= frames;
+    for (int64_t i = 0; i < *count; i++)
+        images[i] = images[i * frames + frame];
+    return REDUX_OK;
+}
+
 
 static int compare_doubles(const void *left, const void *right)
 {
@@ -126,7 +214,7 @@ static int compare_doubles(const void *left, const void *right)
 static redux_status measure_distance(double *usual, const series *s, const image *images,
                                      int64_t count)
 {
-    int64_t gaps = 0, same = 0, distances = 0;
+    int64_t gaps = 0, same = 0, distances = 0, first_gap = 0, first_same = 0;
     void *block;
     *usual = images[0].dicom.thickness;
     if (isnan(images[0].along)) {
@@ -140,25 +228,30 @@ static redux_status measure_distance(double *usual, const series *s, const image
     double *sorted = block;
     for (int64_t i = 1; i < count; i++) {
         const double distance = images[i].along - images[i - 1].along;
-        if (distance > 1e-3)
+        if (distance > SAME_PLACE)
             sorted[distances++] = distance;
-        else
-            same++;
+        else if (same++ == 0)
+            first_same = i;
     }
     qsort(sorted, (size_t)distances, sizeof *sorted, compare_doubles);
     if (distances > 0)
         *usual = sorted[distances / 2];
-    for (int64_t i = 0; i < distances; i++)
-        gaps += sorted[i] > 1.5 * *usual;
+    for (int64_t i = 1; i < count; i++)
+        if (images[i].along - images[i - 1].along > 1.5 * *usual && gaps++ == 0)
+            first_gap = i;
     rdx_free(block);
     if (gaps > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld gap%s between DICOM slices that are usually %g mm apart", s->folder,
-                (long long)gaps, gaps == 1 ? "" : "s", *usual);
+                "%s: %lld gap%s between DICOM slices that are usually %g mm apart, the first between "
+                "%s and %s",
+                s->folder, (long long)gaps, gaps == 1 ? "" : "s", *usual,
+                images[first_gap - 1].path, images[first_gap].path);
     if (same > 0)
         rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slice%s the same position as another one of the series", s->folder,
-                (long long)same, same == 1 ? " has" : "s have");
+                "%s: %lld DICOM slice%s the same position as another one of the series, the first: "
+                "%s and %s",
+                s->folder, (long long)same, same == 1 ? " has" : "s have",
+                images[first_same - 1].path, images[first_same].path);
     return REDUX_OK;
 }
 
@@ -177,12 +270,12 @@ static redux_status name_volume(char **out, const series *s, const image *first)
     return REDUX_OK;
 }
 
-/* If slopes differ, equal stored values mean different things. */
+/* If slopes or kinds of pixels differ, equal stored values mean different things. */
 static redux_dtype common_dtype(const image *images, int64_t count)
 {
     for (int64_t i = 1; i < count; i++) {
         const rdx_dicom *a = &images[0].dicom, *b = &images[i].dicom;
-        if (a->slope < b->slope || a->slope > b->slope || a->intercept < b->intercept ||
+        if (a->dtype != b->dtype || a->slope < b->slope || a->slope > b->slope || a->intercept < b->intercept ||
             a->intercept > b->intercept)
             return REDUX_FLOAT32;
     }
@@ -243,14 +336,19 @@ static redux_status probe_files(series *s, const char *const *paths, int64_t cou
     return REDUX_OK;
 }
 
-static redux_status add_groups(series *s)
+static redux_status add_groups(series *s, rdx_settle_fn settle, void *user)
 {
     RDX_TRY(group_images(s));
     RDX_TRY(order_images(s));
     for (int64_t i = 0, next; i < s->count; i = next) {
         for (next = i + 1; next < s->count && s->images[next].group == s->images[i].group;)
             next++;
-        RDX_TRY(add_volume(s, s->images + i, next - i));
+        int64_t count = next - i;
+        const redux_status chosen = choose_frame(s, s->images + i, &count);
+        if (chosen != REDUX_OK)
+            RDX_TRY(settle(user, s->images[i].path, chosen));
+        else
+            RDX_TRY(add_volume(s, s->images + i, count));
     }
     return REDUX_OK;
 }
@@ -265,7 +363,7 @@ redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context,
     s.images = block;
     redux_status status = probe_files(&s, paths, count, settle, user);
     if (status == REDUX_OK && s.count > 0)
-        status = add_groups(&s);
+        status = add_groups(&s, settle, user);
     rdx_free(block);
     return status;
 }

@@ -158,6 +158,59 @@ static redux_status rescale(redux_tensor *pixels, redux_context *context, const 
     return REDUX_OK;
 }
 
+/* Gives padding the least value of the other pixels, which is the greatest stored one where the
+ * slope falls. If all are padding, nothing is known that could replace it. */
+#define REPLACE_PADDING(type)                                                                      \
+    static void replace_##type(type *v, int64_t count, const rdx_dicom *d)                         \
+    {                                                                                              \
+        const int64_t low = d->padding, high = d->padding_limit;                                   \
+        int64_t least = 0, found = 0;                                                              \
+        for (int64_t i = 0; i < count; i++)                                                        \
+            if (v[i] < low || v[i] > high) {                                                       \
+                if (found == 0 || (d->slope < 0 ? v[i] > least : v[i] < least))                    \
+                    least = v[i];                                                                  \
+                found++;                                                                           \
+            }                                                                                      \
+        for (int64_t i = 0; i < count && found > 0 && found < count; i++)                          \
+            if (v[i] >= low && v[i] <= high)                                                       \
+                v[i] = (type)least;                                                                \
+    }
+REPLACE_PADDING(int8_t)
+REPLACE_PADDING(uint8_t)
+REPLACE_PADDING(int16_t)
+REPLACE_PADDING(uint16_t)
+REPLACE_PADDING(int32_t)
+REPLACE_PADDING(uint32_t)
+
+/* Pixels outside the scanner's field of view have a value without meaning, often far below air,
+ * that would take up the grey range of the slice. */
+static void replace_padding(const redux_tensor *pixels, const rdx_dicom *d)
+{
+    const int64_t count = redux_tensor_elements(pixels);
+    if (!d->has_padding)
+        return;
+    switch (pixels->dtype) {
+    case REDUX_INT8:
+        replace_int8_t(pixels->data, count, d);
+        break;
+    case REDUX_UINT8:
+        replace_uint8_t(pixels->data, count, d);
+        break;
+    case REDUX_INT16:
+        replace_int16_t(pixels->data, count, d);
+        break;
+    case REDUX_UINT16:
+        replace_uint16_t(pixels->data, count, d);
+        break;
+    case REDUX_INT32:
+        replace_int32_t(pixels->data, count, d);
+        break;
+    default:
+        replace_uint32_t(pixels->data, count, d);
+        break;
+    }
+}
+
 static bool differ(double a, double b)
 {
     return a < b || a > b;
@@ -175,7 +228,7 @@ static redux_status check_unchanged(const rdx_dicom *d, const redux_volume_info 
 }
 
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
-                            const redux_volume_info *info)
+                            const redux_volume_info *info, bool keep_padding)
 {
     rdx_dicom d;
     redux_tensor pixels;
@@ -195,6 +248,8 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
     close(fd);
     if (status == REDUX_OK) {
         clear_high_bits(&pixels, &d);
+        if (!keep_padding)
+            replace_padding(&pixels, &d);
         if (info->dtype == REDUX_FLOAT32)
             status = rescale(&pixels, context, &d);
     }

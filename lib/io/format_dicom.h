@@ -18,10 +18,13 @@ typedef struct rdx_dicom {
     char photometric[17];
     char patient[RDX_DICOM_PATIENT]; /* PatientID, only to tell patients apart: it must never be
                                         written anywhere; "": unknown */
-    int64_t instance; /* -1: unknown */
+    int64_t instance, echo, time, acquisition; /* numbers of its place in the series; -1: unknown */
+    int64_t is_mosaic; /* Siemens: the slices of a volume side by side in one picture */
     int64_t height, width, frames, samples;
     int64_t bits, stored, high; /* allocated, used, and the highest one of those */
     int64_t is_signed;
+    int64_t padding, padding_limit; /* stored values from one to the other are no pixels */
+    bool has_padding;
     bool encapsulated, swap, no_image;
     double position[3], orientation[6]; /* mm, in the patient's system: to left, posterior, head;
                                            NaN: unknown */
@@ -43,9 +46,10 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path);
 /* ---- format_dicom.c ---- */
 
 /* The image of a file, [H, W]: stored values as info.dtype, or float32 after slope and intercept if
- * info.dtype is that. REDUX_E_FORMAT if the file no longer matches `info`. */
+ * info.dtype is that. Padding takes the least value of the other pixels, unless it is kept.
+ * REDUX_E_FORMAT if the file no longer matches `info`. */
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
-                            const redux_volume_info *info);
+                            const redux_volume_info *info, bool keep_padding);
 
 /* ---- format_dicom_rle.c ---- */
 

@@ -158,6 +158,9 @@ static redux_status check_one(const redux_parameter *p, const redux_safetensors 
         status = rdx_fail(REDUX_E_FORMAT, "%s has another shape (%d axes, the first of %lld)",
                           p->name, (int)stored.ndim, (long long)first);
     }
+    if (status == REDUX_OK && rdx_first_not_finite(&stored) >= 0)
+        status = rdx_fail(REDUX_E_FORMAT, "%s holds NaN or infinity: the weights are damaged",
+                          p->name);
     redux_tensor_release(&stored);
     return status;
 }

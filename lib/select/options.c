@@ -221,6 +221,12 @@ redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices
         embeddings->dtype != REDUX_FLOAT16 && embeddings->dtype != REDUX_BFLOAT16)
         return rdx_fail(REDUX_E_INVALID, "embeddings are %s, not floating-point",
                         redux_dtype_name(embeddings->dtype));
+    const int64_t wrong = rdx_first_not_finite(embeddings);
+    if (wrong >= 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "embeddings: row %lld, column %lld is not a finite number",
+                        (long long)(wrong / embeddings->shape[1]),
+                        (long long)(wrong % embeddings->shape[1]));
     return REDUX_OK;
 }
 
