@@ -299,6 +299,26 @@ REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
 REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index);
 REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
 
+/** What a search passed over for one reason: files in formats that are not read (known by suffix or
+ *  by content), files met before under another name, DICOM objects without an image, arrays that
+ *  are no images, hidden folders. Set struct_size first. Since 0.2. */
+typedef struct redux_passed_over {
+    size_t struct_size;
+    const char *reason; /**< "files of a format that is not read (.bmp)"; it belongs to the dataset */
+    const char *names;  /**< the first ones, separated by ", " */
+    int64_t count;
+} redux_passed_over;
+
+#define REDUX_PASSED_OVER_DEFAULTS(set) set(struct_size, sizeof(redux_passed_over))
+REDUX_DEFINE_INIT(redux_passed_over, REDUX_PASSED_OVER_DEFAULTS)
+#define REDUX_PASSED_OVER_INIT REDUX_INIT(redux_passed_over, REDUX_PASSED_OVER_DEFAULTS)
+
+/** How many reasons there are, and each. Errors: REDUX_E_INVALID (index, struct_size). Any thread.
+ *  Since 0.2. */
+REDUX_API int64_t redux_dataset_passed_over_count(const redux_dataset *dataset);
+REDUX_API redux_status redux_dataset_get_passed_over(redux_passed_over *out,
+                                                     const redux_dataset *dataset, int64_t index);
+
 /** CRC-32 (zlib's) over the bytes of the volume's files as they are on disk, pictures in order.
  *  Reads them once. Of voxels in memory: over their bytes in C order, little-endian; of functions:
  *  the fingerprint given. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_INVALID,

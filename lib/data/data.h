@@ -3,6 +3,7 @@
  *
  *   find.c, dicom_series.c   from paths to volumes
  *   memory.c                 volumes that a program has in memory, or functions for
+ *   passed.c                 what was passed over, and what was met before
  *   dataset.c                the list of volumes, and the numbers of their slices
  *   groups.c                 what slices belong to, if not to their volume
  *   volume.c                 an opened volume
@@ -56,8 +57,13 @@ struct redux_dataset {
     int64_t skipped_count, skipped_capacity;
     const char **excluded; /* sorted; NULL once it is open */
     int64_t passed_over;   /* excluded sources that were met */
+    int64_t met_before;    /* files that were met again */
     rdx_groups groups;
+    struct rdx_passed *passed; /* passed.c */
+    int64_t passed_count, passed_capacity;
 };
+
+typedef struct rdx_passed rdx_passed;
 
 /* ---- dataset.c ---- */
 
@@ -87,6 +93,29 @@ int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
 redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
                                   int64_t row);
 
+/* ---- passed.c ---- */
+
+/* Records a file or folder that holds data, perhaps, and is not read. Reasons begin with a plural:
+ * "files of ...". */
+redux_status rdx_dataset_pass_over(redux_dataset *dataset, redux_context *context,
+                                   redux_log_level level, const char *reason, const char *name);
+/* Logs each reason once, with the count and the first names. */
+void rdx_dataset_report_passed(const redux_dataset *dataset, redux_context *context);
+void rdx_dataset_clear_passed(redux_dataset *dataset);
+
+#define RDX_MET_BEFORE                                                                             \
+    "files that were given before, by another path or as a link; they are read once"
+
+/* The files, or parts of them, that a search has met. */
+typedef struct rdx_met {
+    void *slots;
+    uint64_t count, capacity;
+} rdx_met;
+/* *known: the file was met before, by whatever path. key: a part of it (NULL: all). */
+redux_status rdx_met_add(bool *known, rdx_met *met, redux_context *context, const char *path,
+                         const char *key);
+void rdx_met_clear(rdx_met *met);
+
 /* ---- groups.c ---- */
 
 /* Groups the slices as the options say, once they are numbered. */
@@ -110,8 +139,8 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
  * used go to `settle`; a status other than REDUX_OK ends the work. */
 typedef redux_status (*rdx_settle_fn)(void *user, const char *path, redux_status status);
 redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_settle_fn settle,
-                                 void *user);
+                                 const char *const *paths, int64_t count, rdx_met *met,
+                                 rdx_settle_fn settle, void *user);
 
 /* ---- visit.c ---- */
 

@@ -233,6 +233,7 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     if (status == REDUX_OK)
         status = rdx_dataset_find(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
+    rdx_dataset_report_passed(dataset, context);
     if (status == REDUX_OK)
         status = make_names_unique(dataset, context);
     if (status == REDUX_OK)
@@ -269,6 +270,7 @@ void redux_dataset_free(redux_dataset *dataset)
         dataset->text = next;
     }
     rdx_groups_clear(&dataset->groups);
+    rdx_dataset_clear_passed(dataset);
     rdx_free(dataset->volumes);
     rdx_free(dataset->files);
     rdx_free(dataset->skipped);

@@ -314,16 +314,25 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
 }
 
 /* Keeps the usable files. Objects without an image (structures, reports) often accompany images. */
-static redux_status probe_files(series *s, const char *const *paths, int64_t count,
+static redux_status probe_files(series *s, const char *const *paths, int64_t count, rdx_met *met,
                                 rdx_settle_fn settle, void *user)
 {
     for (int64_t i = 0; i < count; i++) {
         image *im = &s->images[s->count];
+        bool known;
         if (rdx_dataset_excludes(s->dataset, paths[i]))
             continue;
+        RDX_TRY(rdx_met_add(&known, met, s->context, paths[i], NULL));
+        if (known) {
+            s->dataset->met_before++;
+            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_WARNING, RDX_MET_BEFORE,
+                                          paths[i]));
+            continue;
+        }
         const redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
         if (status != REDUX_OK && im->dicom.no_image && count > 1) {
-            rdx_log(s->context, REDUX_LOG_INFO, "skipped: %s", redux_error_message());
+            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_INFO,
+                                          "DICOM objects without an image", paths[i]));
             continue;
         }
         if (status != REDUX_OK) {
@@ -354,14 +363,14 @@ static redux_status add_groups(series *s, rdx_settle_fn settle, void *user)
 }
 
 redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_settle_fn settle,
-                                 void *user)
+                                 const char *const *paths, int64_t count, rdx_met *met,
+                                 rdx_settle_fn settle, void *user)
 {
     series s = {.dataset = dataset, .context = context, .folder = folder};
     void *block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(image)));
     s.images = block;
-    redux_status status = probe_files(&s, paths, count, settle, user);
+    redux_status status = probe_files(&s, paths, count, met, settle, user);
     if (status == REDUX_OK && s.count > 0)
         status = add_groups(&s, settle, user);
     rdx_free(block);

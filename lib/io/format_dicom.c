@@ -263,35 +263,10 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
 
 /* ---- the format ---- */
 
-/* Whether a file begins like a DICOM file; false also if it cannot be read. */
-static bool begins_as_dicom(const char *path)
-{
-    unsigned char magic[4];
-    struct stat file;
-    size_t count = 0;
-    int fd;
-    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
-        return false;
-    const redux_status status = rdx_read_at(fd, path, RDX_DICOM_PREAMBLE - 4, magic, 4, &count);
-    close(fd);
-    return status == REDUX_OK && count == 4 && memcmp(magic, "DICM", 4) == 0;
-}
-
-/* Names without an ending or with one of digits: IM000001, 1.2.840.113619.2.55. DICOMDIR is an
- * index of other files. */
-static bool may_be_dicom(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (strcmp(name, "DICOMDIR") == 0)
-        return false;
-    return dot == NULL || (dot[1] != '\0' && strspn(dot + 1, "0123456789") == strlen(dot + 1));
-}
-
 const rdx_format rdx_format_dicom = {
     .name = "dicom",
     .suffixes = {".dcm", ".dicom", ".ima"},
     .unit = RDX_UNIT_SERIES,
     .is_scan = true,
-    .maybe = may_be_dicom,
-    .sniff = begins_as_dicom,
+    .sniff = rdx_dicom_sniff,
 };

@@ -38,6 +38,8 @@ typedef struct rdx_dicom {
 
 /* ---- format_dicom_header.c ---- */
 
+/* Whether a file begins as DICOM does: "DICM" after the preamble, or the first elements themselves. */
+bool rdx_dicom_sniff(const unsigned char *bytes, size_t size);
 /* Reads and checks a header. Every length is checked against the file before it is used. Errors:
  * REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (no image, colour, several
  * frames, an encoding of pixels that is not read). */

@@ -297,15 +297,56 @@ static const syntax *find_syntax(const char *uid)
     return NULL;
 }
 
+/* ---- the beginning ---- */
+
+/* Whether bytes are an element that a file without a preamble can begin with: of the meta group, or
+ * one of the first that identify an image, with a length that such elements have. */
+static bool begins_with_element(const unsigned char *bytes, size_t size)
+{
+    if (size < 8)
+        return false;
+    const uint32_t group = number_of(bytes, 2, false), item = number_of(bytes + 2, 2, false);
+    const bool typed = bytes[4] >= 'A' && bytes[4] <= 'Z' && bytes[5] >= 'A' && bytes[5] <= 'Z';
+    const uint32_t length = typed ? number_of(bytes + 6, 2, false) : number_of(bytes + 4, 4, false);
+    if (group == 2)
+        return typed && item <= 0x0102 && length <= 64;
+    return group == 8 && item <= 0x0018 && length <= 128;
+}
+
+bool rdx_dicom_sniff(const unsigned char *bytes, size_t size)
+{
+    if (size >= PREAMBLE && memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+        return true;
+    return begins_with_element(bytes, size);
+}
+
+/* Files of old archives begin with their elements: then they are of the default encoding, little-
+ * endian, with types where the first element has one. */
+static redux_status find_beginning(rdx_dicom *out, cursor *c)
+{
+    unsigned char bytes[PREAMBLE];
+    c->typed = true;
+    if (c->end >= PREAMBLE && take(c, bytes, PREAMBLE) == REDUX_OK &&
+        memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+        return REDUX_OK;
+    c->at = 0;
+    if (c->end < 8 || take(c, bytes, 8) != REDUX_OK || !begins_with_element(bytes, 8))
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: is not a DICOM file: it has no DICM at byte 128, and does not begin "
+                        "with an element",
+                        c->path);
+    c->at = 0;
+    if (number_of(bytes, 2, false) != 2)
+        snprintf(out->syntax, sizeof out->syntax, "1.2.840.10008.1.2%s",
+                 bytes[4] >= 'A' ? ".1" : "");
+    return REDUX_OK;
+}
+
 /* The group that states the transfer syntax is always little-endian with types. */
 static redux_status read_meta(rdx_dicom *out, cursor *c)
 {
-    unsigned char magic[4], group[2];
-    c->at = PREAMBLE - 4;
-    c->typed = true;
-    if (c->end < PREAMBLE || take(c, magic, 4) != REDUX_OK || memcmp(magic, "DICM", 4) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is not a DICOM file: it has no DICM at byte 128",
-                        c->path);
+    unsigned char group[2];
+    RDX_TRY(find_beginning(out, c));
     while (c->end - c->at >= 8) {
         element e;
         const uint64_t before = c->at;

@@ -371,6 +371,38 @@ START_TEST(numbers_that_cannot_be_read)
 }
 END_TEST
 
+/* Old archives have no preamble: files begin with the meta group, or with their first elements. */
+START_TEST(without_preamble)
+{
+    static const char *const syntaxes[] = {DICOM_EXPLICIT, DICOM_IMPLICIT};
+    int32_t pixels[24] = {0};
+    pixels[0] = 321;
+    folder("bare");
+    for (int i = 0; i < 4; i++) {
+        dicom_file f = DICOM_FILE;
+        dicom_bytes b;
+        size_t from = 132;
+        f.syntax = syntaxes[i / 2];
+        f.position = text("0\\0\\%d", i);
+        dicom_begin(&b, &f);
+        if (i % 2 == 1) { /* no meta group either: begin with (0008,0005) in the same encoding */
+            const bool implicit = b.implicit;
+            memset(&b, 0, sizeof b);
+            b.implicit = implicit;
+            from = 0;
+            dicom_text(&b, 0x00080005, "CS", "ISO_IR 100");
+            dicom_text(&b, 0x0020000E, "UI", f.series);
+            dicom_text(&b, 0x00200032, "DS", f.position);
+            dicom_text(&b, 0x00200037, "DS", f.orientation);
+        }
+        dicom_end(&b, &f, pixels);
+        write_bytes(in_scratch(text("bare/scan.v%d", i)), b.at + from, b.size - from);
+    }
+    write_bytes(in_scratch("bare/notes.v9"), "\x08\x00 nothing of the kind", 24);
+    ck_assert_str_eq(first_pixels(in_scratch("bare")), "321 321 321 321");
+}
+END_TEST
+
 /* Padding takes the least of the other values; its range is inclusive, and may be given backwards. */
 START_TEST(padding)
 {
@@ -746,6 +778,7 @@ int main(void)
     tcase_add_test(tests, time_points);
     tcase_add_test(tests, mosaics);
     tcase_add_test(tests, numbers_that_cannot_be_read);
+    tcase_add_test(tests, without_preamble);
     tcase_add_test(tests, padding);
     tcase_add_test(tests, named_files);
     tcase_add_test(tests, forms_of_pixels);
