@@ -20,6 +20,17 @@ bool set_input_option(redux_dataset_options *options, int option, const char *te
     return true;
 }
 
+redux_status input_of_manifest(redux_dataset_options *options, const redux_manifest *manifest)
+{
+    redux_dataset_options known = REDUX_DATASET_OPTIONS_INIT;
+    TRY(redux_manifest_get_dataset_options(&known, manifest));
+    if (options->group_by == NULL)
+        options->group_by = known.group_by;
+    if (options->frame < 0)
+        options->frame = known.frame;
+    return REDUX_OK;
+}
+
 static void report_count(int64_t count, const char *what)
 {
     fprintf(stderr, "%lld %s%s", (long long)count, what, count == 1 ? "" : "s");

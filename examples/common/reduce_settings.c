@@ -438,7 +438,8 @@ static int settle_update(settings *s, int count, char **arguments)
         return data_error();
     optind = 0; /* glibc: from the beginning */
     s->reduce.update = s->earlier;
-    s->dataset.group_by = redux_manifest_group_by(s->earlier);
+    if (redux_manifest_get_dataset_options(&s->dataset, s->earlier) != REDUX_OK)
+        return data_error();
     s->dataset.exclude = redux_manifest_sources(s->earlier, &s->dataset.exclude_count);
     return parse_options(count, arguments, long_options, "", set_option, s, &done);
 }

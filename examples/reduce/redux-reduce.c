@@ -134,6 +134,11 @@ static void report(const settings *s, const redux_dataset *dataset,
     if (s->against != NULL)
         fprintf(stderr, "%lld slice%s in %s already (of %lld there)\n", (long long)summary.leaked,
                 summary.leaked == 1 ? " is" : "s are", s->against, (long long)summary.against);
+    if (summary.shared_groups > 0)
+        fprintf(stderr, "%s: warning: %lld group%s (by %s) %s in %s, too: the same patients on both "
+                "sides\n", program_name, (long long)summary.shared_groups,
+                summary.shared_groups == 1 ? "" : "s", redux_dataset_group_by(dataset),
+                summary.shared_groups == 1 ? "is" : "are", s->against);
     if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)
         fprintf(stderr, "pairs that %s does not propose are not compared by %s\n",
                 redux_strategy_name(s->reduce.strategy), redux_strategy_name(s->reduce.then));

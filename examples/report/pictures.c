@@ -213,7 +213,7 @@ static redux_status open_volume(found *o, redux_context *context, const report_d
     if (!list_sources(o, data, pictures, number) || !find_paths(o, data, folder))
         return REDUX_E_NO_MEMORY;
     options.orientation = uses_stored(data) ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
-    options.frame = 0;
+    options.frame = data->frame;
     *is_gone = o->count == 0;
     if (*is_gone)
         return REDUX_E_NOT_FOUND;

@@ -55,9 +55,12 @@ REDUX_API int64_t redux_manifest_row_count(const redux_manifest *manifest);
 REDUX_API redux_status redux_manifest_get_row(redux_manifest_row *out,
                                               const redux_manifest *manifest, int64_t index);
 
-/** What the slices were grouped by (redux_dataset_options.group_by), from the summary; it belongs to
- *  the manifest. NULL: groups are volumes, or there is no summary. Since 0.2. */
-REDUX_API const char *redux_manifest_group_by(const redux_manifest *manifest);
+/** How the input was opened, from the summary, as far as it is not said by the manifest's own rows:
+ *  group_by (it belongs to the manifest) and frame; all other options are the defaults. Set
+ *  out->struct_size first (REDUX_DATASET_OPTIONS_INIT). Without a summary: the defaults. Errors:
+ *  REDUX_E_INVALID. Since 0.2. */
+REDUX_API redux_status redux_manifest_get_dataset_options(redux_dataset_options *out,
+                                                          const redux_manifest *manifest);
 
 /** The different sources, in the order of their first rows: for redux_dataset_options.exclude, or
  *  to open them. *count of them; the array belongs to the manifest. */

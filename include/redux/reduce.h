@@ -246,6 +246,7 @@ typedef struct redux_reduce_summary {
     int64_t updated;            /**< of `slices`: taken over from an earlier result (update) */
     int64_t against;            /**< slices of another set that stood before all others */
     int64_t leaked;             /**< dropped because of one of those */
+    int64_t shared_groups;      /**< groups of both sets (-1: not both are grouped) */
     int64_t largest;       /**< the most slices that one kept slice represents, itself included */
     int32_t then_is_exact; /**< two stages: 1 where the first one passes all that the second accepts
                                 (the same metric, more loosely) */

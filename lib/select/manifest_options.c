@@ -105,12 +105,25 @@ redux_status redux_manifest_get_options(redux_reduce_options *out, const redux_m
     return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");
 }
 
-const char *redux_manifest_group_by(const redux_manifest *manifest)
+/* NULL: groups are volumes. */
+static const char *group_by_of(const redux_manifest *manifest)
 {
-    if (manifest == NULL)
-        return NULL;
     return json_string_value(
         json_object_get(json_object_get(manifest->summary, "parameters"), "group_by"));
+}
+
+redux_status redux_manifest_get_dataset_options(redux_dataset_options *out,
+                                                const redux_manifest *manifest)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    int64_t frame = -1;
+    if (out == NULL || manifest == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_dataset_options: an argument is NULL");
+    options.group_by = group_by_of(manifest);
+    RDX_TRY(read_whole(&frame, json_object_get(manifest->summary, "parameters"), "frame", 0,
+                       INT32_MAX, manifest->summary_path));
+    options.frame = (int32_t)frame;
+    return rdx_write_result(out, &options, sizeof options, "redux_dataset_options");
 }
 
 /* ---- may it be updated? ---- */
@@ -241,7 +254,7 @@ static redux_status check_new_volume(const redux_reduce_options *options,
             return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
                             info->source, options->update->table.path);
         if (options->scope == REDUX_SCOPE_VOLUME ||
-            (options->scope == REDUX_SCOPE_GROUP && redux_manifest_group_by(options->update) == NULL))
+            (options->scope == REDUX_SCOPE_GROUP && group_by_of(options->update) == NULL))
             return fail_grown("folder", info->source, options->update);
     }
     return REDUX_OK;
@@ -257,7 +270,7 @@ static redux_status check_new_groups(const redux_reduce_options *options, redux_
                                      const redux_dataset *dataset)
 {
     const redux_manifest *manifest = options->update;
-    const char *by = redux_dataset_group_by(dataset), *before = redux_manifest_group_by(manifest);
+    const char *by = redux_dataset_group_by(dataset), *before = group_by_of(manifest);
     void *block;
     if ((by == NULL) != (before == NULL) || (by != NULL && strcmp(by, before) != 0))
         return rdx_fail(REDUX_E_INVALID, "update: group_by is %s, and %s in %s",

@@ -426,6 +426,35 @@ static redux_status count_update(redux_reduction *reduction)
     return REDUX_OK;
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Groups of the dataset that the other set has, too: the same patients on both sides. */
+static redux_status count_shared(redux_context *context, redux_reduction *reduction)
+{
+    const redux_dataset *other = reduction->options.against, *own = reduction->dataset;
+    int64_t *shared = &reduction->summary.shared_groups;
+    void *block;
+    *shared = -1;
+    if (other == NULL || !rdx_dataset_is_grouped(other) || !rdx_dataset_is_grouped(own))
+        return REDUX_OK;
+    const size_t count = (size_t)redux_dataset_group_count(other);
+    RDX_TRY(rdx_alloc(context, &block, count, sizeof(char *)));
+    const char **names = block;
+    for (size_t g = 0; g < count; g++)
+        names[g] = redux_dataset_group_name(other, (int64_t)g);
+    qsort(names, count, sizeof *names, compare_texts);
+    *shared = 0;
+    for (int64_t g = 0; g < redux_dataset_group_count(own); g++) {
+        const char *name = redux_dataset_group_name(own, g);
+        *shared += bsearch(&name, names, count, sizeof *names, compare_texts) != NULL;
+    }
+    rdx_free(block);
+    return REDUX_OK;
+}
+
 static redux_status count_result(redux_context *context, redux_reduction *reduction)
 {
     redux_reduce_summary *summary = &reduction->summary;
@@ -447,6 +476,7 @@ static redux_status count_result(redux_context *context, redux_reduction *reduct
     rdx_free(block);
     if (reduction->options.against != NULL)
         summary->against = reduction->base.count;
+    RDX_TRY(count_shared(context, reduction));
     return count_update(reduction);
 }
 

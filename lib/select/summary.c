@@ -128,6 +128,8 @@ static json_t *parameters_json(const redux_reduction *reduction)
                              redux_order_name(options->order));
     if (group_by != NULL)
         put(&json, "group_by", text(group_by));
+    if (reduction->dataset->options.frame >= 0)
+        put(&json, "frame", json_integer(reduction->dataset->options.frame));
     if (options->each_group)
         put(&json, "each", json_string(redux_scope_name(options->scope)));
     put(&json, "window", one_window_json(options->window));
@@ -206,6 +208,18 @@ static json_t *skipped_json(const redux_reduction *reduction)
     return array;
 }
 
+static json_t *passed_json(const redux_dataset *dataset)
+{
+    json_t *array = json_array();
+    for (int64_t i = 0; i < redux_dataset_passed_over_count(dataset); i++) {
+        redux_passed_over p = REDUX_PASSED_OVER_INIT;
+        if (redux_dataset_get_passed_over(&p, dataset, i) == REDUX_OK)
+            append(&array, json_pack("{s:o, s:I, s:o}", "reason", text(p.reason), "count",
+                                     (json_int_t)p.count, "names", text(p.names)));
+    }
+    return array;
+}
+
 static json_t *counts_json(const redux_reduction *reduction)
 {
     const redux_reduce_summary *summary = &reduction->summary;
@@ -235,8 +249,11 @@ static json_t *counts_json(const redux_reduction *reduction)
 
 static json_t *against_json(const redux_reduce_summary *summary)
 {
-    return json_pack("{s:I, s:I}", "slices", (json_int_t)summary->against, "leaked",
-                     (json_int_t)summary->leaked);
+    json_t *json = json_pack("{s:I, s:I}", "slices", (json_int_t)summary->against, "leaked",
+                             (json_int_t)summary->leaked);
+    if (summary->shared_groups >= 0)
+        put(&json, "shared_groups", json_integer(summary->shared_groups));
+    return json;
 }
 
 /* The null distribution by its quantiles, and the false drops of the threshold. */
@@ -291,6 +308,8 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
         put(&json, "thresholds",
             json_pack("{s:o, s:o}", "low", number(reduction->summary.threshold_low), "high",
                       number(reduction->summary.threshold_high)));
+    if (status == REDUX_OK && redux_dataset_passed_over_count(reduction->dataset) > 0)
+        put(&json, "passed_over", passed_json(reduction->dataset));
     if (status == REDUX_OK && reduction->options.against != NULL)
         put(&json, "against", against_json(&reduction->summary));
     if (status == REDUX_OK && reduction->calibration != NULL)

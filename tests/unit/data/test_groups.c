@@ -444,7 +444,10 @@ START_TEST(manifests)
     redux_manifest_row row;
     ck_assert_redux_ok(redux_manifest_get_row(&row, manifest, 3));
     ck_assert_str_eq(row.group, "c");
-    ck_assert_str_eq(redux_manifest_group_by(manifest), "_([a-z])\\.");
+    redux_dataset_options read = REDUX_DATASET_OPTIONS_INIT;
+    ck_assert_redux_ok(redux_manifest_get_dataset_options(&read, manifest));
+    ck_assert_str_eq(read.group_by, "_([a-z])\\.");
+    ck_assert_int_eq(read.frame, -1);
     redux_dataset_free(dataset);
     /* A new patient is an update; a new slice of a known one is not. */
     picture("flat/s7_d.png", 9);
@@ -461,6 +464,47 @@ START_TEST(manifests)
     ck_assert_redux(REDUX_E_INVALID, update(manifest, path, "_([a-z])\\."));
     ck_assert_msg(strstr(redux_error_message(), "group a") != NULL, "%s", redux_error_message());
     redux_manifest_free(manifest);
+}
+END_TEST
+
+/* Labels: groups by expression instead of a column; only those with a labelled slice count. */
+START_TEST(labels_by_group)
+{
+    redux_labels_options options = REDUX_LABELS_OPTIONS_INIT;
+    redux_labels *labels = NULL;
+    redux_label_row row;
+    flat_folder();
+    const char *csv = table("l.csv", "file,label\nflat/s4_c.png,0\nflat/s1_a.png,1\n"
+                                     "flat/s3_a.png,0\n");
+    options.group_by = "_([a-z])\\.";
+    ck_assert_redux_ok(redux_labels_load(&labels, NULL, csv, &options));
+    ck_assert_int_eq(redux_labels_group_count(labels), 2);
+    ck_assert_redux_ok(redux_labels_get_row(&row, labels, 2));
+    ck_assert_str_eq(redux_labels_group_name(labels, row.group), "a");
+    redux_labels_free(labels);
+    options.group = "file";
+    ck_assert_redux(REDUX_E_INVALID, redux_labels_load(&labels, NULL, csv, &options));
+}
+END_TEST
+
+/* A group on both sides is reported, near-duplicates or not. */
+START_TEST(shared_groups)
+{
+    redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    mkdir(in_scratch("other"), 0755);
+    picture("other/s1_b.png", 77);
+    picture("other/s2_x.png", 78);
+    redux_dataset *train = open_by(flat_folder(), "_([a-z])\\.", NULL);
+    redux_dataset *test = open_by(in_scratch("other"), "_([a-z])\\.", train);
+    options.against = train;
+    redux_reduction *reduction = reduce_by(test, &options);
+    ck_assert_redux_ok(redux_reduction_get_summary(&summary, reduction));
+    ck_assert_int_eq(summary.shared_groups, 1);
+    ck_assert_int_eq(summary.leaked, 0);
+    redux_reduction_free(reduction);
+    redux_dataset_free(test);
+    redux_dataset_free(train);
 }
 END_TEST
 
@@ -481,6 +525,8 @@ int main(void)
     tcase_add_test(tests, running_order);
     tcase_add_test(tests, calibration_by_group);
     tcase_add_test(tests, manifests);
+    tcase_add_test(tests, labels_by_group);
+    tcase_add_test(tests, shared_groups);
     suite_add_tcase(suite, tests);
     const int result = run_suite(suite);
     scratch_remove();
