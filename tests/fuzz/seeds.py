@@ -61,6 +61,62 @@ def seeds_dicom():
     put("dicom", "two-series", two(dicom(), dicom(series="1.2.4", bits=8)))
 
 
+# ---- torch.save ----
+
+def seeds_torch():
+    """Pickles as PyTorch writes them, by stand-ins for its classes."""
+    import pickle, types
+    from collections import OrderedDict
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+
+    class FloatStorage:
+        pass
+
+    def _rebuild_tensor_v2(*arguments):
+        return arguments
+    FloatStorage.__module__, FloatStorage.__qualname__ = "torch", "FloatStorage"
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    torch.FloatStorage, utils._rebuild_tensor_v2 = FloatStorage, _rebuild_tensor_v2
+
+    class Key:
+        def __init__(self, key):
+            self.key = key
+
+    class Tensor:
+        def __init__(self, key, offset, shape, strides):
+            self.arguments = (Key(key), offset, shape, strides, False, OrderedDict())
+
+        def __reduce__(self):
+            return _rebuild_tensor_v2, self.arguments
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, thing):
+            return ("storage", FloatStorage, thing.key, "cpu", 16) if isinstance(thing, Key) else None
+
+    names = {"encoder.conv1.weight": Tensor("0", 0, (1, 1, 3, 3), (9, 9, 3, 1)),
+             "encoder.layer1.0.conv1.weight": Tensor("1", 2, (2, 3), (1, 4))}
+    saved = {name: sys.modules.get(name) for name in ("torch", "torch._utils")}
+    sys.modules.update({"torch": torch, "torch._utils": utils})
+    for protocol in range(6):
+        out = io.BytesIO()
+        Pickler(out, protocol).dump({"state_dict": OrderedDict(names), "epoch": 3, "lr": 0.1, "big": 1 << 80,
+                                     "set": {1, 2}, "bytes": b"abc", "none": [None, True, (1, 2, 3, 4)],
+                                     "code": complex(1, 2)})
+        put("torch", f"protocol-{protocol}", b"\1" + out.getvalue())
+    for name, module in saved.items():
+        sys.modules.pop(name) if module is None else sys.modules.update({name: module})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("x/data.pkl", out.getvalue())
+        for key in "01":
+            file.writestr("x/data/" + key, bytes(64))
+        file.writestr("x/byteorder", "big")
+    put("torch", "archive", b"\0" + archive.getvalue())
+    put("torch", "shared-dicts", b"\1(dp0\n(Va\ng0\nVb\ng0\ndp1\n(Va\ng1\nVb\ng1\nd.")
+    put("torch", "circle", b"\1(dp0\nVa\ng0\ns.")
+    put("torch", "would-run", b"\1(Vw\ncposix\nsystem\n(Vtouch it-ran\ntRd.")
+
+
 # ---- NIfTI ----
 
 def nifti1(shape, code=4, bits=16, order="<", magic=b"n+1\0", offset=352.0, qform=0, sform=0, slope=1.0):
@@ -337,5 +393,5 @@ def seeds_binary():
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
-for make in (seeds_dicom, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
+for make in (seeds_dicom, seeds_torch, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
     make()

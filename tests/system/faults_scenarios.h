@@ -19,8 +19,8 @@ typedef struct scenario {
 enum { DEPTH = 10, HEIGHT = 24, WIDTH = 20, SIDE = 16, LABELLED = 40, FEATURES = 6 };
 
 static struct {
-    const char *folder, *npy, *nifti, *packed_nifti, *png, *jpeg, *npz, *weights, *table, *hashes,
-        *index, *manifest, *predictions;
+    const char *folder, *npy, *nifti, *packed_nifti, *png, *jpeg, *npz, *weights, *torch, *table,
+        *hashes, *index, *manifest, *predictions;
     redux_tensor volume, images, a, b, codes, vectors, features, targets, picture;
     redux_dataset *dataset, *more;
     redux_labels *labels;
@@ -131,6 +131,8 @@ TENSOR(jpeg_read_colour, redux_picture_read_colour(&out, context, set.jpeg))
 NOTHING(png_write, redux_picture_write_png(in_scratch("out.png"), context, &set.a))
 
 SCENARIO(safetensors_load, redux_safetensors *, redux_safetensors_load(&out, context, set.weights),
+         redux_safetensors_free(out))
+SCENARIO(torch_load, redux_safetensors *, redux_safetensors_load(&out, context, set.torch),
          redux_safetensors_free(out))
 
 static redux_status safetensors_save(redux_context *context)
