@@ -74,12 +74,11 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
 /* ---- dicom_series.c ---- */
 
 /* Puts files (paths in natural order) together to volumes of the dataset: by series, size, kind of
- * pixels and orientation, along the normal of the slices. `folder` names them. Files that cannot be
- * used go to `settle`; a status other than REDUX_OK ends the work. */
-typedef redux_status (*rdx_settle_fn)(void *user, const char *path, redux_status status);
-redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_settle_fn settle,
-                                 void *user);
+ * pixels and orientation, along the normal of the slices. `folder` names them. A file with several
+ * frames is a volume of its own. Files that cannot be used go to finds->settle; a status other than
+ * REDUX_OK ends the work. */
+redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
+                                 const char *const *paths, int64_t count);
 
 /* ---- visit.c ---- */
 

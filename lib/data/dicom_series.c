@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * From DICOM files to volumes. Files of one series, size, kind of pixels and orientation are one
  * volume. Its slices are ordered by position along their normal (axial slices from the feet to the
- * head), whatever their names and numbers are. */
+ * head), whatever their names and numbers are. Files with several frames are volumes of their own
+ * (io/format_dicom_frames.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,27 +27,11 @@ typedef struct series {
 
 /* ---- what belongs together ---- */
 
-static bool knows_place(const rdx_dicom *d)
-{
-    return !isnan(d->position[0]) && !isnan(d->orientation[0]);
-}
-
-/* Cosines are written with few digits, so they are compared with a tolerance. */
-static bool same_orientation(const rdx_dicom *a, const rdx_dicom *b)
-{
-    if (isnan(a->orientation[0]) || isnan(b->orientation[0]))
-        return isnan(a->orientation[0]) && isnan(b->orientation[0]);
-    for (int i = 0; i < 6; i++)
-        if (fabs(a->orientation[i] - b->orientation[i]) > 1e-3)
-            return false;
-    return true;
-}
-
 static bool same_volume(const rdx_dicom *a, const rdx_dicom *b)
 {
     return strcmp(a->series, b->series) == 0 && a->height == b->height && a->width == b->width &&
            a->dtype == b->dtype && a->stored == b->stored &&
-           strcmp(a->photometric, b->photometric) == 0 && same_orientation(a, b);
+           strcmp(a->photometric, b->photometric) == 0 && rdx_dicom_same_orientation(a, b);
 }
 
 /* Groups are numbered by their first files. The group of the previous file is tried first. */
@@ -70,15 +55,6 @@ static redux_status group_images(series *s)
 }
 
 /* ---- their order ---- */
-
-static void place_image(image *im)
-{
-    const double *o = im->dicom.orientation, *p = im->dicom.position;
-    im->along = NAN;
-    if (knows_place(&im->dicom))
-        im->along = p[0] * (o[1] * o[5] - o[2] * o[4]) + p[1] * (o[2] * o[3] - o[0] * o[5]) +
-                    p[2] * (o[0] * o[4] - o[1] * o[3]);
-}
 
 static int compare_numbers(int64_t a, int64_t b)
 {
@@ -104,7 +80,7 @@ static redux_status order_images(series *s)
     RDX_TRY(rdx_alloc_zero(s->context, &block, (uint64_t)s->groups, 1));
     uint8_t *unknown = block;
     for (int64_t i = 0; i < s->count; i++) {
-        place_image(&s->images[i]);
+        s->images[i].along = rdx_dicom_along(&s->images[i].dicom);
         if (isnan(s->images[i].along))
             unknown[s->images[i].group] = 1;
     }
@@ -116,17 +92,10 @@ static redux_status order_images(series *s)
     return REDUX_OK;
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Finds the usual distance between neighbours and reports deviations from it. */
+/* Finds the usual distance between neighbours. */
 static redux_status measure_distance(double *usual, const series *s, const image *images,
                                      int64_t count)
 {
-    int64_t gaps = 0, same = 0, distances = 0;
     void *block;
     *usual = images[0].dicom.thickness;
     if (isnan(images[0].along)) {
@@ -137,28 +106,10 @@ static redux_status measure_distance(double *usual, const series *s, const image
         return REDUX_OK;
     }
     RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)count, sizeof(double)));
-    double *sorted = block;
-    for (int64_t i = 1; i < count; i++) {
-        const double distance = images[i].along - images[i - 1].along;
-        if (distance > 1e-3)
-            sorted[distances++] = distance;
-        else
-            same++;
-    }
-    qsort(sorted, (size_t)distances, sizeof *sorted, compare_doubles);
-    if (distances > 0)
-        *usual = sorted[distances / 2];
-    for (int64_t i = 0; i < distances; i++)
-        gaps += sorted[i] > 1.5 * *usual;
+    for (int64_t i = 0; i < count; i++)
+        ((double *)block)[i] = images[i].along;
+    rdx_dicom_measure(usual, s->context, s->folder, block, count);
     rdx_free(block);
-    if (gaps > 0)
-        rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld gap%s between DICOM slices that are usually %g mm apart", s->folder,
-                (long long)gaps, gaps == 1 ? "" : "s", *usual);
-    if (same > 0)
-        rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slice%s the same position as another one of the series", s->folder,
-                (long long)same, same == 1 ? " has" : "s have");
     return REDUX_OK;
 }
 
@@ -219,22 +170,25 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
 }
 
 /* Keeps the usable files. Objects without an image (structures, reports) often accompany images. */
-static redux_status probe_files(series *s, const char *const *paths, int64_t count,
-                                rdx_settle_fn settle, void *user)
+static redux_status probe_files(series *s, const rdx_finds *finds, const char *const *paths,
+                                int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         image *im = &s->images[s->count];
         if (rdx_dataset_excludes(s->dataset, paths[i]))
             continue;
-        const redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
+        redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
         if (status != REDUX_OK && im->dicom.no_image && count > 1) {
             rdx_log(s->context, REDUX_LOG_INFO, "skipped: %s", redux_error_message());
             continue;
         }
-        if (status != REDUX_OK) {
-            RDX_TRY(settle(user, paths[i], status));
+        const bool has_frames = status == REDUX_OK && im->dicom.frames > 1;
+        if (has_frames)
+            status = rdx_dicom_add_frames(finds, paths[i], &im->dicom);
+        if (status != REDUX_OK)
+            RDX_TRY(finds->settle(finds->user, paths[i], status));
+        if (status != REDUX_OK || has_frames)
             continue;
-        }
         im->path = paths[i];
         im->number = s->count++;
     }
@@ -253,15 +207,14 @@ static redux_status add_groups(series *s)
     return REDUX_OK;
 }
 
-redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_settle_fn settle,
-                                 void *user)
+redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
+                                 const char *const *paths, int64_t count)
 {
-    series s = {.dataset = dataset, .context = context, .folder = folder};
+    series s = {.dataset = dataset, .context = finds->context, .folder = folder};
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(image)));
+    RDX_TRY(rdx_alloc(finds->context, &block, (uint64_t)count, sizeof(image)));
     s.images = block;
-    redux_status status = probe_files(&s, paths, count, settle, user);
+    redux_status status = probe_files(&s, finds, paths, count);
     if (status == REDUX_OK && s.count > 0)
         status = add_groups(&s);
     rdx_free(block);

@@ -3,6 +3,7 @@
 #ifndef FAULTS_SETUP_H
 #define FAULTS_SETUP_H
 
+#include "support/dicom_writer.h"
 #include "support/nifti_writer.h"
 #include "support/torch_writer.h"
 #include "faults_select.h"
@@ -40,9 +41,19 @@ static void write_torch(void)
     write_bytes(set.torch, bytes.at, bytes.size);
 }
 
+/* Frames with slopes of their own, out of order. */
+static void write_dicom_frames(void)
+{
+    static dicom_bytes bytes;
+    const dicom_frame frames[] = {{"0\\0\\2", NULL, "1"}, {"0\\0\\1", NULL, "2"}};
+    const dicom_file file = DICOM_FILE;
+    set.frames = write_frames(&bytes, "frames.dcm", &file, frames, 2, 2);
+}
+
 static void write_files(void)
 {
     write_torch();
+    write_dicom_frames();
     golden_archive = "tests/golden/data/io/pictures.npz";
     mkdir(in_scratch("set"), 0777);
     mkdir(in_scratch("set/pictures"), 0777);
@@ -160,6 +171,7 @@ static const scenario scenarios[] = {S(tensor_new),
                                      S(jpeg_read_colour),
                                      WRITES(png_write, "out.png"),
                                      S(safetensors_load),
+                                     S(dicom_frames),
                                      S(torch_load),
                                      WRITES(safetensors_save, "out.safetensors"),
                                      S(open_folder),
