@@ -8,14 +8,15 @@
 #include "common/input.h"
 
 static const char help[] =
-    "Usage: redux-embed --weights FILE.safetensors --out FILE.npy [options] INPUT...\n"
+    "Usage: redux-embed --weights FILE --out FILE.npy [options] INPUT...\n"
     "Write an encoder's features of every slice: float32, one row a slice, in the order of the\n"
     "input. They are the global average pool of a ResNet, not normalised.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "\n"
-    "  --weights FILE       a ResNet with torchvision's names, from redux-pretrain, or from\n"
-    "                       torchvision saved as safetensors\n"
+    "  --weights FILE       a ResNet with torchvision's names: .safetensors, of redux-pretrain "
+    "and\n"
+    "                       others, or .pt, .pth, .ckpt of PyTorch, in which nothing is run\n"
     "  --out FILE           .npy, or .npz with `embeddings`, `volumes` and `slices` (numbers from "
     "0)\n"
     "  --format NAME        npy or npz; default: by the name of --out\n"

@@ -184,7 +184,7 @@ static redux_status number_file(found *o, int64_t v, int64_t k, int64_t number)
     int64_t index;
     TRY(redux_dataset_get_slice_name(&name, &index, o->dataset, v, k));
     const int64_t i = find_text(&o->hint, (const char *const *)o->paths, o->count, name);
-    if (i >= 0)
+    if (i >= 0 && index == 0) /* a file with several slices is named by slice 0 */
         o->numbers[i] = number;
     return REDUX_OK;
 }

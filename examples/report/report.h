@@ -55,7 +55,7 @@ void report_data_free(report_data *data);
 double report_margin(const report_data *data, double score);
 double report_percent(int64_t part, int64_t whole);
 /* The volume of a witness of another set, added if it is new. -1: no memory. */
-int64_t report_other_volume(report_data *data, const char *source);
+int64_t report_other_volume(report_data *data, const char *source, int64_t slice);
 
 /* ---- pictures ---- */
 

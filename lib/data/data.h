@@ -25,13 +25,11 @@ typedef struct rdx_source {
     rdx_found found;        /* of a volume with a file for each slice, only the source is set */
     int64_t first_file; /* of such a volume: the index of its first file in redux_dataset.files */
     int64_t first_row;  /* the row of its slice 0, set once the dataset is open */
-    const char *patient; /* whom a DICOM series says that it shows; NULL: unknown. Must never be
-                            written anywhere. */
 } rdx_source;
 
 typedef struct rdx_named_group {
     const char *name;
-    const char *patient; /* whose group it is, as in rdx_source; NULL: of no patient */
+    const char *patient; /* whose group it is, as in rdx_found; NULL: of no patient */
 } rdx_named_group;
 
 /* Slices by group, if a group is not a volume. Texts belong to the dataset. */
@@ -135,12 +133,11 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
 /* ---- dicom_series.c ---- */
 
 /* Puts files (paths in natural order) together to volumes of the dataset: by series, size, kind of
- * pixels and orientation, along the normal of the slices. `folder` names them. Files that cannot be
- * used go to `settle`; a status other than REDUX_OK ends the work. */
-typedef redux_status (*rdx_settle_fn)(void *user, const char *path, redux_status status);
-redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_met *met,
-                                 rdx_settle_fn settle, void *user);
+ * pixels and orientation, along the normal of the slices. `folder` names them. A file with several
+ * frames is a volume of its own. Files that cannot be used go to finds->settle; a status other than
+ * REDUX_OK ends the work. */
+redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
+                                 const char *const *paths, int64_t count, rdx_met *met);
 
 /* ---- visit.c ---- */
 

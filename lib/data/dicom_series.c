@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * From DICOM files to volumes. Files of one series, patient, size and orientation are one volume;
- * where their kinds of pixels or slopes differ, it has values in float32. Its slices are ordered by position along their normal (axial slices from the feet to the
- * head), whatever their names and numbers are. */
+ * where their kinds of pixels or slopes differ, it has values in float32. Its slices are ordered by
+ * position along their normal (axial slices from the feet to the head), whatever their names and
+ * numbers are. Files with several frames are volumes of their own (io/format_dicom_frames.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,22 +29,6 @@ typedef struct series {
 
 /* ---- what belongs together ---- */
 
-static bool knows_place(const rdx_dicom *d)
-{
-    return !isnan(d->position[0]) && !isnan(d->orientation[0]);
-}
-
-/* Cosines are written with few digits, so they are compared with a tolerance. */
-static bool same_orientation(const rdx_dicom *a, const rdx_dicom *b)
-{
-    if (isnan(a->orientation[0]) || isnan(b->orientation[0]))
-        return isnan(a->orientation[0]) && isnan(b->orientation[0]);
-    for (int i = 0; i < 6; i++)
-        if (fabs(a->orientation[i] - b->orientation[i]) > 1e-3)
-            return false;
-    return true;
-}
-
 /* Why two images cannot be of one volume; NULL: they can. */
 static const char *difference(const rdx_dicom *a, const rdx_dicom *b)
 {
@@ -53,7 +38,7 @@ static const char *difference(const rdx_dicom *a, const rdx_dicom *b)
         return "patient";
     if (a->height != b->height || a->width != b->width)
         return "size";
-    return same_orientation(a, b) ? NULL : "orientation";
+    return rdx_dicom_same_orientation(a, b) ? NULL : "orientation";
 }
 
 static bool same_volume(const rdx_dicom *a, const rdx_dicom *b)
@@ -99,15 +84,6 @@ static redux_status group_images(series *s)
 
 /* ---- their order ---- */
 
-static void place_image(image *im)
-{
-    const double *o = im->dicom.orientation, *p = im->dicom.position;
-    im->along = NAN;
-    if (knows_place(&im->dicom))
-        im->along = p[0] * (o[1] * o[5] - o[2] * o[4]) + p[1] * (o[2] * o[3] - o[0] * o[5]) +
-                    p[2] * (o[0] * o[4] - o[1] * o[3]);
-}
-
 static int compare_numbers(int64_t a, int64_t b)
 {
     return (a > b) - (a < b);
@@ -151,7 +127,7 @@ static redux_status order_images(series *s)
     RDX_TRY(rdx_alloc_zero(s->context, &block, (uint64_t)s->groups, 1));
     uint8_t *unknown = block;
     for (int64_t i = 0; i < s->count; i++) {
-        place_image(&s->images[i]);
+        s->images[i].along = rdx_dicom_along(&s->images[i].dicom);
         if (isnan(s->images[i].along))
             unknown[s->images[i].group] = 1;
     }
@@ -204,17 +180,10 @@ static redux_status choose_frame(const series *s, image *images, int64_t *count)
 }
 
 
-static int compare_doubles(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Finds the usual distance between neighbours and reports deviations from it. */
+/* Finds the usual distance between neighbours. */
 static redux_status measure_distance(double *usual, const series *s, const image *images,
                                      int64_t count)
 {
-    int64_t gaps = 0, same = 0, distances = 0, first_gap = 0, first_same = 0;
     void *block;
     *usual = images[0].dicom.thickness;
     if (isnan(images[0].along)) {
@@ -224,34 +193,15 @@ static redux_status measure_distance(double *usual, const series *s, const image
                     s->folder, (long long)count);
         return REDUX_OK;
     }
-    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)count, sizeof(double)));
-    double *sorted = block;
-    for (int64_t i = 1; i < count; i++) {
-        const double distance = images[i].along - images[i - 1].along;
-        if (distance > SAME_PLACE)
-            sorted[distances++] = distance;
-        else if (same++ == 0)
-            first_same = i;
+    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)count, 2 * sizeof(double) + sizeof(char *)));
+    double *places = block, *scratch = places + count;
+    const char **names = (void *)(scratch + count);
+    for (int64_t i = 0; i < count; i++) {
+        places[i] = images[i].along;
+        names[i] = images[i].path;
     }
-    qsort(sorted, (size_t)distances, sizeof *sorted, compare_doubles);
-    if (distances > 0)
-        *usual = sorted[distances / 2];
-    for (int64_t i = 1; i < count; i++)
-        if (images[i].along - images[i - 1].along > 1.5 * *usual && gaps++ == 0)
-            first_gap = i;
+    rdx_dicom_measure(usual, s->context, s->folder, places, scratch, names, count);
     rdx_free(block);
-    if (gaps > 0)
-        rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld gap%s between DICOM slices that are usually %g mm apart, the first between "
-                "%s and %s",
-                s->folder, (long long)gaps, gaps == 1 ? "" : "s", *usual,
-                images[first_gap - 1].path, images[first_gap].path);
-    if (same > 0)
-        rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slice%s the same position as another one of the series, the first: "
-                "%s and %s",
-                s->folder, (long long)same, same == 1 ? " has" : "s have",
-                images[first_same - 1].path, images[first_same].path);
     return REDUX_OK;
 }
 
@@ -304,23 +254,37 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
         info->bytes += images[i].dicom.bytes;
         RDX_TRY(rdx_dataset_add_file(s->dataset, s->context, images[i].path));
     }
-    RDX_TRY(rdx_dataset_keep_text(&source.patient, s->dataset, s->context, first->patient,
-                                  strlen(first->patient)));
-    RDX_TRY(name_volume(&source.found.source, s, &images[0]));
-    const redux_status status = rdx_dataset_add(s->dataset, s->context, &source);
+    redux_status status = rdx_strdup(s->context, &source.found.patient, first->patient);
+    if (status == REDUX_OK)
+        status = name_volume(&source.found.source, s, &images[0]);
+    if (status == REDUX_OK)
+        status = rdx_dataset_add(s->dataset, s->context, &source);
     if (status != REDUX_OK)
         rdx_found_clear(&source.found);
     return status;
 }
 
 /* Keeps the usable files. Objects without an image (structures, reports) often accompany images. */
-static redux_status probe_files(series *s, const char *const *paths, int64_t count, rdx_met *met,
-                                rdx_settle_fn settle, void *user)
+static redux_status probe_files(series *s, const rdx_finds *finds, const char *const *paths,
+                                int64_t count, rdx_met *met)
 {
     for (int64_t i = 0; i < count; i++) {
         image *im = &s->images[s->count];
         bool known;
         if (rdx_dataset_excludes(s->dataset, paths[i]))
+            continue;
+        redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
+        if (status != REDUX_OK && im->dicom.no_image && count > 1) {
+            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_INFO,
+                                          "DICOM objects without an image", paths[i]));
+            continue;
+        }
+        const bool has_frames = status == REDUX_OK && im->dicom.frames > 1;
+        if (has_frames)
+            status = rdx_dicom_add_frames(finds, paths[i], &im->dicom);
+        if (status != REDUX_OK)
+            RDX_TRY(finds->settle(finds->user, paths[i], status));
+        if (status != REDUX_OK || has_frames)
             continue;
         RDX_TRY(rdx_met_add(&known, met, s->context, paths[i], NULL));
         if (known) {
@@ -329,23 +293,13 @@ static redux_status probe_files(series *s, const char *const *paths, int64_t cou
                                           paths[i]));
             continue;
         }
-        const redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
-        if (status != REDUX_OK && im->dicom.no_image && count > 1) {
-            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_INFO,
-                                          "DICOM objects without an image", paths[i]));
-            continue;
-        }
-        if (status != REDUX_OK) {
-            RDX_TRY(settle(user, paths[i], status));
-            continue;
-        }
         im->path = paths[i];
         im->number = s->count++;
     }
     return REDUX_OK;
 }
 
-static redux_status add_groups(series *s, rdx_settle_fn settle, void *user)
+static redux_status add_groups(series *s, const rdx_finds *finds)
 {
     RDX_TRY(group_images(s));
     RDX_TRY(order_images(s));
@@ -355,24 +309,23 @@ static redux_status add_groups(series *s, rdx_settle_fn settle, void *user)
         int64_t count = next - i;
         const redux_status chosen = choose_frame(s, s->images + i, &count);
         if (chosen != REDUX_OK)
-            RDX_TRY(settle(user, s->images[i].path, chosen));
+            RDX_TRY(finds->settle(finds->user, s->images[i].path, chosen));
         else
             RDX_TRY(add_volume(s, s->images + i, count));
     }
     return REDUX_OK;
 }
 
-redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_met *met,
-                                 rdx_settle_fn settle, void *user)
+redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
+                                 const char *const *paths, int64_t count, rdx_met *met)
 {
-    series s = {.dataset = dataset, .context = context, .folder = folder};
+    series s = {.dataset = dataset, .context = finds->context, .folder = folder};
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(image)));
+    RDX_TRY(rdx_alloc(finds->context, &block, (uint64_t)count, sizeof(image)));
     s.images = block;
-    redux_status status = probe_files(&s, paths, count, met, settle, user);
+    redux_status status = probe_files(&s, finds, paths, count, met);
     if (status == REDUX_OK && s.count > 0)
-        status = add_groups(&s, settle, user);
+        status = add_groups(&s, finds);
     rdx_free(block);
     return status;
 }

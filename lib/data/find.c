@@ -381,10 +381,11 @@ static void forget_paths(finder *f)
 /* The volumes of the files that were kept. */
 static redux_status add_kept_files(finder *f, const char *folder)
 {
+    const rdx_finds finds = {f->context, add_found, settle_source, pass_over, excludes, f};
     redux_status status = REDUX_OK;
     if (f->named_count > 0)
-        status = rdx_dicom_add_files(f->dataset, f->context, folder, (const char *const *)f->named,
-                                     f->named_count, &f->met, settle_source, f);
+        status = rdx_dicom_add_files(f->dataset, &finds, folder, (const char *const *)f->named,
+                                     f->named_count, &f->met);
     forget_paths(f);
     return status;
 }

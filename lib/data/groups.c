@@ -78,7 +78,7 @@ static redux_status by_folder(grouping *g, int64_t row)
 static redux_status by_patient(grouping *g, int64_t row)
 {
     const int64_t volume = rdx_dataset_volume_of(g->dataset, row);
-    const char *patient = g->dataset->volumes[volume].patient;
+    const char *patient = g->dataset->volumes[volume].found.patient;
     if (patient == NULL || patient[0] == '\0')
         return REDUX_OK;
     return keep_key(g, row, patient, strlen(patient));

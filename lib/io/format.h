@@ -33,6 +33,8 @@ typedef struct rdx_found {
     redux_dtype dtype;
     double slope, intercept; /* value = slope * voxel + intercept */
     uint64_t bytes;          /* of the files */
+    char *patient; /* whom the file says that it shows; NULL: unknown. Must never be written
+                      anywhere. */
     void *header; /* of the format, which load compares to see whether the file has changed */
 } rdx_found;
 

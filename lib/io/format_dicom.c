@@ -80,22 +80,15 @@ static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d
     return status == REDUX_OK ? status : rdx_fail(status, "%s: %s", path, why);
 }
 
-static redux_status decode(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
-                           int fd, const char *path)
+static redux_status decode(const redux_tensor *out, const rdx_dicom *d, unsigned char *bytes,
+                           size_t count, const char *path)
 {
-    void *bytes;
-    size_t count, length = 0;
-    RDX_TRY(rdx_alloc(context, &bytes, d->length, 1));
-    redux_status status = rdx_read_at(fd, path, d->offset, bytes, (size_t)d->length, &count);
-    if (status == REDUX_OK)
-        status = join_fragments(bytes, count, &length, path);
-    if (status == REDUX_OK && strcmp(d->syntax, RDX_DICOM_RUN_LENGTHS) == 0)
-        status = rdx_dicom_run_lengths(out->data, redux_tensor_elements(out),
-                                       (int)redux_dtype_size(out->dtype), bytes, length, path);
-    else if (status == REDUX_OK)
-        status = decode_by_module(out, d, bytes, length, path);
-    rdx_free(bytes);
-    return status;
+    size_t length = 0;
+    RDX_TRY(join_fragments(bytes, count, &length, path));
+    if (strcmp(d->syntax, RDX_DICOM_RUN_LENGTHS) == 0)
+        return rdx_dicom_run_lengths(out->data, redux_tensor_elements(out),
+                                     (int)redux_dtype_size(out->dtype), bytes, length, path);
+    return decode_by_module(out, d, bytes, length, path);
 }
 
 /* ---- uncompressed ---- */
@@ -145,8 +138,33 @@ static void clear_high_bits(const redux_tensor *out, const rdx_dicom *d)
     }
 }
 
-/* Slices of one volume that have different slopes: their values, in float32. */
-static redux_status rescale(redux_tensor *pixels, redux_context *context, const rdx_dicom *d)
+redux_status rdx_dicom_decode(const redux_tensor *out, const rdx_dicom *d, unsigned char *bytes,
+                              size_t count, const char *path)
+{
+    RDX_TRY(decode(out, d, bytes, count, path));
+    clear_high_bits(out, d);
+    return REDUX_OK;
+}
+
+redux_status rdx_dicom_pixels(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
+                              int fd, const char *path)
+{
+    void *bytes;
+    size_t count;
+    if (!d->encapsulated) {
+        RDX_TRY(read_plain(out, d, fd, path));
+        clear_high_bits(out, d);
+        return REDUX_OK;
+    }
+    RDX_TRY(rdx_alloc(context, &bytes, d->length, 1));
+    redux_status status = rdx_read_at(fd, path, d->offset, bytes, (size_t)d->length, &count);
+    if (status == REDUX_OK)
+        status = rdx_dicom_decode(out, d, bytes, count, path);
+    rdx_free(bytes);
+    return status;
+}
+
+redux_status rdx_dicom_rescale(redux_tensor *pixels, redux_context *context, const rdx_dicom *d)
 {
     redux_tensor values;
     RDX_TRY(redux_tensor_contiguous(&values, context, pixels, REDUX_FLOAT32));
@@ -184,7 +202,7 @@ REPLACE_PADDING(uint32_t)
 
 /* Pixels outside the scanner's field of view have a value without meaning, often far below air,
  * that would take up the grey range of the slice. */
-static void replace_padding(const redux_tensor *pixels, const rdx_dicom *d)
+void rdx_dicom_replace_padding(const redux_tensor *pixels, const rdx_dicom *d)
 {
     const int64_t count = redux_tensor_elements(pixels);
     if (!d->has_padding)
@@ -219,7 +237,7 @@ static bool differ(double a, double b)
 static redux_status check_unchanged(const rdx_dicom *d, const redux_volume_info *info,
                                     const char *path)
 {
-    if (d->height == info->height && d->width == info->width &&
+    if (d->frames == 1 && d->height == info->height && d->width == info->width &&
         (info->dtype == REDUX_FLOAT32 ||
          (d->dtype == info->dtype && !differ(d->slope, info->slope) &&
           !differ(d->intercept, info->intercept))))
@@ -243,16 +261,12 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
         close(fd);
         return status;
     }
-    status =
-        d.encapsulated ? decode(&pixels, context, &d, fd, path) : read_plain(&pixels, &d, fd, path);
+    status = rdx_dicom_pixels(&pixels, context, &d, fd, path);
     close(fd);
-    if (status == REDUX_OK) {
-        clear_high_bits(&pixels, &d);
-        if (!keep_padding)
-            replace_padding(&pixels, &d);
-        if (info->dtype == REDUX_FLOAT32)
-            status = rescale(&pixels, context, &d);
-    }
+    if (status == REDUX_OK && !keep_padding)
+        rdx_dicom_replace_padding(&pixels, &d);
+    if (status == REDUX_OK && info->dtype == REDUX_FLOAT32)
+        status = rdx_dicom_rescale(&pixels, context, &d);
     if (status != REDUX_OK) {
         redux_tensor_release(&pixels);
         return status;

@@ -15,6 +15,8 @@
 #define LONGEST_VALUE 256
 
 #define TAG_PIXELS 0x7FE00010u
+#define TAG_SHARED_GROUPS 0x52009229u
+#define TAG_FRAME_GROUPS 0x52009230u
 #define TAG_ITEM 0xFFFEE000u
 #define TAG_ITEM_END 0xFFFEE00Du
 #define TAG_SEQUENCE_END 0xFFFEE0DDu
@@ -260,6 +262,13 @@ static redux_status visit(rdx_dicom *out, cursor *c, const element *e)
         out->length = out->encapsulated ? c->end - c->at : e->length;
         return REDUX_OK;
     }
+    if (e->tag == TAG_SHARED_GROUPS) {
+        out->shared_at = c->at;
+        out->shared_length = e->length;
+    } else if (e->tag == TAG_FRAME_GROUPS) {
+        out->frames_at = c->at;
+        out->frames_length = e->length;
+    }
     for (int64_t i = 0; i < RDX_COUNT(wanted) && e->length != UNDEFINED; i++)
         if (wanted[i].tag == e->tag)
             return read_value(out, c, e, i);
@@ -400,9 +409,10 @@ static redux_status check_image(rdx_dicom *d, const char *path)
     if (d->is_mosaic)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: is a mosaic of slices in one picture: convert it with dcm2niix", path);
-    if (d->frames > 1)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames: convert it with dcm2niix", path,
-                        (long long)d->frames);
+    d->frames = RDX_MAX(d->frames, 1);
+    if (d->frames > RDX_DICOM_MOST_FRAMES)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames; at most %d are read", path,
+                        (long long)d->frames, RDX_DICOM_MOST_FRAMES);
     if ((d->bits != 8 && d->bits != 16 && d->bits != 32) || d->stored < 1 || d->stored > d->bits ||
         d->high != d->stored - 1 || d->is_signed < 0 || d->is_signed > 1)
         return rdx_fail(REDUX_E_UNSUPPORTED,
@@ -412,7 +422,8 @@ static redux_status check_image(rdx_dicom *d, const char *path)
     if (d->slope >= 0 && d->slope < 1e-300)
         return rdx_fail(REDUX_E_FORMAT, "%s: RescaleSlope (0028,1053) is %g: every pixel would have "
                         "the same value", path, d->slope);
-    const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8;
+    const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8 *
+                           (uint64_t)d->frames; /* below 2^52 */
     if (!d->encapsulated && d->length < bytes)
         return rdx_fail(REDUX_E_FORMAT, "%s: has %llu bytes of pixels, not %llu", path,
                         (unsigned long long)d->length, (unsigned long long)bytes);
@@ -499,4 +510,112 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
     RDX_TRY(check_image(out, path));
     settle_values(out);
     return REDUX_OK;
+}
+
+/* ---- frames: what all of them have in common, and what is each one's own (PS3.3, C.7.6.16) ----
+ */
+
+/* Planes, pixel measures, pixel value transformation: the sequences of a group that hold what
+ * `wanted` lists. */
+static bool is_of_interest(uint32_t tag)
+{
+    return tag == 0x00209113 || tag == 0x00209116 || tag == 0x00289110 || tag == 0x00289145;
+}
+
+/* Of `wanted`, what belongs to a frame. */
+static bool is_of_frame(uint32_t tag)
+{
+    return tag == 0x00180050 || tag == 0x00200032 || tag == 0x00200037 || tag == 0x00280030 ||
+           tag == 0x00281052 || tag == 0x00281053;
+}
+
+static redux_status walk_items(rdx_dicom *out, int64_t most, int64_t *count, cursor *c,
+                               const element *sequence, int depth);
+
+/* Depth 0: a group of sequences; 1: an item of such a sequence, which has the values. */
+static redux_status walk_group(rdx_dicom *out, cursor *c, const element *e, int depth)
+{
+    int64_t items = 0;
+    if (depth == 0 && is_of_interest(e->tag))
+        return walk_items(out, 1, &items, c, e, 1);
+    for (int64_t i = 0; depth == 1 && i < RDX_COUNT(wanted) && e->length != UNDEFINED; i++)
+        if (wanted[i].tag == e->tag && is_of_frame(e->tag))
+            return read_value(out, c, e, i);
+    return skip_element(c, e, depth);
+}
+
+/* Item k of a sequence goes into out[k]. */
+static redux_status walk_items(rdx_dicom *out, int64_t most, int64_t *count, cursor *c,
+                               const element *sequence, int depth)
+{
+    const uint64_t end = sequence->length == UNDEFINED ? c->end : c->at + sequence->length;
+    const bool typed = c->typed;
+    if (memcmp(sequence->type, "UN", 2) == 0)
+        c->typed = false;
+    while (c->at < end) {
+        element item, e;
+        RDX_TRY(next_element(&item, c));
+        if (item.tag == TAG_SEQUENCE_END)
+            break;
+        if (item.tag != TAG_ITEM || *count == most)
+            return rdx_fail(REDUX_E_FORMAT, "%s: the groups of its frames are damaged", c->path);
+        const uint64_t stop = item.length == UNDEFINED ? c->end : c->at + item.length;
+        while (c->at < stop) {
+            RDX_TRY(next_element(&e, c));
+            if (e.tag == TAG_ITEM_END)
+                break;
+            RDX_TRY(walk_group(&out[*count], c, &e, depth));
+        }
+        ++*count;
+    }
+    c->typed = typed;
+    return REDUX_OK;
+}
+
+static redux_status walk_groups(rdx_dicom *out, int64_t most, int64_t *count, cursor *c,
+                                uint64_t at, uint32_t length)
+{
+    const element sequence = {.length = length};
+    *count = 0;
+    if (at == 0)
+        return REDUX_OK;
+    c->at = at;
+    return walk_items(out, most, count, c, &sequence, 0);
+}
+
+static redux_status read_frames(rdx_dicom *out, const rdx_dicom *d, cursor *c)
+{
+    rdx_dicom common = *d;
+    int64_t count;
+    common.slope = common.intercept = NAN;
+    for (int i = 0; i < 3; i++)
+        common.position[i] = NAN;
+    RDX_TRY(walk_groups(&common, 1, &count, c, d->shared_at, d->shared_length));
+    for (int64_t i = 0; i < d->frames; i++)
+        out[i] = common;
+    RDX_TRY(walk_groups(out, d->frames, &count, c, d->frames_at, d->frames_length));
+    if (d->frames_at != 0 && count != d->frames)
+        return rdx_fail(REDUX_E_FORMAT, "%s: has %lld frames, and describes %lld of them", c->path,
+                        (long long)d->frames, (long long)count);
+    for (int64_t i = 0; i < d->frames; i++) {
+        if (!isnan(out[i].slope) || !isnan(out[i].intercept)) {
+            settle_values(&out[i]);
+            continue;
+        }
+        out[i].slope = d->slope;
+        out[i].intercept = d->intercept;
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_dicom_read_frames(rdx_dicom *out, const rdx_dicom *d, const char *path)
+{
+    const syntax *s = find_syntax(d->syntax);
+    struct stat file;
+    cursor c = {.path = path, .typed = s->typed, .swap = s->swap};
+    RDX_TRY(rdx_open_read(&c.fd, &file, path));
+    c.end = (uint64_t)file.st_size;
+    const redux_status status = read_frames(out, d, &c);
+    close(c.fd);
+    return status;
 }

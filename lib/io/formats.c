@@ -199,6 +199,7 @@ void rdx_found_clear(rdx_found *found)
     rdx_free(found->file);
     rdx_free(found->image);
     rdx_free(found->key);
+    rdx_free(found->patient);
     rdx_free(found->header);
     memset(found, 0, sizeof *found);
 }

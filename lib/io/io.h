@@ -200,5 +200,15 @@ redux_status rdx_beside(char **out, redux_context *context, const char *path, co
 /* Reads content as it is given (NULL: none) and checks that no list is missing. */
 redux_status rdx_safetensors_content_read(redux_safetensors_content *known,
                                           const redux_safetensors_content *given);
+/* Where a file was read from, for messages. */
+const char *rdx_safetensors_path(const redux_safetensors *file);
+/* A value that torch.save wrote by a class of its own, which is not read. */
+typedef struct rdx_foreign_value {
+    const char *name, *made_by; /* owned by the file */
+} rdx_foreign_value;
+/* The class that made the value of that name; NULL: there is no such value. */
+const char *rdx_safetensors_foreign(const redux_safetensors *file, const char *name);
+/* The first of these values; NULL: there is none. */
+const rdx_foreign_value *rdx_safetensors_first_foreign(const redux_safetensors *file);
 
 #endif

@@ -182,7 +182,7 @@ START_TEST(gaps_and_duplicates_are_told)
     ck_assert_ptr_nonnull(strstr(log.text, "1 gap between DICOM slices that are usually 1 mm"));
     ck_assert_ptr_nonnull(strstr(log.text, "1 DICOM slice has the same position as another one"));
     ck_assert_ptr_nonnull(strstr(log.text, text("%s/2.dcm and %s/9.dcm", path, path)));
-    ck_assert_ptr_nonnull(strstr(log.text, text("between %s/3.dcm and %s/4.dcm", path, path)));
+    ck_assert_ptr_nonnull(strstr(log.text, text("the first: %s/3.dcm and %s/4.dcm", path, path)));
     redux_dataset_free(dataset);
     ck_assert_str_eq(first_pixels(in_scratch("gaps")), "0 1 2 7 3 4 5");
     redux_context_free(context);
@@ -578,6 +578,150 @@ START_TEST(slopes_that_differ)
 }
 END_TEST
 
+/* ---- several frames in a file ---- */
+
+/* The first pixel of each slice, times the slope. */
+static const char *first_of_frames(const char *path, int frame)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_dataset *dataset;
+    redux_volume *volume;
+    char line[256] = "";
+    options.frame = frame;
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
+    ck_assert_str_eq(info.source, path);
+    ck_assert(info.height == 4 && info.width == 6 && info.is_scan && !info.file_per_slice);
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+    for (int64_t i = 0; i < info.slices; i++) {
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, i));
+        const double value = slice.dtype == REDUX_FLOAT32 ? (double)*(const float *)slice.data
+                                                          : *(const int16_t *)slice.data;
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%s%g", i > 0 ? " " : "", value);
+        redux_tensor_release(&slice);
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+    return text("%s", line);
+}
+
+static const char along_z[] = "1\\0\\0\\0\\1\\0";
+static dicom_bytes frame_bytes;
+
+START_TEST(frames_are_ordered_by_place)
+{
+    dicom_file f = DICOM_FILE;
+    const dicom_frame frames[] = {{"0\\0\\6", NULL, NULL},
+                                  {"0\\0\\2", NULL, NULL},
+                                  {"0\\0\\4", NULL, NULL},
+                                  {"0\\0\\0", NULL, NULL}},
+                      slopes[] = {{"0\\0\\6", along_z, "2"},
+                                  {"0\\0\\2", along_z, "3"},
+                                  {"0\\0\\4", along_z, NULL},
+                                  {"0\\0\\0", along_z, "1"}},
+                      times[] = {{"0\\0\\3", NULL, NULL},
+                                 {"0\\0\\3", NULL, NULL},
+                                 {"0\\0\\1", NULL, NULL},
+                                 {"0\\0\\1.0001", NULL, NULL}};
+    static const char *const syntaxes[] = {DICOM_EXPLICIT, DICOM_IMPLICIT, DICOM_BIG};
+    for (int i = 0; i < 3; i++) {
+        f.syntax = syntaxes[i];
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 4), -1),
+                         "4 2 3 1");
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, times, 4, 4), 0),
+                         "3 1");
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, times, 4, 4), 1),
+                         "4 2");
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 0), -1),
+                         "1 2 3 4");
+    }
+    f.orientation = NULL;
+    ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, slopes, 4, 4), -1),
+                     "4 6 3 2");
+}
+END_TEST
+
+START_TEST(frames_that_are_refused)
+{
+    dicom_file f = DICOM_FILE;
+    redux_dataset *dataset;
+    const dicom_frame frames[] = {{"0\\0\\3", NULL, NULL},
+                                  {"0\\0\\4", NULL, NULL},
+                                  {"0\\0\\3", NULL, NULL},
+                                  {"0\\0\\4", NULL, NULL}},
+                      mixed[] = {{"0\\0\\3", along_z, NULL},
+                                 {"0\\0\\4", "1\\0\\0\\0\\0\\-1", NULL}};
+    ck_assert_redux(
+        REDUX_E_FORMAT,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 3), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "has 4 frames, and describes 3"));
+    ck_assert_redux(
+        REDUX_E_FORMAT,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, frames, 3, 4), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "groups of its frames are damaged"));
+    ck_assert_redux(
+        REDUX_E_UNSUPPORTED,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, mixed, 2, 2), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "several orientations"));
+    ck_assert_redux(
+        REDUX_E_INVALID,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 4), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "--frame"));
+}
+END_TEST
+
+/* Beside files of a series, and with another file in its place once it is open. */
+START_TEST(frames_beside_a_series)
+{
+    const int32_t pixels[24] = {0};
+    const dicom_frame frames[] = {{"0\\0\\1", NULL, NULL}, {"0\\0\\2", NULL, NULL}};
+    dicom_file f = DICOM_FILE;
+    redux_dataset *dataset;
+    redux_volume *volume;
+    folder("both");
+    write_dicom("both/1.dcm", &f, pixels);
+    f.position = "0\\0\\1";
+    write_dicom("both/2.dcm", &f, pixels);
+    write_frames(&frame_bytes, "both/many.dcm", &f, frames, 2, 2);
+    ck_assert_redux_ok(open_path(&dataset, in_scratch("both"), NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 2);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 4);
+    write_dicom("both/many.dcm", &f, pixels);
+    redux_status status = REDUX_OK;
+    for (int64_t v = 0; v < 2 && status == REDUX_OK; v++) {
+        status = redux_volume_open(&volume, NULL, dataset, v);
+        if (status == REDUX_OK)
+            redux_volume_free(volume);
+    }
+    ck_assert_redux(REDUX_E_FORMAT, status);
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "has changed"));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(frames_cut_and_altered)
+{
+    dicom_file f = DICOM_FILE;
+    const dicom_frame frames[] = {{"0\\0\\1", along_z, "2"}, {"0\\0\\2", along_z, "3"}};
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_tensor all;
+    write_frames(&frame_bytes, "f.dcm", &f, frames, 2, 2);
+    for (size_t size = 0; size < frame_bytes.size; size++) {
+        write_bytes(in_scratch("f.dcm"), frame_bytes.at, size);
+        ck_assert_int_ne(read_volume(&all, &info, in_scratch("f.dcm"), NULL), REDUX_OK);
+    }
+    for (size_t at = 128; at < frame_bytes.size - 96; at++) {
+        frame_bytes.at[at] ^= 0xFF;
+        write_bytes(in_scratch("f.dcm"), frame_bytes.at, frame_bytes.size);
+        if (read_volume(&all, &info, in_scratch("f.dcm"), NULL) == REDUX_OK)
+            redux_tensor_release(&all);
+        frame_bytes.at[at] ^= 0xFF;
+    }
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static void refused(redux_status expected, const char *words, const dicom_file *f)
@@ -604,7 +748,8 @@ START_TEST(wrong_files)
     REFUSED(REDUX_E_UNSUPPORTED, "holds no image", no_pixels, true);
     REFUSED(REDUX_E_UNSUPPORTED, "in colour", samples, 3);
     REFUSED(REDUX_E_UNSUPPORTED, "in colour", photometric, "PALETTE COLOR");
-    REFUSED(REDUX_E_UNSUPPORTED, "12 frames: convert it with dcm2niix", frames, "12");
+    REFUSED(REDUX_E_FORMAT, "48 bytes of pixels, not 576", frames, "12");
+    REFUSED(REDUX_E_UNSUPPORTED, "at most 65536", frames, "65537");
     REFUSED(REDUX_E_UNSUPPORTED, "used up to bit", stored, 20);
     REFUSED(REDUX_E_FORMAT, "0 x 6 pixels", rows, 0);
     REFUSED(REDUX_E_FORMAT, "bytes of pixels, not", rows, 65535);
@@ -785,6 +930,10 @@ int main(void)
     tcase_add_test(tests, values_of_pixels);
     tcase_add_test(tests, bits_that_are_stored);
     tcase_add_test(tests, slopes_that_differ);
+    tcase_add_test(tests, frames_are_ordered_by_place);
+    tcase_add_test(tests, frames_that_are_refused);
+    tcase_add_test(tests, frames_beside_a_series);
+    tcase_add_test(tests, frames_cut_and_altered);
     tcase_add_test(tests, wrong_files);
     tcase_add_test(tests, cut_and_altered);
     tcase_add_test(tests, nested_sequences);
