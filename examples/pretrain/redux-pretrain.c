@@ -8,7 +8,7 @@
 
 static const char help_head[] =
     "Usage: redux-pretrain [options] --out DIR INPUT...\n"
-    "Train an encoder on slices without labels, by contrastive learning (SimCLR).\n"
+    "Train an encoder on slices without labels: SimCLR, SwAV, MoCo v2 or BYOL.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "Writes to DIR weights.safetensors (torchvision's names, and projection.*),\n"
@@ -38,6 +38,10 @@ static const char help_tail[] =
     "  redux-reduce --manifest kept.csv scans/\n"
     "  redux-pretrain --manifest kept.csv --size 96 --epochs 200 --out run scans/\n"
     "  redux-pretrain --resume --manifest kept.csv --size 96 --epochs 200 --out run scans/\n"
+    "  redux-pretrain --preset byol --epochs 100 --out run scans/\n"
+    "  redux-pretrain --objective swav --prototypes 96 --optimiser adamw --rate 0.001 --fixed-rate "
+    "1 \\\n"
+    "      --out run scans/\n"
     "  redux-pretrain --arch resnet50 --batch 4096 --part 256 --optimiser lars --rate 0.3 \\\n"
     "      --weight-decay 1e-6 --window -160:240 --window-jitter 0.2 --out run scans/\n";
 
@@ -147,7 +151,7 @@ static int parse(run_settings *s, int count, char **arguments, bool *done)
         return usage_error("no --out DIR");
     if (s->input_count == 0 && s->manifest == NULL)
         return usage_error("no input");
-    return EXIT_OK;
+    return pretrain_settings_check(&s->pretrain);
 }
 
 /* Shows the loss beside the bar. */
