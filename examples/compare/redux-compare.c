@@ -239,19 +239,13 @@ static int check_metrics(const char *list)
 /* ---- arguments ---- */
 
 static const struct option long_options[] = {
-    {"metric", required_argument, NULL, 'm'},
-    {"window", required_argument, NULL, 'w'},
-    {"bins", required_argument, NULL, 'b'},
-    {"threads", required_argument, NULL, 't'},
-    {"range", required_argument, NULL, 'r'},
-    {"normalisation", required_argument, NULL, 'n'},
-    {"map", required_argument, NULL, 'M'},
-    {"upsample", required_argument, NULL, 'u'},
-    {"neighbours", no_argument, NULL, 'N'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    {"metric", required_argument, NULL, 'm'},   {"window", required_argument, NULL, 'w'},
+    {"bins", required_argument, NULL, 'b'},     {"threads", required_argument, NULL, 't'},
+    {"range", required_argument, NULL, 'r'},    {"normalisation", required_argument, NULL, 'n'},
+    {"map", required_argument, NULL, 'M'},      {"overwrite", no_argument, NULL, 'O'},
+    {"upsample", required_argument, NULL, 'u'}, {"neighbours", no_argument, NULL, 'N'},
+    {"quiet", no_argument, NULL, 'q'},          {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
 };
 
 /* "own" or "LO:HI". */
@@ -400,7 +394,8 @@ static int load_slice(redux_tensor *out, redux_context *context, char *text, red
     const int64_t slices = redux_dataset_slice_count(dataset);
     if ((slice < 0 && slices != 1) || slice >= slices)
         code = fail_slice(text, slices, slice);
-    else if (visit_one(out, context, dataset, slice < 0 ? 0 : slice, window) != REDUX_OK)
+    else if (redux_dataset_protect(dataset, context) != REDUX_OK ||
+             visit_one(out, context, dataset, slice < 0 ? 0 : slice, window) != REDUX_OK)
         code = data_error();
     redux_dataset_free(dataset);
     return code;

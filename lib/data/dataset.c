@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The dataset: the list of volumes, and queries about it. find.c fills it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,22 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
     return REDUX_OK;
 }
 
+static redux_status find_within(redux_dataset *dataset, redux_context *context,
+                                const char *const *paths, int64_t count)
+{
+    const char *folder = dataset->options.within;
+    if (folder == NULL)
+        return rdx_dataset_find(dataset, context, paths, count);
+    char *real = realpath(folder, NULL);
+    if (real == NULL)
+        return rdx_fail_errno(folder, "cannot be read", errno);
+    rdx_set_within(real);
+    const redux_status status = rdx_dataset_find(dataset, context, paths, count);
+    rdx_set_within(NULL);
+    free(real);
+    return status;
+}
+
 redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                 const char *const *paths, int64_t path_count,
                                 const redux_dataset_options *options)
@@ -176,11 +193,12 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     dataset->options = known;
     redux_status status = sort_excluded(dataset, context);
     if (status == REDUX_OK)
-        status = rdx_dataset_find(dataset, context, paths, path_count);
+        status = find_within(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
     rdx_free(dataset->excluded);
     dataset->excluded = NULL;
     dataset->options.exclude = NULL; /* the caller's */
+    dataset->options.within = NULL;
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
         status =
             rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld files were left out, the first: %s",
@@ -211,6 +229,22 @@ void redux_dataset_free(redux_dataset *dataset)
     rdx_free(dataset->files);
     rdx_free(dataset->skipped);
     rdx_free(dataset);
+}
+
+redux_status redux_dataset_protect(const redux_dataset *dataset, redux_context *context)
+{
+    if (dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_protect: the dataset is NULL");
+    for (int64_t i = 0; i < dataset->file_count; i++)
+        RDX_TRY(redux_context_protect(context, dataset->files[i]));
+    for (int64_t i = 0; i < dataset->count; i++) {
+        const rdx_found *found = &dataset->volumes[i].found;
+        if (found->file != NULL)
+            RDX_TRY(redux_context_protect(context, found->file));
+        if (found->image != NULL)
+            RDX_TRY(redux_context_protect(context, found->image));
+    }
+    return REDUX_OK;
 }
 
 /* ---- asking ---- */

@@ -226,6 +226,7 @@ static redux_status probe_files(series *s, const char *const *paths, int64_t cou
         image *im = &s->images[s->count];
         if (rdx_dataset_excludes(s->dataset, paths[i]))
             continue;
+        RDX_TRY(rdx_progress_poll(s->context));
         const redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
         if (status != REDUX_OK && im->dicom.no_image && count > 1) {
             rdx_log(s->context, REDUX_LOG_INFO, "skipped: %s", redux_error_message());

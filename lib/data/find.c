@@ -128,6 +128,7 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     uint64_t bytes;
     if (rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
+    RDX_TRY(rdx_progress_poll(f->context));
     RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
     if (f->run < 0)
         RDX_TRY(begin_pictures(f, folder, &picture));
@@ -164,7 +165,11 @@ typedef struct ancestor {
     const struct ancestor *up;
     dev_t device;
     ino_t inode;
+    int depth;
 } ancestor;
+
+/* Deeper nesting is refused: the search must do with a small stack. */
+#define MOST_FOLDERS 64
 
 /* Names worth a look: each preceded by a byte that tells folders ('d') from files ('f'). */
 typedef struct listing {
@@ -256,6 +261,7 @@ static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *
     struct stat status;
     DIR *stream;
     *loop = false;
+    RDX_TRY(rdx_check_within(path));
     do
         stream = opendir(path);
     while (stream == NULL && errno == EINTR);
@@ -342,7 +348,9 @@ static redux_status add_series(finder *f, const listing *list, int64_t first, co
         char *path;
         if (list->names[i][-1] != 'f')
             continue;
-        status = rdx_join(&path, f->context, folder, list->names[i]);
+        status = rdx_progress_poll(f->context);
+        if (status == REDUX_OK)
+            status = rdx_join(&path, f->context, folder, list->names[i]);
         if (status != REDUX_OK)
             break;
         if (is_series(path, false))
@@ -383,6 +391,7 @@ static redux_status add_named_series(finder *f, const char *path)
 
 static redux_status add_file(finder *f, const char *path, bool in_folder)
 {
+    RDX_TRY(rdx_progress_poll(f->context));
     char list[256];
     bool part;
     const rdx_format *format = rdx_format_of(path, &part);
@@ -464,8 +473,11 @@ static void tell_unread(finder *f, const listing *list, const char *folder)
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up)
 {
     listing list = {0};
-    ancestor here = {up, 0, 0};
+    ancestor here = {up, 0, 0, up == NULL ? 1 : up->depth + 1};
     bool loop;
+    if (here.depth > MOST_FOLDERS)
+        return rdx_fail(REDUX_E_LIMIT, "%s: is more than %d folders deep: name a folder further in",
+                        folder, MOST_FOLDERS);
     redux_status status = list_folder(f, &list, &here, &loop, folder);
     if (status == REDUX_OK && loop)
         rdx_log(f->context, REDUX_LOG_INFO, "%s: links back to a folder that contains it", folder);

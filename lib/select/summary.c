@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <redux/file.h>
 #include <redux/version.h>
 #include "io/json.h"
 #include "manifest_read.h"
@@ -310,5 +311,5 @@ redux_status redux_summary_save(const char *path, redux_context *context,
     const rdx_summary_request request = {reduction, seconds};
     if (path == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_summary_save: an argument is NULL");
-    return rdx_save(path, context, rdx_produce_summary, &request);
+    return rdx_save(path, context, REDUX_MARK_SUMMARY, rdx_produce_summary, &request);
 }
