@@ -115,7 +115,10 @@ redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
         int error = pthread_create(&pool->workers[i], NULL, worker_main, pool);
         if (error != 0) {
             rdx_pool_free(pool);
-            return rdx_fail(REDUX_E_IO, "cannot start a thread: %s", strerror(error));
+            return rdx_fail(
+                REDUX_E_IO,
+                "cannot start thread %d of %d: %s: use fewer, or allow more (ulimit -u)", i + 2,
+                threads, strerror(error));
         }
         pool->worker_count++;
     }

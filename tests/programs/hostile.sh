@@ -231,3 +231,32 @@ if command -v script >/dev/null; then # on a terminal
     script -qec "'$reduce' --quiet '$h/text'" /dev/null </dev/null >"$h/typed" 2>&1
     check "terminals get no control characters" sh -c "tr -d '\r\n\t' <'$h/typed' | LC_ALL=C grep -vq '[[:cntrl:]]'"
 fi
+
+# ---- time and memory ----
+tiny_reduce=("$reduce" --threads 1 --quiet --strategy cosine --scope dataset "$hostile_scan")
+for kib in 150000 250000; do # OpenBLAS waited for ever
+    check "cosine in $kib KiB" limited "no memory for OpenBLAS" "-v $kib" "${tiny_reduce[@]}"
+done
+check "pretrain in 350000 KiB" limited "no memory for OpenBLAS" "-v 350000" "$BIN/redux-pretrain" --quiet --threads 2 \
+    "${small[@]}" --out "$h/run-v" --overwrite "$hostile_scan"
+if python3 -c 'import numpy' 2>/dev/null; then # an archive was read once for each of its arrays
+    python3 - "$h/many.npz" <<'PYTHON'
+import sys, zipfile, io, numpy as np
+with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_STORED) as z:
+    for name, array in [("big", np.zeros(64 << 20, np.uint8))] + [(f"a{i:04}", np.full((1, 4, 4), i % 251, np.uint8))
+                                                                  for i in range(3000)]:
+        f = io.BytesIO()
+        np.save(f, array)
+        z.writestr(name + ".npy", f.getvalue())
+PYTHON
+    check "checksums: each file once" timeout 60 "$reduce" --quiet --strategy all --manifest "$h/many.csv" "$h/many.npz"
+    rm -f "$h/many.npz"
+fi
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then # root has no such limit
+    chmod -R o+rX "$work" && cp "$reduce" "$h/reduce"
+    OPENBLAS_NUM_THREADS=1 setpriv --reuid=64123 --clear-groups bash -c "ulimit -u 1; exec '$h/reduce' --threads 4 \
+        --quiet '$hostile_scan'" >/dev/null 2>"$work/err"
+    check "no more processes: exit status" test $? = 1
+    check "... and a message" grep -q "cannot start thread 2 of 4" "$work/err"
+    rm "$h/reduce"
+fi
