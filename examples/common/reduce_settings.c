@@ -67,6 +67,7 @@ static const char help_rest[] =
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
     "  --export DIR         the kept slices; --format NAME: png (default), npy or npz\n"
     "  --sheet FILE.png     a contact sheet: kept slices bright, dropped ones dimmed\n"
+    "  --overwrite          replace files of other kinds, and an earlier export; inputs never are\n"
     "  --json               the summary as JSON on stdout, in place of the CSV\n"
     "  --on-error NAME      stop (default) at unusable input, or skip it\n"
     "  --threads N          0 (default): all processors\n"
@@ -149,6 +150,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"sheet", required_argument, NULL, OPTION_SHEET},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"overwrite", no_argument, NULL, 'O'},
     {"on-error", required_argument, NULL, OPTION_ON_ERROR},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"quiet", no_argument, NULL, OPTION_QUIET},

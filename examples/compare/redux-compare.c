@@ -248,6 +248,7 @@ static const struct option long_options[] = {
     {"range", required_argument, NULL, 'r'},
     {"normalisation", required_argument, NULL, 'n'},
     {"map", required_argument, NULL, 'M'},
+    {"overwrite", no_argument, NULL, 'O'},
     {"upsample", required_argument, NULL, 'u'},
     {"neighbours", no_argument, NULL, 'N'},
     INPUT_FRAME_OPTION,
@@ -406,7 +407,8 @@ static int load_slice(redux_tensor *out, redux_context *context, const settings 
     const int64_t slices = redux_dataset_slice_count(dataset);
     if ((slice < 0 && slices != 1) || slice >= slices)
         code = fail_slice(text, slices, slice);
-    else if (visit_one(out, context, dataset, slice < 0 ? 0 : slice, s->window) != REDUX_OK)
+    else if (redux_dataset_protect(dataset, context) != REDUX_OK ||
+             visit_one(out, context, dataset, slice < 0 ? 0 : slice, s->window) != REDUX_OK)
         code = data_error();
     redux_dataset_free(dataset);
     return code;

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "common/encoder.h"
 #include "common/input.h"
+
+#define INDEX_HEADER "source,slice"
 
 static const char help[] =
     "Usage: redux-embed --weights FILE --out FILE.npy [options] INPUT...\n"
@@ -22,6 +23,7 @@ static const char help[] =
     "  --format NAME        npy or npz; default: by the name of --out\n"
     "  --index FILE.csv     source and slice of each row, and its group if --group-by is given\n"
     "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, its own sources\n"
+    "  --data FOLDER        where the manifest's files are now; nothing outside it is opened\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU), "
     "and\n"
     "  --size N             side of the network's input; default of both: from the weight file,\n"
@@ -30,6 +32,7 @@ static const char help[] =
     INPUT_HELP
     "  --on-error NAME      stop (default) at unusable input, or skip it and fill the rows of\n"
     "                       unreadable slices with 0\n"
+    "  --overwrite          replace files of other kinds; inputs never are\n"
     "  --threads N          0 (default): all processors\n"
     "  --quiet              errors only\n"
     "  --help, --version\n"
@@ -60,7 +63,8 @@ static const struct option long_options[] = {
     INPUT_OPTIONS,
     {"batch", required_argument, NULL, 'b'},
     {"on-error", required_argument, NULL, 'e'}, {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},          {"help", no_argument, NULL, 'h'},
+    {"quiet", no_argument, NULL, 'q'},          {"overwrite", no_argument, NULL, 'O'},
+    {"data", required_argument, NULL, 'd'},     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
 };
 
@@ -114,6 +118,9 @@ static int set_option(void *user, int option, const char *text)
         return EXIT_OK;
     case 'm':
         s->manifest = text;
+        return EXIT_OK;
+    case 'd':
+        s->dataset.within = text;
         return EXIT_OK;
     case 'W':
         s->has_window = true;
@@ -292,35 +299,23 @@ static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w,
     putc('\n', user);
 }
 
-/* Writes a file beside the target and renames it, so that the index is whole or not there. */
-static int write_index(const work *w, const char *path)
+static redux_status print_index(FILE *stream, void *user)
 {
-    char temporary[4200];
-    const int length = snprintf(temporary, sizeof temporary, "%s.new", path);
-    FILE *stream = length < (int)sizeof temporary ? fopen(temporary, "w") : NULL;
-    bool done = stream != NULL;
-    if (stream != NULL) {
-        fputs(redux_dataset_group_by(w->dataset) == NULL ? "source,slice\n"
-                                                          : "source,slice,group\n",
-              stream);
-        each_row(w, print_row, stream);
-        done = fflush(stream) == 0 && fsync(fileno(stream)) == 0;
-        done = fclose(stream) == 0 && done && rename(temporary, path) == 0;
-        if (!done)
-            remove(temporary);
-    }
-    if (!done)
-        perror(path);
-    return done ? EXIT_OK : EXIT_DATA;
+    const work *w = user;
+    fputs(redux_dataset_group_by(w->dataset) == NULL ? INDEX_HEADER "\n" : INDEX_HEADER ",group\n",
+          stream);
+    each_row(w, print_row, stream);
+    return REDUX_OK;
 }
 
-static int write_results(const work *w, redux_context *context, const settings *s)
+static int write_results(work *w, redux_context *context, const settings *s)
 {
     const redux_status status =
         s->npz ? write_npz(w, context, s->out) : redux_npy_write(s->out, context, &w->rows);
-    if (status != REDUX_OK)
+    if (status != REDUX_OK || (s->index != NULL && redux_file_save(s->index, context, INDEX_HEADER,
+                                                                   print_index, w) != REDUX_OK))
         return data_error();
-    return s->index == NULL ? EXIT_OK : write_index(w, s->index);
+    return EXIT_OK;
 }
 
 static void report(const work *w, const settings *s, double seconds)
@@ -338,6 +333,16 @@ static void report(const work *w, const settings *s, double seconds)
             (double)w->wanted / (seconds > 0 ? seconds : 1e-9));
 }
 
+static redux_status check_outputs(const work *w, redux_context *context, const settings *s)
+{
+    TRY(redux_dataset_protect(w->dataset, context));
+    TRY(protect_file(context, s->weights));
+    TRY(protect_file(context, s->manifest));
+    if (s->index != NULL)
+        TRY(redux_file_check(context, s->index, INDEX_HEADER));
+    return redux_file_check(context, s->out, s->npz ? "embeddings.npy" : REDUX_MARK_ARRAY);
+}
+
 static int run(const settings *s, redux_context *context)
 {
     const double start = seconds_now();
@@ -348,6 +353,8 @@ static int run(const settings *s, redux_context *context)
     if (status == REDUX_OK && !s->quiet)
         report_input(w.dataset);
     progress_label("embedding");
+    if (status == REDUX_OK)
+        status = check_outputs(&w, context, s);
     if (status == REDUX_OK)
         status = embed(&w, context, s);
     progress_label(NULL);

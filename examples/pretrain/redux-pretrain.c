@@ -18,7 +18,8 @@ static const char help_head[] =
     "  --resume             continue from its checkpoint (start if there is none, end at once if\n"
     "                       the run is complete), or\n"
     "  --overwrite          start again\n"
-    "  --manifest FILE.csv  only the slices that it keeps; without INPUT, its own sources\n";
+    "  --manifest FILE.csv  only the slices that it keeps; without INPUT, its own sources\n"
+    "  --data FOLDER        where the manifest's files are now; nothing outside it is opened\n";
 
 static const char help_tail[] =
     "Other\n"
@@ -51,6 +52,7 @@ enum {
     OPTION_RESUME,
     OPTION_OVERWRITE,
     OPTION_MANIFEST,
+    OPTION_DATA,
     OPTION_ON_ERROR,
     OPTION_JSON,
     OPTION_THREADS,
@@ -62,7 +64,7 @@ enum { MOST_OPTIONS = 96, MOST_INPUTS = 4096 };
 
 typedef struct run_settings {
     pretrain_settings pretrain;
-    const char *folder, *manifest;
+    const char *folder, *manifest, *data;
     const char *inputs[MOST_INPUTS];
     int64_t input_count;
     int64_t threads;
@@ -94,11 +96,15 @@ static int set_option(void *user, int option, const char *text)
         return add_input(s, text);
     case OPTION_RESUME:
     case OPTION_OVERWRITE:
+        program_overwrites = option == OPTION_OVERWRITE;
         s->pretrain.options.resume =
             option == OPTION_RESUME ? REDUX_RESUME_CONTINUE : REDUX_RESUME_OVERWRITE;
         return EXIT_OK;
     case OPTION_MANIFEST:
         s->manifest = text;
+        return EXIT_OK;
+    case OPTION_DATA:
+        s->data = text;
         return EXIT_OK;
     case OPTION_ON_ERROR:
         s->dataset.skip_errors = strcmp(text, "skip") == 0;
@@ -126,6 +132,7 @@ static int parse(run_settings *s, int count, char **arguments, bool *done)
         {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
         {"manifest", required_argument, NULL, OPTION_MANIFEST},
         INPUT_OPTIONS,
+        {"data", required_argument, NULL, OPTION_DATA},
         {"on-error", required_argument, NULL, OPTION_ON_ERROR},
         {"json", no_argument, NULL, OPTION_JSON},
         {"threads", required_argument, NULL, OPTION_THREADS},
@@ -167,6 +174,7 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
 {
     redux_dataset_options options = s->dataset;
     redux_manifest *manifest = NULL;
+    options.within = s->data;
     if (s->manifest == NULL)
         return redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
     TRY(redux_manifest_load(&manifest, context, s->manifest));
@@ -213,6 +221,10 @@ static int run(run_settings *s, redux_context *context)
     s->pretrain.options.report = on_step;
     s->pretrain.options.skip_errors = s->dataset.skip_errors;
     redux_status status = open_input(&dataset, &kept, context, s);
+    if (status == REDUX_OK)
+        status = redux_dataset_protect(dataset, context);
+    if (status == REDUX_OK)
+        status = protect_file(context, s->manifest);
     if (status == REDUX_OK) {
         progress_label("training");
         status = pretrain_run(&result, context, s->folder, dataset, kept.data, &s->pretrain);

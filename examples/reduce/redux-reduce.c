@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "common/encoder.h"
 #include "common/input.h"
 #include "common/reduce_settings.h"
@@ -159,7 +160,8 @@ static bool is_manifest(const char *path)
 {
     static const char beginning[] = "source,slice,kept,";
     char text[sizeof beginning] = "";
-    FILE *file = fopen(path, "rb");
+    struct stat status;
+    FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "rb") : NULL;
     if (file == NULL)
         return false;
     const size_t count = fread(text, 1, sizeof beginning - 1, file);
@@ -237,6 +239,42 @@ static void close_others(others *o, settings *s)
     redux_dataset_free(o->against);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* What is read is never written; only --update's own file may be written anew. */
+static redux_status protect_inputs(redux_context *context, const settings *s,
+                                   const redux_dataset *dataset, const others *o)
+{
+    TRY(redux_dataset_protect(dataset, context));
+    if (o->against != NULL)
+        TRY(redux_dataset_protect(o->against, context));
+    TRY(protect_file(context, s->against));
+    TRY(protect_file(context, s->embeddings));
+    TRY(protect_file(context, s->against_embeddings));
+    TRY(protect_file(context, s->encoder));
+    if (s->update == NULL || (s->manifest != NULL && same_file(s->update, s->manifest)))
+        return REDUX_OK;
+    return protect_file(context, s->update);
+}
+
+/* Before the work, which may take hours. */
+static redux_status check_outputs(redux_context *context, const settings *s,
+                                  const redux_dataset *dataset, const others *o)
+{
+    TRY(protect_inputs(context, s, dataset, o));
+    if (s->manifest != NULL) {
+        TRY(redux_file_check(context, s->manifest, REDUX_MARK_MANIFEST));
+        TRY(redux_file_check(context, s->json_path, REDUX_MARK_SUMMARY));
+    }
+    if (s->sheet != NULL)
+        TRY(redux_file_check(context, s->sheet, REDUX_MARK_PICTURE));
+    return s->export_folder == NULL ? REDUX_OK : redux_export_check(s->export_folder, context);
+}
+
 static int reduce(settings *s, redux_context *context, const redux_dataset *dataset)
 {
     const double start = seconds_now();
@@ -249,6 +287,7 @@ static int reduce(settings *s, redux_context *context, const redux_dataset *data
         report_input(dataset);
     progress_label(redux_strategy_name(s->reduce.strategy));
     if (open_others(&o, context, s, dataset) != REDUX_OK ||
+        check_outputs(context, s, dataset, &o) != REDUX_OK ||
         redux_reduce(&reduction, context, dataset, &s->reduce) != REDUX_OK) {
         code = data_error();
     } else {

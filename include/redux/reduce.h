@@ -463,11 +463,17 @@ typedef enum redux_export_format {
     REDUX_EXPORT_NPZ = 2  /**< the same, one archive a volume, keys "slice_N" */
 } redux_export_format;
 
+/** Whether redux_export could write there: the folder is missing or empty, or holds an earlier
+ *  export and nothing else, and the context may replace that (REDUX_CONTEXT_KEEPS_FILES). Nothing
+ *  is changed. Errors: REDUX_E_INVALID (other files; protected files), REDUX_E_IO. Since 0.2. */
+REDUX_API redux_status redux_export_check(const char *folder, redux_context *context);
+
 /** Writes the kept slices into `folder` (made if missing); NIfTI slices in axial orientation if
  *  they are axial slices. Names are VOLUME_NAME_SLICE.png or .npy, or VOLUME_NAME.npz, from the
  *  numbers of volume and slice in the dataset and the last part of the source; index.csv lists
- *  which file (and key) is which slice. Each file is written whole or not at all, and nothing
- *  outside the folder. Reports slices as progress. Errors: those of redux_volume_open, REDUX_E_IO,
+ *  which file (and key) is which slice. The folder appears as a whole or not at all, and replaces
+ * an earlier export as a whole; one with other files is refused (redux_export_check). Nothing
+ * outside is written. Reports slices as progress. Errors: those of redux_volume_open, REDUX_E_IO,
  *  REDUX_E_INVALID, REDUX_E_CANCELLED. */
 REDUX_API redux_status redux_export(const char *folder, redux_context *context,
                                     const redux_reduction *reduction, redux_export_format format);

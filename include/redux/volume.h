@@ -84,6 +84,11 @@ typedef struct redux_dataset_options {
     /** Another dataset of the same run: its patients keep their numbers here. Read while the
      *  dataset is opened, not afterwards. NULL: none. */
     const redux_dataset *grouped_with;
+    /** Where paths come from a stranger, such as a manifest's: no file outside this folder is
+     *  opened, through links neither (REDUX_E_IO), and redux_dataset_open_manifest looks for
+     *  sources below it alone: under ever fewer of the last parts of their names. NULL: anywhere.
+     *  Read during the call only. Since 0.2. */
+    const char *within;
 } redux_dataset_options;
 
 #define REDUX_DATASET_OPTIONS_DEFAULTS(set)                                                        \
@@ -163,6 +168,10 @@ REDUX_API int redux_source_is_volume(size_t *file_length, const char *source);
 REDUX_API redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                           const char *const *paths, int64_t path_count,
                                           const redux_dataset_options *options);
+
+/** Protects every file of a dataset (redux_context_protect). Errors: REDUX_E_INVALID (NULL),
+ *  REDUX_E_NO_MEMORY. Since 0.2. */
+REDUX_API redux_status redux_dataset_protect(const redux_dataset *dataset, redux_context *context);
 
 /** A volume that your program has in memory (`voxels`) or provides on demand (`load` or
  *  `load_slice`): set one of the three. Since 0.2.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The dataset: the list of volumes, and queries about it. find.c fills it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,22 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
     return REDUX_OK;
 }
 
+static redux_status find_within(redux_dataset *dataset, redux_context *context,
+                                const char *const *paths, int64_t count)
+{
+    const char *folder = dataset->options.within;
+    if (folder == NULL)
+        return rdx_dataset_find(dataset, context, paths, count);
+    char *real = realpath(folder, NULL);
+    if (real == NULL)
+        return rdx_fail_errno(folder, "cannot be read", errno);
+    rdx_set_within(real);
+    const redux_status status = rdx_dataset_find(dataset, context, paths, count);
+    rdx_set_within(NULL);
+    free(real);
+    return status;
+}
+
 redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
                                 const char *const *paths, int64_t path_count,
                                 const redux_dataset_options *options)
@@ -231,7 +248,7 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     dataset->options = known;
     redux_status status = sort_excluded(dataset, context);
     if (status == REDUX_OK)
-        status = rdx_dataset_find(dataset, context, paths, path_count);
+        status = find_within(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
     rdx_dataset_report_passed(dataset, context);
     if (status == REDUX_OK)
@@ -240,9 +257,10 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
         status = rdx_dataset_group(dataset, context);
     rdx_free(dataset->excluded);
     dataset->excluded = NULL;
-    dataset->options.exclude = NULL; /* the caller's, as are the next two */
+    dataset->options.exclude = NULL; /* the caller's, as are the next three */
     dataset->options.group_by = NULL;
     dataset->options.grouped_with = NULL;
+    dataset->options.within = NULL;
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
         status =
             rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld files were left out, the first: %s",
@@ -275,6 +293,22 @@ void redux_dataset_free(redux_dataset *dataset)
     rdx_free(dataset->files);
     rdx_free(dataset->skipped);
     rdx_free(dataset);
+}
+
+redux_status redux_dataset_protect(const redux_dataset *dataset, redux_context *context)
+{
+    if (dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_protect: the dataset is NULL");
+    for (int64_t i = 0; i < dataset->file_count; i++)
+        RDX_TRY(redux_context_protect(context, dataset->files[i]));
+    for (int64_t i = 0; i < dataset->count; i++) {
+        const rdx_found *found = &dataset->volumes[i].found;
+        if (found->file != NULL)
+            RDX_TRY(redux_context_protect(context, found->file));
+        if (found->image != NULL)
+            RDX_TRY(redux_context_protect(context, found->image));
+    }
+    return REDUX_OK;
 }
 
 /* ---- asking ---- */
@@ -391,14 +425,17 @@ const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t i
 
 /* ---- checksums ---- */
 
-static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, const char *path)
+static redux_status add_file(uint32_t *crc, redux_context *context, unsigned char *buffer,
+                             size_t size, const char *path)
 {
     struct stat status;
     int fd;
     uint64_t at = 0;
     RDX_TRY(rdx_open_read(&fd, &status, path));
     for (size_t count = size; count == size; at += count) {
-        const redux_status read = rdx_read_at(fd, path, at, buffer, size, &count);
+        redux_status read = rdx_read_at(fd, path, at, buffer, size, &count);
+        if (read == REDUX_OK)
+            read = rdx_progress_poll(context);
         if (read != REDUX_OK) {
             close(fd);
             return read;
@@ -409,17 +446,17 @@ static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, 
     return REDUX_OK;
 }
 
-static redux_status add_files(uint32_t *crc, unsigned char *buffer, size_t size,
-                              const redux_dataset *dataset, const rdx_source *source)
+static redux_status add_files(uint32_t *crc, redux_context *context, unsigned char *buffer,
+                              size_t size, const redux_dataset *dataset, const rdx_source *source)
 {
     if (source->info.file_per_slice) {
         for (int64_t i = 0; i < source->info.slices; i++)
-            RDX_TRY(add_file(crc, buffer, size, dataset->files[source->first_file + i]));
+            RDX_TRY(add_file(crc, context, buffer, size, dataset->files[source->first_file + i]));
         return REDUX_OK;
     }
-    RDX_TRY(add_file(crc, buffer, size, source->found.file));
+    RDX_TRY(add_file(crc, context, buffer, size, source->found.file));
     return source->found.image == NULL ? REDUX_OK
-                                       : add_file(crc, buffer, size, source->found.image);
+                                       : add_file(crc, context, buffer, size, source->found.image);
 }
 
 static redux_status file_checksum(uint32_t *out, redux_context *context,
@@ -429,7 +466,7 @@ static redux_status file_checksum(uint32_t *out, redux_context *context,
     void *buffer;
     *out = 0;
     RDX_TRY(rdx_alloc(context, &buffer, size, 1));
-    const redux_status status = add_files(out, buffer, size, dataset, source);
+    const redux_status status = add_files(out, context, buffer, size, dataset, source);
     rdx_free(buffer);
     return status;
 }
@@ -449,4 +486,51 @@ redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
         RDX_TRY(file_checksum(&crc, context, dataset, source));
     *out = crc;
     return REDUX_OK;
+}
+
+/* ---- checksums of many volumes: each file is read once ---- */
+
+typedef struct by_file {
+    const rdx_source *source;
+    int64_t volume;
+} by_file;
+
+/* Volumes that share a file (of an archive) come one after the other. */
+static int compare_files(const void *a, const void *b)
+{
+    const by_file *x = a, *y = b;
+    const char *left = x->source->found.file, *right = y->source->found.file;
+    const int order =
+        left == NULL || right == NULL ? (left != NULL) - (right != NULL) : strcmp(left, right);
+    return order != 0 ? order : (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+/* Whether equal checksums follow from what is read for them. */
+static bool shares_file(const rdx_source *a, const rdx_source *b)
+{
+    return a->found.file != NULL && b->found.file != NULL && a->found.image == NULL &&
+           b->found.image == NULL && a->found.format->checksum == NULL &&
+           b->found.format->checksum == NULL && strcmp(a->found.file, b->found.file) == 0;
+}
+
+redux_status rdx_dataset_checksums(uint32_t *out, redux_context *context,
+                                   const redux_dataset *dataset, const uint8_t *wanted)
+{
+    void *block;
+    int64_t count = 0;
+    redux_status status = REDUX_OK;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)dataset->count, sizeof(by_file)));
+    by_file *list = block;
+    for (int64_t v = 0; v < dataset->count; v++)
+        if (wanted[v] != 0)
+            list[count++] = (by_file){&dataset->volumes[v], v};
+    if (count > 0)
+        qsort(list, (size_t)count, sizeof *list, compare_files);
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
+        if (i > 0 && shares_file(list[i - 1].source, list[i].source))
+            out[list[i].volume] = out[list[i - 1].volume];
+        else
+            status = redux_dataset_checksum(&out[list[i].volume], context, dataset, list[i].volume);
+    rdx_free(block);
+    return status;
 }

@@ -273,6 +273,7 @@ static redux_status probe_files(series *s, const rdx_finds *finds, const char *c
         bool known;
         if (rdx_dataset_excludes(s->dataset, paths[i]))
             continue;
+        RDX_TRY(rdx_progress_poll(s->context));
         redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
         if (status != REDUX_OK && im->dicom.no_image && count > 1) {
             RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_INFO,

@@ -149,6 +149,7 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     bool known;
     if (rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
+    RDX_TRY(rdx_progress_poll(f->context));
     RDX_TRY(meet(&known, f, path, NULL));
     if (known)
         return REDUX_OK;
@@ -188,7 +189,11 @@ typedef struct ancestor {
     const struct ancestor *up;
     dev_t device;
     ino_t inode;
+    int depth;
 } ancestor;
+
+/* Deeper nesting is refused: the search must do with a small stack. */
+#define MOST_FOLDERS 64
 
 /* Names worth a look, each preceded by a byte: a folder, a file of a known suffix, or a file of a
  * series by its content. */
@@ -313,6 +318,7 @@ static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *
     struct stat status;
     DIR *stream;
     *loop = false;
+    RDX_TRY(rdx_check_within(path));
     do
         stream = opendir(path);
     while (stream == NULL && errno == EINTR);
@@ -398,7 +404,9 @@ static redux_status add_series(finder *f, const listing *list, int64_t first, co
         char *path;
         if (!entry_is_series(list->names[i]))
             continue;
-        status = rdx_join(&path, f->context, folder, list->names[i]);
+        status = rdx_progress_poll(f->context);
+        if (status == REDUX_OK)
+            status = rdx_join(&path, f->context, folder, list->names[i]);
         if (status != REDUX_OK)
             break;
         status = keep_path(f, path);
@@ -438,6 +446,7 @@ static redux_status add_named_series(finder *f, const char *path)
 
 static redux_status add_file(finder *f, const char *path, bool in_folder)
 {
+    RDX_TRY(rdx_progress_poll(f->context));
     char list[256];
     bool part;
     const rdx_format *format = rdx_format_of(path, &part);
@@ -488,8 +497,11 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up)
 {
     listing list = {0};
-    ancestor here = {up, 0, 0};
+    ancestor here = {up, 0, 0, up == NULL ? 1 : up->depth + 1};
     bool loop;
+    if (here.depth > MOST_FOLDERS)
+        return rdx_fail(REDUX_E_LIMIT, "%s: is more than %d folders deep: name a folder further in",
+                        folder, MOST_FOLDERS);
     redux_status status = list_folder(f, &list, &here, &loop, folder);
     if (status == REDUX_OK && loop)
         rdx_log(f->context, REDUX_LOG_INFO, "%s: links back to a folder that contains it", folder);

@@ -291,6 +291,7 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
                              const redux_tensor *arrays, int64_t count)
 {
     rdx_file file;
+    char mark[RDX_MEMBER_NAME] = "PK";
     if (path == NULL || count < 0 || (count > 0 && (keys == NULL || arrays == NULL)))
         return rdx_fail(REDUX_E_INVALID, "redux_npz_write: an argument is NULL");
     for (int64_t i = 0; i < count; i++) {
@@ -299,7 +300,9 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
             if (strcmp(keys[i], keys[j]) == 0)
                 return rdx_fail(REDUX_E_INVALID, "%s: the key '%s' is given twice", path, keys[i]);
     }
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    if (count > 0) /* the first member's name follows the first local header */
+        snprintf(mark, sizeof mark, "%s" SUFFIX, keys[0]);
+    RDX_TRY(rdx_file_begin(&file, context, path, mark));
     const redux_status status = write_all(&file, context, keys, arrays, count);
     if (status != REDUX_OK) {
         rdx_file_abort(&file);

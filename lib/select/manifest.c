@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <redux/array.h>
+#include <redux/file.h>
 #include "io/io.h"
 #include "select.h"
 
@@ -76,7 +77,7 @@ static redux_status produce(redux_context *context, const rdx_writer *writer, co
     const redux_manifest *before = reduction->options.update;
     const bool has_group = rdx_dataset_is_grouped(reduction->dataset);
     (void)context;
-    RDX_TRY(rdx_write(writer, "source,slice,kept,witness_source,witness_slice,score"));
+    RDX_TRY(rdx_write(writer, REDUX_MARK_MANIFEST ",witness_slice,score"));
     RDX_TRY(rdx_write(writer, has_group ? ",group\n" : "\n"));
     for (int64_t i = 0; before != NULL && i < redux_manifest_row_count(before); i++) {
         redux_manifest_row row;
@@ -107,11 +108,11 @@ static int write_to_stream(const char *text, size_t length, void *user)
     return 0;
 }
 
-redux_status rdx_save(const char *path, redux_context *context, rdx_produce_fn produce_text,
-                      const void *user)
+redux_status rdx_save(const char *path, redux_context *context, const char *mark,
+                      rdx_produce_fn produce_text, const void *user)
 {
     rdx_file file;
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    RDX_TRY(rdx_file_begin(&file, context, path, mark));
     const rdx_writer writer = {write_to_stream, file.stream};
     redux_status status = produce_text(context, &writer, user);
     if (status != REDUX_OK) {
@@ -126,14 +127,15 @@ redux_status redux_manifest_save(const char *path, redux_context *context,
 {
     if (path == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_manifest_save: an argument is NULL");
-    return rdx_save(path, context, produce, reduction);
+    return rdx_save(path, context, REDUX_MARK_MANIFEST, produce, reduction);
 }
 
 /* Writes a file from produced text. A failure to produce it is reported now, not at the commit. */
 static redux_status begin_and_produce(rdx_file *file, const char *path, redux_context *context,
-                                      rdx_produce_fn produce_text, const void *user)
+                                      const char *mark, rdx_produce_fn produce_text,
+                                      const void *user)
 {
-    RDX_TRY(rdx_file_begin(file, context, path));
+    RDX_TRY(rdx_file_begin(file, context, path, mark));
     const rdx_writer writer = {write_to_stream, file->stream};
     redux_status status = produce_text(context, &writer, user);
     if (status == REDUX_OK && (fflush(file->stream) != 0 || ferror(file->stream)))
@@ -210,8 +212,9 @@ redux_status redux_results_save(const char *manifest, const char *summary, redux
     rdx_file csv, json;
     if (manifest == NULL || summary == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_results_save: an argument is NULL");
-    RDX_TRY(begin_and_produce(&csv, manifest, context, produce, reduction));
-    redux_status status = begin_and_produce(&json, summary, context, rdx_produce_summary, &request);
+    RDX_TRY(begin_and_produce(&csv, manifest, context, REDUX_MARK_MANIFEST, produce, reduction));
+    redux_status status = begin_and_produce(&json, summary, context, REDUX_MARK_SUMMARY,
+                                            rdx_produce_summary, &request);
     if (status != REDUX_OK) {
         rdx_file_abort(&csv);
         return status;

@@ -407,8 +407,8 @@ typedef struct rdx_summary_request {
 } rdx_summary_request;
 redux_status rdx_produce_summary(redux_context *context, const rdx_writer *writer,
                                  const void *user);
-redux_status rdx_save(const char *path, redux_context *context, rdx_produce_fn produce,
-                      const void *user);
+redux_status rdx_save(const char *path, redux_context *context, const char *mark,
+                      rdx_produce_fn produce, const void *user);
 /* The arrays of NAME.exemplars, an item an exemplar: checksums of their slices' names; features by
  * stage. */
 #define RDX_EXEMPLAR_NAMES "names"

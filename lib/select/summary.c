@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <redux/file.h>
 #include <redux/version.h>
 #include "io/json.h"
 #include "manifest_read.h"
@@ -150,14 +151,12 @@ static json_t *parameters_json(const redux_reduction *reduction)
     return json;
 }
 
-static redux_status input_json(json_t **out, redux_context *context,
-                               const redux_reduction *reduction, int64_t volume)
+static redux_status input_json(json_t **out, const redux_reduction *reduction, int64_t volume,
+                               uint32_t crc)
 {
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    uint32_t crc;
     char checksum[16];
     RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, volume));
-    RDX_TRY(redux_dataset_checksum(&crc, context, reduction->dataset, volume));
     snprintf(checksum, sizeof checksum, "%08x", (unsigned)crc);
     *out = json_pack("{s:o, s:I, s:I, s:s}", "source", text(info.source), "slices",
                      (json_int_t)info.slices, "bytes", (json_int_t)info.bytes, "crc32", checksum);
@@ -173,6 +172,29 @@ static bool all_skipped(const redux_reduction *reduction, int64_t volume)
     return true;
 }
 
+static redux_status own_inputs_json(json_t **array, redux_context *context,
+                                    const redux_reduction *reduction)
+{
+    const int64_t volumes = redux_dataset_volume_count(reduction->dataset);
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)volumes, sizeof(uint32_t) + 1));
+    uint32_t *sums = block;
+    uint8_t *wanted = (uint8_t *)(sums + volumes);
+    for (int64_t v = 0; v < volumes; v++)
+        wanted[v] = !all_skipped(reduction, v);
+    redux_status status = rdx_dataset_checksums(sums, context, reduction->dataset, wanted);
+    for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
+        json_t *input = NULL;
+        if (wanted[v] == 0)
+            continue;
+        status = input_json(&input, reduction, v, sums[v]);
+        if (status == REDUX_OK)
+            append(array, input);
+    }
+    rdx_free(block);
+    return status;
+}
+
 static redux_status inputs_json(json_t **array, redux_context *context,
                                 const redux_reduction *reduction)
 {
@@ -181,14 +203,7 @@ static redux_status inputs_json(json_t **array, redux_context *context,
     for (int64_t i = 0; i < inputs_before; i++)
         append(array,
                json_incref(json_array_get(json_object_get(before->summary, "inputs"), (size_t)i)));
-    for (int64_t v = 0; v < redux_dataset_volume_count(reduction->dataset); v++) {
-        json_t *input = NULL;
-        if (all_skipped(reduction, v))
-            continue;
-        RDX_TRY(input_json(&input, context, reduction, v));
-        append(array, input);
-    }
-    return REDUX_OK;
+    return own_inputs_json(array, context, reduction);
 }
 
 static void append_skip(json_t **array, const char *source, const char *reason)
@@ -340,5 +355,5 @@ redux_status redux_summary_save(const char *path, redux_context *context,
     const rdx_summary_request request = {reduction, seconds};
     if (path == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_summary_save: an argument is NULL");
-    return rdx_save(path, context, rdx_produce_summary, &request);
+    return rdx_save(path, context, REDUX_MARK_SUMMARY, rdx_produce_summary, &request);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <redux/file.h>
 #include "io/io.h"
 #include "run.h"
 
@@ -20,6 +21,7 @@ static redux_status prepare_folder(rdx_run *run)
         return rdx_fail(errno == ENOENT ? REDUX_E_NOT_FOUND : REDUX_E_IO, "%s: %s", run->folder,
                         strerror(errno));
     RDX_TRY(rdx_lock_folder(&run->lock, run->folder));
+    RDX_TRY(redux_file_sweep(run->context, run->folder));
     if (run->options.resume == REDUX_RESUME_REFUSE &&
         (rdx_run_has(run, RDX_CHECKPOINT_FILE) || rdx_run_has(run, RDX_WEIGHTS_FILE)))
         return rdx_fail(REDUX_E_INVALID, "%s holds a run already: resume or overwrite it",
