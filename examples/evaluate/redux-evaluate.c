@@ -7,12 +7,13 @@
 #include "common/evaluate_settings.h"
 
 static const char help_begin[] =
-    "Usage: redux-evaluate --weights FILE.safetensors|none --labels FILE [options]\n"
+    "Usage: redux-evaluate --weights FILE|none --labels FILE [options]\n"
     "       redux-evaluate --features FILE.npy --labels FILE [options]\n"
     "       redux-evaluate --compare A.csv B.csv\n"
     "Judge an encoder: train a classifier on labelled slices, score it on held-out groups.\n"
     "\n"
-    "  --weights FILE       the encoder; none: random weights, or finetune from scratch\n"
+    "  --weights FILE       the encoder (.safetensors, .pt, .pth, .ckpt); none: random weights, or "
+    "finetune from scratch\n"
     "  --features FILE.npy  features from anywhere instead, for linear and knn: one row for each\n"
     "                       row of the labels\n"
     "  --labels FILE        CSV with columns file, slice (default 0), label, paths relative to "
@@ -23,6 +24,7 @@ static const char help_begin[] =
 static const char help_end[] =
     "Output\n"
     "  --predictions FILE.csv  the predictions of each test slice, by seed and fold\n"
+    "  --overwrite          replace a file of another kind; inputs never are\n"
     "  --json               everything as JSON on stdout, instead of the table\n"
     "  --threads N          0 (default): all processors; the result is the same for any N\n"
     "  --quiet              errors only, besides the result\n"
@@ -89,6 +91,7 @@ static int parse(program *p, int count, char **arguments, bool *done)
         {"labels", required_argument, NULL, OPTION_LABELS},
         {"compare", no_argument, NULL, OPTION_COMPARE},
         {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
+        {"overwrite", no_argument, NULL, 'O'},
         {"json", no_argument, NULL, OPTION_JSON},
         {"threads", required_argument, NULL, OPTION_THREADS},
         {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -332,6 +335,18 @@ static int evaluate(program *p, redux_context *context, const redux_labels *labe
     return code;
 }
 
+static redux_status check_output(const program *p, redux_context *context,
+                                 const redux_labels *labels)
+{
+    if (p->predictions == NULL)
+        return REDUX_OK;
+    TRY(redux_dataset_protect(redux_labels_dataset(labels), context));
+    TRY(protect_file(context, p->labels));
+    TRY(protect_file(context, p->features));
+    TRY(protect_file(context, p->weights));
+    return redux_file_check(context, p->predictions, REDUX_MARK_PREDICTIONS);
+}
+
 static int work(program *p, redux_context *context)
 {
     redux_safetensors *weights = NULL;
@@ -345,6 +360,8 @@ static int work(program *p, redux_context *context)
         return data_error();
     progress_label("labels");
     code = evaluate_open_labels(&labels, context, &p->settings, p->labels);
+    if (code == EXIT_OK && check_output(p, context, labels) != REDUX_OK)
+        code = data_error();
     if (code == EXIT_OK)
         code = evaluate_settle(&p->settings, weights);
     if (code == EXIT_OK) {

@@ -233,16 +233,21 @@ REDUX_API void redux_network_freeze(redux_network *network, int frozen);
 
 /* ---- weights ---- */
 
-/** The network that a file holds, from the names and shapes of its tensors. Heads are written to
- *  `projection` and `prediction`, and out->projection and out->prediction then point there. Pass
+/** The network that a file holds, from the names and shapes of its tensors: torchvision's, or the
+ *  numbers of a torch.nn.Sequential of a ResNet's children, behind any prefix
+ * ("module.encoder_q."). Of several encoders the one that was trained by gradients is taken, which
+ * has none of the words k, key, target, momentum, ema and shadow in its prefix. Heads are written
+ * to `projection` and `prediction`, and out->projection and out->prediction then point there. Pass
  *  NULL if you do not want one: `out` then has none. Set each struct_size first. Errors:
- *  REDUX_E_FORMAT (not a ResNet with torchvision's names), REDUX_E_INVALID. */
+ *  REDUX_E_FORMAT (not a ResNet with torchvision's names, or several of equal right),
+ *  REDUX_E_INVALID. */
 REDUX_API redux_status redux_network_options_of(redux_network_options *out,
                                                 redux_head_options *projection,
                                                 redux_head_options *prediction,
                                                 const redux_safetensors *file);
 
-/** Copies weights by name, all or nothing. The encoder must be complete; tensors of heads and fc
+/** Copies weights by name, all or nothing, from the encoder that redux_network_options_of finds; a
+ *  log line says which, and what is not used. The encoder must be complete; tensors of heads and fc
  *  are copied if both sides have them in the same shape. A 3-channel stem is loaded into a
  *  1-channel one by summing over the channels (the same result for grey pictures), a 1-channel one
  *  into a 3-channel one divided by 3. Errors: REDUX_E_FORMAT (a tensor is missing or has another
