@@ -172,8 +172,9 @@ static void update(bed *b, int64_t i, double rate)
  * in single and in double precision. */
 #define LOOSE 2e-2
 
-/* The golden script's steps; tolerance: of the first and the fourth step's gradient. */
-static void run(bed *b, double base, double tolerance)
+/* The golden script's steps; tolerance: of the first and the fourth step's gradient,
+ * of_loss: of the first four steps. */
+static void run(bed *b, double base, double tolerance, double of_loss)
 {
     const int64_t part = (b->views + b->small_views) * BATCH;
     redux_tensor losses = golden(golden_file, b->name, "loss");
@@ -181,7 +182,7 @@ static void run(bed *b, double base, double tolerance)
     for (int i = 0; i < STEPS; i++) {
         const double loss = gradients_of(b, i, part);
         worst = fmax(worst, fabs(loss - at(&losses, i)) / at(&losses, i));
-        ck_assert_double_le(worst, i <= LATER ? 1e-5 : LOOSE);
+        ck_assert_double_le(worst, i <= LATER ? of_loss : LOOSE);
         if (i == LATER)
             report(b->name, "loss of four steps", worst);
         if (i == 0)
@@ -238,7 +239,7 @@ START_TEST(ten_steps_of_swav)
     options.queue_start = 0;
     bed b = open_swav(options, 5 * (int64_t)BATCH);
     open_optimiser(&b, REDUX_OPTIMISER_SGD);
-    run(&b, 0.0005, 1e-3);
+    run(&b, 0.0005, 1e-3, 1e-5);
     check_values(golden_file, "swav", "prototypes", &find(&b, "prototypes.weight")->value, LOOSE);
     check_values(golden_file, "swav", "queue_0", &find(&b, "queue.0")->value, LOOSE);
     check_values(golden_file, "swav", "queue_1", &find(&b, "queue.1")->value, LOOSE);
@@ -267,7 +268,7 @@ START_TEST(ten_steps_of_moco)
 {
     bed b = open_moco(2 * (int64_t)BATCH);
     open_optimiser(&b, REDUX_OPTIMISER_SGD);
-    run(&b, 0.001, 1e-3);
+    run(&b, 0.001, 1e-3, 1e-5);
     check_values(golden_file, "moco", "queue", &find(&b, "queue")->value, 1e-4);
     check_digests(golden_file, "moco", "slow", b.own + 2, b.own_count - 2, 1e-5);
     check_digests(golden_file, "moco", "slow_running", b.own + 2, b.own_count - 2, 1e-4);
@@ -292,8 +293,8 @@ START_TEST(ten_steps_of_byol)
 {
     bed b = open_byol(2 * (int64_t)BATCH);
     open_optimiser(&b, REDUX_OPTIMISER_SGD);
-    run(&b, 0.002, LOOSE); /* batch norm over 8 rows: where a unit switches, much follows */
-    check_digests(golden_file, "byol", "slow", b.own, b.own_count, LOOSE);
+    run(&b, 0.002, LOOSE, 5e-3); /* batch norm over 8 rows: where a unit switches, much follows */
+    check_digests(golden_file, "byol", "slow", b.own, b.own_count, 1e-3);
     check_digests(golden_file, "byol", "slow_running", b.own, b.own_count, LOOSE);
     close_bed(&b);
 }
