@@ -5,6 +5,7 @@
  *   limits.c        what the machine can do, measured at the start
  *   paths.c         the hot paths, and how much of a limit a unit of each takes
  *   train.c         those of the network
+ *   objectives.c    short runs of SwAV, MoCo and BYOL
  *   peers.c         other libraries' programs, run between our own samples */
 #ifndef REDUX_EXAMPLES_BENCH_H
 #define REDUX_EXAMPLES_BENCH_H
@@ -77,8 +78,8 @@ typedef struct bench_path {
     const char *cases[3]; /* as its JSON names them: rates of our unit */
 } bench_path;
 
-extern const bench_path metric_paths[], train_paths[];
-extern const int metric_path_count, train_path_count;
+extern const bench_path metric_paths[], train_paths[], objective_paths[];
+extern const int metric_path_count, train_path_count, objective_path_count;
 void free_metric_bench(bench *b);
 void free_train_bench(bench *b);
 

@@ -314,6 +314,9 @@ static int choose(row *rows, const settings *s)
     for (int i = 0; i < train_path_count; i++)
         if (wanted(&train_paths[i], s))
             rows[count++] = (row){.path = &train_paths[i]};
+    for (int i = 0; i < objective_path_count; i++)
+        if (wanted(&objective_paths[i], s))
+            rows[count++] = (row){.path = &objective_paths[i]};
     for (int i = 0; i < metric_path_count; i++)
         if (wanted(&metric_paths[i], s))
             rows[count++] = (row){.path = &metric_paths[i]};
