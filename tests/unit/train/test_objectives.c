@@ -176,7 +176,7 @@ static void update(bed *b, int64_t i, double rate)
  * of_loss: of the first four steps. */
 static void run(bed *b, double base, double tolerance, double of_loss)
 {
-    const int64_t part = (b->views + b->small_views) * BATCH;
+    const int64_t part = (int64_t)BATCH * (b->views + b->small_views);
     redux_tensor losses = golden(golden_file, b->name, "loss");
     double worst = 0;
     for (int i = 0; i < STEPS; i++) {
