@@ -848,16 +848,16 @@ START_TEST(arrays_of_volumes)
 {
     const int64_t shape[4] = {3, 5, 6, 7}, labels_shape[2] = {3, 1};
     const char *keys[2] = {"train_images", "train_labels"}, *path = in_scratch("volumes.npz");
-    redux_tensor arrays[2];
+    redux_tensor parts[2];
     redux_dataset *dataset;
     redux_volume *volume;
-    ck_assert_redux_ok(redux_tensor_new(&arrays[0], NULL, REDUX_UINT8, 4, shape));
-    ck_assert_redux_ok(redux_tensor_new(&arrays[1], NULL, REDUX_UINT8, 2, labels_shape));
+    ck_assert_redux_ok(redux_tensor_new(&parts[0], NULL, REDUX_UINT8, 4, shape));
+    ck_assert_redux_ok(redux_tensor_new(&parts[1], NULL, REDUX_UINT8, 2, labels_shape));
     for (int i = 0; i < 3 * 5 * 6 * 7; i++)
-        ((uint8_t *)arrays[0].data)[i] = (uint8_t)(i / 42); /* the number of the slice */
-    ck_assert_redux_ok(redux_npz_write(path, NULL, keys, arrays, 2));
-    redux_tensor_release(&arrays[0]);
-    redux_tensor_release(&arrays[1]);
+        ((uint8_t *)parts[0].data)[i] = (uint8_t)(i / 42); /* the number of the slice */
+    ck_assert_redux_ok(redux_npz_write(path, NULL, keys, parts, 2));
+    redux_tensor_release(&parts[0]);
+    redux_tensor_release(&parts[1]);
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     ck_assert_int_eq(redux_dataset_volume_count(dataset), 3);
     ck_assert_int_eq(redux_dataset_slice_count(dataset), 15);
