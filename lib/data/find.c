@@ -129,6 +129,8 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     if (rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
     RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
+    if (picture.pages > 1)
+        return add_volumes(f, picture.format, path, NULL);
     if (f->run < 0)
         RDX_TRY(begin_pictures(f, folder, &picture));
     RDX_TRY(rdx_dataset_add_file(f->dataset, f->context, path));
@@ -391,11 +393,22 @@ static redux_status add_file(finder *f, const char *path, bool in_folder)
         return add_named_picture(f, path);
     if (format != NULL && format->unit == RDX_UNIT_VOLUME)
         return part ? add_whole(f, format, path, in_folder) : add_volumes(f, format, path, NULL);
+    const int unread = rdx_unread_format(path);
+    if (unread >= 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in a format that is not read; convert it: %s",
+                        path, rdx_unread_advice(unread));
     rdx_format_list(list, sizeof list);
     return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not in a known format (%s)", path, list);
 }
 
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up);
+
+/* Zarr keeps an array as a folder of many small files. */
+static bool is_unread_folder(const char *folder)
+{
+    const size_t length = strlen(folder);
+    return length > 5 && strcasecmp(folder + length - 5, ".zarr") == 0;
+}
 
 static redux_status add_entry(finder *f, const char *folder, const char *name, const ancestor *here)
 {
@@ -403,7 +416,10 @@ static redux_status add_entry(finder *f, const char *folder, const char *name, c
     RDX_TRY(rdx_join(&path, f->context, folder, name));
     const bool is_folder = name[-1] == 'd';
     redux_status status = REDUX_OK;
-    if (is_folder)
+    if (is_folder && is_unread_folder(name))
+        rdx_log(f->context, REDUX_LOG_WARNING, "%s: Zarr is not read; convert it: %s", path,
+                rdx_unread_advice(rdx_unread_format(name)));
+    else if (is_folder)
         status = add_folder(f, path, here);
     else if (rdx_format_of(name, NULL) != NULL) /* others merely might have been of some format */
         status = add_file(f, path, true);
@@ -453,12 +469,12 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
 /* Reports files that look like images but are not read, before anyone misses them. */
 static void tell_unread(finder *f, const listing *list, const char *folder)
 {
-    char kinds[200];
+    char kinds[1000];
     if (list->unread == 0)
         return;
     rdx_unread_list(kinds, sizeof kinds, list->unread_formats);
     rdx_log(f->context, REDUX_LOG_WARNING,
-            "%s: %lld file%s in formats that this build does not read: %s", folder,
+            "%s: %lld file%s in formats that are not read, and what converts them: %s", folder,
             (long long)list->unread, list->unread == 1 ? "" : "s", kinds);
 }
 
@@ -489,6 +505,9 @@ static int64_t sources_met(const redux_dataset *dataset)
 static redux_status add_root(finder *f, const char *folder)
 {
     const int64_t before = sources_met(f->dataset);
+    if (is_unread_folder(folder))
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: Zarr is not read; convert it: %s", folder,
+                        rdx_unread_advice(rdx_unread_format(folder)));
     RDX_TRY(add_folder(f, folder, NULL));
     if (sources_met(f->dataset) == before)
         return rdx_fail(REDUX_E_NOT_FOUND,

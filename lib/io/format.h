@@ -85,10 +85,14 @@ typedef struct rdx_format {
     const char *parts[RDX_SUFFIXES];
     redux_status (*whole)(char **out, redux_context *context, const char *path);
 
-    /* Pictures are recognised by their first bytes. header: see rdx_picture_header_fn. */
+    /* Pictures are recognised by their first bytes. header: from the first bytes; *need: that many
+     * are needed, or 0. */
     bool (*signature)(const unsigned char *bytes, size_t size);
     redux_status (*header)(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
                            size_t size, const char *path);
+    /* Replaces header where it lies anywhere in the file. A file of several pages is a volume, by
+     * probe and read. */
+    redux_status (*pages)(rdx_picture_info *out, int fd, uint64_t size, const char *path);
     redux_status (*decode)(redux_tensor *out, redux_context *context, const unsigned char *bytes,
                            size_t size, bool alpha, const char *path);
 
@@ -116,7 +120,9 @@ void rdx_format_list(char *text, size_t size);
 /* Pictures, volumes and archives in formats that are not read: the number of the format, below 64,
  * or -1. */
 int rdx_unread_format(const char *name);
-/* ".heic, .zip" for bits set in `formats`. */
+/* What converts files of that number. */
+const char *rdx_unread_advice(int format);
+/* ".heic (ADVICE), .zip (ADVICE)" for bits set in `formats`. */
 void rdx_unread_list(char *text, size_t size, uint64_t formats);
 
 /* The axial view of voxels [k][j][i](...). */
@@ -140,7 +146,23 @@ void rdx_npy_as_stack(redux_tensor *array);
 #define RDX_FORMATS(FORMAT)                                                                        \
     FORMAT(nifti)                                                                                  \
     FORMAT(dicom)                                                                                  \
-    FORMAT(mha) FORMAT(nrrd) FORMAT(mgh) FORMAT(png) FORMAT(jpeg) FORMAT(npy) FORMAT(npz)
+    FORMAT(mha)                                                                                    \
+    FORMAT(nrrd)                                                                                   \
+    FORMAT(mgh)                                                                                    \
+    FORMAT(png)                                                                                    \
+    FORMAT(jpeg) RDX_IF_TIFF(FORMAT(tiff)) RDX_IF_WEBP(FORMAT(webp)) FORMAT(npy) FORMAT(npz)
+
+/* What the build has the libraries for. */
+#if defined(REDUX_TIFF)
+#define RDX_IF_TIFF(it) it
+#else
+#define RDX_IF_TIFF(it)
+#endif
+#if defined(REDUX_WEBP)
+#define RDX_IF_WEBP(it) it
+#else
+#define RDX_IF_WEBP(it)
+#endif
 
 #define RDX_DECLARE_FORMAT(name) extern const rdx_format rdx_format_##name;
 RDX_FORMATS(RDX_DECLARE_FORMAT)

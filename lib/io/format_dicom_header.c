@@ -313,6 +313,11 @@ static redux_status walk(rdx_dicom *out, cursor *c)
     const syntax *s = find_syntax(out->syntax);
     if (out->syntax[0] == '\0')
         return rdx_fail(REDUX_E_FORMAT, "%s: has no transfer syntax", c->path);
+    if (strcmp(out->syntax, "1.2.840.10008.1.2.1.99") == 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: is a deflated file, which is not read: write it again by gdcmconv -w "
+                        "FILE OUT.dcm",
+                        c->path);
     if (s == NULL)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: pixels of transfer syntax %s are not read: convert it with dcm2niix",

@@ -8,10 +8,36 @@
 #define ADDRESS(name) &rdx_format_##name,
 static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
-/* What people keep beside these, or in their place. */
-static const char *const unread[] = {".tif",  ".tiff", ".bmp",  ".gif",    ".webp",
-                                     ".heic", ".heif", ".avif", ".jp2",    ".jxl",
-                                     ".mnc",  ".zip",  ".tar",  ".tar.gz", ".tgz"};
+/* What people keep beside these, or in their place, and what converts it. */
+static const struct {
+    const char *suffix, *advice;
+} unread[] = {
+#if !defined(REDUX_TIFF)
+    {".tif", "mogrify -format png FILE, of ImageMagick"},
+    {".tiff", "mogrify -format png FILE, of ImageMagick"},
+#endif
+#if !defined(REDUX_WEBP)
+    {".webp", "dwebp FILE -o OUT.png"},
+#endif
+#if !defined(REDUX_ZSTD)
+    {".nii.zst", "zstd -d FILE"},
+#endif
+    {".bmp", "mogrify -format png FILE, of ImageMagick"},
+    {".gif", "mogrify -format png FILE, of ImageMagick"},
+    {".heic", "heif-convert FILE OUT.png, of libheif"},
+    {".heif", "heif-convert FILE OUT.png, of libheif"},
+    {".avif", "avifdec FILE OUT.png, of libavif"},
+    {".jp2", "opj_decompress -i FILE -o OUT.png, of OpenJPEG"},
+    {".jxl", "djxl FILE OUT.png, of libjxl"},
+    {".mnc", "mnc2nii FILE OUT.nii, of minc-tools"},
+    {".h5", "in Python: numpy.save(\"OUT.npy\", h5py.File(FILE)[NAME][...])"},
+    {".hdf5", "in Python: numpy.save(\"OUT.npy\", h5py.File(FILE)[NAME][...])"},
+    {".zarr", "in Python: numpy.save(\"OUT.npy\", zarr.open(FOLDER)[NAME][...])"},
+    {".zip", "unpack it"},
+    {".tar", "unpack it"},
+    {".tar.gz", "unpack it"},
+    {".tgz", "unpack it"},
+};
 
 static bool ends_with(const char *text, const char *suffix)
 {
@@ -140,17 +166,25 @@ void rdx_format_list(char *text, size_t size)
 int rdx_unread_format(const char *name)
 {
     for (int i = 0; i < (int)RDX_COUNT(unread); i++)
-        if (ends_with(name, unread[i]))
+        if (ends_with(name, unread[i].suffix))
             return i;
     return -1;
 }
 
+const char *rdx_unread_advice(int format)
+{
+    return unread[format].advice;
+}
+
 void rdx_unread_list(char *text, size_t size, uint64_t kinds)
 {
+    char one[128];
     text[0] = '\0';
-    for (int i = 0; i < (int)RDX_COUNT(unread); i++)
+    for (int i = 0; i < (int)RDX_COUNT(unread); i++) {
+        snprintf(one, sizeof one, "%s (%s)", unread[i].suffix, unread[i].advice);
         if ((kinds >> i & 1) != 0)
-            list_one(text, size, unread[i]);
+            list_one(text, size, one);
+    }
 }
 
 /* ---- what formats share ---- */

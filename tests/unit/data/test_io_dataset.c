@@ -368,7 +368,7 @@ START_TEST(unread_kinds)
     redux_context *context;
     redux_dataset *dataset = NULL;
     redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    const char *files[] = {"a.webp", "B.TIFF", "c.tif", "d.webp", "labels.csv", ".e.tif", "tif"};
+    const char *files[] = {"a.heic", "B.MNC", "c.mnc", "d.heic", "labels.csv", ".e.mnc", "mnc"};
     const char *path;
     options.log = keep_warnings;
     options.log_user = log;
@@ -381,9 +381,20 @@ START_TEST(unread_kinds)
     }
     path = in_scratch("unread");
     snprintf(want, sizeof want,
-             "%s: 4 files in formats that this build does not read: .tif, .tiff, .webp\n", path);
+             "%s: 4 files in formats that are not read, and what converts them: "
+             ".heic (heif-convert FILE OUT.png, of libheif), .mnc (mnc2nii FILE OUT.nii, of "
+             "minc-tools)\n",
+             path);
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_dataset_open(&dataset, context, &path, 1, NULL));
     ck_assert_str_eq(log, want);
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("unread/c.mnc"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "mnc2nii"));
+    folder("unread/x.zarr");
+    log[0] = '\0';
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_dataset_open(&dataset, context, &path, 1, NULL));
+    ck_assert_ptr_nonnull(strstr(log, "x.zarr: Zarr is not read"));
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("unread/x.zarr"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "zarr.open"));
     redux_context_free(context);
 }
 END_TEST
@@ -421,7 +432,8 @@ START_TEST(skipping)
     ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_slice_name(&source, &index, dataset, 0, 2));
     redux_dataset_free(dataset);
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, in_scratch("mess/2.png"), &options));
-    ck_assert_ptr_nonnull(strstr(redux_error_message(), "neither PNG nor JPEG"));
+    ck_assert_ptr_nonnull(
+        strstr(redux_error_message(), "is no picture that this build reads (PNG, JPEG"));
 }
 END_TEST
 
