@@ -291,7 +291,9 @@ static redux_status read_meta(rdx_dicom *out, cursor *c)
     unsigned char magic[4], group[2];
     c->at = PREAMBLE - 4;
     c->typed = true;
-    if (c->end < PREAMBLE || take(c, magic, 4) != REDUX_OK || memcmp(magic, "DICM", 4) != 0)
+    if (c->end >= PREAMBLE)
+        RDX_TRY(take(c, magic, 4));
+    if (c->end < PREAMBLE || memcmp(magic, "DICM", 4) != 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: is not a DICOM file: it has no DICM at byte 128",
                         c->path);
     while (c->end - c->at >= 8) {
