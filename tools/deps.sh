@@ -22,7 +22,8 @@ lint="clang clang-format cppcheck shellcheck doxygen"
 dev="clang-tidy llvm valgrind abigail-tools lcov
     cmake meson ninja-build debhelper lintian mandoc man-db zsh python3-torch python3-torchvision python3-pandas
     python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel
-    python3-pydicom libgdcm-tools teem-apps zstd"
+    python3-pydicom python3-tifffile libgdcm-tools libtiff-tools teem-apps zstd
+    libinsighttoolkit5-dev"
 
 wanted=
 for group in "$@"; do
