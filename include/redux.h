@@ -89,6 +89,7 @@
 #include <redux/resize.h>            /* resizing, bit-equal to Pillow */
 #include <redux/picture.h>           /* PNG, JPEG, WebP, TIFF */
 #include <redux/array.h>             /* .npy and .npz */
+#include <redux/file.h>              /* files written whole, and what they never replace */
 #include <redux/random.h>            /* reproducible random numbers */
 #include <redux/fftw.h>              /* for programs that use FFTW themselves */
 #include <redux/export.h>            /* macros of these headers */

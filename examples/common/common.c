@@ -1,23 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "common.h"
 
 const char *program_name = "redux";
+bool program_overwrites;
 
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal_number)
 {
     (void)signal_number;
-    interrupted = 1; /* the progress callback cancels; a second Ctrl-C kills */
+    interrupted = 1; /* the progress callback cancels; a second signal kills */
+}
+
+/* The first signal ends the work, and what was begun is removed. One that was ignored at the start
+ * (nohup) stays ignored. A limit on file sizes is a failure to write, not the end. */
+static void catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction before;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ---- terminals: control characters in names are shown, not obeyed ---- */
+
+static FILE *terminal; /* standard error without that, for the progress bar */
+
+static ssize_t write_visibly(void *cookie, const char *bytes, size_t size)
+{
+    FILE *out = cookie;
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char c = (unsigned char)bytes[i];
+        const bool c1 = c == 0xc2 && i + 1 < size && ((unsigned char)bytes[i + 1] & 0xe0) == 0x80;
+        if (c1)
+            i++;
+        if (c1 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            fprintf(out, "\\x%02x", (unsigned)(unsigned char)bytes[i]);
+        else
+            putc(c, out);
+    }
+    return fflush(out) == 0 ? (ssize_t)size : 0;
+}
+
+static void guard_terminal(FILE **stream, int mode)
+{
+    const cookie_io_functions_t functions = {.write = write_visibly};
+    if (!isatty(fileno(*stream)))
+        return;
+    FILE *guard = fopencookie(*stream, "w", functions);
+    if (guard == NULL)
+        return;
+    setvbuf(guard, NULL, mode, BUFSIZ);
+    *stream = guard;
 }
 
 /* OpenBLAS 0.3.21 mistakes newer CPUs for older ones and then leaves AVX-512 unused. */
@@ -35,7 +83,6 @@ static const char *blas_core_type(void)
 void program_start(const char *name, char **arguments)
 {
     const char *core = blas_core_type();
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     program_name = name;
     if (getenv("REDUX_STARTED") == NULL && setenv("REDUX_STARTED", "1", 1) == 0) {
         setenv("OPENBLAS_NUM_THREADS", "1", 1);
@@ -44,8 +91,10 @@ void program_start(const char *name, char **arguments)
         execv("/proc/self/exe", arguments); /* if it fails, continue as things are */
     }
     unsetenv("REDUX_STARTED");
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    catch_signals();
+    terminal = stderr;
+    guard_terminal(&stderr, _IONBF);
+    guard_terminal(&stdout, _IOLBF);
 }
 
 int usage_error(const char *format, ...)
@@ -118,6 +167,10 @@ int parse_options(int count, char **arguments, const struct option *options, con
             return usage_error("%s needs a value", arguments[optind - 1]);
         if (option == '?')
             return usage_error("unknown option %s", arguments[optind - 1]);
+        if (option == 'O') {
+            program_overwrites = true;
+            continue;
+        }
         if (option == 'h' || option == 'V') {
             if (option == 'h')
                 print_help(help);
@@ -186,7 +239,7 @@ static struct {
 void progress_label(const char *label)
 {
     if (bar.shown)
-        fputs("\r\033[K", stderr);
+        fputs("\r\033[K", terminal);
     bar.shown = false;
     bar.label = label;
     bar.last = 0;
@@ -228,11 +281,12 @@ static int on_progress(int64_t done, int64_t total, void *user)
     memset(cells, ' ', WIDTH);
     memset(cells, '#', (size_t)filled);
     cells[WIDTH] = '\0';
-    fprintf(stderr, "\r%-10s [%s] %lld/%lld", bar.label, cells, (long long)done, (long long)total);
+    fprintf(terminal, "\r%-10s [%s] %lld/%lld", bar.label, cells, (long long)done,
+            (long long)total);
     if (rate > 0)
-        fprintf(stderr, "  %.*f/s  %.0f s left", rate < 10 ? 1 : 0, rate,
+        fprintf(terminal, "  %.*f/s  %.0f s left", rate < 10 ? 1 : 0, rate,
                 (double)(total - done) / rate);
-    fprintf(stderr, "%s%s\033[K", bar.note[0] == '\0' ? "" : "  ", bar.note);
+    fprintf(terminal, "%s%s\033[K", bar.note[0] == '\0' ? "" : "  ", bar.note);
     return 0;
 }
 
@@ -256,12 +310,62 @@ static void on_log(redux_log_level level, const char *line, void *user)
 redux_status new_context(redux_context **out, int64_t threads, bool quiet)
 {
     redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    options.flags = program_overwrites ? 0 : REDUX_CONTEXT_KEEPS_FILES;
     options.threads = threads == 0 ? REDUX_THREADS_ALL : (int32_t)threads;
     options.progress = on_progress;
     options.log = quiet ? NULL : on_log;
     bar.visible = !quiet && isatty(STDERR_FILENO);
     bar.start = seconds_now();
     return redux_context_new(out, &options);
+}
+
+redux_status protect_file(redux_context *context, const char *path)
+{
+    return path == NULL ? REDUX_OK : redux_context_protect(context, path);
+}
+
+FILE *open_plain_file(const char *path)
+{
+    struct stat status;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool known = fd >= 0 && fstat(fd, &status) == 0;
+    FILE *file = known && S_ISREG(status.st_mode) ? fdopen(fd, "rb") : NULL;
+    if (file != NULL)
+        return file;
+    fprintf(stderr, "%s: %s: %s\n", program_name, path,
+            known && !S_ISREG(status.st_mode) ? "is not a plain file" : strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+static const char plain[] = "\\\t\n\r", escaped[] = "\\tnr";
+
+void print_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const char *found = strchr(plain, *text);
+        if (found != NULL)
+            putc('\\', out);
+        putc(found == NULL ? *text : escaped[found - plain], out);
+    }
+}
+
+bool unescape_field(char *text)
+{
+    char *out = text;
+    for (; *text != '\0'; text++) {
+        const char *found = NULL;
+        if (*text == '\\') {
+            text++;
+            found = *text == '\0' ? NULL : strchr(escaped, *text);
+            if (found == NULL)
+                return false;
+        }
+        *out++ = found == NULL ? *text : plain[found - escaped];
+    }
+    *out = '\0';
+    return true;
 }
 
 void print_csv_field(FILE *out, const char *text)

@@ -48,6 +48,11 @@ int set_threads(int64_t *threads, const char *text);
 bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high);
 bool parse_number(double *out, const char *text);
 
+/* --overwrite ('O'), which parse_options sets: outputs may replace files of other kinds too. */
+extern bool program_overwrites;
+/* Keeps an input from being replaced by an output; NULL: there is none. */
+redux_status protect_file(redux_context *context, const char *path);
+
 /* A context with a progress bar on a terminal's stderr, unless quiet. threads: 0 means all. */
 redux_status new_context(redux_context **out, int64_t threads, bool quiet);
 /* Sets the bar's label, and wipes a bar that is showing. */
@@ -60,6 +65,15 @@ int progress_step(int64_t done, int64_t total);
 bool program_interrupted(void);
 
 double seconds_now(void);
+
+/* Opens a plain file for reading; NULL, after a message, where it is none or cannot be read. A pipe
+ * would make the program wait for ever. */
+FILE *open_plain_file(const char *path);
+
+/* Prints text with backslash, tab and line ends as \\, \t, \n, \r; and reads that back in place
+ * (false: not such a text). */
+void print_escaped(FILE *out, const char *text);
+bool unescape_field(char *text);
 
 /* RFC 4180: quoted if necessary. */
 void print_csv_field(FILE *out, const char *text);

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "common/encoder.h"
+#include "common/input.h"
+
+#define INDEX_HEADER "source,slice"
 
 static const char help[] =
     "Usage: redux-embed --weights FILE --out FILE.npy [options] INPUT...\n"
@@ -19,16 +21,18 @@ static const char help[] =
     "  --out FILE           .npy, or .npz with `embeddings`, `volumes` and `slices` (numbers from "
     "0)\n"
     "  --format NAME        npy or npz; default: by the name of --out\n"
-    "  --index FILE.csv     source and slice of each row\n"
+    "  --index FILE.csv     source and slice of each row, and its group if --group-by is given\n"
     "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, its own sources\n"
+    "  --data FOLDER        where the manifest's files are now; nothing outside it is opened\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU), "
     "and\n"
     "  --size N             side of the network's input; default of both: from the weight file,\n"
     "                       else auto and 64\n"
     "  --batch N            slices of a volume at a time (default 64)\n"
-    "  --frame N            which frame of 4-D volumes\n"
+    INPUT_HELP
     "  --on-error NAME      stop (default) at unusable input, or skip it and fill the rows of\n"
     "                       unreadable slices with 0\n"
+    "  --overwrite          replace files of other kinds; inputs never are\n"
     "  --threads N          0 (default): all processors\n"
     "  --quiet              errors only\n"
     "  --help, --version\n"
@@ -56,9 +60,11 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, 'o'},      {"format", required_argument, NULL, 'f'},
     {"index", required_argument, NULL, 'x'},    {"manifest", required_argument, NULL, 'm'},
     {"window", required_argument, NULL, 'W'},   {"size", required_argument, NULL, 's'},
-    {"batch", required_argument, NULL, 'b'},    {"frame", required_argument, NULL, 'F'},
+    INPUT_OPTIONS,
+    {"batch", required_argument, NULL, 'b'},
     {"on-error", required_argument, NULL, 'e'}, {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},          {"help", no_argument, NULL, 'h'},
+    {"quiet", no_argument, NULL, 'q'},          {"overwrite", no_argument, NULL, 'O'},
+    {"data", required_argument, NULL, 'd'},     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
 };
 
@@ -89,25 +95,12 @@ static int set_on_error(settings *s, const char *text)
     return EXIT_OK;
 }
 
-static int set_number_option(settings *s, int option, const char *text)
-{
-    int64_t frame;
-    int code;
-    switch (option) {
-    case 's':
-        return set_number(&s->size, "size", text, 1, 4096);
-    case 'b':
-        return set_number(&s->batch, "batch", text, 1, 65536);
-    default:
-        code = set_number(&frame, "frame", text, 0, INT32_MAX);
-        s->dataset.frame = code == EXIT_OK ? (int32_t)frame : s->dataset.frame;
-        return code;
-    }
-}
-
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'w':
         s->weights = text;
@@ -126,6 +119,9 @@ static int set_option(void *user, int option, const char *text)
     case 'm':
         s->manifest = text;
         return EXIT_OK;
+    case 'd':
+        s->dataset.within = text;
+        return EXIT_OK;
     case 'W':
         s->has_window = true;
         return set_window(&s->window, text);
@@ -136,8 +132,10 @@ static int set_option(void *user, int option, const char *text)
     case 'q':
         s->quiet = true;
         return EXIT_OK;
+    case 's':
+        return set_number(&s->size, "size", text, 1, 4096);
     default:
-        return set_number_option(s, option, text);
+        return set_number(&s->batch, "batch", text, 1, 65536);
     }
 }
 
@@ -170,9 +168,12 @@ typedef struct work {
 static redux_status open_with(work *w, redux_context *context, const settings *s,
                               const redux_manifest *manifest)
 {
+    redux_dataset_options options = s->dataset;
+    if (manifest != NULL)
+        TRY(input_of_manifest(&options, manifest));
     if (s->input_count == 0)
-        return redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest, &s->dataset);
-    TRY(redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &s->dataset));
+        return redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest, &options);
+    TRY(redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &options));
     return manifest == NULL ? REDUX_OK
                             : redux_manifest_get_kept(&w->kept, context, manifest, w->dataset);
 }
@@ -289,36 +290,32 @@ static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w,
     if (redux_dataset_get_slice_name(&source, &number, w->dataset, volume, slice) != REDUX_OK)
         return;
     print_csv_field(user, source);
-    fprintf(user, ",%lld\n", (long long)number);
-}
-
-/* Writes a file beside the target and renames it, so that the index is whole or not there. */
-static int write_index(const work *w, const char *path)
-{
-    char temporary[4200];
-    const int length = snprintf(temporary, sizeof temporary, "%s.new", path);
-    FILE *stream = length < (int)sizeof temporary ? fopen(temporary, "w") : NULL;
-    bool done = stream != NULL;
-    if (stream != NULL) {
-        fputs("source,slice\n", stream);
-        each_row(w, print_row, stream);
-        done = fflush(stream) == 0 && fsync(fileno(stream)) == 0;
-        done = fclose(stream) == 0 && done && rename(temporary, path) == 0;
-        if (!done)
-            remove(temporary);
+    fprintf(user, ",%lld", (long long)number);
+    if (redux_dataset_group_by(w->dataset) != NULL) {
+        putc(',', user);
+        print_csv_field(user, redux_dataset_group_name(
+                                  w->dataset, redux_dataset_get_group(w->dataset, volume, slice)));
     }
-    if (!done)
-        perror(path);
-    return done ? EXIT_OK : EXIT_DATA;
+    putc('\n', user);
 }
 
-static int write_results(const work *w, redux_context *context, const settings *s)
+static redux_status print_index(FILE *stream, void *user)
+{
+    const work *w = user;
+    fputs(redux_dataset_group_by(w->dataset) == NULL ? INDEX_HEADER "\n" : INDEX_HEADER ",group\n",
+          stream);
+    each_row(w, print_row, stream);
+    return REDUX_OK;
+}
+
+static int write_results(work *w, redux_context *context, const settings *s)
 {
     const redux_status status =
         s->npz ? write_npz(w, context, s->out) : redux_npy_write(s->out, context, &w->rows);
-    if (status != REDUX_OK)
+    if (status != REDUX_OK || (s->index != NULL && redux_file_save(s->index, context, INDEX_HEADER,
+                                                                   print_index, w) != REDUX_OK))
         return data_error();
-    return s->index == NULL ? EXIT_OK : write_index(w, s->index);
+    return EXIT_OK;
 }
 
 static void report(const work *w, const settings *s, double seconds)
@@ -336,6 +333,16 @@ static void report(const work *w, const settings *s, double seconds)
             (double)w->wanted / (seconds > 0 ? seconds : 1e-9));
 }
 
+static redux_status check_outputs(const work *w, redux_context *context, const settings *s)
+{
+    TRY(redux_dataset_protect(w->dataset, context));
+    TRY(protect_file(context, s->weights));
+    TRY(protect_file(context, s->manifest));
+    if (s->index != NULL)
+        TRY(redux_file_check(context, s->index, INDEX_HEADER));
+    return redux_file_check(context, s->out, s->npz ? "embeddings.npy" : REDUX_MARK_ARRAY);
+}
+
 static int run(const settings *s, redux_context *context)
 {
     const double start = seconds_now();
@@ -343,7 +350,11 @@ static int run(const settings *s, redux_context *context)
     int code = EXIT_OK;
     progress_label("scanning");
     redux_status status = open_inputs(&w, context, s);
+    if (status == REDUX_OK && !s->quiet)
+        report_input(w.dataset);
     progress_label("embedding");
+    if (status == REDUX_OK)
+        status = check_outputs(&w, context, s);
     if (status == REDUX_OK)
         status = embed(&w, context, s);
     progress_label(NULL);

@@ -24,6 +24,7 @@ static const char help_begin[] =
 static const char help_end[] =
     "Output\n"
     "  --predictions FILE.csv  the predictions of each test slice, by seed and fold\n"
+    "  --overwrite          replace a file of another kind; inputs never are\n"
     "  --json               everything as JSON on stdout, instead of the table\n"
     "  --threads N          0 (default): all processors; the result is the same for any N\n"
     "  --quiet              errors only, besides the result\n"
@@ -90,6 +91,7 @@ static int parse(program *p, int count, char **arguments, bool *done)
         {"labels", required_argument, NULL, OPTION_LABELS},
         {"compare", no_argument, NULL, OPTION_COMPARE},
         {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
+        {"overwrite", no_argument, NULL, 'O'},
         {"json", no_argument, NULL, OPTION_JSON},
         {"threads", required_argument, NULL, OPTION_THREADS},
         {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -333,6 +335,18 @@ static int evaluate(program *p, redux_context *context, const redux_labels *labe
     return code;
 }
 
+static redux_status check_output(const program *p, redux_context *context,
+                                 const redux_labels *labels)
+{
+    if (p->predictions == NULL)
+        return REDUX_OK;
+    TRY(redux_dataset_protect(redux_labels_dataset(labels), context));
+    TRY(protect_file(context, p->labels));
+    TRY(protect_file(context, p->features));
+    TRY(protect_file(context, p->weights));
+    return redux_file_check(context, p->predictions, REDUX_MARK_PREDICTIONS);
+}
+
 static int work(program *p, redux_context *context)
 {
     redux_safetensors *weights = NULL;
@@ -346,6 +360,8 @@ static int work(program *p, redux_context *context)
         return data_error();
     progress_label("labels");
     code = evaluate_open_labels(&labels, context, &p->settings, p->labels);
+    if (code == EXIT_OK && check_output(p, context, labels) != REDUX_OK)
+        code = data_error();
     if (code == EXIT_OK)
         code = evaluate_settle(&p->settings, weights);
     if (code == EXIT_OK) {

@@ -34,7 +34,7 @@ void file_key(char out[17], const char *path)
     unsigned char bytes[65536];
     uint64_t hash = 0xcbf29ce484222325U;
     size_t count;
-    FILE *file = fopen(path, "rb");
+    FILE *file = open_plain_file(path);
     out[0] = '\0';
     if (file == NULL)
         return;
@@ -43,6 +43,16 @@ void file_key(char out[17], const char *path)
     if (!ferror(file))
         snprintf(out, 17, "%016llx", (unsigned long long)hash);
     fclose(file);
+}
+
+bool refuse_link(const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0 || !S_ISLNK(status.st_mode))
+        return true;
+    fprintf(stderr, "%s: %s: is a link, through which nothing is written: remove it\n",
+            program_name, path);
+    return false;
 }
 
 int make_folder(const char *path)
@@ -80,21 +90,20 @@ json_t *cell_load(const experiment *e, const char *name, const json_t *settings)
     return result;
 }
 
-/* Written, synced, renamed. */
-static bool write_whole(const char *path, const char *text)
+static redux_status print_text(FILE *stream, void *user)
 {
-    char temporary[4500];
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    if (file == NULL)
-        return false;
-    bool good = fputs(text, file) >= 0 && fputc('\n', file) == '\n' && fflush(file) == 0 &&
-                fsync(fileno(file)) == 0;
-    good = fclose(file) == 0 && good;
-    if (good && rename(temporary, path) == 0)
-        return true;
-    unlink(temporary);
-    return false;
+    fputs(user, stream);
+    fputc('\n', stream);
+    return REDUX_OK;
+}
+
+int save_below(const experiment *e, const char *path, const char *mark, redux_produce_fn produce,
+               void *user)
+{
+    if (!refuse_link(path))
+        return EXIT_DATA;
+    return redux_file_save(path, e->context, mark, produce, user) == REDUX_OK ? EXIT_OK
+                                                                              : data_error();
 }
 
 int cell_save(const experiment *e, const char *name, const json_t *settings, const json_t *result)
@@ -102,14 +111,15 @@ int cell_save(const experiment *e, const char *name, const json_t *settings, con
     char path[4400];
     json_t *cell = json_pack("{s:O, s:O}", "settings", settings, "result", result);
     char *text = cell == NULL ? NULL : json_dumps(cell, JSON_INDENT(1) | JSON_SORT_KEYS);
-    cell_path(path, sizeof path, e, name);
-    const bool good = text != NULL && write_whole(path, text);
     json_decref(cell);
+    cell_path(path, sizeof path, e, name);
+    if (text == NULL) {
+        fprintf(stderr, "%s: %s: no memory to write it\n", program_name, path);
+        return EXIT_DATA;
+    }
+    const int code = save_below(e, path, "\"result\": {", print_text, text);
     free(text);
-    if (good)
-        return EXIT_OK;
-    fprintf(stderr, "%s: %s: %s\n", program_name, path, strerror(errno));
-    return EXIT_DATA;
+    return code;
 }
 
 void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,

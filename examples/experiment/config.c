@@ -200,7 +200,11 @@ static void count_cells(experiment *e)
 int experiment_load(experiment *e, const char *path)
 {
     json_error_t error;
-    e->config = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    FILE *file = open_plain_file(path);
+    if (file == NULL)
+        return EXIT_DATA;
+    e->config = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+    fclose(file);
     if (e->config == NULL) {
         fprintf(stderr, "%s: %s: line %d: %s\n", program_name, path, error.line, error.text);
         return EXIT_DATA;

@@ -45,6 +45,12 @@ void cell_key(char out[17], const json_t *value);
 /* The same of a file's bytes; "" if it cannot be read. */
 void file_key(char out[17], const char *path);
 int make_folder(const char *path);
+/* False, with a message, where `path` is a link: nothing is written through one below the output
+ * folder. */
+bool refuse_link(const char *path);
+/* redux_file_save below the output folder. EXIT_OK or EXIT_DATA. */
+int save_below(const experiment *e, const char *path, const char *mark, redux_produce_fn produce,
+               void *user);
 /* Keeps other processes from writing there until the program ends; EXIT_DATA if one does
  * already. */
 int lock_folder(const char *path);

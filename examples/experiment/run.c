@@ -156,6 +156,10 @@ static int pretrain(cell *c, const names *held_out)
         free(kept.kept);
         return code;
     }
+    if (!refuse_link(c->folder)) {
+        free(kept.kept);
+        return EXIT_DATA;
+    }
     progress_label(c->strategy);
     c->pretrain.options.resume = REDUX_RESUME_CONTINUE;
     c->pretrain.options.report = on_step;
@@ -270,7 +274,9 @@ static int evaluate_with(json_t **result, const cell *c, evaluate_settings *s,
     }
     if (code == EXIT_OK) {
         snprintf(path, sizeof path, "%s/predictions/%s.csv", c->e->out, name);
-        if (redux_evaluation_save(path, c->e->context, evaluation) != REDUX_OK)
+        if (!refuse_link(path))
+            code = EXIT_DATA;
+        else if (redux_evaluation_save(path, c->e->context, evaluation) != REDUX_OK)
             code = data_error();
     }
     if (code == EXIT_OK)
@@ -439,9 +445,11 @@ int experiment_run(experiment *e)
     int code = EXIT_OK;
     for (int i = 0; i < 4 && code == EXIT_OK; i++) {
         snprintf(path, sizeof path, "%s%s", e->out, folders[i]);
-        code = make_folder(path);
+        code = i == 0 || refuse_link(path) ? make_folder(path) : EXIT_DATA;
         if (code == EXIT_OK && i == 0)
             code = lock_folder(path);
+        if (code == EXIT_OK && redux_file_sweep(e->context, path) != REDUX_OK)
+            code = data_error();
     }
     for (int64_t s = 0; s < e->seeds && code == EXIT_OK; s++)
         code = run_seed(e, e->first_seed + s);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The results: a table for each task and protocol, as text, Markdown, CSV and JSON. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "common/evaluate_settings.h"
 #include "experiment.h"
 
@@ -252,28 +250,35 @@ static void put_json(FILE *file, const experiment *e, const row *rows, size_t co
 
 /* ---- files ---- */
 
+typedef struct table {
+    const experiment *e;
+    const char *ending;
+    const row *rows;
+    size_t count;
+} table;
+
+static redux_status print_table(FILE *stream, void *user)
+{
+    const table *t = user;
+    if (strcmp(t->ending, "csv") == 0)
+        put_csv(stream, t->rows, t->count);
+    else if (strcmp(t->ending, "json") == 0)
+        put_json(stream, t->e, t->rows, t->count);
+    else
+        put_tables(stream, strcmp(t->ending, "md") == 0, t->e->validation, t->rows, t->count);
+    return REDUX_OK;
+}
+
 static int write_table(const experiment *e, const char *ending, const row *rows, size_t count)
 {
-    char path[4400], temporary[4500];
+    table t = {e, ending, rows, count};
+    char path[4400];
     snprintf(path, sizeof path, "%s/table.%s", e->out, ending);
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    bool good = file != NULL;
-    if (good) {
-        if (strcmp(ending, "csv") == 0)
-            put_csv(file, rows, count);
-        else if (strcmp(ending, "json") == 0)
-            put_json(file, e, rows, count);
-        else
-            put_tables(file, strcmp(ending, "md") == 0, e->validation, rows, count);
-        good = !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
-        good = fclose(file) == 0 && good;
-    }
-    if (good && rename(temporary, path) == 0)
-        return EXIT_OK;
-    fprintf(stderr, "%s: %s: %s\n", program_name, path, strerror(errno));
-    unlink(temporary);
-    return EXIT_DATA;
+    return save_below(e, path,
+                      strcmp(ending, "json") == 0  ? "\"configuration\": {"
+                      : strcmp(ending, "csv") == 0 ? "strategy,task,protocol"
+                                                   : "standard deviation of # seeds",
+                      print_table, &t);
 }
 
 int experiment_table(const experiment *e)

@@ -19,7 +19,7 @@ static int print_pair(const redux_pair *pair, void *user)
         if (output->csv)
             print_csv_field(stdout, item.source);
         else
-            fputs(item.source, stdout);
+            print_escaped(stdout, item.source);
         printf("%c%lld%c", separator, (long long)item.slice, separator);
     }
     printf("%d\n", (int)pair->score);

@@ -2,7 +2,7 @@
  * redux-hash: perceptual hashes of slices and pictures, one line each. */
 #include <stdio.h>
 #include <string.h>
-#include "common/common.h"
+#include "common/input.h"
 #include "pairs.h"
 #include "volume.h"
 
@@ -10,7 +10,10 @@ static const char help[] =
     "Usage: redux-hash [options] INPUT...\n"
     "       redux-hash --decode FILE [--format F] [--quality] [--out FILE] [--pairs N]\n"
     "       redux-hash --volume [--help | options] INPUT...\n"
-    "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice.\n"
+    "Print a perceptual hash of every slice: SOURCE<TAB>SLICE<TAB>HEX, one line a slice, after a\n"
+    "line with the form's version and the options (backslash, tab and line ends in names: \\\\, "
+    "\\t,\n"
+    "\\n, \\r).\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce. Formats: @FORMATS@\n"
     "\n"
@@ -31,11 +34,13 @@ static const char help[] =
     "                   small, or -\n"
     "  --pairs N        print every pair of slices within N bits instead of the hashes: SOURCE,\n"
     "                   SLICE, SOURCE, SLICE, DISTANCE, as text or csv\n"
-    "  --format NAME    text (default), csv, json, binary (read back by --decode)\n"
+    "  --format NAME    text (default), csv, json, binary (--decode reads text and binary)\n"
     "  --out FILE       write to FILE, whole or not at all; required for binary\n"
-    "  --decode FILE    print a binary file instead of hashing\n"
+    "  --overwrite      replace a file of another kind; inputs never are\n"
+    "  --decode FILE    print a text or binary file instead of hashing\n"
     "  --volume         hash whole volumes instead, or look them up in another set; see\n"
     "                   redux-hash --volume --help\n"
+    "  --frame N        which frame of 4-D volumes and of DICOM time series\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -45,7 +50,7 @@ static const char help[] =
     "Examples:\n"
     "  redux-hash scan.nii.gz\n"
     "  redux-hash --profile hu --window lung --hash dct scan.nii.gz\n"
-    "  redux-hash --hash pdq --quality pictures/ | sort -k3\n"
+    "  redux-hash --hash pdq --quality pictures/ | tail -n +2 | sort -k3\n"
     "  redux-hash --pairs 6 --format csv scans/ > near-duplicates.csv\n";
 
 typedef struct settings {
@@ -53,6 +58,7 @@ typedef struct settings {
     bool has_hash, has_profile, has_window, has_size;
     redux_window window;
     redux_hash_list_format format;
+    redux_dataset_options dataset;
     const char *out, *decode;
     int64_t threads;
     int64_t pairs; /* -1: print hashes */
@@ -60,13 +66,22 @@ typedef struct settings {
 } settings;
 
 static const struct option long_options[] = {
-    {"hash", required_argument, NULL, 'a'},   {"profile", required_argument, NULL, 'p'},
-    {"size", required_argument, NULL, 's'},   {"window", required_argument, NULL, 'w'},
-    {"quality", no_argument, NULL, 'Q'},      {"pairs", required_argument, NULL, 'P'},
-    {"format", required_argument, NULL, 'f'}, {"out", required_argument, NULL, 'o'},
-    {"decode", required_argument, NULL, 'd'}, {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+    {"hash", required_argument, NULL, 'a'},
+    {"profile", required_argument, NULL, 'p'},
+    {"size", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, 'w'},
+    {"quality", no_argument, NULL, 'Q'},
+    {"pairs", required_argument, NULL, 'P'},
+    {"format", required_argument, NULL, 'f'},
+    {"out", required_argument, NULL, 'o'},
+    {"decode", required_argument, NULL, 'd'},
+    {"threads", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"overwrite", no_argument, NULL, 'O'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    INPUT_FRAME_OPTION,
+    {NULL, 0, NULL, 0},
 };
 
 /* ---- options ---- */
@@ -100,6 +115,9 @@ static int set_size(settings *s, const char *text)
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'a':
         return set_hash(s, text);
@@ -196,12 +214,23 @@ static int print_list(const settings *s, redux_context *context, const redux_has
     return status == REDUX_OK ? EXIT_OK : data_error();
 }
 
+static redux_status check_output(const settings *s, redux_context *context,
+                                 const redux_dataset *dataset)
+{
+    if (dataset != NULL)
+        TRY(redux_dataset_protect(dataset, context));
+    TRY(protect_file(context, s->decode));
+    return s->out == NULL ? REDUX_OK
+                          : redux_file_check(context, s->out, redux_hash_list_mark(s->format));
+}
+
 /* ---- modes: each prints what it was asked for ---- */
 
 static int run_decode(const settings *s, redux_context *context)
 {
     redux_hash_list *list;
-    if (redux_hash_list_load(&list, context, s->decode) != REDUX_OK)
+    if (check_output(s, context, NULL) != REDUX_OK ||
+        redux_hash_list_load(&list, context, s->decode) != REDUX_OK)
         return data_error();
     const int code = print_list(s, context, list);
     redux_hash_list_free(list);
@@ -228,7 +257,7 @@ static void warn_of_flat(const redux_hash_list *list)
 
 static int run_hash(const settings *s, redux_context *context, const char *const *inputs, int count)
 {
-    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_dataset_options options = s->dataset;
     redux_dataset *dataset = NULL;
     redux_hash_list *list = NULL;
     int code = EXIT_OK;
@@ -237,6 +266,7 @@ static int run_hash(const settings *s, redux_context *context, const char *const
         options.orientation = REDUX_ORIENTATION_STORED;
     progress_label("hashing");
     if (redux_dataset_open(&dataset, context, inputs, count, &options) != REDUX_OK ||
+        check_output(s, context, dataset) != REDUX_OK ||
         redux_hash_list_new(&list, context, &s->hash) != REDUX_OK ||
         redux_hash_list_add_dataset(list, context, dataset, s->window, info) != REDUX_OK) {
         code = data_error();
@@ -253,7 +283,8 @@ static int run_hash(const settings *s, redux_context *context, const char *const
 
 int main(int count, char **arguments)
 {
-    settings s = {.hash = REDUX_HASH_OPTIONS_INIT, .pairs = -1};
+    settings s = {
+        .hash = REDUX_HASH_OPTIONS_INIT, .dataset = REDUX_DATASET_OPTIONS_INIT, .pairs = -1};
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-hash", arguments);

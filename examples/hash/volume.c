@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "common/common.h"
+#include "common/input.h"
 #include "volume.h"
 
 static const char help[] =
     "Usage: redux-hash --volume [options] INPUT...\n"
     "       redux-hash --volume --against SET [options] INPUT...\n"
-    "Print a perceptual hash of every volume: SOURCE<TAB>HEX, one line a volume. With --against,\n"
+    "Print a perceptual hash of every volume: SOURCE<TAB>HEX, one line a volume, after a line "
+    "with\n"
+    "the form's version (backslash, tab, line ends in names: \\\\, \\t, \\n, \\r). With "
+    "--against,\n"
     "print as CSV which volumes of the input are in SET already, even resampled, clipped, noisy "
     "or\n"
     "slightly cropped: source,kept,nearest,distance,turn. kept is 0 if the nearest volume is\n"
@@ -32,6 +35,7 @@ static const char help[] =
     "                   same --hash, --size and --window, without --rotations and --flips\n"
     "  --threshold N    in bits; default, from a study of CT volumes: 160 for dct, 64 for\n"
     "                   difference, 32 for block-mean; in proportion for other sizes\n"
+    "  --frame N        which frame of 4-D volumes and of DICOM time series\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -45,6 +49,7 @@ static const char help[] =
 
 typedef struct settings {
     redux_volume_hash_options hash;
+    redux_dataset_options dataset;
     const char *against;
     int64_t threshold, threads; /* threshold -1: the default */
     int32_t variants;
@@ -53,6 +58,7 @@ typedef struct settings {
 
 static const struct option long_options[] = {
     {"volume", no_argument, NULL, 'v'},
+    INPUT_FRAME_OPTION,
     {"hash", required_argument, NULL, 'a'},
     {"size", required_argument, NULL, 's'},
     {"window", required_argument, NULL, 'w'},
@@ -89,6 +95,9 @@ static int set_size(settings *s, const char *text)
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'a':
         if (redux_volume_hash_parse(&s->hash.hash, text) != REDUX_OK)
@@ -174,38 +183,66 @@ static void free_set(other_set *set)
     redux_index_free(set->index);
 }
 
-/* Lines of SOURCE<TAB>HEX. */
-static int read_list(other_set *set, redux_context *context, const settings *s)
+#define HEAD "#redux-hash-volume\t1\t"
+
+/* The first line of a list: the form, its version, and the options of the codes. */
+static void list_head(char *text, size_t size, const settings *s)
+{
+    char window[REDUX_WINDOW_TEXT] = "";
+    (void)redux_window_to_text(window, s->hash.window); /* it was checked */
+    snprintf(text, size, HEAD "%s\t%d\t%s", redux_volume_hash_name(s->hash.hash), (int)s->hash.size,
+             window);
+}
+
+static int fail_list(const settings *s, const char *what)
+{
+    fprintf(stderr, "%s: %s: %s\n", program_name, s->against, what);
+    return EXIT_DATA;
+}
+
+static int check_head(const char *line, const settings *s)
+{
+    char head[256];
+    list_head(head, sizeof head, s);
+    if (strncmp(line, HEAD, strlen(HEAD)) != 0)
+        return fail_list(s, "is no list of this version of redux-hash --volume: print it again");
+    return strcmp(line, head) == 0
+               ? EXIT_OK
+               : fail_list(s, "was made with another --hash, --size or --window");
+}
+
+static int read_code(other_set *set, redux_context *context, const settings *s, char *line,
+                     int64_t number)
 {
     const int64_t bytes = redux_volume_hash_bytes(&s->hash);
     uint8_t code[512];
-    char *line = NULL;
-    size_t room = 0;
-    int64_t number = 0;
-    int result = EXIT_OK;
-    FILE *file = fopen(s->against, "r");
-    if (file == NULL) {
-        fprintf(stderr, "%s: %s: cannot be read\n", program_name, s->against);
+    char *tab = strchr(line, '\t');
+    if (tab != NULL)
+        *tab = '\0';
+    if (tab == NULL || !unescape_field(line) ||
+        redux_hash_from_hex(code, bytes, tab + 1) != REDUX_OK) {
+        fprintf(stderr, "%s: %s: line %lld is not SOURCE<TAB>HEX of %d digits\n", program_name,
+                s->against, (long long)number, (int)(2 * bytes));
         return EXIT_DATA;
     }
-    while (result == EXIT_OK && getline(&line, &room, file) >= 0) {
-        number++;
+    return add_code(set, context, line, code, bytes) == REDUX_OK ? EXIT_OK : data_error();
+}
+
+/* The first line, then lines of SOURCE<TAB>HEX. */
+static int read_list(other_set *set, redux_context *context, const settings *s)
+{
+    char *line = NULL;
+    size_t room = 0;
+    int result = EXIT_OK;
+    FILE *file = open_plain_file(s->against);
+    if (file == NULL)
+        return EXIT_DATA;
+    for (int64_t number = 1; result == EXIT_OK && getline(&line, &room, file) >= 0; number++) {
         line[strcspn(line, "\r\n")] = '\0';
-        char *tab = strrchr(line, '\t');
-        if (tab == NULL || redux_hash_from_hex(code, bytes, tab + 1) != REDUX_OK) {
-            fprintf(stderr, "%s: %s: line %lld is not SOURCE<TAB>HEX of %d digits\n", program_name,
-                    s->against, (long long)number, (int)(2 * bytes));
-            result = EXIT_DATA;
-            break;
-        }
-        *tab = '\0';
-        if (add_code(set, context, line, code, bytes) != REDUX_OK)
-            result = data_error();
+        result = number == 1 ? check_head(line, s) : read_code(set, context, s, line, number);
     }
-    if (result == EXIT_OK && ferror(file)) {
-        fprintf(stderr, "%s: %s: cannot be read\n", program_name, s->against);
-        result = EXIT_DATA;
-    }
+    if (result == EXIT_OK && ferror(file))
+        result = fail_list(s, "cannot be read");
     free(line);
     fclose(file);
     return result;
@@ -227,7 +264,7 @@ static redux_status add_volumes(other_set *set, redux_context *context,
 static int hash_set(other_set *set, redux_context *context, const settings *s)
 {
     redux_dataset *dataset;
-    if (redux_dataset_open(&dataset, context, &s->against, 1, NULL) != REDUX_OK)
+    if (redux_dataset_open(&dataset, context, &s->against, 1, &s->dataset) != REDUX_OK)
         return data_error();
     const int code = add_volumes(set, context, dataset, s) == REDUX_OK ? EXIT_OK : data_error();
     redux_dataset_free(dataset);
@@ -299,7 +336,8 @@ static redux_status print_volume(FILE *out, const char *source, uint8_t *codes,
     int32_t turn = 0;
     if (s->against == NULL) {
         redux_hash_to_hex(hex, canonical(codes, s->variants, bytes), bytes);
-        fprintf(out, "%s\t%s\n", source, hex);
+        print_escaped(out, source);
+        fprintf(out, "\t%s\n", hex);
         return REDUX_OK;
     }
     TRY(find_nearest(&nearest, &distance, &turn, context, set, codes, s));
@@ -331,7 +369,11 @@ static redux_status print_rows(FILE *out, redux_context *context, const redux_da
                                const other_set *set, const settings *s, int64_t *leaked)
 {
     static uint8_t codes[REDUX_VOLUME_TURNS * 512];
-    if (s->against != NULL)
+    char head[256];
+    list_head(head, sizeof head, s);
+    if (s->against == NULL)
+        fprintf(out, "%s\n", head);
+    else
         fputs("source,kept,nearest,distance,turn\n", out);
     for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info about = REDUX_VOLUME_INFO_INIT;
@@ -378,7 +420,10 @@ static int print_all(redux_context *context, const redux_dataset *dataset, const
 
 int hash_volumes(int count, char **arguments)
 {
-    settings s = {.hash = REDUX_VOLUME_HASH_OPTIONS_INIT, .threshold = -1, .variants = 1};
+    settings s = {.hash = REDUX_VOLUME_HASH_OPTIONS_INIT,
+                  .dataset = REDUX_DATASET_OPTIONS_INIT,
+                  .threshold = -1,
+                  .variants = 1};
     redux_context *context = NULL;
     redux_dataset *dataset = NULL;
     other_set set = {NULL, NULL, 0, 0};
@@ -393,7 +438,7 @@ int hash_volumes(int count, char **arguments)
         return data_error();
     progress_label("hashing");
     if (redux_dataset_open(&dataset, context, (const char *const *)(arguments + optind),
-                           count - optind, NULL) != REDUX_OK)
+                           count - optind, &s.dataset) != REDUX_OK)
         code = data_error();
     if (code == EXIT_OK && s.against != NULL)
         code = fill_set(&set, context, &s);

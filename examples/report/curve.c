@@ -58,10 +58,11 @@ static redux_status find_all(char **paths, int64_t *found, const report_data *da
 }
 
 static redux_status open_paths(redux_dataset **out, redux_context *context, const report_data *data,
-                               const char *const *paths, int64_t count)
+                               const char *folder, const char *const *paths, int64_t count)
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
-    options.frame = 0;
+    options.frame = data->frame;
+    options.within = folder;
     if (data->strategy.has_hashes && data->options.profile == REDUX_PROFILE_PAPER_HASH)
         options.orientation = REDUX_ORIENTATION_STORED;
     TRY(redux_dataset_open(out, context, paths, count, &options));
@@ -78,7 +79,7 @@ static redux_status open_all(redux_dataset **out, redux_context *context, const 
         return REDUX_E_NO_MEMORY;
     redux_status status = find_all(paths, &found, data, s);
     if (status == REDUX_OK)
-        status = open_paths(out, context, data, (const char *const *)paths, count);
+        status = open_paths(out, context, data, s->folder, (const char *const *)paths, count);
     for (int64_t i = 0; i < found; i++)
         free(paths[i]);
     free(paths);

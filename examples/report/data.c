@@ -108,6 +108,13 @@ static bool add_row(report_volume *volume, int64_t row)
     return true;
 }
 
+/* What a row is shown with: the slices of its group, if they are files of their own, else those of
+ * its volume. */
+static char *name_of_row(const redux_manifest_row *row, bool is_whole)
+{
+    return row->group != NULL && !is_whole ? strdup(row->group) : volume_name(row->source, is_whole);
+}
+
 /* Sources of which there is a slice other than 0. */
 static bool list_stacks(name_table *stacks, const report_data *data)
 {
@@ -126,7 +133,7 @@ static bool list_volumes(report_data *data)
     for (int64_t i = 0; i < data->count && good; i++) {
         report_row *row = &data->rows[i];
         const bool is_whole = is_volume(row->row.source, table_at(&stacks, row->row.source, 0, -1));
-        char *name = volume_name(row->row.source, is_whole);
+        char *name = name_of_row(&row->row, is_whole);
         int64_t v = name == NULL ? -1 : table_at(&names, name, 0, -1);
         if (v < 0) {
             v = new_volume(data, name, !is_whole);
@@ -253,7 +260,10 @@ static redux_status read_summary(report_data *data)
 
 static redux_status load_rows(report_data *data, redux_context *context)
 {
+    redux_dataset_options input = REDUX_DATASET_OPTIONS_INIT;
     TRY(redux_manifest_load(&data->manifest, context, data->path));
+    TRY(redux_manifest_get_dataset_options(&input, data->manifest));
+    data->frame = input.frame < 0 ? 0 : input.frame;
     TRY(read_summary(data));
     data->count = redux_manifest_row_count(data->manifest);
     data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);

@@ -65,8 +65,8 @@ static bool is_there(const char *path)
     return access(file, R_OK) == 0;
 }
 
-/* Looks below `folder` for ever fewer of the last parts of the name, then for the name itself, then
- * beside the manifest. */
+/* Looks below `folder` alone for ever fewer of the last parts of the name; without a folder for the
+ * name itself, then beside the manifest. */
 bool report_find_source(char *path, size_t size, const report_data *data, const char *folder,
                         const char *source)
 {
@@ -78,6 +78,8 @@ bool report_find_source(char *path, size_t size, const report_data *data, const 
             snprintf(path, size, "%s/%s", folder, rest) < (int)size && is_there(path))
             return true;
     }
+    if (folder != NULL)
+        return false;
     if (snprintf(path, size, "%s", source) < (int)size && is_there(path))
         return true;
     if (snprintf(path, size, "%.*s%s", beside, data->path, source) < (int)size && is_there(path))
@@ -213,12 +215,14 @@ static redux_status open_volume(found *o, redux_context *context, const report_d
     if (!list_sources(o, data, pictures, number) || !find_paths(o, data, folder))
         return REDUX_E_NO_MEMORY;
     options.orientation = uses_stored(data) ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
-    options.frame = 0;
+    options.frame = data->frame;
+    options.within = folder;
     *is_gone = o->count == 0;
     if (*is_gone)
         return REDUX_E_NOT_FOUND;
     TRY(redux_dataset_open(&o->dataset, context, (const char *const *)o->paths, o->count,
                            &options));
+    TRY(redux_dataset_protect(o->dataset, context));
     return o->is_folder ? number_files(o) : REDUX_OK;
 }
 

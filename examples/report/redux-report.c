@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * redux-report: manifests as a page to look at. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #include "report.h"
 
 static const char help[] =
@@ -22,7 +16,7 @@ static const char help[] =
     "\n"
     "  --out FILE           the page; written whole or not at all\n"
     "  --title TEXT         its title\n"
-    "  --data FOLDER        where the manifests' files are now, if they have moved\n"
+    "  --data FOLDER        where the manifests' files are now; nothing outside it is opened\n"
     "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
     "                       or LO:HI (HU); default: the manifest's\n"
     "  --volumes N          volumes shown with pictures (default 12, fewer if there are many)\n"
@@ -35,6 +29,7 @@ static const char help[] =
     "  --no-pictures        use the manifest alone; do not read the data\n"
     "  --training RUN       add the curve of a redux-pretrain run (folder or log.csv); repeatable\n"
     "  --experiment DIR     add tables with error bars of an experiment (folder or table.json)\n"
+    "  --overwrite          replace a file that is no report; inputs never are\n"
     "  --threads N          0 (default): all\n"
     "  --quiet              no progress, no messages\n"
     "  --help, --version\n"
@@ -78,6 +73,7 @@ static const struct option long_options[] = {
     {"training", required_argument, NULL, OPTION_TRAINING},
     {"experiment", required_argument, NULL, OPTION_EXPERIMENT},
     {"threads", required_argument, NULL, OPTION_THREADS},
+    {"overwrite", no_argument, NULL, 'O'},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -271,88 +267,49 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
 
 /* ---- the file ---- */
 
-typedef struct sink {
-    int descriptor, error; /* errno of the first write that failed */
-} sink;
+typedef struct printing {
+    redux_context *context;
+    const report_settings *settings;
+    char **manifests;
+    int count;
+    int code; /* of the program: its message has been printed where it is not EXIT_OK */
+    int64_t size;
+} printing;
 
-/* For fopencookie. Repeats after interruptions and short writes, which stdio does not. */
-static ssize_t write_whole(void *user, const char *bytes, size_t size)
+static redux_status print_page(FILE *stream, void *user)
 {
-    sink *out = user;
-    size_t done = 0;
-    while (done < size) {
-        const ssize_t count = write(out->descriptor, bytes + done, size - done);
-        if (count < 0 && errno != EINTR) {
-            out->error = out->error == 0 ? errno : out->error;
-            return 0; /* an error, for fopencookie */
-        }
-        done += count > 0 ? (size_t)count : 0;
-    }
-    return (ssize_t)size;
+    printing *w = user;
+    page p = {.file = stream};
+    w->code = put_page(&p, w->context, w->settings, w->manifests, w->count);
+    w->size = (int64_t)ftello(stream);
+    return w->code == EXIT_OK ? REDUX_OK : REDUX_E_CANCELLED;
 }
 
-static int open_output(const char *path, int flags)
+static redux_status protect_inputs(redux_context *context, const report_settings *s,
+                                   char **manifests, int count)
 {
-    int descriptor;
-    do
-        descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
-    while (descriptor < 0 && errno == EINTR);
-    return descriptor;
+    for (int i = 0; i < count; i++)
+        TRY(protect_file(context, manifests[i]));
+    for (int64_t i = 0; i < s->training_count; i++)
+        TRY(protect_file(context, s->training[i]));
+    for (int64_t i = 0; i < s->experiment_count; i++)
+        TRY(protect_file(context, s->experiment[i]));
+    return REDUX_OK;
 }
 
-static bool sync_file(int descriptor)
-{
-    int result;
-    do
-        result = fsync(descriptor);
-    while (result != 0 && errno == EINTR);
-    return result == 0;
-}
-
-static int write_file(sink *out, redux_context *context, const report_settings *s, char **manifests,
-                      int count)
-{
-    page p = {.file = fopencookie(out, "w", (cookie_io_functions_t){.write = write_whole})};
-    if (p.file == NULL)
-        return file_error(s->out);
-    const int code = put_page(&p, context, s, manifests, count);
-    if (fclose(p.file) != 0 && out->error == 0)
-        out->error = errno;
-    return code;
-}
-
-/* Writes a temporary file beside the target and renames it when it is whole. Devices and pipes are
- * written directly. The target of a link is replaced, not the link. */
 static int write_page(redux_context *context, const report_settings *s, char **manifests, int count)
 {
-    char temporary[PATH_MAX + 100], target[PATH_MAX];
-    struct stat info;
-    if (realpath(s->out, target) == NULL) /* not there yet */
-        snprintf(target, sizeof target, "%s", s->out);
-    const bool in_place = stat(target, &info) == 0 && !S_ISREG(info.st_mode);
-    const char *name = short_name(target);
-    snprintf(temporary, sizeof temporary, "%.*s.%s.%ld.redux-tmp", (int)(name - target), target,
-             name, (long)getpid());
-    sink out = {in_place ? open_output(target, 0) : open_output(temporary, O_CREAT | O_EXCL), 0};
-    if (out.descriptor < 0)
-        return file_error(s->out);
-    int code = write_file(&out, context, s, manifests, count);
-    const off_t size = lseek(out.descriptor, 0, SEEK_CUR);
-    if (out.error == 0 && !in_place && !sync_file(out.descriptor))
-        out.error = errno;
-    if (close(out.descriptor) != 0 && out.error == 0)
-        out.error = errno;
-    if (code == EXIT_OK && out.error == 0 && !in_place && rename(temporary, target) != 0)
-        out.error = errno;
-    errno = out.error;
-    if (code == EXIT_OK && out.error != 0)
-        code = file_error(s->out);
-    if (code != EXIT_OK && !in_place)
-        unlink(temporary);
+    printing w = {context, s, manifests, count, EXIT_OK, 0};
+    redux_status status = protect_inputs(context, s, manifests, count);
+    if (status == REDUX_OK)
+        status = redux_file_save(s->out, context, "name=\"generator\" content=\"redux-report",
+                                 print_page, &w);
+    if (w.code == EXIT_OK && status != REDUX_OK)
+        w.code = data_error();
     progress_label(NULL);
-    if (code == EXIT_OK && !s->quiet && size > 0)
-        fprintf(stderr, "%s: %s: %.1f MB\n", program_name, s->out, (double)size / 1e6);
-    return code;
+    if (w.code == EXIT_OK && !s->quiet && w.size > 0)
+        fprintf(stderr, "%s: %s: %.1f MB\n", program_name, s->out, (double)w.size / 1e6);
+    return w.code;
 }
 
 int main(int count, char **arguments)

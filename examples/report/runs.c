@@ -65,9 +65,9 @@ static int read_log(log_table *t, const char *path)
 {
     char line[1024];
     double numbers[LOG_COLUMNS];
-    FILE *file = fopen(path, "rb");
+    FILE *file = open_plain_file(path);
     if (file == NULL)
-        return file_error(path);
+        return EXIT_DATA;
     int code =
         fgets(line, sizeof line, file) != NULL && strncmp(line, "step,epoch,loss,rate,", 21) == 0
             ? EXIT_OK
@@ -316,7 +316,11 @@ static int put_experiment(page *p, const char *path)
     size_t i;
     const json_t *row;
     file_in(file, sizeof file, path, "table.json");
-    json_t *root = json_load_file(file, 0, &error);
+    FILE *stream = open_plain_file(file);
+    if (stream == NULL)
+        return EXIT_DATA;
+    json_t *root = json_loadf(stream, 0, &error);
+    fclose(stream);
     const json_t *rows = json_object_get(root, "rows");
     if (!json_is_array(rows)) {
         progress_label(NULL);

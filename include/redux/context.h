@@ -43,7 +43,9 @@ typedef struct redux_context redux_context;
 typedef enum redux_context_flag {
     /** The library may call openblas_set_num_threads(1), a process-wide setting, when the context
      *  is made. Without it bit equality over thread counts holds for the host's own setting. */
-    REDUX_CONTEXT_OWNS_BLAS = 1
+    REDUX_CONTEXT_OWNS_BLAS = 1,
+    /** Outputs replace only earlier outputs of the same kind (redux/file.h). Since 0.2. */
+    REDUX_CONTEXT_KEEPS_FILES = 2
 } redux_context_flag;
 
 /** Severity of a log line. */
@@ -61,7 +63,7 @@ typedef void (*redux_deallocate_fn)(void *pointer, void *user);
 typedef void (*redux_log_fn)(redux_log_level level, const char *line, void *user);
 /** Receives progress: `done` of `total` units (slices, pairs) are finished. Called on the thread
  *  that made the libredux call; a value other than 0 cancels that call, which then returns
- *  REDUX_E_CANCELLED. */
+ *  REDUX_E_CANCELLED. Long work that counts nothing asks with 0 of 1. */
 typedef int (*redux_progress_fn)(int64_t done, int64_t total, void *user);
 
 /** Options of redux_context_new. */
@@ -91,6 +93,11 @@ REDUX_API redux_status redux_context_new(redux_context **out, const redux_contex
 /** Stops the threads and releases the context; NULL is allowed. Objects made with it stay valid and
  *  are freed by themselves: they remember the allocator, whose `user` pointer must outlive them. */
 REDUX_API void redux_context_free(redux_context *context);
+
+/** Protects a file, such as an input: from now on, a function that is given this context and would
+ *  replace it, under whatever name or link, returns REDUX_E_INVALID. Does nothing where there is no
+ *  plain file of that name. Errors: REDUX_E_INVALID (NULL), REDUX_E_NO_MEMORY. Since 0.2. */
+REDUX_API redux_status redux_context_protect(redux_context *context, const char *path);
 
 /** The number of threads that work for this context, including the caller's: at least 1; 1 for
  *  NULL. */

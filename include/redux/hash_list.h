@@ -92,7 +92,10 @@ REDUX_API redux_status redux_hash_list_get_codes(redux_tensor *out, const redux_
 
 /** The form in which a list is written. */
 typedef enum redux_hash_list_format {
-    REDUX_HASH_LIST_TEXT = 0, /**< SOURCE<TAB>SLICE<TAB>HEX, one line an entry */
+    /** SOURCE<TAB>SLICE<TAB>HEX, one line an entry, after the line #redux-hash<TAB>1 (the version)
+     *  and, each after a tab, hash, profile, size and window. Backslashes, tabs and line ends of
+     *  names are written as \\, \t, \n and \r. */
+    REDUX_HASH_LIST_TEXT = 0,
     REDUX_HASH_LIST_CSV = 1,  /**< the same with a header, RFC 4180 */
     REDUX_HASH_LIST_JSON = 2, /**< an object: hash, profile, bits, size, window, codes */
     /** Version 1, little-endian, in this order: the 8 bytes 89 52 44 58 48 53 48 0a; uint32
@@ -106,6 +109,10 @@ typedef enum redux_hash_list_format {
 /** The form of a name: "text", "csv", "json", "binary". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID
  *  (NULL). Any thread. */
 REDUX_API redux_status redux_hash_list_format_parse(redux_hash_list_format *out, const char *name);
+
+/** What marks a file with a list of that form (redux/file.h); NULL: no such form. Static storage,
+ *  any thread. Since 0.2. */
+REDUX_API const char *redux_hash_list_mark(redux_hash_list_format format);
 
 /** Receives `length` bytes; a value other than 0 ends the call with REDUX_E_IO. */
 typedef int (*redux_hash_write_fn)(const char *bytes, size_t length, void *user);
@@ -124,14 +131,14 @@ REDUX_API redux_status redux_hash_list_save(const char *path, redux_context *con
                                             const redux_hash_list *list,
                                             redux_hash_list_format format, int32_t with_info);
 
-/** Reads the binary form. The caller owns *out. Errors: REDUX_E_FORMAT (foreign, cut short, altered
- *  or inconsistent bytes, with what is wrong), REDUX_E_UNSUPPORTED (a later version),
+/** Reads the binary form, or text. The caller owns *out. Errors: REDUX_E_FORMAT (foreign, cut
+ * short, altered or inconsistent bytes, with what is wrong), REDUX_E_UNSUPPORTED (a later version),
  *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_hash_list_decode(redux_hash_list **out, redux_context *context,
                                               const void *bytes, size_t size);
 
-/** Reads the binary form from a file. Errors: as redux_hash_list_decode; REDUX_E_NOT_FOUND,
- *  REDUX_E_IO. */
+/** Reads the binary form, or text, from a file. Errors: as redux_hash_list_decode;
+ * REDUX_E_NOT_FOUND, REDUX_E_IO. */
 REDUX_API redux_status redux_hash_list_load(redux_hash_list **out, redux_context *context,
                                             const char *path);
 

@@ -19,6 +19,7 @@
  * - The message is set where the failure happened: it names the file, the dimension or the value.
  * - Values of redux_status never change; new ones are appended.
  * - The library never prints, aborts or exits.
+ * - Messages and log lines hold no control characters: those of names become "\x1b". Since 0.2.
  *
  * Not promised: the wording of messages. Test the status, and show the message to a person.
  *

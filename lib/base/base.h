@@ -32,6 +32,8 @@ static inline redux_status rdx_same_status(redux_status status)
     return status;
 }
 void rdx_set_message(const char *format, ...) REDUX_PRINTF(1, 2);
+/* Copies text with its control characters as "\x1b", cut where `out` is full. */
+void rdx_escape_controls(char *out, size_t size, const char *text);
 /* Counts the messages that this thread has set. It shows whether a caller's callback set one. */
 uint64_t rdx_messages(void);
 /* Hands a worker's failure to the calling thread. */
@@ -61,6 +63,12 @@ redux_status rdx_strndup(redux_context *context, char **out, const char *text, s
 /* REDUX_E_LIMIT if a block of that many bytes would be refused. The caller names the culprit. */
 bool rdx_bytes_allowed(const redux_context *context, uint64_t count, uint64_t size);
 
+/* Whether a file was protected (redux_context_protect); whether only earlier outputs of the same
+ * kind are replaced (REDUX_CONTEXT_KEEPS_FILES). */
+struct stat;
+bool rdx_context_protects(const redux_context *context, const struct stat *status);
+bool rdx_context_keeps_files(const redux_context *context);
+
 void rdx_log(redux_context *context, redux_log_level level, const char *format, ...)
     REDUX_PRINTF(3, 4);
 /* Progress: how many units the work has, then how many more are done, from any thread. The callback
@@ -68,8 +76,15 @@ void rdx_log(redux_context *context, redux_log_level level, const char *format, 
  * only count; the calling thread polls while it waits. */
 void rdx_progress_begin(redux_context *context, int64_t total);
 redux_status rdx_progress_add(redux_context *context, int64_t units);
+/* Asks the host, at most ten times a second, whether to go on: for loops that count no progress, or
+ * slowly. */
+redux_status rdx_progress_poll(redux_context *context);
 /* Holds the callback back, for work that must not be cancelled half way. */
 void rdx_progress_hold(redux_context *context, bool hold);
+
+/* To be called before matrix products on the threads of a context: OpenBLAS waits for ever where it
+ * gets no memory. Errors: REDUX_E_NO_MEMORY. */
+redux_status rdx_blas_ready(redux_context *context);
 
 /* Runs task(i, user) once for every i in 0 ... count - 1, in any order, on the pool's threads and
  * the caller's, and returns when all are done. Tiles must not depend on the number of threads.
@@ -127,5 +142,7 @@ redux_status rdx_check_unit_range(const float *values, int64_t count, const char
                                   const char *remedy);
 /* Element (i, ...) as double, by dtype. */
 double rdx_load(const void *data, int64_t index, redux_dtype dtype);
+/* The first element, in C order, that is NaN or infinite; -1: all are finite. */
+int64_t rdx_first_not_finite(const redux_tensor *tensor);
 
 #endif

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "base.h"
 #include "fftw.h"
@@ -31,6 +33,15 @@ struct redux_context {
     _Atomic int64_t done; /* progress of the current work */
     int64_t total;
     bool held;
+    struct timespec polled; /* when the host was last asked whether to go on */
+    struct identity *kept;  /* files that no output replaces */
+    int64_t kept_count, kept_capacity;
+};
+
+/* A file, whatever its name. */
+struct identity {
+    dev_t device;
+    ino_t inode;
 };
 
 static void *default_allocate(size_t size, size_t alignment, void *user)
@@ -89,7 +100,7 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
     if (known.threads < REDUX_THREADS_ALL || known.threads > 4096)
         return rdx_fail(REDUX_E_INVALID, "redux_context_options: threads is %d",
                         (int)known.threads);
-    if ((known.flags & ~(uint32_t)REDUX_CONTEXT_OWNS_BLAS) != 0)
+    if ((known.flags & ~(uint32_t)(REDUX_CONTEXT_OWNS_BLAS | REDUX_CONTEXT_KEEPS_FILES)) != 0)
         return rdx_fail(REDUX_E_INVALID, "redux_context_options: unknown flags 0x%x",
                         (unsigned)known.flags);
     if (known.allocate == NULL) {
@@ -112,6 +123,9 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
     atomic_init(&context->done, 0);
     context->total = 0;
     context->held = false;
+    context->polled = (struct timespec){0, 0};
+    context->kept = NULL;
+    context->kept_count = context->kept_capacity = 0;
     pthread_mutex_init(&context->log_mutex, NULL);
     if (known.threads > 1) {
         status = rdx_pool_new(&context->pool, context, known.threads);
@@ -133,8 +147,38 @@ void redux_context_free(redux_context *context)
         return;
     rdx_pool_free(context->pool);
     rdx_fft_clear(&context->plans);
+    rdx_free(context->kept);
     pthread_mutex_destroy(&context->log_mutex);
     context->options.deallocate(context, context->options.allocator_user);
+}
+
+redux_status redux_context_protect(redux_context *context, const char *path)
+{
+    struct stat status;
+    void *block;
+    if (context == NULL || path == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_context_protect: an argument is NULL");
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return REDUX_OK;
+    block = context->kept;
+    RDX_TRY(rdx_grow(context, &block, &context->kept_capacity, context->kept_count,
+                     context->kept_count + 1, sizeof *context->kept));
+    context->kept = block;
+    context->kept[context->kept_count++] = (struct identity){status.st_dev, status.st_ino};
+    return REDUX_OK;
+}
+
+bool rdx_context_protects(const redux_context *context, const struct stat *status)
+{
+    for (int64_t i = 0; context != NULL && i < context->kept_count; i++)
+        if (context->kept[i].inode == status->st_ino && context->kept[i].device == status->st_dev)
+            return true;
+    return false;
+}
+
+bool rdx_context_keeps_files(const redux_context *context)
+{
+    return context != NULL && (context->options.flags & REDUX_CONTEXT_KEEPS_FILES) != 0;
 }
 
 int redux_context_threads(const redux_context *context)
@@ -259,13 +303,14 @@ redux_status rdx_strdup(redux_context *context, char **out, const char *text)
 
 void rdx_log(redux_context *context, redux_log_level level, const char *format, ...)
 {
-    char line[1024];
+    char text[1024], line[1024];
     va_list arguments;
     if (context == NULL || context->options.log == NULL)
         return;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    rdx_escape_controls(line, sizeof line, text);
     pthread_mutex_lock(&context->log_mutex);
     context->options.log(level, line, context->options.log_user);
     pthread_mutex_unlock(&context->log_mutex);
@@ -290,6 +335,23 @@ redux_status rdx_progress_add(redux_context *context, int64_t units)
     if (context->options.progress(done, context->total, context->options.progress_user) != 0)
         return rdx_fail(REDUX_E_CANCELLED, "cancelled after %lld of %lld", (long long)done,
                         (long long)context->total);
+    return REDUX_OK;
+}
+
+redux_status rdx_progress_poll(redux_context *context)
+{
+    struct timespec now;
+    if (context == NULL || context->options.progress == NULL || context->held || rdx_on_worker())
+        return REDUX_OK;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    const double since = (double)(now.tv_sec - context->polled.tv_sec) +
+                         1e-9 * (double)(now.tv_nsec - context->polled.tv_nsec);
+    if (since < 0.1)
+        return REDUX_OK;
+    context->polled = now;
+    const int64_t total = RDX_MAX(context->total, 1), done = atomic_load(&context->done);
+    if (context->options.progress(RDX_MIN(done, total), total, context->options.progress_user) != 0)
+        return rdx_fail(REDUX_E_CANCELLED, "cancelled");
     return REDUX_OK;
 }
 

@@ -43,12 +43,40 @@ const char *redux_error_message(void)
     return last_message;
 }
 
+/* The bytes of a control character at `c`: C0, DEL, or C1 in UTF-8; 0: none. */
+static int control_length(const unsigned char *c)
+{
+    if (c[0] < 0x20 || c[0] == 0x7f)
+        return 1;
+    return c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
+/* A file's name may hold what moves a terminal's cursor, sets its title or forges a line. */
+void rdx_escape_controls(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        const int length = control_length(c);
+        char hex[5] = {(char)*c, '\0'};
+        if (length > 0)
+            snprintf(hex, sizeof hex, "\\x%02x", (unsigned)c[length - 1]);
+        if (used + strlen(hex) >= size)
+            break;
+        memcpy(out + used, hex, strlen(hex));
+        used += strlen(hex);
+        c += length > 1;
+    }
+    out[used] = '\0';
+}
+
 void rdx_set_message(const char *format, ...)
 {
+    char text[sizeof last_message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(last_message, sizeof last_message, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    rdx_escape_controls(last_message, sizeof last_message, text);
     messages++;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "base.h"
 
 typedef struct loop {
@@ -25,6 +26,7 @@ struct rdx_pool {
     pthread_cond_t progress; /* a task has finished */
     pthread_t *workers;
     int worker_count, last_index;
+    pid_t process; /* whose threads they are; a fork has none of them */
     bool stop;
     loop *current;
 };
@@ -99,6 +101,7 @@ redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
     rdx_pool *pool;
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *pool));
     pool = block;
+    pool->process = getpid();
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work, NULL);
     rdx_cond_init(&pool->progress);
@@ -112,7 +115,10 @@ redux_status rdx_pool_new(rdx_pool **out, redux_context *context, int threads)
         int error = pthread_create(&pool->workers[i], NULL, worker_main, pool);
         if (error != 0) {
             rdx_pool_free(pool);
-            return rdx_fail(REDUX_E_IO, "cannot start a thread: %s", strerror(error));
+            return rdx_fail(
+                REDUX_E_IO,
+                "cannot start thread %d of %d: %s: use fewer, or allow more (ulimit -u)", i + 2,
+                threads, strerror(error));
         }
         pool->worker_count++;
     }
@@ -124,6 +130,11 @@ void rdx_pool_free(rdx_pool *pool)
 {
     if (pool == NULL)
         return;
+    if (pool->process != getpid()) { /* of its locks and threads only the memory is here */
+        rdx_free(pool->workers);
+        rdx_free(pool);
+        return;
+    }
     pthread_mutex_lock(&pool->mutex);
     pool->stop = true;
     pthread_cond_broadcast(&pool->work);
@@ -147,7 +158,7 @@ static void poll_progress(redux_context *context, rdx_pool *pool, loop *work)
 {
     redux_status status;
     pthread_mutex_unlock(&pool->mutex);
-    status = rdx_progress_add(context, 0);
+    status = rdx_progress_poll(context);
     pthread_mutex_lock(&pool->mutex);
     if (status != REDUX_OK && work->failed_index >= 0)
         record_failure(work, -1, status);
@@ -175,13 +186,16 @@ void rdx_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex)
 }
 
 /* Runs as if this were the only thread, whatever pool it belongs to. */
-static redux_status run_inline(int64_t count, rdx_task_fn task, void *user)
+static redux_status run_inline(redux_context *context, int64_t count, rdx_task_fn task, void *user)
 {
     const int index = thread_index;
     redux_status status = REDUX_OK;
     thread_index = 0;
-    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         status = task(i, user);
+        if (status == REDUX_OK && !in_task)
+            status = rdx_progress_poll(context);
+    }
     thread_index = index;
     return status;
 }
@@ -192,14 +206,16 @@ redux_status rdx_parallel(redux_context *context, int64_t count, rdx_task_fn tas
     loop work = {.task = task, .user = user, .count = count, .failed_index = INT64_MAX};
 
     if (pool == NULL || in_task || count < 2)
-        return run_inline(count, task, user);
+        return run_inline(context, count, task, user);
+    if (pool->process != getpid())
+        return rdx_fail(REDUX_E_INVALID, "this context was made before fork: its threads are in "
+                                         "the parent; make a new one");
     pthread_mutex_lock(&pool->mutex);
     pool->current = &work;
     pthread_cond_broadcast(&pool->work);
     while (work.finished < work.count) {
-        if (run_one(pool, &work))
-            continue;
-        rdx_cond_wait_briefly(&pool->progress, &pool->mutex);
+        if (!run_one(pool, &work))
+            rdx_cond_wait_briefly(&pool->progress, &pool->mutex);
         poll_progress(context, pool, &work);
     }
     pool->current = NULL;

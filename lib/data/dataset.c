@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The dataset: the list of volumes, and queries about it. find.c fills it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,16 +72,13 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
     return REDUX_OK;
 }
 
-redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
+redux_status rdx_dataset_keep_text(const char **out, redux_dataset *dataset, redux_context *context,
+                                   const char *from, size_t length)
 {
-    const size_t length = strlen(path) + 1;
     struct rdx_text_block *text = dataset->text;
-    void *block = dataset->files;
-    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
-                     dataset->file_count + 1, sizeof(char *)));
-    dataset->files = block;
-    if (text == NULL || text->size - text->used < length) {
-        const size_t size = RDX_MAX(length, (size_t)TEXT_BLOCK);
+    if (text == NULL || text->size - text->used <= length) {
+        const size_t size = RDX_MAX(length + 1, (size_t)TEXT_BLOCK);
+        void *block;
         RDX_TRY(rdx_alloc(context, &block, sizeof *text + size, 1));
         text = block;
         text->next = dataset->text;
@@ -88,9 +86,23 @@ redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context
         text->size = size;
         dataset->text = text;
     }
-    memcpy(text->text + text->used, path, length);
-    dataset->files[dataset->file_count++] = text->text + text->used;
-    text->used += length;
+    char *copy = text->text + text->used;
+    memcpy(copy, from, length);
+    copy[length] = '\0';
+    text->used += length + 1;
+    *out = copy;
+    return REDUX_OK;
+}
+
+redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
+{
+    void *block = dataset->files;
+    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
+                     dataset->file_count + 1, sizeof(char *)));
+    dataset->files = block;
+    RDX_TRY(rdx_dataset_keep_text(&dataset->files[dataset->file_count], dataset, context, path,
+                                  strlen(path)));
+    dataset->file_count++;
     return REDUX_OK;
 }
 
@@ -137,6 +149,49 @@ void rdx_dataset_number(redux_dataset *dataset)
     }
 }
 
+static int compare_sources(const void *a, const void *b)
+{
+    const rdx_source *x = *(const rdx_source *const *)a, *y = *(const rdx_source *const *)b;
+    const int order = strcmp(x->info.source, y->info.source);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* FOLDER -> FOLDER#number. Only volumes with a file for each slice can share a name: slices of others
+ * would, too. */
+static redux_status rename_volume(rdx_source *source, redux_context *context, int64_t number)
+{
+    const size_t size = strlen(source->found.source) + 24;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, size, 1));
+    snprintf(block, size, "%s#%lld", source->found.source, (long long)number);
+    rdx_free(source->found.source);
+    source->found.source = block;
+    source->info.source = block;
+    return REDUX_OK;
+}
+
+/* A series that had to be divided and a folder whose pictures were not named one after the other
+ * are several volumes: the second one of a name gets "#2", and so on. */
+static redux_status make_names_unique(redux_dataset *dataset, redux_context *context)
+{
+    const size_t count = (size_t)dataset->count;
+    redux_status status = REDUX_OK;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, count + 1, sizeof(rdx_source *)));
+    rdx_source **sorted = block;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &dataset->volumes[i];
+    qsort(sorted, count, sizeof *sorted, compare_sources);
+    for (size_t i = 1, first = 0; i < count && status == REDUX_OK; i++) {
+        if (strcmp(sorted[i]->info.source, sorted[first]->info.source) != 0)
+            first = i;
+        else if (sorted[i]->info.file_per_slice)
+            status = rename_volume(sorted[i], context, (int64_t)(i - first) + 1);
+    }
+    rdx_free(block);
+    return status;
+}
+
 static redux_status check_options(redux_dataset_options *out, const char *const *paths,
                                   int64_t count, const redux_dataset_options *options)
 {
@@ -156,10 +211,27 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
     for (int64_t i = 0; i < out->exclude_count; i++)
         if (out->exclude[i] == NULL)
             return rdx_fail(REDUX_E_INVALID, "excluded source %lld is NULL", (long long)i + 1);
+    RDX_TRY(redux_group_by_check(out->group_by));
     if (out->frame < -1)
         return rdx_fail(REDUX_E_INVALID, "frame is %d; it must be -1 (none) or more",
                         (int)out->frame);
     return REDUX_OK;
+}
+
+static redux_status find_within(redux_dataset *dataset, redux_context *context,
+                                const char *const *paths, int64_t count)
+{
+    const char *folder = dataset->options.within;
+    if (folder == NULL)
+        return rdx_dataset_find(dataset, context, paths, count);
+    char *real = realpath(folder, NULL);
+    if (real == NULL)
+        return rdx_fail_errno(folder, "cannot be read", errno);
+    rdx_set_within(real);
+    const redux_status status = rdx_dataset_find(dataset, context, paths, count);
+    rdx_set_within(NULL);
+    free(real);
+    return status;
 }
 
 redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
@@ -176,11 +248,19 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     dataset->options = known;
     redux_status status = sort_excluded(dataset, context);
     if (status == REDUX_OK)
-        status = rdx_dataset_find(dataset, context, paths, path_count);
+        status = find_within(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
+    rdx_dataset_report_passed(dataset, context);
+    if (status == REDUX_OK)
+        status = make_names_unique(dataset, context);
+    if (status == REDUX_OK)
+        status = rdx_dataset_group(dataset, context);
     rdx_free(dataset->excluded);
     dataset->excluded = NULL;
-    dataset->options.exclude = NULL; /* the caller's */
+    dataset->options.exclude = NULL; /* the caller's, as are the next three */
+    dataset->options.group_by = NULL;
+    dataset->options.grouped_with = NULL;
+    dataset->options.within = NULL;
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
         status =
             rdx_fail(REDUX_E_NOT_FOUND, "no usable input: %lld files were left out, the first: %s",
@@ -207,10 +287,28 @@ void redux_dataset_free(redux_dataset *dataset)
         rdx_free(dataset->text);
         dataset->text = next;
     }
+    rdx_groups_clear(&dataset->groups);
+    rdx_dataset_clear_passed(dataset);
     rdx_free(dataset->volumes);
     rdx_free(dataset->files);
     rdx_free(dataset->skipped);
     rdx_free(dataset);
+}
+
+redux_status redux_dataset_protect(const redux_dataset *dataset, redux_context *context)
+{
+    if (dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_dataset_protect: the dataset is NULL");
+    for (int64_t i = 0; i < dataset->file_count; i++)
+        RDX_TRY(redux_context_protect(context, dataset->files[i]));
+    for (int64_t i = 0; i < dataset->count; i++) {
+        const rdx_found *found = &dataset->volumes[i].found;
+        if (found->file != NULL)
+            RDX_TRY(redux_context_protect(context, found->file));
+        if (found->image != NULL)
+            RDX_TRY(redux_context_protect(context, found->image));
+    }
+    return REDUX_OK;
 }
 
 /* ---- asking ---- */
@@ -327,14 +425,17 @@ const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t i
 
 /* ---- checksums ---- */
 
-static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, const char *path)
+static redux_status add_file(uint32_t *crc, redux_context *context, unsigned char *buffer,
+                             size_t size, const char *path)
 {
     struct stat status;
     int fd;
     uint64_t at = 0;
     RDX_TRY(rdx_open_read(&fd, &status, path));
     for (size_t count = size; count == size; at += count) {
-        const redux_status read = rdx_read_at(fd, path, at, buffer, size, &count);
+        redux_status read = rdx_read_at(fd, path, at, buffer, size, &count);
+        if (read == REDUX_OK)
+            read = rdx_progress_poll(context);
         if (read != REDUX_OK) {
             close(fd);
             return read;
@@ -345,17 +446,17 @@ static redux_status add_file(uint32_t *crc, unsigned char *buffer, size_t size, 
     return REDUX_OK;
 }
 
-static redux_status add_files(uint32_t *crc, unsigned char *buffer, size_t size,
-                              const redux_dataset *dataset, const rdx_source *source)
+static redux_status add_files(uint32_t *crc, redux_context *context, unsigned char *buffer,
+                              size_t size, const redux_dataset *dataset, const rdx_source *source)
 {
     if (source->info.file_per_slice) {
         for (int64_t i = 0; i < source->info.slices; i++)
-            RDX_TRY(add_file(crc, buffer, size, dataset->files[source->first_file + i]));
+            RDX_TRY(add_file(crc, context, buffer, size, dataset->files[source->first_file + i]));
         return REDUX_OK;
     }
-    RDX_TRY(add_file(crc, buffer, size, source->found.file));
+    RDX_TRY(add_file(crc, context, buffer, size, source->found.file));
     return source->found.image == NULL ? REDUX_OK
-                                       : add_file(crc, buffer, size, source->found.image);
+                                       : add_file(crc, context, buffer, size, source->found.image);
 }
 
 static redux_status file_checksum(uint32_t *out, redux_context *context,
@@ -365,7 +466,7 @@ static redux_status file_checksum(uint32_t *out, redux_context *context,
     void *buffer;
     *out = 0;
     RDX_TRY(rdx_alloc(context, &buffer, size, 1));
-    const redux_status status = add_files(out, buffer, size, dataset, source);
+    const redux_status status = add_files(out, context, buffer, size, dataset, source);
     rdx_free(buffer);
     return status;
 }
@@ -385,4 +486,51 @@ redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
         RDX_TRY(file_checksum(&crc, context, dataset, source));
     *out = crc;
     return REDUX_OK;
+}
+
+/* ---- checksums of many volumes: each file is read once ---- */
+
+typedef struct by_file {
+    const rdx_source *source;
+    int64_t volume;
+} by_file;
+
+/* Volumes that share a file (of an archive) come one after the other. */
+static int compare_files(const void *a, const void *b)
+{
+    const by_file *x = a, *y = b;
+    const char *left = x->source->found.file, *right = y->source->found.file;
+    const int order =
+        left == NULL || right == NULL ? (left != NULL) - (right != NULL) : strcmp(left, right);
+    return order != 0 ? order : (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+/* Whether equal checksums follow from what is read for them. */
+static bool shares_file(const rdx_source *a, const rdx_source *b)
+{
+    return a->found.file != NULL && b->found.file != NULL && a->found.image == NULL &&
+           b->found.image == NULL && a->found.format->checksum == NULL &&
+           b->found.format->checksum == NULL && strcmp(a->found.file, b->found.file) == 0;
+}
+
+redux_status rdx_dataset_checksums(uint32_t *out, redux_context *context,
+                                   const redux_dataset *dataset, const uint8_t *wanted)
+{
+    void *block;
+    int64_t count = 0;
+    redux_status status = REDUX_OK;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)dataset->count, sizeof(by_file)));
+    by_file *list = block;
+    for (int64_t v = 0; v < dataset->count; v++)
+        if (wanted[v] != 0)
+            list[count++] = (by_file){&dataset->volumes[v], v};
+    if (count > 0)
+        qsort(list, (size_t)count, sizeof *list, compare_files);
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
+        if (i > 0 && shares_file(list[i - 1].source, list[i].source))
+            out[list[i].volume] = out[list[i - 1].volume];
+        else
+            status = redux_dataset_checksum(&out[list[i].volume], context, dataset, list[i].volume);
+    rdx_free(block);
+    return status;
 }

@@ -125,7 +125,7 @@ static redux_status check_bytes(const uint8_t *bytes, size_t size)
 {
     uint32_t checksum = 0;
     if (size < MAGIC_BYTES || memcmp(bytes, magic, MAGIC_BYTES) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "is not a binary list of hashes");
+        return rdx_fail(REDUX_E_FORMAT, "is not a list of hashes, binary or text");
     if (size < MAGIC_BYTES + 4)
         return rdx_fail(REDUX_E_FORMAT, "the list of hashes is cut short");
     if (get_integer(bytes + MAGIC_BYTES, 4) > VERSION)
@@ -221,6 +221,8 @@ redux_status redux_hash_list_decode(redux_hash_list **out, redux_context *contex
     head h;
     if (out == NULL || bytes == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_decode: an argument is NULL");
+    if (rdx_hash_is_lines(bytes, size))
+        return rdx_hash_lines_decode(out, context, bytes, size);
     RDX_TRY(check_bytes(bytes, size));
     RDX_TRY(read_head(&h, bytes, size));
     RDX_TRY(redux_hash_list_new(&list, context, &h.options));

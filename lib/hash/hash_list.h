@@ -40,6 +40,19 @@ typedef struct rdx_hash_writer {
     void *user;
 } rdx_hash_writer;
 
+/* hash_lines.c: SOURCE<TAB>SLICE<TAB>HEX, after a first line that names the form, its version and
+ * the options. */
+#define RDX_HASH_LINES "#redux-hash\t"
+#define RDX_HASH_LINES_VERSION 1
+#define RDX_HASH_LINES_HEAD 256
+redux_status rdx_hash_lines_head(char text[RDX_HASH_LINES_HEAD], const redux_hash_options *options);
+bool rdx_hash_is_lines(const void *bytes, size_t size);
+redux_status rdx_hash_lines_decode(redux_hash_list **out, redux_context *context, const char *bytes,
+                                   size_t size);
+/* A character of a name as it is written; false: the text holds a wrong escape. */
+const char *rdx_hash_escape(char pair[3], char c);
+bool rdx_hash_unescape(char *text);
+
 /* hash_binary.c */
 redux_status rdx_hash_list_encode(const rdx_hash_writer *writer, const redux_hash_list *list);
 

@@ -14,6 +14,13 @@ redux_status redux_hash_list_format_parse(redux_hash_list_format *out, const cha
     return rdx_parse_name(out, "format", name, formats, RDX_COUNT(formats));
 }
 
+const char *redux_hash_list_mark(redux_hash_list_format format)
+{
+    static const char *const marks[] = {"redux-hash\t#\t", "source,slice,hash",
+                                        "{\"version\": #, \"hash\": \"", "RDXHSH\n"};
+    return (uint64_t)format < (uint64_t)RDX_COUNT(marks) ? marks[format] : NULL;
+}
+
 static redux_status put(const rdx_hash_writer *writer, const char *text)
 {
     if (writer->write(text, strlen(text), writer->user) != 0)
@@ -52,12 +59,20 @@ static redux_status put_field(const rdx_hash_writer *writer, const char *text)
     return put(writer, "\"");
 }
 
+static redux_status put_escaped(const rdx_hash_writer *writer, const char *text)
+{
+    char pair[3];
+    for (; *text != '\0'; text++)
+        RDX_TRY(put(writer, rdx_hash_escape(pair, *text)));
+    return REDUX_OK;
+}
+
 static redux_status put_line(const rdx_hash_writer *writer, const redux_hash_item *item,
                              const char *hex, bool csv, bool with_info)
 {
     const char *none = csv ? "" : "-";
     char number[32], quality[16];
-    RDX_TRY(csv ? put_field(writer, item->source) : put(writer, item->source));
+    RDX_TRY(csv ? put_field(writer, item->source) : put_escaped(writer, item->source));
     snprintf(number, sizeof number, csv ? ",%lld," : "\t%lld\t", (long long)item->slice);
     RDX_TRY(put(writer, number));
     RDX_TRY(put(writer, hex));
@@ -147,6 +162,11 @@ static redux_status put_list(const rdx_hash_writer *writer, redux_context *conte
     const bool json = format == REDUX_HASH_LIST_JSON, csv = format == REDUX_HASH_LIST_CSV;
     if (format == REDUX_HASH_LIST_BINARY)
         return rdx_hash_list_encode(writer, list);
+    if (format == REDUX_HASH_LIST_TEXT) {
+        char head[RDX_HASH_LINES_HEAD];
+        RDX_TRY(rdx_hash_lines_head(head, &list->options));
+        RDX_TRY(put(writer, head));
+    }
     if (csv)
         RDX_TRY(
             put(writer, with_info ? "source,slice,hash,quality,flags\n" : "source,slice,hash\n"));
@@ -190,7 +210,9 @@ redux_status redux_hash_list_save(const char *path, redux_context *context,
     rdx_file file;
     if (path == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_save: path is NULL");
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    if ((uint64_t)format >= (uint64_t)RDX_COUNT(formats))
+        return rdx_fail(REDUX_E_INVALID, "unknown format %d of a hash list", (int)format);
+    RDX_TRY(rdx_file_begin(&file, context, path, redux_hash_list_mark(format)));
     const redux_status status =
         redux_hash_list_write(list, context, format, with_info, write_to_stream, file.stream);
     if (status != REDUX_OK) {

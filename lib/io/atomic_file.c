@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * Files that appear whole or not at all. They are written under a hidden temporary name in the
- * same folder, synced and renamed over the old file; then the folder is synced. After a crash
- * there is the old file or the new one, and perhaps a temporary file, which the next run takes
- * over. */
+ * Files that appear whole or not at all. They are written under a hidden, unpredictable name in the
+ * same folder, synced and renamed over the old file; then the folder is synced. A lock file of a
+ * fixed name keeps a second writer out. After a crash there is the old file or the new one, and
+ * perhaps a lock and a temporary file, which the next run removes. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include <zlib.h>
-#include "io.h"
+#include <redux/file.h>
+#include "atomic.h"
 
 #define SUFFIX ".redux-tmp"
 
@@ -61,21 +64,20 @@ int rdx_sync(int fd)
 
 /* ---- names ---- */
 
-/* FOLDER/.NAME.redux-tmp. A name too long for that is cut; its checksum keeps it distinct. */
-static redux_status temporary_name(char **out, redux_context *context, const char *path)
+redux_status rdx_hidden_name(char **out, redux_context *context, const char *path,
+                             const char *middle)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
-    const size_t folder = (size_t)(name - path), length = strlen(name);
+    const size_t folder = (size_t)(name - path), length = strlen(name), size = folder + length + 64;
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, folder + length + 32, 1));
-    char *text = block;
-    if (length + 1 + sizeof SUFFIX <= NAME_MAX)
-        snprintf(text, folder + length + 32, "%.*s.%s%s", (int)folder, path, name, SUFFIX);
+    RDX_TRY(rdx_alloc(context, &block, size, 1));
+    *out = block;
+    if (length + RDX_RANDOM_DIGITS + 2 + sizeof SUFFIX <= NAME_MAX)
+        snprintf(*out, size, "%.*s.%s.%s%s", (int)folder, path, name, middle, SUFFIX);
     else
-        snprintf(text, folder + length + 32, "%.*s.%.200s-%08lx%s", (int)folder, path, name,
-                 crc32(0, (const Bytef *)name, (uInt)length), SUFFIX);
-    *out = text;
+        snprintf(*out, size, "%.*s.%.180s-%08lx.%s%s", (int)folder, path, name,
+                 crc32(0, (const Bytef *)name, (uInt)length), middle, SUFFIX);
     return REDUX_OK;
 }
 
@@ -86,8 +88,10 @@ static redux_status resolve(char **out, redux_context *context, const char *path
 {
     struct stat status;
     char *target = NULL;
-    *in_place = false;
     *mode = 0;
+    *in_place = stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+    if (*in_place) /* /dev/stdout is a link to what has no path: "pipe:[4711]" */
+        return rdx_strdup(context, out, path);
     if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) {
         target = realpath(path, NULL);
         if (target == NULL)
@@ -98,7 +102,6 @@ static redux_status resolve(char **out, redux_context *context, const char *path
             free(target);
             return rdx_fail(REDUX_E_IO, "%s: cannot be written: it is a folder", path);
         }
-        *in_place = !S_ISREG(status.st_mode);
         *mode = status.st_mode & 0777;
     }
     const redux_status copied = rdx_strdup(context, out, target == NULL ? path : target);
@@ -108,64 +111,164 @@ static redux_status resolve(char **out, redux_context *context, const char *path
 
 /* ---- begin ---- */
 
-/* Opens and locks the temporary file, so that two writers of one path do not mix. The leftover of a
- * crashed run has no lock and is taken over. */
-static redux_status open_temporary(rdx_file *file)
+static int open_retried(const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* Opens and locks the lock file once. *gone: it was another writer's, who has just removed it. */
+static redux_status try_lock(rdx_file *file, const char *lock, bool *gone)
 {
     struct stat opened, named;
+    file->lock = open_retried(lock, O_RDWR | O_CREAT, 0600);
+    if (file->lock < 0)
+        return rdx_fail_errno(file->path, "cannot be written", errno);
+    if (flock(file->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return rdx_fail(REDUX_E_IO, "%s: is being written by another process", file->path);
+    if (fstat(file->lock, &opened) != 0)
+        return rdx_fail_errno(file->path, "cannot be written", errno);
+    /* A hard link would let us write into a file of somebody else's choice. */
+    if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1)
+        return rdx_fail(REDUX_E_IO, "%s: is no lock of libredux's: remove it", lock);
+    *gone =
+        lstat(lock, &named) != 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev;
+    return REDUX_OK;
+}
+
+static redux_status take_lock(rdx_file *file, const char *lock)
+{
     for (int attempt = 0; attempt < 8; attempt++) {
-        int fd;
-        do
-            fd = open(file->temporary, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                      0666);
-        while (fd < 0 && errno == EINTR);
-        if (fd < 0)
-            return rdx_fail_errno(file->path, "cannot be written", errno);
-        file->descriptor = fd;
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-            return rdx_fail(REDUX_E_IO, "%s: is being written by another process", file->path);
-        if (fstat(fd, &opened) != 0) {
-            const int error = errno;
-            unlink(file->temporary);
-            return rdx_fail_errno(file->path, "cannot be written", error);
-        }
-        if (!S_ISREG(opened.st_mode))
-            return rdx_fail(REDUX_E_IO, "%s: exists and is not a regular file", file->temporary);
-        /* The other writer may have renamed it between the open and the lock. */
-        if (lstat(file->temporary, &named) == 0 && named.st_ino == opened.st_ino &&
-            named.st_dev == opened.st_dev) {
-            if (ftruncate(fd, 0) == 0)
-                return REDUX_OK;
-            const int error = errno;
-            unlink(file->temporary); /* ours by its lock */
-            return rdx_fail_errno(file->path, "cannot be written", error);
-        }
-        close(fd);
-        file->descriptor = -1;
+        bool gone = false;
+        RDX_TRY(try_lock(file, lock, &gone));
+        if (!gone)
+            return REDUX_OK;
+        close(file->lock);
+        file->lock = -1;
     }
     return rdx_fail(REDUX_E_IO, "%s: other processes keep writing it", file->path);
 }
 
-static redux_status begin(rdx_file *file, const char *path)
+/* The lock FOLDER/.NAME.lock.redux-tmp holds the random part of its writer's temporary name, which
+ * otherwise differs from the lock's only there (`stem`: bytes of FOLDER/.NAME). What a killed
+ * writer left is removed. */
+static redux_status remove_leftover(const rdx_file *file, const char *lock, size_t stem)
+{
+    char random[RDX_RANDOM_DIGITS + 1] = "";
+    void *block;
+    size_t count;
+    RDX_TRY(rdx_read_at(file->lock, lock, 0, random, RDX_RANDOM_DIGITS, &count));
+    if (strspn(random, "0123456789abcdef") != RDX_RANDOM_DIGITS)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc(file->context, &block, stem + 64, 1));
+    snprintf(block, stem + 64, "%.*s.%s%s", (int)stem, lock, random, SUFFIX);
+    if (unlink(block) != 0 && errno == EISDIR)
+        rdx_remove_folder(block);
+    rdx_free(block);
+    return REDUX_OK;
+}
+
+/* Removes a lock and what it names, unless its writer still works. */
+static redux_status sweep(redux_context *context, const char *lock, size_t stem)
+{
+    rdx_file file;
+    struct stat status;
+    redux_status result = REDUX_OK;
+    rdx_file_clear(&file, context);
+    file.lock = open_retried(lock, O_RDONLY, 0);
+    if (file.lock >= 0 && fstat(file.lock, &status) == 0 && S_ISREG(status.st_mode) &&
+        flock(file.lock, LOCK_EX | LOCK_NB) == 0) {
+        result = remove_leftover(&file, lock, stem);
+        unlink(lock);
+    }
+    if (file.lock >= 0)
+        close(file.lock);
+    return result;
+}
+
+redux_status redux_file_sweep(redux_context *context, const char *folder)
+{
+    static const char ending[] = ".lock" SUFFIX;
+    redux_status status = REDUX_OK;
+    const struct dirent *entry;
+    DIR *stream = folder == NULL ? NULL : opendir(folder);
+    if (stream == NULL)
+        return folder == NULL ? rdx_fail(REDUX_E_INVALID, "redux_file_sweep: folder is NULL")
+                              : rdx_fail_errno(folder, "cannot be listed", errno);
+    while (status == REDUX_OK && (entry = readdir(stream)) != NULL) {
+        const size_t length = strlen(entry->d_name);
+        char *path;
+        if (entry->d_name[0] != '.' || length < sizeof ending + 1 ||
+            strcmp(entry->d_name + length + 1 - sizeof ending, ending) != 0)
+            continue;
+        status = rdx_join(&path, context, folder, entry->d_name);
+        if (status == REDUX_OK)
+            status = sweep(context, path, strlen(path) + 1 - sizeof ending);
+        rdx_free(path);
+    }
+    closedir(stream);
+    return status;
+}
+
+/* Names the temporary file, and notes the name in the lock. */
+static redux_status name_temporary(rdx_file *file)
+{
+    char random[RDX_RANDOM_DIGITS + 1];
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+        return rdx_fail_errno(file->path, "no random name for it", errno);
+    snprintf(random, sizeof random, "%016llx", (unsigned long long)number);
+    const int error = rdx_write_all(file->lock, random, RDX_RANDOM_DIGITS);
+    if (error != 0)
+        return rdx_fail_errno(file->path, "could not be written", error);
+    return rdx_hidden_name(&file->temporary, file->context, file->path, random);
+}
+
+redux_status rdx_file_claim(rdx_file *file)
+{
+    char *lock;
+    RDX_TRY(rdx_hidden_name(&lock, file->context, file->path, "lock"));
+    const redux_status status = take_lock(file, lock);
+    if (status != REDUX_OK) { /* not ours to remove */
+        rdx_free(lock);
+        return status;
+    }
+    file->lock_path = lock;
+    RDX_TRY(remove_leftover(file, lock, strlen(lock) - strlen(".lock" SUFFIX)));
+    return name_temporary(file);
+}
+
+static redux_status open_temporary(rdx_file *file, const char *path, mode_t mode)
+{
+    RDX_TRY(rdx_file_claim(file));
+    file->descriptor = open_retried(file->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (file->descriptor < 0) {
+        const int error = errno;
+        rdx_free(file->temporary); /* not ours to remove */
+        file->temporary = NULL;
+        return rdx_fail_errno(path, "cannot be written", error);
+    }
+    if (mode != 0 && fchmod(file->descriptor, mode) != 0)
+        rdx_log(file->context, REDUX_LOG_WARNING, "%s: its permissions could not be kept: %s", path,
+                strerror(errno));
+    return REDUX_OK;
+}
+
+static redux_status begin(rdx_file *file, const char *path, const char *mark)
 {
     bool in_place;
     mode_t mode;
     RDX_TRY(resolve(&file->path, file->context, path, &in_place, &mode));
-    if (in_place) {
+    RDX_TRY(rdx_output_check(file->context, file->path, mark));
+    if (!in_place) {
+        RDX_TRY(open_temporary(file, path, mode));
+    } else {
         file->descriptor = open(file->path, O_WRONLY | O_CLOEXEC);
         if (file->descriptor < 0)
             return rdx_fail_errno(path, "cannot be written", errno);
-    } else {
-        RDX_TRY(temporary_name(&file->temporary, file->context, file->path));
-        redux_status status = open_temporary(file);
-        if (status != REDUX_OK) { /* not ours to remove */
-            rdx_free(file->temporary);
-            file->temporary = NULL;
-            return status;
-        }
-        if (mode != 0 && fchmod(file->descriptor, mode) != 0)
-            rdx_log(file->context, REDUX_LOG_WARNING, "%s: its permissions could not be kept: %s",
-                    path, strerror(errno));
     }
     const cookie_io_functions_t functions = {NULL, stream_write, stream_seek, NULL};
     file->stream = fopencookie(file, "w", functions);
@@ -175,14 +278,20 @@ static redux_status begin(rdx_file *file, const char *path)
     return REDUX_OK;
 }
 
-redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *path)
+void rdx_file_clear(rdx_file *file, redux_context *context)
 {
     memset(file, 0, sizeof *file);
     file->context = context;
-    file->descriptor = -1;
+    file->descriptor = file->lock = -1;
+}
+
+redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *path,
+                            const char *mark)
+{
+    rdx_file_clear(file, context);
     if (path == NULL || path[0] == '\0')
         return rdx_fail(REDUX_E_INVALID, "the file to write has no name");
-    const redux_status status = begin(file, path);
+    const redux_status status = begin(file, path, mark);
     if (status != REDUX_OK)
         rdx_file_abort(file);
     return status;
@@ -190,7 +299,7 @@ redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *
 
 /* ---- commit and abort ---- */
 
-static redux_status sync_folder(const rdx_file *file)
+redux_status rdx_file_sync_folder(const rdx_file *file)
 {
     const char *slash = strrchr(file->path, '/');
     char *folder;
@@ -226,14 +335,17 @@ static redux_status finish(rdx_file *file)
     const int error = rdx_sync(file->descriptor);
     if (error != 0 && file->temporary != NULL)
         return rdx_fail_errno(file->path, "could not be synced", error);
-    /* The descriptor stays open and locked until after the rename. Write errors that only show on
+    /* What was opened as an input meanwhile is not replaced either. */
+    if (file->temporary != NULL)
+        RDX_TRY(rdx_output_check(file->context, file->path, NULL));
+    /* The descriptor stays open until after the rename. Write errors that only show on
      * closing (quotas on network file systems) already show in fsync. */
     if (file->temporary != NULL && rename(file->temporary, file->path) != 0)
         return rdx_fail_errno(file->path, "could not be put in place", errno);
     if (file->temporary != NULL) {
         rdx_free(file->temporary);
         file->temporary = NULL;
-        return sync_folder(file);
+        return rdx_file_sync_folder(file);
     }
     return REDUX_OK;
 }
@@ -248,10 +360,22 @@ redux_status rdx_file_commit(rdx_file *file)
     return status;
 }
 
+void rdx_file_release(rdx_file *file)
+{
+    if (file->lock_path != NULL)
+        unlink(file->lock_path);
+    if (file->lock >= 0)
+        close(file->lock);
+    rdx_free(file->lock_path);
+    rdx_free(file->temporary);
+    rdx_free(file->path);
+    rdx_file_clear(file, NULL);
+}
+
 void rdx_file_abort(rdx_file *file)
 {
     const int error = errno;
-    if (file->stream == NULL && file->descriptor <= 0 && file->path == NULL)
+    if (file->path == NULL)
         return;
     if (file->temporary != NULL)
         unlink(file->temporary);
@@ -261,9 +385,6 @@ void rdx_file_abort(rdx_file *file)
     }
     if (file->descriptor >= 0)
         close(file->descriptor);
-    rdx_free(file->temporary);
-    rdx_free(file->path);
-    memset(file, 0, sizeof *file);
-    file->descriptor = -1;
+    rdx_file_release(file);
     errno = error;
 }

@@ -2,6 +2,7 @@
  * Reading files, and memory for what was read. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -17,9 +18,43 @@ redux_status rdx_fail_errno(const char *path, const char *what, int error)
     return rdx_fail(status, "%s: %s: %s", path, what, strerror(error));
 }
 
+redux_status rdx_refuse_link(const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
+        return rdx_fail(REDUX_E_IO, "%s: is a link, through which nothing is written: remove it",
+                        path);
+    return REDUX_OK;
+}
+
+/* A property of the call that is under way, as the message of its failure is. */
+static _Thread_local const char *within;
+
+void rdx_set_within(const char *folder)
+{
+    within = folder;
+}
+
+redux_status rdx_check_within(const char *path)
+{
+    if (within == NULL)
+        return REDUX_OK;
+    char *real = realpath(path, NULL);
+    if (real == NULL)
+        return rdx_fail_errno(path, "cannot be read", errno);
+    const size_t length = strcmp(within, "/") == 0 ? 0 : strlen(within);
+    const bool inside =
+        strncmp(real, within, length) == 0 && (real[length] == '/' || real[length] == '\0');
+    free(real);
+    return inside
+               ? REDUX_OK
+               : rdx_fail(REDUX_E_IO, "%s: leads out of %s, where all data must be", path, within);
+}
+
 redux_status rdx_open_read(int *out, struct stat *status, const char *path)
 {
     int fd;
+    RDX_TRY(rdx_check_within(path));
     /* With O_NONBLOCK a pipe without a writer cannot hang us before we see that it is a pipe. */
     do
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -57,6 +92,22 @@ redux_status rdx_lock_folder(int *out, const char *path)
     }
     *out = fd;
     return REDUX_OK;
+}
+
+bool rdx_file_identify(rdx_file_identity *out, const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return false;
+    *out = (rdx_file_identity){(uint64_t)status.st_dev, (uint64_t)status.st_ino};
+    return true;
+}
+
+int rdx_file_identity_compare(const rdx_file_identity *a, const rdx_file_identity *b)
+{
+    if (a->device != b->device)
+        return a->device < b->device ? -1 : 1;
+    return (a->inode > b->inode) - (a->inode < b->inode);
 }
 
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,

@@ -176,6 +176,59 @@ redux_status rdx_dicom_rescale(redux_tensor *pixels, redux_context *context, con
     return REDUX_OK;
 }
 
+/* Gives padding the least value of the other pixels, which is the greatest stored one where the
+ * slope falls. If all are padding, nothing is known that could replace it. */
+#define REPLACE_PADDING(type)                                                                      \
+    static void replace_##type(type *v, int64_t count, const rdx_dicom *d)                         \
+    {                                                                                              \
+        const int64_t low = d->padding, high = d->padding_limit;                                   \
+        int64_t least = 0, found = 0;                                                              \
+        for (int64_t i = 0; i < count; i++)                                                        \
+            if (v[i] < low || v[i] > high) {                                                       \
+                if (found == 0 || (d->slope < 0 ? v[i] > least : v[i] < least))                    \
+                    least = v[i];                                                                  \
+                found++;                                                                           \
+            }                                                                                      \
+        for (int64_t i = 0; i < count && found > 0 && found < count; i++)                          \
+            if (v[i] >= low && v[i] <= high)                                                       \
+                v[i] = (type)least;                                                                \
+    }
+REPLACE_PADDING(int8_t)
+REPLACE_PADDING(uint8_t)
+REPLACE_PADDING(int16_t)
+REPLACE_PADDING(uint16_t)
+REPLACE_PADDING(int32_t)
+REPLACE_PADDING(uint32_t)
+
+/* Pixels outside the scanner's field of view have a value without meaning, often far below air,
+ * that would take up the grey range of the slice. */
+void rdx_dicom_replace_padding(const redux_tensor *pixels, const rdx_dicom *d)
+{
+    const int64_t count = redux_tensor_elements(pixels);
+    if (!d->has_padding)
+        return;
+    switch (pixels->dtype) {
+    case REDUX_INT8:
+        replace_int8_t(pixels->data, count, d);
+        break;
+    case REDUX_UINT8:
+        replace_uint8_t(pixels->data, count, d);
+        break;
+    case REDUX_INT16:
+        replace_int16_t(pixels->data, count, d);
+        break;
+    case REDUX_UINT16:
+        replace_uint16_t(pixels->data, count, d);
+        break;
+    case REDUX_INT32:
+        replace_int32_t(pixels->data, count, d);
+        break;
+    default:
+        replace_uint32_t(pixels->data, count, d);
+        break;
+    }
+}
+
 static bool differ(double a, double b)
 {
     return a < b || a > b;
@@ -193,7 +246,7 @@ static redux_status check_unchanged(const rdx_dicom *d, const redux_volume_info 
 }
 
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
-                            const redux_volume_info *info)
+                            const redux_volume_info *info, bool keep_padding)
 {
     rdx_dicom d;
     redux_tensor pixels;
@@ -210,6 +263,8 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
     }
     status = rdx_dicom_pixels(&pixels, context, &d, fd, path);
     close(fd);
+    if (status == REDUX_OK && !keep_padding)
+        rdx_dicom_replace_padding(&pixels, &d);
     if (status == REDUX_OK && info->dtype == REDUX_FLOAT32)
         status = rdx_dicom_rescale(&pixels, context, &d);
     if (status != REDUX_OK) {
@@ -222,35 +277,10 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
 
 /* ---- the format ---- */
 
-/* Whether a file begins like a DICOM file; false also if it cannot be read. */
-static bool begins_as_dicom(const char *path)
-{
-    unsigned char magic[4];
-    struct stat file;
-    size_t count = 0;
-    int fd;
-    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
-        return false;
-    const redux_status status = rdx_read_at(fd, path, RDX_DICOM_PREAMBLE - 4, magic, 4, &count);
-    close(fd);
-    return status == REDUX_OK && count == 4 && memcmp(magic, "DICM", 4) == 0;
-}
-
-/* Names without an ending or with one of digits: IM000001, 1.2.840.113619.2.55. DICOMDIR is an
- * index of other files. */
-static bool may_be_dicom(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (strcmp(name, "DICOMDIR") == 0)
-        return false;
-    return dot == NULL || (dot[1] != '\0' && strspn(dot + 1, "0123456789") == strlen(dot + 1));
-}
-
 const rdx_format rdx_format_dicom = {
     .name = "dicom",
     .suffixes = {".dcm", ".dicom", ".ima"},
     .unit = RDX_UNIT_SERIES,
     .is_scan = true,
-    .maybe = may_be_dicom,
-    .sniff = begins_as_dicom,
+    .sniff = rdx_dicom_sniff,
 };

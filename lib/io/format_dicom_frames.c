@@ -37,30 +37,43 @@ static int compare_doubles(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-void rdx_dicom_measure(double *usual, redux_context *context, const char *where, double *places,
+/* ", the first between A and B" for slices that have names. */
+static const char *between(char *text, size_t size, const char *const *names, int64_t second)
+{
+    text[0] = '\0';
+    if (names != NULL)
+        snprintf(text, size, ", the first: %s and %s", names[second - 1], names[second]);
+    return text;
+}
+
+void rdx_dicom_measure(double *usual, redux_context *context, const char *where,
+                       const double *places, double *scratch, const char *const *names,
                        int64_t count)
 {
-    int64_t gaps = 0, same = 0, distances = 0;
+    int64_t gaps = 0, same = 0, distances = 0, first_gap = 0, first_same = 0;
+    char text[1024];
     for (int64_t i = 1; i < count; i++) {
-        const double distance = places[i] - places[i - 1];
-        if (distance > NEAR)
-            places[distances++] = distance; /* at most i - 1, which has been read */
-        else
-            same++;
+        if (places[i] - places[i - 1] > NEAR)
+            scratch[distances++] = places[i] - places[i - 1];
+        else if (same++ == 0)
+            first_same = i;
     }
-    qsort(places, (size_t)distances, sizeof *places, compare_doubles);
+    qsort(scratch, (size_t)distances, sizeof *scratch, compare_doubles);
     if (distances > 0)
-        *usual = places[distances / 2];
-    for (int64_t i = 0; i < distances; i++)
-        gaps += places[i] > 1.5 * *usual;
+        *usual = scratch[distances / 2];
+    for (int64_t i = 1; i < count; i++)
+        if (places[i] - places[i - 1] > 1.5 * *usual && gaps++ == 0)
+            first_gap = i;
     if (gaps > 0)
         rdx_log(context, REDUX_LOG_WARNING,
-                "%s: %lld gap%s between DICOM slices that are usually %g mm apart", where,
-                (long long)gaps, gaps == 1 ? "" : "s", *usual);
+                "%s: %lld gap%s between DICOM slices that are usually %g mm apart%s", where,
+                (long long)gaps, gaps == 1 ? "" : "s", *usual,
+                between(text, sizeof text, names, first_gap));
     if (same > 0)
         rdx_log(context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slice%s the same position as another one of the series", where,
-                (long long)same, same == 1 ? " has" : "s have");
+                "%s: %lld DICOM slice%s the same position as another one of the series%s", where,
+                (long long)same, same == 1 ? " has" : "s have",
+                between(text, sizeof text, names, first_same));
 }
 
 /* ---- the frames of a file ---- */
@@ -138,10 +151,11 @@ static redux_status measure(double *spacing, redux_context *context, const char 
     void *block;
     if (isnan(list->at[0].along))
         return REDUX_OK;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)places, sizeof(double)));
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)places, 2 * sizeof(double)));
+    double *along = block;
     for (int64_t i = 0; i < places; i++)
-        ((double *)block)[i] = list->at[i * list->times].along;
-    rdx_dicom_measure(spacing, context, path, block, places);
+        along[i] = list->at[i * list->times].along;
+    rdx_dicom_measure(spacing, context, path, along, along + places, NULL, places);
     rdx_free(block);
     return REDUX_OK;
 }
@@ -173,6 +187,7 @@ static redux_status describe(rdx_found *found, redux_context *context, const cha
     found->slope = same ? list->at[0].slope : 1;
     found->intercept = same ? list->at[0].intercept : 0;
     found->bytes = d->bytes;
+    RDX_TRY(rdx_strdup(context, &found->patient, d->patient));
     RDX_TRY(rdx_strdup(context, &found->file, path));
     return rdx_strdup(context, &found->source, path);
 }
@@ -319,6 +334,8 @@ static redux_status read_frame(const redux_tensor *out, const frame_reader *r,
                               ? decode(&pixels, r->context, r->list, &r->fragments, place->number,
                                        r->fd, r->found->file)
                               : rdx_dicom_pixels(&pixels, r->context, &one, r->fd, r->found->file);
+    if (status == REDUX_OK)
+        rdx_dicom_replace_padding(&pixels, &one);
     if (status == REDUX_OK && out->dtype == REDUX_FLOAT32)
         status = rdx_dicom_rescale(&pixels, r->context, &one);
     if (status == REDUX_OK)

@@ -158,50 +158,69 @@ static redux_status skip_element(cursor *c, const element *e, int depth)
 
 /* ---- values ---- */
 
-typedef enum value_kind { VALUE_TEXT, VALUE_SHORT, VALUE_INTEGER, VALUE_DECIMAL } value_kind;
+typedef enum value_kind {
+    VALUE_TEXT,
+    VALUE_SHORT,
+    VALUE_INTEGER,
+    VALUE_DECIMAL,
+    VALUE_MOSAIC
+} value_kind;
 
-/* The elements that are read: `count` characters or numbers into rdx_dicom at `offset`. */
+/* The elements that are read: `count` characters or numbers into rdx_dicom at `offset`. Their names
+ * are those of PS3.6. */
 static const struct {
     uint32_t tag;
     value_kind kind;
     size_t offset;
     int count;
+    const char *name;
 } wanted[] = {
-    {0x00020010, VALUE_TEXT, offsetof(rdx_dicom, syntax), RDX_DICOM_UID},
-    {0x00180050, VALUE_DECIMAL, offsetof(rdx_dicom, thickness), 1},
-    {0x0020000E, VALUE_TEXT, offsetof(rdx_dicom, series), RDX_DICOM_UID},
-    {0x00200013, VALUE_INTEGER, offsetof(rdx_dicom, instance), 1},
-    {0x00200032, VALUE_DECIMAL, offsetof(rdx_dicom, position), 3},
-    {0x00200037, VALUE_DECIMAL, offsetof(rdx_dicom, orientation), 6},
-    {0x00280002, VALUE_SHORT, offsetof(rdx_dicom, samples), 1},
-    {0x00280004, VALUE_TEXT, offsetof(rdx_dicom, photometric), 17},
-    {0x00280008, VALUE_INTEGER, offsetof(rdx_dicom, frames), 1},
-    {0x00280010, VALUE_SHORT, offsetof(rdx_dicom, height), 1},
-    {0x00280011, VALUE_SHORT, offsetof(rdx_dicom, width), 1},
-    {0x00280030, VALUE_DECIMAL, offsetof(rdx_dicom, spacing), 2},
-    {0x00280100, VALUE_SHORT, offsetof(rdx_dicom, bits), 1},
-    {0x00280101, VALUE_SHORT, offsetof(rdx_dicom, stored), 1},
-    {0x00280102, VALUE_SHORT, offsetof(rdx_dicom, high), 1},
-    {0x00280103, VALUE_SHORT, offsetof(rdx_dicom, is_signed), 1},
-    {0x00281052, VALUE_DECIMAL, offsetof(rdx_dicom, intercept), 1},
-    {0x00281053, VALUE_DECIMAL, offsetof(rdx_dicom, slope), 1},
+    {0x00020010, VALUE_TEXT, offsetof(rdx_dicom, syntax), RDX_DICOM_UID, "TransferSyntaxUID"},
+    {0x00080008, VALUE_MOSAIC, offsetof(rdx_dicom, is_mosaic), 1, "ImageType"},
+    {0x00100020, VALUE_TEXT, offsetof(rdx_dicom, patient), RDX_DICOM_PATIENT, "PatientID"},
+    {0x00180050, VALUE_DECIMAL, offsetof(rdx_dicom, thickness), 1, "SliceThickness"},
+    {0x00180086, VALUE_INTEGER, offsetof(rdx_dicom, echo), 1, "EchoNumbers"},
+    {0x0020000E, VALUE_TEXT, offsetof(rdx_dicom, series), RDX_DICOM_UID, "SeriesInstanceUID"},
+    {0x00200012, VALUE_INTEGER, offsetof(rdx_dicom, acquisition), 1, "AcquisitionNumber"},
+    {0x00200013, VALUE_INTEGER, offsetof(rdx_dicom, instance), 1, "InstanceNumber"},
+    {0x00200032, VALUE_DECIMAL, offsetof(rdx_dicom, position), 3, "ImagePositionPatient"},
+    {0x00200037, VALUE_DECIMAL, offsetof(rdx_dicom, orientation), 6, "ImageOrientationPatient"},
+    {0x00200100, VALUE_INTEGER, offsetof(rdx_dicom, time), 1, "TemporalPositionIdentifier"},
+    {0x00280002, VALUE_SHORT, offsetof(rdx_dicom, samples), 1, "SamplesPerPixel"},
+    {0x00280004, VALUE_TEXT, offsetof(rdx_dicom, photometric), 17, "PhotometricInterpretation"},
+    {0x00280008, VALUE_INTEGER, offsetof(rdx_dicom, frames), 1, "NumberOfFrames"},
+    {0x00280010, VALUE_SHORT, offsetof(rdx_dicom, height), 1, "Rows"},
+    {0x00280011, VALUE_SHORT, offsetof(rdx_dicom, width), 1, "Columns"},
+    {0x00280030, VALUE_DECIMAL, offsetof(rdx_dicom, spacing), 2, "PixelSpacing"},
+    {0x00280100, VALUE_SHORT, offsetof(rdx_dicom, bits), 1, "BitsAllocated"},
+    {0x00280101, VALUE_SHORT, offsetof(rdx_dicom, stored), 1, "BitsStored"},
+    {0x00280102, VALUE_SHORT, offsetof(rdx_dicom, high), 1, "HighBit"},
+    {0x00280103, VALUE_SHORT, offsetof(rdx_dicom, is_signed), 1, "PixelRepresentation"},
+    {0x00280120, VALUE_SHORT, offsetof(rdx_dicom, padding), 1, "PixelPaddingValue"},
+    {0x00280121, VALUE_SHORT, offsetof(rdx_dicom, padding_limit), 1, "PixelPaddingRangeLimit"},
+    {0x00281052, VALUE_DECIMAL, offsetof(rdx_dicom, intercept), 1, "RescaleIntercept"},
+    {0x00281053, VALUE_DECIMAL, offsetof(rdx_dicom, slope), 1, "RescaleSlope"},
 };
 
-/* Numbers in text, separated by backslashes. If their count is wrong, or one is not a number, all
- * stay unknown. */
-static void read_decimals(double *out, const char *text, int count)
+/* Numbers in text, separated by backslashes. An empty text leaves them unknown; anything else that
+ * is not `count` numbers is refused, because a guess would silently be another number. */
+static bool read_decimals(double *out, const char *text, int count)
 {
     double numbers[6] = {0};
+    if (*text == '\0')
+        return true;
     for (int i = 0; i < count; i++) {
         char *end;
+        text += strspn(text, " ");
         numbers[i] = rdx_parse_double(text, &end);
         while (*end == ' ')
             end++;
         if (end == text || !isfinite(numbers[i]) || *end != (i + 1 < count ? '\\' : '\0'))
-            return;
+            return false;
         text = end + 1;
     }
     memcpy(out, numbers, (size_t)count * sizeof *out);
+    return true;
 }
 
 static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int64_t which)
@@ -210,9 +229,12 @@ static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int6
     unsigned char *to = (unsigned char *)out + wanted[which].offset;
     const value_kind kind = wanted[which].kind;
     const size_t most = kind == VALUE_TEXT ? (size_t)wanted[which].count : LONGEST_VALUE;
+    if (kind == VALUE_MOSAIC && e->length > most)
+        return skip_element(c, e, 0);
     if (e->length > most || (kind == VALUE_SHORT && e->length != 2))
-        return rdx_fail(REDUX_E_FORMAT, "%s: element (%04x,%04x) has %u bytes", c->path,
-                        (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF), (unsigned)e->length);
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s (%04x,%04x) has %u bytes", c->path,
+                        wanted[which].name, (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF),
+                        (unsigned)e->length);
     RDX_TRY(take(c, text, e->length));
     if (kind == VALUE_SHORT) {
         *(int64_t *)(void *)to = number_of((const unsigned char *)text, 2, c->swap);
@@ -225,9 +247,15 @@ static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int6
     const char *begin = text + strspn(text, " ");
     if (kind == VALUE_TEXT)
         snprintf((char *)to, (size_t)wanted[which].count, "%s", begin);
-    else if (kind == VALUE_DECIMAL)
-        read_decimals((double *)(void *)to, begin, wanted[which].count);
-    else if (strspn(begin, "0123456789") == strlen(begin) && strlen(begin) < 13 && *begin != '\0')
+    else if (kind == VALUE_DECIMAL &&
+             !read_decimals((double *)(void *)to, begin, wanted[which].count))
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s (%04x,%04x) is '%.60s', not %d number%s", c->path,
+                        wanted[which].name, (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF),
+                        begin, wanted[which].count, wanted[which].count == 1 ? "" : "s");
+    else if (kind == VALUE_MOSAIC)
+        *(int64_t *)(void *)to = strstr(begin, "MOSAIC") != NULL;
+    else if (kind == VALUE_INTEGER && strspn(begin, "0123456789") == strlen(begin) &&
+             strlen(begin) < 13 && *begin != '\0')
         *(int64_t *)(void *)to = (int64_t)rdx_parse_double(begin, NULL);
     return REDUX_OK;
 }
@@ -285,17 +313,59 @@ static const syntax *find_syntax(const char *uid)
     return NULL;
 }
 
+/* ---- the beginning ---- */
+
+/* Whether bytes are an element that a file without a preamble can begin with: of the meta group, or
+ * one of the first that identify an image, with a length that such elements have. */
+static bool begins_with_element(const unsigned char *bytes, size_t size)
+{
+    if (size < 8)
+        return false;
+    const uint32_t group = number_of(bytes, 2, false), item = number_of(bytes + 2, 2, false);
+    const bool typed = bytes[4] >= 'A' && bytes[4] <= 'Z' && bytes[5] >= 'A' && bytes[5] <= 'Z';
+    const uint32_t length = typed ? number_of(bytes + 6, 2, false) : number_of(bytes + 4, 4, false);
+    if (group == 2)
+        return typed && item <= 0x0102 && length <= 64;
+    return group == 8 && item <= 0x0018 && length <= 128;
+}
+
+bool rdx_dicom_sniff(const unsigned char *bytes, size_t size)
+{
+    if (size >= PREAMBLE && memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+        return true;
+    return begins_with_element(bytes, size);
+}
+
+/* Files of old archives begin with their elements: then they are of the default encoding, little-
+ * endian, with types where the first element has one. */
+static redux_status find_beginning(rdx_dicom *out, cursor *c)
+{
+    unsigned char bytes[PREAMBLE];
+    c->typed = true;
+    if (c->end >= PREAMBLE)
+        RDX_TRY(take(c, bytes, PREAMBLE));
+    if (c->end >= PREAMBLE && memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+        return REDUX_OK;
+    c->at = 0;
+    if (c->end >= 8)
+        RDX_TRY(take(c, bytes, 8));
+    if (c->end < 8 || !begins_with_element(bytes, 8))
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: is not a DICOM file: it has no DICM at byte 128, and does not begin "
+                        "with an element",
+                        c->path);
+    c->at = 0;
+    if (number_of(bytes, 2, false) != 2)
+        snprintf(out->syntax, sizeof out->syntax, "1.2.840.10008.1.2%s",
+                 bytes[4] >= 'A' ? ".1" : "");
+    return REDUX_OK;
+}
+
 /* The group that states the transfer syntax is always little-endian with types. */
 static redux_status read_meta(rdx_dicom *out, cursor *c)
 {
-    unsigned char magic[4], group[2];
-    c->at = PREAMBLE - 4;
-    c->typed = true;
-    if (c->end >= PREAMBLE)
-        RDX_TRY(take(c, magic, 4));
-    if (c->end < PREAMBLE || memcmp(magic, "DICM", 4) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is not a DICOM file: it has no DICM at byte 128",
-                        c->path);
+    unsigned char group[2];
+    RDX_TRY(find_beginning(out, c));
     while (c->end - c->at >= 8) {
         element e;
         const uint64_t before = c->at;
@@ -351,6 +421,9 @@ static redux_status check_image(rdx_dicom *d, const char *path)
     if (d->samples != 1 || strncmp(d->photometric, "MONOCHROME", 10) != 0)
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in colour (%s), which is not read from DICOM",
                         path, d->photometric);
+    if (d->is_mosaic)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: is a mosaic of slices in one picture: convert it with dcm2niix", path);
     d->frames = RDX_MAX(d->frames, 1);
     if (d->frames > RDX_DICOM_MOST_FRAMES)
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames; at most %d are read", path,
@@ -361,6 +434,11 @@ static redux_status check_image(rdx_dicom *d, const char *path)
                         "%s: pixels of %lld bits, %lld of them used up to bit %lld, sign %lld",
                         path, (long long)d->bits, (long long)d->stored, (long long)d->high,
                         (long long)d->is_signed);
+    if (d->slope >= 0 && d->slope < 1e-300)
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: RescaleSlope (0028,1053) is %g: every pixel would have "
+                        "the same value",
+                        path, d->slope);
     const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8 *
                            (uint64_t)d->frames; /* below 2^52 */
     if (!d->encapsulated && d->length < bytes)
@@ -378,10 +456,30 @@ static redux_dtype dtype_of(const rdx_dicom *d)
     return d->is_signed ? REDUX_INT32 : REDUX_UINT32;
 }
 
+/* Padding has the sign of the pixels. Without a limit it is one value; the limit may lie on either
+ * side (PS3.3 C.7.5.1.1.2). */
+static void settle_padding(rdx_dicom *d)
+{
+    int64_t *ends[2] = {&d->padding, &d->padding_limit};
+    if (d->padding < 0)
+        return;
+    if (d->padding_limit < 0)
+        d->padding_limit = d->padding;
+    for (int i = 0; i < 2; i++)
+        if (d->is_signed && *ends[i] >= 0x8000)
+            *ends[i] -= 0x10000;
+    if (d->padding_limit < d->padding) {
+        const int64_t low = d->padding_limit;
+        d->padding_limit = d->padding;
+        d->padding = low;
+    }
+    d->has_padding = true;
+}
+
 /* Where small values are bright, values are counted from the other end. */
 static void settle_values(rdx_dicom *d)
 {
-    if (isnan(d->slope) || fabs(d->slope) < 1e-300)
+    if (isnan(d->slope))
         d->slope = 1;
     if (isnan(d->intercept))
         d->intercept = 0;
@@ -395,6 +493,7 @@ static void settle_values(rdx_dicom *d)
     if (!(d->thickness > 0))
         d->thickness = 0;
     d->dtype = dtype_of(d);
+    settle_padding(d);
 }
 
 redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
@@ -402,9 +501,14 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
     struct stat file;
     cursor c = {.path = path};
     *out = (rdx_dicom){.instance = -1,
+                       .echo = -1,
+                       .time = -1,
+                       .acquisition = -1,
                        .frames = 1,
                        .samples = 1,
                        .high = -1,
+                       .padding = -1,
+                       .padding_limit = -1,
                        .slope = NAN,
                        .intercept = NAN,
                        .spacing = {NAN, NAN},

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <redux/array.h>
+#include <redux/file.h>
 #include "format.h"
 
 static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -450,7 +451,7 @@ redux_status redux_npy_write(const char *path, redux_context *context, const red
     char *header;
     size_t size;
     RDX_TRY(rdx_npy_header(&header, &size, context, array, path == NULL ? "" : path));
-    redux_status status = rdx_file_begin(&file, context, path);
+    redux_status status = rdx_file_begin(&file, context, path, REDUX_MARK_ARRAY);
     if (status == REDUX_OK) {
         fwrite(header, 1, size, file.stream);
         status = rdx_npy_elements(context, array, to_stream, file.stream);

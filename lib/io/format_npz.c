@@ -291,6 +291,7 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
                              const redux_tensor *arrays, int64_t count)
 {
     rdx_file file;
+    char mark[RDX_MEMBER_NAME] = "PK";
     if (path == NULL || count < 0 || (count > 0 && (keys == NULL || arrays == NULL)))
         return rdx_fail(REDUX_E_INVALID, "redux_npz_write: an argument is NULL");
     for (int64_t i = 0; i < count; i++) {
@@ -299,7 +300,9 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
             if (strcmp(keys[i], keys[j]) == 0)
                 return rdx_fail(REDUX_E_INVALID, "%s: the key '%s' is given twice", path, keys[i]);
     }
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    if (count > 0) /* the first member's name follows the first local header */
+        snprintf(mark, sizeof mark, "%s" SUFFIX, keys[0]);
+    RDX_TRY(rdx_file_begin(&file, context, path, mark));
     const redux_status status = write_all(&file, context, keys, arrays, count);
     if (status != REDUX_OK) {
         rdx_file_abort(&file);
@@ -365,32 +368,43 @@ typedef struct selection {
     const rdx_finds *finds;
     const char *path;
     bool stacks; /* the first pass counts stacks, the second hands arrays over */
-    int64_t added;
+    int64_t added, tables;
     bool adding;
 } selection;
+
+/* Whether a 2-D array has the sides and the type of a slice rather than of a table (labels,
+ * features, measurements). */
+static bool may_be_slice(const rdx_npy *npy)
+{
+    const int64_t a = RDX_MIN(npy->shape[0], npy->shape[1]), b = RDX_MAX(npy->shape[0], npy->shape[1]);
+    const bool is_stored = npy->dtype == REDUX_UINT8 || npy->dtype == REDUX_UINT16 ||
+                           npy->dtype == REDUX_INT16 || npy->dtype == REDUX_BOOL;
+    return npy->ndim == 2 && a >= 16 && (is_stored ? b <= 4 * a : 2 * b <= 3 * a);
+}
 
 static redux_status visit_member(const char *key, const rdx_npz_member *member, void *user)
 {
     selection *s = user;
     const bool stack = rdx_npy_is_stack(&member->npy);
+    char source[1024];
     if (!s->adding) {
         s->stacks |= stack;
         return REDUX_OK;
     }
-    if (s->stacks ? !stack : member->npy.ndim != 2)
-        return REDUX_OK;
+    snprintf(source, sizeof source, "%s:%s", s->path, key);
+    if (s->stacks ? !stack : !may_be_slice(&member->npy)) {
+        s->tables += member->npy.ndim == 2;
+        return s->finds->pass_over(s->finds->user, source,
+                                   "arrays of archives that are tables, by their shape and type");
+    }
     s->added++;
     const redux_status status = add_member(s->finds, s->path, key, member);
-    if (status == REDUX_OK)
-        return REDUX_OK;
-    char source[1024];
-    snprintf(source, sizeof source, "%s:%s", s->path, key);
-    return s->finds->settle(s->finds->user, source, status);
+    return status == REDUX_OK ? status : s->finds->settle(s->finds->user, source, status);
 }
 
 static redux_status probe_npz(const rdx_finds *finds, const char *path, const char *key)
 {
-    selection s = {finds, path, false, 0, false};
+    selection s = {.finds = finds, .path = path};
     if (key != NULL) {
         rdx_npz_member member;
         RDX_TRY(rdx_npz_find(&member, finds->context, path, key));
@@ -399,6 +413,11 @@ static redux_status probe_npz(const rdx_finds *finds, const char *path, const ch
     RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
     s.adding = true;
     RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
+    if (s.added == 0 && s.tables > 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: its arrays are tables, by their shape and type: name %s:KEY to read "
+                        "one as a slice",
+                        path, path);
     if (s.added == 0)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: holds no array of shape (H, W), (N, H, W) or (N, H, W, 3 or 4)", path);

@@ -4,6 +4,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
+#include <redux/file.h>
 #include "format.h"
 
 /* The limit of deflate (RFC 1951): a small file has no large picture. */
@@ -259,6 +260,9 @@ static void write_pixels(codec *c, const redux_tensor *picture)
 {
     const int64_t height = picture->shape[0], width = picture->shape[1];
     const int depth = picture->dtype == REDUX_UINT16 ? 16 : 8;
+    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE,
+                     .key = (char[]){"Software"},
+                     .text = (char[]){REDUX_MARK_PICTURE}};
     png_set_write_fn(c->png, c, on_write, on_flush);
     png_set_user_limits(c->png, INT32_MAX, INT32_MAX);
     /* Sets everything that determines the bytes: level, filter, buffers. */
@@ -270,6 +274,7 @@ static void write_pixels(codec *c, const redux_tensor *picture)
     png_set_IHDR(c->png, c->info, (png_uint_32)width, (png_uint_32)height, depth,
                  picture->ndim == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_text(c->png, c->info, &text, 1);
     png_write_info(c->png, c->info);
     if (depth == 16 && !RDX_BIG_ENDIAN)
         png_set_swap(c->png);

@@ -2,42 +2,100 @@
  * The table of file formats, and how to recognise them by name or first bytes. */
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <redux/volume.h>
 #include "format.h"
 
 #define ADDRESS(name) &rdx_format_##name,
 static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
-/* What people keep beside these, or in their place, and what converts it. */
+#define IMAGEMAGICK "mogrify -format png FILE, of ImageMagick"
+#define H5PY "in Python: numpy.save(\"OUT.npy\", h5py.File(FILE)[NAME][...])"
+#define BIO_FORMATS "bfconvert FILE OUT.ome.tiff, of Bio-Formats"
+#define UNPACK "unpack it"
+
+/* What people keep beside these, or in their place, and what converts it. Longer ones come first.
+ */
 static const struct {
     const char *suffix, *advice;
 } unread[] = {
-#if !defined(REDUX_TIFF)
-    {".tif", "mogrify -format png FILE, of ImageMagick"},
-    {".tiff", "mogrify -format png FILE, of ImageMagick"},
-#endif
-#if !defined(REDUX_WEBP)
-    {".webp", "dwebp FILE -o OUT.png"},
-#endif
 #if !defined(REDUX_ZSTD)
     {".nii.zst", "zstd -d FILE"},
 #endif
-    {".bmp", "mogrify -format png FILE, of ImageMagick"},
-    {".gif", "mogrify -format png FILE, of ImageMagick"},
+    {".nii.bz2", "bunzip2 FILE"},
+    {".nii.xz", "unxz FILE"},
+    {".dcm.gz", "gunzip FILE"},
+    {".dcm.bz2", "bunzip2 FILE"},
+    {".tar.gz", UNPACK},
+    {".tar.bz2", UNPACK},
+    {".tar.xz", UNPACK},
+#if !defined(REDUX_TIFF)
+    {".tif", IMAGEMAGICK},
+    {".tiff", IMAGEMAGICK},
+#endif
+    {".bmp", IMAGEMAGICK},
+    {".gif", IMAGEMAGICK},
+#if !defined(REDUX_WEBP)
+    {".webp", "dwebp FILE -o OUT.png"},
+#endif
     {".heic", "heif-convert FILE OUT.png, of libheif"},
     {".heif", "heif-convert FILE OUT.png, of libheif"},
     {".avif", "avifdec FILE OUT.png, of libavif"},
     {".jp2", "opj_decompress -i FILE -o OUT.png, of OpenJPEG"},
+    {".j2k", "opj_decompress -i FILE -o OUT.png, of OpenJPEG"},
     {".jxl", "djxl FILE OUT.png, of libjxl"},
+    {".jls", "gdcmimg FILE OUT.dcm, of GDCM"},
+    {".exr", IMAGEMAGICK},
+    {".psd", IMAGEMAGICK},
     {".mnc", "mnc2nii FILE OUT.nii, of minc-tools"},
-    {".h5", "in Python: numpy.save(\"OUT.npy\", h5py.File(FILE)[NAME][...])"},
-    {".hdf5", "in Python: numpy.save(\"OUT.npy\", h5py.File(FILE)[NAME][...])"},
+    {".h5", H5PY},
+    {".hdf5", H5PY},
+    {".mat", "in Python: numpy.save(\"OUT.npy\", scipy.io.loadmat(FILE)[NAME])"},
+    {".zip", UNPACK},
+    {".tar", UNPACK},
+    {".tgz", UNPACK},
+    {".rar", UNPACK},
+    {".7z", UNPACK},
     {".zarr", "in Python: numpy.save(\"OUT.npy\", zarr.open(FOLDER)[NAME][...])"},
-    {".zip", "unpack it"},
-    {".tar", "unpack it"},
-    {".tar.gz", "unpack it"},
-    {".tgz", "unpack it"},
+    {".czi", BIO_FORMATS},
+    {".nd2", BIO_FORMATS},
+    {".svs", BIO_FORMATS},
+    {".par", "dcm2niix FOLDER"},
+    {".v", "in Python: nibabel.save(nibabel.load(FILE), \"OUT.nii\")"},
+    {".zst", "zstd -d FILE"},
 };
+
+/* The same by their first bytes. */
+static const struct {
+    const char *name;
+    size_t offset, size;
+    const char *bytes;
+} signatures[] = {{"TIFF", 0, 4, "II*\0"},
+                  {"TIFF", 0, 4, "MM\0*"},
+                  {"BigTIFF", 0, 4, "II+\0"},
+                  {"BMP", 6, 4, "\0\0\0\0"},
+                  {"GIF", 0, 4, "GIF8"},
+                  {"WebP", 8, 4, "WEBP"},
+                  {"HEIC or AVIF", 4, 4, "ftyp"},
+                  {"HDF5", 0, 4, "\x89HDF"},
+                  {"a MATLAB file", 0, 6, "MATLAB"},
+                  {"OpenEXR", 0, 4, "v/1\x01"},
+                  {"JPEG 2000", 4, 4, "jP  "},
+                  {"JPEG 2000", 0, 4, "\xFFO\xFFQ"},
+                  {"zstd", 0, 4, "\x28\xB5/\xFD"},
+                  {"bzip2", 0, 3, "BZh"},
+                  {"xz", 0, 5,
+                   "\xFD"
+                   "7zXZ"},
+                  {"gzip", 0, 2, "\x1F\x8B"},
+                  {"a zip archive", 0, 4, "PK\3\4"},
+                  {"NetCDF", 0, 3, "CDF"},
+                  {"PNG", 0, 4, "\x89PNG"},
+                  {"JPEG", 0, 3, "\xFF\xD8\xFF"},
+                  {"an npy array", 0, 6, "\x93NUMPY"},
+                  {"NIfTI", 344, 4, "n+1\0"},
+                  {"NIfTI", 4, 4, "n+2\0"},
+                  {"NRRD", 0, 5, "NRRD0"}};
 
 static bool ends_with(const char *text, const char *suffix)
 {
@@ -68,23 +126,48 @@ const rdx_format *rdx_format_of(const char *name, bool *part)
     return NULL;
 }
 
-bool rdx_format_maybe(const char *name)
+#define FIRST_BYTES 512
+
+static size_t first_bytes(unsigned char *bytes, const char *path)
 {
-    for (int i = 0; i < (int)RDX_COUNT(formats); i++)
-        if (formats[i]->maybe != NULL && formats[i]->maybe(name))
-            return true;
-    return false;
+    struct stat file;
+    size_t count = 0;
+    int fd;
+    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
+        return 0;
+    const redux_status status = rdx_read_at(fd, path, 0, bytes, FIRST_BYTES, &count);
+    close(fd);
+    return status == REDUX_OK ? count : 0;
 }
 
-const rdx_format *rdx_format_sniff(const char *path, bool any_name)
+static const char *signature_of(const unsigned char *bytes, size_t size)
 {
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-    const rdx_format *format = rdx_format_of(name, NULL);
-    for (int i = 0; i < (int)RDX_COUNT(formats) && format == NULL; i++)
-        if (formats[i]->sniff != NULL && (any_name || formats[i]->maybe(name)) &&
-            formats[i]->sniff(path))
-            format = formats[i];
-    return format;
+    for (int64_t i = 0; i < RDX_COUNT(signatures); i++) {
+        const bool is_bmp = signatures[i].offset == 6; /* its own magic has two letters only */
+        if (signatures[i].offset + signatures[i].size <= size &&
+            memcmp(bytes + signatures[i].offset, signatures[i].bytes, signatures[i].size) == 0 &&
+            (!is_bmp || memcmp(bytes, "BM", 2) == 0))
+            return signatures[i].name;
+    }
+    return NULL;
+}
+
+const rdx_format *rdx_format_sniff(const char **looks_like, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const rdx_format *format = rdx_format_of(slash == NULL ? path : slash + 1, NULL);
+    unsigned char bytes[FIRST_BYTES];
+    if (looks_like != NULL)
+        *looks_like = NULL;
+    if (format != NULL)
+        return format;
+    const size_t size = first_bytes(bytes, path);
+    for (int i = 0; i < (int)RDX_COUNT(formats); i++)
+        if (formats[i]->sniff != NULL && formats[i]->sniff(bytes, size))
+            return formats[i];
+    if (looks_like != NULL)
+        *looks_like = signature_of(bytes, size);
+    return NULL;
 }
 
 const rdx_format *rdx_format_of_picture(const unsigned char *bytes, size_t size)
@@ -163,28 +246,14 @@ void rdx_format_list(char *text, size_t size)
     }
 }
 
-int rdx_unread_format(const char *name)
+const char *rdx_unread_suffix(const char **advice, const char *name)
 {
     for (int i = 0; i < (int)RDX_COUNT(unread); i++)
-        if (ends_with(name, unread[i].suffix))
-            return i;
-    return -1;
-}
-
-const char *rdx_unread_advice(int format)
-{
-    return unread[format].advice;
-}
-
-void rdx_unread_list(char *text, size_t size, uint64_t kinds)
-{
-    char one[128];
-    text[0] = '\0';
-    for (int i = 0; i < (int)RDX_COUNT(unread); i++) {
-        snprintf(one, sizeof one, "%s (%s)", unread[i].suffix, unread[i].advice);
-        if ((kinds >> i & 1) != 0)
-            list_one(text, size, one);
-    }
+        if (ends_with(name, unread[i].suffix)) {
+            *advice = unread[i].advice;
+            return unread[i].suffix;
+        }
+    return NULL;
 }
 
 /* ---- what formats share ---- */
@@ -197,6 +266,7 @@ void rdx_found_clear(rdx_found *found)
     rdx_free(found->file);
     rdx_free(found->image);
     rdx_free(found->key);
+    rdx_free(found->patient);
     rdx_free(found->header);
     memset(found, 0, sizeof *found);
 }

@@ -11,6 +11,14 @@
 #include "base/base.h"
 #include "base/storage.h"
 
+/* ---- output.c: what an output may replace ---- */
+
+/* REDUX_E_INVALID where `path` is a protected file, or, in a context that keeps files, one without
+ * the mark (redux/file.h; NULL: any). */
+redux_status rdx_output_check(const redux_context *context, const char *path, const char *mark);
+/* Whether a file can be read and has the mark, or is empty. */
+bool rdx_output_has_mark(const char *path, const char *mark);
+
 /* ---- atomic_file.c: files that appear whole or not at all ---- */
 
 /* Print into `stream` without checking errors: commit reports them. The struct must not move
@@ -20,18 +28,36 @@ typedef struct rdx_file {
     redux_context *context;
     char *path;      /* the file that is replaced, links resolved */
     char *temporary; /* NULL: a device or pipe, written in place */
-    int descriptor;
-    int error; /* errno of the first write that failed */
+    char *lock_path; /* NULL: not locked */
+    int descriptor, lock;
+    int error;     /* errno of the first write that failed */
+    bool replaces; /* of a folder: there is an earlier one with files */
 } rdx_file;
 
-/* Opens a hidden temporary file beside `path`. Clears the struct on failure, so that abort is
- * harmless. Errors: REDUX_E_NOT_FOUND (no such folder), REDUX_E_IO, REDUX_E_NO_MEMORY. */
-redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *path);
+/* Checks what would be replaced (rdx_output_check), locks `path`, and opens a hidden temporary file
+ * beside it. Clears the struct on failure, so that abort is harmless. Errors: REDUX_E_NOT_FOUND (no
+ * such folder), REDUX_E_INVALID, REDUX_E_IO, REDUX_E_NO_MEMORY. */
+redux_status rdx_file_begin(rdx_file *file, redux_context *context, const char *path,
+                            const char *mark);
 /* Flushes, syncs and renames. On failure the temporary file is removed and `path` is unchanged
  * (unless only syncing the folder failed: then it is the new one). Clears the struct. */
 redux_status rdx_file_commit(rdx_file *file);
 /* Removes the temporary file and clears the struct. Does nothing when repeated, or before begin. */
 void rdx_file_abort(rdx_file *file);
+
+/* ---- atomic_folder.c: the same for a folder of files ---- */
+
+/* Locks `path` and makes a hidden folder beside it, folder->temporary, to write into. `path` may be
+ * missing, or an empty folder, or one that holds nothing but a file `index` with the mark and the
+ * files named in that table's first column: those will be replaced as a whole, but not in a context
+ * that keeps files. Errors: as rdx_file_begin. */
+redux_status rdx_folder_begin(rdx_file *folder, redux_context *context, const char *path,
+                              const char *index, const char *mark);
+/* Only looks whether that could begin. */
+redux_status rdx_folder_check(redux_context *context, const char *path, const char *index,
+                              const char *mark);
+redux_status rdx_folder_commit(rdx_file *folder);
+void rdx_folder_abort(rdx_file *folder);
 
 /* Repeats after interruptions and short writes; 0 or an errno. */
 int rdx_write_all(int fd, const char *bytes, size_t size);
@@ -44,12 +70,27 @@ int rdx_sync(int fd);
 
 /* Sets the message "PATH: WHAT: strerror(error)" and picks the status. */
 redux_status rdx_fail_errno(const char *path, const char *what, int error);
+/* REDUX_E_IO where `path` is a link, which would lead out of the folder that the caller writes to.
+ */
+redux_status rdx_refuse_link(const char *path);
+/* Until it is set to NULL, this thread's rdx_open_read refuses files outside `folder`, which is as
+ * realpath gives it and must stay in place. */
+void rdx_set_within(const char *folder);
+/* REDUX_E_IO where `path`, its links resolved, lies outside that folder. */
+redux_status rdx_check_within(const char *path);
 /* Opens a plain file for reading. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO (also: not a plain file).
  */
 redux_status rdx_open_read(int *out, struct stat *status, const char *path);
 /* out: keeps the folder locked against other writers while it is open. Errors: REDUX_E_IO (another
  * process writes there), REDUX_E_NOT_FOUND. */
 redux_status rdx_lock_folder(int *out, const char *path);
+/* What a file is, whatever it is called: links and different paths lead to the same one. */
+typedef struct rdx_file_identity {
+    uint64_t device, inode;
+} rdx_file_identity;
+/* false: there is no such file. */
+bool rdx_file_identify(rdx_file_identity *out, const char *path);
+int rdx_file_identity_compare(const rdx_file_identity *a, const rdx_file_identity *b);
 /* Reads up to `size` bytes at `offset`; *count is smaller only at the end of the file. */
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,
                          size_t *count);
@@ -198,6 +239,8 @@ redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char 
 int rdx_natural_compare(const char *left, const char *right);
 /* FOLDER/NAME, with one slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
+/* `name`, taken relative to the folder of the file `path`. */
+redux_status rdx_beside(char **out, redux_context *context, const char *path, const char *name);
 
 /* ---- safetensors.c ---- */
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <redux/file.h>
 #include <redux/picture.h>
 #include <redux/window.h>
 #include "format.h"
@@ -11,14 +12,11 @@
  * need more, which is then read in steps. */
 #define FIRST_PIECE 4096
 
-#define PICTURES "PNG, JPEG" RDX_IF_TIFF(", TIFF") RDX_IF_WEBP(", WebP")
-
 static redux_status unknown(const char *path, size_t size)
 {
     if (size == 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: is empty", path);
-    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is no picture that this build reads (%s)", path,
-                    PICTURES);
+    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is no picture of a format that is read", path);
 }
 
 /* ---- headers ---- */
@@ -131,7 +129,7 @@ redux_status redux_picture_write_png(const char *path, redux_context *context,
         picture->shape[1] > INT32_MAX)
         return rdx_fail(REDUX_E_INVALID, "a PNG cannot be %lld x %lld pixels",
                         (long long)picture->shape[0], (long long)picture->shape[1]);
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    RDX_TRY(rdx_file_begin(&file, context, path, REDUX_MARK_PICTURE));
     const redux_status status = rdx_png_encode(file.stream, context, picture, path);
     if (status != REDUX_OK) {
         rdx_file_abort(&file);

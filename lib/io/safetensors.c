@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <redux/file.h>
 #include "safetensors.h"
 
 #define PRELUDE 8
@@ -538,7 +539,7 @@ static redux_status write_file(const char *path, redux_context *context, const c
     const size_t length = strlen(header), padding = (8 - length % 8) % 8;
     unsigned char prelude[PRELUDE];
     rdx_file file;
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    RDX_TRY(rdx_file_begin(&file, context, path, REDUX_MARK_SAFETENSORS));
     for (int i = 0; i < PRELUDE; i++)
         prelude[i] = (unsigned char)((length + padding) >> (8 * i) & 255);
     fwrite(prelude, 1, PRELUDE, file.stream);

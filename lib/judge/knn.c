@@ -88,6 +88,7 @@ static redux_status find(rdx_neighbours *out, redux_context *context, double *ro
     out->cosine = block;
     normalise(rows, n, d);
     normalise(queries, out->queries, d);
+    RDX_TRY(rdx_blas_ready(context));
     return rdx_parallel(context, (out->queries + TILE - 1) / TILE, search_tile, &s);
 }
 

@@ -98,6 +98,7 @@ static redux_status objective(double *value, double *gradient, const double *x, 
     const int64_t weights = f->outputs * f->d, count = weights + f->outputs;
     double loss = 0, square = 0;
     f->at = x;
+    RDX_TRY(rdx_blas_ready(f->context));
     RDX_TRY(rdx_parallel(f->context, tiles_of(f->n), fit_tile, f));
     RDX_TRY(rdx_progress_add(f->context, 0)); /* may cancel */
     memset(gradient, 0, (size_t)count * sizeof *gradient);
@@ -365,7 +366,9 @@ redux_status redux_logistic_predict(const redux_tensor *probabilities, redux_con
     if (status == REDUX_OK) {
         prediction p = {model, x, scores, probabilities->data, n};
         apply_scales(x, n, model);
-        status = rdx_parallel(context, tiles_of(n), predict_tile, &p);
+        status = rdx_blas_ready(context);
+        if (status == REDUX_OK)
+            status = rdx_parallel(context, tiles_of(n), predict_tile, &p);
         rdx_free(scores);
     }
     rdx_free(x);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <redux/file.h>
 #include "evaluate.h"
 #include "io/io.h"
 
@@ -23,7 +24,7 @@ static void put_field(FILE *stream, const char *before, const char *text)
 
 static void put_header(FILE *stream, const redux_labels *labels)
 {
-    fputs("seed,fold,source,slice,group,label,predicted", stream);
+    fputs(REDUX_MARK_PREDICTIONS, stream);
     for (int64_t c = 0; c < labels->class_count; c++) {
         if (strpbrk(labels->classes[c], ",\"\r\n") == NULL) {
             fprintf(stream, ",p_%s", labels->classes[c]);
@@ -73,7 +74,7 @@ redux_status redux_evaluation_save(const char *path, redux_context *context,
     const redux_labels *labels = rdx_evaluation_labels(evaluation);
     redux_status status = REDUX_OK;
     rdx_file file;
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    RDX_TRY(rdx_file_begin(&file, context, path, REDUX_MARK_PREDICTIONS));
     put_header(file.stream, labels);
     for (int64_t i = 0; i < redux_evaluation_prediction_count(evaluation) && status == REDUX_OK;
          i++)

@@ -21,6 +21,7 @@ redux_status redux_metric_new_hamming(redux_metric **out, redux_context *context
 
 redux_status redux_metric_new_cosine(redux_metric **out, redux_context *context)
 {
+    RDX_TRY(rdx_blas_ready(context));
     return rdx_metric_make(out, context, &rdx_cosine_ops);
 }
 

@@ -107,6 +107,7 @@ uint64_t rdx_conv_workspace(const rdx_conv_plan *p, bool backward)
 redux_status rdx_conv_forward(redux_context *context, const rdx_conv_plan *plan, void *out,
                               const void *in, const void *weight, const void *bias, void *workspace)
 {
+    RDX_TRY(rdx_blas_ready(context));
     if (plan->winograd.side > 0)
         return rdx_winograd_forward(context, &plan->winograd, out, in, weight, bias, workspace);
     if (plan->bfloat16 && bias == NULL)
@@ -119,6 +120,7 @@ redux_status rdx_conv_backward(redux_context *context, const rdx_conv_plan *plan
                                bool accumulate, void *d_weight, void *d_bias, const void *d_out,
                                const void *in, const void *weight, void *workspace)
 {
+    RDX_TRY(rdx_blas_ready(context));
     return (plan->dtype == REDUX_FLOAT32 ? backward_f32 : backward_f64)(
         context, plan, d_in, accumulate, d_weight, d_bias, d_out, in, weight, workspace);
 }

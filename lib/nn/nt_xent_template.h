@@ -117,6 +117,7 @@ static redux_status NAME(run)(double *loss, redux_context *context, const redux_
     double sum = 0;
     p.losses = p.lse + p.rows;
     p.products = (void *)(p.losses + p.rows);
+    RDX_TRY(rdx_blas_ready(context));
     RDX_TRY(rdx_parallel(context, blocks, NAME(forward), &p));
     for (int64_t i = 0; i < p.rows; i++)
         sum += p.losses[i];

@@ -135,7 +135,7 @@ redux_status redux_index_save(const char *path, redux_context *context, const re
         tables == NULL ? 0 : rdx_index_block_size(tables->part, tables->parts, tables->rows);
     describe(&h, index, tables, block_size);
     const plan p = plan_of(&h, block_size);
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    RDX_TRY(rdx_file_begin(&file, context, path, MAGIC));
     writer w = {file.stream, 0, 0};
     put(&w, &h, sizeof h);
     put_rows(&w, index, index->ids, sizeof(int64_t));

@@ -107,6 +107,7 @@ static redux_status run_rounds(rdx_k_means *km, redux_context *context)
     redux_status status = REDUX_OK;
     void *block;
     choose_centroids(km);
+    RDX_TRY(rdx_blas_ready(context));
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)km->n, sizeof(int64_t)));
     int64_t *before = block;
     for (int round = 0; round < ROUNDS && status == REDUX_OK; round++) {

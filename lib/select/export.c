@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Kept slices as files. */
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <redux/array.h>
+#include <redux/file.h>
 #include <redux/picture.h>
+#include "io/io.h"
 #include "picture.h"
 #include "select.h"
+
+#define INDEX "index.csv"
 
 /* The state of the export, one volume at a time. */
 typedef struct export_job {
@@ -20,6 +22,19 @@ typedef struct export_job {
     const rdx_writer *index; /* index.csv */
 } export_job;
 
+/* Bytes of the longest beginning of at most `most` bytes that does not end within a UTF-8
+ * character.
+ */
+static size_t whole_characters(const char *text, size_t most)
+{
+    size_t length = strlen(text);
+    if (length <= most)
+        return length;
+    for (length = most; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+        length--;
+    return length;
+}
+
 /* The last part of a source without the suffixes of volumes and pictures. Characters with a meaning
  * to a shell or file system become '-'. */
 static void stem_of(char *stem, size_t size, const char *source)
@@ -27,7 +42,8 @@ static void stem_of(char *stem, size_t size, const char *source)
     static const char *const endings[] = {".gz",  ".nii",  ".hdr", ".img", ".png",
                                           ".jpg", ".jpeg", ".npy", ".npz"};
     const char *slash = strrchr(source, '/');
-    snprintf(stem, size, "%s", slash == NULL ? source : slash + 1);
+    const char *name = slash == NULL ? source : slash + 1;
+    snprintf(stem, size, "%.*s", (int)whole_characters(name, size - 1), name);
     for (int64_t i = 0; i < RDX_COUNT(endings); i++) {
         const size_t length = strlen(stem), ending = strlen(endings[i]);
         if (length > ending && strcasecmp(stem + length - ending, endings[i]) == 0)
@@ -182,7 +198,7 @@ static redux_status export_all(redux_context *context, const rdx_writer *writer,
     const redux_reduction *reduction = job.reduction;
     void *block;
     job.index = writer;
-    RDX_TRY(rdx_write(writer, "file,key,source,slice\n"));
+    RDX_TRY(rdx_write(writer, REDUX_MARK_EXPORT "\n"));
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t)));
     int64_t *slices = block;
     redux_status status = REDUX_OK;
@@ -204,16 +220,29 @@ static redux_status export_all(redux_context *context, const rdx_writer *writer,
     return status;
 }
 
+redux_status redux_export_check(const char *folder, redux_context *context)
+{
+    if (folder == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_export_check: folder is NULL");
+    return rdx_folder_check(context, folder, INDEX, REDUX_MARK_EXPORT);
+}
+
+/* All files go into a hidden folder, which then takes the place of `folder`. */
 redux_status redux_export(const char *folder, redux_context *context,
                           const redux_reduction *reduction, redux_export_format format)
 {
     char path[4400];
-    const export_job job = {context, reduction, folder, format, NULL};
+    rdx_file target;
     if (folder == NULL || reduction == NULL || format < REDUX_EXPORT_PNG ||
         format > REDUX_EXPORT_NPZ)
         return rdx_fail(REDUX_E_INVALID, "redux_export: an argument is NULL or unknown");
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return rdx_fail(REDUX_E_IO, "%s: cannot make the folder: %s", folder, strerror(errno));
-    RDX_TRY(path_of(&job, path, sizeof path, "index.csv"));
-    return rdx_save(path, context, export_all, &job);
+    RDX_TRY(rdx_folder_begin(&target, context, folder, INDEX, REDUX_MARK_EXPORT));
+    const export_job job = {context, reduction, target.temporary, format, NULL};
+    redux_status status = path_of(&job, path, sizeof path, INDEX);
+    if (status == REDUX_OK)
+        status = rdx_save(path, context, REDUX_MARK_EXPORT, export_all, &job);
+    if (status == REDUX_OK)
+        return rdx_folder_commit(&target);
+    rdx_folder_abort(&target);
+    return status;
 }

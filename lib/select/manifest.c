@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <redux/array.h>
+#include <redux/file.h>
 #include "io/io.h"
 #include "select.h"
 
@@ -29,8 +30,10 @@ redux_status rdx_write_csv_field(const rdx_writer *writer, const char *text)
     return rdx_write(writer, "\"");
 }
 
-/* The columns of one row, of a reduction or of an earlier result. */
-static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row)
+/* The columns of one row, of a reduction or of an earlier result. The group is a column where
+ * groups are something else than volumes. */
+static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row,
+                              bool has_group)
 {
     char number[32], score[32] = "";
     RDX_TRY(rdx_write_csv_field(writer, row->source));
@@ -47,6 +50,10 @@ static redux_status write_row(const rdx_writer *writer, const redux_manifest_row
         rdx_format_double(score, row->score);
     RDX_TRY(rdx_write(writer, ","));
     RDX_TRY(rdx_write(writer, score));
+    if (has_group) {
+        RDX_TRY(rdx_write(writer, ","));
+        RDX_TRY(rdx_write_csv_field(writer, row->group == NULL ? "" : row->group));
+    }
     return rdx_write(writer, "\n");
 }
 
@@ -54,24 +61,28 @@ static redux_status write_own_row(const rdx_writer *writer, const redux_reductio
                                   int64_t index)
 {
     const redux_row *row = &reduction->rows[index];
+    const redux_dataset *dataset = reduction->dataset;
     redux_manifest_row out = {.kept = row->kept, .score = row->score};
+    out.group = redux_dataset_group_name(dataset, rdx_dataset_group_of(dataset, index));
     RDX_TRY(redux_reduction_get_name(&out.source, &out.slice, reduction, index));
     if (row->witness >= 0)
         RDX_TRY(redux_reduction_get_name(&out.witness_source, &out.witness_slice, reduction,
                                          row->witness));
-    return write_row(writer, &out);
+    return write_row(writer, &out, rdx_dataset_is_grouped(dataset));
 }
 
 static redux_status produce(redux_context *context, const rdx_writer *writer, const void *user)
 {
     const redux_reduction *reduction = user;
     const redux_manifest *before = reduction->options.update;
+    const bool has_group = rdx_dataset_is_grouped(reduction->dataset);
     (void)context;
-    RDX_TRY(rdx_write(writer, "source,slice,kept,witness_source,witness_slice,score\n"));
+    RDX_TRY(rdx_write(writer, REDUX_MARK_MANIFEST ",witness_slice,score"));
+    RDX_TRY(rdx_write(writer, has_group ? ",group\n" : "\n"));
     for (int64_t i = 0; before != NULL && i < redux_manifest_row_count(before); i++) {
         redux_manifest_row row;
         RDX_TRY(redux_manifest_get_row(&row, before, i));
-        RDX_TRY(write_row(writer, &row));
+        RDX_TRY(write_row(writer, &row, has_group));
     }
     for (int64_t i = 0; i < reduction->row_count; i++)
         if (!reduction->rows[i].skipped)
@@ -97,11 +108,11 @@ static int write_to_stream(const char *text, size_t length, void *user)
     return 0;
 }
 
-redux_status rdx_save(const char *path, redux_context *context, rdx_produce_fn produce_text,
-                      const void *user)
+redux_status rdx_save(const char *path, redux_context *context, const char *mark,
+                      rdx_produce_fn produce_text, const void *user)
 {
     rdx_file file;
-    RDX_TRY(rdx_file_begin(&file, context, path));
+    RDX_TRY(rdx_file_begin(&file, context, path, mark));
     const rdx_writer writer = {write_to_stream, file.stream};
     redux_status status = produce_text(context, &writer, user);
     if (status != REDUX_OK) {
@@ -116,14 +127,15 @@ redux_status redux_manifest_save(const char *path, redux_context *context,
 {
     if (path == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_manifest_save: an argument is NULL");
-    return rdx_save(path, context, produce, reduction);
+    return rdx_save(path, context, REDUX_MARK_MANIFEST, produce, reduction);
 }
 
 /* Writes a file from produced text. A failure to produce it is reported now, not at the commit. */
 static redux_status begin_and_produce(rdx_file *file, const char *path, redux_context *context,
-                                      rdx_produce_fn produce_text, const void *user)
+                                      const char *mark, rdx_produce_fn produce_text,
+                                      const void *user)
 {
-    RDX_TRY(rdx_file_begin(file, context, path));
+    RDX_TRY(rdx_file_begin(file, context, path, mark));
     const rdx_writer writer = {write_to_stream, file->stream};
     redux_status status = produce_text(context, &writer, user);
     if (status == REDUX_OK && (fflush(file->stream) != 0 || ferror(file->stream)))
@@ -200,8 +212,9 @@ redux_status redux_results_save(const char *manifest, const char *summary, redux
     rdx_file csv, json;
     if (manifest == NULL || summary == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_results_save: an argument is NULL");
-    RDX_TRY(begin_and_produce(&csv, manifest, context, produce, reduction));
-    redux_status status = begin_and_produce(&json, summary, context, rdx_produce_summary, &request);
+    RDX_TRY(begin_and_produce(&csv, manifest, context, REDUX_MARK_MANIFEST, produce, reduction));
+    redux_status status = begin_and_produce(&json, summary, context, REDUX_MARK_SUMMARY,
+                                            rdx_produce_summary, &request);
     if (status != REDUX_OK) {
         rdx_file_abort(&csv);
         return status;

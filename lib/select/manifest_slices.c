@@ -32,6 +32,25 @@ static bool is_there(const char *path)
     return access(file, F_OK) == 0;
 }
 
+/* Below `folder`, under ever fewer of the last parts of the source's name. */
+static redux_status locate_within(char **out, redux_context *context,
+                                  const redux_manifest *manifest, const char *folder,
+                                  const char *source)
+{
+    for (const char *rest = source; rest != NULL; rest = strchr(rest, '/')) {
+        rest += *rest == '/';
+        if (*rest == '\0' || strstr(rest, "../") != NULL)
+            continue;
+        RDX_TRY(rdx_join(out, context, folder, rest));
+        if (is_there(*out))
+            return REDUX_OK;
+        rdx_free(*out);
+        *out = NULL;
+    }
+    return rdx_fail(REDUX_E_NOT_FOUND, "%s: its source %s is not below %s", manifest->table.path,
+                    source, folder);
+}
+
 /* The source as named, or beside the manifest. */
 static redux_status locate(char **out, redux_context *context, const redux_manifest *manifest,
                            const char *source)
@@ -83,13 +102,18 @@ static redux_status open_sources(redux_dataset **dataset, redux_tensor *kept,
                                  const redux_dataset_options *options, char **paths,
                                  kept_name *names)
 {
+    redux_dataset_options known = REDUX_DATASET_OPTIONS_INIT;
     int64_t count = 0, opened = 0;
     void *block;
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_dataset_options"));
+    const char *within = known.within;
     for (int64_t i = 0; i < manifest->count; i++) {
         const rdx_manifest_entry *entry = &manifest->rows[i];
         char **path = &paths[entry->source_number];
         if (!entry->row.kept)
             continue;
+        if (*path == NULL && within != NULL)
+            RDX_TRY(locate_within(path, context, manifest, within, entry->row.source));
         if (*path == NULL)
             RDX_TRY(locate(path, context, manifest, entry->row.source));
         names[count++] = (kept_name){*path, entry->row.slice};

@@ -17,7 +17,11 @@
 
 redux_status rdx_run_path(char **out, const rdx_run *run, const char *name)
 {
-    return rdx_join(out, run->context, run->folder, name);
+    RDX_TRY(rdx_join(out, run->context, run->folder, name));
+    const redux_status status = rdx_refuse_link(*out);
+    if (status != REDUX_OK)
+        rdx_free(*out);
+    return status;
 }
 
 bool rdx_run_has(const rdx_run *run, const char *name)
@@ -34,7 +38,8 @@ redux_status rdx_run_remove(const rdx_run *run, const char *name)
     char *path;
     redux_status status = REDUX_OK;
     RDX_TRY(rdx_run_path(&path, run, name));
-    if (unlink(path) != 0 && errno != ENOENT)
+    status = rdx_output_check(run->context, path, NULL);
+    if (status == REDUX_OK && unlink(path) != 0 && errno != ENOENT)
         status = rdx_fail_errno(path, "remove", errno);
     rdx_free(path);
     return status;

@@ -11,7 +11,8 @@
 #include "io/io.h"
 #include "run.h"
 
-#define HEADER "step,epoch,loss,rate,gradient_norm,images_per_second,seconds\n"
+#define HEADER "step,epoch,loss,rate,gradient_norm,images_per_second,seconds"
+#define SUMMARY_MARK "\"libredux\": \""
 
 double rdx_seconds(void)
 {
@@ -55,8 +56,8 @@ static redux_status keep_lines(rdx_run *run, const char *path, FILE *out)
 static redux_status trim(rdx_run *run, const char *path)
 {
     rdx_file file;
-    RDX_TRY(rdx_file_begin(&file, run->context, path));
-    fputs(HEADER, file.stream);
+    RDX_TRY(rdx_file_begin(&file, run->context, path, HEADER));
+    fputs(HEADER "\n", file.stream);
     redux_status status = REDUX_OK;
     if (run->step > 0 && rdx_run_has(run, RDX_LOG_FILE))
         status = keep_lines(run, path, file.stream);
@@ -74,7 +75,7 @@ redux_status rdx_log_open(rdx_run *run)
     redux_status status = trim(run, path);
     if (status == REDUX_OK) {
         do
-            run->log = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+            run->log = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
         while (run->log < 0 && errno == EINTR);
         if (run->log < 0)
             status = rdx_fail_errno(path, "open", errno);
@@ -135,7 +136,7 @@ static int write_json(const char *text, size_t size, void *user)
 static redux_status write_summary(rdx_run *run, const char *path, const json_t *json)
 {
     rdx_file file;
-    RDX_TRY(rdx_file_begin(&file, run->context, path));
+    RDX_TRY(rdx_file_begin(&file, run->context, path, SUMMARY_MARK));
     if (json_dump_callback(json, write_json, file.stream,
                            JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 &&
         ferror(file.stream) == 0) { /* the commit reports errors of the stream */

@@ -6,6 +6,11 @@
 /* examples/common/common.c has these for programs, with a message. */
 const char *program_name = "fuzz";
 
+FILE *open_plain_file(const char *path)
+{
+    return fopen(path, "rb");
+}
+
 int usage_error(const char *format, ...)
 {
     fuzz_require(format != NULL, "no message");

@@ -389,7 +389,7 @@ def run(program, key, files, more=()):
     if size:
         command += ["--size", str(size)]
     lines = subprocess.run(command + [str(f) for f in files], check=True, capture_output=True, text=True).stdout
-    return {line.split("\t")[0]: line.split("\t")[2:] for line in lines.splitlines()}
+    return {line.split("\t")[0]: line.split("\t")[2:] for line in lines.splitlines() if line[0] != "#"}
 
 
 def bits_of(text):
@@ -457,7 +457,8 @@ def check_hu(program, folders):
                         command = [program, "--quiet", "--profile", "hu", "--hash", key[1], "--window", window]
                         command += (["--size", str(key[2])] if key[2] else []) + [str(path)]
                         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                        said[key] = [line.split("\t")[2] for line in lines.splitlines()]
+                        said[key] = [line.split("\t")[2] for line in lines.splitlines()
+                                     if line[0] != "#"]
                     tallies.setdefault(key, Tally()).add(key, said[key][k], expected, None)
     print("slices, of which differ, bits that differ, bits within rounding of their limit that differ")
     for (_, name, size), t in tallies.items():

@@ -77,7 +77,7 @@ def check(program, folder):
         said = {}
         for profile, name in [("paper-hash", "difference")] + [("imagehash", h) for h in HASHES]:
             command = [program, "--quiet", "--profile", profile, "--hash", name, str(path)]
-            for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+            for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[1:]:
                 _, k, text = line.split("\t")
                 said[profile, name, int(k)] = text
         expected = {(p, n, k): text for p, n, k, text in hashes(path)}

@@ -164,7 +164,7 @@ def run(*command):
 
 def codes(program, kind, paths):
     lines = [line.split('\t') for line in
-             run(program, '--volume', '--hash', kind, *paths).splitlines()]
+             run(program, '--volume', '--hash', kind, *paths).splitlines()[1:]]
     return {name: np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))
             for name, text in lines}
 

@@ -107,8 +107,8 @@ for format in png npz; do
         kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
         check "reduce killed ($format, $i): manifest whole or absent" \
             sh -c "[ ! -e '$work/k/m.csv' ] || cmp -s '$work/k/m.csv' '$work/whole-$format.csv'"
-        check "reduce killed ($format, $i) runs again" exits 0 "" "$reduce" "${long[@]}" --manifest "$work/k/m.csv" \
-            --export "$work/k/x"
+        check "reduce killed ($format, $i) runs again" exits 0 "" "$reduce" "${long[@]}" --overwrite \
+            --manifest "$work/k/m.csv" --export "$work/k/x"
         check "reduce killed ($format, $i): same manifest" cmp -s "$work/whole-$format.csv" "$work/k/m.csv"
         check "reduce killed ($format, $i): same export, nothing left behind" \
             diff -qr "$work/whole-$format" "$work/k/x"

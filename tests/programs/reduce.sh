@@ -62,24 +62,24 @@ check "--then" two_stages
 
 # Another set: a volume that is in it goes wholly; one that is not is reduced as alone.
 against() { # against PATH
-    "$reduce" --quiet --manifest "$work/b.csv" --against "$1" "$ct/STS_002_CT.nii.gz" \
-        "$ct/STS_008_CT.nii.gz" && grep -q '"leaked":' "$work/b.json" &&
-        [ "$(grep -c "^$ct/STS_002.*,1,,,$" "$work/b.csv")" = 0 ] &&
-        [ "$(grep -c "^$ct/STS_008.*,1,,,$" "$work/b.csv")" -gt 0 ]
+    "$reduce" --quiet --manifest "$work/set-b.csv" --against "$1" "$ct/STS_002_CT.nii.gz" \
+        "$ct/STS_008_CT.nii.gz" && grep -q '"leaked":' "$work/set-b.json" &&
+        [ "$(grep -c "^$ct/STS_002.*,1,,,$" "$work/set-b.csv")" = 0 ] &&
+        [ "$(grep -c "^$ct/STS_008.*,1,,,$" "$work/set-b.csv")" -gt 0 ]
 }
 # shellcheck disable=SC2086
-"$reduce" --quiet --manifest "$work/a.csv" $two
-check "--against MANIFEST" against "$work/a.csv"
-cp "$work/a.csv" "$work/a-list"
+"$reduce" --quiet --manifest "$work/set-a.csv" $two
+check "--against MANIFEST" against "$work/set-a.csv"
+cp "$work/set-a.csv" "$work/a-list"
 check "--against MANIFEST of another name" against "$work/a-list"
 check "--against FILE" against "$ct/STS_002_CT.nii.gz"
-check "--against says how many" exits 0 "are in $work/a.csv already" "$reduce" --against \
-    "$work/a.csv" "$ct/STS_002_CT.nii.gz"
-check "--against with images" exits 0 "already" "$reduce" --strategy ssim --against "$work/a.csv" \
+check "--against says how many" exits 0 "are in $work/set-a.csv already" "$reduce" --against \
+    "$work/set-a.csv" "$ct/STS_002_CT.nii.gz"
+check "--against with images" exits 0 "already" "$reduce" --strategy ssim --against "$work/set-a.csv" \
     "$ct/STS_002_CT.nii.gz"
 check "--against nothing" exits 1 "no-such" "$reduce" --against no-such.csv "$scan"
 check "--against every-n" exits 2 "compares nothing" "$reduce" --strategy every-n --against \
-    "$work/a.csv" "$scan"
+    "$work/set-a.csv" "$scan"
 
 # Updates: the same bytes as a fresh start, over volumes that are gone meanwhile.
 updates() { # updates OPTIONS...

@@ -18,6 +18,8 @@ typedef struct dicom_bytes {
 typedef struct dicom_file {
     const char *syntax, *series, *position, *orientation, *photometric, *slope, *intercept, *frames;
     int instance, rows, columns, bits, stored, is_signed, samples;
+    const char *spacing; /* NULL: 0.5\\0.75 */
+    int padding, padding_limit; /* 0: none */
     bool no_pixels;
     uint32_t pixel_length; /* claimed; 0: the true one */
 } dicom_file;
@@ -28,7 +30,7 @@ typedef struct dicom_file {
 #define DICOM_FILE                                                                                 \
     {                                                                                              \
         DICOM_EXPLICIT, "1.2.3", "0\\0\\0", "1\\0\\0\\0\\1\\0", "MONOCHROME2", NULL, NULL, NULL,   \
-            1, 4, 6, 16, 16, 1, 1, false, 0                                                        \
+            1, 4, 6, 16, 16, 1, 1, NULL, 0, 0, false, 0                                                      \
     }
 
 static inline void dicom_number(dicom_bytes *b, uint64_t value, int size)
@@ -96,11 +98,15 @@ static inline void dicom_end(dicom_bytes *b, const dicom_file *f, const int32_t 
     dicom_text(b, 0x00280008, "IS", f->frames);
     dicom_short(b, 0x00280010, f->rows);
     dicom_short(b, 0x00280011, f->columns);
-    dicom_text(b, 0x00280030, "DS", "0.5\\0.75");
+    dicom_text(b, 0x00280030, "DS", f->spacing == NULL ? "0.5\\0.75" : f->spacing);
     dicom_short(b, 0x00280100, f->bits);
     dicom_short(b, 0x00280101, f->stored);
     dicom_short(b, 0x00280102, f->stored - 1);
     dicom_short(b, 0x00280103, f->is_signed);
+    if (f->padding != 0)
+        dicom_short(b, 0x00280120, f->padding);
+    if (f->padding_limit != 0)
+        dicom_short(b, 0x00280121, f->padding_limit);
     dicom_text(b, 0x00281052, "DS", f->intercept);
     dicom_text(b, 0x00281053, "DS", f->slope);
     if (f->no_pixels)

@@ -108,7 +108,7 @@ START_TEST(refused_options)
     options.threads = 5000;
     ck_assert_redux(REDUX_E_INVALID, redux_context_new(&context, &options));
     options.threads = 0;
-    options.flags = 2;
+    options.flags = 4;
     ck_assert_redux(REDUX_E_INVALID, redux_context_new(&context, &options));
     options.flags = 0;
     options.allocate = counted_allocate;

@@ -181,6 +181,8 @@ START_TEST(gaps_and_duplicates_are_told)
     ck_assert_int_eq(redux_dataset_slice_count(dataset), 7);
     ck_assert_ptr_nonnull(strstr(log.text, "1 gap between DICOM slices that are usually 1 mm"));
     ck_assert_ptr_nonnull(strstr(log.text, "1 DICOM slice has the same position as another one"));
+    ck_assert_ptr_nonnull(strstr(log.text, text("%s/2.dcm and %s/9.dcm", path, path)));
+    ck_assert_ptr_nonnull(strstr(log.text, text("the first: %s/3.dcm and %s/4.dcm", path, path)));
     redux_dataset_free(dataset);
     ck_assert_str_eq(first_pixels(in_scratch("gaps")), "0 1 2 7 3 4 5");
     redux_context_free(context);
@@ -235,7 +237,8 @@ START_TEST(told_apart)
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
         ck_assert_int_eq(info.slices, slices[v]);
-        ck_assert_str_eq(info.source, text("%s#%s", path, v % 2 == 0 ? "1.2.3" : "1.2.4"));
+        ck_assert_str_eq(info.source, text("%s#%s%s", path, v % 2 == 0 ? "1.2.3" : "1.2.4",
+                                           v < 2 ? "" : "#2")); /* no two have one name */
     }
     const char *source;
     int64_t index;
@@ -243,6 +246,202 @@ START_TEST(told_apart)
     ck_assert_str_eq(source, text("%s/5.dcm", path)); /* a slice is named by its file */
     ck_assert_int_eq(index, 0);
     redux_dataset_free(dataset);
+}
+END_TEST
+
+/* Slices whose kinds of pixels differ are one volume, in values: BitsStored, sign, inversion. */
+START_TEST(kinds_of_pixels_that_differ)
+{
+    const char *path = in_scratch("kinds");
+    redux_dataset *dataset;
+    redux_volume *volume;
+    int32_t pixels[24] = {0};
+    folder("kinds");
+    pixels[0] = 5;
+    for (int i = 0; i < 4; i++) {
+        dicom_file f = DICOM_FILE;
+        f.position = text("0\\0\\%d", i);
+        f.stored = i == 3 ? 16 : 12 + i;
+        f.is_signed = i < 2;
+        f.photometric = i == 3 ? "MONOCHROME1" : "MONOCHROME2";
+        write_dicom(text("kinds/%d.dcm", i), &f, pixels);
+    }
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 1);
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+    for (int i = 0; i < 4; i++) {
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, i));
+        ck_assert_int_eq(slice.dtype, REDUX_FLOAT32);
+        ck_assert_float_eq(*(float *)slice.data, i == 3 ? 65530 : 5);
+        redux_tensor_release(&slice);
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+static void write_timed(const char *name, int z, int time, int instance)
+{
+    dicom_file f = DICOM_FILE;
+    dicom_bytes b;
+    int32_t pixels[24] = {0};
+    f.position = text("0\\0\\%d.000%d", z, time); /* not quite the same place */
+    f.instance = instance;
+    pixels[0] = 10 * time + z;
+    dicom_begin(&b, &f);
+    dicom_text(&b, 0x00200100, "IS", text("%d", time));
+    dicom_end(&b, &f, pixels);
+    write_bytes(in_scratch(name), b.at, b.size);
+}
+
+/* Three time points of two places, whose files are mixed up. */
+START_TEST(time_points)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    const char *path = in_scratch("times");
+    redux_dataset *dataset;
+    redux_volume *volume;
+    folder("times");
+    for (int i = 0; i < 6; i++)
+        write_timed(text("times/%d.dcm", i * 5 % 6), i % 2, i / 2, 20 - i);
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "3 images at each of 2 places"));
+    options.frame = 3;
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    options.frame = 2;
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 2);
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+    for (int z = 0; z < 2; z++) {
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, z));
+        ck_assert_int_eq(*(int16_t *)slice.data, 20 + z);
+        redux_tensor_release(&slice);
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(mosaics)
+{
+    dicom_file f = DICOM_FILE;
+    dicom_bytes b;
+    int32_t pixels[24] = {0};
+    redux_dataset *dataset;
+    dicom_begin(&b, &f);
+    dicom_text(&b, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC");
+    dicom_end(&b, &f, pixels);
+    write_bytes(in_scratch("mosaic.dcm"), b.at, b.size);
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("mosaic.dcm"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "mosaic"));
+}
+END_TEST
+
+/* Numbers that cannot be read are refused by the name of their element; empty ones are unknown. */
+START_TEST(numbers_that_cannot_be_read)
+{
+    static const struct {
+        const char *slope, *intercept, *spacing, *position, *name;
+    } wrong[] = {{"2,5", NULL, NULL, "0\\0\\0", "RescaleSlope (0028,1053) is '2,5'"},
+                 {"abc", NULL, NULL, "0\\0\\0", "RescaleSlope"},
+                 {"0", NULL, NULL, "0\\0\\0", "RescaleSlope"},
+                 {NULL, "1 2", NULL, "0\\0\\0", "RescaleIntercept"},
+                 {NULL, "nan", NULL, "0\\0\\0", "RescaleIntercept"},
+                 {NULL, NULL, "0.5", "0\\0\\0", "PixelSpacing (0028,0030) is '0.5', not 2 numbers"},
+                 {NULL, NULL, NULL, "0\\0", "ImagePositionPatient"}};
+    int32_t pixels[24] = {0};
+    redux_dataset *dataset;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        dicom_file f = DICOM_FILE;
+        f.slope = wrong[i].slope;
+        f.intercept = wrong[i].intercept;
+        f.spacing = wrong[i].spacing;
+        f.position = wrong[i].position;
+        const char *path = write_dicom("number.dcm", &f, pixels);
+        ck_assert_redux(REDUX_E_FORMAT, open_path(&dataset, path, NULL));
+        ck_assert_msg(strstr(redux_error_message(), wrong[i].name) != NULL, "%s",
+                      redux_error_message());
+    }
+    dicom_file f = DICOM_FILE;
+    f.slope = f.intercept = f.spacing = "";
+    ck_assert_redux_ok(open_path(&dataset, write_dicom("number.dcm", &f, pixels), NULL));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* Old archives have no preamble: files begin with the meta group, or with their first elements. */
+START_TEST(without_preamble)
+{
+    static const char *const syntaxes[] = {DICOM_EXPLICIT, DICOM_IMPLICIT};
+    int32_t pixels[24] = {0};
+    pixels[0] = 321;
+    folder("bare");
+    for (int i = 0; i < 4; i++) {
+        dicom_file f = DICOM_FILE;
+        dicom_bytes b;
+        size_t from = 132;
+        f.syntax = syntaxes[i / 2];
+        f.position = text("0\\0\\%d", i);
+        dicom_begin(&b, &f);
+        if (i % 2 == 1) { /* no meta group either: begin with (0008,0005) in the same encoding */
+            const bool implicit = b.implicit;
+            memset(&b, 0, sizeof b);
+            b.implicit = implicit;
+            from = 0;
+            dicom_text(&b, 0x00080005, "CS", "ISO_IR 100");
+            dicom_text(&b, 0x0020000E, "UI", f.series);
+            dicom_text(&b, 0x00200032, "DS", f.position);
+            dicom_text(&b, 0x00200037, "DS", f.orientation);
+        }
+        dicom_end(&b, &f, pixels);
+        write_bytes(in_scratch(text("bare/scan.v%d", i)), b.at + from, b.size - from);
+    }
+    write_bytes(in_scratch("bare/notes.v9"), "\x08\x00 nothing of the kind", 24);
+    ck_assert_str_eq(first_pixels(in_scratch("bare")), "321 321 321 321");
+}
+END_TEST
+
+/* Padding takes the least of the other values; its range is inclusive, and may be given backwards. */
+START_TEST(padding)
+{
+    static const struct {
+        int padding, limit, is_signed;
+        const char *photometric;
+        int least; /* what the pixel of -2000 becomes, beside -1999, 40 and -1000 */
+    } cases[] = {{-2000, 0, 1, "MONOCHROME2", -1999},
+                 {-2000, -1999, 1, "MONOCHROME2", -1000},
+                 {-1999, -2000, 1, "MONOCHROME2", -1000},
+                 {-2000, -1999, 1, "MONOCHROME1", 40},
+                 {63536, 0, 0, "MONOCHROME2", 40}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dicom_file f = DICOM_FILE;
+        int32_t pixels[24];
+        redux_dataset *dataset;
+        redux_volume *volume;
+        redux_tensor slice;
+        for (int p = 0; p < 24; p++)
+            pixels[p] = p == 0 ? -2000 : p == 2 ? 40 : p == 5 ? -1000 : -1999;
+        f.padding = cases[i].padding & 0xFFFF;
+        f.padding_limit = cases[i].limit & 0xFFFF;
+        f.is_signed = cases[i].is_signed;
+        f.photometric = cases[i].photometric;
+        const char *path = write_dicom("padding.dcm", &f, pixels);
+        ck_assert_redux_ok(open_path(&dataset, path, NULL));
+        ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, 0));
+        const int got = f.is_signed ? *(int16_t *)slice.data : *(uint16_t *)slice.data;
+        ck_assert_msg(got == cases[i].least, "case %d: %d", (int)i, got);
+        redux_tensor_release(&slice);
+        ck_assert_redux_ok(redux_volume_slice_oriented(&slice, NULL, volume, 0,
+                                                       REDUX_ORIENTATION_STORED));
+        ck_assert_int_eq(f.is_signed ? *(int16_t *)slice.data : *(uint16_t *)slice.data,
+                         f.is_signed ? -2000 : 63536); /* as the paper's script sees it */
+        redux_tensor_release(&slice);
+        redux_volume_free(volume);
+        redux_dataset_free(dataset);
+    }
 }
 END_TEST
 
@@ -721,6 +920,12 @@ int main(void)
     tcase_add_test(tests, gaps_and_duplicates_are_told);
     tcase_add_test(tests, without_places_by_number);
     tcase_add_test(tests, told_apart);
+    tcase_add_test(tests, kinds_of_pixels_that_differ);
+    tcase_add_test(tests, time_points);
+    tcase_add_test(tests, mosaics);
+    tcase_add_test(tests, numbers_that_cannot_be_read);
+    tcase_add_test(tests, without_preamble);
+    tcase_add_test(tests, padding);
     tcase_add_test(tests, named_files);
     tcase_add_test(tests, forms_of_pixels);
     tcase_add_test(tests, values_of_pixels);

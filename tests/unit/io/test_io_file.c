@@ -41,7 +41,7 @@ START_TEST(commit_replaces)
     const char *folder = new_folder("commit"), *path = text("%s/out.csv", folder);
     write_bytes(path, "old", 3);
     ck_assert_int_eq(chmod(path, 0640), 0);
-    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL));
     fprintf(file.stream, "new %d\n", 7);
     assert_content(path, "old");
     ck_assert_redux_ok(rdx_file_commit(&file));
@@ -59,7 +59,7 @@ START_TEST(abort_leaves_the_old)
     rdx_file file;
     const char *folder = new_folder("abort"), *path = text("%s/out.csv", folder);
     write_bytes(path, "old", 3);
-    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL));
     for (int i = 0; i < 50000; i++)
         fprintf(file.stream, "line %d\n", i);
     rdx_file_abort(&file);
@@ -75,7 +75,7 @@ START_TEST(full_disk)
     rdx_file file;
     if (access("/dev/full", W_OK) != 0)
         return;
-    ck_assert_redux_ok(rdx_file_begin(&file, NULL, "/dev/full"));
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, "/dev/full", NULL));
     fprintf(file.stream, "a line");
     ck_assert_redux(REDUX_E_IO, rdx_file_commit(&file));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "/dev/full"));
@@ -100,7 +100,8 @@ START_TEST(disk_fills_up)
         const struct rlimit limit = {200000, 200000};
         rdx_file file;
         signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || rdx_file_begin(&file, NULL, path) != REDUX_OK)
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+            rdx_file_begin(&file, NULL, path, NULL) != REDUX_OK)
             _exit(1);
         for (int i = 0; i < 100000; i++)
             fprintf(file.stream, "line %d\n", i);
@@ -120,13 +121,13 @@ START_TEST(one_writer_at_a_time)
 {
     rdx_file first, second;
     const char *folder = new_folder("writers"), *path = text("%s/out", folder);
-    ck_assert_redux_ok(rdx_file_begin(&first, NULL, path));
+    ck_assert_redux_ok(rdx_file_begin(&first, NULL, path, NULL));
     fprintf(first.stream, "first");
-    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&second, NULL, path));
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&second, NULL, path, NULL));
     rdx_file_abort(&second);
     ck_assert_redux_ok(rdx_file_commit(&first));
     assert_content(path, "first");
-    ck_assert_redux_ok(rdx_file_begin(&second, NULL, path));
+    ck_assert_redux_ok(rdx_file_begin(&second, NULL, path, NULL));
     fprintf(second.stream, "2");
     ck_assert_redux_ok(rdx_file_commit(&second));
     assert_content(path, "2");
@@ -137,8 +138,9 @@ START_TEST(leftover_is_taken_over)
 {
     rdx_file file;
     const char *folder = new_folder("leftover"), *path = text("%s/out", folder);
-    write_bytes(text("%s/.out.redux-tmp", folder), "much longer than the new content", 32);
-    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    write_bytes(text("%s/.out.0123456789abcdef.redux-tmp", folder), "much longer than the new", 24);
+    write_bytes(text("%s/.out.lock.redux-tmp", folder), "0123456789abcdef", 16);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL));
     fprintf(file.stream, "short");
     ck_assert_redux_ok(rdx_file_commit(&file));
     assert_content(path, "short");
@@ -153,15 +155,16 @@ START_TEST(names)
     const char *folder = new_folder("names");
     memset(name, 'n', 255); /* the longest that there is */
     const char *path = text("%s/%s", folder, name);
-    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL));
     fprintf(file.stream, "x");
     ck_assert_redux_ok(rdx_file_commit(&file));
     assert_content(path, "x");
-    ck_assert_redux(REDUX_E_NOT_FOUND, rdx_file_begin(&file, NULL, text("%s/no/out", folder)));
+    ck_assert_redux(REDUX_E_NOT_FOUND,
+                    rdx_file_begin(&file, NULL, text("%s/no/out", folder), NULL));
     rdx_file_abort(&file);
-    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, folder));
-    ck_assert_redux(REDUX_E_INVALID, rdx_file_begin(&file, NULL, ""));
-    ck_assert_redux(REDUX_E_INVALID, rdx_file_begin(&file, NULL, NULL));
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, folder, NULL));
+    ck_assert_redux(REDUX_E_INVALID, rdx_file_begin(&file, NULL, "", NULL));
+    ck_assert_redux(REDUX_E_INVALID, rdx_file_begin(&file, NULL, NULL, NULL));
     ck_assert_int_eq(entries(folder), 1);
 }
 END_TEST
@@ -173,7 +176,7 @@ START_TEST(links_are_kept)
     const char *folder = new_folder("links"), *path = text("%s/link", folder);
     write_bytes(text("%s/target", folder), "old", 3);
     ck_assert_int_eq(symlink("target", path), 0);
-    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path));
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL));
     fprintf(file.stream, "new");
     ck_assert_redux_ok(rdx_file_commit(&file));
     ck_assert_int_eq(lstat(path, &status), 0);
@@ -189,7 +192,7 @@ START_TEST(permission_denied)
     if (geteuid() == 0)
         return; /* nothing is denied to root */
     ck_assert_int_eq(chmod(folder, 0555), 0);
-    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, text("%s/out", folder)));
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, text("%s/out", folder), NULL));
     chmod(folder, 0755);
 }
 END_TEST
