@@ -44,6 +44,13 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path);
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
                             const redux_volume_info *info);
 
+/* ---- format_dicom_codestream.c ---- */
+
+/* Compares size, depth and components of a JPEG, JPEG-LS or JPEG 2000 image with the header.
+ * Errors: REDUX_E_FORMAT. */
+redux_status rdx_dicom_check_codestream(const rdx_dicom *d, const void *bytes, size_t size,
+                                        const char *path);
+
 /* ---- format_dicom_rle.c ---- */
 
 /* Unpacks the run lengths of an image: `pixels` of `bytes_each` bytes, native byte order. */
