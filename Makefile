@@ -357,9 +357,9 @@ valgrind: $(TESTS) $(MODULE)
 .PHONY: fuzz fuzz-targets
 FUZZ ?=
 SECONDS ?= 60
-fuzz-targets: $(FUZZ_TARGETS)
+fuzz-targets: $(FUZZ_TARGETS) $(MODULE)
 fuzz:
-	$(SUB) BUILD=build-fuzz CC=clang GDCM=0 LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	$(SUB) BUILD=build-fuzz CC=clang LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow' fuzz-targets
 	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
 

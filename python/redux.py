@@ -1046,8 +1046,9 @@ def _manifest_of(reduction: _Reduction) -> Manifest:
 # ---- weights and embeddings -------------------------------------------------------------------
 
 def load_safetensors(path: Any) -> Dict[str, Tensor]:
-    """The tensors of a safetensors file by name, as views of one block of memory: np.asarray(t), or
-    torch.from_dlpack(t) where NumPy has no such type (bfloat16). Do not write to them."""
+    """The tensors of a safetensors file, or of one of torch.save (nothing in it is run), by name, as
+    views of the file's memory: np.asarray(t), or torch.from_dlpack(t) where NumPy has no such type
+    (bfloat16). Do not write to them."""
     handle = c_void_p()
     _lib.safetensors_load(byref(handle), None, os.fsencode(path))
     try:
@@ -1079,7 +1080,7 @@ def save_safetensors(path: Any, tensors: Dict[str, Any],
 def load_torchvision(path: Any, model: Any) -> Any:
     """Copies a checkpoint of redux-pretrain into a torchvision ResNet, and returns that. Grey
     weights go into a model of three channels, and the reverse. `fc` is taken where its shape fits;
-    everything else must be there."""
+    everything else must be there and fit: ReduxError names the first tensor that does not."""
     import torch
     state, own = {}, model.state_dict()
     for name, tensor in load_safetensors(path).items():
@@ -1087,8 +1088,15 @@ def load_torchvision(path: Any, model: Any) -> Any:
         if name == "conv1.weight" and name in own and value.shape[1] != own[name].shape[1]:
             channels = own[name].shape[1]
             value = value.sum(1, keepdim=True).expand(-1, channels, -1, -1) / channels
-        if name in own and (not name.startswith("fc.") or value.shape == own[name].shape):
+        if name.startswith("fc.") and name in own and value.shape != own[name].shape:
+            continue
+        if name in own and value.shape != own[name].shape:
+            raise ReduxError(Status.FORMAT, f"{path}: {name} is {list(value.shape)}, and {list(own[name].shape)} "
+                             "in this model: its width or depth is another")
+        if name in own:
             state[name] = value
+        elif name.startswith(("conv", "bn", "layer")):
+            raise ReduxError(Status.FORMAT, f"{path}: has {name}, which this model lacks: its depth is another")
     missing = [name for name in own if name not in state
                and not name.startswith("fc.") and not name.endswith("num_batches_tracked")]
     if missing:

@@ -9,7 +9,9 @@
 const char evaluate_settings_help[] =
     "Labels and splits\n"
     "  --label COLUMN       of the classes (default label)\n"
-    "  --group COLUMN       rows that stay together, such as patients (default file)\n"
+    "  --group COLUMN       rows that stay together, such as patients (default file); or\n"
+    "  --group-by WHAT      folder, file, series, patient (DICOM), FILE.csv:COLUMN, or a regular\n"
+    "                       expression whose first parentheses match the group in a path\n"
     "  --split COLUMN       use the table's own train, val and test (default: split, if there is\n"
     "                       such a column); without val rows, some training groups become val\n"
     "  --folds K            cross-validation by groups, K >= 3: one fold tests, the next "
@@ -34,6 +36,7 @@ const char evaluate_settings_help[] =
     "  --views NAME         finetune: none, simclr, moco-medical, ... (default: light ones)\n"
     "  --resamples N        of the bootstrap (default 1000); --level X (default 0.95)\n"
     "Input\n"
+    "  --frame N            which frame of 4-D volumes and of DICOM time series\n"
     "  --window NAME        as in redux-reduce; --size N: side in pixels (default: as the weights\n"
     "                       were trained, else auto and 64)\n"
     "  --arch NAME          of --weights none: resnet18 (default), resnet34, resnet50,\n"
@@ -55,6 +58,8 @@ typedef struct setting {
 static const setting settings[] = {
     {"label", TEXT, AT(labels.label), 0, 0},
     {"group", TEXT, AT(labels.group), 0, 0},
+    {"group-by", TEXT, AT(labels.group_by), 0, 0},
+    {"frame", INTEGER, AT(labels.frame), 0, 1000000},
     {"split", TEXT, AT(labels.split), 0, 0},
     {"allow-divided-groups", FLAG, AT(labels.allow_divided_groups), 1, 0},
     {"positive", TEXT, AT(positive), 0, 0},

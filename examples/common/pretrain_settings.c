@@ -6,11 +6,27 @@
 #include <string.h>
 
 const char pretrain_settings_help[] =
+    "Method\n"
+    "  --preset NAME        all that belongs to a method; options that follow change it:\n"
+    "                       simclr (default), paper-swav (ResNet-50 at 224 pixels, 800 epochs),\n"
+    "                       paper-swav-as-published (with what its code does differently),\n"
+    "                       moco-v2, byol\n"
+    "  --objective NAME     nt-xent (default), swav, moco, byol, with the method's heads\n"
+    "  --temperature X      nt-xent (default 0.5), swav (0.1), moco (0.2)\n"
+    "  --prototypes N       swav: clusters, 2 or more (default 500)\n"
+    "  --epsilon X, --sinkhorn-rounds N   swav: of the assignment (default 0.05, 3)\n"
+    "  --freeze-steps N     swav: steps before prototypes learn (default 313)\n"
+    "  --queue N            a multiple of the batch, no longer than the slices. swav: earlier\n"
+    "                       projections that are assigned too (default 0); moco: negatives\n"
+    "                       (default 65536, at most half of the slices)\n"
+    "  --queue-start N      swav: epoch from which the queue fills (default 15)\n"
+    "  --ema X              of the second network, moco (default 0.999), byol (at first, default\n"
+    "                       0.996)\n"
     "Network\n"
     "  --arch NAME          resnet18 (default), resnet34, resnet50, resnet101, resnet152\n"
     "  --stem NAME          imagenet (default): 7x7 and pooling; small: 3x3\n"
     "  --width X            all channel counts times X, a multiple of 1/8 (default 1)\n"
-    "  --projection N       outputs of the projection head (default 128)\n"
+    "  --projection N       outputs of the projection head (default 128; byol: 256)\n"
     "  --products NAME      of the convolutions: float32 (default), bfloat16 (quicker where the\n"
     "                       processor has AVX512_BF16; less exact)\n"
     "Training\n"
@@ -26,9 +42,12 @@ const char pretrain_settings_help[] =
     "  --warm-up X          epochs in which the rate rises (default 10); --last-rate X: share of "
     "the\n"
     "                       rate at the end (default 0)\n"
-    "  --weight-decay X     default 5e-4, never on norms and biases\n"
+    "  --warm-up-steps N    the same in steps; --cosine-steps N: steps from the highest rate to "
+    "the\n"
+    "                       last; then it swings (default: to the end)\n"
+    "  --weight-decay X     default 5e-4, not on norms and biases, except with\n"
+    "                       --all-parameters 1 (lars adapts them then, too)\n"
     "  --momentum X, --trust X (lars), --clip-norm X (default 0: never)\n"
-    "  --temperature X      of NT-Xent (default 0.5)\n"
     "  --seed N             default 0\n"
     "  --memory MIB         for slices in memory (default 2048); the rest are read in turns\n"
     "  --checkpoint-seconds X   between checkpoints (default 60); 0: one at the end of every\n"
@@ -39,8 +58,8 @@ const char pretrain_settings_help[] =
     "                       default: slice, and full for 8-bit pictures and arrays\n"
     "  --views PRESET       simclr (default), paper-swav-crops, moco-medical, none; the options\n"
     "                       below change it\n"
-    "  --small-views N, --small-size N, --small-scale LO:HI   multi-crop:\n"
-    "                       additional views, in pairs, no larger than the others\n"
+    "  --small-views N, --small-size N, --small-scale LO:HI   multi-crop: additional views, no\n"
+    "                       larger than the others; nt-xent (in pairs) and swav\n"
     "  --scale LO:HI        share of the slice that a crop covers; --ratio X: its aspect\n"
     "  --window-jitter X    vary centre and width of the HU window by this share of its width\n"
     "  --flip-horizontal P, --flip-vertical P\n"
@@ -58,60 +77,74 @@ typedef struct setting {
     kind kind;
     size_t offset;    /* RANGE: of its low end; the high one follows */
     double low, high; /* the allowed range: nothing that the library refuses */
+    unsigned users;   /* bit k: objective k; 0: it is no option of an objective */
 } setting;
 
 #define AT(field) offsetof(pretrain_settings, field)
 #define SHARE 0, 1
 #define CROP 1e-6, 1
+#define OF(objective) (1U << (objective))
 
 static const setting settings[] = {
-    {"arch", OTHER, 0, 0, 0},
-    {"stem", OTHER, 0, 0, 0},
-    {"products", OTHER, 0, 0, 0},
-    {"width", REAL, AT(network.width), 1e-3, 16},
-    {"projection", INT32, AT(projection.widths[1]), 1, 65536},
-    {"batch", INT64, AT(options.batch), 2, 1 << 20},
-    {"part", INT64, AT(options.part), 0, 1 << 21},
-    {"epochs", OTHER, 0, 0, 0},
-    {"steps", OTHER, 0, 0, 0},
-    {"optimiser", OTHER, 0, 0, 0},
-    {"rate", REAL, AT(options.rate), 1e-12, 1e38},
-    {"fixed-rate", INT32, AT(options.fixed_rate), 0, 1},
-    {"warm-up", REAL, AT(options.warm_up), 0, 1e6},
-    {"last-rate", REAL, AT(options.last_rate), SHARE},
-    {"weight-decay", REAL, AT(optimiser.weight_decay), 0, 1e6},
-    {"momentum", REAL, AT(optimiser.momentum), 0, 0.999999},
-    {"trust", REAL, AT(optimiser.trust), 1e-12, 1e6},
-    {"clip-norm", REAL, AT(optimiser.clip_norm), 0, 1e30},
-    {"temperature", REAL, AT(nt_xent.temperature), 1e-6, 1e6},
-    {"seed", UINT64, AT(options.seed), 0, 0},
-    {"memory", MEBIBYTES, AT(options.memory_bytes), 1, 1 << 30},
-    {"checkpoint-seconds", REAL, AT(options.checkpoint_seconds), 0, 1e9},
-    {"size", OTHER, 0, 0, 0},
-    {"window", OTHER, 0, 0, 0},
-    {"views", OTHER, 0, 0, 0},
-    {"small-views", INT32, AT(views.small_views), 0, 64},
-    {"small-size", INT32, AT(views.small_size), 1, 4096},
-    {"small-scale", RANGE, AT(views.small_scale_low), CROP},
-    {"scale", RANGE, AT(views.scale_low), CROP},
-    {"ratio", REAL, AT(views.ratio), 1, 100},
-    {"window-jitter", REAL, AT(views.window_jitter), 0, 0.49},
-    {"flip-horizontal", REAL, AT(views.flip_horizontal), SHARE},
-    {"flip-vertical", REAL, AT(views.flip_vertical), SHARE},
-    {"rotate-probability", REAL, AT(views.rotate_probability), SHARE},
-    {"rotate-degrees", REAL, AT(views.rotate_degrees), 0, 180},
-    {"jitter-probability", REAL, AT(views.jitter_probability), SHARE},
-    {"brightness", REAL, AT(views.brightness), SHARE},
-    {"contrast", REAL, AT(views.contrast), SHARE},
-    {"gamma", REAL, AT(views.gamma), 0, 4},
-    {"blur-probability", REAL, AT(views.blur_probability), SHARE},
-    {"blur", RANGE, AT(views.blur_low), 0, 100},
-    {"noise-probability", REAL, AT(views.noise_probability), SHARE},
-    {"noise-high", REAL, AT(views.noise_high), 0, 10},
-    {"cutout-probability", REAL, AT(views.cutout_probability), SHARE},
-    {"cutout-high", REAL, AT(views.cutout_high), SHARE},
-    {"mean", REAL, AT(input.mean), -1e6, 1e6},
-    {"deviation", REAL, AT(input.deviation), 1e-6, 1e6},
+    {"preset", OTHER, 0, 0, 0, 0},
+    {"objective", OTHER, 0, 0, 0, 0},
+    {"temperature", REAL, AT(choices.temperature), 1e-6, 1e6, OF(NT_XENT) | OF(SWAV) | OF(MOCO)},
+    {"prototypes", INT32, AT(choices.prototypes), 2, 1 << 20, OF(SWAV)},
+    {"epsilon", REAL, AT(choices.epsilon), 1e-6, 1e6, OF(SWAV)},
+    {"sinkhorn-rounds", INT32, AT(choices.rounds), 1, 100000, OF(SWAV)},
+    {"freeze-steps", INT64, AT(choices.freeze_steps), 0, 1e15, OF(SWAV)},
+    {"queue", INT64, AT(choices.queue), 0, INT32_MAX, OF(SWAV) | OF(MOCO)},
+    {"queue-start", INT64, AT(choices.queue_start), 0, 1e9, OF(SWAV)},
+    {"ema", REAL, AT(choices.ema), SHARE, OF(MOCO) | OF(BYOL)},
+    {"arch", OTHER, 0, 0, 0, 0},
+    {"stem", OTHER, 0, 0, 0, 0},
+    {"products", OTHER, 0, 0, 0, 0},
+    {"width", REAL, AT(network.width), 1e-3, 16, 0},
+    {"projection", INT32, AT(outputs), 1, 65536, 0},
+    {"batch", INT64, AT(options.batch), 2, 1 << 20, 0},
+    {"part", INT64, AT(options.part), 0, 1 << 21, 0},
+    {"epochs", OTHER, 0, 0, 0, 0},
+    {"steps", OTHER, 0, 0, 0, 0},
+    {"optimiser", OTHER, 0, 0, 0, 0},
+    {"rate", REAL, AT(options.rate), 1e-12, 1e38, 0},
+    {"fixed-rate", INT32, AT(options.fixed_rate), 0, 1, 0},
+    {"warm-up", REAL, AT(options.warm_up), 0, 1e6, 0},
+    {"warm-up-steps", INT64, AT(options.warm_up_steps), 0, 1e12, 0},
+    {"cosine-steps", INT64, AT(options.cosine_steps), 0, 1e12, 0},
+    {"last-rate", REAL, AT(options.last_rate), SHARE, 0},
+    {"weight-decay", REAL, AT(optimiser.weight_decay), 0, 1e6, 0},
+    {"all-parameters", INT32, AT(optimiser.all_parameters), 0, 1, 0},
+    {"momentum", REAL, AT(optimiser.momentum), 0, 0.999999, 0},
+    {"trust", REAL, AT(optimiser.trust), 1e-12, 1e6, 0},
+    {"clip-norm", REAL, AT(optimiser.clip_norm), 0, 1e30, 0},
+    {"seed", UINT64, AT(options.seed), 0, 0, 0},
+    {"memory", MEBIBYTES, AT(options.memory_bytes), 1, 1 << 30, 0},
+    {"checkpoint-seconds", REAL, AT(options.checkpoint_seconds), 0, 1e9, 0},
+    {"size", OTHER, 0, 0, 0, 0},
+    {"window", OTHER, 0, 0, 0, 0},
+    {"views", OTHER, 0, 0, 0, 0},
+    {"small-views", INT32, AT(views.small_views), 0, 64, 0},
+    {"small-size", INT32, AT(views.small_size), 1, 4096, 0},
+    {"small-scale", RANGE, AT(views.small_scale_low), CROP, 0},
+    {"scale", RANGE, AT(views.scale_low), CROP, 0},
+    {"ratio", REAL, AT(views.ratio), 1, 100, 0},
+    {"window-jitter", REAL, AT(views.window_jitter), 0, 0.49, 0},
+    {"flip-horizontal", REAL, AT(views.flip_horizontal), SHARE, 0},
+    {"flip-vertical", REAL, AT(views.flip_vertical), SHARE, 0},
+    {"rotate-probability", REAL, AT(views.rotate_probability), SHARE, 0},
+    {"rotate-degrees", REAL, AT(views.rotate_degrees), 0, 180, 0},
+    {"jitter-probability", REAL, AT(views.jitter_probability), SHARE, 0},
+    {"brightness", REAL, AT(views.brightness), SHARE, 0},
+    {"contrast", REAL, AT(views.contrast), SHARE, 0},
+    {"gamma", REAL, AT(views.gamma), 0, 4, 0},
+    {"blur-probability", REAL, AT(views.blur_probability), SHARE, 0},
+    {"blur", RANGE, AT(views.blur_low), 0, 100, 0},
+    {"noise-probability", REAL, AT(views.noise_probability), SHARE, 0},
+    {"noise-high", REAL, AT(views.noise_high), 0, 10, 0},
+    {"cutout-probability", REAL, AT(views.cutout_probability), SHARE, 0},
+    {"cutout-high", REAL, AT(views.cutout_high), SHARE, 0},
+    {"mean", REAL, AT(input.mean), -1e6, 1e6, 0},
+    {"deviation", REAL, AT(input.deviation), 1e-6, 1e6, 0},
 };
 
 #define COUNT ((int)(sizeof settings / sizeof settings[0]))
@@ -121,16 +154,222 @@ const char *pretrain_setting_name(int index)
     return index >= 0 && index < COUNT ? settings[index].name : NULL;
 }
 
+/* ---- methods ---- */
+
+static const char *const objectives[] = {"nt-xent", "swav", "moco", "byol"};
+enum { OBJECTIVES = sizeof objectives / sizeof objectives[0] };
+
+/* An objective with its heads: a layer as wide as the features and 128 outputs; with batch norm for
+ * SwAV; BYOL's are 4096 and 256, for the prediction alike. */
+static void choose_objective(pretrain_settings *s, objective_kind objective)
+{
+    const redux_head_options plain = REDUX_HEAD_OPTIONS_INIT;
+    s->objective = objective;
+    s->projection = plain;
+    s->projection.batch_norm = objective == SWAV || objective == BYOL;
+    if (objective == BYOL) {
+        s->projection.widths[0] = 4096;
+        s->projection.widths[1] = 256;
+        s->projection.no_bias = 2; /* the last layer */
+    }
+    s->prediction = s->projection;
+}
+
 void pretrain_settings_init(pretrain_settings *s)
 {
     *s = (pretrain_settings){.options = REDUX_PRETRAIN_OPTIONS_INIT,
                              .network = REDUX_NETWORK_OPTIONS_INIT,
-                             .projection = REDUX_HEAD_OPTIONS_INIT,
                              .input = REDUX_INPUT_OPTIONS_INIT,
                              .views = REDUX_VIEWS_OPTIONS_INIT,
                              .optimiser = REDUX_OPTIMISER_OPTIONS_INIT,
-                             .nt_xent = REDUX_NT_XENT_OPTIONS_INIT};
+                             .nt_xent = REDUX_NT_XENT_OPTIONS_INIT,
+                             .swav = REDUX_SWAV_OPTIONS_INIT,
+                             .moco = REDUX_MOCO_OPTIONS_INIT,
+                             .byol = REDUX_BYOL_OPTIONS_INIT};
+    choose_objective(s, NT_XENT);
     s->optimiser.weight_decay = 5e-4;
+}
+
+/* Wolf et al. 2024: SwAV with ResNet-50 at 224 pixels. */
+static void preset_paper(pretrain_settings *s)
+{
+    choose_objective(s, SWAV);
+    s->network.arch = REDUX_RESNET50;
+    s->input.size = 224;
+    s->input.mean = 0.1806; /* of their slices, from their code */
+    s->input.deviation = 0.1907;
+    s->options.batch = 128;
+    s->options.epochs = 800;
+    s->options.rate = 0.15;
+    s->options.fixed_rate = 1;
+    s->optimiser.kind = REDUX_OPTIMISER_LARS;
+    s->optimiser.weight_decay = 1e-6;
+    (void)redux_views_preset(&s->views, "paper-swav-crops");
+}
+
+/* What their code does where it differs from what they write: 313 are epochs, not steps, as the
+ * prototypes are frozen; the scheduler took an epoch for a step, so that 10 steps of warm-up are
+ * followed by a cosine of 790 steps that swings; norms and biases are decayed and adapted, too. */
+static void preset_published(pretrain_settings *s)
+{
+    preset_paper(s);
+    s->swav.freeze_steps = 0;
+    s->swav.freeze_epochs = 313;
+    s->options.warm_up_steps = 10;
+    s->options.cosine_steps = 790;
+    s->optimiser.all_parameters = 1;
+}
+
+/* Chen et al. 2020, arXiv 2003.04297; colours as far as grey slices have them. */
+static void preset_moco(pretrain_settings *s)
+{
+    choose_objective(s, MOCO);
+    s->options.epochs = 200;
+    s->options.rate = 0.03;
+    s->options.warm_up = 0;
+    s->optimiser.weight_decay = 1e-4;
+    s->views.scale_low = 0.2;
+    s->views.brightness = s->views.contrast = 0.4;
+}
+
+/* Grill et al. 2020, their runs of 300 epochs. */
+static void preset_byol(pretrain_settings *s)
+{
+    choose_objective(s, BYOL);
+    s->byol.momentum = 0.99;
+    s->options.epochs = 300;
+    s->options.rate = 0.2;
+    s->optimiser.kind = REDUX_OPTIMISER_LARS;
+    s->optimiser.weight_decay = 1.5e-6;
+}
+
+static void preset_simclr(pretrain_settings *s)
+{
+    choose_objective(s, NT_XENT);
+}
+
+/* What belongs to the run rather than to a method. */
+static void keep_run(pretrain_settings *s, const pretrain_settings *before)
+{
+    s->options.seed = before->options.seed;
+    s->options.memory_bytes = before->options.memory_bytes;
+    s->options.checkpoint_seconds = before->options.checkpoint_seconds;
+    s->options.resume = before->options.resume;
+    s->options.part = before->options.part;
+    s->input.window = before->input.window;
+    s->network.products = before->network.products;
+}
+
+static bool is_of_run(const char *name)
+{
+    static const char *const names[] = {"preset", "seed",   "memory",  "checkpoint-seconds",
+                                        "part",   "window", "products"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static int set_preset(pretrain_settings *s, const char *name)
+{
+    static const struct {
+        const char *name;
+        void (*set)(pretrain_settings *s);
+    } presets[] = {{"simclr", preset_simclr},
+                   {"paper-swav", preset_paper},
+                   {"paper-swav-as-published", preset_published},
+                   {"moco-v2", preset_moco},
+                   {"byol", preset_byol}};
+    if (s->changed)
+        return usage_error("--preset %s: give it before the options that change it", name);
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        if (strcmp(name, presets[i].name) != 0)
+            continue;
+        const pretrain_settings before = *s;
+        pretrain_settings_init(s);
+        keep_run(s, &before);
+        presets[i].set(s);
+        return EXIT_OK;
+    }
+    return usage_error("--preset '%s': expected simclr, paper-swav, paper-swav-as-published, "
+                       "moco-v2 or byol",
+                       name);
+}
+
+static int set_objective(pretrain_settings *s, const char *name)
+{
+    for (int i = 0; i < OBJECTIVES; i++)
+        if (strcmp(name, objectives[i]) == 0) {
+            choose_objective(s, (objective_kind)i);
+            return EXIT_OK;
+        }
+    return usage_error("--objective '%s': expected nt-xent, swav, moco or byol", name);
+}
+
+static bool is_given(const pretrain_settings *s, const char *name)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return (s->given >> i & 1) != 0;
+    return false;
+}
+
+int pretrain_settings_check(const pretrain_settings *s)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (settings[i].users != 0 && (s->given >> i & 1) != 0 &&
+            (settings[i].users >> s->objective & 1) == 0)
+            return usage_error("--%s: the objective %s has no use for it", settings[i].name,
+                               objectives[s->objective]);
+    return EXIT_OK;
+}
+
+/* Replaces a field of an objective's options by what was given. */
+#define CHOOSE(field, name, choice)                                                                \
+    do {                                                                                           \
+        if (is_given(s, name))                                                                     \
+            field = s->choices.choice;                                                             \
+    } while (0)
+
+static redux_status new_swav(redux_objective **out, redux_context *context,
+                             const pretrain_settings *s)
+{
+    redux_swav_options options = s->swav;
+    CHOOSE(options.temperature, "temperature", temperature);
+    CHOOSE(options.prototypes, "prototypes", prototypes);
+    CHOOSE(options.epsilon, "epsilon", epsilon);
+    CHOOSE(options.rounds, "sinkhorn-rounds", rounds);
+    CHOOSE(options.freeze_steps, "freeze-steps", freeze_steps);
+    CHOOSE(options.queue, "queue", queue);
+    CHOOSE(options.queue_start, "queue-start", queue_start);
+    if (is_given(s, "freeze-steps"))
+        options.freeze_epochs = 0;
+    return redux_objective_new_swav(out, context, &options);
+}
+
+static redux_status new_moco(redux_objective **out, redux_context *context,
+                             const pretrain_settings *s)
+{
+    redux_moco_options options = s->moco;
+    CHOOSE(options.temperature, "temperature", temperature);
+    CHOOSE(options.queue, "queue", queue);
+    CHOOSE(options.momentum, "ema", ema);
+    return redux_objective_new_moco(out, context, &options);
+}
+
+static redux_status new_objective(redux_objective **out, redux_context *context,
+                                  const pretrain_settings *s)
+{
+    redux_nt_xent_options nt_xent = s->nt_xent;
+    redux_byol_options byol = s->byol;
+    if (s->objective == SWAV)
+        return new_swav(out, context, s);
+    if (s->objective == MOCO)
+        return new_moco(out, context, s);
+    CHOOSE(nt_xent.temperature, "temperature", temperature);
+    CHOOSE(byol.momentum, "ema", ema);
+    return s->objective == BYOL ? redux_objective_new_byol(out, context, &byol)
+                                : redux_objective_new_nt_xent(out, context, &nt_xent);
 }
 
 redux_status pretrain_run(redux_pretrain_result *result, redux_context *context, const char *folder,
@@ -139,9 +378,13 @@ redux_status pretrain_run(redux_pretrain_result *result, redux_context *context,
 {
     redux_pretrain_options options = s->options;
     redux_network_options network = s->network;
+    redux_head_options projection = s->projection, prediction = s->prediction;
     redux_objective *objective = NULL;
-    TRY(redux_objective_new_nt_xent(&objective, context, &s->nt_xent));
-    network.projection = &s->projection;
+    TRY(new_objective(&objective, context, s));
+    if (s->outputs > 0)
+        projection.widths[1] = prediction.widths[1] = s->outputs;
+    network.projection = &projection;
+    network.prediction = s->objective == BYOL ? &prediction : NULL;
     options.network = &network;
     options.input = &s->input;
     options.views = &s->views;
@@ -151,6 +394,8 @@ redux_status pretrain_run(redux_pretrain_result *result, redux_context *context,
     redux_objective_free(objective);
     return status;
 }
+
+/* ---- one setting ---- */
 
 static int set_size(pretrain_settings *s, const char *text)
 {
@@ -176,6 +421,10 @@ static int set_other(pretrain_settings *s, const char *name, const char *text)
     redux_status status = REDUX_OK;
     if (strcmp(name, "size") == 0)
         return set_size(s, text);
+    if (strcmp(name, "preset") == 0)
+        return set_preset(s, text);
+    if (strcmp(name, "objective") == 0)
+        return set_objective(s, text);
     if (strcmp(name, "window") == 0)
         return set_window(&s->input.window, text);
     if (strcmp(name, "arch") == 0)
@@ -257,6 +506,11 @@ int pretrain_setting(pretrain_settings *settings_of_run, const char *name, const
     if (s == NULL)
         return usage_error("unknown setting '%s'", name);
     void *place = (char *)settings_of_run + s->offset;
+    settings_of_run->changed = settings_of_run->changed || !is_of_run(s->name);
+    if (s->users != 0)
+        settings_of_run->given |= UINT64_C(1) << (s - settings);
+    if (strcmp(s->name, "warm-up") == 0) /* it replaces a preset's steps */
+        settings_of_run->options.warm_up_steps = 0;
     switch (s->kind) {
     case REAL:
         return set_real(place, s, text);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "input.h"
 #include "reduce_settings.h"
 
 /* Two texts, because compilers need not accept longer ones. */
@@ -25,6 +26,7 @@ static const char help_choices[] =
     "                       entropy: drop a slice under X bits (default %g);\n"
     "                       every-n: keep every X-th (default %g)\n"
     "  --keep N | P%%        a budget instead: exactly N slices, or P percent, of the whole input\n"
+    "  --each group         the budget is for each group instead, which then has its own threshold\n"
     "  --false-drops P%%     a calibrated threshold instead: the loosest one at which at most P\n"
     "                       percent of pairs from different volumes would be called redundant\n"
     "  --calibrate          report how many such pairs the threshold would call redundant\n"
@@ -37,8 +39,9 @@ static const char help_choices[] =
     "                       (.csv), or all slices of a folder or file\n"
     "  --update FILE.csv    continue an earlier result: its rows come first, its volumes are not\n"
     "                       read again, and its parameters apply\n"
-    "  --scope NAME         compare the slices of a volume (default) or dataset with each other\n"
-    "  --order NAME         walk slices in anatomical (default) or lexicographic order\n";
+    "  --scope NAME         compare the slices of a group (default), volume or dataset with each\n"
+    "                       other; each volume is a group, unless --group-by says otherwise\n"
+    "  --order NAME         walk slices in anatomical (default), lexicographic or running order\n";
 
 static const char help_rest[] =
     "How to compare\n"
@@ -53,11 +56,12 @@ static const char help_rest[] =
     "                       for calibration (default 128)\n"
     "  --embeddings FILE    .npy with one row a slice for cosine and semdedup; default: 16 x 16\n"
     "                       pixels; --against-embeddings FILE: the same for the other set\n"
-    "  --encoder FILE       .safetensors of a ResNet that makes the embeddings, also those of\n"
+    "  --encoder FILE       weights of a ResNet that makes the embeddings, as redux-embed reads\n"
+    "                       them (.safetensors, .pt, .pth, .ckpt), also those of\n"
     "                       --against; window and size are the file's, unless --window is given\n"
     "  --clusters N         semdedup's clusters (default: one for every 1,000 slices compared)\n"
     "  --seed N             of semdedup's clusters and the calibration's sample (default 0)\n"
-    "  --frame N            which frame of 4-D volumes\n"
+    INPUT_HELP
     "What to write\n"
     "  --manifest FILE.csv  the manifest, and FILE.json beside it; over a dataset also\n"
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
@@ -87,6 +91,7 @@ enum {
     OPTION_THRESHOLD,
     OPTION_KEEP,
     OPTION_FALSE_DROPS,
+    OPTION_EACH,
     OPTION_RULE,
     OPTION_THEN,
     OPTION_SCOPE,
@@ -99,7 +104,6 @@ enum {
     OPTION_SIZE,
     OPTION_CLUSTERS,
     OPTION_SEED,
-    OPTION_FRAME,
     OPTION_EMBEDDINGS,
     OPTION_AGAINST_EMBEDDINGS,
     OPTION_ENCODER,
@@ -121,6 +125,7 @@ static const struct option long_options[] = {
     {"threshold", required_argument, NULL, OPTION_THRESHOLD},
     {"keep", required_argument, NULL, OPTION_KEEP},
     {"false-drops", required_argument, NULL, OPTION_FALSE_DROPS},
+    {"each", required_argument, NULL, OPTION_EACH},
     {"rule", required_argument, NULL, OPTION_RULE},
     {"then", required_argument, NULL, OPTION_THEN},
     {"scope", required_argument, NULL, OPTION_SCOPE},
@@ -133,7 +138,7 @@ static const struct option long_options[] = {
     {"size", required_argument, NULL, OPTION_SIZE},
     {"clusters", required_argument, NULL, OPTION_CLUSTERS},
     {"seed", required_argument, NULL, OPTION_SEED},
-    {"frame", required_argument, NULL, OPTION_FRAME},
+    INPUT_OPTIONS,
     {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
     {"against-embeddings", required_argument, NULL, OPTION_AGAINST_EMBEDDINGS},
     {"encoder", required_argument, NULL, OPTION_ENCODER},
@@ -252,21 +257,16 @@ static int set_metric_option(settings *s, int option, const char *text)
             return wrong_value("clusters", text, "expected a whole number, 1 or more");
         s->reduce.clusters = (int32_t)number;
         return EXIT_OK;
-    case OPTION_SEED:
+    default:
         if (!parse_integer(&number, text, 0, INT64_MAX))
             return wrong_value("seed", text, "expected a whole number, 0 or more");
         s->reduce.seed = (uint64_t)number;
-        return EXIT_OK;
-    default:
-        if (!parse_integer(&number, text, 0, INT32_MAX))
-            return wrong_value("frame", text, "expected a whole number, 0 or more");
-        s->dataset.frame = (int32_t)number;
         return EXIT_OK;
     }
 }
 
 /* Other files to read, besides the input. */
-static int set_input_option(settings *s, int option, const char *text)
+static int set_other_option(settings *s, int option, const char *text)
 {
     switch (option) {
     case OPTION_EMBEDDINGS:
@@ -293,9 +293,6 @@ static int set_input_option(settings *s, int option, const char *text)
 /* Which slices are kept. */
 static int set_choice_option(settings *s, int option, const char *text)
 {
-    static const char *const scopes[] = {"volume", "dataset", NULL};
-    static const char *const orders[] = {"anatomical", "lexicographic", NULL};
-    int choice;
     switch (option) {
     case OPTION_STRATEGY:
         if (redux_strategy_parse(&s->reduce.strategy, text) != REDUX_OK)
@@ -321,14 +318,17 @@ static int set_choice_option(settings *s, int option, const char *text)
     case OPTION_THEN:
         return set_then(&s->reduce, text);
     case OPTION_SCOPE:
-        if ((choice = choose(text, scopes)) < 0)
-            return wrong_value("scope", text, "expected volume or dataset");
-        s->reduce.scope = (redux_scope)choice;
+        if (redux_scope_parse(&s->reduce.scope, text) != REDUX_OK)
+            return usage_error("--scope: %s", redux_error_message());
+        return EXIT_OK;
+    case OPTION_EACH:
+        if (strcmp(text, "group") != 0)
+            return wrong_value("each", text, "expected group");
+        s->reduce.each_group = 1;
         return EXIT_OK;
     default:
-        if ((choice = choose(text, orders)) < 0)
-            return wrong_value("order", text, "expected anatomical or lexicographic");
-        s->reduce.order = (redux_order)choice;
+        if (redux_order_parse(&s->reduce.order, text) != REDUX_OK)
+            return usage_error("--order: %s", redux_error_message());
         return EXIT_OK;
     }
 }
@@ -418,12 +418,15 @@ static int check_settings(settings *s)
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     if (option <= OPTION_ORDER)
         return set_choice_option(s, option, text);
-    if (option <= OPTION_FRAME)
+    if (option <= OPTION_SEED)
         return set_metric_option(s, option, text);
     if (option <= OPTION_CALIBRATE)
-        return set_input_option(s, option, text);
+        return set_other_option(s, option, text);
     return set_output_option(s, option, text);
 }
 
@@ -438,6 +441,8 @@ static int settle_update(settings *s, int count, char **arguments)
         return data_error();
     optind = 0; /* glibc: from the beginning */
     s->reduce.update = s->earlier;
+    if (redux_manifest_get_dataset_options(&s->dataset, s->earlier) != REDUX_OK)
+        return data_error();
     s->dataset.exclude = redux_manifest_sources(s->earlier, &s->dataset.exclude_count);
     return parse_options(count, arguments, long_options, "", set_option, s, &done);
 }

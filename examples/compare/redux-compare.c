@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "common/common.h"
+#include "common/input.h"
 
 static const char help[] =
     "Usage: redux-compare [options] A[:SLICE] B[:SLICE]\n"
@@ -41,6 +41,7 @@ static const char help[] =
     "                     for 0 to 1\n"
     "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then the\n"
     "                     entropy of each slice given the one before it\n"
+    INPUT_FRAME_HELP
     "  --threads N        0 (default): all processors\n"
     "  --quiet            errors only\n"
     "  --help, --version\n"
@@ -55,6 +56,7 @@ static const char help[] =
     "  redux-compare --neighbours --window mediastinum --bins 64 scan.nii.gz\n";
 
 typedef struct settings {
+    redux_dataset_options dataset;
     redux_window window;
     redux_histogram_options histogram;
     int64_t threads, upsample;
@@ -239,13 +241,21 @@ static int check_metrics(const char *list)
 /* ---- arguments ---- */
 
 static const struct option long_options[] = {
-    {"metric", required_argument, NULL, 'm'},   {"window", required_argument, NULL, 'w'},
-    {"bins", required_argument, NULL, 'b'},     {"threads", required_argument, NULL, 't'},
-    {"range", required_argument, NULL, 'r'},    {"normalisation", required_argument, NULL, 'n'},
-    {"map", required_argument, NULL, 'M'},      {"overwrite", no_argument, NULL, 'O'},
-    {"upsample", required_argument, NULL, 'u'}, {"neighbours", no_argument, NULL, 'N'},
-    {"quiet", no_argument, NULL, 'q'},          {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
+    {"metric", required_argument, NULL, 'm'},
+    {"window", required_argument, NULL, 'w'},
+    {"bins", required_argument, NULL, 'b'},
+    {"threads", required_argument, NULL, 't'},
+    {"range", required_argument, NULL, 'r'},
+    {"normalisation", required_argument, NULL, 'n'},
+    {"map", required_argument, NULL, 'M'},
+    {"overwrite", no_argument, NULL, 'O'},
+    {"upsample", required_argument, NULL, 'u'},
+    {"neighbours", no_argument, NULL, 'N'},
+    INPUT_FRAME_OPTION,
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 /* "own" or "LO:HI". */
@@ -285,6 +295,9 @@ static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
     int64_t bins;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'r':
         return set_range(&s->histogram, text);
@@ -383,19 +396,19 @@ static redux_status visit_one(redux_tensor *out, redux_context *context,
     return status;
 }
 
-static int load_slice(redux_tensor *out, redux_context *context, char *text, redux_window window)
+static int load_slice(redux_tensor *out, redux_context *context, const settings *s, char *text)
 {
     const int64_t slice = split_slice(text);
     const char *path = text;
     redux_dataset *dataset = NULL;
     int code = EXIT_OK;
-    if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
+    if (redux_dataset_open(&dataset, context, &path, 1, &s->dataset) != REDUX_OK)
         return data_error();
     const int64_t slices = redux_dataset_slice_count(dataset);
     if ((slice < 0 && slices != 1) || slice >= slices)
         code = fail_slice(text, slices, slice);
     else if (redux_dataset_protect(dataset, context) != REDUX_OK ||
-             visit_one(out, context, dataset, slice < 0 ? 0 : slice, window) != REDUX_OK)
+             visit_one(out, context, dataset, slice < 0 ? 0 : slice, s->window) != REDUX_OK)
         code = data_error();
     redux_dataset_free(dataset);
     return code;
@@ -452,7 +465,7 @@ static int neighbours(const settings *s, redux_context *context, const char *pat
     stack all = {context, REDUX_TENSOR_INIT, 0};
     redux_dataset *dataset = NULL;
     int code = EXIT_OK;
-    if (redux_dataset_open(&dataset, context, &path, 1, NULL) != REDUX_OK)
+    if (redux_dataset_open(&dataset, context, &path, 1, &s->dataset) != REDUX_OK)
         return data_error();
     all.count = redux_dataset_slice_count(dataset);
     if (redux_dataset_volume_count(dataset) != 1) {
@@ -548,7 +561,8 @@ static int compare(const settings *s, comparison *pair)
 
 int main(int count, char **arguments)
 {
-    settings s = {.histogram = REDUX_HISTOGRAM_OPTIONS_INIT, .metrics = "all"};
+    settings s = {.dataset = REDUX_DATASET_OPTIONS_INIT,
+                  .histogram = REDUX_HISTOGRAM_OPTIONS_INIT, .metrics = "all"};
     comparison pair = {.a = REDUX_TENSOR_INIT, .b = REDUX_TENSOR_INIT};
     bool done = false;
     program_start("redux-compare", arguments);
@@ -564,9 +578,9 @@ int main(int count, char **arguments)
         redux_context_free(pair.context);
         return code == EXIT_OK ? flush_output() : code;
     }
-    code = load_slice(&pair.a, pair.context, arguments[optind], s.window);
+    code = load_slice(&pair.a, pair.context, &s, arguments[optind]);
     if (code == EXIT_OK)
-        code = load_slice(&pair.b, pair.context, arguments[optind + 1], s.window);
+        code = load_slice(&pair.b, pair.context, &s, arguments[optind + 1]);
     if (code == EXIT_OK)
         code = compare(&s, &pair);
     redux_tensor_release(&pair.a);

@@ -4,22 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/encoder.h"
+#include "common/input.h"
 
 #define INDEX_HEADER "source,slice"
 
 static const char help[] =
-    "Usage: redux-embed --weights FILE.safetensors --out FILE.npy [options] INPUT...\n"
+    "Usage: redux-embed --weights FILE --out FILE.npy [options] INPUT...\n"
     "Write an encoder's features of every slice: float32, one row a slice, in the order of the\n"
     "input. They are the global average pool of a ResNet, not normalised.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "\n"
-    "  --weights FILE       a ResNet with torchvision's names, from redux-pretrain, or from\n"
-    "                       torchvision saved as safetensors\n"
+    "  --weights FILE       a ResNet with torchvision's names: .safetensors, of redux-pretrain "
+    "and\n"
+    "                       others, or .pt, .pth, .ckpt of PyTorch, in which nothing is run\n"
     "  --out FILE           .npy, or .npz with `embeddings`, `volumes` and `slices` (numbers from "
     "0)\n"
     "  --format NAME        npy or npz; default: by the name of --out\n"
-    "  --index FILE.csv     source and slice of each row\n"
+    "  --index FILE.csv     source and slice of each row, and its group if --group-by is given\n"
     "  --manifest FILE.csv  only slices that redux-reduce kept; without INPUT, its own sources\n"
     "  --data FOLDER        where the manifest's files are now; nothing outside it is opened\n"
     "  --window NAME        slice, full, lung, mediastinum, abdomen, bone, brain or LO:HI (HU), "
@@ -27,7 +29,7 @@ static const char help[] =
     "  --size N             side of the network's input; default of both: from the weight file,\n"
     "                       else auto and 64\n"
     "  --batch N            slices of a volume at a time (default 64)\n"
-    "  --frame N            which frame of 4-D volumes\n"
+    INPUT_HELP
     "  --on-error NAME      stop (default) at unusable input, or skip it and fill the rows of\n"
     "                       unreadable slices with 0\n"
     "  --overwrite          replace files of other kinds; inputs never are\n"
@@ -58,7 +60,8 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, 'o'},      {"format", required_argument, NULL, 'f'},
     {"index", required_argument, NULL, 'x'},    {"manifest", required_argument, NULL, 'm'},
     {"window", required_argument, NULL, 'W'},   {"size", required_argument, NULL, 's'},
-    {"batch", required_argument, NULL, 'b'},    {"frame", required_argument, NULL, 'F'},
+    INPUT_OPTIONS,
+    {"batch", required_argument, NULL, 'b'},
     {"on-error", required_argument, NULL, 'e'}, {"threads", required_argument, NULL, 't'},
     {"quiet", no_argument, NULL, 'q'},          {"overwrite", no_argument, NULL, 'O'},
     {"data", required_argument, NULL, 'd'},     {"help", no_argument, NULL, 'h'},
@@ -92,25 +95,12 @@ static int set_on_error(settings *s, const char *text)
     return EXIT_OK;
 }
 
-static int set_number_option(settings *s, int option, const char *text)
-{
-    int64_t frame;
-    int code;
-    switch (option) {
-    case 's':
-        return set_number(&s->size, "size", text, 1, 4096);
-    case 'b':
-        return set_number(&s->batch, "batch", text, 1, 65536);
-    default:
-        code = set_number(&frame, "frame", text, 0, INT32_MAX);
-        s->dataset.frame = code == EXIT_OK ? (int32_t)frame : s->dataset.frame;
-        return code;
-    }
-}
-
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'w':
         s->weights = text;
@@ -142,8 +132,10 @@ static int set_option(void *user, int option, const char *text)
     case 'q':
         s->quiet = true;
         return EXIT_OK;
+    case 's':
+        return set_number(&s->size, "size", text, 1, 4096);
     default:
-        return set_number_option(s, option, text);
+        return set_number(&s->batch, "batch", text, 1, 65536);
     }
 }
 
@@ -176,9 +168,12 @@ typedef struct work {
 static redux_status open_with(work *w, redux_context *context, const settings *s,
                               const redux_manifest *manifest)
 {
+    redux_dataset_options options = s->dataset;
+    if (manifest != NULL)
+        TRY(input_of_manifest(&options, manifest));
     if (s->input_count == 0)
-        return redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest, &s->dataset);
-    TRY(redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &s->dataset));
+        return redux_dataset_open_manifest(&w->dataset, &w->kept, context, manifest, &options);
+    TRY(redux_dataset_open(&w->dataset, context, s->inputs, s->input_count, &options));
     return manifest == NULL ? REDUX_OK
                             : redux_manifest_get_kept(&w->kept, context, manifest, w->dataset);
 }
@@ -295,13 +290,21 @@ static void print_row(int64_t row, int64_t volume, int64_t slice, const work *w,
     if (redux_dataset_get_slice_name(&source, &number, w->dataset, volume, slice) != REDUX_OK)
         return;
     print_csv_field(user, source);
-    fprintf(user, ",%lld\n", (long long)number);
+    fprintf(user, ",%lld", (long long)number);
+    if (redux_dataset_group_by(w->dataset) != NULL) {
+        putc(',', user);
+        print_csv_field(user, redux_dataset_group_name(
+                                  w->dataset, redux_dataset_get_group(w->dataset, volume, slice)));
+    }
+    putc('\n', user);
 }
 
 static redux_status print_index(FILE *stream, void *user)
 {
-    fputs(INDEX_HEADER "\n", stream);
-    each_row(user, print_row, stream);
+    const work *w = user;
+    fputs(redux_dataset_group_by(w->dataset) == NULL ? INDEX_HEADER "\n" : INDEX_HEADER ",group\n",
+          stream);
+    each_row(w, print_row, stream);
     return REDUX_OK;
 }
 
@@ -347,6 +350,8 @@ static int run(const settings *s, redux_context *context)
     int code = EXIT_OK;
     progress_label("scanning");
     redux_status status = open_inputs(&w, context, s);
+    if (status == REDUX_OK && !s->quiet)
+        report_input(w.dataset);
     progress_label("embedding");
     if (status == REDUX_OK)
         status = check_outputs(&w, context, s);

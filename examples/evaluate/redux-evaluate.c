@@ -7,12 +7,13 @@
 #include "common/evaluate_settings.h"
 
 static const char help_begin[] =
-    "Usage: redux-evaluate --weights FILE.safetensors|none --labels FILE [options]\n"
+    "Usage: redux-evaluate --weights FILE|none --labels FILE [options]\n"
     "       redux-evaluate --features FILE.npy --labels FILE [options]\n"
     "       redux-evaluate --compare A.csv B.csv\n"
     "Judge an encoder: train a classifier on labelled slices, score it on held-out groups.\n"
     "\n"
-    "  --weights FILE       the encoder; none: random weights, or finetune from scratch\n"
+    "  --weights FILE       the encoder (.safetensors, .pt, .pth, .ckpt); none: random weights, or "
+    "finetune from scratch\n"
     "  --features FILE.npy  features from anywhere instead, for linear and knn: one row for each\n"
     "                       row of the labels\n"
     "  --labels FILE        CSV with columns file, slice (default 0), label, paths relative to "

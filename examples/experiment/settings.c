@@ -24,19 +24,23 @@ static int set_one(experiment *e, pretrain_settings *s, const char *key, const j
 
 int experiment_set_pretrain(experiment *e, pretrain_settings *s, const json_t *object)
 {
-    static const char *const first[] = {"size", "views"}; /* they set defaults of others */
+    static const char *const first[] = {"preset", "objective", "size", "views"}; /* set others */
+    enum { FIRST = sizeof first / sizeof first[0] };
     int code = EXIT_OK;
-    for (int i = 0; i < 2 && code == EXIT_OK; i++)
+    for (int i = 0; i < FIRST && code == EXIT_OK; i++)
         if (json_object_get(object, first[i]) != NULL)
             code = set_one(e, s, first[i], json_object_get(object, first[i]));
     for (void *at = json_object_iter((json_t *)object); at != NULL;
          at = json_object_iter_next((json_t *)object, at)) {
         const char *key = json_object_iter_key(at);
         const json_t *value = json_object_iter_value(at);
-        if (code == EXIT_OK && strcmp(key, "size") != 0 && strcmp(key, "views") != 0)
+        bool done = false;
+        for (int i = 0; i < FIRST; i++)
+            done = done || strcmp(key, first[i]) == 0;
+        if (code == EXIT_OK && !done)
             code = set_one(e, s, key, value);
     }
-    return code;
+    return code != EXIT_OK ? code : pretrain_settings_check(s);
 }
 
 int experiment_set_evaluation(experiment *e, evaluate_settings *s, const json_t *object)

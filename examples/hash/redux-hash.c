@@ -2,7 +2,7 @@
  * redux-hash: perceptual hashes of slices and pictures, one line each. */
 #include <stdio.h>
 #include <string.h>
-#include "common/common.h"
+#include "common/input.h"
 #include "pairs.h"
 #include "volume.h"
 
@@ -40,6 +40,7 @@ static const char help[] =
     "  --decode FILE    print a text or binary file instead of hashing\n"
     "  --volume         hash whole volumes instead, or look them up in another set; see\n"
     "                   redux-hash --volume --help\n"
+    "  --frame N        which frame of 4-D volumes and of DICOM time series\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -57,6 +58,7 @@ typedef struct settings {
     bool has_hash, has_profile, has_window, has_size;
     redux_window window;
     redux_hash_list_format format;
+    redux_dataset_options dataset;
     const char *out, *decode;
     int64_t threads;
     int64_t pairs; /* -1: print hashes */
@@ -78,6 +80,7 @@ static const struct option long_options[] = {
     {"overwrite", no_argument, NULL, 'O'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
+    INPUT_FRAME_OPTION,
     {NULL, 0, NULL, 0},
 };
 
@@ -112,6 +115,9 @@ static int set_size(settings *s, const char *text)
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'a':
         return set_hash(s, text);
@@ -251,7 +257,7 @@ static void warn_of_flat(const redux_hash_list *list)
 
 static int run_hash(const settings *s, redux_context *context, const char *const *inputs, int count)
 {
-    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_dataset_options options = s->dataset;
     redux_dataset *dataset = NULL;
     redux_hash_list *list = NULL;
     int code = EXIT_OK;
@@ -277,7 +283,8 @@ static int run_hash(const settings *s, redux_context *context, const char *const
 
 int main(int count, char **arguments)
 {
-    settings s = {.hash = REDUX_HASH_OPTIONS_INIT, .pairs = -1};
+    settings s = {
+        .hash = REDUX_HASH_OPTIONS_INIT, .dataset = REDUX_DATASET_OPTIONS_INIT, .pairs = -1};
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-hash", arguments);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "common/common.h"
+#include "common/input.h"
 #include "volume.h"
 
 static const char help[] =
@@ -35,6 +35,7 @@ static const char help[] =
     "                   same --hash, --size and --window, without --rotations and --flips\n"
     "  --threshold N    in bits; default, from a study of CT volumes: 160 for dct, 64 for\n"
     "                   difference, 32 for block-mean; in proportion for other sizes\n"
+    "  --frame N        which frame of 4-D volumes and of DICOM time series\n"
     "  --threads N      0 (default): all processors\n"
     "  --quiet          errors only\n"
     "  --help, --version\n"
@@ -48,6 +49,7 @@ static const char help[] =
 
 typedef struct settings {
     redux_volume_hash_options hash;
+    redux_dataset_options dataset;
     const char *against;
     int64_t threshold, threads; /* threshold -1: the default */
     int32_t variants;
@@ -56,6 +58,7 @@ typedef struct settings {
 
 static const struct option long_options[] = {
     {"volume", no_argument, NULL, 'v'},
+    INPUT_FRAME_OPTION,
     {"hash", required_argument, NULL, 'a'},
     {"size", required_argument, NULL, 's'},
     {"window", required_argument, NULL, 'w'},
@@ -92,6 +95,9 @@ static int set_size(settings *s, const char *text)
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     switch (option) {
     case 'a':
         if (redux_volume_hash_parse(&s->hash.hash, text) != REDUX_OK)
@@ -258,7 +264,7 @@ static redux_status add_volumes(other_set *set, redux_context *context,
 static int hash_set(other_set *set, redux_context *context, const settings *s)
 {
     redux_dataset *dataset;
-    if (redux_dataset_open(&dataset, context, &s->against, 1, NULL) != REDUX_OK)
+    if (redux_dataset_open(&dataset, context, &s->against, 1, &s->dataset) != REDUX_OK)
         return data_error();
     const int code = add_volumes(set, context, dataset, s) == REDUX_OK ? EXIT_OK : data_error();
     redux_dataset_free(dataset);
@@ -414,7 +420,10 @@ static int print_all(redux_context *context, const redux_dataset *dataset, const
 
 int hash_volumes(int count, char **arguments)
 {
-    settings s = {.hash = REDUX_VOLUME_HASH_OPTIONS_INIT, .threshold = -1, .variants = 1};
+    settings s = {.hash = REDUX_VOLUME_HASH_OPTIONS_INIT,
+                  .dataset = REDUX_DATASET_OPTIONS_INIT,
+                  .threshold = -1,
+                  .variants = 1};
     redux_context *context = NULL;
     redux_dataset *dataset = NULL;
     other_set set = {NULL, NULL, 0, 0};
@@ -429,7 +438,7 @@ int hash_volumes(int count, char **arguments)
         return data_error();
     progress_label("hashing");
     if (redux_dataset_open(&dataset, context, (const char *const *)(arguments + optind),
-                           count - optind, NULL) != REDUX_OK)
+                           count - optind, &s.dataset) != REDUX_OK)
         code = data_error();
     if (code == EXIT_OK && s.against != NULL)
         code = fill_set(&set, context, &s);

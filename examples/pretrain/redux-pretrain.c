@@ -3,11 +3,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "common/input.h"
 #include "common/pretrain_settings.h"
 
 static const char help_head[] =
     "Usage: redux-pretrain [options] --out DIR INPUT...\n"
-    "Train an encoder on slices without labels, by contrastive learning (SimCLR).\n"
+    "Train an encoder on slices without labels: SimCLR, SwAV, MoCo v2 or BYOL.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce; also --input PATH. Formats: @FORMATS@\n"
     "Writes to DIR weights.safetensors (torchvision's names, and projection.*),\n"
@@ -23,6 +24,7 @@ static const char help_head[] =
 static const char help_tail[] =
     "Other\n"
     "  --on-error NAME      stop (default) at unusable input, or skip it\n"
+    INPUT_HELP
     "  --json               the result as JSON on stdout\n"
     "  --threads N          0 (default): all processors; the weights do not depend on it\n"
     "  --quiet              errors only\n"
@@ -37,6 +39,10 @@ static const char help_tail[] =
     "  redux-reduce --manifest kept.csv scans/\n"
     "  redux-pretrain --manifest kept.csv --size 96 --epochs 200 --out run scans/\n"
     "  redux-pretrain --resume --manifest kept.csv --size 96 --epochs 200 --out run scans/\n"
+    "  redux-pretrain --preset byol --epochs 100 --out run scans/\n"
+    "  redux-pretrain --objective swav --prototypes 96 --optimiser adamw --rate 0.001 --fixed-rate "
+    "1 \\\n"
+    "      --out run scans/\n"
     "  redux-pretrain --arch resnet50 --batch 4096 --part 256 --optimiser lars --rate 0.3 \\\n"
     "      --weight-decay 1e-6 --window -160:240 --window-jitter 0.2 --out run scans/\n";
 
@@ -62,7 +68,8 @@ typedef struct run_settings {
     const char *inputs[MOST_INPUTS];
     int64_t input_count;
     int64_t threads;
-    bool skip, json, quiet;
+    redux_dataset_options dataset;
+    bool json, quiet;
 } run_settings;
 
 static int add_input(run_settings *s, const char *path)
@@ -76,6 +83,9 @@ static int add_input(run_settings *s, const char *path)
 static int set_option(void *user, int option, const char *text)
 {
     run_settings *s = user;
+    int code;
+    if (set_input_option(&s->dataset, option, text, &code))
+        return code;
     if (option >= FIRST_SETTING)
         return pretrain_setting(&s->pretrain, pretrain_setting_name(option - FIRST_SETTING), text);
     switch (option) {
@@ -97,8 +107,8 @@ static int set_option(void *user, int option, const char *text)
         s->data = text;
         return EXIT_OK;
     case OPTION_ON_ERROR:
-        s->skip = strcmp(text, "skip") == 0;
-        if (!s->skip && strcmp(text, "stop") != 0)
+        s->dataset.skip_errors = strcmp(text, "skip") == 0;
+        if (!s->dataset.skip_errors && strcmp(text, "stop") != 0)
             return usage_error("--on-error '%s': expected stop or skip", text);
         return EXIT_OK;
     case OPTION_THREADS:
@@ -121,6 +131,7 @@ static int parse(run_settings *s, int count, char **arguments, bool *done)
         {"resume", no_argument, NULL, OPTION_RESUME},
         {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
         {"manifest", required_argument, NULL, OPTION_MANIFEST},
+        INPUT_OPTIONS,
         {"data", required_argument, NULL, OPTION_DATA},
         {"on-error", required_argument, NULL, OPTION_ON_ERROR},
         {"json", no_argument, NULL, OPTION_JSON},
@@ -147,7 +158,7 @@ static int parse(run_settings *s, int count, char **arguments, bool *done)
         return usage_error("no --out DIR");
     if (s->input_count == 0 && s->manifest == NULL)
         return usage_error("no input");
-    return EXIT_OK;
+    return pretrain_settings_check(&s->pretrain);
 }
 
 /* Shows the loss beside the bar. */
@@ -161,19 +172,19 @@ static int on_step(const redux_pretrain_step *step, void *user)
 static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redux_context *context,
                                const run_settings *s)
 {
-    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_dataset_options options = s->dataset;
     redux_manifest *manifest = NULL;
-    options.skip_errors = s->skip;
     options.within = s->data;
-    if (s->input_count > 0)
-        TRY(redux_dataset_open(dataset, context, s->inputs, s->input_count, &options));
     if (s->manifest == NULL)
-        return REDUX_OK;
+        return redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
     TRY(redux_manifest_load(&manifest, context, s->manifest));
-    const redux_status status =
-        s->input_count > 0
-            ? redux_manifest_get_kept(kept, context, manifest, *dataset)
-            : redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
+    redux_status status = input_of_manifest(&options, manifest);
+    if (status == REDUX_OK && s->input_count == 0)
+        status = redux_dataset_open_manifest(dataset, kept, context, manifest, &options);
+    else if (status == REDUX_OK)
+        status = redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
+    if (status == REDUX_OK && s->input_count > 0)
+        status = redux_manifest_get_kept(kept, context, manifest, *dataset);
     redux_manifest_free(manifest);
     return status;
 }
@@ -208,7 +219,7 @@ static int run(run_settings *s, redux_context *context)
     int code = EXIT_OK;
     progress_label("scanning");
     s->pretrain.options.report = on_step;
-    s->pretrain.options.skip_errors = s->skip;
+    s->pretrain.options.skip_errors = s->dataset.skip_errors;
     redux_status status = open_input(&dataset, &kept, context, s);
     if (status == REDUX_OK)
         status = redux_dataset_protect(dataset, context);

@@ -5,18 +5,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/encoder.h"
+#include "common/input.h"
 #include "common/reduce_settings.h"
 
-/* A budget below one slice a volume is wrong usage, which only the opened dataset shows. */
+/* A budget below one slice a group is wrong usage, which only the opened dataset shows. */
 static int check_budget(const settings *s, const redux_dataset *dataset)
 {
-    const int64_t slices = redux_dataset_slice_count(dataset),
-                  volumes = redux_dataset_volume_count(dataset);
-    const int64_t least = s->reduce.scope == REDUX_SCOPE_VOLUME ? volumes : 1;
+    const int64_t slices = redux_dataset_slice_count(dataset);
+    const int64_t groups = s->reduce.scope == REDUX_SCOPE_DATASET  ? 1
+                           : s->reduce.scope == REDUX_SCOPE_VOLUME ? redux_dataset_volume_count(dataset)
+                                                                   : redux_dataset_group_count(dataset);
     const int64_t budget = redux_reduce_budget(&s->reduce, slices);
-    if (budget >= 0 && budget < least)
-        return usage_error("--keep: %lld of %lld slices is less than one for each of %lld volumes",
-                           (long long)budget, (long long)slices, (long long)least);
+    if (budget >= 0 && budget < groups && !s->reduce.each_group)
+        return usage_error("--keep: %lld of %lld slices is less than one for each of %lld %ss",
+                           (long long)budget, (long long)slices, (long long)groups,
+                           redux_dataset_group_by(dataset) == NULL ? "volume" : "group");
     return EXIT_OK;
 }
 
@@ -57,7 +60,34 @@ static int write_results(const settings *s, redux_context *context,
     return EXIT_OK;
 }
 
-static void report_calibration(const redux_reduction *reduction,
+/* The threshold that a budget led to. Thresholds looser than the defaults drop slices that only
+ * resemble the ones kept (docs/choosing.md). */
+static void report_budget(const settings *s, const redux_reduce_summary *summary)
+{
+    redux_strategy_info info = {.struct_size = sizeof info};
+    if (summary->budget < 0 || redux_strategy_describe(&info, s->reduce.strategy) != REDUX_OK)
+        return;
+    const double loosest = s->reduce.each_group
+                               ? info.is_distance ? summary->threshold_high : summary->threshold_low
+                               : summary->threshold;
+    if (isnan(loosest))
+        return;
+    if (isnan(summary->threshold))
+        fprintf(stderr, "thresholds found for --keep: %g to %g\n", summary->threshold_low,
+                summary->threshold_high);
+    else
+        fprintf(stderr, "threshold found for --keep: %g%s\n", summary->threshold,
+                summary->refilled > 0 ? ", then the least redundant of the dropped slices were kept"
+                                      : "");
+    const double usual = summary->default_threshold;
+    if (info.compares && !isnan(usual) && (info.is_distance ? loosest > usual : loosest < usual))
+        fprintf(stderr,
+                "%s: warning: slices are dropped at %g (%s), beyond the default of %g: some differ "
+                "visibly from the slice that replaces them\n",
+                program_name, loosest, info.label, usual);
+}
+
+static void report_calibration(const redux_dataset *dataset, const redux_reduction *reduction,
                                const redux_reduce_summary *summary)
 {
     const redux_calibration *calibration = redux_reduction_calibration(reduction);
@@ -66,10 +96,11 @@ static void report_calibration(const redux_reduction *reduction,
     fprintf(
         stderr,
         "false drops %.3g%%, standard error %.2g%%, estimated from %lld pairs of slices of %lld "
-        "volumes; threshold %g\n",
+        "%s; threshold %g\n",
         100 * summary->false_drops, 100 * summary->false_drops_error,
         (long long)redux_calibration_pair_count(calibration),
-        (long long)redux_calibration_volume_count(calibration), summary->threshold);
+        (long long)redux_calibration_group_count(calibration),
+        redux_dataset_group_by(dataset) == NULL ? "volumes" : "groups", summary->threshold);
 }
 
 static void report(const settings *s, const redux_dataset *dataset,
@@ -104,10 +135,16 @@ static void report(const settings *s, const redux_dataset *dataset,
     if (s->against != NULL)
         fprintf(stderr, "%lld slice%s in %s already (of %lld there)\n", (long long)summary.leaked,
                 summary.leaked == 1 ? " is" : "s are", s->against, (long long)summary.against);
+    if (summary.shared_groups > 0)
+        fprintf(stderr, "%s: warning: %lld group%s (by %s) %s in %s, too: the same patients on both "
+                "sides\n", program_name, (long long)summary.shared_groups,
+                summary.shared_groups == 1 ? "" : "s", redux_dataset_group_by(dataset),
+                summary.shared_groups == 1 ? "is" : "are", s->against);
     if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)
         fprintf(stderr, "pairs that %s does not propose are not compared by %s\n",
                 redux_strategy_name(s->reduce.strategy), redux_strategy_name(s->reduce.then));
-    report_calibration(reduction, &summary);
+    report_budget(s, &summary);
+    report_calibration(dataset, reduction, &summary);
 }
 
 /* ---- what is read beside the input ---- */
@@ -133,12 +170,14 @@ static bool is_manifest(const char *path)
 }
 
 /* The kept slices of a manifest, or all slices of a folder or file. */
-static redux_status open_against(others *o, redux_context *context, const settings *s)
+static redux_status open_against(others *o, redux_context *context, const settings *s,
+                                 const redux_dataset *dataset)
 {
     redux_dataset_options options = s->dataset;
     redux_manifest *manifest;
     options.exclude = NULL;
     options.exclude_count = 0;
+    options.grouped_with = dataset;
     if (!is_manifest(s->against))
         return redux_dataset_open(&o->against, context, &s->against, 1, &options);
     TRY(redux_manifest_load(&manifest, context, s->against));
@@ -176,7 +215,7 @@ static redux_status open_others(others *o, redux_context *context, settings *s,
     if (s->against_embeddings != NULL)
         TRY(redux_npy_read(&o->against_embeddings, context, s->against_embeddings));
     if (s->against != NULL)
-        TRY(open_against(o, context, s));
+        TRY(open_against(o, context, s, dataset));
     if (s->encoder != NULL)
         TRY(encode_others(o, context, s, dataset));
     s->reduce.encoder = s->encoder == NULL ? NULL : o->encoder;
@@ -244,6 +283,8 @@ static int reduce(settings *s, redux_context *context, const redux_dataset *data
     int code = check_budget(s, dataset);
     if (code != EXIT_OK)
         return code;
+    if (!s->quiet)
+        report_input(dataset);
     progress_label(redux_strategy_name(s->reduce.strategy));
     if (open_others(&o, context, s, dataset) != REDUX_OK ||
         check_outputs(context, s, dataset, &o) != REDUX_OK ||

@@ -61,7 +61,7 @@ static redux_status open_paths(redux_dataset **out, redux_context *context, cons
                                const char *folder, const char *const *paths, int64_t count)
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
-    options.frame = 0;
+    options.frame = data->frame;
     options.within = folder;
     if (data->strategy.has_hashes && data->options.profile == REDUX_PROFILE_PAPER_HASH)
         options.orientation = REDUX_ORIENTATION_STORED;

@@ -47,9 +47,15 @@ static int64_t table_at(name_table *table, const char *text, int64_t slice, int6
 
 /* ---- volumes ---- */
 
-static char *volume_name(const char *source)
+/* Files with several frames or pages are volumes too, which their rows show. */
+static bool is_volume(const char *source, int64_t last_slice)
 {
-    if (redux_source_is_volume(NULL, source))
+    return last_slice > 0 || redux_source_is_volume(NULL, source) != 0;
+}
+
+static char *volume_name(const char *source, bool is_whole)
+{
+    if (is_whole)
         return strdup(source);
     const char *slash = strrchr(source, '/');
     return slash == NULL ? strdup(".") : strndup(source, (size_t)(slash - source + 1));
@@ -73,15 +79,16 @@ static int64_t new_volume(report_data *data, char *name, bool is_folder)
     return data->volume_count++;
 }
 
-int64_t report_other_volume(report_data *data, const char *source)
+int64_t report_other_volume(report_data *data, const char *source, int64_t slice)
 {
-    char *name = volume_name(source);
+    const bool is_whole = is_volume(source, slice);
+    char *name = volume_name(source, is_whole);
     for (int64_t v = data->own_volumes; name != NULL && v < data->volume_count; v++)
         if (strcmp(data->volumes[v].name, name) == 0) {
             free(name);
             return v;
         }
-    const int64_t v = new_volume(data, name, !redux_source_is_volume(NULL, source));
+    const int64_t v = new_volume(data, name, !is_whole);
     if (v >= 0)
         data->volumes[v].is_other = true;
     return v;
@@ -101,16 +108,35 @@ static bool add_row(report_volume *volume, int64_t row)
     return true;
 }
 
+/* What a row is shown with: the slices of its group, if they are files of their own, else those of
+ * its volume. */
+static char *name_of_row(const redux_manifest_row *row, bool is_whole)
+{
+    return row->group != NULL && !is_whole ? strdup(row->group) : volume_name(row->source, is_whole);
+}
+
+/* Sources of which there is a slice other than 0. */
+static bool list_stacks(name_table *stacks, const report_data *data)
+{
+    if (!table_new(stacks, data->count))
+        return false;
+    for (int64_t i = 0; i < data->count; i++)
+        if (data->rows[i].row.slice > 0)
+            table_at(stacks, data->rows[i].row.source, 0, 1);
+    return true;
+}
+
 static bool list_volumes(report_data *data)
 {
-    name_table names;
-    bool good = table_new(&names, data->count);
+    name_table names = {0}, stacks = {0};
+    bool good = table_new(&names, data->count) && list_stacks(&stacks, data);
     for (int64_t i = 0; i < data->count && good; i++) {
         report_row *row = &data->rows[i];
-        char *name = volume_name(row->row.source);
+        const bool is_whole = is_volume(row->row.source, table_at(&stacks, row->row.source, 0, -1));
+        char *name = name_of_row(&row->row, is_whole);
         int64_t v = name == NULL ? -1 : table_at(&names, name, 0, -1);
         if (v < 0) {
-            v = new_volume(data, name, !redux_source_is_volume(NULL, row->row.source));
+            v = new_volume(data, name, !is_whole);
             good = v >= 0;
             if (good)
                 table_at(&names, name, 0, v);
@@ -125,6 +151,7 @@ static bool list_volumes(report_data *data)
         good = add_row(&data->volumes[v], i);
     }
     free(names.slots);
+    free(stacks.slots);
     data->own_volumes = data->volume_count;
     return good;
 }
@@ -233,7 +260,10 @@ static redux_status read_summary(report_data *data)
 
 static redux_status load_rows(report_data *data, redux_context *context)
 {
+    redux_dataset_options input = REDUX_DATASET_OPTIONS_INIT;
     TRY(redux_manifest_load(&data->manifest, context, data->path));
+    TRY(redux_manifest_get_dataset_options(&input, data->manifest));
+    data->frame = input.frame < 0 ? 0 : input.frame;
     TRY(read_summary(data));
     data->count = redux_manifest_row_count(data->manifest);
     data->rows = calloc((size_t)data->count + 1, sizeof *data->rows);

@@ -82,7 +82,8 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
     gallery->exemplar_count = take_first(gallery->exemplars, most, kept, counts[2], data);
     free(lists);
     for (int64_t i = 0; i < gallery->leak_count; i++)
-        if (report_other_volume(data, data->rows[gallery->leaks[i]].row.witness_source) < 0)
+        if (report_other_volume(data, data->rows[gallery->leaks[i]].row.witness_source,
+                                data->rows[gallery->leaks[i]].row.witness_slice) < 0)
             return REDUX_E_NO_MEMORY;
     return REDUX_OK;
 }

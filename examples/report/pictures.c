@@ -186,7 +186,7 @@ static redux_status number_file(found *o, int64_t v, int64_t k, int64_t number)
     int64_t index;
     TRY(redux_dataset_get_slice_name(&name, &index, o->dataset, v, k));
     const int64_t i = find_text(&o->hint, (const char *const *)o->paths, o->count, name);
-    if (i >= 0)
+    if (i >= 0 && index == 0) /* a file with several slices is named by slice 0 */
         o->numbers[i] = number;
     return REDUX_OK;
 }
@@ -215,7 +215,7 @@ static redux_status open_volume(found *o, redux_context *context, const report_d
     if (!list_sources(o, data, pictures, number) || !find_paths(o, data, folder))
         return REDUX_E_NO_MEMORY;
     options.orientation = uses_stored(data) ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
-    options.frame = 0;
+    options.frame = data->frame;
     options.within = folder;
     *is_gone = o->count == 0;
     if (*is_gone)

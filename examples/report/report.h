@@ -13,7 +13,7 @@
 
 /* Slices that belong together: a volume, or the pictures or DICOM files of one folder. */
 typedef struct report_volume {
-    char *name;    /* the source; for files of one slice, their folder */
+    char *name;    /* the source; for files of one slice, their group or folder */
     int64_t *rows; /* of the manifest, in its order */
     int64_t count, capacity, kept;
     bool is_folder; /* each row is a file of its own */
@@ -34,6 +34,7 @@ typedef struct report_row {
 typedef struct report_data {
     const char *path;
     redux_manifest *manifest;
+    int32_t frame; /* of 4-D volumes */
     json_t *summary;                    /* NULL: none */
     redux_reduce_options options;       /* defaults without a summary */
     redux_strategy_info strategy, last; /* of the first and of the last stage */
@@ -54,7 +55,7 @@ void report_data_free(report_data *data);
 double report_margin(const report_data *data, double score);
 double report_percent(int64_t part, int64_t whole);
 /* The volume of a witness of another set, added if it is new. -1: no memory. */
-int64_t report_other_volume(report_data *data, const char *source);
+int64_t report_other_volume(report_data *data, const char *source, int64_t slice);
 
 /* ---- pictures ---- */
 

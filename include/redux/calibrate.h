@@ -46,7 +46,7 @@ REDUX_API void redux_calibration_free(redux_calibration *calibration);
 
 /** How many pairs of slices of different volumes were scored, from how many volumes and slices. */
 REDUX_API int64_t redux_calibration_pair_count(const redux_calibration *calibration);
-REDUX_API int64_t redux_calibration_volume_count(const redux_calibration *calibration);
+REDUX_API int64_t redux_calibration_group_count(const redux_calibration *calibration);
 REDUX_API int64_t redux_calibration_slice_count(const redux_calibration *calibration);
 
 /** The estimated rate of false drops, 0 to 1, at a threshold. */

@@ -35,7 +35,8 @@ typedef struct redux_manifest_row {
     int32_t kept;               /**< 1 or 0 */
     const char *witness_source; /**< NULL for a slice without one */
     int64_t witness_slice;
-    double score; /**< NaN where there is none */
+    double score;      /**< NaN where there is none */
+    const char *group; /**< NULL: groups are volumes. Since 0.2 */
 } redux_manifest_row;
 
 /** Reads a manifest as redux_manifest_write writes it (CSV, RFC 4180; "\r\n" is accepted; columns
@@ -53,6 +54,13 @@ REDUX_API int64_t redux_manifest_row_count(const redux_manifest *manifest);
 /** Row `index`. Strings belong to the manifest. Errors: REDUX_E_INVALID (index, NULL). */
 REDUX_API redux_status redux_manifest_get_row(redux_manifest_row *out,
                                               const redux_manifest *manifest, int64_t index);
+
+/** How the input was opened, from the summary, as far as it is not said by the manifest's own rows:
+ *  group_by (it belongs to the manifest) and frame; all other options are the defaults. Set
+ *  out->struct_size first (REDUX_DATASET_OPTIONS_INIT). Without a summary: the defaults. Errors:
+ *  REDUX_E_INVALID. Since 0.2. */
+REDUX_API redux_status redux_manifest_get_dataset_options(redux_dataset_options *out,
+                                                          const redux_manifest *manifest);
 
 /** The different sources, in the order of their first rows: for redux_dataset_options.exclude, or
  *  to open them. *count of them; the array belongs to the manifest. */

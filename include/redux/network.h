@@ -122,6 +122,9 @@ typedef struct redux_parameter {
     redux_tensor value;
     redux_tensor gradient; /**< no data for buffers */
     redux_parameter_kind kind;
+    const int32_t *absent; /**< NULL, or read at each step of an optimiser: where it is not 0, there
+                                is no gradient. Value and moments stay: no momentum, no decay, and
+                                the step does not count (PyTorch: grad is None). Since 0.2 */
 } redux_parameter;
 
 /** A network. Opaque. */
@@ -135,11 +138,16 @@ typedef enum redux_network_output {
     REDUX_OUTPUT_PREDICTION = 3  /**< of the head on the projection, [N, its outputs] */
 } redux_network_output;
 
+/** The most groups of images in one forward. */
+#define REDUX_NETWORK_GROUPS 8
+
 /** How batch norm works. */
 typedef enum redux_network_mode {
     REDUX_MODE_EVALUATE = 0, /**< running statistics; no backward */
     REDUX_MODE_TRAIN = 1,    /**< the batch's statistics; running ones are updated, momentum 0.1 */
-    REDUX_MODE_REPEAT = 2    /**< as TRAIN, but running statistics stay: the same images again */
+    REDUX_MODE_REPEAT = 2,   /**< as TRAIN, but running statistics stay: the same images again */
+    REDUX_MODE_NO_GRADIENT = 3 /**< as TRAIN, but no backward can follow: a plan without training
+                                    is enough. Since 0.2 */
 } redux_network_mode;
 
 /* ---- names ---- */
@@ -185,6 +193,11 @@ REDUX_API const redux_parameter *redux_network_parameter(const redux_network *ne
 REDUX_API redux_status redux_network_plan(redux_network *network, redux_context *context,
                                           int64_t batch, int64_t height, int64_t width,
                                           int training);
+/** The same for one forward of several groups of images (redux_network_forward_groups). shapes:
+ *  [count][3], batch, height and width of each. Errors: those of redux_network_plan. Since 0.2. */
+REDUX_API redux_status redux_network_plan_groups(redux_network *network, redux_context *context,
+                                                 const int64_t *shapes, int32_t count,
+                                                 int training);
 /** Bytes that the plan allocated. */
 REDUX_API uint64_t redux_network_planned_bytes(const redux_network *network);
 
@@ -193,6 +206,17 @@ REDUX_API uint64_t redux_network_planned_bytes(const redux_network *network);
 REDUX_API redux_status redux_network_forward(const redux_tensor *out, redux_context *context,
                                              redux_network *network, const redux_tensor *images,
                                              redux_network_output output, redux_network_mode mode);
+
+/** Runs the network on several groups of images, each of a size of its own (multi-crop). The
+ * encoder takes one group after the other, each with its own batch statistics; the heads take all
+ * rows together, in the groups' order. images: `count` tensors [N_g, H_g, W_g, C], 1 to
+ *  REDUX_NETWORK_GROUPS; out: [sum of N_g, ...]. One redux_network_backward serves all. Errors:
+ *  REDUX_E_INVALID. Since 0.2. */
+REDUX_API redux_status redux_network_forward_groups(const redux_tensor *out, redux_context *context,
+                                                    redux_network *network,
+                                                    const redux_tensor *images, int32_t count,
+                                                    redux_network_output output,
+                                                    redux_network_mode mode);
 
 /** Adds the gradients of the last forward (TRAIN or REPEAT) to those of the parameters. d_out: the
  *  gradient of the loss with respect to that forward's output. The images must still exist. Errors:
@@ -209,16 +233,21 @@ REDUX_API void redux_network_freeze(redux_network *network, int frozen);
 
 /* ---- weights ---- */
 
-/** The network that a file holds, from the names and shapes of its tensors. Heads are written to
- *  `projection` and `prediction`, and out->projection and out->prediction then point there. Pass
+/** The network that a file holds, from the names and shapes of its tensors: torchvision's, or the
+ *  numbers of a torch.nn.Sequential of a ResNet's children, behind any prefix
+ * ("module.encoder_q."). Of several encoders the one that was trained by gradients is taken, which
+ * has none of the words k, key, target, momentum, ema and shadow in its prefix. Heads are written
+ * to `projection` and `prediction`, and out->projection and out->prediction then point there. Pass
  *  NULL if you do not want one: `out` then has none. Set each struct_size first. Errors:
- *  REDUX_E_FORMAT (not a ResNet with torchvision's names), REDUX_E_INVALID. */
+ *  REDUX_E_FORMAT (not a ResNet with torchvision's names, or several of equal right),
+ *  REDUX_E_INVALID. */
 REDUX_API redux_status redux_network_options_of(redux_network_options *out,
                                                 redux_head_options *projection,
                                                 redux_head_options *prediction,
                                                 const redux_safetensors *file);
 
-/** Copies weights by name, all or nothing. The encoder must be complete; tensors of heads and fc
+/** Copies weights by name, all or nothing, from the encoder that redux_network_options_of finds; a
+ *  log line says which, and what is not used. The encoder must be complete; tensors of heads and fc
  *  are copied if both sides have them in the same shape. A 3-channel stem is loaded into a
  *  1-channel one by summing over the channels (the same result for grey pictures), a 1-channel one
  *  into a 3-channel one divided by 3. Errors: REDUX_E_FORMAT (a tensor is missing or has another

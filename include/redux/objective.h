@@ -36,7 +36,8 @@ typedef struct redux_objective_views {
     int32_t most_small;  /**< small views (multi-crop); -1: no limit; 0 */
     int32_t multiple;    /**< the numbers of full and of small views are multiples of it; 1 */
     int32_t together; /**< views of a sample that one forward takes, if redux_pretrain_options.part
-                           allows it: the network is planned for so many times the batch; 1 */
+                           allows it: the network is planned for so many times the batch; 0: all,
+                           of both sizes, as two groups (redux_network_plan_groups); 1 */
 } redux_objective_views;
 
 #define REDUX_OBJECTIVE_VIEWS_DEFAULTS(set)                                                        \
@@ -56,6 +57,8 @@ typedef struct redux_objective_setup {
     int32_t views, small_views;   /**< of a sample */
     int64_t steps, epoch_steps;   /**< in all, and of one epoch */
     uint64_t seed;
+    int64_t slices;           /**< that are trained on */
+    int32_t size, small_size; /**< sides of the views */
 } redux_objective_setup;
 
 /** What an objective works on in one step. */
@@ -139,6 +142,92 @@ REDUX_DEFINE_INIT(redux_nt_xent_options, REDUX_NT_XENT_OPTIONS_DEFAULTS)
  *  REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_objective_new_nt_xent(redux_objective **out, redux_context *context,
                                                    const redux_nt_xent_options *options);
+
+/* ---- SwAV ---- */
+
+/** Options of SwAV. */
+typedef struct redux_swav_options {
+    size_t struct_size;
+    int32_t prototypes;   /**< K, 2 or more; 500 */
+    double temperature;   /**< of the predictions; 0.1 */
+    double epsilon;       /**< of Sinkhorn's iteration; 0.05 */
+    int32_t rounds;       /**< of it; 3 */
+    int64_t freeze_steps; /**< so long prototypes get no gradient; 313 */
+    double freeze_epochs; /**< and so many epochs more; 0 */
+    int64_t queue;        /**< earlier projections a crop that take part in the assignment: a
+                               multiple of the batch, no more than the slices; 0 */
+    int64_t queue_start;  /**< epoch in which the queue begins to fill; it is used once full; 15 */
+} redux_swav_options;
+
+#define REDUX_SWAV_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_swav_options)), set(prototypes, 500), set(temperature, 0.1),     \
+        set(epsilon, 0.05), set(rounds, 3), set(freeze_steps, 313), set(queue_start, 15)
+REDUX_DEFINE_INIT(redux_swav_options, REDUX_SWAV_OPTIONS_DEFAULTS)
+#define REDUX_SWAV_OPTIONS_INIT REDUX_INIT(redux_swav_options, REDUX_SWAV_OPTIONS_DEFAULTS)
+
+/** SwAV (Caron et al., "Unsupervised learning of visual features by contrasting cluster
+ *  assignments", NeurIPS 2020). The codes of the first two full views are predicted from each
+ *  other view, full or small. One forward takes all of a batch; batch norm sees the views of one
+ *  size together, that of the head all. A batch larger than a part takes two passes: codes are
+ *  those of the whole batch, batch norm works by part.
+ *  - Tensors in checkpoints: "prototypes.weight" [K, D], trained (kept at length 1 before each
+ *    forward), "queue.0" and "queue.1" [queue, D], newest first.
+ *
+ *  The caller owns *out. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY; opened for a run with a queue
+ *  that does not fit: REDUX_E_INVALID. */
+REDUX_API redux_status redux_objective_new_swav(redux_objective **out, redux_context *context,
+                                                const redux_swav_options *options);
+
+/* ---- MoCo v2 ---- */
+
+/** Options of MoCo. */
+typedef struct redux_moco_options {
+    size_t struct_size;
+    double temperature;  /**< 0.2 (v1: 0.07) */
+    double momentum;     /**< of the key network: key = m key + (1 - m) query; 0.999 */
+    int64_t queue;       /**< earlier keys, the negatives: a multiple of the batch, no more than the
+                              slices; 0: 65,536, but at most half of the slices */
+    int32_t sub_batches; /**< keys are shuffled and normalised in so many equal shares; 0: of 32
+                              samples, two at least */
+} redux_moco_options;
+
+#define REDUX_MOCO_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_moco_options)), set(temperature, 0.2), set(momentum, 0.999)
+REDUX_DEFINE_INIT(redux_moco_options, REDUX_MOCO_OPTIONS_DEFAULTS)
+#define REDUX_MOCO_OPTIONS_INIT REDUX_INIT(redux_moco_options, REDUX_MOCO_OPTIONS_DEFAULTS)
+
+/** MoCo v2 (He et al., "Momentum contrast", CVPR 2020; Chen et al. 2020, arXiv 2003.04297): the
+ *  first view is the query, the second the key. A sample's loss needs no other of its batch, so
+ *  parts change nothing but batch norm, which then works by part.
+ *  - Tensors in checkpoints: "key.NAME" of the key network, "queue" [queue, D] and "queue.next".
+ *
+ *  The caller owns *out. Errors: as redux_objective_new_swav. */
+REDUX_API redux_status redux_objective_new_moco(redux_objective **out, redux_context *context,
+                                                const redux_moco_options *options);
+
+/* ---- BYOL ---- */
+
+/** Options of BYOL. */
+typedef struct redux_byol_options {
+    size_t struct_size;
+    double momentum; /**< of the target network at the first step; it rises to 1 along half a
+                          cosine; 0.996 (0.99 for short runs) */
+} redux_byol_options;
+
+#define REDUX_BYOL_OPTIONS_DEFAULTS(set)                                                           \
+    set(struct_size, sizeof(redux_byol_options)), set(momentum, 0.996)
+REDUX_DEFINE_INIT(redux_byol_options, REDUX_BYOL_OPTIONS_DEFAULTS)
+#define REDUX_BYOL_OPTIONS_INIT REDUX_INIT(redux_byol_options, REDUX_BYOL_OPTIONS_DEFAULTS)
+
+/** BYOL (Grill et al., "Bootstrap your own latent", NeurIPS 2020). The network needs a projection
+ *  and, with as many outputs, a prediction head. Batch norm sees each view by itself; the target
+ *  network has statistics of its own. Parts change nothing but batch norm, which then works by
+ *  part. What is saved as weights is the online network.
+ *  - Tensors in checkpoints: "target.NAME" of the target network.
+ *
+ *  The caller owns *out. Errors: as redux_objective_new_swav. */
+REDUX_API redux_status redux_objective_new_byol(redux_objective **out, redux_context *context,
+                                                const redux_byol_options *options);
 
 /* ---- any objective ---- */
 

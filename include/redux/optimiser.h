@@ -41,8 +41,8 @@ typedef enum redux_optimiser_kind {
     REDUX_OPTIMISER_ADAMW = 3 /**< decoupled decay: Loshchilov, Hutter 2019 (PyTorch's AdamW) */
 } redux_optimiser_kind;
 
-/** Options of redux_optimiser_new. Weight decay never acts on norms and biases
- *  (REDUX_PARAMETER_NO_DECAY). */
+/** Options of redux_optimiser_new. Weight decay acts on norms and biases
+ *  (REDUX_PARAMETER_NO_DECAY) only with all_parameters. */
 typedef struct redux_optimiser_options {
     size_t struct_size;
     redux_optimiser_kind kind;
@@ -53,6 +53,8 @@ typedef struct redux_optimiser_options {
     double trust;        /**< LARS: 0.001 */
     double clip_norm;    /**< gradients are scaled down to this norm over all of them, as PyTorch's
                               clip_grad_norm_; 0: never */
+    int32_t all_parameters; /**< 1: norms and biases are decayed and, by LARS, adapted as weights
+                                 are (as the authors of SwAV do); 0. Since 0.2 */
 } redux_optimiser_options;
 
 #define REDUX_OPTIMISER_OPTIONS_DEFAULTS(set)                                                      \
@@ -92,9 +94,10 @@ REDUX_API redux_status redux_optimiser_step(double *gradient_norm, redux_context
                                             redux_optimiser *optimiser, double rate);
 
 /** The state, for a checkpoint: moments as tensors like their parameters, named "optimiser.NAME.m"
- *  and, for Adam, "optimiser.NAME.v", and the number of steps taken (for Adam's bias correction),
- *  which is read and set separately. Tensors belong to the optimiser and may be written. NULL for
- *  an index out of range. */
+ *  and, for Adam, "optimiser.NAME.v"; of parameters whose gradient may be absent
+ *  "optimiser.NAME.missed", the steps without one; and the number of steps taken (for Adam's bias
+ * correction), which is read and set separately. Tensors belong to the optimiser and may be
+ * written. NULL for an index out of range. */
 REDUX_API int64_t redux_optimiser_tensor_count(const redux_optimiser *optimiser);
 REDUX_API const redux_parameter *redux_optimiser_tensor(const redux_optimiser *optimiser,
                                                         int64_t index);

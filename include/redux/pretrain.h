@@ -91,6 +91,9 @@ typedef struct redux_pretrain_options {
     redux_resume resume;
     redux_pretrain_fn report; /**< NULL: none */
     void *report_user;
+    int64_t warm_up_steps; /**< steps in which the rate rises; 0: by warm_up. Since 0.2 */
+    int64_t cosine_steps;  /**< steps along the cosine from the rate to its last share; beyond them
+                                the rate swings back, and on; 0: to the end of the run. Since 0.2 */
 } redux_pretrain_options;
 
 #define REDUX_PRETRAIN_OPTIONS_DEFAULTS(set)                                                       \

@@ -105,14 +105,19 @@ typedef enum redux_rule {
 /** What is compared with what. Values are pinned. */
 typedef enum redux_scope {
     REDUX_SCOPE_VOLUME = 0, /**< slices of one volume with each other */
-    REDUX_SCOPE_DATASET = 1 /**< all slices with each other */
+    REDUX_SCOPE_DATASET = 1, /**< all slices with each other */
+    REDUX_SCOPE_GROUP = 2 /**< slices of one group (redux_dataset_options.group_by) with each other:
+                               of a volume, unless the dataset is grouped */
 } redux_scope;
 
 /** The order in which the greedy rule and every-n walk. Values are pinned. */
 typedef enum redux_order {
     REDUX_ORDER_ANATOMICAL = 0,   /**< volumes as given, slices by number */
-    REDUX_ORDER_LEXICOGRAPHIC = 1 /**< by the bytes of "source_slice", the number not padded: 0, 1,
-                                       10, 100, 101, ... as the paper's picture names sort */
+    REDUX_ORDER_LEXICOGRAPHIC = 1, /**< by the bytes of "source_slice", the number not padded: 0, 1,
+                                        10, 100, 101, ... as the paper's picture names sort */
+    REDUX_ORDER_RUNNING = 2 /**< by the digits of the slice's number in the dataset, not padded: the
+                                 paper's script for LIDC, which numbers slices through all
+                                 patients (group by "patient") */
 } redux_order;
 
 /** Default thresholds. hash: the paper's "Hash-6", of 64 bits; the same share of longer hashes.
@@ -136,17 +141,19 @@ typedef enum redux_order {
 typedef struct redux_reduce_options {
     size_t struct_size;
     redux_strategy strategy; /**< default: hash */
-    redux_scope scope;
+    redux_scope scope; /**< default: group */
     redux_order order;
     /** A slice is redundant at or below this distance (hash), or at or above this similarity (ssim,
      *  mi, cosine, ...); every-n: n; entropy: slices below it (bits) are dropped. NaN: the default.
      */
     double threshold;
-    /** A budget instead of a threshold, over the whole input in either scope: keep_count slices
-     *  (0: none given), or keep_percent of them, rounded half up (NaN: none given). See
-     * redux_reduce. */
+    /** A budget instead of a threshold, over the whole input in any scope: keep_count slices (0:
+     *  none given), or keep_percent of them, rounded half up (NaN: none given). See redux_reduce. */
     int64_t keep_count;
     double keep_percent;
+    /** 1: the budget is for each group of the scope: keep_count of its slices (all of a smaller
+     *  group), or keep_percent of them, one at least. Each group then has its own threshold. */
+    int32_t each_group;
     redux_window window;            /**< default: auto */
     redux_hash hash;                /**< default: difference */
     redux_hash_profile profile;     /**< default: paper-hash: open the dataset with
@@ -196,7 +203,7 @@ typedef struct redux_reduce_options {
 
 #define REDUX_REDUCE_OPTIONS_DEFAULTS(set)                                                         \
     set(struct_size, sizeof(redux_reduce_options)), set(strategy, REDUX_STRATEGY_HASH),            \
-        set(scope, REDUX_SCOPE_VOLUME), set(order, REDUX_ORDER_ANATOMICAL),                        \
+        set(scope, REDUX_SCOPE_GROUP), set(order, REDUX_ORDER_ANATOMICAL),                        \
         set(threshold, REDUX_NAN), set(keep_percent, REDUX_NAN),                                   \
         set(window, {REDUX_WINDOW_AUTO, 0, 0}), set(hash, REDUX_HASH_DIFFERENCE),                  \
         set(profile, REDUX_PROFILE_PAPER_HASH), set(rule, REDUX_RULE_FIRST),                       \
@@ -226,7 +233,12 @@ typedef struct redux_reduce_summary {
     int64_t slices;     /**< that could be read */
     int64_t kept;
     int64_t volumes;  /**< with at least one readable slice */
-    double threshold; /**< in force; NaN: none was needed (all, or the budget covers all) */
+    int64_t groups;   /**< the same */
+    /** In force; NaN: none was needed (all, or the budget covers all), or each group has its own
+     *  (each_group): from threshold_low to threshold_high, NaN where no group needed one. */
+    double threshold, threshold_low, threshold_high;
+    double default_threshold; /**< of the strategy with these options; NaN: it has none. A budget
+                                   that leads beyond it drops slices that differ visibly. */
     int64_t budget;   /**< slices asked for; -1 without a budget */
     int64_t refilled; /**< kept again to fill the budget */
     int32_t threshold_is_exact; /**< 1; 0: found by bisection, see redux_reduce */
@@ -234,6 +246,7 @@ typedef struct redux_reduce_summary {
     int64_t updated;            /**< of `slices`: taken over from an earlier result (update) */
     int64_t against;            /**< slices of another set that stood before all others */
     int64_t leaked;             /**< dropped because of one of those */
+    int64_t shared_groups;      /**< groups of both sets (-1: not both are grouped) */
     int64_t largest;       /**< the most slices that one kept slice represents, itself included */
     int32_t then_is_exact; /**< two stages: 1 where the first one passes all that the second accepts
                                 (the same metric, more loosely) */
@@ -261,6 +274,12 @@ REDUX_API const char *redux_strategy_name(redux_strategy strategy);
  *  strategies. */
 REDUX_API redux_status redux_rule_parse(redux_rule *out, const char *name);
 REDUX_API const char *redux_rule_name(redux_rule rule);
+/** The scope of a name: "volume", "dataset", "group"; the order of a name: "anatomical",
+ *  "lexicographic", "running"; and the reverse. As for strategies. Since 0.2. */
+REDUX_API redux_status redux_scope_parse(redux_scope *out, const char *name);
+REDUX_API const char *redux_scope_name(redux_scope scope);
+REDUX_API redux_status redux_order_parse(redux_order *out, const char *name);
+REDUX_API const char *redux_order_name(redux_order order);
 /** The threshold of a strategy if you give none; NaN: it has none. Any thread. */
 REDUX_API double redux_strategy_threshold(redux_strategy strategy);
 

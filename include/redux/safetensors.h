@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  * Named tensors in safetensors files, the form in which PyTorch's users exchange weights
- * (https://huggingface.co/docs/safetensors).
+ * (https://huggingface.co/docs/safetensors). Files of torch.save are read too, not written.
  *
  * @code
  * const int64_t shape[2] = {2, 3};
@@ -43,9 +43,16 @@ typedef struct redux_safetensors redux_safetensors;
 
 /** Reads a file whole and checks it: every tensor lies within the file, none overlaps another, and
  *  no byte is left over. Files of redux_safetensors_save carry a CRC-32 over names, types, shapes,
- *  metadata and data; one that was cut short or altered is refused. The caller owns *out. Errors:
- *  REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (8-bit floats, more axes than
- *  REDUX_MAX_DIMS), REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
+ *  metadata and data; one that was cut short or altered is refused. The caller owns *out.
+ *
+ *  A file of torch.save (.pt, .pth, .ckpt; PyTorch 1.6 and later), whatever its name is, gives the
+ *  tensors in its dicts, the keys joined by dots ("state_dict.encoder.conv1.weight"), in the order
+ *  of their names, without metadata. Its pickle is read as data: nothing is imported, called or
+ *  built, and objects of other classes are passed over (a log line counts them). Since 0.2.
+ *
+ *  Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (8-bit floats, more
+ *  axes than REDUX_MAX_DIMS; a pickled module, TorchScript, a file of PyTorch before 1.6: the
+ * message says how to save it again), REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_safetensors_load(redux_safetensors **out, redux_context *context,
                                               const char *path);
 

@@ -62,7 +62,7 @@ typedef enum redux_orientation {
      *  indices along that axis as stored: reorientation never renumbers. */
     REDUX_ORIENTATION_AXIAL = 0,
     /** As the paper's script has them: slices along the third storage axis, rows along the second,
-     *  columns along the first, nothing flipped. */
+     *  columns along the first, nothing flipped; DICOM's padding pixels as they are. */
     REDUX_ORIENTATION_STORED = 1
 } redux_orientation;
 
@@ -77,6 +77,13 @@ typedef struct redux_dataset_options {
      *  volumes, which is no error. */
     const char *const *exclude;
     int64_t exclude_count;
+    /** What slices belong to ("Groups" below). NULL or "series": each volume is a group; "folder",
+     *  "file", "patient", FILE.csv:COLUMN, or a POSIX extended regular expression. Copied. Only
+     *  redux_dataset_open and redux_dataset_open_manifest use it. */
+    const char *group_by;
+    /** Another dataset of the same run: its patients keep their numbers here. Read while the
+     *  dataset is opened, not afterwards. NULL: none. */
+    const redux_dataset *grouped_with;
     /** Where paths come from a stranger, such as a manifest's: no file outside this folder is
      *  opened, through links neither (REDUX_E_IO), and redux_dataset_open_manifest looks for
      *  sources below it alone: under ever fewer of the last parts of their names. NULL: anywhere.
@@ -255,11 +262,71 @@ REDUX_API int64_t redux_dataset_slice_number(const redux_dataset *dataset, int64
 REDUX_API redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice,
                                                const redux_dataset *dataset, int64_t number);
 
+/* ---- groups ---- */
+
+/** Groups: what slices belong to, such as patients. Reductions compare slices within their group
+ *  (REDUX_SCOPE_GROUP), and splits never divide one. redux_dataset_options.group_by makes them:
+ *  - NULL or "series": each volume is a group. Its name is the volume's source.
+ *  - "folder": the volumes and pictures of one folder; "file": those of one file. Their names are
+ *    paths.
+ *  - "patient": DICOM files by their PatientID. Names are numbers ("patient 1"), in the order of
+ *    the first slices; no identifier is ever part of a name, a message or a result.
+ *  - FILE.csv:COLUMN: a table with the columns `file` and, if slices of one file differ, `slice`.
+ *    Paths are relative to its folder, and files are recognised under any of their names. Lines
+ *    about files outside the dataset are reported as a warning.
+ *  - A POSIX extended regular expression, searched in each slice's source
+ *    (redux_dataset_get_slice_name): what its first parentheses match is the group; what the second
+ *    ones match, if there are any, sorts the slice within the group, in natural order.
+ *
+ *  Groups are numbered by their first slices; the slices of a group need not be neighbours. Two
+ *  groups of different datasets are the same one if their names are equal.
+ *
+ *  Errors, of redux_dataset_open: REDUX_E_INVALID (not an expression, or one without parentheses),
+ *  REDUX_E_FORMAT (slices without a group: their number and the first names; a wrong line),
+ *  REDUX_E_NOT_FOUND (no such table or column). Since 0.2. */
+REDUX_API int64_t redux_dataset_group_count(const redux_dataset *dataset);
+/** The group of a slice: 0 ... redux_dataset_group_count - 1; -1 if there is no such slice. Any
+ *  thread. Since 0.2. */
+REDUX_API int64_t redux_dataset_get_group(const redux_dataset *dataset, int64_t volume,
+                                          int64_t slice);
+/** The name of a group; it belongs to the dataset. NULL if there is no such group. Any thread.
+ *  Since 0.2. */
+REDUX_API const char *redux_dataset_group_name(const redux_dataset *dataset, int64_t group);
+/** redux_dataset_options.group_by as it was given; NULL if each volume is a group. Any thread.
+ *  Since 0.2. */
+REDUX_API const char *redux_dataset_group_by(const redux_dataset *dataset);
+
+/** Checks a group_by before anything is read. Errors: REDUX_E_INVALID (empty, not an expression, or
+ *  one without parentheses). Any thread. Since 0.2. */
+REDUX_API redux_status redux_group_by_check(const char *group_by);
+
+/* ---- what is left out ---- */
+
 /** What redux_dataset_open left out (skip_errors): how many inputs, and for each its path and the
  *  reason. Strings belong to the dataset; NULL for an index out of range. */
 REDUX_API int64_t redux_dataset_skipped_count(const redux_dataset *dataset);
 REDUX_API const char *redux_dataset_skipped_source(const redux_dataset *dataset, int64_t index);
 REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset, int64_t index);
+
+/** What a search passed over for one reason: files in formats that are not read (known by suffix or
+ *  by content), files met before under another name, DICOM objects without an image, arrays that
+ *  are no images, hidden folders. Set struct_size first. Since 0.2. */
+typedef struct redux_passed_over {
+    size_t struct_size;
+    const char *reason; /**< "files of a format that is not read (.bmp)"; it belongs to the dataset */
+    const char *names;  /**< the first ones, separated by ", " */
+    int64_t count;
+} redux_passed_over;
+
+#define REDUX_PASSED_OVER_DEFAULTS(set) set(struct_size, sizeof(redux_passed_over))
+REDUX_DEFINE_INIT(redux_passed_over, REDUX_PASSED_OVER_DEFAULTS)
+#define REDUX_PASSED_OVER_INIT REDUX_INIT(redux_passed_over, REDUX_PASSED_OVER_DEFAULTS)
+
+/** How many reasons there are, and each. Errors: REDUX_E_INVALID (index, struct_size). Any thread.
+ *  Since 0.2. */
+REDUX_API int64_t redux_dataset_passed_over_count(const redux_dataset *dataset);
+REDUX_API redux_status redux_dataset_get_passed_over(redux_passed_over *out,
+                                                     const redux_dataset *dataset, int64_t index);
 
 /** CRC-32 (zlib's) over the bytes of the volume's files as they are on disk, pictures in order.
  *  Reads them once. Of voxels in memory: over their bytes in C order, little-endian; of functions:

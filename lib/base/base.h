@@ -142,5 +142,7 @@ redux_status rdx_check_unit_range(const float *values, int64_t count, const char
                                   const char *remedy);
 /* Element (i, ...) as double, by dtype. */
 double rdx_load(const void *data, int64_t index, redux_dtype dtype);
+/* The first element, in C order, that is NaN or infinite; -1: all are finite. */
+int64_t rdx_first_not_finite(const redux_tensor *tensor);
 
 #endif

@@ -569,3 +569,36 @@ redux_status redux_tensor_contiguous(redux_tensor *out, redux_context *context,
     *out = copy;
     return REDUX_OK;
 }
+
+/* ---- finite values ---- */
+
+/* x - x is 0 for finite values alone, so that a run of them needs no branch. */
+static bool is_finite_run(const float *values, int64_t count)
+{
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += values[i] - values[i];
+    return sum == 0;
+}
+
+static int64_t offset_of(const redux_tensor *tensor, int64_t index)
+{
+    int64_t offset = 0;
+    for (int32_t i = tensor->ndim - 1; i >= 0; i--) {
+        offset += index % tensor->shape[i] * tensor->strides[i];
+        index /= tensor->shape[i];
+    }
+    return offset;
+}
+
+int64_t rdx_first_not_finite(const redux_tensor *tensor)
+{
+    const int64_t count = redux_tensor_elements(tensor);
+    if (tensor->dtype == REDUX_FLOAT32 && redux_tensor_is_contiguous(tensor) &&
+        is_finite_run(tensor->data, count))
+        return -1;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(rdx_load(tensor->data, offset_of(tensor, i), tensor->dtype)))
+            return i;
+    return -1;
+}

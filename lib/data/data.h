@@ -3,7 +3,9 @@
  *
  *   find.c, dicom_series.c   from paths to volumes
  *   memory.c                 volumes that a program has in memory, or functions for
+ *   passed.c                 what was passed over, and what was met before
  *   dataset.c                the list of volumes, and the numbers of their slices
+ *   groups.c                 what slices belong to, if not to their volume
  *   volume.c                 an opened volume
  *   visit.c                  each slice of some volumes, on whichever thread it is read
  *   visit_dataset.c          the same for callers of the library
@@ -12,7 +14,6 @@
 #ifndef RDX_DATA_H
 #define RDX_DATA_H
 
-#include <redux/volume.h>
 #include <redux/volume.h>
 #include <redux/window.h>
 #include "base/base.h"
@@ -26,6 +27,22 @@ typedef struct rdx_source {
     int64_t first_row;  /* the row of its slice 0, set once the dataset is open */
 } rdx_source;
 
+typedef struct rdx_named_group {
+    const char *name;
+    const char *patient; /* whose group it is, as in rdx_found; NULL: of no patient */
+} rdx_named_group;
+
+/* Slices by group, if a group is not a volume. Texts belong to the dataset. */
+typedef struct rdx_groups {
+    const char *by; /* redux_dataset_options.group_by; NULL: groups are volumes */
+    int64_t count;
+    int64_t *of;    /* the group of each row; owns the two below; NULL: groups are volumes */
+    int64_t *rows;  /* group after group, each in its order */
+    int64_t *start; /* count + 1 offsets into `rows` */
+    rdx_named_group *names;
+    int64_t patients; /* the highest number that names one */
+} rdx_groups;
+
 struct redux_dataset {
     redux_dataset_options options;
     rdx_source *volumes;
@@ -38,7 +55,13 @@ struct redux_dataset {
     int64_t skipped_count, skipped_capacity;
     const char **excluded; /* sorted; NULL once it is open */
     int64_t passed_over;   /* excluded sources that were met */
+    int64_t met_before;    /* files that were met again */
+    rdx_groups groups;
+    struct rdx_passed *passed; /* passed.c */
+    int64_t passed_count, passed_capacity;
 };
+
+typedef struct rdx_passed rdx_passed;
 
 /* ---- dataset.c ---- */
 
@@ -55,6 +78,9 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
 bool rdx_dataset_excludes(redux_dataset *dataset, const char *source);
 /* Appends the path of a slice's own file. */
 redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path);
+/* Copies `length` characters into memory of the dataset. */
+redux_status rdx_dataset_keep_text(const char **out, redux_dataset *dataset, redux_context *context,
+                                   const char *text, size_t length);
 /* Numbers the slices; to be called once all volumes are in the list. */
 void rdx_dataset_number(redux_dataset *dataset);
 /* The row of a volume's slice 0; of the number of volumes: the number of slices. */
@@ -65,6 +91,39 @@ int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
 redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
                                   int64_t row);
 
+/* ---- passed.c ---- */
+
+/* Records a file or folder that holds data, perhaps, and is not read. Reasons begin with a plural:
+ * "files of ...". */
+redux_status rdx_dataset_pass_over(redux_dataset *dataset, redux_context *context,
+                                   redux_log_level level, const char *reason, const char *name);
+/* Logs each reason once, with the count and the first names. */
+void rdx_dataset_report_passed(const redux_dataset *dataset, redux_context *context);
+void rdx_dataset_clear_passed(redux_dataset *dataset);
+
+#define RDX_MET_BEFORE                                                                             \
+    "files that were given before, by another path or as a link; they are read once"
+
+/* The files, or parts of them, that a search has met. */
+typedef struct rdx_met {
+    void *slots;
+    uint64_t count, capacity;
+} rdx_met;
+/* *known: the file was met before, by whatever path. key: a part of it (NULL: all). */
+redux_status rdx_met_add(bool *known, rdx_met *met, redux_context *context, const char *path,
+                         const char *key);
+void rdx_met_clear(rdx_met *met);
+
+/* ---- groups.c ---- */
+
+/* Groups the slices as the options say, once they are numbered. */
+redux_status rdx_dataset_group(redux_dataset *dataset, redux_context *context);
+void rdx_groups_clear(rdx_groups *groups);
+/* Whether groups are something else than volumes. */
+bool rdx_dataset_is_grouped(const redux_dataset *dataset);
+/* The group of a row. */
+int64_t rdx_dataset_group_of(const redux_dataset *dataset, int64_t row);
+
 /* ---- find.c ---- */
 
 /* Fills in a dataset from paths. */
@@ -74,12 +133,11 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
 /* ---- dicom_series.c ---- */
 
 /* Puts files (paths in natural order) together to volumes of the dataset: by series, size, kind of
- * pixels and orientation, along the normal of the slices. `folder` names them. Files that cannot be
- * used go to `settle`; a status other than REDUX_OK ends the work. */
-typedef redux_status (*rdx_settle_fn)(void *user, const char *path, redux_status status);
-redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_settle_fn settle,
-                                 void *user);
+ * pixels and orientation, along the normal of the slices. `folder` names them. A file with several
+ * frames is a volume of its own. Files that cannot be used go to finds->settle; a status other than
+ * REDUX_OK ends the work. */
+redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
+                                 const char *const *paths, int64_t count, rdx_met *met);
 
 /* The checksums of the wanted volumes (redux_dataset_checksum); each file is read once, however many
  * volumes it holds. */

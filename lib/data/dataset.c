@@ -72,16 +72,13 @@ redux_status rdx_dataset_add(redux_dataset *dataset, redux_context *context,
     return REDUX_OK;
 }
 
-redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
+redux_status rdx_dataset_keep_text(const char **out, redux_dataset *dataset, redux_context *context,
+                                   const char *from, size_t length)
 {
-    const size_t length = strlen(path) + 1;
     struct rdx_text_block *text = dataset->text;
-    void *block = dataset->files;
-    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
-                     dataset->file_count + 1, sizeof(char *)));
-    dataset->files = block;
-    if (text == NULL || text->size - text->used < length) {
-        const size_t size = RDX_MAX(length, (size_t)TEXT_BLOCK);
+    if (text == NULL || text->size - text->used <= length) {
+        const size_t size = RDX_MAX(length + 1, (size_t)TEXT_BLOCK);
+        void *block;
         RDX_TRY(rdx_alloc(context, &block, sizeof *text + size, 1));
         text = block;
         text->next = dataset->text;
@@ -89,9 +86,23 @@ redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context
         text->size = size;
         dataset->text = text;
     }
-    memcpy(text->text + text->used, path, length);
-    dataset->files[dataset->file_count++] = text->text + text->used;
-    text->used += length;
+    char *copy = text->text + text->used;
+    memcpy(copy, from, length);
+    copy[length] = '\0';
+    text->used += length + 1;
+    *out = copy;
+    return REDUX_OK;
+}
+
+redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context, const char *path)
+{
+    void *block = dataset->files;
+    RDX_TRY(rdx_grow(context, &block, &dataset->file_capacity, dataset->file_count,
+                     dataset->file_count + 1, sizeof(char *)));
+    dataset->files = block;
+    RDX_TRY(rdx_dataset_keep_text(&dataset->files[dataset->file_count], dataset, context, path,
+                                  strlen(path)));
+    dataset->file_count++;
     return REDUX_OK;
 }
 
@@ -138,6 +149,49 @@ void rdx_dataset_number(redux_dataset *dataset)
     }
 }
 
+static int compare_sources(const void *a, const void *b)
+{
+    const rdx_source *x = *(const rdx_source *const *)a, *y = *(const rdx_source *const *)b;
+    const int order = strcmp(x->info.source, y->info.source);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* FOLDER -> FOLDER#number. Only volumes with a file for each slice can share a name: slices of others
+ * would, too. */
+static redux_status rename_volume(rdx_source *source, redux_context *context, int64_t number)
+{
+    const size_t size = strlen(source->found.source) + 24;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, size, 1));
+    snprintf(block, size, "%s#%lld", source->found.source, (long long)number);
+    rdx_free(source->found.source);
+    source->found.source = block;
+    source->info.source = block;
+    return REDUX_OK;
+}
+
+/* A series that had to be divided and a folder whose pictures were not named one after the other
+ * are several volumes: the second one of a name gets "#2", and so on. */
+static redux_status make_names_unique(redux_dataset *dataset, redux_context *context)
+{
+    const size_t count = (size_t)dataset->count;
+    redux_status status = REDUX_OK;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, count + 1, sizeof(rdx_source *)));
+    rdx_source **sorted = block;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &dataset->volumes[i];
+    qsort(sorted, count, sizeof *sorted, compare_sources);
+    for (size_t i = 1, first = 0; i < count && status == REDUX_OK; i++) {
+        if (strcmp(sorted[i]->info.source, sorted[first]->info.source) != 0)
+            first = i;
+        else if (sorted[i]->info.file_per_slice)
+            status = rename_volume(sorted[i], context, (int64_t)(i - first) + 1);
+    }
+    rdx_free(block);
+    return status;
+}
+
 static redux_status check_options(redux_dataset_options *out, const char *const *paths,
                                   int64_t count, const redux_dataset_options *options)
 {
@@ -157,6 +211,7 @@ static redux_status check_options(redux_dataset_options *out, const char *const 
     for (int64_t i = 0; i < out->exclude_count; i++)
         if (out->exclude[i] == NULL)
             return rdx_fail(REDUX_E_INVALID, "excluded source %lld is NULL", (long long)i + 1);
+    RDX_TRY(redux_group_by_check(out->group_by));
     if (out->frame < -1)
         return rdx_fail(REDUX_E_INVALID, "frame is %d; it must be -1 (none) or more",
                         (int)out->frame);
@@ -195,9 +250,16 @@ redux_status redux_dataset_open(redux_dataset **out, redux_context *context,
     if (status == REDUX_OK)
         status = find_within(dataset, context, paths, path_count);
     rdx_dataset_number(dataset);
+    rdx_dataset_report_passed(dataset, context);
+    if (status == REDUX_OK)
+        status = make_names_unique(dataset, context);
+    if (status == REDUX_OK)
+        status = rdx_dataset_group(dataset, context);
     rdx_free(dataset->excluded);
     dataset->excluded = NULL;
-    dataset->options.exclude = NULL; /* the caller's */
+    dataset->options.exclude = NULL; /* the caller's, as are the next three */
+    dataset->options.group_by = NULL;
+    dataset->options.grouped_with = NULL;
     dataset->options.within = NULL;
     if (status == REDUX_OK && dataset->count == 0 && dataset->passed_over == 0)
         status =
@@ -225,6 +287,8 @@ void redux_dataset_free(redux_dataset *dataset)
         rdx_free(dataset->text);
         dataset->text = next;
     }
+    rdx_groups_clear(&dataset->groups);
+    rdx_dataset_clear_passed(dataset);
     rdx_free(dataset->volumes);
     rdx_free(dataset->files);
     rdx_free(dataset->skipped);

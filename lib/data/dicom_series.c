@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * From DICOM files to volumes. Files of one series, size, kind of pixels and orientation are one
- * volume. Its slices are ordered by position along their normal (axial slices from the feet to the
- * head), whatever their names and numbers are. */
+ * From DICOM files to volumes. Files of one series, patient, size and orientation are one volume;
+ * where their kinds of pixels or slopes differ, it has values in float32. Its slices are ordered by
+ * position along their normal (axial slices from the feet to the head), whatever their names and
+ * numbers are. Files with several frames are volumes of their own (io/format_dicom_frames.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,10 @@ typedef struct image {
     const char *path;
     int64_t number; /* in the order of the paths */
     int64_t group;
-    double along; /* the normal, mm; NaN: unknown */
+    double along; /* the normal, mm; NaN: unknown; the same for all images of one place */
 } image;
+
+#define SAME_PLACE 1e-3 /* mm */
 
 typedef struct series {
     redux_dataset *dataset;
@@ -26,27 +29,35 @@ typedef struct series {
 
 /* ---- what belongs together ---- */
 
-static bool knows_place(const rdx_dicom *d)
+/* Why two images cannot be of one volume; NULL: they can. */
+static const char *difference(const rdx_dicom *a, const rdx_dicom *b)
 {
-    return !isnan(d->position[0]) && !isnan(d->orientation[0]);
-}
-
-/* Cosines are written with few digits, so they are compared with a tolerance. */
-static bool same_orientation(const rdx_dicom *a, const rdx_dicom *b)
-{
-    if (isnan(a->orientation[0]) || isnan(b->orientation[0]))
-        return isnan(a->orientation[0]) && isnan(b->orientation[0]);
-    for (int i = 0; i < 6; i++)
-        if (fabs(a->orientation[i] - b->orientation[i]) > 1e-3)
-            return false;
-    return true;
+    if (strcmp(a->series, b->series) != 0)
+        return "series";
+    if (strcmp(a->patient, b->patient) != 0)
+        return "patient";
+    if (a->height != b->height || a->width != b->width)
+        return "size";
+    return rdx_dicom_same_orientation(a, b) ? NULL : "orientation";
 }
 
 static bool same_volume(const rdx_dicom *a, const rdx_dicom *b)
 {
-    return strcmp(a->series, b->series) == 0 && a->height == b->height && a->width == b->width &&
-           a->dtype == b->dtype && a->stored == b->stored &&
-           strcmp(a->photometric, b->photometric) == 0 && same_orientation(a, b);
+    return difference(a, b) == NULL;
+}
+
+/* A series that becomes several volumes is reported once for each further one. */
+static void report_division(const series *s, image *const *first, int64_t g)
+{
+    for (int64_t i = 0; i < g; i++) {
+        if (strcmp(first[i]->dicom.series, first[g]->dicom.series) != 0)
+            continue;
+        rdx_log(s->context, REDUX_LOG_WARNING,
+                "%s: differs in %s from %s, although both are of one series: they are in different "
+                "volumes",
+                first[g]->path, difference(&first[i]->dicom, &first[g]->dicom), first[i]->path);
+        return;
+    }
 }
 
 /* Groups are numbered by their first files. The group of the previous file is tried first. */
@@ -61,8 +72,10 @@ static redux_status group_images(series *s)
         if (i == 0 || !same_volume(&first[g]->dicom, &im->dicom))
             for (g = 0; g < s->groups && !same_volume(&first[g]->dicom, &im->dicom);)
                 g++;
-        if (g == s->groups)
+        if (g == s->groups) {
             first[s->groups++] = im;
+            report_division(s, first, g);
+        }
         im->group = g;
     }
     rdx_free(block);
@@ -71,31 +84,41 @@ static redux_status group_images(series *s)
 
 /* ---- their order ---- */
 
-static void place_image(image *im)
-{
-    const double *o = im->dicom.orientation, *p = im->dicom.position;
-    im->along = NAN;
-    if (knows_place(&im->dicom))
-        im->along = p[0] * (o[1] * o[5] - o[2] * o[4]) + p[1] * (o[2] * o[3] - o[0] * o[5]) +
-                    p[2] * (o[0] * o[4] - o[1] * o[3]);
-}
-
 static int compare_numbers(int64_t a, int64_t b)
 {
     return (a > b) - (a < b);
 }
 
-/* By group, position, instance number, path. If one position of a group is unknown, all count as
- * unknown. */
+/* By group, position, echo, time, instance number, path. If one position of a group is unknown, all
+ * count as unknown. */
 static int compare_images(const void *left, const void *right)
 {
     const image *a = left, *b = right;
+    const rdx_dicom *x = &a->dicom, *y = &b->dicom;
     int order = compare_numbers(a->group, b->group);
     if (order == 0)
         order = (a->along > b->along) - (a->along < b->along);
     if (order == 0)
-        order = compare_numbers(a->dicom.instance, b->dicom.instance);
+        order = compare_numbers(x->echo, y->echo);
+    if (order == 0)
+        order = compare_numbers(x->time, y->time);
+    if (order == 0)
+        order = compare_numbers(x->acquisition, y->acquisition);
+    if (order == 0)
+        order = compare_numbers(x->instance, y->instance);
     return order != 0 ? order : compare_numbers(a->number, b->number);
+}
+
+/* Positions are written with few digits, so that images of one place may differ in the last one. */
+static void merge_places(series *s)
+{
+    qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
+    for (int64_t i = 1; i < s->count; i++) {
+        const image *before = &s->images[i - 1];
+        if (before->group == s->images[i].group && s->images[i].along - before->along <= SAME_PLACE)
+            s->images[i].along = before->along;
+    }
+    qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
 }
 
 static redux_status order_images(series *s)
@@ -104,7 +127,7 @@ static redux_status order_images(series *s)
     RDX_TRY(rdx_alloc_zero(s->context, &block, (uint64_t)s->groups, 1));
     uint8_t *unknown = block;
     for (int64_t i = 0; i < s->count; i++) {
-        place_image(&s->images[i]);
+        s->images[i].along = rdx_dicom_along(&s->images[i].dicom);
         if (isnan(s->images[i].along))
             unknown[s->images[i].group] = 1;
     }
@@ -112,21 +135,55 @@ static redux_status order_images(series *s)
         if (unknown[s->images[i].group])
             s->images[i].along = NAN;
     rdx_free(block);
-    qsort(s->images, (size_t)s->count, sizeof *s->images, compare_images);
+    merge_places(s);
     return REDUX_OK;
 }
 
-static int compare_doubles(const void *left, const void *right)
+/* ---- several images at each place ---- */
+
+/* How many images each place has, where all have as many and they are not copies of each other
+ * (time points, echoes); otherwise 1. */
+static int64_t count_frames(const image *images, int64_t count)
 {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
+    int64_t frames = 1;
+    while (frames < count && images[frames].along == images[0].along)
+        frames++;
+    if (frames == 1 || frames == count || count % frames != 0 || isnan(images[0].along))
+        return 1;
+    for (int64_t i = 1; i < count; i++) {
+        const bool same = images[i].along == images[i - 1].along;
+        if (same != (i % frames != 0) ||
+            (same && images[i].dicom.instance == images[i - 1].dicom.instance))
+            return 1;
+    }
+    return frames;
 }
 
-/* Finds the usual distance between neighbours and reports deviations from it. */
+/* Keeps the images of the frame that was asked for; *count: how many. */
+static redux_status choose_frame(const series *s, image *images, int64_t *count)
+{
+    const int64_t frames = count_frames(images, *count), frame = s->dataset->options.frame;
+    if (frames == 1)
+        return REDUX_OK;
+    if (frame < 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "%s: has %lld images at each of %lld places (time points or echoes): "
+                        "choose one with --frame",
+                        images[0].path, (long long)frames, (long long)(*count / frames));
+    if (frame >= frames)
+        return rdx_fail(REDUX_E_INVALID, "%s: there is no frame %lld: each place has %lld images",
+                        images[0].path, (long long)frame, (long long)frames);
+    *count /= frames;
+    for (int64_t i = 0; i < *count; i++)
+        images[i] = images[i * frames + frame];
+    return REDUX_OK;
+}
+
+
+/* Finds the usual distance between neighbours. */
 static redux_status measure_distance(double *usual, const series *s, const image *images,
                                      int64_t count)
 {
-    int64_t gaps = 0, same = 0, distances = 0;
     void *block;
     *usual = images[0].dicom.thickness;
     if (isnan(images[0].along)) {
@@ -136,29 +193,15 @@ static redux_status measure_distance(double *usual, const series *s, const image
                     s->folder, (long long)count);
         return REDUX_OK;
     }
-    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)count, sizeof(double)));
-    double *sorted = block;
-    for (int64_t i = 1; i < count; i++) {
-        const double distance = images[i].along - images[i - 1].along;
-        if (distance > 1e-3)
-            sorted[distances++] = distance;
-        else
-            same++;
+    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)count, 2 * sizeof(double) + sizeof(char *)));
+    double *places = block, *scratch = places + count;
+    const char **names = (void *)(scratch + count);
+    for (int64_t i = 0; i < count; i++) {
+        places[i] = images[i].along;
+        names[i] = images[i].path;
     }
-    qsort(sorted, (size_t)distances, sizeof *sorted, compare_doubles);
-    if (distances > 0)
-        *usual = sorted[distances / 2];
-    for (int64_t i = 0; i < distances; i++)
-        gaps += sorted[i] > 1.5 * *usual;
+    rdx_dicom_measure(usual, s->context, s->folder, places, scratch, names, count);
     rdx_free(block);
-    if (gaps > 0)
-        rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld gap%s between DICOM slices that are usually %g mm apart", s->folder,
-                (long long)gaps, gaps == 1 ? "" : "s", *usual);
-    if (same > 0)
-        rdx_log(s->context, REDUX_LOG_WARNING,
-                "%s: %lld DICOM slice%s the same position as another one of the series", s->folder,
-                (long long)same, same == 1 ? " has" : "s have");
     return REDUX_OK;
 }
 
@@ -177,12 +220,12 @@ static redux_status name_volume(char **out, const series *s, const image *first)
     return REDUX_OK;
 }
 
-/* If slopes differ, equal stored values mean different things. */
+/* If slopes or kinds of pixels differ, equal stored values mean different things. */
 static redux_dtype common_dtype(const image *images, int64_t count)
 {
     for (int64_t i = 1; i < count; i++) {
         const rdx_dicom *a = &images[0].dicom, *b = &images[i].dicom;
-        if (a->slope < b->slope || a->slope > b->slope || a->intercept < b->intercept ||
+        if (a->dtype != b->dtype || a->slope < b->slope || a->slope > b->slope || a->intercept < b->intercept ||
             a->intercept > b->intercept)
             return REDUX_FLOAT32;
     }
@@ -211,29 +254,44 @@ static redux_status add_volume(const series *s, const image *images, int64_t cou
         info->bytes += images[i].dicom.bytes;
         RDX_TRY(rdx_dataset_add_file(s->dataset, s->context, images[i].path));
     }
-    RDX_TRY(name_volume(&source.found.source, s, &images[0]));
-    const redux_status status = rdx_dataset_add(s->dataset, s->context, &source);
+    redux_status status = rdx_strdup(s->context, &source.found.patient, first->patient);
+    if (status == REDUX_OK)
+        status = name_volume(&source.found.source, s, &images[0]);
+    if (status == REDUX_OK)
+        status = rdx_dataset_add(s->dataset, s->context, &source);
     if (status != REDUX_OK)
         rdx_found_clear(&source.found);
     return status;
 }
 
 /* Keeps the usable files. Objects without an image (structures, reports) often accompany images. */
-static redux_status probe_files(series *s, const char *const *paths, int64_t count,
-                                rdx_settle_fn settle, void *user)
+static redux_status probe_files(series *s, const rdx_finds *finds, const char *const *paths,
+                                int64_t count, rdx_met *met)
 {
     for (int64_t i = 0; i < count; i++) {
         image *im = &s->images[s->count];
+        bool known;
         if (rdx_dataset_excludes(s->dataset, paths[i]))
             continue;
         RDX_TRY(rdx_progress_poll(s->context));
-        const redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
+        redux_status status = rdx_dicom_probe(&im->dicom, paths[i]);
         if (status != REDUX_OK && im->dicom.no_image && count > 1) {
-            rdx_log(s->context, REDUX_LOG_INFO, "skipped: %s", redux_error_message());
+            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_INFO,
+                                          "DICOM objects without an image", paths[i]));
             continue;
         }
-        if (status != REDUX_OK) {
-            RDX_TRY(settle(user, paths[i], status));
+        const bool has_frames = status == REDUX_OK && im->dicom.frames > 1;
+        if (has_frames)
+            status = rdx_dicom_add_frames(finds, paths[i], &im->dicom);
+        if (status != REDUX_OK)
+            RDX_TRY(finds->settle(finds->user, paths[i], status));
+        if (status != REDUX_OK || has_frames)
+            continue;
+        RDX_TRY(rdx_met_add(&known, met, s->context, paths[i], NULL));
+        if (known) {
+            s->dataset->met_before++;
+            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_WARNING, RDX_MET_BEFORE,
+                                          paths[i]));
             continue;
         }
         im->path = paths[i];
@@ -242,29 +300,33 @@ static redux_status probe_files(series *s, const char *const *paths, int64_t cou
     return REDUX_OK;
 }
 
-static redux_status add_groups(series *s)
+static redux_status add_groups(series *s, const rdx_finds *finds)
 {
     RDX_TRY(group_images(s));
     RDX_TRY(order_images(s));
     for (int64_t i = 0, next; i < s->count; i = next) {
         for (next = i + 1; next < s->count && s->images[next].group == s->images[i].group;)
             next++;
-        RDX_TRY(add_volume(s, s->images + i, next - i));
+        int64_t count = next - i;
+        const redux_status chosen = choose_frame(s, s->images + i, &count);
+        if (chosen != REDUX_OK)
+            RDX_TRY(finds->settle(finds->user, s->images[i].path, chosen));
+        else
+            RDX_TRY(add_volume(s, s->images + i, count));
     }
     return REDUX_OK;
 }
 
-redux_status rdx_dicom_add_files(redux_dataset *dataset, redux_context *context, const char *folder,
-                                 const char *const *paths, int64_t count, rdx_settle_fn settle,
-                                 void *user)
+redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
+                                 const char *const *paths, int64_t count, rdx_met *met)
 {
-    series s = {.dataset = dataset, .context = context, .folder = folder};
+    series s = {.dataset = dataset, .context = finds->context, .folder = folder};
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(image)));
+    RDX_TRY(rdx_alloc(finds->context, &block, (uint64_t)count, sizeof(image)));
     s.images = block;
-    redux_status status = probe_files(&s, paths, count, settle, user);
+    redux_status status = probe_files(&s, finds, paths, count, met);
     if (status == REDUX_OK && s.count > 0)
-        status = add_groups(&s);
+        status = add_groups(&s, finds);
     rdx_free(block);
     return status;
 }

@@ -15,6 +15,7 @@ typedef struct finder {
     int64_t run;  /* the volume of pictures that the next picture may join, or -1 */
     char **named; /* consecutive files of series in the arguments, all of one folder */
     int64_t named_count, named_capacity;
+    rdx_met met; /* files, and parts of archives */
 } finder;
 
 /* Settles a failure: it ends the search, or is recorded and the search continues. */
@@ -27,6 +28,16 @@ static redux_status settle(finder *f, const char *path, redux_status status)
     snprintf(reason, sizeof reason, "%s", redux_error_message());
     rdx_log(f->context, REDUX_LOG_INFO, "skipped: %s", reason);
     return rdx_dataset_skip(f->dataset, f->context, path, reason);
+}
+
+/* *known: the file was met before; then that is recorded. */
+static redux_status meet(bool *known, finder *f, const char *path, const char *key)
+{
+    RDX_TRY(rdx_met_add(known, &f->met, f->context, path, key));
+    f->dataset->met_before += *known;
+    return *known ? rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_WARNING, RDX_MET_BEFORE,
+                                          path)
+                  : REDUX_OK;
 }
 
 static bool is_of(const char *name, rdx_format_unit unit)
@@ -59,12 +70,21 @@ static redux_status add_found(rdx_found *found, void *user)
     finder *f = user;
     rdx_source source = {.found = *found};
     redux_status status = check_frame(f, found);
+    bool known = false;
     rdx_found_describe(&source.info, found, f->dataset->options.orientation);
     if (status == REDUX_OK)
+        status = meet(&known, f, found->file, found->key);
+    if (status == REDUX_OK && !known)
         status = rdx_dataset_add(f->dataset, f->context, &source);
-    if (status != REDUX_OK)
+    if (status != REDUX_OK || known)
         rdx_found_clear(found);
     return status;
+}
+
+static redux_status pass_over(void *user, const char *source, const char *reason)
+{
+    const finder *f = user;
+    return rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_INFO, reason, source);
 }
 
 static redux_status settle_source(void *user, const char *source, redux_status status)
@@ -76,7 +96,7 @@ static redux_status settle_source(void *user, const char *source, redux_status s
 static redux_status add_volumes(finder *f, const rdx_format *format, const char *path,
                                 const char *key)
 {
-    const rdx_finds finds = {f->context, add_found, settle_source, excludes, f};
+    const rdx_finds finds = {f->context, add_found, settle_source, pass_over, excludes, f};
     if (format->key_suffix == NULL && rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
     return format->probe(&finds, path, key);
@@ -126,9 +146,13 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
 {
     rdx_picture_info picture;
     uint64_t bytes;
+    bool known;
     if (rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
     RDX_TRY(rdx_progress_poll(f->context));
+    RDX_TRY(meet(&known, f, path, NULL));
+    if (known)
+        return REDUX_OK;
     RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
     if (f->run < 0)
         RDX_TRY(begin_pictures(f, folder, &picture));
@@ -171,22 +195,23 @@ typedef struct ancestor {
 /* Deeper nesting is refused: the search must do with a small stack. */
 #define MOST_FOLDERS 64
 
-/* Names worth a look: each preceded by a byte that tells folders ('d') from files ('f'). */
+/* Names worth a look, each preceded by a byte: a folder, a file of a known suffix, or a file of a
+ * series by its content. */
+enum { FOLDER = 'd', NAMED = 'f', SNIFFED = 's', NOTHING = 0 };
+
 typedef struct listing {
     char *text;
     const char **names;
     int64_t used, capacity, count;
-    int64_t unread; /* files in formats that are not read, and the set of those formats */
-    uint64_t unread_formats;
 } listing;
 
-static redux_status list_name(finder *f, listing *list, const char *name, bool folder)
+static redux_status list_name(finder *f, listing *list, const char *name, char kind)
 {
     const int64_t length = (int64_t)strlen(name) + 2;
     void *block = list->text;
     RDX_TRY(rdx_grow(f->context, &block, &list->capacity, list->used, list->used + length, 1));
     list->text = block;
-    list->text[list->used] = folder ? 'd' : 'f';
+    list->text[list->used] = kind;
     memcpy(list->text + list->used + 1, name, (size_t)length - 1);
     list->used += length;
     list->count++;
@@ -213,44 +238,76 @@ static redux_status sort_names(finder *f, listing *list)
     return REDUX_OK;
 }
 
-/* Whether an entry is of interest, and its kind. Links are followed. A broken link with a promising
- * name is kept, and later reported as an error. */
-static bool classify(int fd, const struct dirent *entry, bool *folder)
+/* What a file is that no suffix tells. What looks like data and is not read is recorded. */
+static redux_status sniff(char *kind, finder *f, const char *folder, const char *name)
 {
-    const bool named =
-        rdx_format_of(entry->d_name, NULL) != NULL || rdx_format_maybe(entry->d_name);
+    const char *suffix = rdx_unread_suffix(name), *looks_like;
+    char reason[120] = "";
+    char *path;
+    RDX_TRY(rdx_join(&path, f->context, folder, name));
+    const rdx_format *format = suffix != NULL ? NULL : rdx_format_sniff(&looks_like, path);
+    redux_status status = REDUX_OK;
+    if (format != NULL && format->unit == RDX_UNIT_SERIES)
+        *kind = SNIFFED;
+    else if (suffix != NULL)
+        snprintf(reason, sizeof reason, "files of a format that is not read (%s)", suffix);
+    else if (format == NULL && looks_like != NULL)
+        snprintf(reason, sizeof reason, "files that look like %s, by a name that is not known",
+                 looks_like);
+    if (reason[0] != '\0')
+        status = rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_WARNING, reason, path);
+    rdx_free(path);
+    return status;
+}
+
+static redux_status pass_hidden(finder *f, const char *folder, const char *name)
+{
+    char *path;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return REDUX_OK;
+    RDX_TRY(rdx_join(&path, f->context, folder, name));
+    const redux_status status = rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_INFO,
+                                                      "hidden folders", path);
+    rdx_free(path);
+    return status;
+}
+
+/* What an entry is. Links are followed. A broken link with a promising name is kept, and later
+ * reported as an error. */
+static redux_status classify(char *kind, finder *f, int fd, const struct dirent *entry,
+                             const char *folder)
+{
+    const char *name = entry->d_name;
+    const bool named = rdx_format_of(name, NULL) != NULL;
+    mode_t mode = entry->d_type == DT_DIR ? S_IFDIR : entry->d_type == DT_REG ? S_IFREG : 0;
     struct stat status;
-    if (entry->d_name[0] == '.')
-        return false;
-    *folder = entry->d_type == DT_DIR;
-    if (*folder)
-        return true;
-    if (entry->d_type == DT_REG)
-        return named;
-    if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
-        return false;
-    if (fstatat(fd, entry->d_name, &status, 0) != 0)
-        return named;
-    *folder = S_ISDIR(status.st_mode);
-    return *folder || (named && S_ISREG(status.st_mode));
+    *kind = NOTHING;
+    if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN)
+        mode = fstatat(fd, name, &status, 0) == 0 ? status.st_mode : named ? S_IFREG : 0;
+    if (name[0] == '.')
+        return S_ISDIR(mode) ? pass_hidden(f, folder, name) : REDUX_OK;
+    if (S_ISDIR(mode))
+        *kind = FOLDER;
+    else if (S_ISREG(mode) && named)
+        *kind = NAMED;
+    else if (S_ISREG(mode))
+        return sniff(kind, f, folder, name);
+    return REDUX_OK;
 }
 
 static redux_status read_names(finder *f, listing *list, DIR *stream, const char *path)
 {
     for (;;) {
-        bool folder = false;
+        char kind;
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (entry == NULL && errno != 0)
             return rdx_fail_errno(path, "cannot be listed", errno);
         if (entry == NULL)
             return sort_names(f, list);
-        if (classify(dirfd(stream), entry, &folder)) {
-            RDX_TRY(list_name(f, list, entry->d_name, folder));
-        } else if (entry->d_name[0] != '.' && rdx_unread_format(entry->d_name) >= 0) {
-            list->unread++;
-            list->unread_formats |= 1ULL << rdx_unread_format(entry->d_name);
-        }
+        RDX_TRY(classify(&kind, f, dirfd(stream), entry, path));
+        if (kind != NOTHING)
+            RDX_TRY(list_name(f, list, entry->d_name, kind));
     }
 }
 
@@ -289,7 +346,7 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
     f->run = -1;
     for (int64_t i = first; i < list->count && status == REDUX_OK; i++) {
         char *path;
-        if (list->names[i][-1] != 'f' || !is_of(list->names[i], RDX_UNIT_PICTURE))
+        if (list->names[i][-1] != NAMED || !is_of(list->names[i], RDX_UNIT_PICTURE))
             continue;
         RDX_TRY(rdx_join(&path, f->context, folder, list->names[i]));
         status = settle(f, path, add_picture(f, folder, path));
@@ -301,12 +358,10 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
 
 /* ---- series ---- */
 
-/* Looks into files without a telling suffix: all that were named, but in a folder only those whose
- * names resemble those of series. */
-static bool is_series(const char *path, bool named)
+/* Whether an entry of a folder is a file of a series, by its name or by its content. */
+static bool entry_is_series(const char *name)
 {
-    const rdx_format *format = rdx_format_sniff(path, named);
-    return format != NULL && format->unit == RDX_UNIT_SERIES;
+    return name[-1] == SNIFFED || (name[-1] == NAMED && is_of(name, RDX_UNIT_SERIES));
 }
 
 static redux_status keep_path(finder *f, const char *path)
@@ -332,10 +387,11 @@ static void forget_paths(finder *f)
 /* The volumes of the files that were kept. */
 static redux_status add_kept_files(finder *f, const char *folder)
 {
+    const rdx_finds finds = {f->context, add_found, settle_source, pass_over, excludes, f};
     redux_status status = REDUX_OK;
     if (f->named_count > 0)
-        status = rdx_dicom_add_files(f->dataset, f->context, folder, (const char *const *)f->named,
-                                     f->named_count, settle_source, f);
+        status = rdx_dicom_add_files(f->dataset, &finds, folder, (const char *const *)f->named,
+                                     f->named_count, &f->met);
     forget_paths(f);
     return status;
 }
@@ -346,15 +402,14 @@ static redux_status add_series(finder *f, const listing *list, int64_t first, co
     redux_status status = REDUX_OK;
     for (int64_t i = first; i < list->count && status == REDUX_OK; i++) {
         char *path;
-        if (list->names[i][-1] != 'f')
+        if (!entry_is_series(list->names[i]))
             continue;
         status = rdx_progress_poll(f->context);
         if (status == REDUX_OK)
             status = rdx_join(&path, f->context, folder, list->names[i]);
         if (status != REDUX_OK)
             break;
-        if (is_series(path, false))
-            status = keep_path(f, path);
+        status = keep_path(f, path);
         rdx_free(path);
     }
     if (status == REDUX_OK)
@@ -409,30 +464,11 @@ static redux_status add_entry(finder *f, const char *folder, const char *name, c
 {
     char *path;
     RDX_TRY(rdx_join(&path, f->context, folder, name));
-    const bool is_folder = name[-1] == 'd';
-    redux_status status = REDUX_OK;
-    if (is_folder)
-        status = add_folder(f, path, here);
-    else if (rdx_format_of(name, NULL) != NULL) /* others merely might have been of some format */
-        status = add_file(f, path, true);
+    redux_status status =
+        name[-1] == FOLDER ? add_folder(f, path, here) : add_file(f, path, true);
     status = settle(f, path, status);
     rdx_free(path);
     return status;
-}
-
-/* Whether an entry is a file of a series; *status: a failure to find out. */
-static bool entry_is_series(redux_status *status, const finder *f, const char *folder,
-                            const char *name)
-{
-    char *path;
-    if (name[-1] == 'd')
-        return false;
-    *status = rdx_join(&path, f->context, folder, name);
-    if (*status != REDUX_OK)
-        return false;
-    const bool series = is_series(path, false);
-    rdx_free(path);
-    return series;
 }
 
 /* Pictures of a folder are placed where the first of them is, and so are its series. */
@@ -443,31 +479,19 @@ static redux_status add_entries(finder *f, const listing *list, const char *fold
     redux_status status = REDUX_OK;
     for (int64_t i = 0; i < list->count && status == REDUX_OK; i++) {
         const char *name = list->names[i];
-        if (name[-1] != 'd' && is_of(name, RDX_UNIT_PICTURE)) {
+        if (name[-1] == NAMED && is_of(name, RDX_UNIT_PICTURE)) {
             if (!pictures)
                 status = add_pictures(f, list, i, folder);
             pictures = true;
-        } else if (entry_is_series(&status, f, folder, name)) {
+        } else if (entry_is_series(name)) {
             if (!series)
                 status = add_series(f, list, i, folder);
             series = true;
-        } else if (status == REDUX_OK) {
+        } else {
             status = add_entry(f, folder, name, here);
         }
     }
     return status;
-}
-
-/* Reports files that look like images but are not read, before anyone misses them. */
-static void tell_unread(finder *f, const listing *list, const char *folder)
-{
-    char kinds[200];
-    if (list->unread == 0)
-        return;
-    rdx_unread_list(kinds, sizeof kinds, list->unread_formats);
-    rdx_log(f->context, REDUX_LOG_WARNING,
-            "%s: %lld file%s in formats that this build does not read: %s", folder,
-            (long long)list->unread, list->unread == 1 ? "" : "s", kinds);
 }
 
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up)
@@ -481,10 +505,8 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
     redux_status status = list_folder(f, &list, &here, &loop, folder);
     if (status == REDUX_OK && loop)
         rdx_log(f->context, REDUX_LOG_INFO, "%s: links back to a folder that contains it", folder);
-    if (status == REDUX_OK && !loop) {
-        tell_unread(f, &list, folder);
+    if (status == REDUX_OK && !loop)
         status = add_entries(f, &list, folder, &here);
-    }
     rdx_free(list.text);
     rdx_free(list.names);
     return status;
@@ -494,7 +516,7 @@ static redux_status add_folder(finder *f, const char *folder, const ancestor *up
 
 static int64_t sources_met(const redux_dataset *dataset)
 {
-    return dataset->count + dataset->skipped_count + dataset->passed_over;
+    return dataset->count + dataset->skipped_count + dataset->passed_over + dataset->met_before;
 }
 
 static redux_status add_root(finder *f, const char *folder)
@@ -526,7 +548,8 @@ static redux_status add_argument(finder *f, const char *path)
     const bool is_file = error == 0 && S_ISREG(status.st_mode);
     if (!is_file || !is_of(path, RDX_UNIT_PICTURE))
         f->run = -1;
-    if (is_file && is_series(path, true))
+    const rdx_format *format = is_file ? rdx_format_sniff(NULL, path) : NULL;
+    if (format != NULL && format->unit == RDX_UNIT_SERIES)
         return add_named_series(f, path);
     RDX_TRY(end_named(f));
     if (error != 0 && key != NULL)
@@ -557,5 +580,6 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
     if (status == REDUX_OK)
         status = end_named(&f);
     forget_paths(&f);
+    rdx_met_clear(&f.met);
     return status;
 }

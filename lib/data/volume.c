@@ -89,11 +89,12 @@ static redux_status to_float32(redux_tensor *slice, redux_context *context)
 
 /* A slice with its own file: a DICOM object, whose values are measured, or a picture. */
 static redux_status read_file(redux_tensor *out, redux_context *context, const redux_volume *volume,
-                              int64_t index, bool colour)
+                              int64_t index, redux_orientation orientation, bool colour)
 {
     const char *path = volume->dataset->files[volume->source->first_file + index];
     if (volume->source->info.is_scan)
-        return rdx_dicom_read(out, context, path, &volume->source->info);
+        return rdx_dicom_read(out, context, path, &volume->source->info,
+                              orientation == REDUX_ORIENTATION_STORED);
     return (colour ? redux_picture_read_alpha : redux_picture_read)(out, context, path);
 }
 
@@ -111,7 +112,7 @@ static redux_status take_slice(redux_tensor *out, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "%s: there is no slice %lld: it has %lld", info->source,
                         (long long)index, (long long)info->slices);
     if (info->file_per_slice)
-        return read_file(out, context, volume, index, colour);
+        return read_file(out, context, volume, index, orientation, colour);
     if (info->same_slices == 0)
         orientation = volume->dataset->options.orientation;
     const rdx_found *found = &volume->source->found;

@@ -44,7 +44,7 @@ void rdx_resizer_run(const rdx_resizer *resizer, void *out, const void *in, int6
 /* The map from a stored value to a grey one. */
 typedef struct rdx_grey {
     double slope, intercept;
-    double low, span; /* SLICE: minimum and (max - min + 1e-5); RANGE: low and high - low */
+    double low, span; /* SLICE: minimum and range + epsilon; RANGE: low and high - low */
 } rdx_grey;
 
 static inline double rdx_scaled(const rdx_grey *map, double stored)
@@ -52,7 +52,7 @@ static inline double rdx_scaled(const rdx_grey *map, double stored)
     return map->slope * stored + map->intercept;
 }
 
-/* (x - min) / (max - min + 1e-5) * 255, half to even: adding 2^52 makes the addition round. NaN
+/* (x - low) / span * 255, half to even: adding 2^52 makes the addition round. NaN
  * fails the comparison and becomes 0. */
 static inline uint8_t rdx_grey8(const rdx_grey *map, double stored)
 {

@@ -130,7 +130,10 @@ void rdx_grey_slice(rdx_grey *map, double low, double high)
     }
     /* Scaling is monotone, rising or falling, even after rounding. */
     map->low = fmin(rdx_scaled(map, low), rdx_scaled(map, high));
-    map->span = fmax(rdx_scaled(map, low), rdx_scaled(map, high)) - map->low + 1e-5;
+    const double range = fmax(rdx_scaled(map, low), rdx_scaled(map, high)) - map->low;
+    /* The paper adds 1e-5 against division by zero. On maps whose whole range is smaller than that
+     * (ADC, PET), it would turn every slice black. */
+    map->span = range > 0 ? range + 1e-5 * fmin(1, range) : 1;
 }
 
 bool rdx_is_small_integer(redux_dtype dtype)

@@ -94,6 +94,22 @@ redux_status rdx_lock_folder(int *out, const char *path)
     return REDUX_OK;
 }
 
+bool rdx_file_identify(rdx_file_identity *out, const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return false;
+    *out = (rdx_file_identity){(uint64_t)status.st_dev, (uint64_t)status.st_ino};
+    return true;
+}
+
+int rdx_file_identity_compare(const rdx_file_identity *a, const rdx_file_identity *b)
+{
+    if (a->device != b->device)
+        return a->device < b->device ? -1 : 1;
+    return (a->inode > b->inode) - (a->inode < b->inode);
+}
+
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,
                          size_t *count)
 {

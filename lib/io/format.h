@@ -33,6 +33,8 @@ typedef struct rdx_found {
     redux_dtype dtype;
     double slope, intercept; /* value = slope * voxel + intercept */
     uint64_t bytes;          /* of the files */
+    char *patient; /* whom the file says that it shows; NULL: unknown. Must never be written
+                      anywhere. */
     void *header; /* of the format, which load compares to see whether the file has changed */
 } rdx_found;
 
@@ -45,6 +47,8 @@ typedef struct rdx_finds {
     redux_status (*add)(rdx_found *found, void *user);
     /* Decides about a failure that concerns one source only. */
     redux_status (*settle)(void *user, const char *source, redux_status status);
+    /* Notes a part of a file that holds no volume. */
+    redux_status (*pass_over)(void *user, const char *source, const char *reason);
     /* Whether the caller excludes a source, so that it need not be read. */
     bool (*excludes)(void *user, const char *source);
     void *user;
@@ -85,27 +89,26 @@ typedef struct rdx_format {
     const char *parts[RDX_SUFFIXES];
     redux_status (*whole)(char **out, redux_context *context, const char *path);
 
-    /* Pictures are recognised by their first bytes. header: see rdx_picture_header_fn. */
+    /* Pictures are recognised by their first bytes. header: *need is 0, or the number of first bytes
+     * that it takes to read the header. */
     bool (*signature)(const unsigned char *bytes, size_t size);
     redux_status (*header)(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
                            size_t size, const char *path);
     redux_status (*decode)(redux_tensor *out, redux_context *context, const unsigned char *bytes,
                            size_t size, bool alpha, const char *path);
 
-    /* Files without a telling suffix: whether the name may be of this format, and whether the file
-     * is. */
-    bool (*maybe)(const char *name);
-    bool (*sniff)(const char *path);
+    /* Files without a telling suffix: whether one begins as this format does. NULL: such files are
+     * not of this format. */
+    bool (*sniff)(const unsigned char *bytes, size_t size);
 } rdx_format;
 
 /* The format of a file by its name; NULL if no suffix is known. *part: it is only part of another
  * file; may be NULL. */
 const rdx_format *rdx_format_of(const char *name, bool *part);
-/* Whether a file of unknown suffix may be of some format, judged by its name. */
-bool rdx_format_maybe(const char *name);
-/* The format of a file by its name, else by its content, which is read only if the name may be of
- * some format (rdx_format_maybe) or `any_name` is set. NULL if neither shows it. */
-const rdx_format *rdx_format_sniff(const char *path, bool any_name);
+/* The format of a file by its name, else by its first bytes, where the format allows that. NULL: it
+ * is not read; then *looks_like names what it seems to be ("HDF5"), or is NULL. looks_like may be
+ * NULL. */
+const rdx_format *rdx_format_sniff(const char **looks_like, const char *path);
 /* The format of a picture by its first bytes; NULL if it is not a readable picture. */
 const rdx_format *rdx_format_of_picture(const unsigned char *bytes, size_t size);
 /* The start of KEY in FILE:KEY if FILE is of a format with keys, else NULL. */
@@ -113,11 +116,8 @@ const char *rdx_format_key(const rdx_format **format, const char *text);
 /* ".nii, .nii.gz, .png": every readable suffix. */
 void rdx_format_list(char *text, size_t size);
 
-/* Pictures, volumes and archives in formats that are not read: the number of the format, below 64,
- * or -1. */
-int rdx_unread_format(const char *name);
-/* ".heic, .zip" for bits set in `formats`. */
-void rdx_unread_list(char *text, size_t size, uint64_t formats);
+/* The suffix of a picture, volume or archive in a format that is not read (".bmp"), else NULL. */
+const char *rdx_unread_suffix(const char *name);
 
 /* The axial view of voxels [k][j][i](...). */
 redux_status rdx_axial_view(redux_tensor *out, const redux_tensor *stored,
@@ -140,7 +140,7 @@ void rdx_npy_as_stack(redux_tensor *array);
 #define RDX_FORMATS(FORMAT)                                                                        \
     FORMAT(nifti)                                                                                  \
     FORMAT(dicom)                                                                                  \
-    FORMAT(mha) FORMAT(nrrd) FORMAT(mgh) FORMAT(png) FORMAT(jpeg) FORMAT(npy) FORMAT(npz)
+    FORMAT(mha) FORMAT(nrrd) FORMAT(mgh) FORMAT(png) FORMAT(jpeg) FORMAT(pnm) FORMAT(npy) FORMAT(npz)
 
 #define RDX_DECLARE_FORMAT(name) extern const rdx_format rdx_format_##name;
 RDX_FORMATS(RDX_DECLARE_FORMAT)

@@ -81,22 +81,15 @@ static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d
     return status == REDUX_OK ? status : rdx_fail(status, "%s: %s", path, why);
 }
 
-static redux_status decode(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
-                           int fd, const char *path)
+static redux_status decode(const redux_tensor *out, const rdx_dicom *d, unsigned char *bytes,
+                           size_t count, const char *path)
 {
-    void *bytes;
-    size_t count, length = 0;
-    RDX_TRY(rdx_alloc(context, &bytes, d->length, 1));
-    redux_status status = rdx_read_at(fd, path, d->offset, bytes, (size_t)d->length, &count);
-    if (status == REDUX_OK)
-        status = join_fragments(bytes, count, &length, path);
-    if (status == REDUX_OK && strcmp(d->syntax, RDX_DICOM_RUN_LENGTHS) == 0)
-        status = rdx_dicom_run_lengths(out->data, redux_tensor_elements(out),
-                                       (int)redux_dtype_size(out->dtype), bytes, length, path);
-    else if (status == REDUX_OK)
-        status = decode_by_module(out, d, bytes, length, path);
-    rdx_free(bytes);
-    return status;
+    size_t length = 0;
+    RDX_TRY(join_fragments(bytes, count, &length, path));
+    if (strcmp(d->syntax, RDX_DICOM_RUN_LENGTHS) == 0)
+        return rdx_dicom_run_lengths(out->data, redux_tensor_elements(out),
+                                     (int)redux_dtype_size(out->dtype), bytes, length, path);
+    return decode_by_module(out, d, bytes, length, path);
 }
 
 /* ---- uncompressed ---- */
@@ -146,8 +139,33 @@ static void clear_high_bits(const redux_tensor *out, const rdx_dicom *d)
     }
 }
 
-/* Slices of one volume that have different slopes: their values, in float32. */
-static redux_status rescale(redux_tensor *pixels, redux_context *context, const rdx_dicom *d)
+redux_status rdx_dicom_decode(const redux_tensor *out, const rdx_dicom *d, unsigned char *bytes,
+                              size_t count, const char *path)
+{
+    RDX_TRY(decode(out, d, bytes, count, path));
+    clear_high_bits(out, d);
+    return REDUX_OK;
+}
+
+redux_status rdx_dicom_pixels(const redux_tensor *out, redux_context *context, const rdx_dicom *d,
+                              int fd, const char *path)
+{
+    void *bytes;
+    size_t count;
+    if (!d->encapsulated) {
+        RDX_TRY(read_plain(out, d, fd, path));
+        clear_high_bits(out, d);
+        return REDUX_OK;
+    }
+    RDX_TRY(rdx_alloc(context, &bytes, d->length, 1));
+    redux_status status = rdx_read_at(fd, path, d->offset, bytes, (size_t)d->length, &count);
+    if (status == REDUX_OK)
+        status = rdx_dicom_decode(out, d, bytes, count, path);
+    rdx_free(bytes);
+    return status;
+}
+
+redux_status rdx_dicom_rescale(redux_tensor *pixels, redux_context *context, const rdx_dicom *d)
 {
     redux_tensor values;
     RDX_TRY(redux_tensor_contiguous(&values, context, pixels, REDUX_FLOAT32));
@@ -159,6 +177,59 @@ static redux_status rescale(redux_tensor *pixels, redux_context *context, const 
     return REDUX_OK;
 }
 
+/* Gives padding the least value of the other pixels, which is the greatest stored one where the
+ * slope falls. If all are padding, nothing is known that could replace it. */
+#define REPLACE_PADDING(type)                                                                      \
+    static void replace_##type(type *v, int64_t count, const rdx_dicom *d)                         \
+    {                                                                                              \
+        const int64_t low = d->padding, high = d->padding_limit;                                   \
+        int64_t least = 0, found = 0;                                                              \
+        for (int64_t i = 0; i < count; i++)                                                        \
+            if (v[i] < low || v[i] > high) {                                                       \
+                if (found == 0 || (d->slope < 0 ? v[i] > least : v[i] < least))                    \
+                    least = v[i];                                                                  \
+                found++;                                                                           \
+            }                                                                                      \
+        for (int64_t i = 0; i < count && found > 0 && found < count; i++)                          \
+            if (v[i] >= low && v[i] <= high)                                                       \
+                v[i] = (type)least;                                                                \
+    }
+REPLACE_PADDING(int8_t)
+REPLACE_PADDING(uint8_t)
+REPLACE_PADDING(int16_t)
+REPLACE_PADDING(uint16_t)
+REPLACE_PADDING(int32_t)
+REPLACE_PADDING(uint32_t)
+
+/* Pixels outside the scanner's field of view have a value without meaning, often far below air,
+ * that would take up the grey range of the slice. */
+void rdx_dicom_replace_padding(const redux_tensor *pixels, const rdx_dicom *d)
+{
+    const int64_t count = redux_tensor_elements(pixels);
+    if (!d->has_padding)
+        return;
+    switch (pixels->dtype) {
+    case REDUX_INT8:
+        replace_int8_t(pixels->data, count, d);
+        break;
+    case REDUX_UINT8:
+        replace_uint8_t(pixels->data, count, d);
+        break;
+    case REDUX_INT16:
+        replace_int16_t(pixels->data, count, d);
+        break;
+    case REDUX_UINT16:
+        replace_uint16_t(pixels->data, count, d);
+        break;
+    case REDUX_INT32:
+        replace_int32_t(pixels->data, count, d);
+        break;
+    default:
+        replace_uint32_t(pixels->data, count, d);
+        break;
+    }
+}
+
 static bool differ(double a, double b)
 {
     return a < b || a > b;
@@ -167,7 +238,7 @@ static bool differ(double a, double b)
 static redux_status check_unchanged(const rdx_dicom *d, const redux_volume_info *info,
                                     const char *path)
 {
-    if (d->height == info->height && d->width == info->width &&
+    if (d->frames == 1 && d->height == info->height && d->width == info->width &&
         (info->dtype == REDUX_FLOAT32 ||
          (d->dtype == info->dtype && !differ(d->slope, info->slope) &&
           !differ(d->intercept, info->intercept))))
@@ -176,7 +247,7 @@ static redux_status check_unchanged(const rdx_dicom *d, const redux_volume_info 
 }
 
 redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const char *path,
-                            const redux_volume_info *info)
+                            const redux_volume_info *info, bool keep_padding)
 {
     rdx_dicom d;
     redux_tensor pixels;
@@ -191,14 +262,12 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
         close(fd);
         return status;
     }
-    status =
-        d.encapsulated ? decode(&pixels, context, &d, fd, path) : read_plain(&pixels, &d, fd, path);
+    status = rdx_dicom_pixels(&pixels, context, &d, fd, path);
     close(fd);
-    if (status == REDUX_OK) {
-        clear_high_bits(&pixels, &d);
-        if (info->dtype == REDUX_FLOAT32)
-            status = rescale(&pixels, context, &d);
-    }
+    if (status == REDUX_OK && !keep_padding)
+        rdx_dicom_replace_padding(&pixels, &d);
+    if (status == REDUX_OK && info->dtype == REDUX_FLOAT32)
+        status = rdx_dicom_rescale(&pixels, context, &d);
     if (status != REDUX_OK) {
         redux_tensor_release(&pixels);
         return status;
@@ -209,35 +278,10 @@ redux_status rdx_dicom_read(redux_tensor *out, redux_context *context, const cha
 
 /* ---- the format ---- */
 
-/* Whether a file begins like a DICOM file; false also if it cannot be read. */
-static bool begins_as_dicom(const char *path)
-{
-    unsigned char magic[4];
-    struct stat file;
-    size_t count = 0;
-    int fd;
-    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
-        return false;
-    const redux_status status = rdx_read_at(fd, path, RDX_DICOM_PREAMBLE - 4, magic, 4, &count);
-    close(fd);
-    return status == REDUX_OK && count == 4 && memcmp(magic, "DICM", 4) == 0;
-}
-
-/* Names without an ending or with one of digits: IM000001, 1.2.840.113619.2.55. DICOMDIR is an
- * index of other files. */
-static bool may_be_dicom(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (strcmp(name, "DICOMDIR") == 0)
-        return false;
-    return dot == NULL || (dot[1] != '\0' && strspn(dot + 1, "0123456789") == strlen(dot + 1));
-}
-
 const rdx_format rdx_format_dicom = {
     .name = "dicom",
     .suffixes = {".dcm", ".dicom", ".ima"},
     .unit = RDX_UNIT_SERIES,
     .is_scan = true,
-    .maybe = may_be_dicom,
-    .sniff = begins_as_dicom,
+    .sniff = rdx_dicom_sniff,
 };

@@ -15,6 +15,8 @@
 #define LONGEST_VALUE 256
 
 #define TAG_PIXELS 0x7FE00010u
+#define TAG_SHARED_GROUPS 0x52009229u
+#define TAG_FRAME_GROUPS 0x52009230u
 #define TAG_ITEM 0xFFFEE000u
 #define TAG_ITEM_END 0xFFFEE00Du
 #define TAG_SEQUENCE_END 0xFFFEE0DDu
@@ -156,50 +158,63 @@ static redux_status skip_element(cursor *c, const element *e, int depth)
 
 /* ---- values ---- */
 
-typedef enum value_kind { VALUE_TEXT, VALUE_SHORT, VALUE_INTEGER, VALUE_DECIMAL } value_kind;
+typedef enum value_kind { VALUE_TEXT, VALUE_SHORT, VALUE_INTEGER, VALUE_DECIMAL, VALUE_MOSAIC } value_kind;
 
-/* The elements that are read: `count` characters or numbers into rdx_dicom at `offset`. */
+/* The elements that are read: `count` characters or numbers into rdx_dicom at `offset`. Their names
+ * are those of PS3.6. */
 static const struct {
     uint32_t tag;
     value_kind kind;
     size_t offset;
     int count;
+    const char *name;
 } wanted[] = {
-    {0x00020010, VALUE_TEXT, offsetof(rdx_dicom, syntax), RDX_DICOM_UID},
-    {0x00180050, VALUE_DECIMAL, offsetof(rdx_dicom, thickness), 1},
-    {0x0020000E, VALUE_TEXT, offsetof(rdx_dicom, series), RDX_DICOM_UID},
-    {0x00200013, VALUE_INTEGER, offsetof(rdx_dicom, instance), 1},
-    {0x00200032, VALUE_DECIMAL, offsetof(rdx_dicom, position), 3},
-    {0x00200037, VALUE_DECIMAL, offsetof(rdx_dicom, orientation), 6},
-    {0x00280002, VALUE_SHORT, offsetof(rdx_dicom, samples), 1},
-    {0x00280004, VALUE_TEXT, offsetof(rdx_dicom, photometric), 17},
-    {0x00280008, VALUE_INTEGER, offsetof(rdx_dicom, frames), 1},
-    {0x00280010, VALUE_SHORT, offsetof(rdx_dicom, height), 1},
-    {0x00280011, VALUE_SHORT, offsetof(rdx_dicom, width), 1},
-    {0x00280030, VALUE_DECIMAL, offsetof(rdx_dicom, spacing), 2},
-    {0x00280100, VALUE_SHORT, offsetof(rdx_dicom, bits), 1},
-    {0x00280101, VALUE_SHORT, offsetof(rdx_dicom, stored), 1},
-    {0x00280102, VALUE_SHORT, offsetof(rdx_dicom, high), 1},
-    {0x00280103, VALUE_SHORT, offsetof(rdx_dicom, is_signed), 1},
-    {0x00281052, VALUE_DECIMAL, offsetof(rdx_dicom, intercept), 1},
-    {0x00281053, VALUE_DECIMAL, offsetof(rdx_dicom, slope), 1},
+    {0x00020010, VALUE_TEXT, offsetof(rdx_dicom, syntax), RDX_DICOM_UID, "TransferSyntaxUID"},
+    {0x00080008, VALUE_MOSAIC, offsetof(rdx_dicom, is_mosaic), 1, "ImageType"},
+    {0x00100020, VALUE_TEXT, offsetof(rdx_dicom, patient), RDX_DICOM_PATIENT, "PatientID"},
+    {0x00180050, VALUE_DECIMAL, offsetof(rdx_dicom, thickness), 1, "SliceThickness"},
+    {0x00180086, VALUE_INTEGER, offsetof(rdx_dicom, echo), 1, "EchoNumbers"},
+    {0x0020000E, VALUE_TEXT, offsetof(rdx_dicom, series), RDX_DICOM_UID, "SeriesInstanceUID"},
+    {0x00200012, VALUE_INTEGER, offsetof(rdx_dicom, acquisition), 1, "AcquisitionNumber"},
+    {0x00200013, VALUE_INTEGER, offsetof(rdx_dicom, instance), 1, "InstanceNumber"},
+    {0x00200032, VALUE_DECIMAL, offsetof(rdx_dicom, position), 3, "ImagePositionPatient"},
+    {0x00200037, VALUE_DECIMAL, offsetof(rdx_dicom, orientation), 6, "ImageOrientationPatient"},
+    {0x00200100, VALUE_INTEGER, offsetof(rdx_dicom, time), 1, "TemporalPositionIdentifier"},
+    {0x00280002, VALUE_SHORT, offsetof(rdx_dicom, samples), 1, "SamplesPerPixel"},
+    {0x00280004, VALUE_TEXT, offsetof(rdx_dicom, photometric), 17, "PhotometricInterpretation"},
+    {0x00280008, VALUE_INTEGER, offsetof(rdx_dicom, frames), 1, "NumberOfFrames"},
+    {0x00280010, VALUE_SHORT, offsetof(rdx_dicom, height), 1, "Rows"},
+    {0x00280011, VALUE_SHORT, offsetof(rdx_dicom, width), 1, "Columns"},
+    {0x00280030, VALUE_DECIMAL, offsetof(rdx_dicom, spacing), 2, "PixelSpacing"},
+    {0x00280100, VALUE_SHORT, offsetof(rdx_dicom, bits), 1, "BitsAllocated"},
+    {0x00280101, VALUE_SHORT, offsetof(rdx_dicom, stored), 1, "BitsStored"},
+    {0x00280102, VALUE_SHORT, offsetof(rdx_dicom, high), 1, "HighBit"},
+    {0x00280103, VALUE_SHORT, offsetof(rdx_dicom, is_signed), 1, "PixelRepresentation"},
+    {0x00280120, VALUE_SHORT, offsetof(rdx_dicom, padding), 1, "PixelPaddingValue"},
+    {0x00280121, VALUE_SHORT, offsetof(rdx_dicom, padding_limit), 1, "PixelPaddingRangeLimit"},
+    {0x00281052, VALUE_DECIMAL, offsetof(rdx_dicom, intercept), 1, "RescaleIntercept"},
+    {0x00281053, VALUE_DECIMAL, offsetof(rdx_dicom, slope), 1, "RescaleSlope"},
 };
 
-/* Numbers in text, separated by backslashes. If their count is wrong, or one is not a number, all
- * stay unknown. */
-static void read_decimals(double *out, const char *text, int count)
+/* Numbers in text, separated by backslashes. An empty text leaves them unknown; anything else that
+ * is not `count` numbers is refused, because a guess would silently be another number. */
+static bool read_decimals(double *out, const char *text, int count)
 {
     double numbers[6] = {0};
+    if (*text == '\0')
+        return true;
     for (int i = 0; i < count; i++) {
         char *end;
+        text += strspn(text, " ");
         numbers[i] = rdx_parse_double(text, &end);
         while (*end == ' ')
             end++;
         if (end == text || !isfinite(numbers[i]) || *end != (i + 1 < count ? '\\' : '\0'))
-            return;
+            return false;
         text = end + 1;
     }
     memcpy(out, numbers, (size_t)count * sizeof *out);
+    return true;
 }
 
 static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int64_t which)
@@ -208,9 +223,12 @@ static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int6
     unsigned char *to = (unsigned char *)out + wanted[which].offset;
     const value_kind kind = wanted[which].kind;
     const size_t most = kind == VALUE_TEXT ? (size_t)wanted[which].count : LONGEST_VALUE;
+    if (kind == VALUE_MOSAIC && e->length > most)
+        return skip_element(c, e, 0);
     if (e->length > most || (kind == VALUE_SHORT && e->length != 2))
-        return rdx_fail(REDUX_E_FORMAT, "%s: element (%04x,%04x) has %u bytes", c->path,
-                        (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF), (unsigned)e->length);
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s (%04x,%04x) has %u bytes", c->path,
+                        wanted[which].name, (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF),
+                        (unsigned)e->length);
     RDX_TRY(take(c, text, e->length));
     if (kind == VALUE_SHORT) {
         *(int64_t *)(void *)to = number_of((const unsigned char *)text, 2, c->swap);
@@ -223,9 +241,14 @@ static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int6
     const char *begin = text + strspn(text, " ");
     if (kind == VALUE_TEXT)
         snprintf((char *)to, (size_t)wanted[which].count, "%s", begin);
-    else if (kind == VALUE_DECIMAL)
-        read_decimals((double *)(void *)to, begin, wanted[which].count);
-    else if (strspn(begin, "0123456789") == strlen(begin) && strlen(begin) < 13 && *begin != '\0')
+    else if (kind == VALUE_DECIMAL &&
+             !read_decimals((double *)(void *)to, begin, wanted[which].count))
+        return rdx_fail(REDUX_E_FORMAT, "%s: %s (%04x,%04x) is '%.60s', not %d number%s", c->path,
+                        wanted[which].name, (unsigned)(e->tag >> 16), (unsigned)(e->tag & 0xFFFF),
+                        begin, wanted[which].count, wanted[which].count == 1 ? "" : "s");
+    else if (kind == VALUE_MOSAIC)
+        *(int64_t *)(void *)to = strstr(begin, "MOSAIC") != NULL;
+    else if (kind == VALUE_INTEGER && strspn(begin, "0123456789") == strlen(begin) && strlen(begin) < 13 && *begin != '\0')
         *(int64_t *)(void *)to = (int64_t)rdx_parse_double(begin, NULL);
     return REDUX_OK;
 }
@@ -238,6 +261,13 @@ static redux_status visit(rdx_dicom *out, cursor *c, const element *e)
         out->encapsulated = e->length == UNDEFINED;
         out->length = out->encapsulated ? c->end - c->at : e->length;
         return REDUX_OK;
+    }
+    if (e->tag == TAG_SHARED_GROUPS) {
+        out->shared_at = c->at;
+        out->shared_length = e->length;
+    } else if (e->tag == TAG_FRAME_GROUPS) {
+        out->frames_at = c->at;
+        out->frames_length = e->length;
     }
     for (int64_t i = 0; i < RDX_COUNT(wanted) && e->length != UNDEFINED; i++)
         if (wanted[i].tag == e->tag)
@@ -276,15 +306,56 @@ static const syntax *find_syntax(const char *uid)
     return NULL;
 }
 
+/* ---- the beginning ---- */
+
+/* Whether bytes are an element that a file without a preamble can begin with: of the meta group, or
+ * one of the first that identify an image, with a length that such elements have. */
+static bool begins_with_element(const unsigned char *bytes, size_t size)
+{
+    if (size < 8)
+        return false;
+    const uint32_t group = number_of(bytes, 2, false), item = number_of(bytes + 2, 2, false);
+    const bool typed = bytes[4] >= 'A' && bytes[4] <= 'Z' && bytes[5] >= 'A' && bytes[5] <= 'Z';
+    const uint32_t length = typed ? number_of(bytes + 6, 2, false) : number_of(bytes + 4, 4, false);
+    if (group == 2)
+        return typed && item <= 0x0102 && length <= 64;
+    return group == 8 && item <= 0x0018 && length <= 128;
+}
+
+bool rdx_dicom_sniff(const unsigned char *bytes, size_t size)
+{
+    if (size >= PREAMBLE && memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+        return true;
+    return begins_with_element(bytes, size);
+}
+
+/* Files of old archives begin with their elements: then they are of the default encoding, little-
+ * endian, with types where the first element has one. */
+static redux_status find_beginning(rdx_dicom *out, cursor *c)
+{
+    unsigned char bytes[PREAMBLE];
+    c->typed = true;
+    if (c->end >= PREAMBLE && take(c, bytes, PREAMBLE) == REDUX_OK &&
+        memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+        return REDUX_OK;
+    c->at = 0;
+    if (c->end < 8 || take(c, bytes, 8) != REDUX_OK || !begins_with_element(bytes, 8))
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: is not a DICOM file: it has no DICM at byte 128, and does not begin "
+                        "with an element",
+                        c->path);
+    c->at = 0;
+    if (number_of(bytes, 2, false) != 2)
+        snprintf(out->syntax, sizeof out->syntax, "1.2.840.10008.1.2%s",
+                 bytes[4] >= 'A' ? ".1" : "");
+    return REDUX_OK;
+}
+
 /* The group that states the transfer syntax is always little-endian with types. */
 static redux_status read_meta(rdx_dicom *out, cursor *c)
 {
-    unsigned char magic[4], group[2];
-    c->at = PREAMBLE - 4;
-    c->typed = true;
-    if (c->end < PREAMBLE || take(c, magic, 4) != REDUX_OK || memcmp(magic, "DICM", 4) != 0)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is not a DICOM file: it has no DICM at byte 128",
-                        c->path);
+    unsigned char group[2];
+    RDX_TRY(find_beginning(out, c));
     while (c->end - c->at >= 8) {
         element e;
         const uint64_t before = c->at;
@@ -335,16 +406,24 @@ static redux_status check_image(rdx_dicom *d, const char *path)
     if (d->samples != 1 || strncmp(d->photometric, "MONOCHROME", 10) != 0)
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in colour (%s), which is not read from DICOM",
                         path, d->photometric);
-    if (d->frames > 1)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames: convert it with dcm2niix", path,
-                        (long long)d->frames);
+    if (d->is_mosaic)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: is a mosaic of slices in one picture: convert it with dcm2niix", path);
+    d->frames = RDX_MAX(d->frames, 1);
+    if (d->frames > RDX_DICOM_MOST_FRAMES)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has %lld frames; at most %d are read", path,
+                        (long long)d->frames, RDX_DICOM_MOST_FRAMES);
     if ((d->bits != 8 && d->bits != 16 && d->bits != 32) || d->stored < 1 || d->stored > d->bits ||
         d->high != d->stored - 1 || d->is_signed < 0 || d->is_signed > 1)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: pixels of %lld bits, %lld of them used up to bit %lld, sign %lld",
                         path, (long long)d->bits, (long long)d->stored, (long long)d->high,
                         (long long)d->is_signed);
-    const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8;
+    if (d->slope >= 0 && d->slope < 1e-300)
+        return rdx_fail(REDUX_E_FORMAT, "%s: RescaleSlope (0028,1053) is %g: every pixel would have "
+                        "the same value", path, d->slope);
+    const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8 *
+                           (uint64_t)d->frames; /* below 2^52 */
     if (!d->encapsulated && d->length < bytes)
         return rdx_fail(REDUX_E_FORMAT, "%s: has %llu bytes of pixels, not %llu", path,
                         (unsigned long long)d->length, (unsigned long long)bytes);
@@ -360,10 +439,30 @@ static redux_dtype dtype_of(const rdx_dicom *d)
     return d->is_signed ? REDUX_INT32 : REDUX_UINT32;
 }
 
+/* Padding has the sign of the pixels. Without a limit it is one value; the limit may lie on either
+ * side (PS3.3 C.7.5.1.1.2). */
+static void settle_padding(rdx_dicom *d)
+{
+    int64_t *ends[2] = {&d->padding, &d->padding_limit};
+    if (d->padding < 0)
+        return;
+    if (d->padding_limit < 0)
+        d->padding_limit = d->padding;
+    for (int i = 0; i < 2; i++)
+        if (d->is_signed && *ends[i] >= 0x8000)
+            *ends[i] -= 0x10000;
+    if (d->padding_limit < d->padding) {
+        const int64_t low = d->padding_limit;
+        d->padding_limit = d->padding;
+        d->padding = low;
+    }
+    d->has_padding = true;
+}
+
 /* Where small values are bright, values are counted from the other end. */
 static void settle_values(rdx_dicom *d)
 {
-    if (isnan(d->slope) || fabs(d->slope) < 1e-300)
+    if (isnan(d->slope))
         d->slope = 1;
     if (isnan(d->intercept))
         d->intercept = 0;
@@ -377,6 +476,7 @@ static void settle_values(rdx_dicom *d)
     if (!(d->thickness > 0))
         d->thickness = 0;
     d->dtype = dtype_of(d);
+    settle_padding(d);
 }
 
 redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
@@ -384,9 +484,14 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
     struct stat file;
     cursor c = {.path = path};
     *out = (rdx_dicom){.instance = -1,
+                       .echo = -1,
+                       .time = -1,
+                       .acquisition = -1,
                        .frames = 1,
                        .samples = 1,
                        .high = -1,
+                       .padding = -1,
+                       .padding_limit = -1,
                        .slope = NAN,
                        .intercept = NAN,
                        .spacing = {NAN, NAN},
@@ -405,4 +510,112 @@ redux_status rdx_dicom_probe(rdx_dicom *out, const char *path)
     RDX_TRY(check_image(out, path));
     settle_values(out);
     return REDUX_OK;
+}
+
+/* ---- frames: what all of them have in common, and what is each one's own (PS3.3, C.7.6.16) ----
+ */
+
+/* Planes, pixel measures, pixel value transformation: the sequences of a group that hold what
+ * `wanted` lists. */
+static bool is_of_interest(uint32_t tag)
+{
+    return tag == 0x00209113 || tag == 0x00209116 || tag == 0x00289110 || tag == 0x00289145;
+}
+
+/* Of `wanted`, what belongs to a frame. */
+static bool is_of_frame(uint32_t tag)
+{
+    return tag == 0x00180050 || tag == 0x00200032 || tag == 0x00200037 || tag == 0x00280030 ||
+           tag == 0x00281052 || tag == 0x00281053;
+}
+
+static redux_status walk_items(rdx_dicom *out, int64_t most, int64_t *count, cursor *c,
+                               const element *sequence, int depth);
+
+/* Depth 0: a group of sequences; 1: an item of such a sequence, which has the values. */
+static redux_status walk_group(rdx_dicom *out, cursor *c, const element *e, int depth)
+{
+    int64_t items = 0;
+    if (depth == 0 && is_of_interest(e->tag))
+        return walk_items(out, 1, &items, c, e, 1);
+    for (int64_t i = 0; depth == 1 && i < RDX_COUNT(wanted) && e->length != UNDEFINED; i++)
+        if (wanted[i].tag == e->tag && is_of_frame(e->tag))
+            return read_value(out, c, e, i);
+    return skip_element(c, e, depth);
+}
+
+/* Item k of a sequence goes into out[k]. */
+static redux_status walk_items(rdx_dicom *out, int64_t most, int64_t *count, cursor *c,
+                               const element *sequence, int depth)
+{
+    const uint64_t end = sequence->length == UNDEFINED ? c->end : c->at + sequence->length;
+    const bool typed = c->typed;
+    if (memcmp(sequence->type, "UN", 2) == 0)
+        c->typed = false;
+    while (c->at < end) {
+        element item, e;
+        RDX_TRY(next_element(&item, c));
+        if (item.tag == TAG_SEQUENCE_END)
+            break;
+        if (item.tag != TAG_ITEM || *count == most)
+            return rdx_fail(REDUX_E_FORMAT, "%s: the groups of its frames are damaged", c->path);
+        const uint64_t stop = item.length == UNDEFINED ? c->end : c->at + item.length;
+        while (c->at < stop) {
+            RDX_TRY(next_element(&e, c));
+            if (e.tag == TAG_ITEM_END)
+                break;
+            RDX_TRY(walk_group(&out[*count], c, &e, depth));
+        }
+        ++*count;
+    }
+    c->typed = typed;
+    return REDUX_OK;
+}
+
+static redux_status walk_groups(rdx_dicom *out, int64_t most, int64_t *count, cursor *c,
+                                uint64_t at, uint32_t length)
+{
+    const element sequence = {.length = length};
+    *count = 0;
+    if (at == 0)
+        return REDUX_OK;
+    c->at = at;
+    return walk_items(out, most, count, c, &sequence, 0);
+}
+
+static redux_status read_frames(rdx_dicom *out, const rdx_dicom *d, cursor *c)
+{
+    rdx_dicom common = *d;
+    int64_t count;
+    common.slope = common.intercept = NAN;
+    for (int i = 0; i < 3; i++)
+        common.position[i] = NAN;
+    RDX_TRY(walk_groups(&common, 1, &count, c, d->shared_at, d->shared_length));
+    for (int64_t i = 0; i < d->frames; i++)
+        out[i] = common;
+    RDX_TRY(walk_groups(out, d->frames, &count, c, d->frames_at, d->frames_length));
+    if (d->frames_at != 0 && count != d->frames)
+        return rdx_fail(REDUX_E_FORMAT, "%s: has %lld frames, and describes %lld of them", c->path,
+                        (long long)d->frames, (long long)count);
+    for (int64_t i = 0; i < d->frames; i++) {
+        if (!isnan(out[i].slope) || !isnan(out[i].intercept)) {
+            settle_values(&out[i]);
+            continue;
+        }
+        out[i].slope = d->slope;
+        out[i].intercept = d->intercept;
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_dicom_read_frames(rdx_dicom *out, const rdx_dicom *d, const char *path)
+{
+    const syntax *s = find_syntax(d->syntax);
+    struct stat file;
+    cursor c = {.path = path, .typed = s->typed, .swap = s->swap};
+    RDX_TRY(rdx_open_read(&c.fd, &file, path));
+    c.end = (uint64_t)file.st_size;
+    const redux_status status = read_frames(out, d, &c);
+    close(c.fd);
+    return status;
 }

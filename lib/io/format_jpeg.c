@@ -220,7 +220,7 @@ static redux_status decode_jpeg(redux_tensor *out, redux_context *context,
 
 const rdx_format rdx_format_jpeg = {
     .name = "jpeg",
-    .suffixes = {".jpg", ".jpeg"},
+    .suffixes = {".jpg", ".jpeg", ".jfif", ".jpe"},
     .unit = RDX_UNIT_PICTURE,
     .signature = is_jpeg,
     .header = jpeg_header,

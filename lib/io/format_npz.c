@@ -2,16 +2,12 @@
  * NumPy's .npz archives: ZIP files of .npy members, through minizip. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
-#include <unzip.h>
 #include <zip.h>
 #include <redux/array.h>
+#include "archive.h"
 #include "format.h"
 
 #define SUFFIX ".npy"
-#define NAME_MAX_BYTES 4096
-#define RATIO 1032 /* the limit of deflate (RFC 1951) */
-#define SLACK 65536
 #define UTF8_FLAG (1U << 11)
 #define ENCRYPTED_FLAG 1U
 #define DOS_DATE 0x210000 /* 1980-01-01: the same arrays give the same bytes */
@@ -19,147 +15,12 @@
 #define MEMORY_LEVEL 8
 #define PIECE ((size_t)1 << 30)
 
-/* ---- minizip on streams that are open already ---- */
-
-static voidpf stream_open(voidpf opaque, const void *name, int mode)
-{
-    (void)name;
-    (void)mode;
-    return opaque;
-}
-
-static uLong stream_read(voidpf opaque, voidpf stream, void *out, uLong size)
-{
-    (void)opaque;
-    return (uLong)fread(out, 1, size, stream);
-}
-
-static uLong stream_write(voidpf opaque, voidpf stream, const void *bytes, uLong size)
-{
-    (void)opaque;
-    return (uLong)fwrite(bytes, 1, size, stream);
-}
-
-static ZPOS64_T stream_tell(voidpf opaque, voidpf stream)
-{
-    (void)opaque;
-    return (ZPOS64_T)ftello(stream);
-}
-
-static long stream_seek(voidpf opaque, voidpf stream, ZPOS64_T offset, int origin)
-{
-    (void)opaque;
-    const int whence = origin == ZLIB_FILEFUNC_SEEK_SET   ? SEEK_SET
-                       : origin == ZLIB_FILEFUNC_SEEK_CUR ? SEEK_CUR
-                                                          : SEEK_END;
-    return fseeko(stream, (off_t)offset, whence);
-}
-
-/* Whoever opened the stream closes it. */
-static int stream_close(voidpf opaque, voidpf stream)
-{
-    (void)opaque;
-    (void)stream;
-    return 0;
-}
-
-static int stream_error(voidpf opaque, voidpf stream)
-{
-    (void)opaque;
-    return ferror((FILE *)stream);
-}
-
-static zlib_filefunc64_def stream_functions(FILE *stream)
-{
-    return (zlib_filefunc64_def){stream_open, stream_read,  stream_write, stream_tell,
-                                 stream_seek, stream_close, stream_error, stream};
-}
-
 /* ---- reading ---- */
 
-typedef struct archive {
-    FILE *stream;
-    unzFile zip;
-    const char *path;
-    redux_context *context;
-    char name[NAME_MAX_BYTES]; /* of the current member, with ".npy" */
-    char label[NAME_MAX_BYTES + 1024];
-    unz_file_info64 info;
-} archive;
-
-/* minizip reads zeros if the end of central directory (APPNOTE 4.3.16) is cut short, and refuses
- * archives without members, so the record is located first. It ends the file, except for a comment
- * of the length that it states. */
-static redux_status check_end(bool *empty, int fd, uint64_t size, redux_context *context,
-                              const char *path)
-{
-    enum { RECORD = 22, COMMENT_MAX = 65535 };
-    const uint64_t length = RDX_MIN(size, (uint64_t)(RECORD + COMMENT_MAX));
-    size_t count = 0;
-    void *block;
-    bool found = false;
-    RDX_TRY(rdx_alloc(context, &block, length, 1));
-    const unsigned char *tail = block;
-    const redux_status status = rdx_read_at(fd, path, size - length, block, (size_t)length, &count);
-    for (size_t after = RECORD; status == REDUX_OK && !found && after <= count; after++) {
-        const unsigned char *record = tail + count - after;
-        found = memcmp(record, "PK\5\6", 4) == 0 &&
-                (size_t)(record[20] | record[21] << 8) == after - RECORD;
-        *empty = record[10] == 0 && record[11] == 0;
-    }
-    rdx_free(block);
-    if (status == REDUX_OK && !found)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is not a ZIP archive, or is cut short", path);
-    return status;
-}
-
-static redux_status archive_open(archive *a, redux_context *context, const char *path)
-{
-    struct stat status;
-    int fd;
-    a->path = path;
-    a->context = context;
-    bool empty = false;
-    RDX_TRY(rdx_open_read(&fd, &status, path));
-    redux_status result = check_end(&empty, fd, (uint64_t)status.st_size, context, path);
-    if (result == REDUX_OK && empty)
-        result = rdx_fail(REDUX_E_NOT_FOUND, "%s: holds no arrays", path);
-    a->stream = result == REDUX_OK ? fdopen(fd, "rb") : NULL;
-    if (a->stream == NULL) {
-        close(fd);
-        return result != REDUX_OK ? result
-                                  : rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", path);
-    }
-    zlib_filefunc64_def functions = stream_functions(a->stream);
-    a->zip = unzOpen2_64(path, &functions);
-    if (a->zip == NULL) {
-        fclose(a->stream);
-        return rdx_fail(REDUX_E_FORMAT, "%s: is not a ZIP archive, or is damaged", path);
-    }
-    return REDUX_OK;
-}
-
-static void archive_close(archive *a)
-{
-    unzClose(a->zip);
-    fclose(a->stream);
-}
-
-static redux_status damaged(const archive *a, const char *what)
-{
-    if (ferror(a->stream) != 0)
-        return rdx_fail(REDUX_E_IO, "%s: cannot be read", a->path);
-    return rdx_fail(REDUX_E_FORMAT, "%s: is damaged: %s", a->label, what);
-}
-
 /* Reads the entry of the current member. *array: whether it is an .npy file. */
-static redux_status read_entry(archive *a, bool *array)
+static redux_status read_entry(rdx_archive *a, bool *array)
 {
-    snprintf(a->label, sizeof a->label, "%s", a->path);
-    if (unzGetCurrentFileInfo64(a->zip, &a->info, a->name, sizeof a->name, NULL, 0, NULL, 0) !=
-        UNZ_OK)
-        return damaged(a, "its directory cannot be read");
-    a->name[sizeof a->name - 1] = '\0';
+    RDX_TRY(rdx_archive_entry(a));
     const size_t length = strlen(a->name), end = strlen(SUFFIX);
     *array = a->info.size_filename < sizeof a->name && length > end &&
              strcmp(a->name + length - end, SUFFIX) == 0;
@@ -168,58 +29,19 @@ static redux_status read_entry(archive *a, bool *array)
     return REDUX_OK;
 }
 
-static redux_status no_memory(const archive *a)
-{
-    return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to inflate it", a->label);
-}
-
-/* Begins to inflate the current member if its entry is consistent. */
-static redux_status open_member(archive *a)
-{
-    const unz_file_info64 *info = &a->info;
-    if ((info->flag & ENCRYPTED_FLAG) != 0)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is encrypted", a->label);
-    if (info->compression_method != 0 && info->compression_method != Z_DEFLATED)
-        return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "%s: is compressed by method %lu: only stored and "
-                        "deflated arrays are read",
-                        a->label, info->compression_method);
-    if ((info->compression_method == 0 && info->compressed_size != info->uncompressed_size) ||
-        info->uncompressed_size / RATIO > info->compressed_size + SLACK)
-        return damaged(a, "its sizes contradict each other");
-    const int code = unzOpenCurrentFile(a->zip);
-    if (code == Z_MEM_ERROR || code == UNZ_INTERNALERROR) /* zlib's and minizip's lack of memory */
-        return no_memory(a);
-    return code == UNZ_OK ? REDUX_OK : damaged(a, "it cannot be opened");
-}
-
-static redux_status read_bytes(archive *a, void *out, uint64_t size)
-{
-    unsigned char *bytes = out;
-    while (size > 0) {
-        const int count = unzReadCurrentFile(a->zip, bytes, (unsigned)RDX_MIN(size, PIECE));
-        if (count == Z_MEM_ERROR)
-            return no_memory(a);
-        if (count <= 0)
-            return damaged(a, count == 0 ? "it is cut short" : "it cannot be inflated");
-        bytes += count;
-        size -= (uint64_t)count;
-    }
-    return REDUX_OK;
-}
-
 /* The array's header, from the start of the member. */
-static redux_status read_npy_header(archive *a, rdx_npy *out)
+static redux_status read_npy_header(rdx_archive *a, rdx_npy *out)
 {
     unsigned char prelude[RDX_NPY_PRELUDE];
     uint64_t whole = 0;
     void *header;
-    RDX_TRY(read_bytes(a, prelude, sizeof prelude));
+    RDX_TRY(rdx_archive_read(a, prelude, sizeof prelude));
     RDX_TRY(rdx_npy_header_size(&whole, prelude, sizeof prelude, a->label));
     whole = RDX_MAX(whole, sizeof prelude); /* the prelude may be longer than an empty header */
     RDX_TRY(rdx_alloc(a->context, &header, whole, 1));
     memcpy(header, prelude, sizeof prelude);
-    redux_status status = read_bytes(a, (char *)header + sizeof prelude, whole - sizeof prelude);
+    redux_status status =
+        rdx_archive_read(a, (char *)header + sizeof prelude, whole - sizeof prelude);
     if (status == REDUX_OK)
         status = rdx_npy_parse(out, header, (size_t)whole, a->label);
     rdx_free(header);
@@ -232,21 +54,21 @@ static redux_status read_npy_header(archive *a, rdx_npy *out)
 }
 
 /* The header of the current member, an array. */
-static redux_status read_member(archive *a, rdx_npz_member *out)
+static redux_status read_member(rdx_archive *a, rdx_npz_member *out)
 {
     unz64_file_pos position;
     memset(out, 0, sizeof *out);
     if (unzGetFilePos64(a->zip, &position) != UNZ_OK)
-        return damaged(a, "its directory cannot be read");
+        return rdx_archive_damaged(a, "its directory cannot be read");
     out->position = position.pos_in_zip_directory;
     out->number = position.num_of_file;
-    RDX_TRY(open_member(a));
+    RDX_TRY(rdx_archive_open_member(a));
     const redux_status status = read_npy_header(a, &out->npy);
     unzCloseCurrentFile(a->zip);
     return status;
 }
 
-static redux_status visit_all(archive *a, rdx_npz_visit_fn visit, void *user)
+static redux_status visit_all(rdx_archive *a, rdx_npz_visit_fn visit, void *user)
 {
     int code = unzGoToFirstFile(a->zip);
     for (; code == UNZ_OK; code = unzGoToNextFile(a->zip)) {
@@ -265,40 +87,21 @@ static redux_status visit_all(archive *a, rdx_npz_visit_fn visit, void *user)
     }
     if (code == UNZ_END_OF_LIST_OF_FILE)
         return REDUX_OK;
-    return damaged(a, "its directory cannot be read");
-}
-
-static redux_status archive_new(archive **out, redux_context *context, const char *path)
-{
-    void *block;
-    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(archive)));
-    const redux_status status = archive_open(block, context, path);
-    if (status != REDUX_OK) {
-        rdx_free(block);
-        return status;
-    }
-    *out = block;
-    return REDUX_OK;
-}
-
-static void archive_free(archive *a)
-{
-    archive_close(a);
-    rdx_free(a);
+    return rdx_archive_damaged(a, "its directory cannot be read");
 }
 
 redux_status rdx_npz_visit(redux_context *context, const char *path, rdx_npz_visit_fn visit,
                            void *user)
 {
-    archive *a;
-    RDX_TRY(archive_new(&a, context, path));
+    rdx_archive *a;
+    RDX_TRY(rdx_archive_new(&a, context, path));
     const redux_status status = visit_all(a, visit, user);
-    archive_free(a);
+    rdx_archive_free(a);
     return status;
 }
 
 /* Makes the member with that key the current one. */
-static redux_status locate(archive *a, const char *key, rdx_npz_member *out)
+static redux_status locate(rdx_archive *a, const char *key, rdx_npz_member *out)
 {
     bool array;
     const size_t length = strlen(key);
@@ -315,33 +118,27 @@ static redux_status locate(archive *a, const char *key, rdx_npz_member *out)
 redux_status rdx_npz_find(rdx_npz_member *out, redux_context *context, const char *path,
                           const char *key)
 {
-    archive *a;
-    RDX_TRY(archive_new(&a, context, path));
+    rdx_archive *a;
+    RDX_TRY(rdx_archive_new(&a, context, path));
     const redux_status status = locate(a, key, out);
-    archive_free(a);
+    rdx_archive_free(a);
     return status;
 }
 
 /* Reads the elements of the current member, and the rest up to its checksum. */
-static redux_status read_elements(archive *a, void *block, const rdx_npy *expected)
+static redux_status read_elements(rdx_archive *a, void *block, const rdx_npy *expected)
 {
     rdx_npy npy;
-    RDX_TRY(open_member(a));
+    RDX_TRY(rdx_archive_open_member(a));
     redux_status status = read_npy_header(a, &npy);
     if (status == REDUX_OK && !rdx_npy_same(&npy, expected))
         status = rdx_fail(REDUX_E_FORMAT, "%s: has changed since it was found", a->label);
     if (status == REDUX_OK)
-        status = read_bytes(a, block, npy.bytes);
-    char end;
-    if (status == REDUX_OK && unzReadCurrentFile(a->zip, &end, 1) != 0)
-        status = damaged(a, "its end cannot be read");
-    /* Compares the checksum if all was read. Otherwise an error has been reported already. */
-    if (unzCloseCurrentFile(a->zip) != UNZ_OK && status == REDUX_OK)
-        status = damaged(a, "its checksum (CRC-32) does not match");
-    return status;
+        status = rdx_archive_read(a, block, npy.bytes);
+    return rdx_archive_finish_member(a, status);
 }
 
-static redux_status load(redux_tensor *out, archive *a, const rdx_npz_member *member)
+static redux_status load(redux_tensor *out, rdx_archive *a, const rdx_npz_member *member)
 {
     void *block;
     redux_status status = rdx_alloc(a->context, &block, member->npy.bytes, 1);
@@ -357,7 +154,7 @@ static redux_status load(redux_tensor *out, archive *a, const rdx_npz_member *me
     return status;
 }
 
-static redux_status load_at(redux_tensor *out, archive *a, const char *key,
+static redux_status load_at(redux_tensor *out, rdx_archive *a, const char *key,
                             const rdx_npz_member *member)
 {
     const unz64_file_pos position = {member->position, member->number};
@@ -374,25 +171,25 @@ static redux_status load_at(redux_tensor *out, archive *a, const char *key,
 redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char *path,
                           const char *key, const rdx_npz_member *member)
 {
-    archive *a;
-    RDX_TRY(archive_new(&a, context, path));
+    rdx_archive *a;
+    RDX_TRY(rdx_archive_new(&a, context, path));
     const redux_status status = load_at(out, a, key, member);
-    archive_free(a);
+    rdx_archive_free(a);
     return status;
 }
 
 redux_status redux_npz_read(redux_tensor *out, redux_context *context, const char *path,
                             const char *key)
 {
-    archive *a;
+    rdx_archive *a;
     rdx_npz_member member;
     if (out == NULL || path == NULL || key == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_npz_read: an argument is NULL");
-    RDX_TRY(archive_new(&a, context, path));
+    RDX_TRY(rdx_archive_new(&a, context, path));
     redux_status status = locate(a, key, &member);
     if (status == REDUX_OK)
         status = load(out, a, &member);
-    archive_free(a);
+    rdx_archive_free(a);
     return status;
 }
 
@@ -403,8 +200,9 @@ static redux_status check_key(const char *key, const char *path)
     const char *part = key;
     if (key == NULL)
         return rdx_fail(REDUX_E_INVALID, "%s: a key is NULL", path == NULL ? "" : path);
-    if (strlen(key) + strlen(SUFFIX) >= NAME_MAX_BYTES)
-        return rdx_fail(REDUX_E_INVALID, "%s: a key is longer than %d bytes", path, NAME_MAX_BYTES);
+    if (strlen(key) + strlen(SUFFIX) >= RDX_MEMBER_NAME)
+        return rdx_fail(REDUX_E_INVALID, "%s: a key is longer than %d bytes", path,
+                        RDX_MEMBER_NAME);
     for (;;) {
         const size_t length = strcspn(part, "/");
         if (length == 0 || (length == 1 && part[0] == '.') ||
@@ -447,7 +245,7 @@ static redux_status to_archive(const void *bytes, size_t size, void *user)
 static redux_status write_array(writer *w, redux_context *context, const char *key,
                                 const redux_tensor *array)
 {
-    char name[NAME_MAX_BYTES];
+    char name[RDX_MEMBER_NAME];
     zip_fileinfo info;
     char *header;
     size_t size;
@@ -475,7 +273,7 @@ static redux_status write_array(writer *w, redux_context *context, const char *k
 static redux_status write_all(rdx_file *file, redux_context *context, const char *const *keys,
                               const redux_tensor *arrays, int64_t count)
 {
-    zlib_filefunc64_def functions = stream_functions(file->stream);
+    zlib_filefunc64_def functions = rdx_archive_functions(file->stream);
     writer w = {zipOpen2_64(file->path, APPEND_STATUS_CREATE, NULL, &functions), file->stream,
                 file->path};
     redux_status status = REDUX_OK;
@@ -493,7 +291,7 @@ redux_status redux_npz_write(const char *path, redux_context *context, const cha
                              const redux_tensor *arrays, int64_t count)
 {
     rdx_file file;
-    char mark[NAME_MAX_BYTES] = "PK";
+    char mark[RDX_MEMBER_NAME] = "PK";
     if (path == NULL || count < 0 || (count > 0 && (keys == NULL || arrays == NULL)))
         return rdx_fail(REDUX_E_INVALID, "redux_npz_write: an argument is NULL");
     for (int64_t i = 0; i < count; i++) {
@@ -570,32 +368,43 @@ typedef struct selection {
     const rdx_finds *finds;
     const char *path;
     bool stacks; /* the first pass counts stacks, the second hands arrays over */
-    int64_t added;
+    int64_t added, tables;
     bool adding;
 } selection;
+
+/* Whether a 2-D array has the sides and the type of a slice rather than of a table (labels,
+ * features, measurements). */
+static bool may_be_slice(const rdx_npy *npy)
+{
+    const int64_t a = RDX_MIN(npy->shape[0], npy->shape[1]), b = RDX_MAX(npy->shape[0], npy->shape[1]);
+    const bool is_stored = npy->dtype == REDUX_UINT8 || npy->dtype == REDUX_UINT16 ||
+                           npy->dtype == REDUX_INT16 || npy->dtype == REDUX_BOOL;
+    return npy->ndim == 2 && a >= 16 && (is_stored ? b <= 4 * a : 2 * b <= 3 * a);
+}
 
 static redux_status visit_member(const char *key, const rdx_npz_member *member, void *user)
 {
     selection *s = user;
     const bool stack = rdx_npy_is_stack(&member->npy);
+    char source[1024];
     if (!s->adding) {
         s->stacks |= stack;
         return REDUX_OK;
     }
-    if (s->stacks ? !stack : member->npy.ndim != 2)
-        return REDUX_OK;
+    snprintf(source, sizeof source, "%s:%s", s->path, key);
+    if (s->stacks ? !stack : !may_be_slice(&member->npy)) {
+        s->tables += member->npy.ndim == 2;
+        return s->finds->pass_over(s->finds->user, source,
+                                   "arrays of archives that are tables, by their shape and type");
+    }
     s->added++;
     const redux_status status = add_member(s->finds, s->path, key, member);
-    if (status == REDUX_OK)
-        return REDUX_OK;
-    char source[1024];
-    snprintf(source, sizeof source, "%s:%s", s->path, key);
-    return s->finds->settle(s->finds->user, source, status);
+    return status == REDUX_OK ? status : s->finds->settle(s->finds->user, source, status);
 }
 
 static redux_status probe_npz(const rdx_finds *finds, const char *path, const char *key)
 {
-    selection s = {finds, path, false, 0, false};
+    selection s = {.finds = finds, .path = path};
     if (key != NULL) {
         rdx_npz_member member;
         RDX_TRY(rdx_npz_find(&member, finds->context, path, key));
@@ -604,6 +413,11 @@ static redux_status probe_npz(const rdx_finds *finds, const char *path, const ch
     RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
     s.adding = true;
     RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
+    if (s.added == 0 && s.tables > 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: its arrays are tables, by their shape and type: name %s:KEY to read "
+                        "one as a slice",
+                        path, path);
     if (s.added == 0)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: holds no array of shape (H, W), (N, H, W) or (N, H, W, 3 or 4)", path);

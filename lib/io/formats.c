@@ -2,16 +2,35 @@
  * The table of file formats, and how to recognise them by name or first bytes. */
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <redux/volume.h>
 #include "format.h"
 
 #define ADDRESS(name) &rdx_format_##name,
 static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
-/* What people keep beside these, or in their place. */
-static const char *const unread[] = {".tif",  ".tiff", ".bmp",  ".gif",    ".webp",
-                                     ".heic", ".heif", ".avif", ".jp2",    ".jxl",
-                                     ".mnc",  ".zip",  ".tar",  ".tar.gz", ".tgz"};
+/* What people keep beside these, or in their place. Longer ones come first. */
+static const char *const unread[] = {
+    ".nii.zst", ".nii.bz2", ".nii.xz", ".dcm.gz", ".dcm.bz2", ".tar.gz", ".tar.bz2", ".tar.xz",
+    ".tif",     ".tiff",    ".bmp",    ".gif",    ".webp",    ".heic",   ".heif",    ".avif",
+    ".jp2",     ".j2k",     ".jxl",    ".jls",    ".exr",     ".hdr.gz", ".psd",     ".mnc",
+    ".h5",      ".hdf5",    ".mat",    ".zip",    ".tar",     ".tgz",    ".rar",     ".7z",
+    ".zarr",    ".czi",     ".nd2",    ".svs",    ".par",     ".v",      ".zst"};
+
+/* The same by their first bytes. */
+static const struct {
+    const char *name;
+    size_t offset, size;
+    const char *bytes;
+} signatures[] = {
+    {"TIFF", 0, 4, "II*\0"},        {"TIFF", 0, 4, "MM\0*"},     {"BigTIFF", 0, 4, "II+\0"},
+    {"BMP", 6, 4, "\0\0\0\0"},      {"GIF", 0, 4, "GIF8"},       {"WebP", 8, 4, "WEBP"},
+    {"HEIC or AVIF", 4, 4, "ftyp"}, {"HDF5", 0, 4, "\x89HDF"},   {"a MATLAB file", 0, 6, "MATLAB"},
+    {"OpenEXR", 0, 4, "v/1\x01"},   {"JPEG 2000", 4, 4, "jP  "}, {"JPEG 2000", 0, 4, "\xFFO\xFFQ"},
+    {"zstd", 0, 4, "\x28\xB5/\xFD"}, {"bzip2", 0, 3, "BZh"},      {"xz", 0, 5, "\xFD" "7zXZ"},
+    {"gzip", 0, 2, "\x1F\x8B"},     {"a zip archive", 0, 4, "PK\3\4"}, {"NetCDF", 0, 3, "CDF"},
+    {"PNG", 0, 4, "\x89PNG"},       {"JPEG", 0, 3, "\xFF\xD8\xFF"}, {"an npy array", 0, 6, "\x93NUMPY"},
+    {"NIfTI", 344, 4, "n+1\0"},     {"NIfTI", 4, 4, "n+2\0"},    {"NRRD", 0, 5, "NRRD0"}};
 
 static bool ends_with(const char *text, const char *suffix)
 {
@@ -42,23 +61,48 @@ const rdx_format *rdx_format_of(const char *name, bool *part)
     return NULL;
 }
 
-bool rdx_format_maybe(const char *name)
+#define FIRST_BYTES 512
+
+static size_t first_bytes(unsigned char *bytes, const char *path)
 {
-    for (int i = 0; i < (int)RDX_COUNT(formats); i++)
-        if (formats[i]->maybe != NULL && formats[i]->maybe(name))
-            return true;
-    return false;
+    struct stat file;
+    size_t count = 0;
+    int fd;
+    if (rdx_open_read(&fd, &file, path) != REDUX_OK)
+        return 0;
+    const redux_status status = rdx_read_at(fd, path, 0, bytes, FIRST_BYTES, &count);
+    close(fd);
+    return status == REDUX_OK ? count : 0;
 }
 
-const rdx_format *rdx_format_sniff(const char *path, bool any_name)
+static const char *signature_of(const unsigned char *bytes, size_t size)
 {
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-    const rdx_format *format = rdx_format_of(name, NULL);
-    for (int i = 0; i < (int)RDX_COUNT(formats) && format == NULL; i++)
-        if (formats[i]->sniff != NULL && (any_name || formats[i]->maybe(name)) &&
-            formats[i]->sniff(path))
-            format = formats[i];
-    return format;
+    for (int64_t i = 0; i < RDX_COUNT(signatures); i++) {
+        const bool is_bmp = signatures[i].offset == 6; /* its own magic has two letters only */
+        if (signatures[i].offset + signatures[i].size <= size &&
+            memcmp(bytes + signatures[i].offset, signatures[i].bytes, signatures[i].size) == 0 &&
+            (!is_bmp || memcmp(bytes, "BM", 2) == 0))
+            return signatures[i].name;
+    }
+    return NULL;
+}
+
+const rdx_format *rdx_format_sniff(const char **looks_like, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const rdx_format *format = rdx_format_of(slash == NULL ? path : slash + 1, NULL);
+    unsigned char bytes[FIRST_BYTES];
+    if (looks_like != NULL)
+        *looks_like = NULL;
+    if (format != NULL)
+        return format;
+    const size_t size = first_bytes(bytes, path);
+    for (int i = 0; i < (int)RDX_COUNT(formats); i++)
+        if (formats[i]->sniff != NULL && formats[i]->sniff(bytes, size))
+            return formats[i];
+    if (looks_like != NULL)
+        *looks_like = signature_of(bytes, size);
+    return NULL;
 }
 
 const rdx_format *rdx_format_of_picture(const unsigned char *bytes, size_t size)
@@ -137,20 +181,12 @@ void rdx_format_list(char *text, size_t size)
     }
 }
 
-int rdx_unread_format(const char *name)
+const char *rdx_unread_suffix(const char *name)
 {
     for (int i = 0; i < (int)RDX_COUNT(unread); i++)
         if (ends_with(name, unread[i]))
-            return i;
-    return -1;
-}
-
-void rdx_unread_list(char *text, size_t size, uint64_t kinds)
-{
-    text[0] = '\0';
-    for (int i = 0; i < (int)RDX_COUNT(unread); i++)
-        if ((kinds >> i & 1) != 0)
-            list_one(text, size, unread[i]);
+            return unread[i];
+    return NULL;
 }
 
 /* ---- what formats share ---- */
@@ -163,6 +199,7 @@ void rdx_found_clear(rdx_found *found)
     rdx_free(found->file);
     rdx_free(found->image);
     rdx_free(found->key);
+    rdx_free(found->patient);
     rdx_free(found->header);
     memset(found, 0, sizeof *found);
 }

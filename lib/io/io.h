@@ -84,6 +84,13 @@ redux_status rdx_open_read(int *out, struct stat *status, const char *path);
 /* out: keeps the folder locked against other writers while it is open. Errors: REDUX_E_IO (another
  * process writes there), REDUX_E_NOT_FOUND. */
 redux_status rdx_lock_folder(int *out, const char *path);
+/* What a file is, whatever it is called: links and different paths lead to the same one. */
+typedef struct rdx_file_identity {
+    uint64_t device, inode;
+} rdx_file_identity;
+/* false: there is no such file. */
+bool rdx_file_identify(rdx_file_identity *out, const char *path);
+int rdx_file_identity_compare(const rdx_file_identity *a, const rdx_file_identity *b);
 /* Reads up to `size` bytes at `offset`; *count is smaller only at the end of the file. */
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,
                          size_t *count);
@@ -219,11 +226,23 @@ redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char 
 int rdx_natural_compare(const char *left, const char *right);
 /* FOLDER/NAME, with one slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
+/* `name`, taken relative to the folder of the file `path`. */
+redux_status rdx_beside(char **out, redux_context *context, const char *path, const char *name);
 
 /* ---- safetensors.c ---- */
 
 /* Reads content as it is given (NULL: none) and checks that no list is missing. */
 redux_status rdx_safetensors_content_read(redux_safetensors_content *known,
                                           const redux_safetensors_content *given);
+/* Where a file was read from, for messages. */
+const char *rdx_safetensors_path(const redux_safetensors *file);
+/* A value that torch.save wrote by a class of its own, which is not read. */
+typedef struct rdx_foreign_value {
+    const char *name, *made_by; /* owned by the file */
+} rdx_foreign_value;
+/* The class that made the value of that name; NULL: there is no such value. */
+const char *rdx_safetensors_foreign(const redux_safetensors *file, const char *name);
+/* The first of these values; NULL: there is none. */
+const rdx_foreign_value *rdx_safetensors_first_foreign(const redux_safetensors *file);
 
 #endif

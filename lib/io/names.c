@@ -61,3 +61,15 @@ redux_status rdx_join(char **out, redux_context *context, const char *folder, co
     *out = block;
     return REDUX_OK;
 }
+
+redux_status rdx_beside(char **out, redux_context *context, const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder;
+    if (name[0] == '/' || slash == NULL)
+        return rdx_strdup(context, out, name);
+    RDX_TRY(rdx_strndup(context, &folder, path, slash == path ? 1 : (size_t)(slash - path)));
+    const redux_status status = rdx_join(out, context, folder, name);
+    rdx_free(folder);
+    return status;
+}

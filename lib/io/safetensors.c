@@ -7,8 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <redux/file.h>
-#include <redux/safetensors.h>
-#include "json.h"
+#include "safetensors.h"
 
 #define PRELUDE 8
 #define HEADER_MAX (100u << 20) /* the limit of the format's own reader */
@@ -26,19 +25,6 @@ static const struct {
     {"I16", REDUX_INT16},     {"I8", REDUX_INT8},     {"U64", REDUX_UINT64},
     {"U32", REDUX_UINT32},    {"U16", REDUX_UINT16},  {"U8", REDUX_UINT8},
     {"BOOL", REDUX_BOOL},
-};
-
-typedef struct entry {
-    const char *name;    /* owned by the header, or by the caller */
-    redux_tensor tensor; /* reading: a view of the data; writing: borrowed */
-    uint64_t begin, end; /* in the data */
-} entry;
-
-struct redux_safetensors {
-    json_t *header;
-    entry *entries; /* by `begin` */
-    int64_t count;
-    redux_tensor data; /* all bytes */
 };
 
 /* ---- the checksum ---- */
@@ -66,8 +52,8 @@ static void add_text(checksum *sum, const char *text)
 }
 
 /* Metadata by key, then the description of each tensor, in the order of the data. */
-static redux_status add_header(checksum *sum, const json_t *metadata, const entry *entries,
-                               int64_t count)
+static redux_status add_header(checksum *sum, const json_t *metadata,
+                               const rdx_named_tensor *entries, int64_t count)
 {
     char number[32];
     json_t *sorted = json_object();
@@ -98,7 +84,7 @@ static redux_status add_header(checksum *sum, const json_t *metadata, const entr
 
 /* ---- reading ---- */
 
-static redux_status read_shape(entry *e, const json_t *json, const char *path)
+static redux_status read_shape(rdx_named_tensor *e, const json_t *json, const char *path)
 {
     redux_tensor *tensor = &e->tensor;
     const size_t ndim = json_array_size(json);
@@ -117,7 +103,7 @@ static redux_status read_shape(entry *e, const json_t *json, const char *path)
     return REDUX_OK;
 }
 
-static redux_status read_dtype(entry *e, const json_t *json, const char *path)
+static redux_status read_dtype(rdx_named_tensor *e, const json_t *json, const char *path)
 {
     const char *name = json_string_value(json);
     for (int64_t i = 0; name != NULL && i < RDX_COUNT(types); i++)
@@ -132,7 +118,7 @@ static redux_status read_dtype(entry *e, const json_t *json, const char *path)
 
 /* Fills in contiguous strides. The bytes of the shape must match begin and end. Even without
  * elements, the other lengths must multiply to a valid size. */
-static redux_status settle_layout(entry *e, uint64_t size, const char *path)
+static redux_status settle_layout(rdx_named_tensor *e, uint64_t size, const char *path)
 {
     redux_tensor *tensor = &e->tensor;
     uint64_t bytes = redux_dtype_size(tensor->dtype);
@@ -152,8 +138,8 @@ static redux_status settle_layout(entry *e, uint64_t size, const char *path)
     return REDUX_OK;
 }
 
-static redux_status read_entry(entry *e, const char *name, const json_t *json, uint64_t size,
-                               const char *path)
+static redux_status read_entry(rdx_named_tensor *e, const char *name, const json_t *json,
+                               uint64_t size, const char *path)
 {
     const redux_tensor empty = REDUX_TENSOR_INIT;
     const json_t *offsets = json_object_get(json, "data_offsets");
@@ -173,7 +159,7 @@ static redux_status read_entry(entry *e, const char *name, const json_t *json, u
 
 static int compare_places(const void *a, const void *b)
 {
-    const entry *x = a, *y = b;
+    const rdx_named_tensor *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return x->end != y->end ? (x->end < y->end ? -1 : 1) : strcmp(x->name, y->name);
@@ -186,14 +172,14 @@ static redux_status read_entries(redux_safetensors *file, redux_context *context
     json_t *value;
     void *block;
     uint64_t end = 0;
-    RDX_TRY(rdx_alloc(context, &block, json_object_size(file->header), sizeof(entry)));
+    RDX_TRY(rdx_alloc(context, &block, json_object_size(file->header), sizeof(rdx_named_tensor)));
     file->entries = block;
     json_object_foreach(file->header, name, value)
     {
         if (strcmp(name, METADATA) != 0)
             RDX_TRY(read_entry(&file->entries[file->count++], name, value, size, path));
     }
-    qsort(file->entries, (size_t)file->count, sizeof(entry), compare_places);
+    qsort(file->entries, (size_t)file->count, sizeof(rdx_named_tensor), compare_places);
     for (int64_t i = 0; i < file->count; i++) {
         if (file->entries[i].begin != end)
             return rdx_fail(REDUX_E_FORMAT, "%s: tensor '%.80s' overlaps another, or leaves a gap",
@@ -271,7 +257,9 @@ static redux_status read_file(redux_safetensors *file, redux_context *context, i
     for (int i = PRELUDE - 1; i >= 0; i--)
         length = length << 8 | prelude[i];
     if (length > HEADER_MAX || length > size - PRELUDE)
-        return rdx_fail(REDUX_E_FORMAT, "%s: is not a safetensors file, or cut short", path);
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: is neither a safetensors file nor one of torch.save, or is cut short",
+                        path);
     RDX_TRY(read_header(file, context, fd, length, path));
     const int64_t shape[1] = {(int64_t)(size - PRELUDE - length)};
     RDX_TRY(check_metadata(file, path));
@@ -288,7 +276,7 @@ static redux_status read_file(redux_safetensors *file, redux_context *context, i
 static redux_status adopt(redux_safetensors *file, redux_context *context)
 {
     for (int64_t i = 0; i < file->count; i++) {
-        entry *e = &file->entries[i];
+        rdx_named_tensor *e = &file->entries[i];
         char *bytes = (char *)file->data.data + e->begin;
         const size_t size = redux_dtype_size(e->tensor.dtype);
         const redux_tensor view = e->tensor;
@@ -306,6 +294,26 @@ static redux_status adopt(redux_safetensors *file, redux_context *context)
     return REDUX_OK;
 }
 
+/* By the first bytes: torch.save's files, and what it wrote before PyTorch 1.6. */
+static redux_status read_any(redux_safetensors *file, redux_context *context, int fd,
+                             const struct stat *about, const char *path)
+{
+    unsigned char begin[PRELUDE + 1];
+    size_t count = 0;
+    RDX_TRY(rdx_strdup(context, &file->path, path));
+    RDX_TRY(rdx_read_at(fd, path, 0, begin, sizeof begin, &count));
+    if (rdx_torch_file_is(begin, count))
+        return rdx_torch_file_read(file, context, path);
+    if (count == sizeof begin && begin[0] == 0x80 && begin[1] <= 5 && begin[PRELUDE] != '{')
+        return rdx_fail(
+            REDUX_E_UNSUPPORTED,
+            "%s: is a bare pickle, as torch.save wrote before PyTorch 1.6: save it "
+            "again in Python: torch.save(torch.load(FILE, map_location=\"cpu\"), OTHER)",
+            path);
+    RDX_TRY(read_file(file, context, fd, about, path));
+    return adopt(file, context);
+}
+
 redux_status redux_safetensors_load(redux_safetensors **out, redux_context *context,
                                     const char *path)
 {
@@ -318,9 +326,7 @@ redux_status redux_safetensors_load(redux_safetensors **out, redux_context *cont
     redux_status status = rdx_alloc_zero(context, &block, 1, sizeof(redux_safetensors));
     if (status == REDUX_OK) {
         redux_safetensors *file = block;
-        status = read_file(file, context, fd, &about, path);
-        if (status == REDUX_OK)
-            status = adopt(file, context);
+        status = read_any(file, context, fd, &about, path);
         if (status == REDUX_OK)
             *out = file;
         else
@@ -338,6 +344,9 @@ void redux_safetensors_free(redux_safetensors *file)
         redux_tensor_release(&file->entries[i].tensor);
     redux_tensor_release(&file->data);
     rdx_free(file->entries);
+    rdx_free(file->names);
+    rdx_free(file->path);
+    rdx_free(file->foreign);
     json_decref(file->header);
     rdx_free(file);
 }
@@ -377,6 +386,24 @@ const char *redux_safetensors_metadata(const redux_safetensors *file, const char
     return json_string_value(json_object_get(json_object_get(file->header, METADATA), key));
 }
 
+const char *rdx_safetensors_path(const redux_safetensors *file)
+{
+    return file->path;
+}
+
+const char *rdx_safetensors_foreign(const redux_safetensors *file, const char *name)
+{
+    for (int64_t i = 0; i < file->foreign_count; i++)
+        if (strcmp(file->foreign[i].name, name) == 0)
+            return file->foreign[i].made_by;
+    return NULL;
+}
+
+const rdx_foreign_value *rdx_safetensors_first_foreign(const redux_safetensors *file)
+{
+    return file->foreign_count > 0 ? file->foreign : NULL;
+}
+
 /* ---- writing ---- */
 
 static const char *type_name(redux_dtype dtype)
@@ -389,7 +416,7 @@ static const char *type_name(redux_dtype dtype)
 
 static int compare_for_writing(const void *a, const void *b)
 {
-    const entry *x = a, *y = b;
+    const rdx_named_tensor *x = a, *y = b;
     const size_t x_size = redux_dtype_size(x->tensor.dtype),
                  y_size = redux_dtype_size(y->tensor.dtype);
     if (x_size != y_size)
@@ -398,7 +425,7 @@ static int compare_for_writing(const void *a, const void *b)
 }
 
 /* The tensors in the order in which they are written, each with its place. */
-static redux_status arrange(entry *entries, const redux_safetensors_content *content)
+static redux_status arrange(rdx_named_tensor *entries, const redux_safetensors_content *content)
 {
     uint64_t end = 0;
     for (int64_t i = 0; i < content->count; i++) {
@@ -412,7 +439,7 @@ static redux_status arrange(entry *entries, const redux_safetensors_content *con
         entries[i].name = content->names[i];
         entries[i].tensor = *tensor;
     }
-    qsort(entries, (size_t)content->count, sizeof(entry), compare_for_writing);
+    qsort(entries, (size_t)content->count, sizeof(rdx_named_tensor), compare_for_writing);
     for (int64_t i = 0; i < content->count; i++) {
         entries[i].begin = end;
         end += (uint64_t)redux_tensor_elements(&entries[i].tensor) *
@@ -450,8 +477,8 @@ static redux_status make_metadata(json_t *metadata, const redux_safetensors_cont
     return REDUX_OK;
 }
 
-static redux_status add_checksum(json_t *metadata, redux_context *context, const entry *entries,
-                                 int64_t count)
+static redux_status add_checksum(json_t *metadata, redux_context *context,
+                                 const rdx_named_tensor *entries, int64_t count)
 {
     checksum sum = {crc32(0, NULL, 0)};
     char text[16];
@@ -466,7 +493,7 @@ static redux_status add_checksum(json_t *metadata, redux_context *context, const
                : rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
 }
 
-static json_t *entry_json(const entry *e)
+static json_t *entry_json(const rdx_named_tensor *e)
 {
     json_t *shape = json_array();
     for (int32_t i = 0; i < e->tensor.ndim; i++)
@@ -479,7 +506,8 @@ static json_t *entry_json(const entry *e)
 }
 
 /* The header as text, padded so that the data are aligned; freed with free(). */
-static redux_status make_header(char **text, const entry *entries, int64_t count, json_t *metadata)
+static redux_status make_header(char **text, const rdx_named_tensor *entries, int64_t count,
+                                json_t *metadata)
 {
     json_t *header = json_object();
     redux_status status = REDUX_OK;
@@ -506,7 +534,7 @@ static redux_status to_stream(const void *bytes, size_t size, void *user)
 }
 
 static redux_status write_file(const char *path, redux_context *context, const char *header,
-                               const entry *entries, int64_t count)
+                               const rdx_named_tensor *entries, int64_t count)
 {
     const size_t length = strlen(header), padding = (8 - length % 8) % 8;
     unsigned char prelude[PRELUDE];
@@ -548,8 +576,8 @@ redux_status redux_safetensors_save(const char *path, redux_context *context,
     if (path == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_safetensors_save: path is NULL");
     RDX_TRY(rdx_safetensors_content_read(&known, content));
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)known.count, sizeof(entry)));
-    entry *entries = block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)known.count, sizeof(rdx_named_tensor)));
+    rdx_named_tensor *entries = block;
     json_t *metadata = json_object();
     redux_status status = arrange(entries, &known);
     if (status == REDUX_OK)

@@ -236,21 +236,6 @@ static redux_status find_slices(redux_labels *labels, redux_context *context, in
 
 /* ---- files ---- */
 
-/* Relative to the table's folder. */
-static redux_status path_of(char **out, redux_context *context, const rdx_table *table,
-                            const char *file)
-{
-    const char *slash = strrchr(table->path, '/');
-    char *folder;
-    if (file[0] == '/' || slash == NULL)
-        return rdx_strdup(context, out, file);
-    RDX_TRY(rdx_strndup(context, &folder, table->path,
-                        slash == table->path ? 1 : (size_t)(slash - table->path)));
-    const redux_status status = rdx_join(out, context, folder, file);
-    rdx_free(folder);
-    return status;
-}
-
 /* The message about a missing file names the line. FILE.npz:KEY is left to the dataset. */
 static redux_status list_files(char **paths, int64_t *order, const char *const *files,
                                int64_t count, redux_context *context, const rdx_table *table,
@@ -263,7 +248,7 @@ static redux_status list_files(char **paths, int64_t *order, const char *const *
             continue;
         if (files[file_of[i]][0] == '\0')
             return wrong_field(table, i, "no file:", "");
-        RDX_TRY(path_of(path, context, table, files[file_of[i]]));
+        RDX_TRY(rdx_beside(path, context, table->path, files[file_of[i]]));
         if (access(*path, F_OK) != 0 && strstr(*path, ".npz:") == NULL)
             return rdx_fail(REDUX_E_NOT_FOUND, "%s: line %lld: no file %s", table->path,
                             (long long)table->lines[i], *path);
@@ -276,11 +261,13 @@ static redux_status list_files(char **paths, int64_t *order, const char *const *
 /* Opens the files in the order of the table; file_of[row] numbers them. */
 static redux_status open_files(redux_labels *labels, redux_context *context, char **paths,
                                int64_t *order, const char *const *files, int64_t count,
-                               const int64_t *file_of, redux_orientation orientation)
+                               const int64_t *file_of, const redux_labels_options *known)
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     void *block;
-    options.orientation = orientation;
+    options.orientation = known->orientation;
+    options.group_by = known->group_by;
+    options.frame = known->frame;
     RDX_TRY(list_files(paths, order, files, count, context, &labels->table, file_of));
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(char *)));
     const char **list = block;
@@ -294,7 +281,8 @@ static redux_status open_files(redux_labels *labels, redux_context *context, cha
 
 /* file_of: room for a number a row. */
 static redux_status read_files(redux_labels *labels, redux_context *context, int64_t file,
-                               int64_t slice, int64_t *file_of, redux_orientation orientation)
+                               int64_t slice, int64_t *file_of,
+                               const redux_labels_options *options)
 {
     const char **files;
     int64_t count;
@@ -304,7 +292,7 @@ static redux_status read_files(redux_labels *labels, redux_context *context, int
     if (status == REDUX_OK) {
         status = rdx_alloc(context, &order, (uint64_t)count, sizeof(int64_t));
         if (status == REDUX_OK)
-            status = open_files(labels, context, paths, order, files, count, file_of, orientation);
+            status = open_files(labels, context, paths, order, files, count, file_of, options);
         if (status == REDUX_OK)
             status = find_slices(labels, context, slice, paths, file_of);
         rdx_free(order);
@@ -318,6 +306,29 @@ static redux_status read_files(redux_labels *labels, redux_context *context, int
 
 /* ---- loading ---- */
 
+/* The groups of the dataset's slices; those without a labelled slice do not count. */
+static redux_status take_groups(redux_labels *labels, redux_context *context)
+{
+    const redux_dataset *dataset = labels->dataset;
+    const int64_t count = redux_dataset_group_count(dataset);
+    void *numbers, *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)count, sizeof(char *)));
+    labels->groups = block;
+    RDX_TRY(rdx_alloc(context, &numbers, (uint64_t)count, sizeof(int64_t)));
+    int64_t *number = numbers;
+    memset(number, -1, (size_t)count * sizeof *number);
+    for (int64_t i = 0; i < labels->count; i++) {
+        const int64_t g = rdx_dataset_group_of(dataset, labels->rows[i].slice);
+        if (number[g] < 0) {
+            number[g] = labels->group_count++;
+            labels->groups[number[g]] = redux_dataset_group_name(dataset, g);
+        }
+        labels->rows[i].group = number[g];
+    }
+    rdx_free(numbers);
+    return REDUX_OK;
+}
+
 static redux_status read_columns(redux_labels *labels, redux_context *context,
                                  const redux_labels_options *options, int64_t *numbers)
 {
@@ -330,9 +341,12 @@ static redux_status read_columns(redux_labels *labels, redux_context *context,
     if (options->split != NULL)
         RDX_TRY(rdx_table_column(&split, table, options->split));
     RDX_TRY(read_classes(labels, context, label, numbers));
-    RDX_TRY(read_groups(labels, context, group, numbers));
-    RDX_TRY(read_splits(labels, context, split, options->allow_divided_groups != 0));
-    return read_files(labels, context, file, slice, numbers, options->orientation);
+    if (options->group_by == NULL)
+        RDX_TRY(read_groups(labels, context, group, numbers));
+    RDX_TRY(read_files(labels, context, file, slice, numbers, options));
+    if (options->group_by != NULL)
+        RDX_TRY(take_groups(labels, context));
+    return read_splits(labels, context, split, options->allow_divided_groups != 0);
 }
 
 static redux_status from_table(redux_labels *labels, redux_context *context, const char *path,
@@ -361,7 +375,10 @@ redux_status redux_labels_load(redux_labels **out, redux_context *context, const
         return rdx_fail(REDUX_E_INVALID, "redux_labels_load: an argument is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_labels_options"));
     const bool archive = rdx_format_of(path, NULL) == &rdx_format_npz;
-    if (archive && (known.label != NULL || known.group != NULL || known.split != NULL))
+    if (known.group != NULL && known.group_by != NULL)
+        return rdx_fail(REDUX_E_INVALID, "group and group_by exclude each other");
+    if (archive && (known.label != NULL || known.group != NULL || known.split != NULL ||
+                    known.group_by != NULL))
         return rdx_fail(REDUX_E_INVALID, "%s: an archive has no columns to choose from", path);
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_labels)));
     redux_labels *labels = block;

@@ -12,18 +12,18 @@ rdx_head *rdx_head_of(redux_network *net, redux_network_output output)
 
 static redux_status plan_layer(rdx_layer *l, rdx_plan *plan, int threads, int64_t *workspace)
 {
-    const int64_t in[] = {plan->n, 1, 1, l->in}, weight[] = {l->out, 1, 1, l->in};
+    const int64_t in[] = {plan->rows, 1, 1, l->in}, weight[] = {l->out, 1, 1, l->in};
     RDX_TRY(rdx_conv_plan_make(&l->product, REDUX_FLOAT32, in, weight, 1, 0, REDUX_PRODUCTS_FLOAT32,
                                threads));
-    l->plan = rdx_norm_plan_make(REDUX_FLOAT32, plan->n, l->out);
+    l->plan = rdx_norm_plan_make(REDUX_FLOAT32, plan->rows, l->out);
     const uint64_t norm = l->norm < 0 ? 0 : rdx_norm_workspace(&l->plan);
     const uint64_t bytes = RDX_MAX(rdx_conv_workspace(&l->product, plan->training), norm);
     *workspace = RDX_MAX(*workspace, (int64_t)(bytes / sizeof(float)) + 16);
-    l->y = rdx_plan_take(plan, plan->n * l->out);
-    if (l->norm >= 0 && plan->training) {
-        l->x = rdx_plan_take(plan, plan->n * l->out);
+    l->y = rdx_plan_take(plan, plan->rows * l->out);
+    if (l->norm >= 0 && plan->training)
+        l->x = rdx_plan_take(plan, plan->rows * l->out);
+    if (l->norm >= 0)
         l->statistics = rdx_plan_take(plan, 2 * l->out);
-    }
     return REDUX_OK;
 }
 
@@ -37,7 +37,7 @@ redux_status rdx_heads_plan(redux_network *net, rdx_plan *plan, int threads, int
             widest = RDX_MAX(widest, RDX_MAX(l->in, l->out));
         }
     for (int i = 0; i < 3 && plan->training; i++)
-        plan->head_buffers[i] = rdx_plan_take(plan, plan->n * widest);
+        plan->head_buffers[i] = rdx_plan_take(plan, plan->rows * widest);
     return REDUX_OK;
 }
 
@@ -46,7 +46,7 @@ redux_status rdx_heads_plan(redux_network *net, rdx_plan *plan, int threads, int
 static redux_status layer_forward(const rdx_network_pass *p, const rdx_layer *l, float *out,
                                   const float *in)
 {
-    const bool keeps = l->norm >= 0 && p->head_mode != REDUX_MODE_EVALUATE;
+    const bool keeps = l->norm >= 0 && p->plan->training;
     float *x = keeps ? rdx_at(p, l->x) : out;
     RDX_TRY(rdx_conv_forward(p->context, &l->product, x, in, rdx_value(p->net, l->weight),
                              l->bias < 0 ? NULL : rdx_value(p->net, l->bias),
@@ -58,7 +58,7 @@ static redux_status layer_forward(const rdx_network_pass *p, const rdx_layer *l,
         norm.relu = l->relu;
         return rdx_norm_run(p, &norm, l->norm, l->statistics, p->head_mode);
     }
-    for (int64_t i = 0; i < p->plan->n * l->out && l->relu; i++)
+    for (int64_t i = 0; i < p->plan->rows * l->out && l->relu; i++)
         out[i] = out[i] < 0 ? 0 : out[i];
     return REDUX_OK;
 }
@@ -115,7 +115,7 @@ static redux_status undo_norm(const rdx_network_pass *p, const rdx_layer *l, flo
     }
     if (!l->relu)
         return REDUX_OK;
-    for (int64_t i = 0; i < p->plan->n * l->out; i++)
+    for (int64_t i = 0; i < p->plan->rows * l->out; i++)
         own[i] = y[i] > 0 ? (*d)[i] : 0;
     *d = own;
     return REDUX_OK;

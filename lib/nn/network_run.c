@@ -3,9 +3,13 @@
  *
  * One arena. Training keeps the output of every convolution and every norm, since backward needs
  * both; gradients rotate through four buffers as large as the largest layer of the blocks, and one
- * for the stem. Evaluation needs only the four buffers, for a block's input, its two inner layers
- * and the shortcut; norms work in place. The layout follows from the shape of the images, which
- * may be smaller than planned. */
+ * for the stem. Without a backward the four buffers are enough, for a block's input, its two inner
+ * layers and the shortcut; norms work in place. The layout follows from the shapes of the images,
+ * which may be smaller than planned.
+ *
+ * Groups of images of several sizes pass the encoder one after the other, each with room of its
+ * own if a backward follows, and the heads together. Where a unit's tensors lie is kept for one
+ * group only and worked out again for the next. */
 #include <string.h>
 #include "nn.h"
 
@@ -35,10 +39,10 @@ static redux_status plan_unit(redux_network *net, rdx_plan *plan, int64_t index,
     const uint64_t conv = rdx_conv_workspace(&u->conv, plan->training);
     const uint64_t norm = rdx_norm_workspace(&u->plan);
     *workspace = RDX_MAX(*workspace, (int64_t)(RDX_MAX(conv, norm) / sizeof(float)) + 16);
+    u->statistics = rdx_plan_take(plan, 2 * u->out);
     if (plan->training) {
         u->x = rdx_plan_take(plan, u->conv.rows * u->out);
         u->y = rdx_plan_take(plan, u->conv.rows * u->out);
-        u->statistics = rdx_plan_take(plan, 2 * u->out);
     }
     return REDUX_OK;
 }
@@ -54,7 +58,7 @@ static redux_status plan_encoder(redux_network *net, rdx_plan *plan, int64_t sha
 {
     int64_t largest = 0;
     RDX_TRY(plan_unit(net, plan, 0, shape, threads, workspace));
-    plan->stem_gradient = rdx_plan_take(plan, floats_of(shape)); /* evaluating: the stem itself */
+    const int64_t stem = floats_of(shape);
     if (net->options.stem == REDUX_STEM_IMAGENET) {
         RDX_TRY(rdx_pooling_make(&plan->stem_pool, REDUX_FLOAT32, false, shape, 3, 3, 2, 1));
         shape[1] = plan->stem_pool.oh;
@@ -74,48 +78,108 @@ static redux_status plan_encoder(redux_network *net, rdx_plan *plan, int64_t sha
         if (block->shortcut >= 0)
             RDX_TRY(plan_unit(net, plan, block->shortcut, shortcut, threads, workspace));
     }
+    largest = (largest + 15) / 16 * 16; /* as rdx_plan_take rounds */
     for (int i = 0; i < 4; i++)
-        plan->buffers[i] = rdx_plan_take(plan, largest);
+        plan->buffers[i] = plan->scratch + i * largest;
+    plan->stem_gradient = plan->scratch + 4 * largest;
+    plan->scratch_floats = RDX_MAX(plan->scratch_floats, 4 * largest + stem);
     return rdx_pooling_make(&plan->mean_pool, REDUX_FLOAT32, true, shape, shape[1], shape[2], 1, 0);
 }
 
-/* Lays everything out for n images of h x w. Allocates nothing. */
-static redux_status lay_out(redux_network *net, redux_context *context, rdx_plan *plan, int64_t n,
-                            int64_t h, int64_t w, bool training)
+/* Lays out the encoder for one group; raises the workspace to its need. */
+static redux_status plan_group(redux_network *net, rdx_plan *plan, int32_t group, int threads,
+                               int64_t *workspace)
+{
+    const int64_t *of = plan->groups.shapes[group];
+    int64_t shape[] = {of[0], of[1], of[2], net->options.channels};
+    plan->floats = (uint64_t)plan->starts[group];
+    plan->n = of[0];
+    plan->first = 0;
+    for (int32_t i = 0; i < group; i++)
+        plan->first += plan->groups.shapes[i][0];
+    return plan_encoder(net, plan, shape, threads, workspace);
+}
+
+/* Goes to another group of a plan whose room is known. */
+static redux_status use_group(redux_network *net, rdx_plan *plan, int32_t group, int threads)
+{
+    int64_t known = 0;
+    const uint64_t floats = plan->floats;
+    const redux_status status = plan_group(net, plan, group, threads, &known);
+    plan->floats = floats;
+    return status;
+}
+
+/* Lays everything out. Allocates nothing. */
+static redux_status lay_out(redux_network *net, redux_context *context, rdx_plan *plan,
+                            const rdx_groups *groups, bool training)
 {
     const int threads = redux_context_threads(context);
-    int64_t shape[] = {n, h, w, net->options.channels}, workspace = 0;
-    *plan = (rdx_plan){.n = n, .h = h, .w = w, .training = training};
-    RDX_TRY(plan_encoder(net, plan, shape, threads, &workspace));
-    plan->features = rdx_plan_take(plan, n * net->features);
-    plan->d_features = rdx_plan_take(plan, n * net->features);
+    int64_t workspace = 0;
+    uint64_t most = 0;
+    *plan = (rdx_plan){.groups = *groups, .training = training};
+    for (int32_t i = 0; i < groups->count; i++)
+        plan->rows += groups->shapes[i][0];
+    plan->features = rdx_plan_take(plan, plan->rows * net->features);
+    plan->d_features = rdx_plan_take(plan, plan->rows * net->features);
     RDX_TRY(rdx_heads_plan(net, plan, threads, &workspace));
+    const int64_t start = (int64_t)plan->floats;
+    for (int32_t i = 0; i < groups->count; i++) {
+        plan->starts[i] = training ? (int64_t)plan->floats : start;
+        RDX_TRY(plan_group(net, plan, i, threads, &workspace));
+        most = RDX_MAX(most, plan->floats);
+    }
+    plan->floats = most;
+    plan->scratch = rdx_plan_take(plan, plan->scratch_floats);
     plan->workspace = rdx_plan_take(plan, workspace);
+    return use_group(net, plan, groups->count - 1, threads); /* now that it has its scratch */
+}
+
+static redux_status read_groups(rdx_groups *groups, const int64_t *shapes, int32_t count)
+{
+    if (shapes == NULL || count < 1 || count > REDUX_NETWORK_GROUPS)
+        return rdx_fail(REDUX_E_INVALID, "a plan for %d groups of images: 1 to %d", (int)count,
+                        REDUX_NETWORK_GROUPS);
+    groups->count = count;
+    for (int32_t i = 0; i < count; i++) {
+        const int64_t n = shapes[3 * i], h = shapes[3 * i + 1], w = shapes[3 * i + 2];
+        if (n < 1 || h < 1 || w < 1 || n > 1 << 24 || h > 1 << 14 || w > 1 << 14)
+            return rdx_fail(REDUX_E_INVALID, "a plan for %lld images of %lld x %lld", (long long)n,
+                            (long long)h, (long long)w);
+        memcpy(groups->shapes[i], shapes + (ptrdiff_t)3 * i, sizeof groups->shapes[i]);
+    }
     return REDUX_OK;
 }
 
-redux_status redux_network_plan(redux_network *net, redux_context *context, int64_t batch,
-                                int64_t height, int64_t width, int training)
+redux_status redux_network_plan_groups(redux_network *net, redux_context *context,
+                                       const int64_t *shapes, int32_t count, int training)
 {
+    rdx_groups groups;
     rdx_plan plan;
     void *block;
-    if (net == NULL || batch < 1 || height < 1 || width < 1 || batch > 1 << 24 ||
-        height > 1 << 14 || width > 1 << 14)
-        return rdx_fail(REDUX_E_INVALID, "a plan for %lld images of %lld x %lld", (long long)batch,
-                        (long long)height, (long long)width);
+    if (net == NULL)
+        return rdx_fail(REDUX_E_INVALID, "a plan without a network");
+    RDX_TRY(read_groups(&groups, shapes, count));
     net->can_go_back = false; /* a new layout moves the units' tensors */
-    RDX_TRY(lay_out(net, context, &plan, batch, height, width, training != 0));
+    RDX_TRY(lay_out(net, context, &plan, &groups, training != 0));
     if (plan.floats > net->arena_floats) {
         RDX_TRY(rdx_alloc(context, &block, plan.floats, sizeof(float)));
         rdx_free(net->arena);
         net->arena = block;
         net->arena_floats = plan.floats;
     }
-    net->planned[0] = RDX_MAX(net->planned[0], batch);
-    net->planned[1] = RDX_MAX(net->planned[1], height);
-    net->planned[2] = RDX_MAX(net->planned[2], width);
+    for (int32_t i = 0; i < count; i++)
+        for (int k = 0; k < 3; k++)
+            net->planned[k] = RDX_MAX(net->planned[k], groups.shapes[i][k]);
     net->planned_training = net->planned_training || training != 0;
     return REDUX_OK;
+}
+
+redux_status redux_network_plan(redux_network *net, redux_context *context, int64_t batch,
+                                int64_t height, int64_t width, int training)
+{
+    const int64_t shape[] = {batch, height, width};
+    return redux_network_plan_groups(net, context, shape, 1, training);
 }
 
 uint64_t redux_network_planned_bytes(const redux_network *net)
@@ -237,12 +301,9 @@ static redux_status evaluate_encoder(const rdx_network_pass *p, const float *ima
     return rdx_pooling_forward(p->context, &p->plan->mean_pool, features, in);
 }
 
-static redux_status check_forward(const redux_tensor *out, const redux_network *net,
-                                  const redux_tensor *images, redux_network_output output)
+static redux_status check_images(const redux_network *net, const redux_tensor *images)
 {
-    const int64_t width = redux_network_outputs(net, output);
     RDX_TRY(rdx_tensor_check(images, 4, REDUX_FLOAT32, "images"));
-    RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (images->shape[3] != net->options.channels || !redux_tensor_is_contiguous(images) ||
         redux_tensor_elements(images) < 1 || images->shape[0] > net->planned[0] ||
         images->shape[1] > net->planned[1] || images->shape[2] > net->planned[2])
@@ -252,13 +313,83 @@ static redux_status check_forward(const redux_tensor *out, const redux_network *
                         (long long)images->shape[2], (long long)images->shape[3],
                         (long long)net->planned[0], (long long)net->planned[1],
                         (long long)net->planned[2], (int)net->options.channels);
+    return REDUX_OK;
+}
+
+/* Groups, from the images; `out` is to have a row for each. */
+static redux_status check_forward(rdx_groups *groups, const redux_tensor *out,
+                                  const redux_network *net, const redux_tensor *images,
+                                  int32_t count, redux_network_output output)
+{
+    const int64_t width = redux_network_outputs(net, output);
+    int64_t rows = 0;
+    groups->count = count;
+    for (int32_t i = 0; i < count; i++) {
+        RDX_TRY(check_images(net, &images[i]));
+        memcpy(groups->shapes[i], images[i].shape, sizeof groups->shapes[i]);
+        rows += images[i].shape[0];
+    }
+    RDX_TRY(rdx_tensor_check(out, 2, REDUX_FLOAT32, "out"));
     if (width < 1)
         return rdx_fail(REDUX_E_INVALID, "the network has no such output (%d)", (int)output);
-    if (out->shape[0] != images->shape[0] || out->shape[1] != width ||
-        !redux_tensor_is_contiguous(out))
+    if (out->shape[0] != rows || out->shape[1] != width || !redux_tensor_is_contiguous(out))
         return rdx_fail(REDUX_E_INVALID, "out is [%lld, %lld], not [%lld, %lld]",
-                        (long long)out->shape[0], (long long)out->shape[1],
-                        (long long)images->shape[0], (long long)width);
+                        (long long)out->shape[0], (long long)out->shape[1], (long long)rows,
+                        (long long)width);
+    return REDUX_OK;
+}
+
+static redux_status lay_out_within(redux_network *net, redux_context *context,
+                                   const rdx_groups *groups, bool training)
+{
+    RDX_TRY(lay_out(net, context, &net->plan, groups, training));
+    if (net->plan.floats > net->arena_floats)
+        return rdx_fail(REDUX_E_INVALID,
+                        "%lld images, the first of %lld x %lld, need more than was planned (a "
+                        "smaller batch, no training, or fewer threads)",
+                        (long long)net->plan.rows, (long long)groups->shapes[0][1],
+                        (long long)groups->shapes[0][2]);
+    return REDUX_OK;
+}
+
+static redux_status encoder_forward(const rdx_network_pass *p, const redux_tensor *images,
+                                    bool trains)
+{
+    const int threads = redux_context_threads(p->context);
+    for (int32_t i = 0; i < p->plan->groups.count; i++) {
+        RDX_TRY(use_group(p->net, &p->net->plan, i, threads));
+        float *features = rdx_at(p, p->plan->features + p->plan->first * p->net->features);
+        RDX_TRY((trains ? train_encoder : evaluate_encoder)(p, images[i].data, features));
+    }
+    return REDUX_OK;
+}
+
+redux_status redux_network_forward_groups(const redux_tensor *out, redux_context *context,
+                                          redux_network *net, const redux_tensor *images,
+                                          int32_t count, redux_network_output output,
+                                          redux_network_mode mode)
+{
+    rdx_groups groups;
+    if (out == NULL || net == NULL || images == NULL || (unsigned)mode > REDUX_MODE_NO_GRADIENT ||
+        count < 1 || count > REDUX_NETWORK_GROUPS)
+        return rdx_fail(REDUX_E_INVALID, "redux_network_forward: an argument is missing");
+    RDX_TRY(check_forward(&groups, out, net, images, count, output));
+    const bool training = mode == REDUX_MODE_TRAIN || mode == REDUX_MODE_REPEAT;
+    net->can_go_back = false;
+    RDX_TRY(lay_out_within(net, context, &groups, training));
+    const rdx_network_pass p = {net, context, &net->plan, net->frozen ? REDUX_MODE_EVALUATE : mode,
+                                mode};
+    RDX_TRY(encoder_forward(&p, images, training && !net->frozen));
+    const float *features = rdx_at(&p, net->plan.features);
+    if (output == REDUX_OUTPUT_FEATURES)
+        memcpy(out->data, features, (size_t)(net->plan.rows * net->features) * sizeof(float));
+    else
+        RDX_TRY(rdx_heads_forward(&p, out->data, output));
+    net->output = output;
+    for (int32_t i = 0; i < count; i++)
+        net->images[i] = images[i].data;
+    net->encoder_trains = training && !net->frozen;
+    net->can_go_back = training;
     return REDUX_OK;
 }
 
@@ -266,33 +397,7 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
                                    redux_network *net, const redux_tensor *images,
                                    redux_network_output output, redux_network_mode mode)
 {
-    if (out == NULL || net == NULL || images == NULL || (unsigned)mode > REDUX_MODE_REPEAT)
-        return rdx_fail(REDUX_E_INVALID, "redux_network_forward: an argument is missing");
-    RDX_TRY(check_forward(out, net, images, output));
-    const bool training = mode != REDUX_MODE_EVALUATE;
-    const bool encoder_trains = training && !net->frozen;
-    net->can_go_back = false;
-    RDX_TRY(lay_out(net, context, &net->plan, images->shape[0], images->shape[1], images->shape[2],
-                    training));
-    if (net->plan.floats > net->arena_floats)
-        return rdx_fail(REDUX_E_INVALID,
-                        "%lld images of %lld x %lld need more than was planned (a smaller batch, "
-                        "no training, or fewer threads)",
-                        (long long)images->shape[0], (long long)images->shape[1],
-                        (long long)images->shape[2]);
-    const rdx_network_pass p = {net, context, &net->plan,
-                                encoder_trains ? mode : REDUX_MODE_EVALUATE, mode};
-    float *features = rdx_at(&p, net->plan.features);
-    RDX_TRY((encoder_trains ? train_encoder : evaluate_encoder)(&p, images->data, features));
-    if (output == REDUX_OUTPUT_FEATURES)
-        memcpy(out->data, features, (size_t)(net->plan.n * net->features) * sizeof(float));
-    else
-        RDX_TRY(rdx_heads_forward(&p, out->data, output));
-    net->output = output;
-    net->images = images->data;
-    net->encoder_trains = encoder_trains;
-    net->can_go_back = training;
-    return REDUX_OK;
+    return redux_network_forward_groups(out, context, net, images, 1, output, mode);
 }
 
 /* ---- backward ---- */
@@ -349,7 +454,9 @@ static redux_status block_backward(const rdx_network_pass *p, const rdx_residual
     return REDUX_OK;
 }
 
-static redux_status encoder_backward(const rdx_network_pass *p, const float *d_features)
+/* Of the group that is laid out. */
+static redux_status group_backward(const rdx_network_pass *p, const float *images,
+                                   const float *d_features)
 {
     const redux_network *net = p->net;
     const bool pools = net->options.stem == REDUX_STEM_IMAGENET;
@@ -372,7 +479,18 @@ static redux_status encoder_backward(const rdx_network_pass *p, const float *d_f
     else
         d_stem = buffers[0];
     RDX_TRY(norm_backward(p, 0, d_stem, NULL, true));
-    return conv_backward(p, 0, NULL, false, d_stem, net->images);
+    return conv_backward(p, 0, NULL, false, d_stem, images);
+}
+
+static redux_status encoder_backward(const rdx_network_pass *p, const float *d_features)
+{
+    const int threads = redux_context_threads(p->context);
+    for (int32_t i = 0; i < p->plan->groups.count; i++) {
+        RDX_TRY(use_group(p->net, &p->net->plan, i, threads));
+        RDX_TRY(
+            group_backward(p, p->net->images[i], d_features + p->plan->first * p->net->features));
+    }
+    return REDUX_OK;
 }
 
 redux_status redux_network_backward(redux_network *net, redux_context *context,
@@ -384,11 +502,11 @@ redux_status redux_network_backward(redux_network *net, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "backward without a forward in training mode");
     const int64_t width = redux_network_outputs(net, net->output);
     RDX_TRY(rdx_tensor_check(d_out, 2, REDUX_FLOAT32, "d_out"));
-    if (d_out->shape[0] != net->plan.n || d_out->shape[1] != width ||
+    if (d_out->shape[0] != net->plan.rows || d_out->shape[1] != width ||
         !redux_tensor_is_contiguous(d_out))
         return rdx_fail(REDUX_E_INVALID, "d_out is [%lld, %lld], not [%lld, %lld]",
                         (long long)d_out->shape[0], (long long)d_out->shape[1],
-                        (long long)net->plan.n, (long long)width);
+                        (long long)net->plan.rows, (long long)width);
     const rdx_network_pass p = {net, context, &net->plan, REDUX_MODE_TRAIN, REDUX_MODE_TRAIN};
     const float *d_features = d_out->data;
     if (net->output != REDUX_OUTPUT_FEATURES) {

@@ -51,17 +51,29 @@ typedef struct rdx_residual {
     int64_t shortcut;     /* a unit; -1: the input itself */
 } rdx_residual;
 
-/* The memory layout for images of one size; offsets in floats. */
+/* Groups of images, each of one size: [count][batch, height, width]. */
+typedef struct rdx_groups {
+    int32_t count;
+    int64_t shapes[REDUX_NETWORK_GROUPS][3];
+} rdx_groups;
+
+/* The memory layout; offsets in floats. Units, pools and buffers are those of one group at a time.
+ */
 typedef struct rdx_plan {
-    int64_t n, h, w;
-    bool training;
+    rdx_groups groups;
+    int64_t starts[REDUX_NETWORK_GROUPS]; /* offsets of the groups' encoders */
+    int64_t rows;                         /* images of all groups: heads take them together */
+    int64_t n;                            /* images of the group that is laid out, */
+    int64_t first;                        /* and the row of its first one */
+    bool training;                        /* a backward can follow */
     rdx_pooling stem_pool, mean_pool;
-    int64_t pooled; /* after the stem */
-    int64_t features, d_features;
-    int64_t head_buffers[3]; /* training: gradients within heads, and of the projection */
-    int64_t buffers[4];      /* as large as a block's largest activation: gradients, or (evaluation)
-                                layers */
-    int64_t stem_gradient;
+    int64_t pooled;               /* after the stem */
+    int64_t features, d_features; /* [rows, features] */
+    int64_t head_buffers[3];      /* training: gradients within heads, and of the projection */
+    int64_t buffers[4];    /* as large as a block's largest activation: gradients, or (without
+                              training) layers; */
+    int64_t stem_gradient; /* the stem's; both in: */
+    int64_t scratch, scratch_floats; /* which the groups share */
     int64_t workspace;
     uint64_t floats; /* in all */
 } rdx_plan;
@@ -96,7 +108,7 @@ struct redux_network {
     redux_network_output output; /* of it */
     bool can_go_back;
     bool encoder_trains; /* in the last forward, so that it was not frozen */
-    const float *images;
+    const float *images[REDUX_NETWORK_GROUPS];
 };
 
 /* ---- network_run.c and network_head.c ---- */

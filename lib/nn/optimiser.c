@@ -21,20 +21,23 @@ typedef struct tile {
 typedef struct slot {
     redux_parameter parameter;
     redux_parameter moments[2]; /* first, second; no data where there is none */
+    redux_parameter missed;     /* int64: steps without a gradient; no data: it always has one */
+    bool absent;                /* in this step */
     float decay;
     float rate;
+    float correction; /* Adam: 1 / sqrt(1 - beta2^t) */
 } slot;
 
 struct redux_optimiser {
     redux_optimiser_options options;
     slot *slots;
     int64_t count;
-    int moments; /* a parameter */
+    int moments;     /* a parameter */
+    int64_t missing; /* parameters whose gradient may be absent */
     tile *tiles;
     int64_t tile_count;
     int64_t steps;
-    float clip;       /* of this step */
-    float correction; /* Adam: 1 / sqrt(1 - beta2^t) */
+    float clip; /* of this step */
 };
 
 static const char *const names[] = {"sgd", "lars", "adam", "adamw"};
@@ -114,23 +117,35 @@ static redux_status read_parameter(redux_parameter *p, const redux_parameter *gi
     return REDUX_OK;
 }
 
-/* "optimiser.NAME.m": a moment as large as the parameter, of the same strides. */
+/* "optimiser.NAME.SUFFIX" of `elements` zeros. */
+static redux_status new_state(redux_parameter *out, redux_context *context, const char *name,
+                              const char *suffix, redux_dtype dtype, int64_t elements)
+{
+    const size_t length = strlen(name) + 32;
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, length, 1));
+    snprintf(block, length, "optimiser.%s.%s", name, suffix);
+    out->struct_size = sizeof *out;
+    out->name = block;
+    out->kind = REDUX_PARAMETER_BUFFER;
+    return redux_tensor_new(&out->value, context, dtype, 1, &elements);
+}
+
+/* A moment as large as the parameter, of the same strides. */
 static redux_status new_moment(redux_parameter *out, redux_context *context,
                                const redux_parameter *parameter, const char *suffix)
 {
-    const int64_t elements = redux_tensor_elements(&parameter->value);
-    const size_t length = strlen(parameter->name) + 32;
-    void *name;
-    RDX_TRY(rdx_alloc(context, &name, length, 1));
-    snprintf(name, length, "optimiser.%s.%s", parameter->name, suffix);
-    out->struct_size = sizeof *out;
-    out->name = name;
-    out->kind = REDUX_PARAMETER_BUFFER;
-    RDX_TRY(redux_tensor_new(&out->value, context, REDUX_FLOAT32, 1, &elements));
+    RDX_TRY(new_state(out, context, parameter->name, suffix, REDUX_FLOAT32,
+                      redux_tensor_elements(&parameter->value)));
     out->value.ndim = parameter->value.ndim;
     memcpy(out->value.shape, parameter->value.shape, sizeof out->value.shape);
     memcpy(out->value.strides, parameter->value.strides, sizeof out->value.strides);
     return REDUX_OK;
+}
+
+static bool decays(const redux_optimiser *optimiser, const slot *s)
+{
+    return s->parameter.kind == REDUX_PARAMETER_WEIGHT || optimiser->options.all_parameters != 0;
 }
 
 static redux_status add_slots(redux_optimiser *optimiser, redux_context *context,
@@ -142,11 +157,13 @@ static redux_status add_slots(redux_optimiser *optimiser, redux_context *context
             continue;
         optimiser->count++;
         RDX_TRY(read_parameter(&s->parameter, parameters[i]));
-        s->decay = parameters[i]->kind == REDUX_PARAMETER_WEIGHT
-                       ? (float)optimiser->options.weight_decay
-                       : 0;
+        s->decay = decays(optimiser, s) ? (float)optimiser->options.weight_decay : 0;
         for (int k = 0; k < optimiser->moments; k++)
             RDX_TRY(new_moment(&s->moments[k], context, parameters[i], k == 0 ? "m" : "v"));
+        if (s->parameter.absent == NULL)
+            continue;
+        optimiser->missing++;
+        RDX_TRY(new_state(&s->missed, context, parameters[i]->name, "missed", REDUX_INT64, 1));
     }
     return REDUX_OK;
 }
@@ -227,10 +244,11 @@ void redux_optimiser_free(redux_optimiser *optimiser)
     if (optimiser == NULL)
         return;
     for (int64_t i = 0; i < optimiser->count; i++)
-        for (int k = 0; k < 2; k++) {
-            redux_parameter *moment = &optimiser->slots[i].moments[k];
-            rdx_free((void *)(uintptr_t)moment->name);
-            redux_tensor_release(&moment->value);
+        for (int k = 0; k < 3; k++) {
+            slot *s = &optimiser->slots[i];
+            redux_parameter *state = k < 2 ? &s->moments[k] : &s->missed;
+            rdx_free((void *)(uintptr_t)state->name);
+            redux_tensor_release(&state->value);
         }
     rdx_free(optimiser->slots);
     rdx_free(optimiser->tiles);
@@ -257,6 +275,9 @@ static redux_status measure(int64_t index, void *user)
     const redux_optimiser *optimiser = user;
     tile *t = &optimiser->tiles[index];
     const redux_parameter *p = &optimiser->slots[t->parameter].parameter;
+    t->gradient_squares = t->value_squares = 0;
+    if (optimiser->slots[t->parameter].absent)
+        return REDUX_OK;
     t->gradient_squares = squares((const float *)p->gradient.data + t->first, t->count);
     if (optimiser->options.kind == REDUX_OPTIMISER_LARS)
         t->value_squares = squares((const float *)p->value.data + t->first, t->count);
@@ -293,7 +314,7 @@ static void update_adam(const redux_optimiser *optimiser, const slot *s, const t
         const float d = optimiser->clip * g[i] + added * w[i];
         m[i] = beta1 * m[i] + rest1 * d;
         v[i] = beta2 * v[i] + rest2 * d * d;
-        w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) * optimiser->correction + epsilon);
+        w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) * s->correction + epsilon);
     }
 }
 
@@ -302,6 +323,8 @@ static redux_status update(int64_t index, void *user)
     const redux_optimiser *optimiser = user;
     const tile *t = &optimiser->tiles[index];
     const slot *s = &optimiser->slots[t->parameter];
+    if (s->absent)
+        return REDUX_OK;
     if (optimiser->options.kind >= REDUX_OPTIMISER_ADAM)
         update_adam(optimiser, s, t);
     else
@@ -314,19 +337,26 @@ static double trust(const redux_optimiser *optimiser, const slot *s, double valu
 {
     const double decay = optimiser->options.weight_decay;
     gradient *= (double)optimiser->clip;
-    if (s->parameter.kind != REDUX_PARAMETER_WEIGHT || value == 0 || gradient == 0)
+    if (!decays(optimiser, s) || value == 0 || gradient == 0)
         return 1;
     return optimiser->options.trust * value / (gradient + decay * value);
+}
+
+/* Steps that moved a parameter. */
+static double steps_of(const redux_optimiser *optimiser, const slot *s)
+{
+    const int64_t *missed = s->missed.value.data;
+    return (double)(optimiser->steps - (missed == NULL ? 0 : *missed));
 }
 
 /* The rate of each parameter, from the squares in its tiles. */
 static void set_rates(redux_optimiser *optimiser, double rate)
 {
     const redux_optimiser_options *o = &optimiser->options;
-    const double t = (double)(optimiser->steps + 1);
     int64_t k = 0;
     for (int64_t i = 0; i < optimiser->count; i++) {
         slot *s = &optimiser->slots[i];
+        const double t = steps_of(optimiser, s) + 1;
         double value = 0, gradient = 0;
         for (; k < optimiser->tile_count && optimiser->tiles[k].parameter == i; k++) {
             value += optimiser->tiles[k].value_squares;
@@ -338,11 +368,26 @@ static void set_rates(redux_optimiser *optimiser, double rate)
         if (o->kind >= REDUX_OPTIMISER_ADAM)
             s->rate = (float)(rate / (1 - pow(o->beta1, t)));
         if (o->kind == REDUX_OPTIMISER_ADAMW)
-            s->decay = s->parameter.kind == REDUX_PARAMETER_WEIGHT
-                           ? (float)(1 - rate * o->weight_decay)
-                           : 1;
+            s->decay = decays(optimiser, s) ? (float)(1 - rate * o->weight_decay) : 1;
+        s->correction = (float)(1 / sqrt(1 - pow(o->beta2, t)));
     }
-    optimiser->correction = (float)(1 / sqrt(1 - pow(o->beta2, t)));
+}
+
+/* Which gradients are absent in this step. */
+static void look_for_gradients(redux_optimiser *optimiser)
+{
+    for (int64_t i = 0; i < optimiser->count; i++) {
+        slot *s = &optimiser->slots[i];
+        s->absent = s->parameter.absent != NULL && *s->parameter.absent != 0;
+    }
+}
+
+static void count_step(redux_optimiser *optimiser)
+{
+    optimiser->steps++;
+    for (int64_t i = 0; i < optimiser->count; i++)
+        if (optimiser->slots[i].absent)
+            ++*(int64_t *)optimiser->slots[i].missed.value.data;
 }
 
 redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
@@ -351,6 +396,7 @@ redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
     double total = 0;
     if (optimiser == NULL || !(rate >= 0) || !isfinite(rate))
         return rdx_fail(REDUX_E_INVALID, "learning rate %g, or no optimiser", rate);
+    look_for_gradients(optimiser);
     RDX_TRY(rdx_parallel(context, optimiser->tile_count, measure, optimiser));
     for (int64_t i = 0; i < optimiser->tile_count; i++)
         total += optimiser->tiles[i].gradient_squares;
@@ -363,7 +409,7 @@ redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
     optimiser->clip = most > 0 && total > most ? (float)(most / (total + 1e-6)) : 1;
     set_rates(optimiser, rate);
     RDX_TRY(rdx_parallel(context, optimiser->tile_count, update, optimiser));
-    optimiser->steps++;
+    count_step(optimiser);
     return REDUX_OK;
 }
 
@@ -371,14 +417,21 @@ redux_status redux_optimiser_step(double *gradient_norm, redux_context *context,
 
 int64_t redux_optimiser_tensor_count(const redux_optimiser *optimiser)
 {
-    return optimiser == NULL ? 0 : optimiser->count * optimiser->moments;
+    return optimiser == NULL ? 0 : optimiser->count * optimiser->moments + optimiser->missing;
 }
 
+/* Moments first, then the counts of missed steps. */
 const redux_parameter *redux_optimiser_tensor(const redux_optimiser *optimiser, int64_t index)
 {
     if (index < 0 || index >= redux_optimiser_tensor_count(optimiser))
         return NULL;
-    return &optimiser->slots[index / optimiser->moments].moments[index % optimiser->moments];
+    int64_t left = index - optimiser->count * optimiser->moments;
+    if (left < 0)
+        return &optimiser->slots[index / optimiser->moments].moments[index % optimiser->moments];
+    for (int64_t i = 0; i < optimiser->count; i++)
+        if (optimiser->slots[i].parameter.absent != NULL && left-- == 0)
+            return &optimiser->slots[i].missed;
+    return NULL;
 }
 
 int64_t redux_optimiser_steps(const redux_optimiser *optimiser)

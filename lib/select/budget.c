@@ -190,21 +190,20 @@ static int compare_steps(const void *a, const void *b)
     return (x->key < y->key) - (x->key > y->key);
 }
 
-static int64_t readable_rows(const redux_reduction *reduction)
+static int64_t readable_rows(const rdx_judging *judging)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < reduction->row_count; i++)
-        count += !reduction->rows[i].skipped;
+    for (int64_t p = 0; p < rdx_walk_count(judging->walk); p++)
+        count += !judging->reduction->rows[judging->walk->rows[p]].skipped;
     return count;
 }
 
-static redux_status threshold_by_sweep(double *threshold, const rdx_judging *judging,
-                                       int64_t budget)
+static redux_status threshold_by_sweep(double *threshold, const rdx_judging *judging)
 {
     const rdx_walk *walk = judging->walk;
     budget_job job = {.judging = judging};
     pthread_mutex_init(&job.mutex, NULL);
-    int64_t pairs = judging->reduction->row_count; /* items are collected first */
+    int64_t pairs = rdx_walk_count(walk); /* items are collected first */
     for (int64_t g = 0; g < walk->groups; g++) {
         const int64_t n = walk->start[g + 1] - walk->start[g];
         pairs += n * (n - 1) / 2;
@@ -212,11 +211,11 @@ static redux_status threshold_by_sweep(double *threshold, const rdx_judging *jud
     rdx_progress_begin(judging->context, pairs);
     redux_status status = rdx_parallel(judging->context, walk->groups, sweep_task, &job);
     rdx_progress_begin(judging->context, 0);
-    int64_t kept = readable_rows(judging->reduction), i = 0;
+    int64_t kept = readable_rows(judging), i = 0;
     *threshold = (double)NAN;
     if (status == REDUX_OK && job.step_count > 0)
         qsort(job.steps, (size_t)job.step_count, sizeof *job.steps, compare_steps);
-    while (status == REDUX_OK && kept > budget && i < job.step_count) {
+    while (status == REDUX_OK && kept > judging->budget && i < job.step_count) {
         const double key = job.steps[i].key;
         for (; i < job.step_count && job.steps[i].key == key; i++)
             kept += job.steps[i].change;
@@ -228,33 +227,31 @@ static redux_status threshold_by_sweep(double *threshold, const rdx_judging *jud
 }
 
 /* Hashes have few thresholds: try them one by one, smallest distance first. */
-static redux_status threshold_by_trial(double *threshold, const rdx_judging *judging,
-                                       int64_t budget)
+static redux_status threshold_by_trial(double *threshold, const rdx_judging *judging)
 {
     const int64_t bits = 8 * judging->stream->stages[0].cache.shape[1]; /* or up to 7 more */
     for (int64_t distance = 0; distance <= bits; distance++) {
         int64_t kept;
         RDX_TRY(rdx_greedy(&kept, judging, (double)distance));
         *threshold = (double)distance;
-        if (kept <= budget)
+        if (kept <= judging->budget)
             break;
     }
     return REDUX_OK;
 }
 
-static redux_status threshold_by_bisection(double *threshold, const rdx_judging *judging,
-                                           int64_t budget)
+static redux_status threshold_by_bisection(double *threshold, const rdx_judging *judging)
 {
     const rdx_strategy_entry *strategy = rdx_strategy_of(judging->reduction->options.strategy);
     double low = strategy->low, high = strategy->high; /* at `low` everything is redundant */
     int64_t kept;
     RDX_TRY(rdx_greedy(&kept, judging, high));
-    if (kept <= budget)
+    if (kept <= judging->budget)
         low = high;
     while (high - low > BISECTION_WIDTH) {
         const double middle = low + (high - low) / 2;
         RDX_TRY(rdx_greedy(&kept, judging, middle));
-        if (kept <= budget)
+        if (kept <= judging->budget)
             low = middle;
         else
             high = middle;
@@ -263,27 +260,26 @@ static redux_status threshold_by_bisection(double *threshold, const rdx_judging 
     return REDUX_OK;
 }
 
-redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging,
-                                  int64_t budget)
+redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging)
 {
     const rdx_walk *walk = judging->walk;
     int64_t largest = 0;
     *threshold = (double)NAN;
     *is_exact = 1;
-    if (readable_rows(judging->reduction) <= budget)
+    if (readable_rows(judging) <= judging->budget)
         return REDUX_OK;
     for (int64_t g = 0; g < walk->groups; g++)
         largest = RDX_MAX(largest, walk->start[g + 1] - walk->start[g]);
     if (largest <= SWEEP_MAX)
-        return threshold_by_sweep(threshold, judging, budget);
+        return threshold_by_sweep(threshold, judging);
     if (rdx_strategy_of(judging->reduction->options.strategy)->is_callers)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "a budget with a custom metric takes at most %d slices in a %s", SWEEP_MAX,
                         walk->groups == 1 ? "dataset" : "volume");
     if (judging->metric->ops == &rdx_hamming_ops)
-        return threshold_by_trial(threshold, judging, budget);
+        return threshold_by_trial(threshold, judging);
     *is_exact = 0;
-    return threshold_by_bisection(threshold, judging, budget);
+    return threshold_by_bisection(threshold, judging);
 }
 
 /* ---- the refill ---- */
@@ -302,21 +298,23 @@ static int compare_dropped(const void *a, const void *b)
     return (x->position > y->position) - (x->position < y->position);
 }
 
-redux_status rdx_refill(redux_context *context, redux_reduction *reduction, const rdx_walk *walk,
-                        int64_t budget, bool low_first)
+redux_status rdx_refill(const rdx_judging *judging, bool low_first)
 {
+    redux_reduction *reduction = judging->reduction;
+    const rdx_walk *walk = judging->walk;
+    const int64_t rows = rdx_walk_count(walk);
     int64_t kept = 0, count = 0;
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(dropped)));
+    RDX_TRY(rdx_alloc(judging->context, &block, (uint64_t)rows, sizeof(dropped)));
     dropped *list = block;
-    for (int64_t p = 0; p < reduction->row_count; p++) {
+    for (int64_t p = 0; p < rows; p++) {
         const redux_row *row = &reduction->rows[walk->rows[p]];
         kept += row->kept;
         if (!row->kept && !row->skipped)
             list[count++] = (dropped){low_first ? row->score : -row->score, p, walk->rows[p]};
     }
     qsort(list, (size_t)count, sizeof *list, compare_dropped);
-    for (int64_t i = 0; i < count && kept < budget; i++, kept++) {
+    for (int64_t i = 0; i < count && kept < judging->budget; i++, kept++) {
         rdx_row_keep(&reduction->rows[list[i].row]);
         reduction->summary.refilled++;
     }

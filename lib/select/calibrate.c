@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The null distribution of scores: slices of different volumes are not duplicates. */
+ * The null distribution of scores: slices of different groups (volumes, or patients) are not
+ * duplicates. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,12 @@
 /* key: a distance, or a similarity with its sign turned. */
 typedef struct scored {
     double key;
-    int32_t volumes[2]; /* numbered by the sample */
+    int32_t groups[2]; /* numbered by the sample */
 } scored;
 
 struct redux_calibration {
     scored *scores; /* of all pairs, most similar first */
-    int64_t pairs, volumes, slices;
+    int64_t pairs, groups, slices;
     bool is_distance, whole; /* whole: hashes; scores are numbers of bits */
 };
 
@@ -27,25 +28,25 @@ struct redux_calibration {
 typedef struct sample {
     rdx_stream *stream;
     const redux_metric *metric;
-    uint8_t *drawn; /* of the rows */
+    const rdx_walk *walk;
+    uint8_t *drawn; /* of the places in the walk */
     rdx_layout layout, parts[2];
     char *prepared;
-    int64_t *volumes; /* of the items */
+    int64_t *groups; /* of the items */
     int64_t count, most;
     redux_calibration *calibration;
 } sample;
 
-/* As many rows of each volume, spread over a larger volume by a draw. */
-static void draw(const sample *s, int64_t per_volume)
+/* As many rows of each group, spread over a larger group by a draw. */
+static void draw(const sample *s, int64_t per_group)
 {
-    const redux_dataset *dataset = s->stream->dataset;
-    memset(s->drawn, 0, (size_t)s->stream->row_count);
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
-        const redux_random_key key = {s->stream->options->seed, 0, OPERATION_SAMPLE, (uint64_t)v};
-        const int64_t first = rdx_dataset_first_row(dataset, v);
-        const int64_t end = rdx_dataset_first_row(dataset, v + 1);
+    const rdx_walk *walk = s->walk;
+    memset(s->drawn, 0, (size_t)rdx_walk_count(walk));
+    for (int64_t g = 0; g < walk->groups; g++) {
+        const redux_random_key key = {s->stream->options->seed, 0, OPERATION_SAMPLE, (uint64_t)g};
+        const int64_t first = walk->start[g], end = walk->start[g + 1];
         /* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S). */
-        int64_t wanted = RDX_MIN(per_volume, end - first);
+        int64_t wanted = RDX_MIN(per_group, end - first);
         for (int64_t i = first; i < end && wanted > 0; i++)
             if (redux_random_uniform(&key, (uint32_t)(i - first)) * (double)(end - i) <
                 (double)wanted) {
@@ -55,12 +56,11 @@ static void draw(const sample *s, int64_t per_volume)
     }
 }
 
-static int64_t drawn_with(const redux_dataset *dataset, int64_t per_volume)
+static int64_t drawn_with(const rdx_walk *walk, int64_t per_group)
 {
     int64_t total = 0;
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++)
-        total += RDX_MIN(per_volume,
-                         rdx_dataset_first_row(dataset, v + 1) - rdx_dataset_first_row(dataset, v));
+    for (int64_t g = 0; g < walk->groups; g++)
+        total += RDX_MIN(per_group, walk->start[g + 1] - walk->start[g]);
     return total;
 }
 
@@ -77,18 +77,18 @@ static redux_status collect(void *user, redux_context *context, const redux_tens
     for (int64_t i = 0; i < items->shape[0]; i++) {
         RDX_TRY(rdx_stages_prepare(context, s->metric, &s->layout, items, i, 1,
                                    s->prepared + (size_t)s->count * s->layout.item_bytes));
-        s->volumes[s->count++] = rdx_dataset_volume_of(s->stream->dataset, rows[i]);
+        s->groups[s->count++] = rdx_dataset_group_of(s->stream->dataset, rows[i]);
     }
     return rdx_progress_add(context, items->shape[0]);
 }
 
 /* ---- the scores ---- */
 
-/* Items are ordered by volume, so that those of other volumes come first before item j. */
+/* Items are ordered by group, so that those of other groups come first before item j. */
 static int64_t others_before(const sample *s, int64_t j)
 {
     int64_t i = j;
-    while (i > 0 && s->volumes[i - 1] == s->volumes[j])
+    while (i > 0 && s->groups[i - 1] == s->groups[j])
         i--;
     return i;
 }
@@ -96,7 +96,7 @@ static int64_t others_before(const sample *s, int64_t j)
 typedef struct score_job {
     const sample *sample;
     int64_t *starts;  /* where the scores of item j begin */
-    int32_t *numbers; /* of the items' volumes, from 0 on */
+    int32_t *numbers; /* of the items' groups, from 0 on */
 } score_job;
 
 static redux_status score_task(int64_t j, void *user)
@@ -114,8 +114,8 @@ static redux_status score_task(int64_t j, void *user)
         scores[i].key = isnan(score)                  ? (double)INFINITY
                         : s->calibration->is_distance ? score
                                                       : -score;
-        scores[i].volumes[0] = job->numbers[i];
-        scores[i].volumes[1] = job->numbers[j];
+        scores[i].groups[0] = job->numbers[i];
+        scores[i].groups[1] = job->numbers[j];
     }
     rdx_free(scratch);
     return rdx_progress_add(s->stream->context, count);
@@ -138,14 +138,14 @@ static redux_status score_pairs(sample *s, redux_context *context)
     job.starts[0] = 0;
     for (int64_t j = 0; j < s->count; j++) {
         job.starts[j + 1] = job.starts[j] + others_before(s, j);
-        calibration->volumes += j == 0 || s->volumes[j] != s->volumes[j - 1];
-        job.numbers[j] = (int32_t)calibration->volumes - 1;
+        calibration->groups += j == 0 || s->groups[j] != s->groups[j - 1];
+        job.numbers[j] = (int32_t)calibration->groups - 1;
     }
     calibration->pairs = job.starts[s->count];
     calibration->slices = s->count;
     redux_status status = REDUX_OK;
     if (calibration->pairs == 0)
-        status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of at least two volumes");
+        status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of at least two groups (volumes, unless they are grouped)");
     if (status == REDUX_OK)
         status = rdx_alloc(context, &scores, (uint64_t)calibration->pairs, sizeof(scored));
     if (status == REDUX_OK) {
@@ -163,7 +163,7 @@ static redux_status score_pairs(sample *s, redux_context *context)
 
 /* ---- the whole ---- */
 
-/* The drawn rows in dataset order, whatever the order of the reduction. */
+/* The drawn rows group by group, whatever the order of the reduction. */
 static redux_status read_sample(sample *s, redux_context *context)
 {
     const rdx_stream *stream = s->stream;
@@ -173,8 +173,8 @@ static redux_status read_sample(sample *s, redux_context *context)
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)stream->row_count, sizeof(int64_t)));
     int64_t *list = block;
     for (int64_t i = 0; i < stream->row_count; i++)
-        if (s->drawn[i] && !stream->rows[i].skipped)
-            list[drawn++] = i;
+        if (s->drawn[i] && !stream->rows[s->walk->rows[i]].skipped)
+            list[drawn++] = s->walk->rows[i];
     rdx_progress_begin(context, drawn);
     const redux_status status = rdx_stream_rows(s->stream, list, drawn, true, &ragged, collect, s);
     rdx_progress_begin(context, 0);
@@ -182,38 +182,55 @@ static redux_status read_sample(sample *s, redux_context *context)
     return status;
 }
 
-redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
-                                  const redux_metric *metric)
+/* The most of each group within the limit, at least one. */
+static int64_t most_per_group(const sample *s, int64_t limit)
 {
-    redux_context *context = stream->context;
-    const int64_t rows = stream->row_count;
-    const int64_t limit = stream->has_images ? MOST_IMAGES : MOST_SMALL;
-    sample s = {.stream = stream, .metric = metric};
-    int64_t low = 1, high = rows;
-    void *block;
-    while (low < high) { /* the most of each volume within the limit, at least one */
+    int64_t low = 1, high = rdx_walk_count(s->walk);
+    while (low < high) {
         const int64_t middle = low + (high - low + 1) / 2;
-        if (drawn_with(stream->dataset, middle) <= limit)
+        if (drawn_with(s->walk, middle) <= limit)
             low = middle;
         else
             high = middle - 1;
     }
-    s.most = drawn_with(stream->dataset, low);
-    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof *s.calibration));
-    s.calibration = block;
-    s.calibration->is_distance = metric->ops->is_distance;
-    s.calibration->whole = metric->ops == &rdx_hamming_ops;
-    redux_status status = rdx_alloc(context, &block, (uint64_t)(rows + s.most + 1), 8);
+    return low;
+}
+
+static redux_status score_sample(sample *s, redux_context *context, int64_t per_group)
+{
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)(rdx_walk_count(s->walk) + s->most + 1), 8));
+    s->groups = block;
+    s->drawn = (void *)(s->groups + s->most + 1);
+    draw(s, per_group);
+    redux_status status = read_sample(s, context);
+    if (status == REDUX_OK)
+        status = score_pairs(s, context);
+    rdx_free(block);
+    rdx_free(s->prepared);
+    return status;
+}
+
+redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
+                                  const redux_metric *metric)
+{
+    redux_context *context = stream->context;
+    sample s = {.stream = stream, .metric = metric};
+    rdx_walk walk;
+    void *block;
+    RDX_TRY(rdx_walk_init(&walk, context, stream->dataset, REDUX_SCOPE_GROUP,
+                          REDUX_ORDER_ANATOMICAL));
+    s.walk = &walk;
+    const int64_t per_group = most_per_group(&s, stream->has_images ? MOST_IMAGES : MOST_SMALL);
+    s.most = drawn_with(&walk, per_group);
+    redux_status status = rdx_alloc_zero(context, &block, 1, sizeof *s.calibration);
     if (status == REDUX_OK) {
-        s.volumes = block;
-        s.drawn = (void *)(s.volumes + s.most + 1);
-        draw(&s, low);
-        status = read_sample(&s, context);
-        if (status == REDUX_OK)
-            status = score_pairs(&s, context);
-        rdx_free(block);
+        s.calibration = block;
+        s.calibration->is_distance = metric->ops->is_distance;
+        s.calibration->whole = metric->ops == &rdx_hamming_ops;
+        status = score_sample(&s, context, per_group);
     }
-    rdx_free(s.prepared);
+    rdx_walk_clear(&walk);
     if (status != REDUX_OK) {
         redux_calibration_free(s.calibration);
         return status;
@@ -237,9 +254,9 @@ int64_t redux_calibration_pair_count(const redux_calibration *calibration)
     return calibration->pairs;
 }
 
-int64_t redux_calibration_volume_count(const redux_calibration *calibration)
+int64_t redux_calibration_group_count(const redux_calibration *calibration)
 {
-    return calibration->volumes;
+    return calibration->groups;
 }
 
 int64_t redux_calibration_slice_count(const redux_calibration *calibration)
@@ -269,14 +286,14 @@ double redux_calibration_rate(const redux_calibration *calibration, double thres
     return (double)count_within(calibration, key) / (double)calibration->pairs;
 }
 
-/* Pairs within `key`, and all pairs, that each volume is in. */
-static void count_by_volume(const redux_calibration *calibration, int64_t within, int64_t *inside,
+/* Pairs within `key`, and all pairs, that each group is in. */
+static void count_by_group(const redux_calibration *calibration, int64_t within, int64_t *inside,
                             int64_t *all)
 {
     for (int64_t i = 0; i < calibration->pairs; i++)
         for (int side = 0; side < 2; side++) {
-            all[calibration->scores[i].volumes[side]]++;
-            inside[calibration->scores[i].volumes[side]] += i < within;
+            all[calibration->scores[i].groups[side]]++;
+            inside[calibration->scores[i].groups[side]] += i < within;
         }
 }
 
@@ -285,18 +302,18 @@ redux_status redux_calibration_error(double *out, redux_context *context,
 {
     if (out == NULL || calibration == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_calibration_error: an argument is NULL");
-    const int64_t n = calibration->volumes;
+    const int64_t n = calibration->groups;
     double mean = 0, sum = 0;
     void *block;
     *out = (double)NAN;
-    if (n < 3 || isnan(threshold)) /* without two volumes there is no pair */
+    if (n < 3 || isnan(threshold)) /* without two groups there is no pair */
         return REDUX_OK;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)n, 3 * sizeof(int64_t)));
     int64_t *inside = block, *all = inside + n;
     double *without = (void *)(all + n);
     const int64_t within =
         count_within(calibration, calibration->is_distance ? threshold : -threshold);
-    count_by_volume(calibration, within, inside, all);
+    count_by_group(calibration, within, inside, all);
     for (int64_t v = 0; v < n; v++) {
         without[v] = (double)(within - inside[v]) / (double)(calibration->pairs - all[v]);
         mean += without[v] / (double)n;

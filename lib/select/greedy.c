@@ -153,15 +153,18 @@ redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double thresh
 {
     greedy_job job = {judging, threshold};
     redux_reduction *reduction = judging->reduction;
-    reduction->summary.pairs_compared = reduction->summary.pairs_skipped = 0;
-    rdx_progress_begin(judging->context, reduction->row_count);
+    const int64_t count = rdx_walk_count(judging->walk);
+    if (count == reduction->row_count) /* another threshold over everything: the last one counts */
+        reduction->summary.pairs_compared = reduction->summary.pairs_skipped = 0;
+    rdx_progress_begin(judging->context, count);
     RDX_TRY(rdx_parallel(judging->context, judging->walk->groups, greedy_task, &job));
     rdx_progress_begin(judging->context, 0);
     *kept = 0;
-    for (int64_t i = 0; i < reduction->row_count; i++) {
-        if (reduction->rows[i].skipped) /* counts those found unreadable later in their volume */
-            reduction->rows[i].kept = 0;
-        *kept += reduction->rows[i].kept;
+    for (int64_t p = 0; p < count; p++) {
+        redux_row *row = &reduction->rows[judging->walk->rows[p]];
+        if (row->skipped) /* counts those found unreadable later in their volume */
+            row->kept = 0;
+        *kept += row->kept;
     }
     return REDUX_OK;
 }

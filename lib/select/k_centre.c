@@ -194,11 +194,12 @@ static redux_status share_out(const budget_job *job, int64_t budget)
     return REDUX_OK;
 }
 
-redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, int64_t budget)
+redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging)
 {
     redux_context *context = judging->context;
     const rdx_walk *walk = judging->walk;
     const redux_reduction *reduction = judging->reduction;
+    const int64_t budget = judging->budget;
     budget_job job = {.judging = judging, .budget = budget};
     const uint64_t room = (uint64_t)(walk->start[walk->groups] + walk->groups);
     void *block;
@@ -206,7 +207,7 @@ redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, 
     job.radii = block;
     job.most = (void *)(job.radii + walk->start[walk->groups]);
     redux_status status = REDUX_OK;
-    rdx_progress_begin(context, (walk->groups > 1 ? 2 : 1) * reduction->row_count);
+    rdx_progress_begin(context, (walk->groups > 1 ? 2 : 1) * rdx_walk_count(walk));
     job.most[0] = budget;
     if (walk->groups > 1) {
         status = rdx_parallel(context, walk->groups, radii_task, &job);
@@ -218,8 +219,8 @@ redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, 
     rdx_progress_begin(context, 0);
     rdx_free(block);
     *threshold = (double)NAN;
-    for (int64_t i = 0; i < reduction->row_count && status == REDUX_OK; i++) {
-        const redux_row *row = &reduction->rows[i];
+    for (int64_t p = 0; p < rdx_walk_count(walk) && status == REDUX_OK; p++) {
+        const redux_row *row = &reduction->rows[walk->rows[p]];
         const bool is_distance = judging->metric->ops->is_distance;
         if (row->kept || row->skipped || rdx_is_base_witness(reduction, row->witness))
             continue;

@@ -30,8 +30,10 @@ redux_status rdx_write_csv_field(const rdx_writer *writer, const char *text)
     return rdx_write(writer, "\"");
 }
 
-/* The columns of one row, of a reduction or of an earlier result. */
-static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row)
+/* The columns of one row, of a reduction or of an earlier result. The group is a column where
+ * groups are something else than volumes. */
+static redux_status write_row(const rdx_writer *writer, const redux_manifest_row *row,
+                              bool has_group)
 {
     char number[32], score[32] = "";
     RDX_TRY(rdx_write_csv_field(writer, row->source));
@@ -48,6 +50,10 @@ static redux_status write_row(const rdx_writer *writer, const redux_manifest_row
         rdx_format_double(score, row->score);
     RDX_TRY(rdx_write(writer, ","));
     RDX_TRY(rdx_write(writer, score));
+    if (has_group) {
+        RDX_TRY(rdx_write(writer, ","));
+        RDX_TRY(rdx_write_csv_field(writer, row->group == NULL ? "" : row->group));
+    }
     return rdx_write(writer, "\n");
 }
 
@@ -55,24 +61,28 @@ static redux_status write_own_row(const rdx_writer *writer, const redux_reductio
                                   int64_t index)
 {
     const redux_row *row = &reduction->rows[index];
+    const redux_dataset *dataset = reduction->dataset;
     redux_manifest_row out = {.kept = row->kept, .score = row->score};
+    out.group = redux_dataset_group_name(dataset, rdx_dataset_group_of(dataset, index));
     RDX_TRY(redux_reduction_get_name(&out.source, &out.slice, reduction, index));
     if (row->witness >= 0)
         RDX_TRY(redux_reduction_get_name(&out.witness_source, &out.witness_slice, reduction,
                                          row->witness));
-    return write_row(writer, &out);
+    return write_row(writer, &out, rdx_dataset_is_grouped(dataset));
 }
 
 static redux_status produce(redux_context *context, const rdx_writer *writer, const void *user)
 {
     const redux_reduction *reduction = user;
     const redux_manifest *before = reduction->options.update;
+    const bool has_group = rdx_dataset_is_grouped(reduction->dataset);
     (void)context;
-    RDX_TRY(rdx_write(writer, REDUX_MARK_MANIFEST ",witness_slice,score\n"));
+    RDX_TRY(rdx_write(writer, REDUX_MARK_MANIFEST ",witness_slice,score"));
+    RDX_TRY(rdx_write(writer, has_group ? ",group\n" : "\n"));
     for (int64_t i = 0; before != NULL && i < redux_manifest_row_count(before); i++) {
         redux_manifest_row row;
         RDX_TRY(redux_manifest_get_row(&row, before, i));
-        RDX_TRY(write_row(writer, &row));
+        RDX_TRY(write_row(writer, &row, has_group));
     }
     for (int64_t i = 0; i < reduction->row_count; i++)
         if (!reduction->rows[i].skipped)

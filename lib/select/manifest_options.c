@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The parameters of an earlier result, from its JSON, and whether other options match them. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "manifest_read.h"
 #include "io/io.h"
@@ -58,12 +59,11 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
     const json_t *then = json_object_get(parameters, "then");
     const char *scope = word(parameters, "scope"), *order = word(parameters, "order");
     int64_t seed = 0;
-    if (strcmp(scope, "volume") != 0 && strcmp(scope, "dataset") != 0)
+    if (redux_scope_parse(&out->scope, scope) != REDUX_OK)
         return rdx_fail(REDUX_E_FORMAT, "%s: scope is '%s'", path, scope);
-    out->scope = scope[0] == 'v' ? REDUX_SCOPE_VOLUME : REDUX_SCOPE_DATASET;
-    if (strcmp(order, "anatomical") != 0 && strcmp(order, "lexicographic") != 0)
+    if (redux_order_parse(&out->order, order) != REDUX_OK)
         return rdx_fail(REDUX_E_FORMAT, "%s: order is '%s'", path, order);
-    out->order = order[0] == 'a' ? REDUX_ORDER_ANATOMICAL : REDUX_ORDER_LEXICOGRAPHIC;
+    out->each_group = json_object_get(parameters, "each") != NULL;
     RDX_TRY(read_window(&out->window, json_object_get(parameters, "window"), path));
     if (json_object_get(parameters, "rule") != NULL)
         RDX_TRY(redux_rule_parse(&out->rule, word(parameters, "rule")));
@@ -103,6 +103,27 @@ redux_status redux_manifest_get_options(redux_reduce_options *out, const redux_m
     if (json_object_get(counts, "budget") != NULL)
         options.threshold = (double)NAN;
     return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");
+}
+
+/* NULL: groups are volumes. */
+static const char *group_by_of(const redux_manifest *manifest)
+{
+    return json_string_value(
+        json_object_get(json_object_get(manifest->summary, "parameters"), "group_by"));
+}
+
+redux_status redux_manifest_get_dataset_options(redux_dataset_options *out,
+                                                const redux_manifest *manifest)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    int64_t frame = -1;
+    if (out == NULL || manifest == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_dataset_options: an argument is NULL");
+    options.group_by = group_by_of(manifest);
+    RDX_TRY(read_whole(&frame, json_object_get(manifest->summary, "parameters"), "frame", 0,
+                       INT32_MAX, manifest->summary_path));
+    options.frame = (int32_t)frame;
+    return rdx_write_result(out, &options, sizeof options, "redux_dataset_options");
 }
 
 /* ---- may it be updated? ---- */
@@ -145,6 +166,13 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Without groups, volume and group are the same scope, and only the dataset knows whether it has any
+ * (rdx_update_check_volumes). */
+static bool is_narrow(redux_scope scope)
+{
+    return scope != REDUX_SCOPE_DATASET;
+}
+
 /* Both have their defaults filled in. */
 static const char *difference(const redux_reduce_options *a, const redux_reduce_options *b)
 {
@@ -154,7 +182,7 @@ static const char *difference(const redux_reduce_options *a, const redux_reduce_
         return "threshold";
     if (a->rule != b->rule)
         return "rule";
-    if (a->scope != b->scope)
+    if (a->scope != b->scope && !(is_narrow(a->scope) && is_narrow(b->scope)))
         return "scope";
     if (a->order != b->order)
         return "order";
@@ -192,9 +220,10 @@ redux_status rdx_update_check(const redux_reduce_options *options)
                         redux_strategy_name(options->strategy));
     if (json_object_get(manifest->summary, "against") != NULL || options->against != NULL)
         return rdx_fail(REDUX_E_INVALID, "update and against exclude each other");
-    if (options->order == REDUX_ORDER_LEXICOGRAPHIC && options->scope == REDUX_SCOPE_DATASET)
-        return rdx_fail(REDUX_E_INVALID, "update: a walk over the dataset in lexicographic order "
-                                         "would put new volumes between old ones");
+    if (options->order != REDUX_ORDER_ANATOMICAL && options->scope == REDUX_SCOPE_DATASET)
+        return rdx_fail(REDUX_E_INVALID, "update: a walk over the dataset in %s order would put "
+                                         "new volumes between old ones",
+                        redux_order_name(options->order));
     rdx_options_settle(&before);
     const char *name = difference(&before, options);
     if (name != NULL)
@@ -203,28 +232,78 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     return REDUX_OK;
 }
 
-/* Pictures of one folder were compared with each other, so a folder that has grown is one volume,
- * not two. */
-redux_status rdx_update_check_volumes(const redux_reduce_options *options,
-                                      const redux_dataset *dataset)
+/* What belongs together was compared, so a folder or a group that has grown is not a new one: pictures
+ * and patients that are in the earlier result must not appear again. */
+static redux_status fail_grown(const char *what, const char *name, const redux_manifest *manifest)
+{
+    return rdx_fail(REDUX_E_INVALID,
+                    "update: %s %s has more slices than in %s, and its slices are compared with "
+                    "each other: reduce it again",
+                    what, name, manifest->table.path);
+}
+
+static redux_status check_new_volume(const redux_reduce_options *options,
+                                     const redux_volume_info *info)
 {
     const json_t *inputs = json_object_get(options->update->summary, "inputs");
     const int64_t input_count = rdx_manifest_inputs(options->update);
+    for (int64_t i = 0; i < input_count; i++) {
+        if (strcmp(word(json_array_get(inputs, (size_t)i), "source"), info->source) != 0)
+            continue;
+        if (!info->file_per_slice)
+            return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
+                            info->source, options->update->table.path);
+        if (options->scope == REDUX_SCOPE_VOLUME ||
+            (options->scope == REDUX_SCOPE_GROUP && group_by_of(options->update) == NULL))
+            return fail_grown("folder", info->source, options->update);
+    }
+    return REDUX_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Patients are numbered within a run, and nothing that could recognise them is stored. */
+static redux_status check_new_groups(const redux_reduce_options *options, redux_context *context,
+                                     const redux_dataset *dataset)
+{
+    const redux_manifest *manifest = options->update;
+    const char *by = redux_dataset_group_by(dataset), *before = group_by_of(manifest);
+    void *block;
+    if ((by == NULL) != (before == NULL) || (by != NULL && strcmp(by, before) != 0))
+        return rdx_fail(REDUX_E_INVALID, "update: group_by is %s, and %s in %s",
+                        by == NULL ? "not set" : by, before == NULL ? "not set" : before,
+                        manifest->table.path);
+    if (by == NULL || options->scope == REDUX_SCOPE_VOLUME)
+        return REDUX_OK;
+    if (strcmp(by, "patient") == 0)
+        return rdx_fail(REDUX_E_INVALID, "update: patients cannot be recognised, since results do "
+                                         "not say who they are: group by a table instead");
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)RDX_MAX(manifest->count, 1), sizeof(char *)));
+    const char **names = block;
+    for (int64_t i = 0; i < manifest->count; i++)
+        names[i] = manifest->rows[i].row.group == NULL ? "" : manifest->rows[i].row.group;
+    qsort(names, (size_t)manifest->count, sizeof *names, compare_names);
+    redux_status status = REDUX_OK;
+    for (int64_t g = 0; g < redux_dataset_group_count(dataset) && status == REDUX_OK; g++) {
+        const char *name = redux_dataset_group_name(dataset, g);
+        if (options->scope == REDUX_SCOPE_GROUP &&
+            bsearch(&name, names, (size_t)manifest->count, sizeof *names, compare_names) != NULL)
+            status = fail_grown("group", name, manifest);
+    }
+    rdx_free(block);
+    return status;
+}
+
+redux_status rdx_update_check_volumes(const redux_reduce_options *options, redux_context *context,
+                                      const redux_dataset *dataset)
+{
     for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_get_volume_info(&info, dataset, v));
-        for (int64_t i = 0; i < input_count; i++) {
-            if (strcmp(word(json_array_get(inputs, (size_t)i), "source"), info.source) != 0)
-                continue;
-            if (!info.file_per_slice)
-                return rdx_fail(REDUX_E_INVALID, "update: %s is in %s already: leave it out",
-                                info.source, options->update->table.path);
-            if (options->scope == REDUX_SCOPE_VOLUME)
-                return rdx_fail(REDUX_E_INVALID,
-                                "update: folder %s has more pictures than in %s, and its pictures "
-                                "are compared with each other: reduce it again",
-                                info.source, options->update->table.path);
-        }
+        RDX_TRY(check_new_volume(options, &info));
     }
-    return REDUX_OK;
+    return check_new_groups(options, context, dataset);
 }

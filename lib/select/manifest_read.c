@@ -42,6 +42,7 @@ static redux_status fill_row(redux_manifest_row *row, const rdx_table *table, in
     if (!natural_number(&kept, field[KEPT]) || kept > 1)
         return wrong_field(table, i, KEPT, field[KEPT]);
     row->kept = (int32_t)kept;
+    row->group = rdx_table_field(table, i, rdx_table_find(table, "group"));
     row->witness_source = field[WITNESS_SOURCE][0] == '\0' ? NULL : field[WITNESS_SOURCE];
     if (row->witness_source != NULL && !natural_number(&row->witness_slice, field[WITNESS_SLICE]))
         return wrong_field(table, i, WITNESS_SLICE, field[WITNESS_SLICE]);

@@ -32,6 +32,11 @@ static double default_threshold(const redux_reduce_options *options, redux_strat
     return known->threshold_of == NULL ? known->threshold : known->threshold_of(options);
 }
 
+double rdx_options_default_threshold(const redux_reduce_options *options)
+{
+    return default_threshold(options, options->strategy);
+}
+
 static bool has_budget(const redux_reduce_options *options)
 {
     return options->keep_count > 0 || !isnan(options->keep_percent);
@@ -55,6 +60,13 @@ static redux_status check_budget(const redux_reduce_options *options)
     if (has_percent && !(options->keep_percent > 0 && options->keep_percent <= 100))
         return rdx_fail(REDUX_E_INVALID, "keep is %g%%, not within 0 ... 100%%",
                         options->keep_percent);
+    if (options->each_group != 0 && options->each_group != 1)
+        return rdx_fail(REDUX_E_INVALID, "each_group is %d, not 0 or 1", (int)options->each_group);
+    if (options->each_group && !has_budget(options))
+        return rdx_fail(REDUX_E_INVALID, "each needs keep: it shares that out");
+    if (options->each_group && options->scope == REDUX_SCOPE_DATASET)
+        return rdx_fail(REDUX_E_INVALID, "each needs scope group or volume: over the dataset there "
+                                         "is one group");
     if (!has_budget(options))
         return REDUX_OK;
     if (has_percent && options->keep_count > 0)
@@ -78,9 +90,9 @@ static redux_status check_choices(const redux_reduce_options *options)
 {
     if (rdx_strategy_of(options->strategy) == NULL)
         return rdx_fail(REDUX_E_INVALID, "unknown strategy %d", (int)options->strategy);
-    if (options->scope != REDUX_SCOPE_VOLUME && options->scope != REDUX_SCOPE_DATASET)
+    if (strcmp(redux_scope_name(options->scope), "unknown") == 0)
         return rdx_fail(REDUX_E_INVALID, "unknown scope %d", (int)options->scope);
-    if (options->order != REDUX_ORDER_ANATOMICAL && options->order != REDUX_ORDER_LEXICOGRAPHIC)
+    if (strcmp(redux_order_name(options->order), "unknown") == 0)
         return rdx_fail(REDUX_E_INVALID, "unknown order %d", (int)options->order);
     if (strcmp(redux_rule_name(options->rule), "unknown") == 0)
         return rdx_fail(REDUX_E_INVALID, "unknown rule %d", (int)options->rule);
@@ -209,6 +221,12 @@ redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices
         embeddings->dtype != REDUX_FLOAT16 && embeddings->dtype != REDUX_BFLOAT16)
         return rdx_fail(REDUX_E_INVALID, "embeddings are %s, not floating-point",
                         redux_dtype_name(embeddings->dtype));
+    const int64_t wrong = rdx_first_not_finite(embeddings);
+    if (wrong >= 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "embeddings: row %lld, column %lld is not a finite number",
+                        (long long)(wrong / embeddings->shape[1]),
+                        (long long)(wrong % embeddings->shape[1]));
     return REDUX_OK;
 }
 

@@ -21,54 +21,123 @@ static void count_readable(redux_reduction *reduction)
     }
 }
 
-static redux_status settle_budget(redux_reduction *reduction)
+/* Lists the readable rows of a group, in order (NULL: only counts them); returns how many. */
+static int64_t readable_of_group(const redux_reduction *reduction, const rdx_walk *walk,
+                                 int64_t group, int64_t *rows)
 {
+    int64_t count = 0;
+    for (int64_t p = walk->start[group]; p < walk->start[group + 1]; p++) {
+        if (reduction->rows[walk->rows[p]].skipped)
+            continue;
+        if (rows != NULL)
+            rows[count] = walk->rows[p];
+        count++;
+    }
+    return count;
+}
+
+/* How many slices of a group are kept where each has its own budget: one at least. */
+static int64_t budget_of_group(const rdx_judging *judging, int64_t group)
+{
+    const int64_t count = readable_of_group(judging->reduction, judging->walk, group, NULL);
+    const int64_t budget = redux_reduce_budget(&judging->reduction->options, count);
+    return RDX_MIN(RDX_MAX(budget, 1), count);
+}
+
+/* The budget of all groups, and how many of them have readable slices. */
+static int64_t count_groups(int64_t *groups, const rdx_judging *judging)
+{
+    int64_t budget = 0;
+    *groups = 0;
+    for (int64_t g = 0; g < judging->walk->groups; g++) {
+        *groups += readable_of_group(judging->reduction, judging->walk, g, NULL) > 0;
+        if (judging->reduction->options.each_group)
+            budget += budget_of_group(judging, g);
+    }
+    return budget;
+}
+
+static redux_status settle_budget(rdx_judging *judging)
+{
+    redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
     redux_reduce_summary *summary = &reduction->summary;
+    int64_t groups;
     count_readable(reduction);
-    summary->budget = -1;
+    judging->budget = summary->budget = -1;
     if (summary->slices == 0 && options->update != NULL)
         return REDUX_OK; /* there is nothing new */
     if (summary->slices == 0)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
                         reduction->skips.count > 0 ? reduction->skips.list[0].reason : "no input");
-    summary->budget = redux_reduce_budget(options, summary->slices);
-    if (summary->budget < 0)
+    const int64_t of_groups = count_groups(&groups, judging);
+    if (redux_reduce_budget(options, 0) < 0)
         return REDUX_OK;
-    const int64_t least = options->scope == REDUX_SCOPE_VOLUME ? summary->volumes : 1;
-    if (summary->budget < least)
+    summary->budget =
+        options->each_group ? of_groups : redux_reduce_budget(options, summary->slices);
+    if (summary->budget < groups)
         return rdx_fail(REDUX_E_INVALID,
-                        "a budget of %lld slices is less than one for each of %lld %s",
-                        (long long)summary->budget, (long long)least,
-                        options->scope == REDUX_SCOPE_VOLUME ? "volumes" : "datasets");
-    summary->budget = RDX_MIN(summary->budget, summary->slices);
+                        "a budget of %lld slices is less than one for each of %lld %ss",
+                        (long long)summary->budget, (long long)groups,
+                        redux_scope_name(options->scope));
+    judging->budget = summary->budget = RDX_MIN(summary->budget, summary->slices);
+    return REDUX_OK;
+}
+
+/* ---- part by part ---- */
+
+static void note_threshold(redux_reduce_summary *summary)
+{
+    const double t = summary->threshold;
+    if (isnan(t))
+        return;
+    if (isnan(summary->threshold_low) || t < summary->threshold_low)
+        summary->threshold_low = t;
+    if (isnan(summary->threshold_high) || t > summary->threshold_high)
+        summary->threshold_high = t;
+}
+
+/* Judges everything at once or, where each group has its own budget, group by group. */
+static redux_status judge_parts(const rdx_judging *judging,
+                                redux_status (*judge)(const rdx_judging *part))
+{
+    redux_reduce_summary *summary = &judging->reduction->summary;
+    const rdx_walk *walk = judging->walk;
+    int32_t is_exact = 1;
+    if (!judging->reduction->options.each_group)
+        return judge(judging);
+    for (int64_t g = 0; g < walk->groups; g++) {
+        int64_t start[2] = {0, walk->start[g + 1] - walk->start[g]};
+        const rdx_walk one = {1, start, walk->rows + walk->start[g]};
+        rdx_judging part = *judging;
+        part.walk = &one;
+        part.budget = budget_of_group(judging, g);
+        if (part.budget > 0)
+            RDX_TRY(judge(&part));
+        note_threshold(summary);
+        is_exact = is_exact && summary->threshold_is_exact;
+    }
+    summary->threshold = summary->threshold_low == summary->threshold_high ? summary->threshold_low
+                                                                           : (double)NAN;
+    summary->threshold_is_exact = is_exact;
     return REDUX_OK;
 }
 
 /* ---- all, every-n ---- */
 
-static void keep_all(redux_reduction *reduction)
+static void keep_all(const rdx_judging *judging)
 {
-    for (int64_t i = 0; i < reduction->row_count; i++)
-        reduction->rows[i].kept = !reduction->rows[i].skipped;
+    for (int64_t p = 0; p < rdx_walk_count(judging->walk); p++) {
+        redux_row *row = &judging->reduction->rows[judging->walk->rows[p]];
+        row->kept = !row->skipped;
+    }
 }
 
 redux_status rdx_judge_all(rdx_judging *judging)
 {
-    keep_all(judging->reduction);
+    keep_all(judging);
     return REDUX_OK;
-}
-
-/* Lists the readable rows of a group, in order; returns how many. */
-static int64_t readable_of_group(const redux_reduction *reduction, const rdx_walk *walk,
-                                 int64_t group, int64_t *rows)
-{
-    int64_t count = 0;
-    for (int64_t p = walk->start[group]; p < walk->start[group + 1]; p++)
-        if (!reduction->rows[walk->rows[p]].skipped)
-            rows[count++] = walk->rows[p];
-    return count;
 }
 
 /* Finds the nearest kept row in the walk for each dropped one, the earlier of two, from both
@@ -102,7 +171,7 @@ static int64_t kept_by_every_n(const redux_reduction *reduction, const rdx_walk 
     return kept;
 }
 
-redux_status rdx_judge_every_n(rdx_judging *judging)
+static redux_status keep_every_n(const rdx_judging *judging)
 {
     redux_context *context = judging->context;
     redux_reduction *reduction = judging->reduction;
@@ -110,15 +179,15 @@ redux_status rdx_judge_every_n(rdx_judging *judging)
     redux_reduce_summary *summary = &reduction->summary;
     redux_status status = REDUX_OK;
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(int64_t)));
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)rdx_walk_count(walk), sizeof(int64_t)));
     int64_t *rows = block, n = 1;
-    if (summary->budget < 0) {
+    if (judging->budget < 0) {
         n = (int64_t)reduction->options.threshold;
     } else { /* the number kept falls with n, so bisect */
-        int64_t low = 1, high = RDX_MAX(reduction->row_count, 1);
+        int64_t low = 1, high = RDX_MAX(rdx_walk_count(walk), 1);
         while (low < high) {
             const int64_t middle = low + (high - low) / 2;
-            if (kept_by_every_n(reduction, walk, middle, rows) <= summary->budget)
+            if (kept_by_every_n(reduction, walk, middle, rows) <= judging->budget)
                 high = middle;
             else
                 low = middle + 1;
@@ -133,11 +202,16 @@ redux_status rdx_judge_every_n(rdx_judging *judging)
                 reduction->rows[rows[p]].kept = p % n == 0;
             nearest_kept(reduction, rows, count);
         }
-        if (pass == 0 && summary->budget >= 0)
-            status = rdx_refill(context, reduction, walk, summary->budget, false);
+        if (pass == 0 && judging->budget >= 0)
+            status = rdx_refill(judging, false);
     }
     rdx_free(block);
     return status;
+}
+
+redux_status rdx_judge_every_n(rdx_judging *judging)
+{
+    return judge_parts(judging, keep_every_n);
 }
 
 /* ---- entropy ---- */
@@ -149,17 +223,18 @@ static int compare_descending(const void *a, const void *b)
 }
 
 /* The lowest bound that at most `budget` entropies reach. */
-static redux_status entropy_bound(double *bound, redux_context *context,
-                                  const redux_reduction *reduction, const double *entropies,
-                                  int64_t budget)
+static redux_status entropy_bound(double *bound, const rdx_judging *judging,
+                                  const double *entropies)
 {
+    const rdx_walk *walk = judging->walk;
+    const int64_t budget = judging->budget;
     int64_t count = 0;
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)reduction->row_count, sizeof(double)));
+    RDX_TRY(rdx_alloc(judging->context, &block, (uint64_t)rdx_walk_count(walk), sizeof(double)));
     double *sorted = block;
-    for (int64_t i = 0; i < reduction->row_count; i++)
-        if (!reduction->rows[i].skipped)
-            sorted[count++] = entropies[i];
+    for (int64_t p = 0; p < rdx_walk_count(walk); p++)
+        if (!judging->reduction->rows[walk->rows[p]].skipped)
+            sorted[count++] = entropies[walk->rows[p]];
     qsort(sorted, (size_t)count, sizeof *sorted, compare_descending);
     *bound = (double)NAN;
     if (budget < count) {
@@ -172,17 +247,16 @@ static redux_status entropy_bound(double *bound, redux_context *context,
     return REDUX_OK;
 }
 
-redux_status rdx_judge_by_entropy(rdx_judging *judging)
+static redux_status keep_by_entropy(const rdx_judging *judging)
 {
-    redux_context *context = judging->context;
     redux_reduction *reduction = judging->reduction;
-    redux_reduce_summary *summary = &reduction->summary;
     const double *entropies = judging->stream->stages[0].cache.data;
     double bound = reduction->options.threshold;
-    if (summary->budget >= 0)
-        RDX_TRY(entropy_bound(&bound, context, reduction, entropies, summary->budget));
-    summary->threshold = bound;
-    for (int64_t i = 0; i < reduction->row_count; i++) {
+    if (judging->budget >= 0)
+        RDX_TRY(entropy_bound(&bound, judging, entropies));
+    reduction->summary.threshold = bound;
+    for (int64_t p = 0; p < rdx_walk_count(judging->walk); p++) {
+        const int64_t i = judging->walk->rows[p];
         redux_row *row = &reduction->rows[i];
         if (row->skipped)
             continue;
@@ -191,9 +265,12 @@ redux_status rdx_judge_by_entropy(rdx_judging *judging)
         else
             rdx_row_keep(row);
     }
-    if (summary->budget >= 0)
-        return rdx_refill(context, reduction, judging->walk, summary->budget, false);
-    return REDUX_OK;
+    return judging->budget < 0 ? REDUX_OK : rdx_refill(judging, false);
+}
+
+redux_status rdx_judge_by_entropy(rdx_judging *judging)
+{
+    return judge_parts(judging, keep_by_entropy);
 }
 
 /* ---- strategies with a metric ---- */
@@ -230,54 +307,67 @@ static bool proposes_all(const redux_reduce_options *options, const redux_metric
     return rdx_is_redundant(metric, options->then_threshold, options->threshold);
 }
 
-/* The threshold of the last stage that was used: given, from the budget, or from the
- * calibration. */
-static redux_status settle_threshold(double *threshold, const rdx_judging *judging)
+/* The threshold of the last stage that is not a budget's: given, or from the calibration. */
+static redux_status settle_threshold(rdx_judging *judging)
 {
     redux_reduction *reduction = judging->reduction;
     const redux_reduce_options *options = &reduction->options;
-    redux_reduce_summary *summary = &reduction->summary;
-    *threshold = rdx_options_have_stages(options) ? options->then_threshold : options->threshold;
-    summary->then_is_exact = proposes_all(options, judging->metric);
+    judging->threshold =
+        rdx_options_have_stages(options) ? options->then_threshold : options->threshold;
+    reduction->summary.then_is_exact = proposes_all(options, judging->metric);
     if (options->calibrate || !isnan(options->false_drops))
         RDX_TRY(rdx_calibration_make(&reduction->calibration, judging->stream, judging->metric));
     if (!isnan(options->false_drops))
-        *threshold = redux_calibration_threshold(reduction->calibration, options->false_drops);
-    if (summary->budget >= 0 && options->rule == REDUX_RULE_FIRST) {
-        RDX_TRY(rdx_budget_threshold(threshold, &summary->threshold_is_exact, judging,
-                                     summary->budget));
-        /* Images found unreadable only while they are scored make the input smaller. */
-        return settle_budget(reduction);
-    }
+        judging->threshold =
+            redux_calibration_threshold(reduction->calibration, options->false_drops);
     return REDUX_OK;
 }
 
-static redux_status judge_rows(const rdx_judging *judging, double threshold)
+/* Images found unreadable only while they are scored make the input smaller, and the budget with
+ * it. */
+static redux_status budget_threshold(double *threshold, rdx_judging *part)
+{
+    redux_reduction *reduction = part->reduction;
+    RDX_TRY(rdx_budget_threshold(threshold, &reduction->summary.threshold_is_exact, part));
+    if (!reduction->options.each_group)
+        return settle_budget(part);
+    part->budget = RDX_MIN(part->budget, readable_of_group(reduction, part->walk, 0, NULL));
+    return REDUX_OK;
+}
+
+static redux_status keep_by_metric(const rdx_judging *judging)
 {
     redux_context *context = judging->context;
     redux_reduction *reduction = judging->reduction;
     redux_reduce_summary *summary = &reduction->summary;
+    rdx_judging part = *judging;
+    double threshold = judging->threshold;
     int64_t kept = 0;
-    if (summary->budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
-        return rdx_k_centre_budget(&summary->threshold, judging, summary->budget);
+    if (part.budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
+        return rdx_k_centre_budget(&summary->threshold, &part);
+    if (part.budget >= 0)
+        RDX_TRY(budget_threshold(&threshold, &part));
     /* With two stages, the threshold of the first; that of the second is beside it. */
     summary->threshold =
         rdx_options_have_stages(&reduction->options) ? reduction->options.threshold : threshold;
     if (isnan(threshold)) {
-        keep_all(reduction);
+        keep_all(&part);
         return REDUX_OK;
     }
-    RDX_TRY(rdx_base_open(reduction, context, judging->metric, threshold));
-    RDX_TRY(rdx_greedy(&kept, judging, threshold));
-    if (summary->budget >= 0)
-        return rdx_refill(context, reduction, judging->walk, summary->budget,
-                          !redux_metric_is_distance(judging->metric));
+    RDX_TRY(rdx_base_open(reduction, context, part.metric, threshold));
+    RDX_TRY(rdx_greedy(&kept, &part, threshold));
+    if (part.budget >= 0)
+        return rdx_refill(&part, !redux_metric_is_distance(part.metric));
     return REDUX_OK;
 }
 
-static redux_status rate_threshold(redux_reduction *reduction, redux_context *context,
-                                   double threshold)
+static redux_status rate_threshold(const rdx_judging *judging)
 {
+    redux_reduction *reduction = judging->reduction;
+    redux_context *context = judging->context;
+    const double threshold = rdx_options_have_stages(&reduction->options)
+                                 ? judging->threshold
+                                 : reduction->summary.threshold;
     reduction->summary.false_drops = redux_calibration_rate(reduction->calibration, threshold);
     return redux_calibration_error(&reduction->summary.false_drops_error, context,
                                    reduction->calibration, threshold);
@@ -285,18 +375,16 @@ static redux_status rate_threshold(redux_reduction *reduction, redux_context *co
 
 redux_status rdx_judge_by_metric(rdx_judging *judging)
 {
-    redux_context *context = judging->context;
     redux_reduction *reduction = judging->reduction;
     redux_metric *metrics[3] = {NULL, NULL, NULL};
-    double threshold = (double)NAN;
-    redux_status status = make_metric(&judging->metric, metrics, context, &reduction->options);
+    redux_status status =
+        make_metric(&judging->metric, metrics, judging->context, &reduction->options);
     if (status == REDUX_OK)
-        status = settle_threshold(&threshold, judging);
+        status = settle_threshold(judging);
     if (status == REDUX_OK)
-        status = judge_rows(judging, threshold);
+        status = judge_parts(judging, keep_by_metric);
     if (status == REDUX_OK && reduction->calibration != NULL)
-        status = rate_threshold(reduction, context,
-                                metrics[2] == NULL ? reduction->summary.threshold : threshold);
+        status = rate_threshold(judging);
     if (reduction->base.exemplars != NULL) { /* its metric is freed; its names are still needed */
         redux_exemplars_free(reduction->base.exemplars);
         reduction->base.exemplars = NULL;
@@ -316,7 +404,7 @@ static redux_status run_strategy(rdx_judging *judging)
      * readable. */
     if (!judging->stream->has_images || (options->skip_errors && has_budget))
         RDX_TRY(rdx_stream_read(judging->stream));
-    RDX_TRY(settle_budget(reduction));
+    RDX_TRY(settle_budget(judging));
     return rdx_strategy_of(options->strategy)->judge(judging);
 }
 
@@ -335,6 +423,35 @@ static redux_status count_update(redux_reduction *reduction)
     summary->slices += rows;
     if (manifest != NULL)
         summary->volumes += rdx_manifest_inputs(manifest);
+    return REDUX_OK;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Groups of the dataset that the other set has, too: the same patients on both sides. */
+static redux_status count_shared(redux_context *context, redux_reduction *reduction)
+{
+    const redux_dataset *other = reduction->options.against, *own = reduction->dataset;
+    int64_t *shared = &reduction->summary.shared_groups;
+    void *block;
+    *shared = -1;
+    if (other == NULL || !rdx_dataset_is_grouped(other) || !rdx_dataset_is_grouped(own))
+        return REDUX_OK;
+    const size_t count = (size_t)redux_dataset_group_count(other);
+    RDX_TRY(rdx_alloc(context, &block, count, sizeof(char *)));
+    const char **names = block;
+    for (size_t g = 0; g < count; g++)
+        names[g] = redux_dataset_group_name(other, (int64_t)g);
+    qsort(names, count, sizeof *names, compare_texts);
+    *shared = 0;
+    for (int64_t g = 0; g < redux_dataset_group_count(own); g++) {
+        const char *name = redux_dataset_group_name(own, g);
+        *shared += bsearch(&name, names, count, sizeof *names, compare_texts) != NULL;
+    }
+    rdx_free(block);
     return REDUX_OK;
 }
 
@@ -359,28 +476,38 @@ static redux_status count_result(redux_context *context, redux_reduction *reduct
     rdx_free(block);
     if (reduction->options.against != NULL)
         summary->against = reduction->base.count;
+    RDX_TRY(count_shared(context, reduction));
     return count_update(reduction);
 }
 
-static redux_status check_dataset(const redux_reduce_options *options, const redux_dataset *dataset)
+static redux_status check_dataset(const redux_reduce_options *options, redux_context *context,
+                                  const redux_dataset *dataset)
 {
     if (options->embeddings != NULL)
         RDX_TRY(rdx_embeddings_check(options->embeddings, redux_dataset_slice_count(dataset)));
     if (options->against_embeddings != NULL)
         RDX_TRY(rdx_embeddings_check(options->against_embeddings,
                                      redux_dataset_slice_count(options->against)));
-    return options->update == NULL ? REDUX_OK : rdx_update_check_volumes(options, dataset);
+    return options->update == NULL ? REDUX_OK : rdx_update_check_volumes(options, context, dataset);
 }
 
 static redux_status judge_all(redux_context *context, redux_reduction *reduction,
                               rdx_stream *stream)
 {
-    const redux_reduce_options *options = &reduction->options;
+    redux_reduce_options *options = &reduction->options;
     rdx_walk walk;
+    if (options->scope == REDUX_SCOPE_GROUP && !rdx_dataset_is_grouped(reduction->dataset))
+        options->scope = REDUX_SCOPE_VOLUME; /* the same: results name what was compared */
     RDX_TRY(rdx_walk_init(&walk, context, reduction->dataset, options->scope, options->order));
     rdx_judging judging = {
         .context = context, .reduction = reduction, .stream = stream, .walk = &walk};
-    const redux_status status = run_strategy(&judging);
+    redux_status status = run_strategy(&judging);
+    if (status == REDUX_OK) {
+        count_readable(reduction);
+        count_groups(&reduction->summary.groups, &judging);
+        if (reduction->summary.slices == 0)
+            status = settle_budget(&judging);
+    }
     if (stream->has_images && rdx_options_resize(options))
         reduction->summary.compared_size = options->size;
     rdx_walk_clear(&walk);
@@ -395,22 +522,19 @@ static redux_status reduce(redux_context *context, redux_reduction *reduction)
                          .options = options,
                          .embeddings = options->embeddings,
                          .skips = &reduction->skips};
-    RDX_TRY(check_dataset(options, reduction->dataset));
+    RDX_TRY(check_dataset(options, context, reduction->dataset));
     RDX_TRY(rdx_rows_new(&reduction->rows, context, reduction->dataset));
     reduction->row_count = redux_dataset_slice_count(reduction->dataset);
     stream.rows = reduction->rows;
     reduction->summary.threshold = (double)NAN;
+    reduction->summary.default_threshold = rdx_options_default_threshold(options);
+    reduction->summary.threshold_low = reduction->summary.threshold_high = (double)NAN;
     reduction->summary.false_drops = reduction->summary.false_drops_error = (double)NAN;
     reduction->summary.threshold_is_exact = 1;
     RDX_TRY(rdx_stream_open(&stream));
     const redux_status status = judge_all(context, reduction, &stream);
     rdx_stream_close(&stream);
-    if (status != REDUX_OK)
-        return status;
-    count_readable(reduction);
-    if (reduction->summary.slices == 0)
-        RDX_TRY(settle_budget(reduction));
-    return count_result(context, reduction);
+    return status != REDUX_OK ? status : count_result(context, reduction);
 }
 
 static void free_captured(redux_reduction *reduction)
@@ -482,7 +606,7 @@ redux_status redux_calibrate(redux_calibration **out, redux_context *context,
     RDX_TRY(rdx_options_read(&known, options));
     known.calibrate = 1;
     RDX_TRY(rdx_options_check(&known));
-    RDX_TRY(check_dataset(&known, dataset));
+    RDX_TRY(check_dataset(&known, context, dataset));
     rdx_stream stream = {.context = context,
                          .dataset = dataset,
                          .options = &known,

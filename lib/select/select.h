@@ -111,6 +111,10 @@ typedef struct rdx_walk {
 redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_dataset *dataset,
                            redux_scope scope, redux_order order);
 void rdx_walk_clear(rdx_walk *walk);
+static inline int64_t rdx_walk_count(const rdx_walk *walk)
+{
+    return walk->start[walk->groups];
+}
 
 /* ---- extract.c ---- */
 
@@ -272,8 +276,10 @@ struct rdx_judging {
     redux_context *context;
     redux_reduction *reduction;
     rdx_stream *stream;
-    const rdx_walk *walk;
+    const rdx_walk *walk; /* the rows to judge: all, or those of one group */
     const redux_metric *metric;
+    int64_t budget;   /* how many of them to keep; -1: a threshold decides */
+    double threshold; /* of the last stage; NaN: the budget decides */
 };
 
 /* The items of one group of the walk. */
@@ -283,7 +289,7 @@ redux_status rdx_stream_group(const rdx_judging *judging, int64_t group, bool re
 /* Adds to the pairs of the summary; from any thread. */
 void rdx_count_pairs(redux_reduction *reduction, rdx_tally tally);
 
-/* Judges all rows at one threshold by the rule of the options; returns how many are kept. With
+/* Judges the rows at one threshold by the rule of the options; returns how many are kept. With
  * rules first and complete-link, the summary counts how pairs were decided. */
 redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double threshold);
 
@@ -317,9 +323,9 @@ redux_status rdx_semdedup(const rdx_group *group, double threshold);
 /* Farthest point: until all are within the threshold of a kept one, or `most` are kept; radii
  * (NULL, or room for one an item): the distance of each kept one from those kept before it. */
 redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most, double *radii);
-/* k-centre over all groups, `budget` kept altogether; *threshold: the distance of the farthest
+/* k-centre over all groups, with the budget altogether; *threshold: the distance of the farthest
  * dropped one from the kept ones. */
-redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging, int64_t budget);
+redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging);
 
 /* ---- against.c ---- */
 
@@ -335,7 +341,7 @@ redux_status rdx_exemplars_path(char **out, redux_context *context, const char *
 /* Whether a result can be updated with these options (defaults filled in). */
 redux_status rdx_update_check(const redux_reduce_options *options);
 /* And with this dataset, which must not repeat its sources. */
-redux_status rdx_update_check_volumes(const redux_reduce_options *options,
+redux_status rdx_update_check_volumes(const redux_reduce_options *options, redux_context *context,
                                       const redux_dataset *dataset);
 
 /* ---- options.c ---- */
@@ -344,6 +350,8 @@ redux_status rdx_update_check_volumes(const redux_reduce_options *options,
 redux_status rdx_options_read(redux_reduce_options *known, const redux_reduce_options *given);
 redux_status rdx_options_check(const redux_reduce_options *options);
 void rdx_options_settle(redux_reduce_options *options);
+/* The threshold of the strategy if none is given; NaN: it has none. */
+double rdx_options_default_threshold(const redux_reduce_options *options);
 /* Whether there are two stages; the strategy of the last one. */
 static inline bool rdx_options_have_stages(const redux_reduce_options *options)
 {
@@ -367,12 +375,10 @@ redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
 
 /* ---- budget.c ---- */
 
-/* Finds the threshold of a budget for a greedy strategy (NaN: nothing need be dropped). */
-redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging,
-                                  int64_t budget);
-/* Keeps dropped rows again until `budget` are kept, those with the weakest scores first. */
-redux_status rdx_refill(redux_context *context, redux_reduction *reduction, const rdx_walk *walk,
-                        int64_t budget, bool low_first);
+/* Finds the threshold of the budget for a greedy strategy (NaN: nothing need be dropped). */
+redux_status rdx_budget_threshold(double *threshold, int32_t *is_exact, const rdx_judging *judging);
+/* Keeps dropped rows again until the budget is kept, those with the weakest scores first. */
+redux_status rdx_refill(const rdx_judging *judging, bool low_first);
 /* Kept counts as the threshold falls, from all scores of n items: key of pair (i < j) at j (j - 1)
  * / 2 + i, greater is more similar. steps has room for 3 n; thresholds descend. */
 typedef struct rdx_step {

@@ -217,6 +217,8 @@ static const rdx_strategy_entry strategies[] = {
                                .high = 1e300},
 };
 
+static const char *const scopes[] = {"volume", "dataset", "group"};
+static const char *const orders[] = {"anatomical", "lexicographic", "running"};
 static const char *const rules[] = {"first", "medoid", "k-centre", "complete-link"};
 
 const rdx_strategy_entry *rdx_strategy_of(redux_strategy strategy)
@@ -244,6 +246,26 @@ double redux_strategy_threshold(redux_strategy strategy)
 {
     const rdx_strategy_entry *known = rdx_strategy_of(strategy);
     return known == NULL ? (double)NAN : known->threshold;
+}
+
+redux_status redux_scope_parse(redux_scope *out, const char *name)
+{
+    return rdx_parse_name(out, "scope", name, scopes, RDX_COUNT(scopes));
+}
+
+const char *redux_scope_name(redux_scope scope)
+{
+    return rdx_name_of((int64_t)scope, scopes, RDX_COUNT(scopes));
+}
+
+redux_status redux_order_parse(redux_order *out, const char *name)
+{
+    return rdx_parse_name(out, "order", name, orders, RDX_COUNT(orders));
+}
+
+const char *redux_order_name(redux_order order)
+{
+    return rdx_name_of((int64_t)order, orders, RDX_COUNT(orders));
 }
 
 redux_status redux_rule_parse(redux_rule *out, const char *name)

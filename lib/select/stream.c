@@ -375,19 +375,22 @@ static void release_items(image_job *job)
     redux_tensor_release(&job->items);
 }
 
-/* Room for a batch of a volume's images. */
+/* Room for a batch of images, made for the first volume. A group may hold volumes of other sizes:
+ * those are reported as ragged, slice by slice. */
 static redux_status begin_volume(int64_t *most, const redux_volume_info *info, void *user)
 {
     image_job *job = user;
     const rdx_stream *stream = job->stream;
     const redux_dtype dtype = redux_window_dtype(stream->options->window);
     int64_t shape[3] = {0, info->height, info->width};
+    *most = job->items.shape[0];
+    if (job->items.data != NULL)
+        return REDUX_OK;
     if (job->resize)
         shape[1] = shape[2] = stream->options->size;
     const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);
     shape[0] = RDX_MIN(RDX_MAX((int64_t)(BATCH_BYTES / RDX_MAX(bytes, 1)), 1), BATCH_ITEMS);
     *most = shape[0];
-    release_items(job);
     RDX_TRY(redux_tensor_new(&job->items, stream->context, dtype, 3, shape));
     for (int i = 0; i < stream->stage_count; i++)
         if (stream->stages[i].feature != RDX_FEATURE_IMAGE)

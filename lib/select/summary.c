@@ -124,9 +124,15 @@ static json_t *parameters_json(const redux_reduction *reduction)
 {
     const redux_reduce_options *options = &reduction->options;
     const redux_reduce_summary *summary = &reduction->summary;
-    json_t *json = json_pack(
-        "{s:s, s:s}", "scope", options->scope == REDUX_SCOPE_VOLUME ? "volume" : "dataset", "order",
-        options->order == REDUX_ORDER_ANATOMICAL ? "anatomical" : "lexicographic");
+    const char *group_by = redux_dataset_group_by(reduction->dataset);
+    json_t *json = json_pack("{s:s, s:s}", "scope", redux_scope_name(options->scope), "order",
+                             redux_order_name(options->order));
+    if (group_by != NULL)
+        put(&json, "group_by", text(group_by));
+    if (reduction->dataset->options.frame >= 0)
+        put(&json, "frame", json_integer(reduction->dataset->options.frame));
+    if (options->each_group)
+        put(&json, "each", json_string(redux_scope_name(options->scope)));
     put(&json, "window", one_window_json(options->window));
     if (rdx_strategy_of(options->strategy)->compares)
         put(&json, "rule", json_string(redux_rule_name(options->rule)));
@@ -217,6 +223,18 @@ static json_t *skipped_json(const redux_reduction *reduction)
     return array;
 }
 
+static json_t *passed_json(const redux_dataset *dataset)
+{
+    json_t *array = json_array();
+    for (int64_t i = 0; i < redux_dataset_passed_over_count(dataset); i++) {
+        redux_passed_over p = REDUX_PASSED_OVER_INIT;
+        if (redux_dataset_get_passed_over(&p, dataset, i) == REDUX_OK)
+            append(&array, json_pack("{s:o, s:I, s:o}", "reason", text(p.reason), "count",
+                                     (json_int_t)p.count, "names", text(p.names)));
+    }
+    return array;
+}
+
 static json_t *counts_json(const redux_reduction *reduction)
 {
     const redux_reduce_summary *summary = &reduction->summary;
@@ -224,6 +242,8 @@ static json_t *counts_json(const redux_reduction *reduction)
         json_pack("{s:I, s:I, s:I, s:I}", "volumes", (json_int_t)summary->volumes, "slices",
                   (json_int_t)summary->slices, "kept", (json_int_t)summary->kept, "dropped",
                   (json_int_t)(summary->slices - summary->kept));
+    if (rdx_dataset_is_grouped(reduction->dataset))
+        put(&json, "groups", json_integer(summary->groups));
     if (summary->budget >= 0) {
         put(&json, "budget", json_integer(summary->budget));
         put(&json, "refilled", json_integer(summary->refilled));
@@ -244,8 +264,11 @@ static json_t *counts_json(const redux_reduction *reduction)
 
 static json_t *against_json(const redux_reduce_summary *summary)
 {
-    return json_pack("{s:I, s:I}", "slices", (json_int_t)summary->against, "leaked",
-                     (json_int_t)summary->leaked);
+    json_t *json = json_pack("{s:I, s:I}", "slices", (json_int_t)summary->against, "leaked",
+                             (json_int_t)summary->leaked);
+    if (summary->shared_groups >= 0)
+        put(&json, "shared_groups", json_integer(summary->shared_groups));
+    return json;
 }
 
 /* The null distribution by its quantiles, and the false drops of the threshold. */
@@ -263,8 +286,9 @@ static json_t *calibration_json(const redux_reduction *reduction)
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
                      (json_int_t)redux_calibration_pair_count(calibration), "slices",
-                     (json_int_t)redux_calibration_slice_count(calibration), "volumes",
-                     (json_int_t)redux_calibration_volume_count(calibration), "false_drops",
+                     (json_int_t)redux_calibration_slice_count(calibration),
+                     rdx_dataset_is_grouped(reduction->dataset) ? "groups" : "volumes",
+                     (json_int_t)redux_calibration_group_count(calibration), "false_drops",
                      number(reduction->summary.false_drops), "standard_error",
                      number(reduction->summary.false_drops_error), "curve", curve);
 }
@@ -295,6 +319,12 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
     if (status == REDUX_OK && reduction->summary.budget >= 0)
         put(&json, "threshold_search",
             json_string(reduction->summary.threshold_is_exact ? "exact" : "bisection"));
+    if (status == REDUX_OK && reduction->options.each_group)
+        put(&json, "thresholds",
+            json_pack("{s:o, s:o}", "low", number(reduction->summary.threshold_low), "high",
+                      number(reduction->summary.threshold_high)));
+    if (status == REDUX_OK && redux_dataset_passed_over_count(reduction->dataset) > 0)
+        put(&json, "passed_over", passed_json(reduction->dataset));
     if (status == REDUX_OK && reduction->options.against != NULL)
         put(&json, "against", against_json(&reduction->summary));
     if (status == REDUX_OK && reduction->calibration != NULL)

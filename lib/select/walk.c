@@ -30,8 +30,8 @@ static int compare_names(const void *a, const void *b)
     return order;
 }
 
-static redux_status sort_names(redux_context *context, const redux_dataset *dataset, int64_t *rows,
-                               int64_t count)
+static redux_status sort_names(redux_context *context, const redux_dataset *dataset,
+                               redux_order order, int64_t *rows, int64_t count)
 {
     void *block;
     redux_status status = REDUX_OK;
@@ -39,7 +39,11 @@ static redux_status sort_names(redux_context *context, const redux_dataset *data
     named_row *names = block;
     for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
         int64_t number = 0;
-        status = rdx_dataset_row_name(&names[i].source, &number, dataset, rows[i]);
+        names[i].source = "";
+        if (order == REDUX_ORDER_RUNNING)
+            number = rows[i];
+        else
+            status = rdx_dataset_row_name(&names[i].source, &number, dataset, rows[i]);
         snprintf(names[i].number, sizeof names[i].number, "%lld", (long long)number);
         names[i].row = rows[i];
     }
@@ -52,15 +56,36 @@ static redux_status sort_names(redux_context *context, const redux_dataset *data
     return status;
 }
 
+/* The groups of a scope as they are stored: volumes, groups, or everything at once. */
+static void fill_walk(rdx_walk *walk, const redux_dataset *dataset, redux_scope scope)
+{
+    const int64_t rows = redux_dataset_slice_count(dataset);
+    const bool by_group = scope == REDUX_SCOPE_GROUP && rdx_dataset_is_grouped(dataset);
+    for (int64_t i = 0; i < rows; i++)
+        walk->rows[i] = by_group ? dataset->groups.rows[i] : i;
+    for (int64_t g = 0; g < walk->groups; g++)
+        walk->start[g] = by_group                       ? dataset->groups.start[g]
+                         : scope == REDUX_SCOPE_DATASET ? 0
+                                                        : rdx_dataset_first_row(dataset, g);
+    walk->start[walk->groups] = rows;
+}
+
+static int64_t count_groups(const redux_dataset *dataset, redux_scope scope)
+{
+    if (scope == REDUX_SCOPE_DATASET)
+        return 1;
+    return scope == REDUX_SCOPE_GROUP ? redux_dataset_group_count(dataset)
+                                      : redux_dataset_volume_count(dataset);
+}
+
 redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_dataset *dataset,
                            redux_scope scope, redux_order order)
 {
-    const bool by_volume = scope == REDUX_SCOPE_VOLUME;
     const int64_t rows = redux_dataset_slice_count(dataset);
     redux_status status = REDUX_OK;
     void *block;
     memset(walk, 0, sizeof *walk);
-    walk->groups = by_volume ? redux_dataset_volume_count(dataset) : 1;
+    walk->groups = count_groups(dataset, scope);
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)walk->groups + 1, sizeof(int64_t)));
     walk->start = block;
     status = rdx_alloc(context, &block, (uint64_t)rows, sizeof(int64_t));
@@ -69,15 +94,13 @@ redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_d
         return status;
     }
     walk->rows = block;
-    for (int64_t i = 0; i < rows; i++)
-        walk->rows[i] = i;
-    for (int64_t g = 0; g < walk->groups; g++)
-        walk->start[g] = by_volume ? rdx_dataset_first_row(dataset, g) : 0;
-    walk->start[walk->groups] = rows;
-    if (order == REDUX_ORDER_LEXICOGRAPHIC)
-        for (int64_t g = 0; g < walk->groups && status == REDUX_OK; g++)
-            status = sort_names(context, dataset, walk->rows + walk->start[g],
-                                walk->start[g + 1] - walk->start[g]);
+    fill_walk(walk, dataset, scope);
+    for (int64_t g = 0; g < walk->groups && order != REDUX_ORDER_ANATOMICAL; g++) {
+        status = sort_names(context, dataset, order, walk->rows + walk->start[g],
+                            walk->start[g + 1] - walk->start[g]);
+        if (status != REDUX_OK)
+            break;
+    }
     if (status != REDUX_OK)
         rdx_walk_clear(walk);
     return status;

@@ -101,12 +101,30 @@ static redux_status read_views(redux_objective_views *known, const redux_objecti
     *known = defaults;
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_objective_views"));
     if (known->least < 1 || known->most < 0 || (known->most > 0 && known->most < known->least) ||
-        known->most_small < -1 || known->multiple < 1 || known->together < 1)
+        known->most_small < -1 || known->multiple < 1 || known->together < 0)
         return rdx_fail(REDUX_E_INVALID,
                         "redux_objective_views: least %d, most %d, most_small %d, multiple %d, "
                         "together %d",
                         (int)known->least, (int)known->most, (int)known->most_small,
                         (int)known->multiple, (int)known->together);
+    return REDUX_OK;
+}
+
+/* ---- queues ---- */
+
+redux_status rdx_objective_check_queue(const char *name, int64_t queue,
+                                       const redux_objective_setup *setup)
+{
+    const int64_t most = setup->slices / setup->batch * setup->batch;
+    const int64_t fits = RDX_MIN(RDX_MAX(queue / setup->batch, 1) * setup->batch, most);
+    if (queue > setup->slices)
+        return rdx_fail(REDUX_E_INVALID,
+                        "%s: a queue of %lld is longer than the %lld slices: make it %lld or less",
+                        name, (long long)queue, (long long)setup->slices, (long long)most);
+    if (queue % setup->batch != 0)
+        return rdx_fail(REDUX_E_INVALID,
+                        "%s: a queue of %lld is no multiple of the batch of %lld: make it %lld",
+                        name, (long long)queue, (long long)setup->batch, (long long)fits);
     return REDUX_OK;
 }
 
@@ -131,6 +149,18 @@ redux_status redux_objective_new_custom(redux_objective **out, redux_context *co
     objective->definition.views = &objective->views;
     *out = objective;
     return REDUX_OK;
+}
+
+redux_status rdx_objective_new(redux_objective **out, redux_context *context,
+                               const redux_custom_objective *definition, redux_status status)
+{
+    if (status == REDUX_OK)
+        status = redux_objective_new_custom(out, context, definition);
+    if (status == REDUX_OK)
+        (*out)->owned = definition->user;
+    else
+        rdx_free(definition->user);
+    return status;
 }
 
 void redux_objective_free(redux_objective *objective)

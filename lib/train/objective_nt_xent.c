@@ -68,23 +68,12 @@ static redux_status nt_xent_open(void **state, redux_context *context,
     return status;
 }
 
-/* Rows first ... first + count - 1 of a C-contiguous tensor, without a reference to its storage. */
-static redux_tensor rows_of(const redux_tensor *tensor, int64_t first, int64_t count)
-{
-    redux_tensor out = *tensor;
-    out.storage = NULL;
-    out.data = (char *)tensor->data +
-               (size_t)(first * tensor->strides[0]) * redux_dtype_size(tensor->dtype);
-    out.shape[0] = count;
-    return out;
-}
-
 static redux_status forward(redux_context *context, nt_xent_state *s,
                             const redux_objective_step *step, const redux_tensor *images,
                             int64_t first, int64_t count, redux_network_mode mode)
 {
-    const redux_tensor part = rows_of(images, first, count);
-    const redux_tensor out = rows_of(&s->projected, first, count);
+    const redux_tensor part = rdx_rows_of(images, first, count);
+    const redux_tensor out = rdx_rows_of(&s->projected, first, count);
     return redux_network_forward(&out, context, step->network, &part, REDUX_OUTPUT_PROJECTION,
                                  mode);
 }
@@ -93,10 +82,10 @@ static redux_status forward(redux_context *context, nt_xent_state *s,
 static redux_status derive(double *loss, redux_context *context, nt_xent_state *s, int64_t rows,
                            int64_t pairs, double temperature)
 {
-    const redux_tensor projected = rows_of(&s->projected, 0, rows),
-                       unit = rows_of(&s->unit, 0, rows);
-    const redux_tensor d_unit = rows_of(&s->d_unit, 0, rows);
-    const redux_tensor d_projected = rows_of(&s->d_projected, 0, rows);
+    const redux_tensor projected = rdx_rows_of(&s->projected, 0, rows),
+                       unit = rdx_rows_of(&s->unit, 0, rows);
+    const redux_tensor d_unit = rdx_rows_of(&s->d_unit, 0, rows);
+    const redux_tensor d_projected = rdx_rows_of(&s->d_projected, 0, rows);
     double own;
     RDX_TRY(redux_l2_normalise_forward(&unit, context, &projected));
     RDX_TRY(redux_nt_xent(&own, &d_unit, context, &unit, temperature, s->workspace));
@@ -120,7 +109,7 @@ static redux_status pair_step(double *loss, redux_context *context, nt_xent_stat
     RDX_TRY(derive(loss, context, s, rows, pairs, temperature));
     for (int64_t i = 0; i < rows; i += part) {
         const int64_t count = RDX_MIN(part, rows - i);
-        const redux_tensor d = rows_of(&s->d_projected, i, count);
+        const redux_tensor d = rdx_rows_of(&s->d_projected, i, count);
         if (part < rows)
             RDX_TRY(forward(context, s, step, images, i, count, REDUX_MODE_REPEAT));
         RDX_TRY(redux_network_backward(step->network, context, &d));
@@ -171,11 +160,5 @@ redux_status redux_objective_new_nt_xent(redux_objective **out, redux_context *c
                                                .step = nt_xent_step,
                                                .describe = nt_xent_describe,
                                                .user = own};
-    if (status == REDUX_OK)
-        status = redux_objective_new_custom(out, context, &definition);
-    if (status == REDUX_OK)
-        (*out)->owned = own;
-    else
-        rdx_free(own);
-    return status;
+    return rdx_objective_new(out, context, &definition, status);
 }

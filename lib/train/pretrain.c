@@ -63,7 +63,9 @@ static redux_status open_loader(rdx_run *run)
     RDX_TRY(redux_loader_new(&run->loader, run->context, run->dataset, run->kept, &options));
     run->slices = redux_loader_slice_count(run->loader);
     settle_length(run);
-    run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
+    run->warm_up = run->options.warm_up_steps;
+    if (run->warm_up == 0)
+        run->warm_up = (int64_t)floor(run->options.warm_up * (double)run->batches + 0.5);
     run->warm_up = RDX_MIN(run->warm_up, run->steps);
     run->rate = run->options.rate;
     if (!run->options.fixed_rate) /* Goyal et al. 2017: in proportion to the batch */
@@ -79,7 +81,8 @@ static int32_t view_count(const rdx_run *run)
 /* The most images in one forward pass. */
 static int64_t part_of(const rdx_run *run)
 {
-    const int64_t all = run->objective->views.together * run->batch;
+    const int32_t wanted = run->objective->views.together;
+    const int64_t all = (wanted == 0 ? view_count(run) : wanted) * run->batch;
     return run->options.part == 0 ? all : RDX_MIN(run->options.part, all);
 }
 
@@ -94,7 +97,10 @@ static redux_status open_objective(rdx_run *run)
                                          .small_views = run->views.options.small_views,
                                          .steps = run->steps,
                                          .epoch_steps = run->batches,
-                                         .seed = run->options.seed};
+                                         .seed = run->options.seed,
+                                         .slices = run->slices,
+                                         .size = run->views.input.size,
+                                         .small_size = run->views.options.small_size};
     if (d->open != NULL) {
         const uint64_t before = rdx_messages();
         const redux_status status = d->open(&run->state, run->context, &setup, d->user);
@@ -143,11 +149,23 @@ static redux_status list_parameters(rdx_run *run)
     return check_names(run, own);
 }
 
+/* For a part, or for all views of a batch in two groups. Small views are no larger than others. */
+static redux_status plan_network(rdx_run *run)
+{
+    const redux_views_options *v = &run->views.options;
+    const int64_t part = part_of(run), side = run->views.input.size;
+    const int64_t groups[] = {v->views * run->batch,       side,          side,
+                              v->small_views * run->batch, v->small_size, v->small_size};
+    if (run->objective->views.together > 0 || part < view_count(run) * run->batch)
+        return redux_network_plan(run->network, run->context, part, side, side, 1);
+    return redux_network_plan_groups(run->network, run->context, groups, v->small_views > 0 ? 2 : 1,
+                                     1);
+}
+
 static redux_status open_network(rdx_run *run)
 {
-    const int64_t side = run->views.input.size; /* small views are no larger */
     RDX_TRY(redux_network_new(&run->network, run->context, &run->network_options));
-    RDX_TRY(redux_network_plan(run->network, run->context, part_of(run), side, side, 1));
+    RDX_TRY(plan_network(run));
     RDX_TRY(open_objective(run));
     RDX_TRY(list_parameters(run));
     return redux_optimiser_new(&run->optimiser, run->context, run->parameters, run->parameter_count,
@@ -253,6 +271,17 @@ static redux_status objective_after(const rdx_run *run, redux_objective_step *st
     return rdx_objective_result(run->objective, "after", before, status);
 }
 
+/* The rate of this step. A cosine shorter than the run goes up and down. */
+static double rate_of(const rdx_run *run)
+{
+    const double last = run->rate * run->options.last_rate;
+    const int64_t half = run->options.cosine_steps, past = run->step - run->warm_up;
+    if (half == 0 || past < 0)
+        return redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate, last);
+    const int64_t swing = past % (2 * half);
+    return redux_schedule_cosine(RDX_MIN(swing, 2 * half - swing), half, 0, run->rate, last);
+}
+
 static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
 {
     redux_objective_step step = {.struct_size = sizeof step,
@@ -263,8 +292,7 @@ static redux_status train_step(rdx_run *run, redux_pretrain_step *told)
                                  .seed = run->options.seed,
                                  .step = run->step,
                                  .steps = run->steps};
-    told->rate = redux_schedule_cosine(run->step, run->steps, run->warm_up, run->rate,
-                                       run->rate * run->options.last_rate);
+    told->rate = rate_of(run);
     RDX_TRY(redux_loader_next(&step.views, run->context, run->loader));
     zero_gradients(run);
     RDX_TRY(objective_step(&told->loss, run, &step));

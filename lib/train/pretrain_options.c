@@ -27,6 +27,9 @@ static redux_status check_numbers(const redux_pretrain_options *o)
     if (!(o->warm_up >= 0) || !(o->warm_up < 1e9) || !(o->checkpoint_seconds >= 0))
         return rdx_fail(REDUX_E_INVALID, "warm-up of %g epochs, %g seconds between checkpoints",
                         o->warm_up, o->checkpoint_seconds);
+    if (o->warm_up_steps < 0 || o->cosine_steps < 0 || o->cosine_steps > INT64_C(1) << 40)
+        return rdx_fail(REDUX_E_INVALID, "%lld steps of warm-up, %lld of the cosine",
+                        (long long)o->warm_up_steps, (long long)o->cosine_steps);
     return REDUX_OK;
 }
 
@@ -109,10 +112,11 @@ static json_t *network_json(const redux_network_options *o)
 
 static json_t *optimiser_json(const redux_optimiser_options *o)
 {
-    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "kind",
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b}", "kind",
                      redux_optimiser_name(o->kind), "weight_decay", o->weight_decay, "momentum",
                      o->momentum, "beta1", o->beta1, "beta2", o->beta2, "epsilon", o->epsilon,
-                     "trust", o->trust, "clip_norm", o->clip_norm);
+                     "trust", o->trust, "clip_norm", o->clip_norm, "all_parameters",
+                     o->all_parameters != 0);
 }
 
 static json_t *views_json(const rdx_views *views)
@@ -187,14 +191,17 @@ redux_status rdx_run_describe(rdx_run *run)
     RDX_TRY(rdx_objective_describe(&objective, run->objective));
     snprintf(text, sizeof text, "%08x", (unsigned)crc);
     run->settings = json_pack(
-        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:f, s:f, s:I, s:I, s:I, s:s}",
+        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:f, s:I, s:I, s:f, s:I, s:I, "
+        "s:I, s:s}",
         "network", network_json(&run->network_options), "optimiser",
         optimiser_json(&run->optimiser_options), "views", views_json(&run->views), "objective",
         redux_objective_name(run->objective), "objective_options", objective, "batch",
         (json_int_t)o->batch, "part", (json_int_t)o->part, "epochs", (json_int_t)o->epochs, "steps",
         (json_int_t)o->steps, "rate", o->rate, "fixed_rate", o->fixed_rate != 0, "warm_up",
-        o->warm_up, "last_rate", o->last_rate, "seed", (json_int_t)o->seed, "memory_bytes",
-        (json_int_t)o->memory_bytes, "slices", (json_int_t)run->slices, "dataset", text);
+        o->warm_up, "warm_up_steps", (json_int_t)o->warm_up_steps, "cosine_steps",
+        (json_int_t)o->cosine_steps, "last_rate", o->last_rate, "seed", (json_int_t)o->seed,
+        "memory_bytes", (json_int_t)o->memory_bytes, "slices", (json_int_t)run->slices, "dataset",
+        text);
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 

@@ -3,7 +3,8 @@
  *
  *   pretrain.c              options in, the loop, weights out
  *   pretrain_options.c      defaults, checks, settings as JSON
- *   objective.c             what an objective is; objective_nt_xent.c and others: each of them
+ *   objective.c             what an objective is; objective_*.c: each of them
+ *   momentum.c              a network that follows another slowly: MoCo's and BYOL's
  *   loader.c                batches of views
  *   checkpoint.c            checkpoint.safetensors and weights.safetensors
  *   run_log.c               log.csv and run.json */

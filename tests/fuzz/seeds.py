@@ -80,8 +80,92 @@ def seeds_dicom():
     put("dicom", "nested", b"\0" + dicom(extra=nested, bits=8))
     put("dicom", "run-lengths", b"\0" + dicom("1.2.840.10008.1.2.5", pixels=item(b"") + item(bytes(64)) + end))
     put("dicom", "cut-fragments", b"\0" + dicom("1.2.840.10008.1.2.4.70", pixels=item(b"") + item(bytes(64))[:40]))
+    put("dicom", "frames", b"\0" + frames())
+    put("dicom", "frames-times", b"\0" + frames(4, times=True))
+    put("dicom", "frames-run-lengths", b"\0" + frames(2, rle=True))
+    put("dicom", "frames-lacking", b"\0" + frames(3, groups=2))
     put("dicom", "series", two(dicom(place="0\\0\\4"), dicom(place="0\\0\\2")))
     put("dicom", "two-series", two(dicom(), dicom(series="1.2.4", bits=8)))
+
+
+def frames(count=3, groups=None, rle=False, times=False):
+    """An enhanced object: functional groups with and without lengths."""
+    def element(tag, vr, value):
+        value += b" " * (len(value) % 2)
+        long = vr in (b"SQ", b"OW", b"OB")
+        return struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr + (bytes(2) + struct.pack("<I", len(value)) if long
+                                                                   else struct.pack("<H", len(value))) + value
+    item = lambda b: struct.pack("<HHI", 0xFFFE, 0xE000, len(b)) + b
+    macro = lambda sequence, content: element(sequence, b"SQ", item(content))
+    shared = macro(0x00209116, element(0x00200037, b"DS", b"1\\0\\0\\0\\1\\0")) \
+        + macro(0x00289110, element(0x00280030, b"DS", b"0.5\\0.7"))
+    own = b"".join(item(macro(0x00209113, element(0x00200032, b"DS", b"0\\0\\%d" % (i // 2 if times else -i)))
+                        + macro(0x00289145, element(0x00281053, b"DS", b"%d" % (1 if times else i + 1))))
+                   for i in range(count if groups is None else groups))
+    base = dicom(extra=element(0x00280008, b"IS", b"%d" % count),
+                 syntax="1.2.840.10008.1.2.5" if rle else "1.2.840.10008.1.2.1")
+    base = base[:base.index(struct.pack("<HH", 0x7FE0, 0x10))]
+    both = element(0x52009229, b"SQ", item(shared)) + element(0x52009230, b"SQ", own)
+    if not rle:
+        return base + both + element(0x7FE00010, b"OW", bytes(24 * count))
+    packed = item(struct.pack("<16I", 2, 64, 66, *[0] * 13) + b"\xf5\1\xf5\2")
+    return base + both + struct.pack("<HH", 0x7FE0, 0x10) + b"OB" + bytes(2) + b"\xff" * 4 + item(b"") + packed * count \
+        + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+
+# ---- torch.save ----
+
+def seeds_torch():
+    """Pickles as PyTorch writes them, by stand-ins for its classes."""
+    import pickle, types
+    from collections import OrderedDict
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+
+    class FloatStorage:
+        pass
+
+    def _rebuild_tensor_v2(*arguments):
+        return arguments
+    FloatStorage.__module__, FloatStorage.__qualname__ = "torch", "FloatStorage"
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    torch.FloatStorage, utils._rebuild_tensor_v2 = FloatStorage, _rebuild_tensor_v2
+
+    class Key:
+        def __init__(self, key):
+            self.key = key
+
+    class Tensor:
+        def __init__(self, key, offset, shape, strides):
+            self.arguments = (Key(key), offset, shape, strides, False, OrderedDict())
+
+        def __reduce__(self):
+            return _rebuild_tensor_v2, self.arguments
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, thing):
+            return ("storage", FloatStorage, thing.key, "cpu", 16) if isinstance(thing, Key) else None
+
+    names = {"encoder.conv1.weight": Tensor("0", 0, (1, 1, 3, 3), (9, 9, 3, 1)),
+             "encoder.layer1.0.conv1.weight": Tensor("1", 2, (2, 3), (1, 4))}
+    saved = {name: sys.modules.get(name) for name in ("torch", "torch._utils")}
+    sys.modules.update({"torch": torch, "torch._utils": utils})
+    for protocol in range(6):
+        out = io.BytesIO()
+        Pickler(out, protocol).dump({"state_dict": OrderedDict(names), "epoch": 3, "lr": 0.1, "big": 1 << 80,
+                                     "set": {1, 2}, "bytes": b"abc", "none": [None, True, (1, 2, 3, 4)],
+                                     "code": complex(1, 2)})
+        put("torch", f"protocol-{protocol}", b"\1" + out.getvalue())
+    for name, module in saved.items():
+        sys.modules.pop(name) if module is None else sys.modules.update({name: module})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        members = {"data.pkl": out.getvalue(), "data/0": bytes(64), "data/1": bytes(64), "byteorder": b"big"}
+        for name, content in members.items():
+            file.writestr(zipfile.ZipInfo("x/" + name), content)
+    put("torch", "archive", b"\0" + archive.getvalue())
+    put("torch", "shared-dicts", b"\1(dp0\n(Va\ng0\nVb\ng0\ndp1\n(Va\ng1\nVb\ng1\nd.")
+    put("torch", "circle", b"\1(dp0\nVa\ng0\ns.")
+    put("torch", "would-run", b"\1(Vw\ncposix\nsystem\n(Vtouch it-ran\ntRd.")
 
 
 # ---- NIfTI ----
@@ -360,5 +444,6 @@ def seeds_binary():
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
-for make in (seeds_codestream, seeds_dicom, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary):
+for make in (seeds_codestream, seeds_dicom, seeds_torch, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts,
+             seeds_binary):
     make()

@@ -71,24 +71,57 @@ check "pretrain: manifest" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --
 check "pretrain: manifest alone" exits 0 "$n slices" "$pretrain" "${small[@]:0:10}" --steps 2 --manifest "$work/pre.csv" --out "$work/m2"
 check "pretrain: both the same" cmp -s "$work/m1/weights.safetensors" "$work/m2/weights.safetensors"
 
-# Killed at any moment of a run, and gone on with; KILLS says how often. A checkpoint after every step.
-long=("${small[@]}" --epochs 40 --checkpoint-seconds 1e-9)
-started=$(date +%s%N)
-"$pretrain" "${long[@]}" --out "$work/undisturbed" "$scan"
-took=$((($(date +%s%N) - started) / 1000000))
-killed=0
-for i in $(seq "${KILLS:-3}"); do
-    rm -rf "$work/k"
-    "$pretrain" "${long[@]}" --out "$work/k" "$scan" &
-    kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
-    check "pretrain killed ($i) goes on" exits 0 "" "$pretrain" "${long[@]}" --resume \
-        --out "$work/k" "$scan"
-    check "pretrain killed ($i): same weights" \
-        cmp -s "$work/undisturbed/weights.safetensors" "$work/k/weights.safetensors"
-    check "pretrain killed ($i): nothing left behind" \
-        test "$(find "$work/k" -type f | wc -l)" = 4
+# Objectives and presets.
+swav=(--objective swav --small-views 2 --prototypes 20 --freeze-steps 3 --queue 32 --queue-start 1)
+for wrong in "--objective odd" "--preset odd" "--objective swav --prototypes 1" "--objective moco --epsilon 0.1" \
+    "--prototypes 5" "--objective byol --temperature 0.1" "--objective swav --ema 0.9" "--queue-start 1 --objective moco" \
+    "--batch 8 --preset byol"; do
+    # shellcheck disable=SC2086 # several words on purpose
+    check "pretrain $wrong" exits 2 "" "$pretrain" $wrong --out "$work/o" "$scan"
 done
-check "pretrain was killed at least once" test "$killed" -gt 0
+check "pretrain: no use" exits 2 "--epsilon: the objective moco has no use for it" \
+    "$pretrain" --epsilon 0.1 --objective moco --out "$work/o" "$scan"
+check "pretrain: preset too late" exits 2 "give it before" "$pretrain" --epochs 3 --preset byol --out "$work/o" "$scan"
+check "pretrain: long queue" exits 1 "a queue of 64 is longer than the 47 slices: make it 32 or less" \
+    "$pretrain" "${small[@]}" "${swav[@]}" --queue 64 --out "$work/o" "$scan"
+check "pretrain: queue and batch" exits 1 "no multiple of the batch of 16: make it 16" \
+    "$pretrain" "${small[@]}" --objective moco --queue 20 --out "$work/o" "$scan"
+check "pretrain: nothing was made for them" test ! -e "$work/o/weights.safetensors"
+for preset in simclr:nt-xent paper-swav:swav paper-swav-as-published:swav moco-v2:moco byol:byol; do
+    check "pretrain --preset ${preset%:*}" exits 0 "" "$pretrain" --preset "${preset%:*}" "${small[@]}" --steps 2 \
+        --out "$work/preset-${preset%:*}" "$scan"
+    check "pretrain --preset ${preset%:*}: its objective" grep -q "\"objective\": \"${preset#*:}\"" \
+        "$work/preset-${preset%:*}/run.json"
+done
+check "pretrain: as published" grep -q '"freeze_epochs": 313' "$work/preset-paper-swav-as-published/run.json"
+check "pretrain: as published, its cosine" grep -q '"cosine_steps": 790' "$work/preset-paper-swav-as-published/run.json"
+check "pretrain: as intended" grep -q '"freeze_steps": 313' "$work/preset-paper-swav/run.json"
+
+# Killed at any moment of a run, and gone on with; KILLS says how often. A checkpoint after every step.
+killed_runs() { # killed_runs NAME OPTION...
+    local name=$1 started took killed=0 i
+    shift
+    rm -rf "$work/undisturbed"
+    started=$(date +%s%N)
+    "$pretrain" "$@" --out "$work/undisturbed" "$scan"
+    took=$((($(date +%s%N) - started) / 1000000))
+    for i in $(seq "${KILLS:-3}"); do
+        rm -rf "$work/k"
+        "$pretrain" "$@" --out "$work/k" "$scan" &
+        kill_at "$i" "${KILLS:-3}" "$took" && killed=$((killed + 1))
+        check "pretrain $name killed ($i) goes on" exits 0 "" "$pretrain" "$@" --resume --out "$work/k" "$scan"
+        check "pretrain $name killed ($i): same weights" \
+            cmp -s "$work/undisturbed/weights.safetensors" "$work/k/weights.safetensors"
+        check "pretrain $name killed ($i): nothing left behind" \
+            test "$(find "$work/k" -type f | wc -l)" = 4
+    done
+    check "pretrain $name was killed at least once" test "$killed" -gt 0
+}
+long=("${small[@]}" --epochs 40 --checkpoint-seconds 1e-9)
+killed_runs nt-xent "${long[@]}"
+killed_runs swav "${long[@]}" "${swav[@]}"
+killed_runs moco "${long[@]}" --objective moco
+killed_runs byol "${long[@]}" --objective byol
 
 # Interrupted once it trains: a checkpoint is written, and gone on from.
 interrupted_pretraining() {

@@ -18,6 +18,8 @@ typedef struct dicom_bytes {
 typedef struct dicom_file {
     const char *syntax, *series, *position, *orientation, *photometric, *slope, *intercept, *frames;
     int instance, rows, columns, bits, stored, is_signed, samples;
+    const char *spacing; /* NULL: 0.5\\0.75 */
+    int padding, padding_limit; /* 0: none */
     bool no_pixels;
     uint32_t pixel_length; /* claimed; 0: the true one */
 } dicom_file;
@@ -28,7 +30,7 @@ typedef struct dicom_file {
 #define DICOM_FILE                                                                                 \
     {                                                                                              \
         DICOM_EXPLICIT, "1.2.3", "0\\0\\0", "1\\0\\0\\0\\1\\0", "MONOCHROME2", NULL, NULL, NULL,   \
-            1, 4, 6, 16, 16, 1, 1, false, 0                                                        \
+            1, 4, 6, 16, 16, 1, 1, NULL, 0, 0, false, 0                                                      \
     }
 
 static inline void dicom_number(dicom_bytes *b, uint64_t value, int size)
@@ -96,11 +98,15 @@ static inline void dicom_end(dicom_bytes *b, const dicom_file *f, const int32_t 
     dicom_text(b, 0x00280008, "IS", f->frames);
     dicom_short(b, 0x00280010, f->rows);
     dicom_short(b, 0x00280011, f->columns);
-    dicom_text(b, 0x00280030, "DS", "0.5\\0.75");
+    dicom_text(b, 0x00280030, "DS", f->spacing == NULL ? "0.5\\0.75" : f->spacing);
     dicom_short(b, 0x00280100, f->bits);
     dicom_short(b, 0x00280101, f->stored);
     dicom_short(b, 0x00280102, f->stored - 1);
     dicom_short(b, 0x00280103, f->is_signed);
+    if (f->padding != 0)
+        dicom_short(b, 0x00280120, f->padding);
+    if (f->padding_limit != 0)
+        dicom_short(b, 0x00280121, f->padding_limit);
     dicom_text(b, 0x00281052, "DS", f->intercept);
     dicom_text(b, 0x00281053, "DS", f->slope);
     if (f->no_pixels)
@@ -109,6 +115,72 @@ static inline void dicom_end(dicom_bytes *b, const dicom_file *f, const int32_t 
     dicom_head(b, 0x7FE00010, "OW", f->pixel_length != 0 ? f->pixel_length : length);
     for (int i = 0; i < 24; i++)
         dicom_number(b, (uint64_t)(int64_t)pixels[i], f->bits / 8);
+}
+
+/* A sequence of one item; its content follows, then dicom_close(b, 1). 2 levels: an item in it, and
+ * so on. */
+static inline void dicom_open(dicom_bytes *b, uint32_t tag)
+{
+    if (tag != 0)
+        dicom_head(b, tag, "SQ", 0xFFFFFFFF);
+    dicom_number(b, 0xFFFE, 2);
+    dicom_number(b, 0xE000, 2);
+    dicom_number(b, 0xFFFFFFFF, 4);
+}
+
+static inline void dicom_close(dicom_bytes *b, bool sequence)
+{
+    for (int i = 0; i < 1 + sequence; i++) {
+        dicom_number(b, 0xFFFE, 2);
+        dicom_number(b, i == 0 ? 0xE00D : 0xE0DD, 2);
+        dicom_number(b, 0, 4);
+    }
+}
+
+static inline void dicom_group(dicom_bytes *b, uint32_t sequence, uint32_t tag, const char *value)
+{
+    if (value == NULL)
+        return;
+    dicom_open(b, sequence);
+    dicom_text(b, tag, "DS", value);
+    dicom_close(b, true);
+}
+
+/* What a frame says of itself; NULL: nothing. */
+typedef struct dicom_frame {
+    const char *position, *orientation, *slope;
+} dicom_frame;
+
+/* A file of `count` frames, of which each has pixels of its number. `groups`: so many of them are
+ * described; 0: none. */
+static inline const char *write_frames(dicom_bytes *b, const char *name, const dicom_file *f,
+                                       const dicom_frame *frames, int count, int groups)
+{
+    dicom_file header = *f;
+    const char *shared = header.orientation;
+    char number[16];
+    snprintf(number, sizeof number, "%d", count);
+    header.position = header.orientation = NULL;
+    header.no_pixels = true;
+    header.frames = number;
+    dicom_begin(b, &header);
+    dicom_end(b, &header, NULL);
+    dicom_open(b, 0x52009229);
+    dicom_group(b, 0x00209116, 0x00200037, shared);
+    dicom_group(b, 0x00289110, 0x00280030, "0.5\\0.75");
+    dicom_close(b, true);
+    for (int i = 0; i < groups; i++) {
+        dicom_open(b, i == 0 ? 0x52009230 : 0);
+        dicom_group(b, 0x00209113, 0x00200032, frames[i].position);
+        dicom_group(b, 0x00209116, 0x00200037, frames[i].orientation);
+        dicom_group(b, 0x00289145, 0x00281053, frames[i].slope);
+        dicom_close(b, i == groups - 1);
+    }
+    dicom_head(b, 0x7FE00010, "OW", (uint32_t)(count * 24 * f->bits / 8));
+    for (int i = 0; i < 24 * count; i++)
+        dicom_number(b, (uint64_t)(i / 24 + 1), f->bits / 8);
+    write_bytes(in_scratch(name), b->at, b->size);
+    return in_scratch(name);
 }
 
 /* 4 x 6 pixels into a file of the scratch folder. */

@@ -9,8 +9,8 @@
 typedef struct recipe {
     redux_pretrain_options run; /* its pointers are set by recipe_run */
     redux_network_options network;
-    redux_head_options projection;
-    bool without_projection;
+    redux_head_options projection, prediction;
+    bool without_projection, with_prediction;
     redux_input_options input;
     redux_views_options views;
     redux_optimiser_options optimiser;
@@ -23,6 +23,7 @@ static inline recipe recipe_of(const char *preset, int32_t size)
     recipe r = {.run = REDUX_PRETRAIN_OPTIONS_INIT,
                 .network = REDUX_NETWORK_OPTIONS_INIT,
                 .projection = REDUX_HEAD_OPTIONS_INIT,
+                .prediction = REDUX_HEAD_OPTIONS_INIT,
                 .input = REDUX_INPUT_OPTIONS_INIT,
                 .views = REDUX_VIEWS_OPTIONS_INIT,
                 .optimiser = REDUX_OPTIMISER_OPTIONS_INIT,
@@ -46,6 +47,7 @@ static inline redux_status recipe_run(redux_pretrain_result *out, redux_context 
     if (options.objective == NULL)
         options.objective = objective;
     network.projection = r->without_projection ? NULL : &r->projection;
+    network.prediction = r->with_prediction ? &r->prediction : NULL;
     options.network = &network;
     options.input = &r->input;
     options.views = &r->views;

@@ -19,8 +19,8 @@ typedef struct scenario {
 enum { DEPTH = 10, HEIGHT = 24, WIDTH = 20, SIDE = 16, LABELLED = 40, FEATURES = 6 };
 
 static struct {
-    const char *folder, *npy, *nifti, *packed_nifti, *png, *jpeg, *npz, *weights, *table, *hashes,
-        *index, *manifest, *predictions;
+    const char *folder, *npy, *nifti, *packed_nifti, *png, *jpeg, *npz, *weights, *torch, *frames,
+        *table, *hashes, *index, *manifest, *predictions;
     redux_tensor volume, images, a, b, codes, vectors, features, targets, picture;
     redux_dataset *dataset, *more;
     redux_labels *labels;
@@ -131,6 +131,21 @@ TENSOR(jpeg_read_colour, redux_picture_read_colour(&out, context, set.jpeg))
 NOTHING(png_write, redux_picture_write_png(in_scratch("out.png"), context, &set.a))
 
 SCENARIO(safetensors_load, redux_safetensors *, redux_safetensors_load(&out, context, set.weights),
+         redux_safetensors_free(out))
+static redux_status dicom_frames(redux_context *context)
+{
+    redux_dataset *dataset;
+    redux_volume *volume = NULL;
+    redux_status status = redux_dataset_open(&dataset, context, &set.frames, 1, NULL);
+    if (status != REDUX_OK)
+        return status;
+    status = redux_volume_open(&volume, context, dataset, 0);
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+    return status;
+}
+
+SCENARIO(torch_load, redux_safetensors *, redux_safetensors_load(&out, context, set.torch),
          redux_safetensors_free(out))
 
 static redux_status safetensors_save(redux_context *context)

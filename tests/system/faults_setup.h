@@ -3,7 +3,9 @@
 #ifndef FAULTS_SETUP_H
 #define FAULTS_SETUP_H
 
+#include "support/dicom_writer.h"
 #include "support/nifti_writer.h"
+#include "support/torch_writer.h"
 #include "faults_select.h"
 #include "faults_train.h"
 
@@ -22,8 +24,36 @@ static void fill_volume(redux_tensor *out, redux_dtype dtype, int32_t ndim, cons
     }
 }
 
+/* Two tensors, of which one is copied because of its strides. */
+static void write_torch(void)
+{
+    static const char pickle[] =
+        "(" TORCH_KEY("a") TORCH_VIEW("FloatStorage", "0", "6", "0", "I6\n", "I1\n") TORCH_KEY("b")
+            TORCH_VIEW("FloatStorage", "0", "6", "1", "I2\nI2\n", "I1\nI2\n")
+                TORCH_KEY("c") "cx\ny\n(tRd.";
+    static const float numbers[6] = {1, 2, 3, 4, 5, 6};
+    static torch_bytes bytes;
+    torch_add(&bytes, "x/data.pkl", pickle, sizeof pickle - 1);
+    torch_add(&bytes, "x/byteorder", "little", 6);
+    torch_add(&bytes, "x/data/0", numbers, sizeof numbers);
+    torch_end(&bytes);
+    set.torch = in_scratch("w.pt");
+    write_bytes(set.torch, bytes.at, bytes.size);
+}
+
+/* Frames with slopes of their own, out of order. */
+static void write_dicom_frames(void)
+{
+    static dicom_bytes bytes;
+    const dicom_frame frames[] = {{"0\\0\\2", NULL, "1"}, {"0\\0\\1", NULL, "2"}};
+    const dicom_file file = DICOM_FILE;
+    set.frames = write_frames(&bytes, "frames.dcm", &file, frames, 2, 2);
+}
+
 static void write_files(void)
 {
+    write_torch();
+    write_dicom_frames();
     golden_archive = "tests/golden/data/io/pictures.npz";
     mkdir(in_scratch("set"), 0777);
     mkdir(in_scratch("set/pictures"), 0777);
@@ -141,6 +171,8 @@ static const scenario scenarios[] = {S(tensor_new),
                                      S(jpeg_read_colour),
                                      WRITES(png_write, "out.png"),
                                      S(safetensors_load),
+                                     S(dicom_frames),
+                                     S(torch_load),
                                      WRITES(safetensors_save, "out.safetensors"),
                                      S(open_folder),
                                      S(open_npy),
@@ -221,6 +253,9 @@ static const scenario scenarios[] = {S(tensor_new),
                                      WRITES(network_save, "out.safetensors"),
                                      S(embed),
                                      WRITES(pretrain, "run/weights.safetensors"),
+                                     WRITES(pretrain_swav, "run/weights.safetensors"),
+                                     WRITES(pretrain_moco, "run/weights.safetensors"),
+                                     WRITES(pretrain_byol, "run/weights.safetensors"),
                                      S(loader),
                                      S(logistic_fit),
                                      S(knn),

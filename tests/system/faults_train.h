@@ -125,6 +125,50 @@ static redux_status pretrain(redux_context *context)
     return status;
 }
 
+static redux_status pretrain_as(redux_context *context, recipe *options, redux_status status,
+                                redux_objective *objective)
+{
+    options->run.objective = objective;
+    if (status == REDUX_OK)
+        status = recipe_run(NULL, context, in_scratch("run"), set.dataset, NULL, options);
+    redux_objective_free(objective);
+    calm();
+    nftw(in_scratch("run"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return status;
+}
+
+static redux_status pretrain_swav(redux_context *context)
+{
+    redux_swav_options swav = REDUX_SWAV_OPTIONS_INIT;
+    redux_objective *objective = NULL;
+    recipe options = tiny_pretrain();
+    swav.prototypes = 5;
+    swav.queue = 8;
+    options.views.small_views = 1;
+    const redux_status status = redux_objective_new_swav(&objective, context, &swav);
+    return pretrain_as(context, &options, status, objective);
+}
+
+static redux_status pretrain_moco(redux_context *context)
+{
+    redux_moco_options moco = REDUX_MOCO_OPTIONS_INIT;
+    redux_objective *objective = NULL;
+    recipe options = tiny_pretrain();
+    moco.queue = 8;
+    const redux_status status = redux_objective_new_moco(&objective, context, &moco);
+    return pretrain_as(context, &options, status, objective);
+}
+
+static redux_status pretrain_byol(redux_context *context)
+{
+    redux_objective *objective = NULL;
+    recipe options = tiny_pretrain();
+    options.with_prediction = true;
+    options.prediction.widths[1] = 8;
+    const redux_status status = redux_objective_new_byol(&objective, context, NULL);
+    return pretrain_as(context, &options, status, objective);
+}
+
 static redux_status loader(redux_context *context)
 {
     redux_loader_options options = REDUX_LOADER_OPTIONS_INIT;

@@ -323,7 +323,7 @@ static bool is_long(const char *name)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
-    return strncmp(name, "reduce_", 7) == 0;
+    return strncmp(name, "reduce_", 7) == 0 || strncmp(name, "pretrain_", 9) == 0;
 }
 
 /* False: there was no n-th callback (how many come depends on the threads), and it went well. */

@@ -260,6 +260,30 @@ static redux_status with_nt_xent(void *given)
     return status;
 }
 
+static redux_status with_swav(void *given)
+{
+    redux_objective *out = NULL;
+    const redux_status status = redux_objective_new_swav(&out, NULL, given);
+    redux_objective_free(out);
+    return status;
+}
+
+static redux_status with_moco(void *given)
+{
+    redux_objective *out = NULL;
+    const redux_status status = redux_objective_new_moco(&out, NULL, given);
+    redux_objective_free(out);
+    return status;
+}
+
+static redux_status with_byol(void *given)
+{
+    redux_objective *out = NULL;
+    const redux_status status = redux_objective_new_byol(&out, NULL, given);
+    redux_objective_free(out);
+    return status;
+}
+
 static redux_status with_head(void *given)
 {
     redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
@@ -533,6 +557,9 @@ static redux_batch_norm_options batch_norm = REDUX_BATCH_NORM_OPTIONS_INIT;
 static redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
 static redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
 static redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
+static redux_swav_options swav = REDUX_SWAV_OPTIONS_INIT;
+static redux_moco_options moco = REDUX_MOCO_OPTIONS_INIT;
+static redux_byol_options byol = REDUX_BYOL_OPTIONS_INIT;
 static redux_leakage_options leakage = REDUX_LEAKAGE_OPTIONS_INIT;
 
 typedef struct entry {
@@ -599,6 +626,9 @@ static const entry entries[] = {
     {"redux_comparison", sizeof(redux_comparison), get_comparison, NULL, 0},
     {"redux_loader_options", sizeof loader_options, with_loader, &loader_options, 0},
     {"redux_nt_xent_options", sizeof nt_xent, with_nt_xent, &nt_xent, 0},
+    {"redux_swav_options", sizeof swav, with_swav, &swav, 0},
+    {"redux_moco_options", sizeof moco, with_moco, &moco, 0},
+    {"redux_byol_options", sizeof byol, with_byol, &byol, 0},
     {"redux_custom_objective", sizeof custom_objective, with_custom_objective, &custom_objective,
      offsetof(redux_custom_objective, after)},
     {"redux_objective_views", sizeof objective_views, with_objective_views, &objective_views, 0},

@@ -161,14 +161,13 @@ START_TEST(arguments)
     const char *a = in_scratch("args/one/a.png"), *b = in_scratch("args/one/b.png");
     const char *c = in_scratch("args/two/a.png"), *x = in_scratch("args/one/x.nii");
     const char *one = in_scratch("args/one");
-    /* In the order given; runs of one folder are one volume; a '*' begins each. */
-    const char *runs[] = {b, a, c, a, x, b, b};
-    assert_listing("args/one/b.png:0* args/one/a.png:0 args/two/a.png:0* args/one/a.png:0* "
-                   "args/one/x.nii:0* args/one/b.png:0* args/one/b.png:0",
-                   runs, 7);
+    /* In the order given; runs of one folder are one volume; a '*' begins each. A file that was
+     * given before is read once. */
+    const char *runs[] = {b, c, a, x, b, b};
+    assert_listing("args/one/b.png:0* args/two/a.png:0* args/one/a.png:0* args/one/x.nii:0*", runs,
+                   6);
     const char *after[] = {one, a};
-    assert_listing("args/one/a.png:0* args/one/b.png:0 args/one/x.nii:0* args/one/a.png:0*", after,
-                   2);
+    assert_listing("args/one/a.png:0* args/one/b.png:0 args/one/x.nii:0*", after, 2);
     char here[4096]; /* relative names stay relative */
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
     ck_assert_int_eq(chdir(one), 0);
@@ -176,8 +175,7 @@ START_TEST(arguments)
     redux_dataset *dataset;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, relative, 4, NULL));
-    ck_assert_str_eq(listing(dataset), "a.png:0* b.png:0 ./a.png:0* ./b.png:0 ./x.nii:0* "
-                                       "../two/a.png:0*");
+    ck_assert_str_eq(listing(dataset), "a.png:0* b.png:0 ./x.nii:0* ../two/a.png:0*");
     ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
     ck_assert_str_eq(info.source, ".");
     redux_dataset_free(dataset);
@@ -199,7 +197,11 @@ START_TEST(archives)
                    "medmnist.npz:train_labels:0*",
                    keyed, 2);
     const char *flat = place(ARRAYS, "flat.npz", "flat.npz");
-    assert_listing("flat.npz:one:0* flat.npz:two:0*", &flat, 1);
+    redux_dataset *table;
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&table, flat, NULL)); /* 4 x 5: a table */
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "flat.npz:KEY"));
+    const char *named_two[] = {in_scratch("flat.npz:one"), in_scratch("flat.npz:two")};
+    assert_listing("flat.npz:one:0* flat.npz:two:0*", named_two, 2);
     const char *colour = place(ARRAYS, "colour.npz", "colour.NPZ");
     assert_listing("colour.NPZ:images:0* colour.NPZ:images:1 colour.NPZ:images:2", &colour, 1);
 
@@ -313,7 +315,7 @@ START_TEST(links)
     ck_assert_int_eq(symlink("../elsewhere", in_scratch("linked/other")), 0);
     ck_assert_int_eq(symlink("../elsewhere/b.nii", in_scratch("linked/file.nii")), 0);
     const char *path = in_scratch("linked");
-    assert_listing("linked/deep/a.nii:0* linked/file.nii:0* linked/other/b.nii:0*", &path, 1);
+    assert_listing("linked/deep/a.nii:0* linked/file.nii:0*", &path, 1); /* other/b.nii is file.nii */
     ck_assert_int_eq(symlink("nowhere", in_scratch("linked/broken.nii")), 0);
     ck_assert_int_eq(symlink("nowhere", in_scratch("linked/broken.txt")), 0);
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, path, NULL));
@@ -362,29 +364,103 @@ static void keep_warnings(redux_log_level level, const char *line, void *user)
 }
 
 /* Pictures of kinds that are not read are not left out in silence; what else lies there is. */
+/* What looks like data and is not read is counted by suffix or content, and named. */
 START_TEST(unread_kinds)
 {
-    char log[1000] = "", want[1000];
+    char log[2000] = "";
     redux_context *context;
     redux_dataset *dataset = NULL;
     redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    const char *files[] = {"a.webp", "B.TIFF", "c.tif", "d.webp", "labels.csv", ".e.tif", "tif"};
-    const char *path;
+    const char *files[] = {"a.bmp", "B.GIF", "c.bmp", "d.nii.bz2", "labels.csv", ".e.bmp", "bmp"};
+    const char *path = in_scratch("unread");
     options.log = keep_warnings;
     options.log_user = log;
     ck_assert_redux_ok(redux_context_new(&context, &options));
     folder("unread");
-    for (int i = 0; i < 7; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "unread/%s", files[i]);
-        write_bytes(in_scratch(name), "x", 1);
-    }
-    path = in_scratch("unread");
-    snprintf(want, sizeof want,
-             "%s: 4 files in formats that this build does not read: .tif, .tiff, .webp\n", path);
+    folder("unread/.hidden");
+    for (int i = 0; i < 7; i++)
+        write_bytes(in_scratch(text("unread/%s", files[i])), "x", 1);
+    write_bytes(in_scratch("unread/data"), "\x89HDF\r\n\x1a\n", 8);
+    write_bytes(in_scratch("unread/scan.v2"), "\x89PNG\r\n\x1a\n", 8);
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_dataset_open(&dataset, context, &path, 1, NULL));
-    ck_assert_str_eq(log, want);
+    static const char *const lines[] = {
+        "passed over: 2 files of a format that is not read (.bmp): %s/",
+        "passed over: 1 files of a format that is not read (.gif): %s/B.GIF\n",
+        "passed over: 1 files of a format that is not read (.nii.bz2): %s/d.nii.bz2\n",
+        "passed over: 1 files that look like HDF5, by a name that is not known: %s/data\n",
+        "passed over: 1 files that look like PNG, by a name that is not known: %s/scan.v2\n"};
+    for (int i = 0; i < 5; i++) {
+        char want[400];
+        snprintf(want, sizeof want, lines[i], path);
+        ck_assert_msg(strstr(log, want) != NULL, "%s in %s", want, log);
+    }
     redux_context_free(context);
+    /* Beside data they are known to the dataset. */
+    place(PICTURES, "l.png", "unread/1.png");
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
+    ck_assert_int_eq(redux_dataset_passed_over_count(dataset), 6);
+    int64_t total = 0;
+    for (int64_t i = 0; i < 6; i++) {
+        redux_passed_over passed = REDUX_PASSED_OVER_INIT;
+        ck_assert_redux_ok(redux_dataset_get_passed_over(&passed, dataset, i));
+        ck_assert_ptr_nonnull(strstr(passed.names, path));
+        total += passed.count;
+    }
+    ck_assert_int_eq(total, 7);
+    redux_passed_over passed = REDUX_PASSED_OVER_INIT;
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_passed_over(&passed, dataset, 6));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* The same file by several paths: links, the folder and its parent, the name itself. */
+START_TEST(given_twice)
+{
+    char log[2000] = "";
+    redux_context *context;
+    redux_dataset *dataset = NULL;
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    options.log = keep_warnings;
+    options.log_user = log;
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    folder("twice");
+    folder("twice/sub");
+    place(NIFTI, "flat.nii", "twice/sub/flat.nii");
+    place(PICTURES, "l.png", "twice/sub/1.png");
+    place(ARRAYS, "deflated.npz", "twice/sub/a.npz");
+    ck_assert_int_eq(symlink("sub/flat.nii", in_scratch("twice/link.nii")), 0);
+    ck_assert_int_eq(link(in_scratch("twice/sub/1.png"), in_scratch("twice/hard.png")), 0);
+    const char *once[] = {in_scratch("twice")};
+    const char *often[] = {in_scratch("twice"), in_scratch("twice/sub"),
+                           in_scratch("twice/./sub/1.png"), in_scratch("twice/sub/flat.nii")};
+    ck_assert_redux_ok(redux_dataset_open(&dataset, context, once, 1, NULL));
+    const int64_t slices = redux_dataset_slice_count(dataset),
+                  volumes = redux_dataset_volume_count(dataset);
+    ck_assert_ptr_nonnull(strstr(log, "passed over: 2 files that were given before"));
+    redux_dataset_free(dataset);
+    ck_assert_redux_ok(redux_dataset_open(&dataset, context, often, 4, NULL));
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), slices);
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), volumes);
+    redux_dataset_free(dataset);
+    redux_context_free(context);
+}
+END_TEST
+
+/* Pictures of a folder that were not named one after the other are two volumes of different names. */
+START_TEST(names_are_unique)
+{
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_dataset *dataset = NULL;
+    folder("u");
+    folder("v");
+    place(PICTURES, "l.png", "u/1.png");
+    place(PICTURES, "l.png", "u/2.png");
+    place(PICTURES, "l.png", "v/1.png");
+    const char *paths[] = {in_scratch("u/1.png"), in_scratch("v/1.png"), in_scratch("u/2.png")};
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 3, NULL));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 2));
+    ck_assert_str_eq(info.source, text("%s#2", in_scratch("u")));
+    redux_dataset_free(dataset);
 }
 END_TEST
 
@@ -404,7 +480,7 @@ START_TEST(skipping)
     ck_assert_redux(REDUX_E_UNSUPPORTED, redux_dataset_open(&dataset, NULL, paths, 3, NULL));
     options.skip_errors = 1;
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 3, &options));
-    ck_assert_str_eq(listing(dataset), "mess/1.png:0* mess/3.png:0 mess/flat.nii:0* mess/1.png:0*");
+    ck_assert_str_eq(listing(dataset), "mess/1.png:0* mess/3.png:0 mess/flat.nii:0*");
     static const char *const skipped[] = {"mess/2.png", "mess/broken.npz", "mess/film.nii",
                                           "mess/half.img", "gone"};
     ck_assert_int_eq(redux_dataset_skipped_count(dataset), 5);
@@ -421,7 +497,7 @@ START_TEST(skipping)
     ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_slice_name(&source, &index, dataset, 0, 2));
     redux_dataset_free(dataset);
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, in_scratch("mess/2.png"), &options));
-    ck_assert_ptr_nonnull(strstr(redux_error_message(), "neither PNG nor JPEG"));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "no picture of a format that is read"));
 }
 END_TEST
 
@@ -600,7 +676,7 @@ START_TEST(no_memory)
 }
 END_TEST
 
-/* Many pictures take little memory: links to one file, so that making them is quick. */
+/* Many pictures take little memory. */
 /* ---- redux_dataset_visit ---- */
 
 enum { VISITED = 40 };
@@ -746,10 +822,11 @@ START_TEST(many_pictures)
     redux_context *context = failing_context(&state);
     redux_dataset *dataset;
     folder("many");
-    char *first = strdup(place(PICTURES, "one_pixel.png", "many/slice_000000.png"));
+    size_t size;
+    unsigned char *bytes = read_bytes(place(PICTURES, "one_pixel.png", "many/slice_000000.png"), &size);
     for (int i = 1; i < COUNT; i++)
-        ck_assert_int_eq(link(first, text("%s/many/slice_%06d.png", scratch, i)), 0);
-    free(first);
+        write_bytes(text("%s/many/slice_%06d.png", scratch, i), bytes, size);
+    free(bytes);
     const int64_t before = state.bytes;
     const char *path = in_scratch("many");
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, &path, 1, NULL));
@@ -850,6 +927,8 @@ int main(void)
     tcase_add_test(tests, links);
     tcase_add_test(tests, nothing_there);
     tcase_add_test(tests, unread_kinds);
+    tcase_add_test(tests, given_twice);
+    tcase_add_test(tests, names_are_unique);
     tcase_add_test(tests, skipping);
     tcase_add_test(tests, options_size);
     tcase_add_loop_test(tests, threads, 0, 3);

@@ -23,7 +23,8 @@ static uint8_t slice_window(const double *x, int64_t count, int64_t i)
             low = fmin(low, x[k]);
             high = fmax(high, x[k]);
         }
-    return (uint8_t)rint((x[i] - low) / (high - low + 1e-5) * 255);
+    const double range = high - low;
+    return (uint8_t)rint((x[i] - low) / (range + 1e-5 * fmin(1, range)) * 255);
 }
 
 static void check_window(redux_dtype dtype, double slope, double intercept, double spread)
@@ -83,6 +84,37 @@ START_TEST(windows_by_definition)
         check_window(dtypes[i], -0.5, 1024, 300);
         check_window(dtypes[i], 2.75, -1024, 60000);
     }
+}
+END_TEST
+
+/* Maps of tiny values keep their contrast: below a range of 1, scaling by powers of two changes no
+ * bit; from 1 on, the paper's bits. */
+START_TEST(window_of_tiny_ranges)
+{
+    enum { N = 64 };
+    const int64_t shape[] = {1, N};
+    const redux_window slice = {REDUX_WINDOW_SLICE, 0, 0};
+    float values[N];
+    uint8_t grey[N], first[N];
+    redux_tensor in, out;
+    for (int i = 0; i < N; i++)
+        values[i] = (float)(i * i % 61) / 64;
+    ck_assert_redux_ok(redux_tensor_borrow(&in, values, REDUX_FLOAT32, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&out, grey, REDUX_UINT8, 2, shape, NULL));
+    for (int power = 0; power < 60; power++) {
+        ck_assert_redux_ok(
+            redux_window_apply(&out, NULL, &in, ldexp(1, -power), ldexp(7, -power), slice));
+        if (power == 0)
+            memcpy(first, grey, N);
+        ck_assert_mem_eq(grey, first, N);
+    }
+    ck_assert_int_eq(grey[N - 1] > 0, 1);
+    ck_assert_redux_ok(redux_window_apply(&out, NULL, &in, 1e-12, 0, slice)); /* a PET slope */
+    for (int i = 0; i < N; i++)
+        ck_assert_int_le(abs(grey[i] - first[i]), 1);
+    ck_assert_redux_ok(redux_window_apply(&out, NULL, &in, 0, 5, slice)); /* constant */
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq(grey[i], 0);
 }
 END_TEST
 
@@ -608,6 +640,7 @@ int main(void)
     TCase *tests = tcase_create("image");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, windows_by_definition);
+    tcase_add_test(tests, window_of_tiny_ranges);
     tcase_add_test(tests, window_corners);
     tcase_add_test(tests, window_names);
     tcase_add_test(tests, window_texts);

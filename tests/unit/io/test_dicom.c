@@ -270,6 +270,8 @@ START_TEST(gaps_and_duplicates_are_told)
     ck_assert_int_eq(redux_dataset_slice_count(dataset), 7);
     ck_assert_ptr_nonnull(strstr(log.text, "1 gap between DICOM slices that are usually 1 mm"));
     ck_assert_ptr_nonnull(strstr(log.text, "1 DICOM slice has the same position as another one"));
+    ck_assert_ptr_nonnull(strstr(log.text, text("%s/2.dcm and %s/9.dcm", path, path)));
+    ck_assert_ptr_nonnull(strstr(log.text, text("the first: %s/3.dcm and %s/4.dcm", path, path)));
     redux_dataset_free(dataset);
     ck_assert_str_eq(first_pixels(in_scratch("gaps")), "0 1 2 7 3 4 5");
     redux_context_free(context);
@@ -324,7 +326,8 @@ START_TEST(told_apart)
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
         ck_assert_int_eq(info.slices, slices[v]);
-        ck_assert_str_eq(info.source, text("%s#%s", path, v % 2 == 0 ? "1.2.3" : "1.2.4"));
+        ck_assert_str_eq(info.source, text("%s#%s%s", path, v % 2 == 0 ? "1.2.3" : "1.2.4",
+                                           v < 2 ? "" : "#2")); /* no two have one name */
     }
     const char *source;
     int64_t index;
@@ -332,6 +335,202 @@ START_TEST(told_apart)
     ck_assert_str_eq(source, text("%s/5.dcm", path)); /* a slice is named by its file */
     ck_assert_int_eq(index, 0);
     redux_dataset_free(dataset);
+}
+END_TEST
+
+/* Slices whose kinds of pixels differ are one volume, in values: BitsStored, sign, inversion. */
+START_TEST(kinds_of_pixels_that_differ)
+{
+    const char *path = in_scratch("kinds");
+    redux_dataset *dataset;
+    redux_volume *volume;
+    int32_t pixels[24] = {0};
+    folder("kinds");
+    pixels[0] = 5;
+    for (int i = 0; i < 4; i++) {
+        dicom_file f = DICOM_FILE;
+        f.position = text("0\\0\\%d", i);
+        f.stored = i == 3 ? 16 : 12 + i;
+        f.is_signed = i < 2;
+        f.photometric = i == 3 ? "MONOCHROME1" : "MONOCHROME2";
+        write_dicom(text("kinds/%d.dcm", i), &f, pixels);
+    }
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 1);
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+    for (int i = 0; i < 4; i++) {
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, i));
+        ck_assert_int_eq(slice.dtype, REDUX_FLOAT32);
+        ck_assert_float_eq(*(float *)slice.data, i == 3 ? 65530 : 5);
+        redux_tensor_release(&slice);
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+static void write_timed(const char *name, int z, int time, int instance)
+{
+    dicom_file f = DICOM_FILE;
+    dicom_bytes b;
+    int32_t pixels[24] = {0};
+    f.position = text("0\\0\\%d.000%d", z, time); /* not quite the same place */
+    f.instance = instance;
+    pixels[0] = 10 * time + z;
+    dicom_begin(&b, &f);
+    dicom_text(&b, 0x00200100, "IS", text("%d", time));
+    dicom_end(&b, &f, pixels);
+    write_bytes(in_scratch(name), b.at, b.size);
+}
+
+/* Three time points of two places, whose files are mixed up. */
+START_TEST(time_points)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    const char *path = in_scratch("times");
+    redux_dataset *dataset;
+    redux_volume *volume;
+    folder("times");
+    for (int i = 0; i < 6; i++)
+        write_timed(text("times/%d.dcm", i * 5 % 6), i % 2, i / 2, 20 - i);
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "3 images at each of 2 places"));
+    options.frame = 3;
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    options.frame = 2;
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 2);
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+    for (int z = 0; z < 2; z++) {
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, z));
+        ck_assert_int_eq(*(int16_t *)slice.data, 20 + z);
+        redux_tensor_release(&slice);
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(mosaics)
+{
+    dicom_file f = DICOM_FILE;
+    dicom_bytes b;
+    int32_t pixels[24] = {0};
+    redux_dataset *dataset;
+    dicom_begin(&b, &f);
+    dicom_text(&b, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC");
+    dicom_end(&b, &f, pixels);
+    write_bytes(in_scratch("mosaic.dcm"), b.at, b.size);
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("mosaic.dcm"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "mosaic"));
+}
+END_TEST
+
+/* Numbers that cannot be read are refused by the name of their element; empty ones are unknown. */
+START_TEST(numbers_that_cannot_be_read)
+{
+    static const struct {
+        const char *slope, *intercept, *spacing, *position, *name;
+    } wrong[] = {{"2,5", NULL, NULL, "0\\0\\0", "RescaleSlope (0028,1053) is '2,5'"},
+                 {"abc", NULL, NULL, "0\\0\\0", "RescaleSlope"},
+                 {"0", NULL, NULL, "0\\0\\0", "RescaleSlope"},
+                 {NULL, "1 2", NULL, "0\\0\\0", "RescaleIntercept"},
+                 {NULL, "nan", NULL, "0\\0\\0", "RescaleIntercept"},
+                 {NULL, NULL, "0.5", "0\\0\\0", "PixelSpacing (0028,0030) is '0.5', not 2 numbers"},
+                 {NULL, NULL, NULL, "0\\0", "ImagePositionPatient"}};
+    int32_t pixels[24] = {0};
+    redux_dataset *dataset;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        dicom_file f = DICOM_FILE;
+        f.slope = wrong[i].slope;
+        f.intercept = wrong[i].intercept;
+        f.spacing = wrong[i].spacing;
+        f.position = wrong[i].position;
+        const char *path = write_dicom("number.dcm", &f, pixels);
+        ck_assert_redux(REDUX_E_FORMAT, open_path(&dataset, path, NULL));
+        ck_assert_msg(strstr(redux_error_message(), wrong[i].name) != NULL, "%s",
+                      redux_error_message());
+    }
+    dicom_file f = DICOM_FILE;
+    f.slope = f.intercept = f.spacing = "";
+    ck_assert_redux_ok(open_path(&dataset, write_dicom("number.dcm", &f, pixels), NULL));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+/* Old archives have no preamble: files begin with the meta group, or with their first elements. */
+START_TEST(without_preamble)
+{
+    static const char *const syntaxes[] = {DICOM_EXPLICIT, DICOM_IMPLICIT};
+    int32_t pixels[24] = {0};
+    pixels[0] = 321;
+    folder("bare");
+    for (int i = 0; i < 4; i++) {
+        dicom_file f = DICOM_FILE;
+        dicom_bytes b;
+        size_t from = 132;
+        f.syntax = syntaxes[i / 2];
+        f.position = text("0\\0\\%d", i);
+        dicom_begin(&b, &f);
+        if (i % 2 == 1) { /* no meta group either: begin with (0008,0005) in the same encoding */
+            const bool implicit = b.implicit;
+            memset(&b, 0, sizeof b);
+            b.implicit = implicit;
+            from = 0;
+            dicom_text(&b, 0x00080005, "CS", "ISO_IR 100");
+            dicom_text(&b, 0x0020000E, "UI", f.series);
+            dicom_text(&b, 0x00200032, "DS", f.position);
+            dicom_text(&b, 0x00200037, "DS", f.orientation);
+        }
+        dicom_end(&b, &f, pixels);
+        write_bytes(in_scratch(text("bare/scan.v%d", i)), b.at + from, b.size - from);
+    }
+    write_bytes(in_scratch("bare/notes.v9"), "\x08\x00 nothing of the kind", 24);
+    ck_assert_str_eq(first_pixels(in_scratch("bare")), "321 321 321 321");
+}
+END_TEST
+
+/* Padding takes the least of the other values; its range is inclusive, and may be given backwards. */
+START_TEST(padding)
+{
+    static const struct {
+        int padding, limit, is_signed;
+        const char *photometric;
+        int least; /* what the pixel of -2000 becomes, beside -1999, 40 and -1000 */
+    } cases[] = {{-2000, 0, 1, "MONOCHROME2", -1999},
+                 {-2000, -1999, 1, "MONOCHROME2", -1000},
+                 {-1999, -2000, 1, "MONOCHROME2", -1000},
+                 {-2000, -1999, 1, "MONOCHROME1", 40},
+                 {63536, 0, 0, "MONOCHROME2", 40}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dicom_file f = DICOM_FILE;
+        int32_t pixels[24];
+        redux_dataset *dataset;
+        redux_volume *volume;
+        redux_tensor slice;
+        for (int p = 0; p < 24; p++)
+            pixels[p] = p == 0 ? -2000 : p == 2 ? 40 : p == 5 ? -1000 : -1999;
+        f.padding = cases[i].padding & 0xFFFF;
+        f.padding_limit = cases[i].limit & 0xFFFF;
+        f.is_signed = cases[i].is_signed;
+        f.photometric = cases[i].photometric;
+        const char *path = write_dicom("padding.dcm", &f, pixels);
+        ck_assert_redux_ok(open_path(&dataset, path, NULL));
+        ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, 0));
+        const int got = f.is_signed ? *(int16_t *)slice.data : *(uint16_t *)slice.data;
+        ck_assert_msg(got == cases[i].least, "case %d: %d", (int)i, got);
+        redux_tensor_release(&slice);
+        ck_assert_redux_ok(redux_volume_slice_oriented(&slice, NULL, volume, 0,
+                                                       REDUX_ORIENTATION_STORED));
+        ck_assert_int_eq(f.is_signed ? *(int16_t *)slice.data : *(uint16_t *)slice.data,
+                         f.is_signed ? -2000 : 63536); /* as the paper's script sees it */
+        redux_tensor_release(&slice);
+        redux_volume_free(volume);
+        redux_dataset_free(dataset);
+    }
 }
 END_TEST
 
@@ -468,6 +667,150 @@ START_TEST(slopes_that_differ)
 }
 END_TEST
 
+/* ---- several frames in a file ---- */
+
+/* The first pixel of each slice, times the slope. */
+static const char *first_of_frames(const char *path, int frame)
+{
+    redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_dataset *dataset;
+    redux_volume *volume;
+    char line[256] = "";
+    options.frame = frame;
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, &options));
+    ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, 0));
+    ck_assert_str_eq(info.source, path);
+    ck_assert(info.height == 4 && info.width == 6 && info.is_scan && !info.file_per_slice);
+    ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, 0));
+    for (int64_t i = 0; i < info.slices; i++) {
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, i));
+        const double value = slice.dtype == REDUX_FLOAT32 ? (double)*(const float *)slice.data
+                                                          : *(const int16_t *)slice.data;
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%s%g", i > 0 ? " " : "", value);
+        redux_tensor_release(&slice);
+    }
+    redux_volume_free(volume);
+    redux_dataset_free(dataset);
+    return text("%s", line);
+}
+
+static const char along_z[] = "1\\0\\0\\0\\1\\0";
+static dicom_bytes frame_bytes;
+
+START_TEST(frames_are_ordered_by_place)
+{
+    dicom_file f = DICOM_FILE;
+    const dicom_frame frames[] = {{"0\\0\\6", NULL, NULL},
+                                  {"0\\0\\2", NULL, NULL},
+                                  {"0\\0\\4", NULL, NULL},
+                                  {"0\\0\\0", NULL, NULL}},
+                      slopes[] = {{"0\\0\\6", along_z, "2"},
+                                  {"0\\0\\2", along_z, "3"},
+                                  {"0\\0\\4", along_z, NULL},
+                                  {"0\\0\\0", along_z, "1"}},
+                      times[] = {{"0\\0\\3", NULL, NULL},
+                                 {"0\\0\\3", NULL, NULL},
+                                 {"0\\0\\1", NULL, NULL},
+                                 {"0\\0\\1.0001", NULL, NULL}};
+    static const char *const syntaxes[] = {DICOM_EXPLICIT, DICOM_IMPLICIT, DICOM_BIG};
+    for (int i = 0; i < 3; i++) {
+        f.syntax = syntaxes[i];
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 4), -1),
+                         "4 2 3 1");
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, times, 4, 4), 0),
+                         "3 1");
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, times, 4, 4), 1),
+                         "4 2");
+        ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 0), -1),
+                         "1 2 3 4");
+    }
+    f.orientation = NULL;
+    ck_assert_str_eq(first_of_frames(write_frames(&frame_bytes, "f.dcm", &f, slopes, 4, 4), -1),
+                     "4 6 3 2");
+}
+END_TEST
+
+START_TEST(frames_that_are_refused)
+{
+    dicom_file f = DICOM_FILE;
+    redux_dataset *dataset;
+    const dicom_frame frames[] = {{"0\\0\\3", NULL, NULL},
+                                  {"0\\0\\4", NULL, NULL},
+                                  {"0\\0\\3", NULL, NULL},
+                                  {"0\\0\\4", NULL, NULL}},
+                      mixed[] = {{"0\\0\\3", along_z, NULL},
+                                 {"0\\0\\4", "1\\0\\0\\0\\0\\-1", NULL}};
+    ck_assert_redux(
+        REDUX_E_FORMAT,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 3), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "has 4 frames, and describes 3"));
+    ck_assert_redux(
+        REDUX_E_FORMAT,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, frames, 3, 4), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "groups of its frames are damaged"));
+    ck_assert_redux(
+        REDUX_E_UNSUPPORTED,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, mixed, 2, 2), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "several orientations"));
+    ck_assert_redux(
+        REDUX_E_INVALID,
+        open_path(&dataset, write_frames(&frame_bytes, "f.dcm", &f, frames, 4, 4), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "--frame"));
+}
+END_TEST
+
+/* Beside files of a series, and with another file in its place once it is open. */
+START_TEST(frames_beside_a_series)
+{
+    const int32_t pixels[24] = {0};
+    const dicom_frame frames[] = {{"0\\0\\1", NULL, NULL}, {"0\\0\\2", NULL, NULL}};
+    dicom_file f = DICOM_FILE;
+    redux_dataset *dataset;
+    redux_volume *volume;
+    folder("both");
+    write_dicom("both/1.dcm", &f, pixels);
+    f.position = "0\\0\\1";
+    write_dicom("both/2.dcm", &f, pixels);
+    write_frames(&frame_bytes, "both/many.dcm", &f, frames, 2, 2);
+    ck_assert_redux_ok(open_path(&dataset, in_scratch("both"), NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 2);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 4);
+    write_dicom("both/many.dcm", &f, pixels);
+    redux_status status = REDUX_OK;
+    for (int64_t v = 0; v < 2 && status == REDUX_OK; v++) {
+        status = redux_volume_open(&volume, NULL, dataset, v);
+        if (status == REDUX_OK)
+            redux_volume_free(volume);
+    }
+    ck_assert_redux(REDUX_E_FORMAT, status);
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "has changed"));
+    redux_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(frames_cut_and_altered)
+{
+    dicom_file f = DICOM_FILE;
+    const dicom_frame frames[] = {{"0\\0\\1", along_z, "2"}, {"0\\0\\2", along_z, "3"}};
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_tensor all;
+    write_frames(&frame_bytes, "f.dcm", &f, frames, 2, 2);
+    for (size_t size = 0; size < frame_bytes.size; size++) {
+        write_bytes(in_scratch("f.dcm"), frame_bytes.at, size);
+        ck_assert_int_ne(read_volume(&all, &info, in_scratch("f.dcm"), NULL), REDUX_OK);
+    }
+    for (size_t at = 128; at < frame_bytes.size - 96; at++) {
+        frame_bytes.at[at] ^= 0xFF;
+        write_bytes(in_scratch("f.dcm"), frame_bytes.at, frame_bytes.size);
+        if (read_volume(&all, &info, in_scratch("f.dcm"), NULL) == REDUX_OK)
+            redux_tensor_release(&all);
+        frame_bytes.at[at] ^= 0xFF;
+    }
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static void refused(redux_status expected, const char *words, const dicom_file *f)
@@ -494,7 +837,8 @@ START_TEST(wrong_files)
     REFUSED(REDUX_E_UNSUPPORTED, "holds no image", no_pixels, true);
     REFUSED(REDUX_E_UNSUPPORTED, "in colour", samples, 3);
     REFUSED(REDUX_E_UNSUPPORTED, "in colour", photometric, "PALETTE COLOR");
-    REFUSED(REDUX_E_UNSUPPORTED, "12 frames: convert it with dcm2niix", frames, "12");
+    REFUSED(REDUX_E_FORMAT, "48 bytes of pixels, not 576", frames, "12");
+    REFUSED(REDUX_E_UNSUPPORTED, "at most 65536", frames, "65537");
     REFUSED(REDUX_E_UNSUPPORTED, "used up to bit", stored, 20);
     REFUSED(REDUX_E_FORMAT, "0 x 6 pixels", rows, 0);
     REFUSED(REDUX_E_FORMAT, "bytes of pixels, not", rows, 65535);
@@ -666,11 +1010,21 @@ int main(void)
     tcase_add_test(tests, gaps_and_duplicates_are_told);
     tcase_add_test(tests, without_places_by_number);
     tcase_add_test(tests, told_apart);
+    tcase_add_test(tests, kinds_of_pixels_that_differ);
+    tcase_add_test(tests, time_points);
+    tcase_add_test(tests, mosaics);
+    tcase_add_test(tests, numbers_that_cannot_be_read);
+    tcase_add_test(tests, without_preamble);
+    tcase_add_test(tests, padding);
     tcase_add_test(tests, named_files);
     tcase_add_test(tests, forms_of_pixels);
     tcase_add_test(tests, values_of_pixels);
     tcase_add_test(tests, bits_that_are_stored);
     tcase_add_test(tests, slopes_that_differ);
+    tcase_add_test(tests, frames_are_ordered_by_place);
+    tcase_add_test(tests, frames_that_are_refused);
+    tcase_add_test(tests, frames_beside_a_series);
+    tcase_add_test(tests, frames_cut_and_altered);
     tcase_add_test(tests, wrong_files);
     tcase_add_test(tests, cut_and_altered);
     tcase_add_test(tests, nested_sequences);

@@ -141,6 +141,92 @@ static redux_safetensors *open_file(const char *path)
     return file;
 }
 
+/* The network's tensors behind prefixes, one copy for each; and "queue" beside them. */
+static const char *save_behind(const redux_network *network, const char *const *prefixes, int count)
+{
+    enum { MOST = 500 };
+    static const char *names[MOST];
+    static redux_tensor tensors[MOST];
+    redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
+    content.names = names;
+    content.tensors = tensors;
+    for (int k = 0; k < count; k++)
+        for (int64_t i = 0; i < redux_network_parameter_count(network); i++) {
+            const redux_parameter *p = redux_network_parameter(network, i);
+            names[content.count] = text("%s%s", prefixes[k], p->name);
+            tensors[content.count++] = p->value;
+        }
+    names[content.count] = "queue";
+    tensors[content.count++] = redux_network_parameter(network, 1)->value;
+    ck_assert_redux_ok(redux_safetensors_save(in_scratch("behind.safetensors"), NULL, &content));
+    return in_scratch("behind.safetensors");
+}
+
+static char log_lines[1024];
+
+static void keep_log(redux_log_level level, const char *line, void *user)
+{
+    (void)user;
+    if (level <= REDUX_LOG_INFO && strlen(log_lines) + strlen(line) + 2 < sizeof log_lines)
+        strcat(strcat(log_lines, line),
+               "\n"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy) */
+}
+
+/* The encoder is found behind any prefix, and said; of two, the one that was trained by gradients.
+ */
+START_TEST(encoders_behind_prefixes)
+{
+    static const struct {
+        const char *prefixes[3];
+        int count;
+        const char *taken; /* NULL: refused */
+    } files[] = {
+        {{"module."}, 1, "'module'"},
+        {{"online_network.encoder."}, 1, "'online_network.encoder'"},
+        {{"module.encoder_k.", "module.encoder_q."}, 2, "'module.encoder_q'"},
+        {{"target_network.encoder.", "online_network.encoder."}, 2, "'online_network.encoder'"},
+        {{"backbone.", "backbone_momentum."}, 2, "'backbone'"},
+        {{"encoder_k."}, 1, "'encoder_k'"}, /* the only one there is */
+        {{"student.", "teacher."}, 2, NULL},
+        {{"a_k.", "b.target."}, 2, NULL},
+    };
+    redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_context *context;
+    redux_network *network, *loaded;
+    context_options.log = keep_log;
+    ck_assert_redux_ok(redux_context_new(&context, &context_options));
+    options.width = 0.125;
+    options.seed = 5;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        redux_network_options found = REDUX_NETWORK_OPTIONS_INIT;
+        redux_safetensors *file =
+            open_file(save_behind(network, files[i].prefixes, files[i].count));
+        const redux_status status = redux_network_options_of(&found, NULL, NULL, file);
+        ck_assert_redux(files[i].taken == NULL ? REDUX_E_FORMAT : REDUX_OK, status);
+        if (files[i].taken == NULL) {
+            ck_assert_ptr_nonnull(strstr(redux_error_message(), "2 encoders"));
+            redux_safetensors_free(file);
+            continue;
+        }
+        ck_assert(found.arch == REDUX_RESNET18 && found.width < 0.13);
+        ck_assert_redux_ok(redux_network_new(&loaded, NULL, &found));
+        log_lines[0] = '\0';
+        ck_assert_redux_ok(redux_network_load(loaded, context, file));
+        ck_assert_msg(strstr(log_lines, files[i].taken) != NULL, "%s", log_lines);
+        ck_assert_ptr_nonnull(strstr(log_lines, "outside the encoder are not used"));
+        for (int64_t k = 0; k < 60; k++)
+            ck_assert_mem_eq(redux_network_parameter(loaded, k)->value.data,
+                             redux_network_parameter(network, k)->value.data, 4);
+        redux_network_free(loaded);
+        redux_safetensors_free(file);
+    }
+    redux_network_free(network);
+    redux_context_free(context);
+}
+END_TEST
+
 START_TEST(a_file_tells_its_network)
 {
     for (int arch = REDUX_RESNET18; arch <= REDUX_RESNET152; arch++)
@@ -719,6 +805,7 @@ int main(void)
     tcase_add_unchecked_fixture(cases, scratch_make, scratch_remove);
     tcase_add_test(cases, names_and_shapes_are_torchvisions);
     tcase_add_test(cases, a_file_tells_its_network);
+    tcase_add_test(cases, encoders_behind_prefixes);
     tcase_add_test(cases, a_part_that_is_not_used_is_refused_by_name);
     tcase_add_test(cases, weights_come_back_and_nothing_changes_where_they_do_not_fit);
     tcase_add_test(cases, stems_of_other_channels);

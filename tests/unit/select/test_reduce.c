@@ -414,7 +414,11 @@ START_TEST(options_that_make_no_sense)
     REFUSED(o.bins = 257);
     REFUSED(o.size = -1);
     REFUSED(o.embeddings = &none);
-    REFUSED(o.scope = (redux_scope)2);
+    REFUSED(o.scope = (redux_scope)3);
+    REFUSED(o.order = (redux_order)3);
+    REFUSED(o.each_group = 1);
+    REFUSED(o.each_group = 2; o.keep_count = 5);
+    REFUSED(o.each_group = 1; o.keep_count = 5; o.scope = REDUX_SCOPE_DATASET);
     REFUSED(o.order = (redux_order)-1);
     REFUSED(o.hash = (redux_hash)99);
     REFUSED(o.profile = (redux_hash_profile)99);

@@ -756,7 +756,7 @@ START_TEST(calibration_counts_strangers)
         plain_order(&p, dataset, REDUX_SCOPE_VOLUME, REDUX_ORDER_ANATOMICAL);
         ck_assert_redux_ok(redux_calibrate(&calibration, NULL, dataset, &options));
         ck_assert_int_eq(redux_calibration_pair_count(calibration), 23 * 1 + 23 * 14 + 1 * 14);
-        ck_assert_int_eq(redux_calibration_volume_count(calibration), VOLUMES);
+        ck_assert_int_eq(redux_calibration_group_count(calibration), VOLUMES);
         ck_assert_int_eq(redux_calibration_slice_count(calibration), 38);
         for (int t = 0; t < 3; t++) {
             const double threshold = thresholds[s][t];

@@ -1,73 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Pre-training: what it writes, that it goes on with the same bits, and what it refuses. */
-#include <math.h>
-#include "support/recipe.h"
-#include "support/test_io.h"
+#include "support/tiny_run.h"
 #include "train/objective.h"
-
-enum { SLICES = 24, SIDE = 20, BATCH = 8 };
-
-/* Blobs at random places: views of one slice have something in common. */
-static redux_dataset *open_slices(void)
-{
-    const int64_t shape[] = {SLICES, SIDE, SIDE};
-    const char *path = in_scratch("slices.npy");
-    redux_dataset *dataset;
-    redux_tensor slices;
-    ck_assert_redux_ok(redux_tensor_new(&slices, NULL, REDUX_INT16, 3, shape));
-    for (int64_t i = 0; i < SLICES; i++) {
-        const redux_random_key key = {5, 0, 0, (uint64_t)i};
-        for (uint32_t y = 0; y < SIDE; y++)
-            for (uint32_t x = 0; x < SIDE; x++) {
-                const double a = 20 * redux_random_uniform(&key, 0) - x;
-                const double b = 20 * redux_random_uniform(&key, 1) - y;
-                ((int16_t *)slices.data)[(i * SIDE + y) * SIDE + x] =
-                    (int16_t)(1000 * exp(-(a * a + b * b) / 30) +
-                              50 * redux_random_normal(&key, 2 + y * SIDE + x));
-            }
-    }
-    ck_assert_redux_ok(redux_npy_write(path, NULL, &slices));
-    redux_tensor_release(&slices);
-    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
-    return dataset;
-}
-
-static recipe tiny(void)
-{
-    recipe options = recipe_of("simclr", 16);
-    options.network.width = 0.125;
-    options.projection.widths[1] = 8;
-    options.run.batch = BATCH;
-    options.run.epochs = 4;
-    options.run.warm_up = 1;
-    options.run.rate = 0.5;
-    options.run.checkpoint_seconds = 0;
-    return options;
-}
-
-static redux_status pretrain(redux_pretrain_result *result, const char *folder,
-                             const redux_dataset *dataset, const recipe *options, int threads)
-{
-    redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    context_options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &context_options));
-    const redux_status status =
-        recipe_run(result, context, in_scratch(folder), dataset, NULL, options);
-    redux_context_free(context);
-    return status;
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    size_t size_a, size_b;
-    unsigned char *bytes_a = read_bytes(in_scratch(a), &size_a);
-    unsigned char *bytes_b = read_bytes(in_scratch(b), &size_b);
-    ck_assert_uint_eq(size_a, size_b);
-    ck_assert_mem_eq(bytes_a, bytes_b, size_a);
-    free(bytes_a);
-    free(bytes_b);
-}
 
 /* "step,epoch,loss" of every line: the rest are times. */
 static int log_lines(const char *folder, double *losses)
@@ -152,11 +86,6 @@ START_TEST(weights_do_not_depend_on_threads_or_folder)
     redux_dataset_free(dataset);
 }
 END_TEST
-
-static int stop_after(const redux_pretrain_step *step, void *user)
-{
-    return step->step == *(const int64_t *)user;
-}
 
 START_TEST(a_run_that_was_stopped_goes_on_with_the_same_bits)
 {

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ * SwAV as an objective: the cluster that one view of a slice is assigned to is predicted from its
+ * other views.
+ *
+ * Codes and gradients of a batch that fits come from one forward over all views, of both sizes. A
+ * larger one makes two passes, as NT-Xent does: the codes need the scores of the whole batch. */
+#include <math.h>
+#include <string.h>
+#include <zlib.h>
+#include <redux/layers.h>
+#include <redux/random.h>
+#include "nn/losses.h"
+#include "objective.h"
+
+enum { ASSIGNING = 2 }; /* crops whose codes are predicted: the first full ones */
+
+static const char *const queue_names[ASSIGNING] = {"queue.0", "queue.1"};
+
+typedef struct swav_state {
+    const redux_swav_options *options;
+    int64_t batch, rows, width; /* rows: all views of a batch */
+    int64_t freeze, queue_step; /* steps until prototypes learn, and until the queue fills */
+    int32_t frozen;             /* in this step */
+    redux_parameter prototypes; /* [K, width] */
+    redux_parameter queues[ASSIGNING];
+    redux_tensor projected, unit, d_unit, d_projected; /* [rows, width] */
+    redux_tensor scores;                               /* [rows, K]; then its gradient */
+    redux_tensor assigned;                             /* [queue + batch, K] */
+    redux_tensor codes;                                /* [ASSIGNING * batch, K] */
+    void *workspace;
+} swav_state;
+
+static void swav_close(void *state, void *user)
+{
+    swav_state *s = state;
+    (void)user;
+    redux_tensor *const tensors[] = {&s->prototypes.value,
+                                     &s->prototypes.gradient,
+                                     &s->queues[0].value,
+                                     &s->queues[1].value,
+                                     &s->projected,
+                                     &s->unit,
+                                     &s->d_unit,
+                                     &s->d_projected,
+                                     &s->scores,
+                                     &s->assigned,
+                                     &s->codes};
+    for (int i = 0; i < RDX_COUNT(tensors); i++)
+        redux_tensor_release(tensors[i]);
+    rdx_free(s->workspace);
+    rdx_free(s);
+}
+
+/* ---- opening ---- */
+
+static redux_status new_matrix(redux_tensor *out, redux_context *context, int64_t rows,
+                               int64_t columns)
+{
+    const int64_t shape[] = {rows, columns};
+    return redux_tensor_new(out, context, REDUX_FLOAT32, 2, shape);
+}
+
+/* As a linear layer's weight begins. */
+static redux_status open_prototypes(swav_state *s, redux_context *context, uint64_t seed)
+{
+    static const char name[] = "prototypes.weight";
+    const redux_random_key key = {.seed = seed,
+                                  .sample = crc32(0, (const Bytef *)name, sizeof name - 1)};
+    const double bound = 1 / sqrt((double)s->width);
+    const int64_t k = s->options->prototypes;
+    s->prototypes = (redux_parameter){.struct_size = sizeof s->prototypes,
+                                      .name = name,
+                                      .kind = REDUX_PARAMETER_WEIGHT,
+                                      .absent = &s->frozen};
+    RDX_TRY(new_matrix(&s->prototypes.value, context, k, s->width));
+    RDX_TRY(new_matrix(&s->prototypes.gradient, context, k, s->width));
+    float *value = s->prototypes.value.data;
+    for (int64_t i = 0; i < k * s->width; i++)
+        value[i] = (float)(bound * (2 * redux_random_uniform(&key, (uint32_t)i) - 1));
+    return REDUX_OK;
+}
+
+static redux_status open_queues(swav_state *s, redux_context *context)
+{
+    for (int a = 0; a < ASSIGNING && s->options->queue > 0; a++) {
+        s->queues[a] = (redux_parameter){.struct_size = sizeof s->queues[a],
+                                         .name = queue_names[a],
+                                         .kind = REDUX_PARAMETER_BUFFER};
+        RDX_TRY(new_matrix(&s->queues[a].value, context, s->options->queue, s->width));
+    }
+    return REDUX_OK;
+}
+
+static redux_status open_buffers(swav_state *s, redux_context *context)
+{
+    const int64_t k = s->options->prototypes, assigned = s->options->queue + s->batch;
+    redux_tensor *const wide[] = {&s->projected, &s->unit, &s->d_unit, &s->d_projected};
+    for (int i = 0; i < RDX_COUNT(wide); i++)
+        RDX_TRY(new_matrix(wide[i], context, s->rows, s->width));
+    RDX_TRY(new_matrix(&s->scores, context, s->rows, k));
+    RDX_TRY(new_matrix(&s->assigned, context, assigned, k));
+    RDX_TRY(new_matrix(&s->codes, context, ASSIGNING * s->batch, k));
+    uint64_t bytes = redux_linear_workspace(context, &s->unit, &s->prototypes.value);
+    bytes = RDX_MAX(bytes, rdx_sinkhorn_workspace(assigned, k));
+    bytes = RDX_MAX(bytes, rdx_loss_workspace(s->rows));
+    if (s->options->queue > 0)
+        bytes = RDX_MAX(bytes,
+                        redux_linear_workspace(context, &s->queues[0].value, &s->prototypes.value));
+    return rdx_alloc(context, &s->workspace, bytes, 1);
+}
+
+static redux_status open_state(swav_state *s, redux_context *context,
+                               const redux_objective_setup *setup)
+{
+    const redux_swav_options *o = s->options;
+    const double frozen = (double)o->freeze_steps + o->freeze_epochs * (double)setup->epoch_steps;
+    s->batch = setup->batch;
+    s->rows = (setup->views + setup->small_views) * setup->batch;
+    s->width = redux_network_outputs(setup->network, REDUX_OUTPUT_PROJECTION);
+    s->freeze = (int64_t)fmin(frozen, 1e15);
+    s->queue_step = RDX_MIN(o->queue_start, (int64_t)1 << 31) * setup->epoch_steps;
+    if (s->width < 1)
+        return rdx_fail(REDUX_E_INVALID, "swav: the network has no projection head");
+    RDX_TRY(rdx_objective_check_queue("swav", o->queue, setup));
+    RDX_TRY(open_prototypes(s, context, setup->seed));
+    RDX_TRY(open_queues(s, context));
+    return open_buffers(s, context);
+}
+
+static redux_status swav_open(void **state, redux_context *context,
+                              const redux_objective_setup *setup, void *user)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(swav_state)));
+    swav_state *s = block;
+    s->options = user;
+    const redux_status status = open_state(s, context, setup);
+    if (status != REDUX_OK)
+        swav_close(s, user);
+    else
+        *state = s;
+    return status;
+}
+
+/* ---- codes ---- */
+
+static bool is_zero(const float *row, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (row[i] != 0)
+            return false;
+    return true;
+}
+
+/* Newest first; the oldest are dropped. */
+static void enqueue(const redux_tensor *queue, const redux_tensor *rows)
+{
+    const size_t whole = (size_t)redux_tensor_elements(queue) * sizeof(float);
+    const size_t added = (size_t)redux_tensor_elements(rows) * sizeof(float);
+    memmove((char *)queue->data + added, queue->data, whole - added);
+    memcpy(queue->data, rows->data, added);
+}
+
+/* The codes of one crop. The queue takes part once it is full, with scores by today's prototypes,
+ * and receives the crop's projections afterwards. */
+static redux_status assign(redux_context *context, swav_state *s, int a, bool queues)
+{
+    const redux_tensor *queue = &s->queues[a].value;
+    const redux_tensor unit = rdx_rows_of(&s->unit, a * s->batch, s->batch);
+    const redux_tensor scores = rdx_rows_of(&s->scores, a * s->batch, s->batch);
+    const redux_tensor codes = rdx_rows_of(&s->codes, a * s->batch, s->batch);
+    const int64_t length = s->options->queue;
+    int64_t used = 0;
+    if (queues && !is_zero((const float *)queue->data + (length - 1) * s->width, s->width)) {
+        const redux_tensor of_queue = rdx_rows_of(&s->assigned, 0, length);
+        RDX_TRY(redux_linear_forward(&of_queue, context, queue, &s->prototypes.value, NULL,
+                                     s->workspace));
+        used = length;
+    }
+    const redux_tensor own = rdx_rows_of(&s->assigned, used, s->batch);
+    const redux_tensor rows = rdx_rows_of(&s->assigned, 0, used + s->batch);
+    RDX_TRY(redux_tensor_copy(&own, &scores));
+    if (queues)
+        enqueue(queue, &unit);
+    return rdx_sinkhorn(context, &codes, &rows, s->options->epsilon, s->options->rounds,
+                        s->workspace);
+}
+
+/* ---- a step ---- */
+
+/* Full views are one group, small ones another. */
+static int32_t groups_of(redux_tensor groups[2], const redux_objective_step *step)
+{
+    groups[0] = groups[1] = step->views[0];
+    groups[0].shape[0] *= step->view_count;
+    if (step->small_view_count == 0)
+        return 1;
+    groups[1] = step->views[step->view_count];
+    groups[1].shape[0] *= step->small_view_count;
+    return 2;
+}
+
+/* One part after the other, none across both sizes. Backward runs them again, with gradients. */
+static redux_status run_parts(redux_context *context, swav_state *s,
+                              const redux_objective_step *step, const redux_tensor *groups,
+                              int32_t count, bool backward)
+{
+    int64_t row = 0;
+    for (int32_t g = 0; g < count; g++)
+        for (int64_t i = 0; i < groups[g].shape[0]; i += step->part) {
+            const int64_t images = RDX_MIN(step->part, groups[g].shape[0] - i);
+            const redux_tensor in = rdx_rows_of(&groups[g], i, images);
+            const redux_tensor out = rdx_rows_of(&s->projected, row, images);
+            const redux_tensor d_out = rdx_rows_of(&s->d_projected, row, images);
+            RDX_TRY(redux_network_forward(&out, context, step->network, &in,
+                                          REDUX_OUTPUT_PROJECTION,
+                                          backward ? REDUX_MODE_REPEAT : REDUX_MODE_TRAIN));
+            if (backward)
+                RDX_TRY(redux_network_backward(step->network, context, &d_out));
+            row += images;
+        }
+    return REDUX_OK;
+}
+
+/* From projections to the loss and their gradients. */
+static redux_status derive(double *loss, redux_context *context, swav_state *s, bool queues)
+{
+    const redux_tensor *prototypes = &s->prototypes.value;
+    const redux_tensor *d_prototypes = s->frozen ? NULL : &s->prototypes.gradient;
+    RDX_TRY(redux_l2_normalise_forward(&s->unit, context, &s->projected));
+    RDX_TRY(redux_linear_forward(&s->scores, context, &s->unit, prototypes, NULL, s->workspace));
+    for (int a = 0; a < ASSIGNING; a++)
+        RDX_TRY(assign(context, s, a, queues));
+    RDX_TRY(rdx_swapped_prediction(loss, context, &s->scores, &s->codes, s->batch,
+                                   s->options->temperature, s->workspace));
+    RDX_TRY(redux_linear_backward(&s->d_unit, d_prototypes, NULL, context, &s->scores, &s->unit,
+                                  prototypes, s->workspace));
+    return redux_l2_normalise_backward(&s->d_projected, context, &s->d_unit, &s->projected);
+}
+
+static redux_status swav_step(double *loss, redux_context *context, void *state,
+                              const redux_objective_step *step, void *user)
+{
+    swav_state *s = state;
+    redux_tensor groups[2];
+    const int32_t count = groups_of(groups, step);
+    const bool whole = step->part >= s->rows;
+    (void)user;
+    s->frozen = step->step < s->freeze;
+    RDX_TRY(redux_l2_normalise_forward(&s->prototypes.value, context, &s->prototypes.value));
+    if (whole)
+        RDX_TRY(redux_network_forward_groups(&s->projected, context, step->network, groups, count,
+                                             REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN));
+    else
+        RDX_TRY(run_parts(context, s, step, groups, count, false));
+    RDX_TRY(derive(loss, context, s, s->options->queue > 0 && step->step >= s->queue_step));
+    if (whole)
+        return redux_network_backward(step->network, context, &s->d_projected);
+    return run_parts(context, s, step, groups, count, true);
+}
+
+/* ---- its description ---- */
+
+static const redux_parameter *swav_parameter(void *state, int64_t index, void *user)
+{
+    const swav_state *s = state;
+    (void)user;
+    if (index == 0)
+        return &s->prototypes;
+    return index <= ASSIGNING && s->options->queue > 0 ? &s->queues[index - 1] : NULL;
+}
+
+static redux_status swav_describe(redux_description *description, void *user)
+{
+    const redux_swav_options *o = user;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"prototypes", o->prototypes},
+        {"temperature", o->temperature},
+        {"epsilon", o->epsilon},
+        {"rounds", o->rounds},
+        {"freeze_steps", (double)o->freeze_steps},
+        {"freeze_epochs", o->freeze_epochs},
+        {"queue", (double)o->queue},
+        {"queue_start", (double)o->queue_start},
+    };
+    for (int i = 0; i < RDX_COUNT(numbers); i++)
+        RDX_TRY(redux_description_add_number(description, numbers[i].name, numbers[i].value));
+    return REDUX_OK;
+}
+
+static redux_status check_options(const redux_swav_options *o)
+{
+    if (o->prototypes < 2 || o->prototypes > 1 << 20)
+        return rdx_fail(REDUX_E_INVALID, "swav: %d prototypes; it needs at least 2",
+                        (int)o->prototypes);
+    if (!(o->temperature > 0) || !isfinite(1 / o->temperature))
+        return rdx_fail(REDUX_E_INVALID, "swav: temperature %g", o->temperature);
+    if (!(o->epsilon > 0) || !isfinite(1 / o->epsilon) || o->rounds < 1 || o->rounds > 100000)
+        return rdx_fail(REDUX_E_INVALID, "swav: epsilon %g, %d rounds", o->epsilon, (int)o->rounds);
+    if (o->freeze_steps < 0 || !(o->freeze_epochs >= 0) || !isfinite(o->freeze_epochs))
+        return rdx_fail(REDUX_E_INVALID, "swav: prototypes frozen for %lld steps and %g epochs",
+                        (long long)o->freeze_steps, o->freeze_epochs);
+    if (o->queue < 0 || o->queue > INT32_MAX || o->queue_start < 0)
+        return rdx_fail(REDUX_E_INVALID, "swav: a queue of %lld from epoch %lld on",
+                        (long long)o->queue, (long long)o->queue_start);
+    return REDUX_OK;
+}
+
+redux_status redux_objective_new_swav(redux_objective **out, redux_context *context,
+                                      const redux_swav_options *options)
+{
+    const redux_swav_options defaults = REDUX_SWAV_OPTIONS_INIT;
+    const redux_objective_views views = {.struct_size = sizeof views,
+                                         .least = ASSIGNING,
+                                         .most_small = -1,
+                                         .multiple = 1,
+                                         .together = 0};
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, 1, sizeof defaults));
+    redux_swav_options *own = block;
+    *own = defaults;
+    redux_status status = rdx_read_options(own, sizeof *own, options, "redux_swav_options");
+    if (status == REDUX_OK)
+        status = check_options(own);
+    const redux_custom_objective definition = {.struct_size = sizeof definition,
+                                               .name = "swav",
+                                               .views = &views,
+                                               .open = swav_open,
+                                               .close = swav_close,
+                                               .step = swav_step,
+                                               .parameter = swav_parameter,
+                                               .describe = swav_describe,
+                                               .user = own};
+    return rdx_objective_new(out, context, &definition, status);
+}
