@@ -363,6 +363,12 @@ fuzz:
 	-fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow' fuzz-targets
 	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
 
+# Fuzzing, faults, kills and races in turns, then a table.
+.PHONY: soak
+HOURS ?= 1
+soak:
+	$(RUN)@MAKE='$(SUBMAKE)' BUILD='$(BUILD)' tools/soak.sh $(HOURS)
+
 coverage:
 	-$(SUB) BUILD=build-coverage CFLAGS='-Og -g --coverage -fprofile-update=atomic' \
 	CK_TIMEOUT_MULTIPLIER=50 check-tests check-fuzz check-tiers check-programs
