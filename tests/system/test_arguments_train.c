@@ -416,7 +416,8 @@ static redux_status pretraining_with(int field, double value)
     redux_pretrain_options *run = &options.run;
     double *const number[] = {&options.nt_xent.temperature, &run->rate, &run->warm_up,
                               &run->last_rate, &run->checkpoint_seconds};
-    int64_t *const whole[] = {&run->batch, &run->part, &run->epochs, &run->steps};
+    int64_t *const whole[] = {&run->batch, &run->part,          &run->epochs,
+                              &run->steps, &run->warm_up_steps, &run->cosine_steps};
     if (field < 5)
         *number[field] = value;
     else
@@ -452,6 +453,7 @@ static const struct {
     {pretraining_with, 7, -1},      {pretraining_with, 7, 0},
     {pretraining_with, 7, 3e9},     {pretraining_with, 8, -1},
     {pretraining_with, 8, 5}, /* epochs and steps */
+    {pretraining_with, 9, -1},      {pretraining_with, 10, -1},
 };
 
 START_TEST(settings_of_training)
