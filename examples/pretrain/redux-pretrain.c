@@ -242,7 +242,7 @@ static int run(run_settings *s, redux_context *context)
 
 int main(int count, char **arguments)
 {
-    static run_settings s;
+    static run_settings s = {.dataset = REDUX_DATASET_OPTIONS_INIT};
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-pretrain", arguments);
