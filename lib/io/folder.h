@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Listing folders; apart from io.h, because dirent.h and libnifti define the same names. Internal. */
+ * Listing folders; apart from io.h, because dirent.h and libnifti define the same names. Internal.
+ */
 #ifndef RDX_FOLDER_H
 #define RDX_FOLDER_H
 

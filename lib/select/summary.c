@@ -208,7 +208,8 @@ static redux_status inputs_json(json_t **array, redux_context *context,
 
 static void append_skip(json_t **array, const char *source, const char *reason)
 {
-    json_t *skip = json_object(); /* json_pack would leak the second text if there is no first one */
+    json_t *skip =
+        json_object(); /* json_pack would leak the second text if there is no first one */
     put(&skip, "source", text(source));
     put(&skip, "reason", text(reason));
     append(array, skip);
