@@ -76,7 +76,9 @@ static void on_read(png_structp png, png_bytep out, size_t size)
 {
     codec *c = png_get_io_ptr(png);
     if (size > c->size - c->position) {
-        c->status = rdx_fail(REDUX_E_FORMAT, "%s: is cut short", c->path);
+        /* Where memory was short, libpng leaves a chunk out and may then read beyond the end. */
+        c->status = c->memory != REDUX_OK ? rdx_fail(c->memory, "%s: no memory for libpng", c->path)
+                                          : rdx_fail(REDUX_E_FORMAT, "%s: is cut short", c->path);
         png_longjmp(png, 1);
     }
     memcpy(out, c->bytes + c->position, size);
