@@ -83,6 +83,10 @@ GDCM_INCLUDE ?= $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
 GDCM ?= $(if $(GDCM_INCLUDE),1,0)
 USE_GDCM := $(filter 1,$(GDCM))
 GDCM_LIBS ?= $(if $(USE_GDCM),-lgdcmMSFF -lgdcmDSED -lgdcmCommon)
+# JPEG-LS and JPEG 2000; without them GDCM decodes these, which is less safe.
+CODECS := $(foreach codec,charls libopenjp2,$(shell $(PKG_CONFIG) --exists $(codec) 2>/dev/null && echo $(codec)))
+CODEC_CFLAGS := $(if $(CODECS),$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(CODECS))))
+CODEC_LIBS := $(if $(CODECS),$(shell $(PKG_CONFIG) --libs $(CODECS)))
 PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal) \
 	$(if $(USE_TIFF),libtiff-4) $(if $(USE_WEBP),libwebp) $(if $(USE_ZSTD),libzstd)
 PACKAGES := openblas $(PC_PACKAGES)
@@ -118,7 +122,7 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_
 # The one C++ file, which reads compressed DICOM pixels by GDCM. It is a module, loaded when it is
 # needed: GDCM and what it stands on take 30 ms to load.
 COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
-	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) \
+	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) $(CODEC_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
 comma := ,
@@ -193,7 +197,7 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 $(BUILD)/lib/$(MODULE_NAME): lib/io/format_dicom_gdcm.cpp lib/io/format_dicom_gdcm.h $(BUILD)/flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE_CXX) -fPIC -shared -Wl,-soname,$(MODULE_NAME) $(LDFLAGS) -o $@ $< $(GDCM_LIBS)
+	$(Q)$(COMPILE_CXX) -fPIC -shared -Wl,-soname,$(MODULE_NAME) $(LDFLAGS) -o $@ $< $(GDCM_LIBS) $(CODEC_LIBS)
 
 $(STATIC): $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -362,11 +366,17 @@ valgrind: $(TESTS) $(MODULE)
 .PHONY: fuzz fuzz-targets
 FUZZ ?=
 SECONDS ?= 60
-fuzz-targets: $(FUZZ_TARGETS)
+fuzz-targets: $(FUZZ_TARGETS) $(MODULE)
 fuzz:
-	$(SUB) BUILD=build-fuzz CC=clang GDCM=0 LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	$(SUB) BUILD=build-fuzz CC=clang LIBFUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow' fuzz-targets
 	$(if $(FUZZ),@BUILD=build-fuzz tests/fuzz/fuzz.sh $(SECONDS) $(FUZZ))
+
+# Fuzzing, faults, kills and races in turns, then a table.
+.PHONY: soak
+HOURS ?= 1
+soak:
+	$(RUN)@MAKE='$(SUBMAKE)' BUILD='$(BUILD)' tools/soak.sh $(HOURS)
 
 coverage:
 	-$(SUB) BUILD=build-coverage CFLAGS='-Og -g --coverage -fprofile-update=atomic' \

@@ -9,7 +9,7 @@ set -eu
 # To build and to test. g++ is for GDCM and the C++ consumer in check-install.
 build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev libpng-dev
     libjpeg62-turbo-dev libjansson-dev libminizip-dev check"
-[ "${GDCM:-1}" = 0 ] || build="$build libgdcm-dev"
+[ "${GDCM:-1}" = 0 ] || build="$build libgdcm-dev libcharls-dev libopenjp2-7-dev"
 [ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
 case ${ISAL:-1}$(uname -m) in 1x86_64 | 1aarch64) build="$build libisal-dev" ;; esac
 [ "${TIFF:-1}" = 0 ] || build="$build libtiff-dev"

@@ -140,6 +140,13 @@ redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy);
 /* Turns (H, W) into (1, H, W) through its strides, since it may be of Fortran order. */
 void rdx_npy_as_stack(redux_tensor *array);
 
+/* ---- format_npz_items.c: arrays of volumes, (N, D, H, W) ---- */
+
+bool rdx_npz_holds_volumes(const rdx_npy *npy);
+/* Hands over the volumes of an array; `only` that one, if it is not negative. */
+redux_status rdx_npz_add_volumes(const rdx_finds *finds, const char *path, const char *key,
+                                 int64_t only, const rdx_npz_member *member);
+
 /* Every format: format_NAME.c defines rdx_format_NAME. The order is that of lists. */
 #define RDX_FORMATS(FORMAT)                                                                        \
     FORMAT(nifti)                                                                                  \

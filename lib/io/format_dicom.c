@@ -69,6 +69,7 @@ static redux_status decode_by_module(const redux_tensor *out, const rdx_dicom *d
                                   d->high,   d->is_signed, bytes,    length};
     const size_t size = (size_t)redux_tensor_elements(out) * redux_dtype_size(out->dtype);
     const char *why = "";
+    RDX_TRY(rdx_dicom_check_codestream(d, bytes, length, path));
     pthread_once(&decoder_once, find_decoder);
     if (decoder == NULL)
         return rdx_fail(

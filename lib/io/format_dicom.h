@@ -89,6 +89,13 @@ void rdx_dicom_measure(double *usual, redux_context *context, const char *where,
                        const double *places, double *scratch, const char *const *names,
                        int64_t count);
 
+/* ---- format_dicom_codestream.c ---- */
+
+/* Compares size, depth and components of a JPEG, JPEG-LS or JPEG 2000 image with the header.
+ * Errors: REDUX_E_FORMAT. */
+redux_status rdx_dicom_check_codestream(const rdx_dicom *d, const void *bytes, size_t size,
+                                        const char *path);
+
 /* ---- format_dicom_rle.c ---- */
 
 /* Unpacks the run lengths of an image: `pixels` of `bytes_each` bytes, native byte order. */

@@ -44,6 +44,29 @@ def dicom(syntax="1.2.840.10008.1.2.1", place="0\\0\\1", series="1.2.3", bits=16
     return out + element(0x7FE00010, b"OW", bytes(range(12 * bits // 8)))
 
 
+def seeds_codestream():
+    """The committed compressed slices, and the same with a header or a codestream that lies."""
+    golden = Path(__file__).parent.parent / "golden" / "data" / "dicom" / "compressed"
+    for name, number, mark in (("jpegll", 3, b"\xff\xc3"), ("jpegls", 4, b"\xff\xf7"), ("j2k", 6, b"\xff\x4f")):
+        data = (golden / (name + ".dcm")).read_bytes()
+        at = data.index(bytes([0xE0, 0x7F, 0x10, 0]) + b"OB") + 12
+        at += 8 + struct.unpack_from("<I", data, at + 4)[0]  # the table of offsets
+        stream = data[at + 8:at + 8 + struct.unpack_from("<I", data, at + 4)[0]]
+        sof = stream.index(mark) + 4
+        height, width = struct.unpack_from(">II" if name == "j2k" else ">HH", stream, sof + (4 if name == "j2k" else 1))
+        if name == "j2k":
+            height, width = width, height
+        head = lambda h, w, bits=1, stored=15, syntax=number: bytes([syntax, h & 255, h >> 8, w & 255, w >> 8, bits, stored])
+        put("codestream", name, head(height, width) + stream)
+        put("codestream", name + "-size", head(height + 1, width) + stream)
+        put("codestream", name + "-depth", head(height, width, 0, 7) + stream)
+        put("codestream", name + "-cut", head(height, width) + stream[:len(stream) // 2])
+        put("codestream", name + "-syntax", head(height, width, syntax=(number + 2) % 8) + stream)
+        lie = bytearray(stream)
+        lie[sof + (36 if name == "j2k" else 5)] = 3  # components
+        put("codestream", name + "-components", head(height, width) + bytes(lie))
+
+
 def seeds_dicom():
     two = lambda a, b: bytes([min(255, 256 * len(a) // (len(a) + len(b)) + 1)]) + a + b
     item = lambda b: struct.pack("<HHI", 0xFFFE, 0xE000, len(b)) + b
@@ -439,6 +462,6 @@ def seeds_binary():
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
-for make in (seeds_dicom, seeds_torch, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts, seeds_binary,
-             seeds_more_pictures):
+for make in (seeds_codestream, seeds_dicom, seeds_torch, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights,
+             seeds_texts, seeds_binary, seeds_more_pictures):
     make()

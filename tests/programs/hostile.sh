@@ -204,7 +204,7 @@ ends_soon() { # ends_soon SIGNAL COMMAND...: within a second, with 130, leaving 
     wait $pid
     [ $? = 130 ] && [ $((($(date +%s%N) - started) / 1000000)) -lt 1500 ] && [ -z "$(find "$h" -name '*redux-tmp*')" ]
 }
-long=("$reduce" --quiet --strategy ssim --scope dataset --keep 50% --manifest "$h/i.csv" $ct $ct $ct $ct)
+long=("$reduce" --quiet --strategy ssim --scope dataset --keep 50% --manifest "$h/i.csv" "$ct" "$ct" "$ct" "$ct")
 for signal in INT TERM HUP; do
     check "SIG$signal" ends_soon $signal "${long[@]}"
 done

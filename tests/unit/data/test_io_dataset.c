@@ -856,6 +856,48 @@ START_TEST(many_pictures)
 }
 END_TEST
 
+/* (N, D, H, W) in an archive is N volumes, as MedMNIST's 3-D sets are; beside them labels. */
+START_TEST(arrays_of_volumes)
+{
+    const int64_t shape[4] = {3, 5, 6, 7}, labels_shape[2] = {3, 1};
+    const char *keys[2] = {"train_images", "train_labels"}, *path = in_scratch("volumes.npz");
+    redux_tensor parts[2];
+    redux_dataset *dataset;
+    redux_volume *volume;
+    ck_assert_redux_ok(redux_tensor_new(&parts[0], NULL, REDUX_UINT8, 4, shape));
+    ck_assert_redux_ok(redux_tensor_new(&parts[1], NULL, REDUX_UINT8, 2, labels_shape));
+    for (int i = 0; i < 3 * 5 * 6 * 7; i++)
+        ((uint8_t *)parts[0].data)[i] = (uint8_t)(i / 42); /* the number of the slice */
+    ck_assert_redux_ok(redux_npz_write(path, NULL, keys, parts, 2));
+    redux_tensor_release(&parts[0]);
+    redux_tensor_release(&parts[1]);
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 3);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 15);
+    ck_assert_int_eq(redux_dataset_passed_over_count(dataset), 1); /* the labels */
+    for (int v = 2; v >= 0; v--) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
+        ck_assert_str_eq(info.source, text("%s:train_images[%d]", path, v));
+        ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, v));
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, 4));
+        ck_assert_int_eq(*(uint8_t *)slice.data, 5 * v + 4);
+        redux_tensor_release(&slice);
+        redux_volume_free(volume);
+    }
+    redux_dataset_free(dataset);
+    ck_assert_redux_ok(open_path(&dataset, text("%s:train_images[1]", path), NULL));
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 5);
+    redux_dataset_free(dataset);
+    ck_assert_redux(REDUX_E_NOT_FOUND,
+                    open_path(&dataset, text("%s:train_images[3]", path), NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND,
+                    open_path(&dataset, text("%s:train_labels[0]", path), NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, text("%s:train_images[]", path), NULL));
+}
+END_TEST
+
 /* ---- numbers, and windowed slices in one call ---- */
 
 /* As redux_window.h defines them, of a slice as it is stored. */
@@ -950,6 +992,7 @@ int main(void)
     tcase_add_loop_test(tests, visits_skip, 0, 2);
     tcase_add_test(tests, numbers_and_windows);
     tcase_add_test(tests, many_pictures);
+    tcase_add_test(tests, arrays_of_volumes);
     suite_add_tcase(suite, tests);
     scratch_make();
     const int result = run_suite(suite);

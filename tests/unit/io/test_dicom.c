@@ -108,6 +108,95 @@ START_TEST(damaged_compressed_pixels)
 }
 END_TEST
 
+/* What a codestream says of itself, changed: `at` bytes behind the marker of its frame or size.
+ * GDCM ended the process where that disagreed with the DICOM header. */
+static const struct lie {
+    const char *file;
+    unsigned char marker;
+    int at;
+    unsigned char value;
+    const char *words;
+} lies[] = {
+    {"jpegll", 0xC3, 2, 16, 0}, /* 16 bits of 16: no lie */
+    {"jpegll", 0xC3, 2, 8, "bits"},
+    {"jpegll", 0xC3, 2, 0, "0 bits"},
+    {"jpegll", 0xC3, 3, 2, "its header says"},
+    {"jpegll", 0xC3, 4, 1, "its header says"},
+    {"jpegll", 0xC3, 6, 1, "its header says"},
+    {"jpegll", 0xC3, 5, 9, "its header says"},
+    {"jpegll", 0xC3, 7, 3, "wrong length"},
+    {"jpegll", 0xC3, -1, 0xC0, "transfer syntax"},
+    {"jpegll", 0xC3, -1, 0xF7, "transfer syntax"},
+    {"jpegll", 0xC3, 0, 0xFF, "wrong length"},
+    {"jpegls", 0xF7, 2, 8, "bits"},
+    {"jpegls", 0xF7, 3, 1, "its header says"},
+    {"jpegls", 0xF7, 4, 0, "its header says"},
+    {"jpegls", 0xF7, 6, 255, "its header says"},
+    {"jpegls", 0xF7, 7, 2, "wrong length"},
+    {"jpegls", 0xF7, -1, 0xC3, "transfer syntax"},
+    {"jpegls", 0xF7, -1, 0xF8, ""},
+    {"j2k", 0x51, 6, 1, "its header says"},
+    {"j2k", 0x51, 10, 1, "its header says"},
+    {"j2k", 0x51, 15, 1, "its header says"},
+    {"j2k", 0x51, 20, 0x80, ""},
+    {"j2k", 0x51, 38, 7, "bits"},
+    {"j2k", 0x51, 37, 3, "wrong length"},
+    {"j2k", 0x51, 39, 2, "subsampled"},
+    {"j2k", 0x51, 0, 1, "wrong length"},
+};
+
+START_TEST(codestreams_that_lie)
+{
+    const struct lie *lie = &lies[_i];
+    const unsigned char marker[2] = {0xFF, lie->marker};
+    size_t size;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_tensor out;
+    unsigned char *bytes = read_bytes(text("%s/%s.dcm", COMPRESSED, lie->file), &size);
+    const size_t pixels = size - size / 10 * 9; /* the pixels are the most of the file */
+    unsigned char *found = memmem(bytes + pixels, size - pixels, marker, sizeof marker);
+    ck_assert_ptr_nonnull(found);
+    found[2 + lie->at] = lie->value;
+    write_bytes(in_scratch("lie.dcm"), bytes, size);
+    free(bytes);
+    const redux_status status = read_volume(&out, &info, in_scratch("lie.dcm"), NULL);
+    if (lie->words == NULL) {
+        ck_assert(status == REDUX_OK || status == REDUX_E_UNSUPPORTED);
+        if (status == REDUX_OK)
+            redux_tensor_release(&out);
+        return;
+    }
+    ck_assert_redux(REDUX_E_FORMAT, status);
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "lie.dcm"));
+    ck_assert_msg(strstr(redux_error_message(), lie->words) != NULL, "%s", redux_error_message());
+}
+END_TEST
+
+/* The other way round: Rows, Columns and bits of the DICOM header. */
+START_TEST(headers_that_lie)
+{
+    static const struct {
+        unsigned char element, value[2];
+    } fields[] = {{0x10, {0, 1}}, {0x11, {0, 1}}, {0x10, {1, 0}}, {0x11, {255, 255}}};
+    const char *file = compressed[_i];
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
+        const unsigned char tag[4] = {0x28, 0, fields[k].element, 0};
+        size_t size;
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        redux_tensor out;
+        unsigned char *bytes = read_bytes(text("%s/%s.dcm", COMPRESSED, file), &size);
+        unsigned char *found = memmem(bytes, size, tag, sizeof tag);
+        ck_assert_ptr_nonnull(found);
+        const size_t at = memcmp(found + 4, "UN", 2) == 0 ? 12 : 8;
+        memcpy(found + at, fields[k].value, 2);
+        write_bytes(in_scratch("lie.dcm"), bytes, size);
+        free(bytes);
+        ck_assert_redux(REDUX_E_FORMAT, read_volume(&out, &info, in_scratch("lie.dcm"), NULL));
+        ck_assert_ptr_nonnull(strstr(redux_error_message(), "lie.dcm"));
+    }
+}
+END_TEST
+
 /* ---- series ---- */
 
 typedef struct lines {
@@ -916,6 +1005,8 @@ int main(void)
     tcase_add_test(tests, same_as_nifti);
     tcase_add_loop_test(tests, compressed_pixels, 0, 4);
     tcase_add_loop_test(tests, damaged_compressed_pixels, 0, 4);
+    tcase_add_loop_test(tests, codestreams_that_lie, 0, sizeof lies / sizeof *lies);
+    tcase_add_loop_test(tests, headers_that_lie, 0, 3);
     tcase_add_test(tests, ordered_by_place);
     tcase_add_test(tests, gaps_and_duplicates_are_told);
     tcase_add_test(tests, without_places_by_number);
