@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <redux/file.h>
+#include "folder.h"
 #include "atomic.h"
 
 #define SUFFIX ".redux-tmp"
@@ -194,10 +195,10 @@ redux_status redux_file_sweep(redux_context *context, const char *folder)
     static const char ending[] = ".lock" SUFFIX;
     redux_status status = REDUX_OK;
     const struct dirent *entry;
-    DIR *stream = folder == NULL ? NULL : opendir(folder);
-    if (stream == NULL)
-        return folder == NULL ? rdx_fail(REDUX_E_INVALID, "redux_file_sweep: folder is NULL")
-                              : rdx_fail_errno(folder, "cannot be listed", errno);
+    DIR *stream;
+    if (folder == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_file_sweep: folder is NULL");
+    RDX_TRY(rdx_open_folder(&stream, folder));
     while (status == REDUX_OK && (entry = readdir(stream)) != NULL) {
         const size_t length = strlen(entry->d_name);
         char *path;

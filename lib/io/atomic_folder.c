@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "folder.h"
 #include "atomic.h"
 #include "table.h"
 
@@ -74,9 +75,8 @@ static redux_status check_entries(const rdx_file *folder, const char *index, con
 {
     redux_status status = REDUX_OK;
     const struct dirent *entry;
-    DIR *stream = opendir(folder->path);
-    if (stream == NULL)
-        return rdx_fail_errno(folder->path, "cannot be listed", errno);
+    DIR *stream;
+    RDX_TRY(rdx_open_folder(&stream, folder->path));
     *any = false;
     while (status == REDUX_OK && (entry = readdir(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include "folder.h"
 #include "io.h"
 
 redux_status rdx_fail_errno(const char *path, const char *what, int error)
@@ -108,6 +109,14 @@ int rdx_file_identity_compare(const rdx_file_identity *a, const rdx_file_identit
     if (a->device != b->device)
         return a->device < b->device ? -1 : 1;
     return (a->inode > b->inode) - (a->inode < b->inode);
+}
+
+redux_status rdx_open_folder(DIR **out, const char *path)
+{
+    do
+        *out = opendir(path);
+    while (*out == NULL && errno == EINTR);
+    return *out == NULL ? rdx_fail_errno(path, "cannot be listed", errno) : REDUX_OK;
 }
 
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,

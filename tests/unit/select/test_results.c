@@ -201,8 +201,9 @@ START_TEST(parameters_read_back)
     ck_assert_int_eq(read.window.kind, REDUX_WINDOW_RANGE);
     ck_assert_double_eq(read.window.low, -500.5);
     ck_assert_double_eq(read.window.high, 300);
-    ck_assert_int_eq(read.scope, options.scope == REDUX_SCOPE_GROUP ? REDUX_SCOPE_VOLUME
-                                                                    : options.scope); /* no groups */
+    ck_assert_int_eq(read.scope, options.scope == REDUX_SCOPE_GROUP
+                                     ? REDUX_SCOPE_VOLUME
+                                     : options.scope); /* no groups */
     ck_assert_int_eq(read.order, options.order);
     ck_assert_int_eq(read.clusters, options.clusters);
     ck_assert_int_eq(read.hash_size, options.hash_size);
