@@ -86,7 +86,6 @@ typedef struct values {
 } values;
 
 typedef struct reading {
-    const redux_dataset *dataset;
     values *volumes;
     pthread_mutex_t mutex;
 } reading;
@@ -158,7 +157,7 @@ static redux_status read_values(values *out, redux_context *context, const setti
                                 const redux_dataset *dataset)
 {
     redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
-    reading r = {.dataset = dataset, .volumes = out};
+    reading r = {.volumes = out};
     for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++)
         out[v] = (values){.low = (double)INFINITY, .high = -(double)INFINITY};
     if (s->headers)

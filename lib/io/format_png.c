@@ -262,9 +262,12 @@ static void write_pixels(codec *c, const redux_tensor *picture)
 {
     const int64_t height = picture->shape[0], width = picture->shape[1];
     const int depth = picture->dtype == REDUX_UINT16 ? 16 : 8;
-    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE,
-                     .key = (char[]){"Software"},
-                     .text = (char[]){REDUX_MARK_PICTURE}};
+    char key[] = "Software", mark[] = REDUX_MARK_PICTURE;
+    png_text text;
+    memset(&text, 0, sizeof text);
+    text.compression = PNG_TEXT_COMPRESSION_NONE;
+    text.key = key;
+    text.text = mark;
     png_set_write_fn(c->png, c, on_write, on_flush);
     png_set_user_limits(c->png, INT32_MAX, INT32_MAX);
     /* Sets everything that determines the bytes: level, filter, buffers. */
