@@ -5,7 +5,7 @@
 #   make install PREFIX=/usr   also DESTDIR, LIBDIR, INCLUDEDIR, BINDIR, MANDIR
 #
 # Yours to set: CC CXX AR CFLAGS CPPFLAGS LDFLAGS LDLIBS, BUILD=folder, V=1 (show commands),
-# FFTW=0, ISAL=0, GDCM=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
+# FFTW=0, ISAL=0, TIFF=0, WEBP=0, ZSTD=0, GDCM=0 (build without them), WERROR=1 (warnings are errors). Objects are rebuilt when any
 # of these changes the command line.
 
 # ---- deps first --------------------------------------------------------------------------------
@@ -71,6 +71,13 @@ FFTW ?= $(shell $(PKG_CONFIG) --exists fftw3f 2>/dev/null && echo 1 || echo 0)
 USE_FFTW := $(filter 1,$(FFTW))
 ISAL ?= $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1 || echo 0)
 USE_ISAL := $(filter 1,$(ISAL))
+# TIFFOpenOptions, without which libtiff has handlers for the whole process only, came with 4.5.
+TIFF ?= $(shell $(PKG_CONFIG) --exists 'libtiff-4 >= 4.5' 2>/dev/null && echo 1 || echo 0)
+USE_TIFF := $(filter 1,$(TIFF))
+WEBP ?= $(shell $(PKG_CONFIG) --exists libwebp 2>/dev/null && echo 1 || echo 0)
+USE_WEBP := $(filter 1,$(WEBP))
+ZSTD ?= $(shell $(PKG_CONFIG) --exists libzstd 2>/dev/null && echo 1 || echo 0)
+USE_ZSTD := $(filter 1,$(ZSTD))
 # GDCM has no .pc file.
 GDCM_INCLUDE ?= $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
 GDCM ?= $(if $(GDCM_INCLUDE),1,0)
@@ -80,7 +87,8 @@ GDCM_LIBS ?= $(if $(USE_GDCM),-lgdcmMSFF -lgdcmDSED -lgdcmCommon)
 CODECS := $(foreach codec,charls libopenjp2,$(shell $(PKG_CONFIG) --exists $(codec) 2>/dev/null && echo $(codec)))
 CODEC_CFLAGS := $(if $(CODECS),$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(CODECS))))
 CODEC_LIBS := $(if $(CODECS),$(shell $(PKG_CONFIG) --libs $(CODECS)))
-PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal)
+PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal) \
+	$(if $(USE_TIFF),libtiff-4) $(if $(USE_WEBP),libwebp) $(if $(USE_ZSTD),libzstd)
 PACKAGES := openblas $(PC_PACKAGES)
 DEP_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
 BLAS_LIBS := $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null)
@@ -108,7 +116,8 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_FFTW),-DREDUX_FFTW=1) \
-	$(if $(USE_ISAL),-DREDUX_ISAL=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
+	$(if $(USE_ISAL),-DREDUX_ISAL=1) $(if $(USE_TIFF),-DREDUX_TIFF=1) $(if $(USE_WEBP),-DREDUX_WEBP=1) \
+	$(if $(USE_ZSTD),-DREDUX_ZSTD=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
 # The one C++ file, which reads compressed DICOM pixels by GDCM. It is a module, loaded when it is
 # needed: GDCM and what it stands on take 30 ms to load.

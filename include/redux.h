@@ -87,7 +87,7 @@
 #include <redux/index.h>             /* search among codes or vectors, saved */
 #include <redux/calibrate.h>         /* how often a threshold is wrong */
 #include <redux/resize.h>            /* resizing, bit-equal to Pillow */
-#include <redux/picture.h>           /* PNG and JPEG */
+#include <redux/picture.h>           /* PNG, JPEG, WebP, TIFF */
 #include <redux/array.h>             /* .npy and .npz */
 #include <redux/file.h>              /* files written whole, and what they never replace */
 #include <redux/random.h>            /* reproducible random numbers */

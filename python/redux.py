@@ -88,7 +88,8 @@ class _ContextOptions(_Sized):
 class _DatasetOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("orientation", c_int32), ("frame", c_int32),
                 ("skip_errors", c_int32), ("exclude", POINTER(c_char_p)),
-                ("exclude_count", c_int64)]
+                ("exclude_count", c_int64), ("group_by", c_char_p), ("grouped_with", c_void_p),
+                ("within", c_char_p)]
     _init_ = {"frame": -1}
 
 
@@ -164,7 +165,8 @@ class _Pair(ctypes.Structure):
 class _ReduceOptions(_Sized):
     _fields_ = [("struct_size", c_size_t), ("strategy", c_int32), ("scope", c_int32),
                 ("order", c_int32), ("threshold", c_double), ("keep_count", c_int64),
-                ("keep_percent", c_double), ("window", _Window), ("hash", c_int32),
+                ("keep_percent", c_double), ("each_group", c_int32), ("window", _Window),
+                ("hash", c_int32),
                 ("profile", c_int32), ("bins", c_int32), ("size", c_int32),
                 ("embeddings", POINTER(_Tensor)), ("skip_errors", c_int32), ("rule", c_int32),
                 ("then", c_int32), ("then_threshold", c_double), ("against", c_void_p),
@@ -172,7 +174,7 @@ class _ReduceOptions(_Sized):
                 ("update", c_void_p), ("keep_exemplars", c_int32), ("metric", c_void_p),
                 ("clusters", c_int32), ("seed", c_uint64), ("calibrate", c_int32),
                 ("false_drops", c_double), ("hash_size", c_int32), ("encoder", c_char_p)]
-    _init_ = {"strategy": 2, "threshold": NAN, "keep_percent": NAN, "hash": 1,
+    _init_ = {"strategy": 2, "scope": 2, "threshold": NAN, "keep_percent": NAN, "hash": 1,
               "then_threshold": NAN, "false_drops": NAN}
 
 
@@ -183,9 +185,12 @@ class _Row(ctypes.Structure):
 
 class _ReduceSummary(_Sized):
     _fields_ = [("struct_size", c_size_t), ("slices", c_int64), ("kept", c_int64),
-                ("volumes", c_int64), ("threshold", c_double), ("budget", c_int64),
+                ("volumes", c_int64), ("groups", c_int64), ("threshold", c_double),
+                ("threshold_low", c_double), ("threshold_high", c_double),
+                ("default_threshold", c_double), ("budget", c_int64),
                 ("refilled", c_int64), ("threshold_is_exact", c_int32), ("compared_size", c_int64),
                 ("updated", c_int64), ("against", c_int64), ("leaked", c_int64),
+                ("shared_groups", c_int64),
                 ("largest", c_int64), ("then_is_exact", c_int32), ("flat", c_int64),
                 ("false_drops", c_double), ("false_drops_error", c_double),
                 ("pairs_compared", c_int64), ("pairs_skipped", c_int64)]
@@ -193,7 +198,8 @@ class _ReduceSummary(_Sized):
 
 class _ManifestRow(ctypes.Structure):
     _fields_ = [("source", c_char_p), ("slice", c_int64), ("kept", c_int32),
-                ("witness_source", c_char_p), ("witness_slice", c_int64), ("score", c_double)]
+                ("witness_source", c_char_p), ("witness_slice", c_int64), ("score", c_double),
+                ("group", c_char_p)]
 
 
 class _SafetensorsContent(_Sized):
@@ -229,14 +235,14 @@ _FUNCTIONS: Dict[Any, str] = {
         context_free P, dataset_free P, loader_free P, manifest_free P, metric_free P, network_free P,
         reduction_free P, safetensors_free P, tensor_release T, volume_free P""",
     c_char_p: """
-        dataset_skipped_reason Pl, dataset_skipped_source Pl, error_message -,
+        dataset_group_name Pl, dataset_skipped_reason Pl, dataset_skipped_source Pl, error_message -,
         safetensors_metadata Ps, safetensors_name Pl, status_string i, version_string -""",
     c_int: """
         context_threads P, hash_default_profile i, metric_is_distance P, version_number -,
         window_dtype W""",
     c_void_p: "loader_rows P",
     c_int64: """
-        dataset_skipped_count P, dataset_slice_count P, dataset_slice_number Pll,
+        dataset_get_group Pll, dataset_group_count P, dataset_skipped_count P, dataset_slice_count P, dataset_slice_number Pll,
         dataset_volume_count P, hash_bits P, hash_bytes P, loader_batch P, loader_batch_count P,
         loader_view_count P,
         manifest_row_count P, network_features P, reduction_row_count P, safetensors_tensor_count P""",
@@ -686,21 +692,34 @@ def cosine(a: Any, b: Any) -> float:
 
 class Dataset:
     """Slices of the NIfTI and DICOM files, pictures, .npy and .npz below some paths. len(d), d[i]:
-    the values (HU for CT) of slice i, [H, W] float32. Can be pickled, and used in DataLoader's
-    workers."""
+    the values (HU for CT) of slice i, [H, W] float32. group_by: what slices belong to, as --group-by
+    of redux-reduce; groups(): the name of each slice's group. Can be pickled, and used in
+    DataLoader's workers."""
 
     def __init__(self, paths: Any, orientation: str = "axial", frame: int = -1,
-                 skip_errors: bool = False, exclude: Sequence[str] = (), open_volumes: int = 4):
+                 skip_errors: bool = False, exclude: Sequence[str] = (), open_volumes: int = 4,
+                 group_by: Optional[str] = None):
         self._made = (Dataset, (paths, orientation, frame, skip_errors, tuple(exclude),
-                                open_volumes))
+                                open_volumes, group_by))
         self._begin(open_volumes)
         names, left_out = _paths(paths), _paths(exclude)
         options = _DatasetOptions(
             orientation=("axial", "stored").index(orientation), frame=frame,
-            skip_errors=skip_errors, exclude=left_out, exclude_count=len(left_out))
+            skip_errors=skip_errors, exclude=left_out, exclude_count=len(left_out),
+            group_by=os.fsencode(group_by) if group_by else None)
         c = _short_call()
         _lib.dataset_open(byref(self._handle), c, names, len(names), byref(options))
         self._finish()
+
+    def groups(self) -> List[str]:
+        """The name of each slice's group, in the order of the slices."""
+        names = []
+        volume, slice_ = c_int64(), c_int64()
+        for i in range(len(self)):
+            _lib.dataset_get_place(byref(volume), byref(slice_), self._handle, i)
+            group = _lib.dataset_get_group(self._handle, volume, slice_)
+            names.append(os.fsdecode(_lib.dataset_group_name(self._handle, group)))
+        return names
 
     @classmethod
     def of_arrays(cls, arrays: Dict[str, Any], slope: float = 1, intercept: float = 0,
@@ -999,20 +1018,22 @@ class _Reduction:
 
 
 def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int = 0,
-           percent: float = NAN, *, window: Optional[str] = None, scope: str = "volume",
-           rule: str = "first", hash: Optional[str] = None, profile: Optional[str] = None,
+           percent: float = NAN, *, window: Optional[str] = None, scope: str = "group",
+           group_by: Optional[str] = None, rule: str = "first", hash: Optional[str] = None, profile: Optional[str] = None,
            then: str = "all", then_threshold: float = NAN, embeddings: Any = None,
            encoder: Optional[str] = None, context: Optional[Context] = None,
            **further: Any) -> Manifest:
     """Which slices of `data` (a Dataset, or paths) to keep: by a threshold, or `count` slices, or
     `percent` of them. The strategies are those of redux-reduce --help. `further`: fields of
-    redux_reduce_options such as bins, size, seed, clusters, hash_size, calibrate, skip_errors."""
+    redux_reduce_options such as each_group, bins, size, seed, clusters, hash_size, calibrate,
+    skip_errors."""
     known = {name for name, _ in _ReduceOptions._fields_}
     if not set(further) <= known:
         raise TypeError(f"no such option: {', '.join(sorted(set(further) - known))}")
     options = _ReduceOptions(
         strategy=_code("strategy", strategy), threshold=threshold, keep_count=count,
-        keep_percent=percent, window=_window(window), scope=("volume", "dataset").index(scope),
+        keep_percent=percent, window=_window(window),
+        scope=("volume", "dataset", "group").index(scope),
         rule=_code("rule", rule), then=_code("strategy", then), then_threshold=then_threshold,
         encoder=encoder.encode() if encoder else None, **further)
     if hash is not None:
@@ -1025,7 +1046,10 @@ def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int
         options.embeddings = ctypes.pointer(vectors._tensor)
     if not isinstance(data, Dataset):  # the paper's profile takes slices as they are stored
         paper = "hash" in (strategy, then) and options.profile == 0
-        data = Dataset(data, "stored" if paper else "axial", skip_errors=bool(options.skip_errors))
+        data = Dataset(data, "stored" if paper else "axial", skip_errors=bool(options.skip_errors),
+                       group_by=group_by)
+    elif group_by is not None:
+        raise TypeError("group_by is for paths: a Dataset has groups of its own")
     return _manifest_of(_Reduction(data, options, context, vectors))
 
 

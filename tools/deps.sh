@@ -12,13 +12,18 @@ build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev
 [ "${GDCM:-1}" = 0 ] || build="$build libgdcm-dev libcharls-dev libopenjp2-7-dev"
 [ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
 case ${ISAL:-1}$(uname -m) in 1x86_64 | 1aarch64) build="$build libisal-dev" ;; esac
+[ "${TIFF:-1}" = 0 ] || build="$build libtiff-dev"
+[ "${WEBP:-1}" = 0 ] || build="$build libwebp-dev"
+[ "${ZSTD:-1}" = 0 ] || build="$build libzstd-dev"
 # For what CI runs besides the tests: format, cppcheck, shellcheck, each header alone, the manual.
 lint="clang clang-format cppcheck shellcheck doxygen"
 # For clang-tidy, valgrind, coverage, check-abi, all of check-install and check-python, and for making
 # goldens anew.
 dev="clang-tidy llvm valgrind abigail-tools lcov
     cmake meson ninja-build debhelper lintian mandoc man-db zsh python3-torch python3-torchvision python3-pandas
-    python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel"
+    python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel
+    python3-pydicom python3-tifffile libgdcm-tools libtiff-tools teem-apps zstd
+    libinsighttoolkit5-dev"
 
 wanted=
 for group in "$@"; do

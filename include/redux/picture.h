@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * Pictures: PNG (libpng) and JPEG (libjpeg-turbo) into tensors, and PNG out.
+ * Pictures: PNG (libpng), JPEG (libjpeg-turbo), WebP (libwebp) and TIFF (libtiff) into tensors, and
+ * PNG out. A build may lack libwebp or libtiff: redux_format_name lists what it reads.
  *
  * @code
  * const int64_t shape[2] = {16, 16};
@@ -29,14 +30,17 @@
 
 REDUX_BEGIN_DECLS
 
-/** Reads a picture as grey: out is [H, W], uint8 or, for 16-bit PNG, uint16. The caller releases
- *  it.
+/** Reads a picture as grey: out is [H, W], uint8 or, for 16-bit PNG, uint16; for TIFF its own type.
+ *  The caller releases it.
  *  - PNG: 1-, 2-, 4-bit grey are spread over 0 ... 255, palettes resolved, colour becomes luma
  *    (redux_image_luma); alpha and gamma are ignored.
  *  - JPEG: grey, YCbCr/RGB, and CMYK as Pillow converts it.
+ *  - WebP: lossy and lossless, as libwebp decodes them; not animated.
+ *  - TIFF: one page of whole numbers of 8 to 64 bits or floats, upright as its orientation says;
+ *    where 0 is white, values are turned round. A file of several pages is a volume, not a picture.
  *
- *  Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (neither PNG nor
- *  JPEG), REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
+ *  Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (a
+ *  format or form that is not read), REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_picture_read(redux_tensor *out, redux_context *context,
                                           const char *path);
 
@@ -45,7 +49,7 @@ REDUX_API redux_status redux_picture_read(redux_tensor *out, redux_context *cont
 REDUX_API redux_status redux_picture_read_colour(redux_tensor *out, redux_context *context,
                                                  const char *path);
 
-/** Reads a picture with the alpha channel of a PNG that has one: [H, W, 4], or [H, W, 2] if it is
+/** Reads a picture with the alpha channel of a file that has one: [H, W, 4], or [H, W, 2] if it is
  *  grey; otherwise as redux_picture_read_colour. Transparent colours of a palette are not alpha. */
 REDUX_API redux_status redux_picture_read_alpha(redux_tensor *out, redux_context *context,
                                                 const char *path);

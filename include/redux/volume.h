@@ -21,12 +21,15 @@
  *
  * A dataset is an ordered list of volumes found under paths; making it reads names and headers
  * only. Open a volume to get its pixels. What counts as a volume:
- * - NIfTI: each .nii, .nii.gz, and .hdr with .img or .img.gz.
+ * - NIfTI: each .nii, .nii.gz, .nii.zst, and .hdr with .img or .img.gz.
  * - MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr), MGH (.mgh, .mgz): each file, or header with its
  * data.
  * - DICOM: the files of one folder that belong to one series and agree in size, kind of pixels and
- *   orientation, ordered along their normal: axial slices from the feet to the head.
- * - PNG and JPEG: the pictures of one folder, in natural order.
+ *   orientation, ordered along their normal: axial slices from the feet to the head. A file with
+ *   several frames is a volume of its own, ordered in the same way; as many frames at each place
+ *   are the time points of a 4-D volume (redux_dataset_options.frame).
+ * - PNG, JPEG, WebP and TIFF of one page: the pictures of one folder, in natural order.
+ * - TIFF of several pages: each file; its pages are the slices, in the order of the file.
  * - .npy: an array of (H, W), (N, H, W) or (N, H, W, 3|4). Three axes are always (N, H, W), never
  *   one colour picture.
  * - .npz: each such array; its source is FILE.npz:KEY.
@@ -147,8 +150,8 @@ REDUX_API int redux_source_is_volume(size_t *file_length, const char *source);
  *    the place of the first file. The source is FOLDER, or FOLDER#SERIES_UID if the folder has
  *    several; slices are named by their files. Objects without an image are left out.
  *  - Gaps, two slices at one position and missing positions are logged as warnings.
- *  - Other files are ignored; pictures, volumes and archives of kinds that are not read (.tif,
- *    .webp, .zip, ...) with a warning.
+ *  - Other files are ignored; pictures, volumes and archives of kinds that are not read (.heic,
+ *    .mnc, .zarr, .zip, ...) with a warning that says what converts them.
  *
  *  Files named directly:
  *  - A file of a kind that is not read is an error.

@@ -397,6 +397,25 @@ redux_status redux_dataset_get_place(int64_t *volume, int64_t *slice, const redu
     return REDUX_OK;
 }
 
+redux_status rdx_dataset_row_size(int64_t *height, int64_t *width, const redux_dataset *dataset,
+                                  int64_t row)
+{
+    const rdx_source *source = &dataset->volumes[rdx_dataset_volume_of(dataset, row)];
+    rdx_picture_info picture;
+    uint64_t bytes;
+    *height = source->info.height;
+    *width = source->info.width;
+    if (!source->info.file_per_slice || source->info.is_scan)
+        return REDUX_OK;
+    const char *path = dataset->files[source->first_file + row - source->first_row];
+    const redux_status status = rdx_picture_probe(&picture, &bytes, path);
+    if (status != REDUX_OK)
+        return rdx_is_input_failure(status) ? REDUX_OK : status;
+    *height = picture.height;
+    *width = picture.width;
+    return REDUX_OK;
+}
+
 redux_status rdx_dataset_row_name(const char **source, int64_t *index, const redux_dataset *dataset,
                                   int64_t row)
 {

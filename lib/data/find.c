@@ -150,10 +150,12 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     if (rdx_dataset_excludes(f->dataset, path))
         return REDUX_OK;
     RDX_TRY(rdx_progress_poll(f->context));
+    RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
+    if (picture.pages > 1)
+        return add_volumes(f, picture.format, path, NULL);
     RDX_TRY(meet(&known, f, path, NULL));
     if (known)
         return REDUX_OK;
-    RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
     if (f->run < 0)
         RDX_TRY(begin_pictures(f, folder, &picture));
     RDX_TRY(rdx_dataset_add_file(f->dataset, f->context, path));
@@ -241,8 +243,8 @@ static redux_status sort_names(finder *f, listing *list)
 /* What a file is that no suffix tells. What looks like data and is not read is recorded. */
 static redux_status sniff(char *kind, finder *f, const char *folder, const char *name)
 {
-    const char *suffix = rdx_unread_suffix(name), *looks_like;
-    char reason[120] = "";
+    const char *advice, *suffix = rdx_unread_suffix(&advice, name), *looks_like;
+    char reason[240] = "";
     char *path;
     RDX_TRY(rdx_join(&path, f->context, folder, name));
     const rdx_format *format = suffix != NULL ? NULL : rdx_format_sniff(&looks_like, path);
@@ -250,7 +252,8 @@ static redux_status sniff(char *kind, finder *f, const char *folder, const char 
     if (format != NULL && format->unit == RDX_UNIT_SERIES)
         *kind = SNIFFED;
     else if (suffix != NULL)
-        snprintf(reason, sizeof reason, "files of a format that is not read (%s)", suffix);
+        snprintf(reason, sizeof reason, "files of a format that is not read (%s: %s)", suffix,
+                 advice);
     else if (format == NULL && looks_like != NULL)
         snprintf(reason, sizeof reason, "files that look like %s, by a name that is not known",
                  looks_like);
@@ -266,8 +269,8 @@ static redux_status pass_hidden(finder *f, const char *folder, const char *name)
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return REDUX_OK;
     RDX_TRY(rdx_join(&path, f->context, folder, name));
-    const redux_status status = rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_INFO,
-                                                      "hidden folders", path);
+    const redux_status status =
+        rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_INFO, "hidden folders", path);
     rdx_free(path);
     return status;
 }
@@ -454,18 +457,40 @@ static redux_status add_file(finder *f, const char *path, bool in_folder)
         return add_named_picture(f, path);
     if (format != NULL && format->unit == RDX_UNIT_VOLUME)
         return part ? add_whole(f, format, path, in_folder) : add_volumes(f, format, path, NULL);
+    const char *advice;
+    if (rdx_unread_suffix(&advice, path) != NULL)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in a format that is not read; convert it: %s",
+                        path, advice);
     rdx_format_list(list, sizeof list);
     return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not in a known format (%s)", path, list);
 }
 
 static redux_status add_folder(finder *f, const char *folder, const ancestor *up);
 
+/* Zarr keeps an array as a folder of many small files. */
+static bool is_zarr(const char **advice, const char *folder)
+{
+    const char *suffix = rdx_unread_suffix(advice, folder);
+    return suffix != NULL && strcmp(suffix, ".zarr") == 0;
+}
+
+static redux_status pass_zarr(finder *f, const char *path, const char *advice)
+{
+    char reason[240];
+    snprintf(reason, sizeof reason, "folders of a format that is not read (.zarr: %s)", advice);
+    return rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_WARNING, reason, path);
+}
+
 static redux_status add_entry(finder *f, const char *folder, const char *name, const ancestor *here)
 {
     char *path;
     RDX_TRY(rdx_join(&path, f->context, folder, name));
-    redux_status status =
-        name[-1] == FOLDER ? add_folder(f, path, here) : add_file(f, path, true);
+    const char *advice;
+    redux_status status;
+    if (name[-1] == FOLDER && is_zarr(&advice, name))
+        status = pass_zarr(f, path, advice);
+    else
+        status = name[-1] == FOLDER ? add_folder(f, path, here) : add_file(f, path, true);
     status = settle(f, path, status);
     rdx_free(path);
     return status;
@@ -522,6 +547,10 @@ static int64_t sources_met(const redux_dataset *dataset)
 static redux_status add_root(finder *f, const char *folder)
 {
     const int64_t before = sources_met(f->dataset);
+    const char *advice;
+    if (is_zarr(&advice, folder))
+        return rdx_fail(REDUX_E_UNSUPPORTED, "%s: Zarr is not read; convert it: %s", folder,
+                        advice);
     RDX_TRY(add_folder(f, folder, NULL));
     if (sources_met(f->dataset) == before)
         return rdx_fail(REDUX_E_NOT_FOUND,

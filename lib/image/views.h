@@ -18,6 +18,12 @@ typedef struct rdx_slice {
 redux_status rdx_slice_of(rdx_slice *out, const redux_tensor *pixels, double slope,
                           double intercept, bool is_scan);
 
+/* Whether it shows one value only, or none that is finite. */
+static inline bool rdx_slice_is_blank(const rdx_slice *slice)
+{
+    return !(slice->low < slice->high);
+}
+
 /* Part of a slice. */
 typedef struct rdx_box {
     int64_t top, left, height, width;

@@ -35,7 +35,7 @@ typedef struct rdx_found {
     uint64_t bytes;          /* of the files */
     char *patient; /* whom the file says that it shows; NULL: unknown. Must never be written
                       anywhere. */
-    void *header; /* of the format, which load compares to see whether the file has changed */
+    void *header;  /* of the format, which load compares to see whether the file has changed */
 } rdx_found;
 
 void rdx_found_clear(rdx_found *found);
@@ -89,11 +89,14 @@ typedef struct rdx_format {
     const char *parts[RDX_SUFFIXES];
     redux_status (*whole)(char **out, redux_context *context, const char *path);
 
-    /* Pictures are recognised by their first bytes. header: *need is 0, or the number of first bytes
-     * that it takes to read the header. */
+    /* Pictures are recognised by their first bytes. header: *need is 0, or the number of first
+     * bytes that it takes to read the header. */
     bool (*signature)(const unsigned char *bytes, size_t size);
     redux_status (*header)(rdx_picture_info *out, uint64_t *need, const unsigned char *bytes,
                            size_t size, const char *path);
+    /* Replaces header where it lies anywhere in the file. A file of several pages is a volume, by
+     * probe and read. */
+    redux_status (*pages)(rdx_picture_info *out, int fd, uint64_t size, const char *path);
     redux_status (*decode)(redux_tensor *out, redux_context *context, const unsigned char *bytes,
                            size_t size, bool alpha, const char *path);
 
@@ -116,8 +119,9 @@ const char *rdx_format_key(const rdx_format **format, const char *text);
 /* ".nii, .nii.gz, .png": every readable suffix. */
 void rdx_format_list(char *text, size_t size);
 
-/* The suffix of a picture, volume or archive in a format that is not read (".bmp"), else NULL. */
-const char *rdx_unread_suffix(const char *name);
+/* The suffix of a picture, volume or archive in a format that is not read (".bmp"), and what
+ * converts it; else NULL. */
+const char *rdx_unread_suffix(const char **advice, const char *name);
 
 /* The axial view of voxels [k][j][i](...). */
 redux_status rdx_axial_view(redux_tensor *out, const redux_tensor *stored,
@@ -136,11 +140,35 @@ redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy);
 /* Turns (H, W) into (1, H, W) through its strides, since it may be of Fortran order. */
 void rdx_npy_as_stack(redux_tensor *array);
 
+/* ---- format_npz_items.c: arrays of volumes, (N, D, H, W) ---- */
+
+bool rdx_npz_holds_volumes(const rdx_npy *npy);
+/* Hands over the volumes of an array; `only` that one, if it is not negative. */
+redux_status rdx_npz_add_volumes(const rdx_finds *finds, const char *path, const char *key,
+                                 int64_t only, const rdx_npz_member *member);
+
 /* Every format: format_NAME.c defines rdx_format_NAME. The order is that of lists. */
 #define RDX_FORMATS(FORMAT)                                                                        \
     FORMAT(nifti)                                                                                  \
     FORMAT(dicom)                                                                                  \
-    FORMAT(mha) FORMAT(nrrd) FORMAT(mgh) FORMAT(png) FORMAT(jpeg) FORMAT(pnm) FORMAT(npy) FORMAT(npz)
+    FORMAT(mha)                                                                                    \
+    FORMAT(nrrd)                                                                                   \
+    FORMAT(mgh)                                                                                    \
+    FORMAT(png)                                                                                    \
+    FORMAT(jpeg)                                                                                   \
+    FORMAT(pnm) RDX_IF_TIFF(FORMAT(tiff)) RDX_IF_WEBP(FORMAT(webp)) FORMAT(npy) FORMAT(npz)
+
+/* What the build has the libraries for. */
+#if defined(REDUX_TIFF)
+#define RDX_IF_TIFF(it) it
+#else
+#define RDX_IF_TIFF(it)
+#endif
+#if defined(REDUX_WEBP)
+#define RDX_IF_WEBP(it) it
+#else
+#define RDX_IF_WEBP(it)
+#endif
 
 #define RDX_DECLARE_FORMAT(name) extern const rdx_format rdx_format_##name;
 RDX_FORMATS(RDX_DECLARE_FORMAT)

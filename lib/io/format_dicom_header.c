@@ -158,7 +158,13 @@ static redux_status skip_element(cursor *c, const element *e, int depth)
 
 /* ---- values ---- */
 
-typedef enum value_kind { VALUE_TEXT, VALUE_SHORT, VALUE_INTEGER, VALUE_DECIMAL, VALUE_MOSAIC } value_kind;
+typedef enum value_kind {
+    VALUE_TEXT,
+    VALUE_SHORT,
+    VALUE_INTEGER,
+    VALUE_DECIMAL,
+    VALUE_MOSAIC
+} value_kind;
 
 /* The elements that are read: `count` characters or numbers into rdx_dicom at `offset`. Their names
  * are those of PS3.6. */
@@ -248,7 +254,8 @@ static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int6
                         begin, wanted[which].count, wanted[which].count == 1 ? "" : "s");
     else if (kind == VALUE_MOSAIC)
         *(int64_t *)(void *)to = strstr(begin, "MOSAIC") != NULL;
-    else if (kind == VALUE_INTEGER && strspn(begin, "0123456789") == strlen(begin) && strlen(begin) < 13 && *begin != '\0')
+    else if (kind == VALUE_INTEGER && strspn(begin, "0123456789") == strlen(begin) &&
+             strlen(begin) < 13 && *begin != '\0')
         *(int64_t *)(void *)to = (int64_t)rdx_parse_double(begin, NULL);
     return REDUX_OK;
 }
@@ -335,11 +342,14 @@ static redux_status find_beginning(rdx_dicom *out, cursor *c)
 {
     unsigned char bytes[PREAMBLE];
     c->typed = true;
-    if (c->end >= PREAMBLE && take(c, bytes, PREAMBLE) == REDUX_OK &&
-        memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
+    if (c->end >= PREAMBLE)
+        RDX_TRY(take(c, bytes, PREAMBLE));
+    if (c->end >= PREAMBLE && memcmp(bytes + PREAMBLE - 4, "DICM", 4) == 0)
         return REDUX_OK;
     c->at = 0;
-    if (c->end < 8 || take(c, bytes, 8) != REDUX_OK || !begins_with_element(bytes, 8))
+    if (c->end >= 8)
+        RDX_TRY(take(c, bytes, 8));
+    if (c->end < 8 || !begins_with_element(bytes, 8))
         return rdx_fail(REDUX_E_FORMAT,
                         "%s: is not a DICOM file: it has no DICM at byte 128, and does not begin "
                         "with an element",
@@ -375,6 +385,11 @@ static redux_status walk(rdx_dicom *out, cursor *c)
     const syntax *s = find_syntax(out->syntax);
     if (out->syntax[0] == '\0')
         return rdx_fail(REDUX_E_FORMAT, "%s: has no transfer syntax", c->path);
+    if (strcmp(out->syntax, "1.2.840.10008.1.2.1.99") == 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: is a deflated file, which is not read: write it again by gdcmconv -w "
+                        "FILE OUT.dcm",
+                        c->path);
     if (s == NULL)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: pixels of transfer syntax %s are not read: convert it with dcm2niix",
@@ -420,8 +435,10 @@ static redux_status check_image(rdx_dicom *d, const char *path)
                         path, (long long)d->bits, (long long)d->stored, (long long)d->high,
                         (long long)d->is_signed);
     if (d->slope >= 0 && d->slope < 1e-300)
-        return rdx_fail(REDUX_E_FORMAT, "%s: RescaleSlope (0028,1053) is %g: every pixel would have "
-                        "the same value", path, d->slope);
+        return rdx_fail(REDUX_E_FORMAT,
+                        "%s: RescaleSlope (0028,1053) is %g: every pixel would have "
+                        "the same value",
+                        path, d->slope);
     const uint64_t bytes = (uint64_t)d->height * (uint64_t)d->width * (uint64_t)d->bits / 8 *
                            (uint64_t)d->frames; /* below 2^52 */
     if (!d->encapsulated && d->length < bytes)

@@ -69,9 +69,7 @@ static redux_status read_header(rdx_raster *r, char **image, redux_context *cont
     rdx_packed file;
     *image = NULL;
     RDX_TRY(rdx_packed_open(&file, path, 0, RDX_PACKING_AUTO));
-    *r = (rdx_raster){.packing = file.gzip != NULL ? RDX_PACKING_GZIP : RDX_PACKING_NONE,
-                      .offset = HEADER_BYTES,
-                      .offset_unpacked = true};
+    *r = (rdx_raster){.packing = file.packing, .offset = HEADER_BYTES, .offset_unpacked = true};
     const redux_status status = rdx_packed_read(&file, bytes, sizeof bytes, "header");
     rdx_packed_close(&file);
     RDX_TRY(status);

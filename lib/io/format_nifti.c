@@ -508,7 +508,11 @@ static redux_status probe_nifti(const rdx_finds *finds, const char *path, const 
 
 const rdx_format rdx_format_nifti = {
     .name = "nifti",
+#if defined(REDUX_ZSTD)
+    .suffixes = {".nii", ".nii.gz", ".nii.zst", ".hdr", ".hdr.gz"},
+#else
     .suffixes = {".nii", ".nii.gz", ".hdr", ".hdr.gz"},
+#endif
     .parts = {".img", ".img.gz"},
     .unit = RDX_UNIT_VOLUME,
     .is_scan = true,

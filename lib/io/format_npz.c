@@ -6,6 +6,7 @@
 #include <redux/array.h>
 #include "archive.h"
 #include "format.h"
+#include "table.h"
 
 #define SUFFIX ".npy"
 #define UTF8_FLAG (1U << 11)
@@ -354,6 +355,9 @@ static redux_status add_member(const rdx_finds *finds, const char *path, const c
         rdx_found_clear(&found);
         return REDUX_OK;
     }
+    if (status == REDUX_OK && rdx_npy_is_stack(&member->npy) && member->npy.ndim == 4)
+        rdx_log(finds->context, REDUX_LOG_INFO, "%s: is read as %lld slices in colour",
+                found.source, (long long)member->npy.shape[0]);
     if (status == REDUX_OK)
         status = describe_member(&found, finds->context, path, key, member);
     if (status == REDUX_OK)
@@ -385,7 +389,8 @@ static bool may_be_slice(const rdx_npy *npy)
 static redux_status visit_member(const char *key, const rdx_npz_member *member, void *user)
 {
     selection *s = user;
-    const bool stack = rdx_npy_is_stack(&member->npy);
+    const bool volumes = rdx_npz_holds_volumes(&member->npy);
+    const bool stack = volumes || rdx_npy_is_stack(&member->npy);
     char source[1024];
     if (!s->adding) {
         s->stacks |= stack;
@@ -398,18 +403,44 @@ static redux_status visit_member(const char *key, const rdx_npz_member *member, 
                                    "arrays of archives that are tables, by their shape and type");
     }
     s->added++;
-    const redux_status status = add_member(s->finds, s->path, key, member);
+    const redux_status status = volumes
+                                    ? rdx_npz_add_volumes(s->finds, s->path, key, -1, member)
+                                    : add_member(s->finds, s->path, key, member);
     return status == REDUX_OK ? status : s->finds->settle(s->finds->user, source, status);
+}
+
+/* KEY, or KEY[I] of an array of volumes. */
+static redux_status probe_key(const rdx_finds *finds, const char *path, const char *key)
+{
+    const size_t length = strlen(key);
+    const char *bracket = strrchr(key, '[');
+    rdx_npz_member member;
+    int64_t index = -1;
+    redux_status status = rdx_npz_find(&member, finds->context, path, key);
+    if (status == REDUX_OK && !rdx_npz_holds_volumes(&member.npy))
+        return add_member(finds, path, key, &member);
+    if (status == REDUX_OK)
+        return rdx_npz_add_volumes(finds, path, key, -1, &member);
+    char name[RDX_MEMBER_NAME];
+    if (status != REDUX_E_NOT_FOUND || bracket == NULL || key[length - 1] != ']' ||
+        length >= sizeof name)
+        return status;
+    snprintf(name, sizeof name, "%s", bracket + 1);
+    name[strlen(name) - 1] = '\0';
+    if (!rdx_whole_number(&index, name) || index < 0)
+        return status;
+    snprintf(name, sizeof name, "%.*s", (int)(bracket - key), key);
+    RDX_TRY(rdx_npz_find(&member, finds->context, path, name));
+    if (!rdx_npz_holds_volumes(&member.npy))
+        return rdx_fail(REDUX_E_NOT_FOUND, "%s:%s is no array of volumes, (N, D, H, W)", path, name);
+    return rdx_npz_add_volumes(finds, path, name, index, &member);
 }
 
 static redux_status probe_npz(const rdx_finds *finds, const char *path, const char *key)
 {
     selection s = {.finds = finds, .path = path};
-    if (key != NULL) {
-        rdx_npz_member member;
-        RDX_TRY(rdx_npz_find(&member, finds->context, path, key));
-        return add_member(finds, path, key, &member);
-    }
+    if (key != NULL)
+        return probe_key(finds, path, key);
     RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
     s.adding = true;
     RDX_TRY(rdx_npz_visit(finds->context, path, visit_member, &s));
@@ -420,7 +451,8 @@ static redux_status probe_npz(const rdx_finds *finds, const char *path, const ch
                         path, path);
     if (s.added == 0)
         return rdx_fail(REDUX_E_UNSUPPORTED,
-                        "%s: holds no array of shape (H, W), (N, H, W) or (N, H, W, 3 or 4)", path);
+                        "%s: holds no array of shape (H, W), (N, H, W), (N, H, W, 3 or 4) or "
+                        "(N, D, H, W)", path);
     return REDUX_OK;
 }
 

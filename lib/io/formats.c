@@ -9,28 +9,93 @@
 #define ADDRESS(name) &rdx_format_##name,
 static const rdx_format *const formats[] = {RDX_FORMATS(ADDRESS)};
 
-/* What people keep beside these, or in their place. Longer ones come first. */
-static const char *const unread[] = {
-    ".nii.zst", ".nii.bz2", ".nii.xz", ".dcm.gz", ".dcm.bz2", ".tar.gz", ".tar.bz2", ".tar.xz",
-    ".tif",     ".tiff",    ".bmp",    ".gif",    ".webp",    ".heic",   ".heif",    ".avif",
-    ".jp2",     ".j2k",     ".jxl",    ".jls",    ".exr",     ".hdr.gz", ".psd",     ".mnc",
-    ".h5",      ".hdf5",    ".mat",    ".zip",    ".tar",     ".tgz",    ".rar",     ".7z",
-    ".zarr",    ".czi",     ".nd2",    ".svs",    ".par",     ".v",      ".zst"};
+#define IMAGEMAGICK "mogrify -format png FILE, of ImageMagick"
+#define H5PY "in Python: numpy.save(\"OUT.npy\", h5py.File(FILE)[NAME][...])"
+#define BIO_FORMATS "bfconvert FILE OUT.ome.tiff, of Bio-Formats"
+#define UNPACK "unpack it"
+
+/* What people keep beside these, or in their place, and what converts it. Longer ones come first.
+ */
+static const struct {
+    const char *suffix, *advice;
+} unread[] = {
+#if !defined(REDUX_ZSTD)
+    {".nii.zst", "zstd -d FILE"},
+#endif
+    {".nii.bz2", "bunzip2 FILE"},
+    {".nii.xz", "unxz FILE"},
+    {".dcm.gz", "gunzip FILE"},
+    {".dcm.bz2", "bunzip2 FILE"},
+    {".tar.gz", UNPACK},
+    {".tar.bz2", UNPACK},
+    {".tar.xz", UNPACK},
+#if !defined(REDUX_TIFF)
+    {".tif", IMAGEMAGICK},
+    {".tiff", IMAGEMAGICK},
+#endif
+    {".bmp", IMAGEMAGICK},
+    {".gif", IMAGEMAGICK},
+#if !defined(REDUX_WEBP)
+    {".webp", "dwebp FILE -o OUT.png"},
+#endif
+    {".heic", "heif-convert FILE OUT.png, of libheif"},
+    {".heif", "heif-convert FILE OUT.png, of libheif"},
+    {".avif", "avifdec FILE OUT.png, of libavif"},
+    {".jp2", "opj_decompress -i FILE -o OUT.png, of OpenJPEG"},
+    {".j2k", "opj_decompress -i FILE -o OUT.png, of OpenJPEG"},
+    {".jxl", "djxl FILE OUT.png, of libjxl"},
+    {".jls", "gdcmimg FILE OUT.dcm, of GDCM"},
+    {".exr", IMAGEMAGICK},
+    {".psd", IMAGEMAGICK},
+    {".mnc", "mnc2nii FILE OUT.nii, of minc-tools"},
+    {".h5", H5PY},
+    {".hdf5", H5PY},
+    {".mat", "in Python: numpy.save(\"OUT.npy\", scipy.io.loadmat(FILE)[NAME])"},
+    {".zip", UNPACK},
+    {".tar", UNPACK},
+    {".tgz", UNPACK},
+    {".rar", UNPACK},
+    {".7z", UNPACK},
+    {".zarr", "in Python: numpy.save(\"OUT.npy\", zarr.open(FOLDER)[NAME][...])"},
+    {".czi", BIO_FORMATS},
+    {".nd2", BIO_FORMATS},
+    {".svs", BIO_FORMATS},
+    {".par", "dcm2niix FOLDER"},
+    {".v", "in Python: nibabel.save(nibabel.load(FILE), \"OUT.nii\")"},
+    {".zst", "zstd -d FILE"},
+};
 
 /* The same by their first bytes. */
 static const struct {
     const char *name;
     size_t offset, size;
     const char *bytes;
-} signatures[] = {
-    {"TIFF", 0, 4, "II*\0"},        {"TIFF", 0, 4, "MM\0*"},     {"BigTIFF", 0, 4, "II+\0"},
-    {"BMP", 6, 4, "\0\0\0\0"},      {"GIF", 0, 4, "GIF8"},       {"WebP", 8, 4, "WEBP"},
-    {"HEIC or AVIF", 4, 4, "ftyp"}, {"HDF5", 0, 4, "\x89HDF"},   {"a MATLAB file", 0, 6, "MATLAB"},
-    {"OpenEXR", 0, 4, "v/1\x01"},   {"JPEG 2000", 4, 4, "jP  "}, {"JPEG 2000", 0, 4, "\xFFO\xFFQ"},
-    {"zstd", 0, 4, "\x28\xB5/\xFD"}, {"bzip2", 0, 3, "BZh"},      {"xz", 0, 5, "\xFD" "7zXZ"},
-    {"gzip", 0, 2, "\x1F\x8B"},     {"a zip archive", 0, 4, "PK\3\4"}, {"NetCDF", 0, 3, "CDF"},
-    {"PNG", 0, 4, "\x89PNG"},       {"JPEG", 0, 3, "\xFF\xD8\xFF"}, {"an npy array", 0, 6, "\x93NUMPY"},
-    {"NIfTI", 344, 4, "n+1\0"},     {"NIfTI", 4, 4, "n+2\0"},    {"NRRD", 0, 5, "NRRD0"}};
+} signatures[] = {{"TIFF", 0, 4, "II*\0"},
+                  {"TIFF", 0, 4, "MM\0*"},
+                  {"BigTIFF", 0, 4, "II+\0"},
+                  {"BMP", 6, 4, "\0\0\0\0"},
+                  {"GIF", 0, 4, "GIF8"},
+                  {"WebP", 8, 4, "WEBP"},
+                  {"HEIC or AVIF", 4, 4, "ftyp"},
+                  {"HDF5", 0, 4, "\x89HDF"},
+                  {"a MATLAB file", 0, 6, "MATLAB"},
+                  {"OpenEXR", 0, 4, "v/1\x01"},
+                  {"JPEG 2000", 4, 4, "jP  "},
+                  {"JPEG 2000", 0, 4, "\xFFO\xFFQ"},
+                  {"zstd", 0, 4, "\x28\xB5/\xFD"},
+                  {"bzip2", 0, 3, "BZh"},
+                  {"xz", 0, 5,
+                   "\xFD"
+                   "7zXZ"},
+                  {"gzip", 0, 2, "\x1F\x8B"},
+                  {"a zip archive", 0, 4, "PK\3\4"},
+                  {"NetCDF", 0, 3, "CDF"},
+                  {"PNG", 0, 4, "\x89PNG"},
+                  {"JPEG", 0, 3, "\xFF\xD8\xFF"},
+                  {"an npy array", 0, 6, "\x93NUMPY"},
+                  {"NIfTI", 344, 4, "n+1\0"},
+                  {"NIfTI", 4, 4, "n+2\0"},
+                  {"NRRD", 0, 5, "NRRD0"}};
 
 static bool ends_with(const char *text, const char *suffix)
 {
@@ -181,11 +246,13 @@ void rdx_format_list(char *text, size_t size)
     }
 }
 
-const char *rdx_unread_suffix(const char *name)
+const char *rdx_unread_suffix(const char **advice, const char *name)
 {
     for (int i = 0; i < (int)RDX_COUNT(unread); i++)
-        if (ends_with(name, unread[i]))
-            return unread[i];
+        if (ends_with(name, unread[i].suffix)) {
+            *advice = unread[i].advice;
+            return unread[i].suffix;
+        }
     return NULL;
 }
 

@@ -117,17 +117,28 @@ redux_status rdx_gzip_open(rdx_gzip **out, int fd, const char *path, uint64_t of
 redux_status rdx_gzip_read(rdx_gzip *file, void *out, size_t size, size_t *count);
 void rdx_gzip_close(rdx_gzip *file); /* NULL: nothing happens */
 
+/* ---- zstd.c: the same of Zstandard frames; opening fails in a build without it ---- */
+
+typedef struct rdx_zstd rdx_zstd;
+
+redux_status rdx_zstd_open(rdx_zstd **out, int fd, const char *path, uint64_t offset);
+redux_status rdx_zstd_read(rdx_zstd *file, void *out, size_t size, size_t *count);
+void rdx_zstd_close(rdx_zstd *file);
+
 /* ---- packed.c: a file, or a part of one, that may be compressed ---- */
 
 typedef enum rdx_packing {
     RDX_PACKING_NONE,
     RDX_PACKING_GZIP,
     RDX_PACKING_ZLIB,
-    RDX_PACKING_AUTO /* gzip if it begins as gzip does, else none */
+    RDX_PACKING_ZSTD,
+    RDX_PACKING_AUTO /* gzip or Zstandard if it begins as these do, else none */
 } rdx_packing;
 
 typedef struct rdx_packed {
-    rdx_gzip *gzip; /* NULL: plain */
+    rdx_packing packing; /* not AUTO */
+    rdx_gzip *gzip;      /* also zlib */
+    rdx_zstd *zstd;
     int fd;
     const char *path;
     uint64_t offset;   /* where the part begins in the file */
@@ -155,7 +166,9 @@ uint64_t rdx_packed_capacity(const rdx_packed *file);
 typedef struct rdx_picture_info {
     int64_t height, width;
     int32_t channels;  /* 1 or 3: as decoded, without alpha */
-    redux_dtype dtype; /* uint8 or uint16 */
+    redux_dtype dtype; /* uint8 or uint16; any in TIFF */
+    int64_t pages;     /* more than one: a volume, not a picture */
+    const struct rdx_format *format;
 } rdx_picture_info;
 
 /* Reads only the header, and describes the decoded picture. *bytes: of the file. */

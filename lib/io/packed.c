@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The bytes of a file from some place on, inflated where they are compressed. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "io.h"
 
 /* Deflate cannot do better than 1032 : 1 (RFC 1951: 258 bytes for two bits). */
 #define RATIO 1032
+#define ZSTD_RATIO 32768 /* a block of 128 KiB of one byte takes four (RFC 8878, 3.1.1.2) */
 #define SLACK 65536
 /* After the voxels we read on to the checksum, but not for ever. */
 #define TAIL_MAX (8 << 20)
@@ -13,15 +15,21 @@
 
 static redux_status choose(rdx_packed *file, rdx_packing packing)
 {
-    unsigned char magic[2];
+    unsigned char magic[4];
     size_t count = 0;
     if (packing == RDX_PACKING_AUTO) {
         RDX_TRY(rdx_read_at(file->fd, file->path, file->offset, magic, sizeof magic, &count));
-        const bool gzip = count == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
-        packing = gzip ? RDX_PACKING_GZIP : RDX_PACKING_NONE;
+        packing = RDX_PACKING_NONE;
+        if (count >= 2 && magic[0] == 0x1f && magic[1] == 0x8b)
+            packing = RDX_PACKING_GZIP;
+        else if (count == 4 && memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0)
+            packing = RDX_PACKING_ZSTD;
     }
+    file->packing = packing;
     if (packing == RDX_PACKING_NONE)
         return REDUX_OK;
+    if (packing == RDX_PACKING_ZSTD)
+        return rdx_zstd_open(&file->zstd, file->fd, file->path, file->offset);
     return rdx_gzip_open(&file->gzip, file->fd, file->path, file->offset,
                          packing == RDX_PACKING_ZLIB);
 }
@@ -43,18 +51,26 @@ redux_status rdx_packed_open(rdx_packed *file, const char *path, uint64_t offset
 void rdx_packed_close(rdx_packed *file)
 {
     rdx_gzip_close(file->gzip);
+    rdx_zstd_close(file->zstd);
     close(file->fd);
+}
+
+static redux_status read_some(rdx_packed *file, void *out, size_t size, size_t *count)
+{
+    if (file->gzip != NULL)
+        RDX_TRY(rdx_gzip_read(file->gzip, out, size, count));
+    else if (file->zstd != NULL)
+        RDX_TRY(rdx_zstd_read(file->zstd, out, size, count));
+    else
+        RDX_TRY(rdx_read_at(file->fd, file->path, file->offset + file->position, out, size, count));
+    file->position += *count;
+    return REDUX_OK;
 }
 
 redux_status rdx_packed_read(rdx_packed *file, void *out, uint64_t size, const char *what)
 {
     size_t count = 0;
-    if (file->gzip != NULL)
-        RDX_TRY(rdx_gzip_read(file->gzip, out, (size_t)size, &count));
-    else
-        RDX_TRY(rdx_read_at(file->fd, file->path, file->offset + file->position, out, (size_t)size,
-                            &count));
-    file->position += count;
+    RDX_TRY(read_some(file, out, (size_t)size, &count));
     if (count < size)
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: the file ends within its %s", file->path,
                         what);
@@ -70,9 +86,8 @@ static redux_status skip(rdx_packed *file, uint64_t size)
         return rdx_fail(REDUX_E_NO_MEMORY, "%s: no memory to read it", file->path);
     redux_status status = REDUX_OK;
     while (size > 0 && count > 0 && status == REDUX_OK) {
-        status = rdx_gzip_read(file->gzip, scrap, (size_t)RDX_MIN(size, (uint64_t)SCRAP), &count);
+        status = read_some(file, scrap, (size_t)RDX_MIN(size, (uint64_t)SCRAP), &count);
         size -= count;
-        file->position += count;
     }
     free(scrap);
     return status;
@@ -80,7 +95,7 @@ static redux_status skip(rdx_packed *file, uint64_t size)
 
 redux_status rdx_packed_seek(rdx_packed *file, uint64_t position)
 {
-    if (file->gzip != NULL)
+    if (file->packing != RDX_PACKING_NONE)
         return skip(file, position - file->position);
     file->position = position;
     return REDUX_OK;
@@ -88,12 +103,13 @@ redux_status rdx_packed_seek(rdx_packed *file, uint64_t position)
 
 redux_status rdx_packed_finish(rdx_packed *file)
 {
-    return file->gzip != NULL ? skip(file, TAIL_MAX) : REDUX_OK;
+    return file->packing != RDX_PACKING_NONE ? skip(file, TAIL_MAX) : REDUX_OK;
 }
 
 uint64_t rdx_packed_capacity(const rdx_packed *file)
 {
-    if (file->gzip == NULL)
+    const uint64_t ratio = file->packing == RDX_PACKING_ZSTD ? ZSTD_RATIO : RATIO;
+    if (file->packing == RDX_PACKING_NONE)
         return file->size;
-    return file->size > UINT64_MAX / RATIO - SLACK ? UINT64_MAX : file->size * RATIO + SLACK;
+    return file->size > UINT64_MAX / ratio - SLACK ? UINT64_MAX : file->size * ratio + SLACK;
 }

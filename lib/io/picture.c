@@ -22,7 +22,8 @@ static redux_status unknown(const char *path, size_t size)
 /* ---- headers ---- */
 
 /* Reads as much as the format needs to parse the header. */
-static redux_status probe(rdx_picture_info *out, unsigned char **bytes, int fd, const char *path)
+static redux_status probe(rdx_picture_info *out, unsigned char **bytes, int fd, uint64_t size,
+                          const char *path)
 {
     const rdx_format *format = NULL;
     for (uint64_t asked = FIRST_PIECE, need = asked; need > 0; asked = need) {
@@ -35,6 +36,9 @@ static redux_status probe(rdx_picture_info *out, unsigned char **bytes, int fd, 
         format = rdx_format_of_picture(larger, count);
         if (format == NULL)
             return unknown(path, count);
+        out->format = format;
+        if (format->pages != NULL)
+            return format->pages(out, fd, size, path);
         RDX_TRY(format->header(out, &need, larger, count, path));
         if (need > 0 && count < asked)
             return rdx_fail(REDUX_E_FORMAT, "%s: is cut short: it ends within its header", path);
@@ -48,7 +52,8 @@ redux_status rdx_picture_probe(rdx_picture_info *out, uint64_t *bytes, const cha
     struct stat file;
     int fd;
     RDX_TRY(rdx_open_read(&fd, &file, path));
-    const redux_status status = probe(out, &block, fd, path);
+    *out = (rdx_picture_info){.pages = 1};
+    const redux_status status = probe(out, &block, fd, (uint64_t)file.st_size, path);
     free(block);
     close(fd);
     *bytes = (uint64_t)file.st_size;

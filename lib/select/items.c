@@ -68,37 +68,35 @@ static redux_status extract_item(const rdx_visited *slice, void *worker, void *u
     return REDUX_OK;
 }
 
-/* A reduction of such a volume resizes its slices. */
-static redux_status has_several_sizes(bool *out, const redux_dataset *dataset, int64_t volume)
+/* Whether the slices of a volume that are in the group of `row` differ in size: a reduction resizes
+ * them. */
+static redux_status has_several_sizes(bool *out, const redux_dataset *dataset, int64_t row)
 {
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    const int64_t volume = rdx_dataset_volume_of(dataset, row);
+    const int64_t group = rdx_dataset_group_of(dataset, row);
+    const int64_t end = rdx_dataset_first_row(dataset, volume + 1);
+    int64_t height, width;
     *out = false;
-    RDX_TRY(redux_dataset_get_volume_info(&info, dataset, volume));
-    for (int64_t i = 0; i < info.slices && info.file_per_slice && !info.is_scan && !*out; i++) {
-        rdx_picture_info picture;
-        uint64_t bytes;
-        const char *path;
-        int64_t number;
-        RDX_TRY(redux_dataset_get_slice_name(&path, &number, dataset, volume, i));
-        const redux_status status = rdx_picture_probe(&picture, &bytes, path);
-        *out = status == REDUX_OK && (picture.height != info.height || picture.width != info.width);
-        if (status != REDUX_OK && !rdx_is_input_failure(status))
-            return status;
+    RDX_TRY(rdx_dataset_row_size(&height, &width, dataset, row));
+    for (int64_t i = rdx_dataset_first_row(dataset, volume); i < end && !*out; i++) {
+        int64_t h, w;
+        if (rdx_dataset_group_of(dataset, i) != group)
+            continue;
+        RDX_TRY(rdx_dataset_row_size(&h, &w, dataset, i));
+        *out = h != height || w != width;
     }
     return REDUX_OK;
 }
 
 static redux_status new_images(items_job *job, redux_context *context)
 {
-    const int64_t volume = rdx_dataset_volume_of(job->dataset, job->rows[0]);
-    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-    RDX_TRY(redux_dataset_get_volume_info(&info, job->dataset, volume));
+    const int64_t size = job->options.size;
+    int64_t shape[] = {job->count, size, size};
     job->resize = rdx_options_resize(&job->options);
     if (!job->resize)
-        RDX_TRY(has_several_sizes(&job->resize, job->dataset, volume));
-    const int64_t size = job->options.size;
-    const int64_t shape[] = {job->count, job->resize ? size : info.height,
-                             job->resize ? size : info.width};
+        RDX_TRY(has_several_sizes(&job->resize, job->dataset, job->rows[0]));
+    if (!job->resize)
+        RDX_TRY(rdx_dataset_row_size(&shape[1], &shape[2], job->dataset, job->rows[0]));
     return redux_tensor_new(&job->items, context, redux_window_dtype(job->options.window), 3,
                             shape);
 }

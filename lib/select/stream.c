@@ -380,12 +380,14 @@ static void release_items(image_job *job)
 static redux_status begin_volume(int64_t *most, const redux_volume_info *info, void *user)
 {
     image_job *job = user;
+    (void)info;
     const rdx_stream *stream = job->stream;
     const redux_dtype dtype = redux_window_dtype(stream->options->window);
-    int64_t shape[3] = {0, info->height, info->width};
+    int64_t shape[3] = {0, 0, 0};
     *most = job->items.shape[0];
     if (job->items.data != NULL)
         return REDUX_OK;
+    RDX_TRY(rdx_dataset_row_size(&shape[1], &shape[2], stream->dataset, job->rows[0]));
     if (job->resize)
         shape[1] = shape[2] = stream->options->size;
     const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);

@@ -116,6 +116,7 @@ typedef struct embed_job {
     uint8_t *readable; /* by row of the dataset; or NULL: the first failure ends the run */
     int64_t *rows;     /* the rows to embed */
     int64_t count, batch, channels, features;
+    int64_t blank; /* slices that show one value only; counted on several threads */
     float *images; /* [batch, size, size, channels] */
     float *out;    /* [count, features] */
 } embed_job;
@@ -168,7 +169,7 @@ static void viewer_clear(void *worker)
 
 static redux_status fill_image(const rdx_visited *at, void *worker, void *user)
 {
-    const embed_job *job = user;
+    embed_job *job = user;
     const int64_t pixels = (int64_t)job->input.size * job->input.size;
     float *image = job->images + at->in_batch * image_length(job);
     redux_tensor stored;
@@ -177,6 +178,8 @@ static redux_status fill_image(const rdx_visited *at, void *worker, void *user)
                                         REDUX_ORIENTATION_AXIAL));
     redux_status status =
         rdx_slice_of(&slice, &stored, at->info->slope, at->info->intercept, at->info->is_scan);
+    if (status == REDUX_OK && rdx_slice_is_blank(&slice))
+        __atomic_fetch_add(&job->blank, 1, __ATOMIC_RELAXED);
     if (status == REDUX_OK)
         status =
             rdx_viewer_input(worker, image + pixels * (job->channels - 1), &slice, &job->input);
@@ -227,6 +230,11 @@ static redux_status embed_all(embed_job *job)
     rdx_progress_begin(job->context, job->count);
     RDX_TRY(rdx_visit_in_order(job->context, &visit, &batches));
     rdx_progress_begin(job->context, 0);
+    if (job->blank > 0)
+        rdx_log(job->context, REDUX_LOG_WARNING,
+                "%lld of %lld embedded slices show one value only, or none that is finite: their "
+                "features say nothing",
+                (long long)job->blank, (long long)job->count);
     return REDUX_OK;
 }
 

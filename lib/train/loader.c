@@ -574,6 +574,12 @@ int64_t redux_loader_slice_count(const redux_loader *loader)
     return loader == NULL ? 0 : loader->catalogue.item_count;
 }
 
+int64_t rdx_loader_blank(const redux_loader *loader)
+{
+    const int64_t blank = __atomic_load_n(&loader->catalogue.blank, __ATOMIC_RELAXED);
+    return RDX_MIN(blank, loader->catalogue.item_count);
+}
+
 int64_t redux_loader_batch_count(const redux_loader *loader)
 {
     return loader == NULL ? 0 : loader->batches;

@@ -29,6 +29,7 @@ typedef struct rdx_catalogue {
     rdx_portion *portions;
     int64_t portion_count, portion_capacity;
     int64_t dropped;
+    int64_t blank; /* slices read that show one value only; counted on several threads */
     uint64_t seed;
     uint64_t limit; /* of a chunk; 0: all in memory */
 } rdx_catalogue;
@@ -70,5 +71,10 @@ redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t star
                               redux_context *context, rdx_catalogue *catalogue,
                               const rdx_portion *portion, bool drop);
 void rdx_slice_release(rdx_slice *slice);
+
+/* ---- loader.c ---- */
+
+/* How many slices that were read show one value only. */
+int64_t rdx_loader_blank(const redux_loader *loader);
 
 #endif

@@ -22,8 +22,9 @@ static redux_status own_pixels(redux_tensor *pixels, redux_context *context, boo
     return status;
 }
 
-static redux_status read_item(rdx_slice *out, redux_context *context, const redux_volume *volume,
-                              const redux_volume_info *info, const rdx_kept_slice *item)
+static redux_status read_item(rdx_slice *out, redux_context *context, rdx_catalogue *catalogue,
+                              const redux_volume *volume, const redux_volume_info *info,
+                              const rdx_kept_slice *item)
 {
     redux_tensor pixels;
     RDX_TRY(redux_volume_slice(&pixels, context, volume, item->slice));
@@ -35,6 +36,8 @@ static redux_status read_item(rdx_slice *out, redux_context *context, const redu
         return status;
     }
     out->pixels = pixels;
+    if (rdx_slice_is_blank(out))
+        __atomic_fetch_add(&catalogue->blank, 1, __ATOMIC_RELAXED);
     return REDUX_OK;
 }
 
@@ -54,7 +57,7 @@ redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t star
     }
     for (int64_t i = 0; i < portion->count && status == REDUX_OK; i++) {
         rdx_slice *slice = &slices[at == NULL ? i : at[i] - start];
-        status = read_item(slice, context, volume, &info, &items[i]);
+        status = read_item(slice, context, catalogue, volume, &info, &items[i]);
         if (drop && rdx_is_input_failure(status)) {
             items[i].dropped = true;
             status = REDUX_OK;

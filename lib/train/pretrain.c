@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <redux/file.h>
 #include "io/io.h"
+#include "loader_parts.h"
 #include "run.h"
 
 /* ---- setting up ---- */
@@ -373,9 +374,37 @@ static bool is_due(const rdx_run *run, double seconds)
     return wanted > 0 ? seconds >= wanted : run->step % run->batches == 0;
 }
 
+/* What makes a run useless without making it fail. */
+static void warn_of_start(const rdx_run *run)
+{
+    if (run->batches == 1 && run->epochs > 1)
+        rdx_log(run->context, REDUX_LOG_WARNING,
+                "all slices are in one batch of %lld, so that each epoch is one step: schedules by "
+                "epochs hardly move; a smaller batch gives more steps",
+                (long long)run->batch);
+}
+
+static void warn_of_step(rdx_run *run, const redux_pretrain_step *told)
+{
+    const int64_t blank = run->step == run->batches ? rdx_loader_blank(run->loader) : 0;
+    if (blank > 0)
+        rdx_log(run->context, REDUX_LOG_WARNING,
+                "%lld slices show one value only, or none that is finite: nothing can be learned "
+                "from them",
+                (long long)blank);
+    if (told->gradient_norm > 1e-12 || run->is_warned)
+        return;
+    run->is_warned = true;
+    rdx_log(run->context, REDUX_LOG_WARNING,
+            "step %lld: the gradient is %.2g, so that nothing is learned: the temperature may be too "
+            "small, or the slices all alike",
+            (long long)run->step, told->gradient_norm);
+}
+
 static redux_status train(rdx_run *run)
 {
     double saved = rdx_seconds();
+    warn_of_start(run);
     rdx_progress_begin(run->context, run->steps);
     RDX_TRY(rdx_progress_add(run->context, run->step));
     while (run->step < run->steps) {
@@ -386,6 +415,7 @@ static redux_status train(rdx_run *run)
         rdx_progress_hold(run->context, false);
         RDX_TRY(status);
         count_step(run, &told, rdx_seconds() - start);
+        warn_of_step(run, &told);
         RDX_TRY(rdx_log_step(run, &told));
         if (run->step == run->steps)
             RDX_TRY(check_weights(run, told.rate));

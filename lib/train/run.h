@@ -55,6 +55,7 @@ typedef struct rdx_run {
     double started;               /* seconds_now when this one began training */
     double images_per_second;
     bool complete; /* before this session, so that nothing is opened */
+    bool is_warned; /* of a step that learned nothing */
     int lock;      /* of the folder; -1: none */
     int log;       /* log.csv; -1: closed */
 } rdx_run;

@@ -200,7 +200,13 @@ def nifti2(shape, code=16, bits=32, order="<"):
     return bytes(h)
 
 
+def zstandard(content):
+    """One frame of one raw block (RFC 8878)."""
+    return b"\x28\xb5\x2f\xfd\x00\x58" + struct.pack("<I", len(content) << 3 | 1)[:3] + content
+
+
 def seeds_nifti():
+    put("nifti", "zstandard", zstandard(nifti1([3, 4, 5]) + bytes(4 + 120)))
     voxels = np.arange(3 * 4 * 5, dtype="<i2").tobytes()
     plain = nifti1((5, 4, 3)) + bytes(4) + voxels
     put("nifti", "int16", plain)
@@ -345,6 +351,18 @@ def seeds_pictures():
     put("jpeg", "restart", bytes(grey[:at]) + b"\xff\xdd\0\4\0\1" + bytes(grey[at:]))
 
 
+def seeds_more_pictures():
+    for mode in ("L", "I", "F", "RGB", "RGBA", "P", "CMYK", "1"):
+        put("tiff", mode, picture(mode, "TIFF"))
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        put("tiff", compression, picture("RGB", "TIFF", compression=compression))
+    for name in ("pages.tif", "tiles.tif"):
+        put("tiff", name, (CORPUS.parents[1] / "golden/data/io" / name).read_bytes())
+    for mode in ("RGB", "RGBA"):
+        put("webp", mode, picture(mode, "WEBP", quality=50))
+        put("webp", mode + "-lossless", picture(mode, "WEBP", lossless=True))
+
+
 # ---- texts and weights ----
 
 def safetensors(header, data=b"", length=None):
@@ -444,6 +462,6 @@ def seeds_binary():
     put("index", "rows", index(0, 8, 8, 5)[:32] + struct.pack("<q", 1 << 30) + index(0, 8, 8, 5)[40:])
 
 
-for make in (seeds_codestream, seeds_dicom, seeds_torch, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights, seeds_texts,
-             seeds_binary):
+for make in (seeds_codestream, seeds_dicom, seeds_torch, seeds_nifti, seeds_rasters, seeds_arrays, seeds_pictures, seeds_weights,
+             seeds_texts, seeds_binary, seeds_more_pictures):
     make()

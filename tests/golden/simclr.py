@@ -182,4 +182,5 @@ def main():
         np.savez_compressed(Path(sys.argv[1]) / "simclr.npz", **out)
 
 
-main()
+if __name__ == "__main__":
+    main()

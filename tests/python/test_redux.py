@@ -606,6 +606,20 @@ class WeightsTest(unittest.TestCase):
         self.assertEqual(manifest.summary["kept"], 9)
 
     @needs(torchvision, "python3-torchvision")
+    def test_checkpoints_of_pytorch(self):
+        state = torchvision.models.resnet18().state_dict()
+        redux.save_safetensors(self.path, state)
+        features = redux.embed(SCAN, self.path)
+        nested = {"epoch": 1, "args": complex(1, 2),  # an object that is not read
+                  "state_dict": {"module." + k: v for k, v in state.items()}}
+        for thing in (state, nested):
+            torch.save(thing, self.path + ".pth")
+            np.testing.assert_array_equal(redux.embed(SCAN, self.path + ".pth"), features)
+        torch.save(torchvision.models.resnet18(), self.path + ".pth")
+        with self.assertRaisesRegex(redux.ReduxError, "pickled torchvision.models.resnet.ResNet"):
+            redux.Encoder(self.path + ".pth")
+
+    @needs(torchvision, "python3-torchvision")
     def test_a_checkpoint_of_redux_pretrain(self):
         out = os.path.dirname(self.path)
         subprocess.run([os.environ["REDUX_BIN"] + "/redux-pretrain", SCAN, "--out", out, "--epochs",

@@ -132,18 +132,34 @@ NOTHING(png_write, redux_picture_write_png(in_scratch("out.png"), context, &set.
 
 SCENARIO(safetensors_load, redux_safetensors *, redux_safetensors_load(&out, context, set.weights),
          redux_safetensors_free(out))
-static redux_status dicom_frames(redux_context *context)
+/* The last slice of a file. */
+static redux_status one_slice(redux_context *context, const char *path)
 {
     redux_dataset *dataset;
-    redux_volume *volume = NULL;
-    redux_status status = redux_dataset_open(&dataset, context, &set.frames, 1, NULL);
+    redux_tensor slice;
+    redux_status status = redux_dataset_open(&dataset, context, &path, 1, NULL);
     if (status != REDUX_OK)
         return status;
-    status = redux_volume_open(&volume, context, dataset, 0);
-    redux_volume_free(volume);
+    status = redux_dataset_read_slice(&slice, context, dataset, 0,
+                                      redux_dataset_slice_count(dataset) - 1,
+                                      (redux_window){REDUX_WINDOW_AUTO, 0, 0});
+    if (status == REDUX_OK)
+        redux_tensor_release(&slice);
     redux_dataset_free(dataset);
     return status;
 }
+
+NOTHING(dicom_frames, one_slice(context, set.frames))
+#if defined(REDUX_TIFF)
+NOTHING(tiff_pages, one_slice(context, "tests/golden/data/io/pages.tif"))
+TENSOR(tiff_read, redux_picture_read(&out, context, "tests/golden/data/io/tiles.tif"))
+#endif
+#if defined(REDUX_WEBP)
+TENSOR(webp_read, redux_picture_read(&out, context, "tests/golden/data/io/lossless.webp"))
+#endif
+#if defined(REDUX_ZSTD)
+NOTHING(nifti_zst, one_slice(context, "tests/golden/data/io/packed.nii.zst"))
+#endif
 
 SCENARIO(torch_load, redux_safetensors *, redux_safetensors_load(&out, context, set.torch),
          redux_safetensors_free(out))

@@ -172,6 +172,16 @@ static const scenario scenarios[] = {S(tensor_new),
                                      WRITES(png_write, "out.png"),
                                      S(safetensors_load),
                                      S(dicom_frames),
+#if defined(REDUX_TIFF)
+                                     S(tiff_pages),
+                                     S(tiff_read),
+#endif
+#if defined(REDUX_WEBP)
+                                     S(webp_read),
+#endif
+#if defined(REDUX_ZSTD)
+                                     S(nifti_zst),
+#endif
                                      S(torch_load),
                                      WRITES(safetensors_save, "out.safetensors"),
                                      S(open_folder),

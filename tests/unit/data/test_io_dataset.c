@@ -315,7 +315,8 @@ START_TEST(links)
     ck_assert_int_eq(symlink("../elsewhere", in_scratch("linked/other")), 0);
     ck_assert_int_eq(symlink("../elsewhere/b.nii", in_scratch("linked/file.nii")), 0);
     const char *path = in_scratch("linked");
-    assert_listing("linked/deep/a.nii:0* linked/file.nii:0*", &path, 1); /* other/b.nii is file.nii */
+    assert_listing("linked/deep/a.nii:0* linked/file.nii:0*", &path,
+                   1); /* other/b.nii is file.nii */
     ck_assert_int_eq(symlink("nowhere", in_scratch("linked/broken.nii")), 0);
     ck_assert_int_eq(symlink("nowhere", in_scratch("linked/broken.txt")), 0);
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, path, NULL));
@@ -378,18 +379,28 @@ START_TEST(unread_kinds)
     ck_assert_redux_ok(redux_context_new(&context, &options));
     folder("unread");
     folder("unread/.hidden");
+    folder("unread/x.zarr");
     for (int i = 0; i < 7; i++)
         write_bytes(in_scratch(text("unread/%s", files[i])), "x", 1);
     write_bytes(in_scratch("unread/data"), "\x89HDF\r\n\x1a\n", 8);
     write_bytes(in_scratch("unread/scan.v2"), "\x89PNG\r\n\x1a\n", 8);
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_dataset_open(&dataset, context, &path, 1, NULL));
     static const char *const lines[] = {
-        "passed over: 2 files of a format that is not read (.bmp): %s/",
-        "passed over: 1 files of a format that is not read (.gif): %s/B.GIF\n",
-        "passed over: 1 files of a format that is not read (.nii.bz2): %s/d.nii.bz2\n",
+        "passed over: 2 files of a format that is not read (.bmp: mogrify -format png FILE, of "
+        "ImageMagick): %s/",
+        "passed over: 1 files of a format that is not read (.gif: mogrify -format png FILE, of "
+        "ImageMagick): %s/B.GIF\n",
+        "passed over: 1 files of a format that is not read (.nii.bz2: bunzip2 FILE): "
+        "%s/d.nii.bz2\n",
+        "passed over: 1 folders of a format that is not read (.zarr: in Python: "
+        "numpy.save(\"OUT.npy\", zarr.open(FOLDER)[NAME][...])): %s/x.zarr\n",
         "passed over: 1 files that look like HDF5, by a name that is not known: %s/data\n",
         "passed over: 1 files that look like PNG, by a name that is not known: %s/scan.v2\n"};
-    for (int i = 0; i < 5; i++) {
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("unread/x.zarr"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "zarr.open"));
+    ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("unread/B.GIF"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "mogrify"));
+    for (int i = 0; i < 6; i++) {
         char want[400];
         snprintf(want, sizeof want, lines[i], path);
         ck_assert_msg(strstr(log, want) != NULL, "%s in %s", want, log);
@@ -398,17 +409,17 @@ START_TEST(unread_kinds)
     /* Beside data they are known to the dataset. */
     place(PICTURES, "l.png", "unread/1.png");
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
-    ck_assert_int_eq(redux_dataset_passed_over_count(dataset), 6);
+    ck_assert_int_eq(redux_dataset_passed_over_count(dataset), 7);
     int64_t total = 0;
-    for (int64_t i = 0; i < 6; i++) {
+    for (int64_t i = 0; i < 7; i++) {
         redux_passed_over passed = REDUX_PASSED_OVER_INIT;
         ck_assert_redux_ok(redux_dataset_get_passed_over(&passed, dataset, i));
         ck_assert_ptr_nonnull(strstr(passed.names, path));
         total += passed.count;
     }
-    ck_assert_int_eq(total, 7);
+    ck_assert_int_eq(total, 8);
     redux_passed_over passed = REDUX_PASSED_OVER_INIT;
-    ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_passed_over(&passed, dataset, 6));
+    ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_passed_over(&passed, dataset, 7));
     redux_dataset_free(dataset);
 }
 END_TEST
@@ -446,7 +457,8 @@ START_TEST(given_twice)
 }
 END_TEST
 
-/* Pictures of a folder that were not named one after the other are two volumes of different names. */
+/* Pictures of a folder that were not named one after the other are two volumes of different names.
+ */
 START_TEST(names_are_unique)
 {
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
@@ -823,7 +835,8 @@ START_TEST(many_pictures)
     redux_dataset *dataset;
     folder("many");
     size_t size;
-    unsigned char *bytes = read_bytes(place(PICTURES, "one_pixel.png", "many/slice_000000.png"), &size);
+    unsigned char *bytes =
+        read_bytes(place(PICTURES, "one_pixel.png", "many/slice_000000.png"), &size);
     for (int i = 1; i < COUNT; i++)
         write_bytes(text("%s/many/slice_%06d.png", scratch, i), bytes, size);
     free(bytes);
@@ -840,6 +853,48 @@ START_TEST(many_pictures)
     redux_dataset_free(dataset);
     redux_context_free(context);
     ck_assert_int_eq(state.alive, 0);
+}
+END_TEST
+
+/* (N, D, H, W) in an archive is N volumes, as MedMNIST's 3-D sets are; beside them labels. */
+START_TEST(arrays_of_volumes)
+{
+    const int64_t shape[4] = {3, 5, 6, 7}, labels_shape[2] = {3, 1};
+    const char *keys[2] = {"train_images", "train_labels"}, *path = in_scratch("volumes.npz");
+    redux_tensor parts[2];
+    redux_dataset *dataset;
+    redux_volume *volume;
+    ck_assert_redux_ok(redux_tensor_new(&parts[0], NULL, REDUX_UINT8, 4, shape));
+    ck_assert_redux_ok(redux_tensor_new(&parts[1], NULL, REDUX_UINT8, 2, labels_shape));
+    for (int i = 0; i < 3 * 5 * 6 * 7; i++)
+        ((uint8_t *)parts[0].data)[i] = (uint8_t)(i / 42); /* the number of the slice */
+    ck_assert_redux_ok(redux_npz_write(path, NULL, keys, parts, 2));
+    redux_tensor_release(&parts[0]);
+    redux_tensor_release(&parts[1]);
+    ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
+    ck_assert_int_eq(redux_dataset_volume_count(dataset), 3);
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 15);
+    ck_assert_int_eq(redux_dataset_passed_over_count(dataset), 1); /* the labels */
+    for (int v = 2; v >= 0; v--) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        redux_tensor slice;
+        ck_assert_redux_ok(redux_dataset_get_volume_info(&info, dataset, v));
+        ck_assert_str_eq(info.source, text("%s:train_images[%d]", path, v));
+        ck_assert_redux_ok(redux_volume_open(&volume, NULL, dataset, v));
+        ck_assert_redux_ok(redux_volume_slice(&slice, NULL, volume, 4));
+        ck_assert_int_eq(*(uint8_t *)slice.data, 5 * v + 4);
+        redux_tensor_release(&slice);
+        redux_volume_free(volume);
+    }
+    redux_dataset_free(dataset);
+    ck_assert_redux_ok(open_path(&dataset, text("%s:train_images[1]", path), NULL));
+    ck_assert_int_eq(redux_dataset_slice_count(dataset), 5);
+    redux_dataset_free(dataset);
+    ck_assert_redux(REDUX_E_NOT_FOUND,
+                    open_path(&dataset, text("%s:train_images[3]", path), NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND,
+                    open_path(&dataset, text("%s:train_labels[0]", path), NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, text("%s:train_images[]", path), NULL));
 }
 END_TEST
 
@@ -937,6 +992,7 @@ int main(void)
     tcase_add_loop_test(tests, visits_skip, 0, 2);
     tcase_add_test(tests, numbers_and_windows);
     tcase_add_test(tests, many_pictures);
+    tcase_add_test(tests, arrays_of_volumes);
     suite_add_tcase(suite, tests);
     scratch_make();
     const int result = run_suite(suite);

@@ -39,9 +39,21 @@ static void fill(redux_tensor *out, const char *path, redux_dtype dtype, int32_t
     ck_assert_redux_ok(redux_npy_write(path, NULL, out));
 }
 
-static void make(void)
+/* Each test is a process of its own, and threads do not survive a fork. */
+static void begin(void)
 {
     redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    options.threads = 3;
+    ck_assert_redux_ok(redux_context_new(&threads, &options));
+}
+
+static void end(void)
+{
+    redux_context_free(threads);
+}
+
+static void make(void)
+{
     scratch_make();
     paths[0] = in_scratch("a.npy");
     paths[1] = in_scratch("b.npy");
@@ -57,13 +69,10 @@ static void make(void)
         infos[v] = (redux_volume_info)REDUX_VOLUME_INFO_INIT;
         ck_assert_redux_ok(redux_dataset_get_volume_info(&infos[v], files, v));
     }
-    options.threads = 3;
-    ck_assert_redux_ok(redux_context_new(&threads, &options));
 }
 
 static void clear(void)
 {
-    redux_context_free(threads);
     redux_dataset_free(files);
     for (int v = 0; v < VOLUMES; v++)
         redux_tensor_release(&stored.voxels[v]);
@@ -508,6 +517,7 @@ int main(void)
     TCase *tests = tcase_create("datasets from memory");
     tcase_set_timeout(tests, 60);
     tcase_add_unchecked_fixture(tests, make, clear);
+    tcase_add_checked_fixture(tests, begin, end);
     tcase_add_loop_test(tests, slices_and_what_is_known_of_them, 0, WAYS);
     tcase_add_loop_test(tests, manifests, 0, WAYS);
     tcase_add_loop_test(tests, hashes, 0, WAYS);

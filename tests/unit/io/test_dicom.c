@@ -832,7 +832,8 @@ static void refused(redux_status expected, const char *words, const dicom_file *
 START_TEST(wrong_files)
 {
     REFUSED(REDUX_E_FORMAT, "transfer syntax", syntax, NULL);
-    REFUSED(REDUX_E_UNSUPPORTED, "dcm2niix", syntax, "1.2.840.10008.1.2.1.99");
+    REFUSED(REDUX_E_UNSUPPORTED, "dcm2niix", syntax, "1.2.840.10008.1.2.4.100");
+    REFUSED(REDUX_E_UNSUPPORTED, "gdcmconv -w", syntax, "1.2.840.10008.1.2.1.99");
     REFUSED(REDUX_E_FORMAT, "do not fit its transfer syntax", syntax, "1.2.840.10008.1.2.4.70");
     REFUSED(REDUX_E_UNSUPPORTED, "holds no image", no_pixels, true);
     REFUSED(REDUX_E_UNSUPPORTED, "in colour", samples, 3);

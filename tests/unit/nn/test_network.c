@@ -729,6 +729,154 @@ START_TEST(bits_do_not_depend_on_threads)
 END_TEST
 
 /* Fewer and smaller images than planned, and others beside one, do not change what it gives. */
+/* ---- groups, and passes without a backward ---- */
+
+static void assert_same_gradients(const redux_network *a, const redux_network *b)
+{
+    for (int64_t i = 0; i < redux_network_parameter_count(a); i++) {
+        const redux_parameter *p = redux_network_parameter(a, i),
+                              *q = redux_network_parameter(b, i);
+        const size_t bytes =
+            (size_t)redux_tensor_elements(&p->value) * redux_dtype_size(p->value.dtype);
+        ck_assert_msg(memcmp(p->value.data, q->value.data, bytes) == 0, "%s", p->name);
+        if (p->gradient.data != NULL)
+            ck_assert_msg(memcmp(p->gradient.data, q->gradient.data, bytes) == 0, "%s", p->name);
+    }
+}
+
+/* Images of three sizes in one pass: features, gradients and running statistics are those of three
+ * passes, bit for bit, in less memory than three networks. */
+START_TEST(groups_are_passes_of_their_own)
+{
+    static const int64_t shapes[] = {5, 40, 40, 3, 24, 24, 4, 33, 33};
+    redux_network *one = tiny(1, NULL), *other = tiny(1, NULL);
+    const int64_t width = redux_network_features(one), all[] = {12, width};
+    redux_tensor images[3], out, d_out;
+    uint64_t bytes = 0;
+    int64_t row = 0;
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, all));
+    ck_assert_redux_ok(redux_tensor_new(&d_out, NULL, REDUX_FLOAT32, 2, all));
+    for (int64_t i = 0; i < 12 * width; i++)
+        ((float *)d_out.data)[i] = (float)(i % 7 - 3);
+    for (int g = 0; g < 3; g++) {
+        redux_network *alone = tiny(1, NULL);
+        const int64_t *s = shapes + (ptrdiff_t)3 * g;
+        images[g] = images_of(s[0], s[1], 1, (uint64_t)g);
+        ck_assert_redux_ok(redux_network_plan(alone, NULL, s[0], s[1], s[2], 1));
+        bytes += redux_network_planned_bytes(alone);
+        redux_network_free(alone);
+    }
+    ck_assert_redux_ok(redux_network_plan_groups(one, NULL, shapes, 3, 1));
+    ck_assert_uint_lt(redux_network_planned_bytes(one), bytes);
+    ck_assert_redux_ok(redux_network_forward_groups(&out, NULL, one, images, 3,
+                                                    REDUX_OUTPUT_FEATURES, REDUX_MODE_TRAIN));
+    ck_assert_redux_ok(redux_network_backward(one, NULL, &d_out));
+    ck_assert_redux_ok(redux_network_plan(other, NULL, 5, 40, 40, 1));
+    for (int g = 0; g < 3; g++) {
+        const int64_t n = images[g].shape[0];
+        redux_tensor d;
+        redux_tensor have = run(other, NULL, &images[g], REDUX_OUTPUT_FEATURES, REDUX_MODE_TRAIN);
+        ck_assert_mem_eq(have.data, (float *)out.data + row * width,
+                         (size_t)(n * width) * sizeof(float));
+        ck_assert_redux_ok(redux_tensor_slice(&d, &d_out, 0, row, n, 1));
+        ck_assert_redux_ok(redux_network_backward(other, NULL, &d));
+        redux_tensor_release(&d);
+        redux_tensor_release(&have);
+        redux_tensor_release(&images[g]);
+        row += n;
+    }
+    assert_same_gradients(one, other);
+    redux_network_free(one);
+    redux_network_free(other);
+    redux_tensor_release(&out);
+    redux_tensor_release(&d_out);
+}
+END_TEST
+
+/* A head with batch norm takes the rows of all groups together. */
+START_TEST(heads_take_all_groups)
+{
+    static const int64_t shapes[] = {4, 32, 32, 6, 24, 24};
+    redux_head_options head = REDUX_HEAD_OPTIONS_INIT;
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    const int64_t all[] = {10, 5};
+    redux_tensor images[2], out, *const both[] = {&images[0], &images[1]};
+    redux_network *network;
+    head.widths[1] = 5;
+    head.batch_norm = 2; /* of the outputs */
+    options.width = 0.125;
+    options.projection = &head;
+    for (int g = 0; g < 2; g++)
+        images[g] = images_of(shapes[3 * g], shapes[3 * g + 1], 1, (uint64_t)g);
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    ck_assert_redux_ok(redux_network_plan_groups(network, NULL, shapes, 2, 1));
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, all));
+    ck_assert_redux_ok(redux_network_forward_groups(&out, NULL, network, images, 2,
+                                                    REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN));
+    for (int k = 0; k < 5; k++) {
+        double sum = 0, part = 0;
+        for (int i = 0; i < 10; i++) {
+            sum += (double)((float *)out.data)[i * 5 + k];
+            part += i < 4 ? (double)((float *)out.data)[i * 5 + k] : 0;
+        }
+        ck_assert_double_eq_tol(sum, 0, 1e-5);
+        ck_assert_double_gt(fabs(part), 1e-3);
+    }
+    for (int g = 0; g < 2; g++)
+        redux_tensor_release(both[g]);
+    redux_tensor_release(&out);
+    redux_network_free(network);
+}
+END_TEST
+
+/* As in training, bit for bit, running statistics too, in the memory of evaluation. */
+START_TEST(a_pass_without_gradient)
+{
+    redux_tensor images = images_of(6, 40, 1, 9);
+    redux_network *slim = tiny(1, NULL), *whole = tiny(1, NULL);
+    ck_assert_redux_ok(redux_network_plan(slim, NULL, 6, 40, 40, 0));
+    ck_assert_redux_ok(redux_network_plan(whole, NULL, 6, 40, 40, 1));
+    ck_assert_uint_lt(2 * redux_network_planned_bytes(slim), redux_network_planned_bytes(whole));
+    redux_tensor want = run(whole, NULL, &images, REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN);
+    redux_tensor have = run(slim, NULL, &images, REDUX_OUTPUT_PROJECTION, REDUX_MODE_NO_GRADIENT);
+    ck_assert_mem_eq(have.data, want.data, (size_t)redux_tensor_elements(&want) * sizeof(float));
+    assert_same_gradients(slim, whole);
+    ck_assert_redux(REDUX_E_INVALID, redux_network_backward(slim, NULL, &have));
+    redux_network_free(slim);
+    redux_network_free(whole);
+    redux_tensor_release(&images);
+    redux_tensor_release(&want);
+    redux_tensor_release(&have);
+}
+END_TEST
+
+START_TEST(groups_that_make_no_sense)
+{
+    int64_t shapes[3 * (REDUX_NETWORK_GROUPS + 1)];
+    redux_network *network = tiny(1, NULL);
+    redux_tensor images = images_of(2, 16, 1, 9), out;
+    const int64_t wide[] = {4, 6};
+    for (int i = 0; i < 3 * (REDUX_NETWORK_GROUPS + 1); i++)
+        shapes[i] = 16;
+    ck_assert_redux_ok(redux_tensor_new(&out, NULL, REDUX_FLOAT32, 2, wide));
+    ck_assert_redux(REDUX_E_INVALID, redux_network_plan_groups(network, NULL, shapes, 0, 1));
+    ck_assert_redux(REDUX_E_INVALID, redux_network_plan_groups(network, NULL, NULL, 1, 1));
+    ck_assert_redux(REDUX_E_INVALID, redux_network_plan_groups(NULL, NULL, shapes, 1, 1));
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_network_plan_groups(network, NULL, shapes, REDUX_NETWORK_GROUPS + 1, 1));
+    shapes[4] = 0;
+    ck_assert_redux(REDUX_E_INVALID, redux_network_plan_groups(network, NULL, shapes, 2, 1));
+    ck_assert_redux_ok(redux_network_plan_groups(network, NULL, shapes, 1, 1));
+    for (int count = 0; count < 2; count++) /* no group, and rows for two */
+        ck_assert_redux(REDUX_E_INVALID,
+                        redux_network_forward_groups(&out, NULL, network, &images, count,
+                                                     REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN));
+    redux_network_free(network);
+    redux_tensor_release(&images);
+    redux_tensor_release(&out);
+}
+END_TEST
+
 START_TEST(what_an_image_gives_does_not_hang_on_others)
 {
     redux_network *network = tiny(1, NULL);
@@ -819,6 +967,10 @@ int main(void)
     tcase_add_test(cases, a_step_allocates_nothing);
     tcase_add_test(cases, bits_do_not_depend_on_threads);
     tcase_add_test(cases, what_an_image_gives_does_not_hang_on_others);
+    tcase_add_test(cases, groups_are_passes_of_their_own);
+    tcase_add_test(cases, heads_take_all_groups);
+    tcase_add_test(cases, a_pass_without_gradient);
+    tcase_add_test(cases, groups_that_make_no_sense);
     tcase_add_test(cases, nonsense_is_refused);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -255,6 +255,78 @@ START_TEST(optimisers_are_pytorchs)
 }
 END_TEST
 
+/* Steps without a gradient leave a parameter as if its optimiser began after them, and have no part
+ * in the norm; the other goes on. */
+START_TEST(an_absent_gradient_is_no_gradient)
+{
+    redux_tensor gradients = golden("optimiser/gradients");
+    for (int kind = REDUX_OPTIMISER_SGD; kind <= REDUX_OPTIMISER_ADAMW; kind++) {
+        redux_optimiser_options options = REDUX_OPTIMISER_OPTIONS_INIT;
+        problem late, whole;
+        redux_optimiser *optimisers[2];
+        int32_t absent = 1;
+        options.kind = (redux_optimiser_kind)kind;
+        set_up(&late);
+        set_up(&whole);
+        late.parameters[0].absent = &absent;
+        ck_assert_redux_ok(redux_optimiser_new(&optimisers[0], NULL, late.list, 2, &options));
+        ck_assert_redux_ok(redux_optimiser_new(&optimisers[1], NULL, whole.list, 1, &options));
+        for (int step = 0; step < STEPS; step++) {
+            double norm, sum = 0;
+            const float *g = (const float *)gradients.data + (ptrdiff_t)step * SIZE;
+            absent = step < 3;
+            memcpy(late.gradient, g, sizeof late.gradient);
+            memcpy(whole.gradient, g, sizeof whole.gradient);
+            for (int i = absent ? WEIGHTS : 0; i < SIZE; i++)
+                sum += (double)g[i] * (double)g[i];
+            ck_assert_redux_ok(redux_optimiser_step(&norm, NULL, optimisers[0], 0.1));
+            ck_assert_double_eq_tol(norm, sqrt(sum), 1e-12);
+            if (!absent)
+                ck_assert_redux_ok(redux_optimiser_step(NULL, NULL, optimisers[1], 0.1));
+            ck_assert_mem_eq(late.value, whole.value, WEIGHTS * sizeof(float));
+        }
+        const int64_t count = redux_optimiser_tensor_count(optimisers[0]);
+        const redux_parameter *missed = redux_optimiser_tensor(optimisers[0], count - 1);
+        ck_assert_str_eq(missed->name, "optimiser.weight.missed");
+        ck_assert_int_eq(*(const int64_t *)missed->value.data, 3);
+        ck_assert_ptr_null(redux_optimiser_tensor(optimisers[0], count));
+        redux_optimiser_free(optimisers[0]);
+        redux_optimiser_free(optimisers[1]);
+    }
+    redux_tensor_release(&gradients);
+}
+END_TEST
+
+/* A bias that is treated as a weight moves like one of the same values. */
+START_TEST(all_parameters_may_be_decayed_and_adapted)
+{
+    redux_tensor gradients = golden("optimiser/gradients");
+    for (int kind = REDUX_OPTIMISER_SGD; kind <= REDUX_OPTIMISER_ADAMW; kind++)
+        for (int all = 0; all < 2; all++) {
+            redux_optimiser_options options = REDUX_OPTIMISER_OPTIONS_INIT;
+            problem of_bias, of_weight;
+            redux_optimiser *optimisers[2];
+            options.kind = (redux_optimiser_kind)kind;
+            options.weight_decay = 0.1;
+            options.all_parameters = all;
+            set_up(&of_bias);
+            set_up(&of_weight);
+            of_weight.parameters[1].kind = REDUX_PARAMETER_WEIGHT;
+            problem *const problems[] = {&of_bias, &of_weight};
+            for (int i = 0; i < 2; i++) {
+                ck_assert_redux_ok(
+                    redux_optimiser_new(&optimisers[i], NULL, problems[i]->list, 3, &options));
+                memcpy(problems[i]->gradient, gradients.data, sizeof problems[i]->gradient);
+                ck_assert_redux_ok(redux_optimiser_step(NULL, NULL, optimisers[i], 0.1));
+                redux_optimiser_free(optimisers[i]);
+            }
+            ck_assert_int_eq(memcmp(of_bias.value, of_weight.value, sizeof of_bias.value) == 0,
+                             all);
+        }
+    redux_tensor_release(&gradients);
+}
+END_TEST
+
 /* Moments taken out and put into another optimiser go on with the same bits. */
 START_TEST(state_is_all_that_going_on_needs)
 {
@@ -401,6 +473,8 @@ int main(void)
     tcase_add_test(cases, nt_xent_bits_do_not_depend_on_threads);
     tcase_add_test(cases, nt_xent_refuses_what_makes_no_sense);
     tcase_add_test(cases, optimisers_are_pytorchs);
+    tcase_add_test(cases, an_absent_gradient_is_no_gradient);
+    tcase_add_test(cases, all_parameters_may_be_decayed_and_adapted);
     tcase_add_test(cases, state_is_all_that_going_on_needs);
     tcase_add_test(cases, a_gradient_that_is_not_finite_changes_nothing);
     tcase_add_test(cases, large_parameters_come_out_the_same_on_any_threads);

@@ -50,9 +50,21 @@ static void make_embeddings(int64_t rows)
             (double)(i % D) - 4 + 0.1 * redux_random_normal(&key, (uint32_t)i);
 }
 
-static void make(void)
+/* Each test is a process of its own, and threads do not survive a fork. */
+static void begin(void)
 {
     redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    options.threads = 2;
+    ck_assert_redux_ok(redux_context_new(&threads, &options));
+}
+
+static void end(void)
+{
+    redux_context_free(threads);
+}
+
+static void make(void)
+{
     scratch_make();
     paths[0] = in_scratch("pictures");
     paths[1] = in_scratch("colours.npy");
@@ -62,13 +74,10 @@ static void make(void)
     write_colours(paths[1]);
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, paths, 4, NULL));
     make_embeddings(redux_dataset_slice_count(dataset));
-    options.threads = 2;
-    ck_assert_redux_ok(redux_context_new(&threads, &options));
 }
 
 static void clear(void)
 {
-    redux_context_free(threads);
     redux_tensor_release(&embeddings);
     redux_dataset_free(dataset);
     scratch_remove();
@@ -279,6 +288,7 @@ int main(void)
     TCase *tests = tcase_create("items");
     tcase_set_timeout(tests, 120);
     tcase_add_unchecked_fixture(tests, make, clear);
+    tcase_add_checked_fixture(tests, begin, end);
     tcase_add_loop_test(tests, each_strategy, 0, STRATEGIES);
     tcase_add_test(tests, hashes);
     tcase_add_test(tests, embeddings_windows_and_stages);

@@ -51,7 +51,8 @@ static recipe recipe_for(const method *m)
 {
     recipe r = tiny();
     const bool is_swav = strcmp(m->name, "swav") == 0, is_byol = strcmp(m->name, "byol") == 0;
-    r.run.rate = 0.2;
+    r.run.rate = is_swav ? 0.1 : 0.2;
+    r.optimiser.kind = is_swav ? REDUX_OPTIMISER_ADAMW : REDUX_OPTIMISER_SGD;
     r.projection.batch_norm = is_swav || is_byol;
     r.views.small_views = is_swav ? 3 : 0;
     r.with_prediction = is_byol;

@@ -1,0 +1,98 @@
+# shellcheck shell=bash disable=SC2154,SC2086 # sourced by run.sh, whose variables these are
+# SPDX-License-Identifier: MIT
+# redux-info, and what slices belong to: --group-by and --each in the programs.
+
+# A flat folder of three patients: slices of three scans as pictures, PATIENT_SLICE.png.
+flat=$work/flat
+mkdir "$flat"
+number=0
+for volume in $ct/STS_002_CT.nii.gz $ct/STS_012_CT.nii.gz $ct/STS_019_CT.nii.gz; do
+    number=$((number + 1))
+    "$reduce" --quiet --strategy all --window lung --export "$work/all$number" --manifest \
+        "$work/all$number.csv" "$volume"
+    for picture in "$work/all$number"/*.png; do
+        name=${picture##*_}
+        ln "$picture" "$flat/p${number}_${name}"
+    done
+    mkdir "$work/folders$number"
+    cp "$flat"/p${number}_* "$work/folders$number"
+done
+by='(p[0-9]+)_([0-9]+)'
+same_but_paths() { # two manifests, sorted by slice
+    cmp <(cut -d, -f1-6 "$1" | sed 's#[^,]*/##g' | sort) <(cut -d, -f1-6 "$2" | sed 's#[^,]*/##g' | sort)
+}
+for options in "" "--strategy ssim --threshold 0.7" "--strategy every-n" "--keep 20%" "--rule medoid"; do
+    "$reduce" --quiet $options --manifest "$work/f.csv" "$work"/folders?
+    "$reduce" --quiet $options --manifest "$work/g.csv" --group-by "$by" "$flat"
+    check "groups are as folders are: '$options'" same_but_paths "$work/f.csv" "$work/g.csv"
+done
+check "the first line counts groups" exits 0 "in 3 groups" "$reduce" --group-by "$by" "$flat"
+check "the manifest names groups" grep -q ",p2$" "$work/g.csv"
+
+shares() { # shares FILE PERCENT: each group is within one slice of its share
+    awk -F, -v p="$2" 'NR > 1 { n[$NF]++; k[$NF] += $3 } END {
+        for (g in n) { d = k[g] - n[g] * p / 100; if (d > 1 || d < -1) exit 1 } }' "$1"
+}
+for strategy in hash ssim cosine entropy every-n; do
+    "$reduce" --quiet --strategy $strategy --keep 15% --each group --group-by "$by" \
+        --manifest "$work/e.csv" "$flat"
+    check "--each group of $strategy" shares "$work/e.csv" 15
+done
+check "--each needs --keep" exits 2 "each needs keep" "$reduce" --each group $scan
+check "--each not over the dataset" exits 2 "scope" "$reduce" --each group --keep 5 --scope dataset $scan
+check "no parentheses" exits 2 "parentheses" "$reduce" --group-by p1 "$flat"
+check "no match" exits 1 "the first of" "$reduce" --group-by '(q[0-9])' "$flat"
+check "a budget beyond the default" exits 0 "beyond the default" "$reduce" --keep 3% --group-by "$by" "$flat"
+
+# A table, which may stand elsewhere and name files by other paths.
+{
+    echo "file,who"
+    for picture in "$flat"/*.png; do
+        name=${picture##*/}
+        echo "../${flat##*/}/./$name,${name%%_*}"
+    done
+} >"$work/all1/table.csv"
+"$reduce" --quiet --manifest "$work/h.csv" --group-by "$by" "$flat"
+"$reduce" --quiet --manifest "$work/t.csv" --group-by "$work/all1/table.csv:who" "$flat"
+check "a table says the same" cmp "$work/h.csv" "$work/t.csv"
+check "patients of pictures" exits 1 "PatientID" "$reduce" --group-by patient "$flat"
+
+# What follows from a manifest.
+check "--against finds the same patients" exits 0 "3 groups" "$reduce" --group-by "$by" --against "$flat" \
+    "$work"/folders?
+mkdir "$work/old" "$work/new"
+cp "$flat"/p1_* "$flat"/p2_* "$work/old"
+cp -r "$work/old/." "$flat"/p3_* "$work/new"
+check "--update without the option" exits 0 "" "$reduce" --manifest "$work/u.csv" --group-by "$by" "$work/old"
+mv "$work/new"/p3_* "$work/old"
+check "a new patient" exits 0 "taken over" "$reduce" --update "$work/u.csv" --manifest "$work/v.csv" "$work/old"
+check "... is grouped as before" grep -q "p3_.*,p3$" "$work/v.csv"
+cp "$flat"/p1_0*0.png "$work/old/p1_9999.png" 2>/dev/null || cp "$(ls "$flat"/p1_* | head -1)" "$work/old/p1_9999.png"
+check "a known patient has grown" exits 1 "group p1" "$reduce" --update "$work/u.csv" --manifest "$work/w.csv" \
+    "$work/old"
+
+# redux-info
+info=$BIN/redux-info
+check "info" exits 0 "" "$info" "$scan"
+check "info: format, size, type" grep -q "^nifti .*134 x 136.*int16.*3.27 x 0.9766" "$work/out"
+check "info: range and window" grep -q -- "-1000 ... 1478.*slice" "$work/out"
+check "info --headers" exits 0 "" "$info" --headers "$scan"
+check "info --headers reads no values" grep -qv "1478" "$work/out"
+check "info: groups" exits 0 "" "$info" --group-by "$by" "$flat"
+check "info: how many" grep -q "1 volumes, 3 groups" "$work/out"
+printf 'x' >"$flat/notes.bmp"
+printf '\211HDF\r\n\032\n' >"$flat/array"
+head -c 20 "$(ls "$flat"/p1_* | head -1)" >"$work/cut.png"
+cp "$work/cut.png" "$flat/cut.png"
+mkdir "$flat/.hidden"
+check "info: what is passed over" exits 0 "" "$info" "$flat"
+for words in "(.bmp)" "HDF5" "hidden folders" "cannot be read: .*cut.png"; do
+    check "info says $words" grep -q -- "$words" "$work/out"
+done
+check "info --on-error stop" exits 1 "cut.png" "$info" --on-error stop "$flat"
+check "info --json" exits 0 "" "$info" --json "$flat"
+check "info --json: reasons" grep -q '"reason": "files that look like HDF5' "$work/out"
+check "reduce says it, too" exits 1 "(.bmp)" "$reduce" "$flat"
+check "info of nothing" exits 1 "" "$info" "$work/none"
+check "info without input" exits 2 "no input" "$info"
+rm -rf "$flat" "$work"/folders? "$work"/all? "$work/old" "$work/new"
