@@ -64,7 +64,7 @@ enum { MOST_OPTIONS = 96, MOST_INPUTS = 4096 };
 
 typedef struct run_settings {
     pretrain_settings pretrain;
-    const char *folder, *manifest, *data;
+    const char *folder, *manifest;
     const char *inputs[MOST_INPUTS];
     int64_t input_count;
     int64_t threads;
@@ -104,7 +104,7 @@ static int set_option(void *user, int option, const char *text)
         s->manifest = text;
         return EXIT_OK;
     case OPTION_DATA:
-        s->data = text;
+        s->dataset.within = text;
         return EXIT_OK;
     case OPTION_ON_ERROR:
         s->dataset.skip_errors = strcmp(text, "skip") == 0;
@@ -174,7 +174,6 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
 {
     redux_dataset_options options = s->dataset;
     redux_manifest *manifest = NULL;
-    options.within = s->data;
     if (s->manifest == NULL)
         return redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
     TRY(redux_manifest_load(&manifest, context, s->manifest));
@@ -242,7 +241,7 @@ static int run(run_settings *s, redux_context *context)
 
 int main(int count, char **arguments)
 {
-    static run_settings s;
+    static run_settings s = {.dataset = REDUX_DATASET_OPTIONS_INIT};
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-pretrain", arguments);
