@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "data.h"
+#include "io/folder.h"
 
 typedef struct finder {
     redux_dataset *dataset;
@@ -322,11 +323,7 @@ static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *
     DIR *stream;
     *loop = false;
     RDX_TRY(rdx_check_within(path));
-    do
-        stream = opendir(path);
-    while (stream == NULL && errno == EINTR);
-    if (stream == NULL)
-        return rdx_fail_errno(path, "cannot be listed", errno);
+    RDX_TRY(rdx_open_folder(&stream, path));
     redux_status result = REDUX_OK;
     if (fstat(dirfd(stream), &status) != 0)
         result = rdx_fail_errno(path, "cannot be listed", errno);

@@ -3,7 +3,6 @@
  * same folder, synced and renamed over the old file; then the folder is synced. A lock file of a
  * fixed name keeps a second writer out. After a crash there is the old file or the new one, and
  * perhaps a lock and a temporary file, which the next run removes. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include <zlib.h>
 #include <redux/file.h>
 #include "atomic.h"
+#include "folder.h"
 
 #define SUFFIX ".redux-tmp"
 
@@ -194,10 +194,10 @@ redux_status redux_file_sweep(redux_context *context, const char *folder)
     static const char ending[] = ".lock" SUFFIX;
     redux_status status = REDUX_OK;
     const struct dirent *entry;
-    DIR *stream = folder == NULL ? NULL : opendir(folder);
-    if (stream == NULL)
-        return folder == NULL ? rdx_fail(REDUX_E_INVALID, "redux_file_sweep: folder is NULL")
-                              : rdx_fail_errno(folder, "cannot be listed", errno);
+    DIR *stream;
+    if (folder == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_file_sweep: folder is NULL");
+    RDX_TRY(rdx_open_folder(&stream, folder));
     while (status == REDUX_OK && (entry = readdir(stream)) != NULL) {
         const size_t length = strlen(entry->d_name);
         char *path;

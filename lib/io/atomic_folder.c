@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Folders that appear whole or not at all: written under a hidden name beside the final one, and
  * renamed. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "atomic.h"
+#include "folder.h"
 #include "table.h"
 
 /* ---- removing ---- */
@@ -74,9 +74,8 @@ static redux_status check_entries(const rdx_file *folder, const char *index, con
 {
     redux_status status = REDUX_OK;
     const struct dirent *entry;
-    DIR *stream = opendir(folder->path);
-    if (stream == NULL)
-        return rdx_fail_errno(folder->path, "cannot be listed", errno);
+    DIR *stream;
+    RDX_TRY(rdx_open_folder(&stream, folder->path));
     *any = false;
     while (status == REDUX_OK && (entry = readdir(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {

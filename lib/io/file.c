@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include "folder.h"
 #include "io.h"
 
 redux_status rdx_fail_errno(const char *path, const char *what, int error)
@@ -72,6 +73,18 @@ redux_status rdx_open_read(int *out, struct stat *status, const char *path)
                         S_ISDIR(status->st_mode) ? "a folder" : "a device or pipe");
     }
     *out = fd;
+    return REDUX_OK;
+}
+
+redux_status rdx_open_folder(DIR **out, const char *path)
+{
+    DIR *stream;
+    do
+        stream = opendir(path);
+    while (stream == NULL && errno == EINTR);
+    if (stream == NULL)
+        return rdx_fail_errno(path, "cannot be listed", errno);
+    *out = stream;
     return REDUX_OK;
 }
 
