@@ -44,7 +44,7 @@ lint_cppcheck() {
     need cppcheck || return
     cppcheck --quiet --std=c11 --enable=warning,performance,portability,style --inline-suppr -j "$jobs" \
         --suppressions-list=tools/cppcheck.supp --error-exitcode=1 -Iinclude -Ilib -Iexamples -D__x86_64__ \
-        -DREDUX_FFTW=1 --template='{file}:{line}: {severity}: {message} [{id}]' lib examples
+        -DREDUX_FFTW=1 -DREDUX_TIFF=1 -DREDUX_WEBP=1 -DREDUX_ZSTD=1 --template='{file}:{line}: {severity}: {message} [{id}]' lib examples
     verdict cppcheck $?
 }
 lint_shell() {

@@ -40,8 +40,7 @@ static const char help[] =
     "  --map FILE         write the SSIM of every pixel: .npy, float32, or .png, black to white\n"
     "                     for 0 to 1\n"
     "  --neighbours       one volume: SLICE<TAB>BITS, the entropy of the first slice, then the\n"
-    "                     entropy of each slice given the one before it\n"
-    INPUT_FRAME_HELP
+    "                     entropy of each slice given the one before it\n" INPUT_FRAME_HELP
     "  --threads N        0 (default): all processors\n"
     "  --quiet            errors only\n"
     "  --help, --version\n"
@@ -562,7 +561,8 @@ static int compare(const settings *s, comparison *pair)
 int main(int count, char **arguments)
 {
     settings s = {.dataset = REDUX_DATASET_OPTIONS_INIT,
-                  .histogram = REDUX_HISTOGRAM_OPTIONS_INIT, .metrics = "all"};
+                  .histogram = REDUX_HISTOGRAM_OPTIONS_INIT,
+                  .metrics = "all"};
     comparison pair = {.a = REDUX_TENSOR_INIT, .b = REDUX_TENSOR_INIT};
     bool done = false;
     program_start("redux-compare", arguments);

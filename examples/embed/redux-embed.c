@@ -28,8 +28,7 @@ static const char help[] =
     "and\n"
     "  --size N             side of the network's input; default of both: from the weight file,\n"
     "                       else auto and 64\n"
-    "  --batch N            slices of a volume at a time (default 64)\n"
-    INPUT_HELP
+    "  --batch N            slices of a volume at a time (default 64)\n" INPUT_HELP
     "  --on-error NAME      stop (default) at unusable input, or skip it and fill the rows of\n"
     "                       unreadable slices with 0\n"
     "  --overwrite          replace files of other kinds; inputs never are\n"
@@ -56,16 +55,24 @@ typedef struct settings {
 } settings;
 
 static const struct option long_options[] = {
-    {"weights", required_argument, NULL, 'w'},  {"input", required_argument, NULL, 'i'},
-    {"out", required_argument, NULL, 'o'},      {"format", required_argument, NULL, 'f'},
-    {"index", required_argument, NULL, 'x'},    {"manifest", required_argument, NULL, 'm'},
-    {"window", required_argument, NULL, 'W'},   {"size", required_argument, NULL, 's'},
+    {"weights", required_argument, NULL, 'w'},
+    {"input", required_argument, NULL, 'i'},
+    {"out", required_argument, NULL, 'o'},
+    {"format", required_argument, NULL, 'f'},
+    {"index", required_argument, NULL, 'x'},
+    {"manifest", required_argument, NULL, 'm'},
+    {"window", required_argument, NULL, 'W'},
+    {"size", required_argument, NULL, 's'},
     INPUT_OPTIONS,
     {"batch", required_argument, NULL, 'b'},
-    {"on-error", required_argument, NULL, 'e'}, {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},          {"overwrite", no_argument, NULL, 'O'},
-    {"data", required_argument, NULL, 'd'},     {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
+    {"on-error", required_argument, NULL, 'e'},
+    {"threads", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"overwrite", no_argument, NULL, 'O'},
+    {"data", required_argument, NULL, 'd'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 /* ---- options ---- */

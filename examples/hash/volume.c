@@ -57,20 +57,13 @@ typedef struct settings {
 } settings;
 
 static const struct option long_options[] = {
-    {"volume", no_argument, NULL, 'v'},
-    INPUT_FRAME_OPTION,
-    {"hash", required_argument, NULL, 'a'},
-    {"size", required_argument, NULL, 's'},
-    {"window", required_argument, NULL, 'w'},
-    {"rotations", no_argument, NULL, 'r'},
-    {"flips", no_argument, NULL, 'f'},
-    {"against", required_argument, NULL, 'g'},
-    {"threshold", required_argument, NULL, 'x'},
-    {"threads", required_argument, NULL, 't'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    {"volume", no_argument, NULL, 'v'},          INPUT_FRAME_OPTION,
+    {"hash", required_argument, NULL, 'a'},      {"size", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, 'w'},    {"rotations", no_argument, NULL, 'r'},
+    {"flips", no_argument, NULL, 'f'},           {"against", required_argument, NULL, 'g'},
+    {"threshold", required_argument, NULL, 'x'}, {"threads", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},           {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
 };
 
 bool wants_volumes(int count, char **arguments)

@@ -14,9 +14,7 @@ static const char help[] =
     "passed over, with the reason.\n"
     "\n"
     "INPUT: files or folders, as for redux-reduce. Formats: @FORMATS@\n"
-    "\n"
-    INPUT_HELP
-    "  --headers            read no pixels: the ranges of values stay unknown\n"
+    "\n" INPUT_HELP "  --headers            read no pixels: the ranges of values stay unknown\n"
     "  --on-error NAME      skip (default): list what cannot be read; stop: end at the first\n"
     "  --json               JSON on stdout in place of the table\n"
     "  --threads N          0 (default): all processors\n"
@@ -88,7 +86,6 @@ typedef struct values {
 } values;
 
 typedef struct reading {
-    const redux_dataset *dataset;
     values *volumes;
     pthread_mutex_t mutex;
 } reading;
@@ -160,7 +157,7 @@ static redux_status read_values(values *out, redux_context *context, const setti
                                 const redux_dataset *dataset)
 {
     redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
-    reading r = {.dataset = dataset, .volumes = out};
+    reading r = {.volumes = out};
     for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++)
         out[v] = (values){.low = (double)INFINITY, .high = -(double)INFINITY};
     if (s->headers)
@@ -291,8 +288,8 @@ static json_t *volume_json(const volume *v)
         (json_int_t)info->slices, "height", (json_int_t)info->height, "width",
         (json_int_t)info->width, "dtype", redux_dtype_name(info->dtype), "spacing",
         info->spacing[0], info->spacing[1], info->spacing[2], "is_scan", info->is_scan, "window",
-        v->window, "bytes", (json_int_t)info->bytes, "not_finite",
-        (json_int_t)v->values.not_finite, "unreadable", (json_int_t)v->values.unreadable);
+        v->window, "bytes", (json_int_t)info->bytes, "not_finite", (json_int_t)v->values.not_finite,
+        "unreadable", (json_int_t)v->values.unreadable);
     if (has_range(v))
         json_object_set_new(json, "range", json_pack("[f, f]", v->values.low, v->values.high));
     return json;
@@ -316,9 +313,9 @@ static redux_status print_json(const redux_dataset *dataset, const values *found
     for (int64_t i = 0; i < redux_dataset_passed_over_count(dataset); i++) {
         redux_passed_over p = REDUX_PASSED_OVER_INIT;
         if (redux_dataset_get_passed_over(&p, dataset, i) == REDUX_OK)
-            json_array_append_new(passed, json_pack("{s:s, s:I, s:o}", "reason", p.reason, "count",
-                                                    (json_int_t)p.count, "names",
-                                                    json_path(p.names)));
+            json_array_append_new(passed,
+                                  json_pack("{s:s, s:I, s:o}", "reason", p.reason, "count",
+                                            (json_int_t)p.count, "names", json_path(p.names)));
     }
     for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
         json_array_append_new(

@@ -23,8 +23,7 @@ static const char help_head[] =
 
 static const char help_tail[] =
     "Other\n"
-    "  --on-error NAME      stop (default) at unusable input, or skip it\n"
-    INPUT_HELP
+    "  --on-error NAME      stop (default) at unusable input, or skip it\n" INPUT_HELP
     "  --json               the result as JSON on stdout\n"
     "  --threads N          0 (default): all processors; the weights do not depend on it\n"
     "  --quiet              errors only\n"

@@ -12,9 +12,10 @@
 static int check_budget(const settings *s, const redux_dataset *dataset)
 {
     const int64_t slices = redux_dataset_slice_count(dataset);
-    const int64_t groups = s->reduce.scope == REDUX_SCOPE_DATASET  ? 1
-                           : s->reduce.scope == REDUX_SCOPE_VOLUME ? redux_dataset_volume_count(dataset)
-                                                                   : redux_dataset_group_count(dataset);
+    const int64_t groups = s->reduce.scope == REDUX_SCOPE_DATASET ? 1
+                           : s->reduce.scope == REDUX_SCOPE_VOLUME
+                               ? redux_dataset_volume_count(dataset)
+                               : redux_dataset_group_count(dataset);
     const int64_t budget = redux_reduce_budget(&s->reduce, slices);
     if (budget >= 0 && budget < groups && !s->reduce.each_group)
         return usage_error("--keep: %lld of %lld slices is less than one for each of %lld %ss",
@@ -136,8 +137,10 @@ static void report(const settings *s, const redux_dataset *dataset,
         fprintf(stderr, "%lld slice%s in %s already (of %lld there)\n", (long long)summary.leaked,
                 summary.leaked == 1 ? " is" : "s are", s->against, (long long)summary.against);
     if (summary.shared_groups > 0)
-        fprintf(stderr, "%s: warning: %lld group%s (by %s) %s in %s, too: the same patients on both "
-                "sides\n", program_name, (long long)summary.shared_groups,
+        fprintf(stderr,
+                "%s: warning: %lld group%s (by %s) %s in %s, too: the same patients on both "
+                "sides\n",
+                program_name, (long long)summary.shared_groups,
                 summary.shared_groups == 1 ? "" : "s", redux_dataset_group_by(dataset),
                 summary.shared_groups == 1 ? "is" : "are", s->against);
     if (s->reduce.then != REDUX_STRATEGY_ALL && !summary.then_is_exact)

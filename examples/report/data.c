@@ -112,7 +112,8 @@ static bool add_row(report_volume *volume, int64_t row)
  * its volume. */
 static char *name_of_row(const redux_manifest_row *row, bool is_whole)
 {
-    return row->group != NULL && !is_whole ? strdup(row->group) : volume_name(row->source, is_whole);
+    return row->group != NULL && !is_whole ? strdup(row->group)
+                                           : volume_name(row->source, is_whole);
 }
 
 /* Sources of which there is a slice other than 0. */

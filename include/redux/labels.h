@@ -48,12 +48,13 @@ typedef struct redux_labels_options {
     const char *split;            /**< column of the splits; NULL: none is read */
     int32_t allow_divided_groups; /**< 1: a group may lie in two splits of the column */
     redux_orientation orientation;
-    const char *group_by; /**< groups by redux_dataset_options.group_by instead of a column; NULL: no */
-    int32_t frame;        /**< of redux_dataset_options */
+    const char
+        *group_by; /**< groups by redux_dataset_options.group_by instead of a column; NULL: no */
+    int32_t frame; /**< of redux_dataset_options */
 } redux_labels_options;
 
 #define REDUX_LABELS_OPTIONS_DEFAULTS(set)                                                         \
-    set(struct_size, sizeof(redux_labels_options)), set(orientation, REDUX_ORIENTATION_AXIAL), \
+    set(struct_size, sizeof(redux_labels_options)), set(orientation, REDUX_ORIENTATION_AXIAL),     \
         set(frame, -1)
 REDUX_DEFINE_INIT(redux_labels_options, REDUX_LABELS_OPTIONS_DEFAULTS)
 #define REDUX_LABELS_OPTIONS_INIT REDUX_INIT(redux_labels_options, REDUX_LABELS_OPTIONS_DEFAULTS)

@@ -104,7 +104,7 @@ typedef enum redux_rule {
 
 /** What is compared with what. Values are pinned. */
 typedef enum redux_scope {
-    REDUX_SCOPE_VOLUME = 0, /**< slices of one volume with each other */
+    REDUX_SCOPE_VOLUME = 0,  /**< slices of one volume with each other */
     REDUX_SCOPE_DATASET = 1, /**< all slices with each other */
     REDUX_SCOPE_GROUP = 2 /**< slices of one group (redux_dataset_options.group_by) with each other:
                                of a volume, unless the dataset is grouped */
@@ -112,7 +112,7 @@ typedef enum redux_scope {
 
 /** The order in which the greedy rule and every-n walk. Values are pinned. */
 typedef enum redux_order {
-    REDUX_ORDER_ANATOMICAL = 0,   /**< volumes as given, slices by number */
+    REDUX_ORDER_ANATOMICAL = 0,    /**< volumes as given, slices by number */
     REDUX_ORDER_LEXICOGRAPHIC = 1, /**< by the bytes of "source_slice", the number not padded: 0, 1,
                                         10, 100, 101, ... as the paper's picture names sort */
     REDUX_ORDER_RUNNING = 2 /**< by the digits of the slice's number in the dataset, not padded: the
@@ -141,14 +141,15 @@ typedef enum redux_order {
 typedef struct redux_reduce_options {
     size_t struct_size;
     redux_strategy strategy; /**< default: hash */
-    redux_scope scope; /**< default: group */
+    redux_scope scope;       /**< default: group */
     redux_order order;
     /** A slice is redundant at or below this distance (hash), or at or above this similarity (ssim,
      *  mi, cosine, ...); every-n: n; entropy: slices below it (bits) are dropped. NaN: the default.
      */
     double threshold;
     /** A budget instead of a threshold, over the whole input in any scope: keep_count slices (0:
-     *  none given), or keep_percent of them, rounded half up (NaN: none given). See redux_reduce. */
+     *  none given), or keep_percent of them, rounded half up (NaN: none given). See redux_reduce.
+     */
     int64_t keep_count;
     double keep_percent;
     /** 1: the budget is for each group of the scope: keep_count of its slices (all of a smaller
@@ -203,7 +204,7 @@ typedef struct redux_reduce_options {
 
 #define REDUX_REDUCE_OPTIONS_DEFAULTS(set)                                                         \
     set(struct_size, sizeof(redux_reduce_options)), set(strategy, REDUX_STRATEGY_HASH),            \
-        set(scope, REDUX_SCOPE_GROUP), set(order, REDUX_ORDER_ANATOMICAL),                        \
+        set(scope, REDUX_SCOPE_GROUP), set(order, REDUX_ORDER_ANATOMICAL),                         \
         set(threshold, REDUX_NAN), set(keep_percent, REDUX_NAN),                                   \
         set(window, {REDUX_WINDOW_AUTO, 0, 0}), set(hash, REDUX_HASH_DIFFERENCE),                  \
         set(profile, REDUX_PROFILE_PAPER_HASH), set(rule, REDUX_RULE_FIRST),                       \
@@ -232,15 +233,15 @@ typedef struct redux_reduce_summary {
     size_t struct_size; /**< set by the caller */
     int64_t slices;     /**< that could be read */
     int64_t kept;
-    int64_t volumes;  /**< with at least one readable slice */
-    int64_t groups;   /**< the same */
+    int64_t volumes; /**< with at least one readable slice */
+    int64_t groups;  /**< the same */
     /** In force; NaN: none was needed (all, or the budget covers all), or each group has its own
      *  (each_group): from threshold_low to threshold_high, NaN where no group needed one. */
     double threshold, threshold_low, threshold_high;
-    double default_threshold; /**< of the strategy with these options; NaN: it has none. A budget
-                                   that leads beyond it drops slices that differ visibly. */
-    int64_t budget;   /**< slices asked for; -1 without a budget */
-    int64_t refilled; /**< kept again to fill the budget */
+    double default_threshold;   /**< of the strategy with these options; NaN: it has none. A budget
+                                     that leads beyond it drops slices that differ visibly. */
+    int64_t budget;             /**< slices asked for; -1 without a budget */
+    int64_t refilled;           /**< kept again to fill the budget */
     int32_t threshold_is_exact; /**< 1; 0: found by bisection, see redux_reduce */
     int64_t compared_size;      /**< side that slices were resized to; 0: native size */
     int64_t updated;            /**< of `slices`: taken over from an earlier result (update) */

@@ -316,8 +316,9 @@ REDUX_API const char *redux_dataset_skipped_reason(const redux_dataset *dataset,
  *  are no images, hidden folders. Set struct_size first. Since 0.2. */
 typedef struct redux_passed_over {
     size_t struct_size;
-    const char *reason; /**< "files of a format that is not read (.bmp)"; it belongs to the dataset */
-    const char *names;  /**< the first ones, separated by ", " */
+    const char
+        *reason; /**< "files of a format that is not read (.bmp)"; it belongs to the dataset */
+    const char *names; /**< the first ones, separated by ", " */
     int64_t count;
 } redux_passed_over;
 

@@ -35,8 +35,9 @@ typedef enum redux_window_kind {
     /** `slice` for scans and for data that are not 8-bit; `full` for 8-bit pictures and arrays. */
     REDUX_WINDOW_AUTO = 0,
     /** The paper's window (section 3.1): rint((x - min) / (max - min + 1e-5) * 255) over the
-     *  slice's own finite values, in double, half to even, uint8. A constant slice is 0. Where max -
-     *  min is below 1, 1e-5 is multiplied by it, so that data of tiny range keep their contrast. */
+     *  slice's own finite values, in double, half to even, uint8. A constant slice is 0. Where max
+     * - min is below 1, 1e-5 is multiplied by it, so that data of tiny range keep their contrast.
+     */
     REDUX_WINDOW_SLICE = 1,
     /** 8-bit data unchanged; other data are refused (REDUX_E_UNSUPPORTED). */
     REDUX_WINDOW_FULL = 2,

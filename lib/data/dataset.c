@@ -156,8 +156,8 @@ static int compare_sources(const void *a, const void *b)
     return order != 0 ? order : (x > y) - (x < y);
 }
 
-/* FOLDER -> FOLDER#number. Only volumes with a file for each slice can share a name: slices of others
- * would, too. */
+/* FOLDER -> FOLDER#number. Only volumes with a file for each slice can share a name: slices of
+ * others would, too. */
 static redux_status rename_volume(rdx_source *source, redux_context *context, int64_t number)
 {
     const size_t size = strlen(source->found.source) + 24;

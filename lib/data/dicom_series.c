@@ -179,7 +179,6 @@ static redux_status choose_frame(const series *s, image *images, int64_t *count)
     return REDUX_OK;
 }
 
-
 /* Finds the usual distance between neighbours. */
 static redux_status measure_distance(double *usual, const series *s, const image *images,
                                      int64_t count)
@@ -225,8 +224,8 @@ static redux_dtype common_dtype(const image *images, int64_t count)
 {
     for (int64_t i = 1; i < count; i++) {
         const rdx_dicom *a = &images[0].dicom, *b = &images[i].dicom;
-        if (a->dtype != b->dtype || a->slope < b->slope || a->slope > b->slope || a->intercept < b->intercept ||
-            a->intercept > b->intercept)
+        if (a->dtype != b->dtype || a->slope < b->slope || a->slope > b->slope ||
+            a->intercept < b->intercept || a->intercept > b->intercept)
             return REDUX_FLOAT32;
     }
     return images[0].dicom.dtype;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-#include "data.h"
 #include "io/folder.h"
+#include "data.h"
 
 typedef struct finder {
     redux_dataset *dataset;

@@ -161,7 +161,8 @@ static redux_status read_place(place *out, const grouping *g, int64_t row, int64
                                int64_t slice)
 {
     const rdx_table *table = &g->table;
-    const char *name = rdx_table_field(table, row, file), *text = rdx_table_field(table, row, slice);
+    const char *name = rdx_table_field(table, row, file),
+               *text = rdx_table_field(table, row, slice);
     char *path;
     out->line = row;
     out->slice = -1;
@@ -191,8 +192,7 @@ static redux_status read_places(place *places, const grouping *g, int64_t column
             strcmp(rdx_table_field(table, places[i - 1].line, column),
                    rdx_table_field(table, places[i].line, column)) != 0)
             return wrong_line(table, RDX_MAX(places[i - 1].line, places[i].line),
-                              "a second group for",
-                              rdx_table_field(table, places[i].line, file));
+                              "a second group for", rdx_table_field(table, places[i].line, file));
     return REDUX_OK;
 }
 
@@ -330,8 +330,7 @@ static int64_t number_groups(entry *entries, int64_t count)
     }
     qsort(entries, (size_t)count, sizeof *entries, compare_rows);
     for (int64_t i = 0; i < count; i++)
-        entries[i].group =
-            entries[i].group == i ? groups++ : entries[entries[i].group].group;
+        entries[i].group = entries[i].group == i ? groups++ : entries[entries[i].group].group;
     return groups;
 }
 
@@ -345,8 +344,8 @@ static redux_status name_patient(rdx_named_group *group, grouping *g)
     for (int64_t i = 0; other != NULL && i < other->count; i++)
         if (other->names[i].patient != NULL &&
             strcmp(other->names[i].patient, group->patient) == 0) {
-            return rdx_dataset_keep_text(&group->name, g->dataset, g->context,
-                                         other->names[i].name, strlen(other->names[i].name));
+            return rdx_dataset_keep_text(&group->name, g->dataset, g->context, other->names[i].name,
+                                         strlen(other->names[i].name));
         }
     const int length =
         snprintf(name, sizeof name, "patient %lld", (long long)++g->dataset->groups.patients);
@@ -377,8 +376,8 @@ static redux_status fill_groups(grouping *g, bool are_patients)
     const int64_t slices = g->dataset->slices;
     void *block;
     groups->count = number_groups(g->entries, slices);
-    RDX_TRY(rdx_alloc(g->context, &block, (uint64_t)(2 * slices + groups->count + 1),
-                      sizeof(int64_t)));
+    RDX_TRY(
+        rdx_alloc(g->context, &block, (uint64_t)(2 * slices + groups->count + 1), sizeof(int64_t)));
     groups->of = block;
     groups->rows = groups->of + slices;
     groups->start = groups->rows + slices;

@@ -21,8 +21,9 @@ static redux_status new_reason(rdx_passed **out, redux_dataset *dataset, redux_c
                                redux_log_level level, const char *reason)
 {
     void *block = dataset->passed;
-    redux_status status = rdx_grow(context, &block, &dataset->passed_capacity, dataset->passed_count,
-                                   dataset->passed_count + 1, sizeof(rdx_passed));
+    redux_status status =
+        rdx_grow(context, &block, &dataset->passed_capacity, dataset->passed_count,
+                 dataset->passed_count + 1, sizeof(rdx_passed));
     dataset->passed = block;
     if (status != REDUX_OK)
         return status;

@@ -24,16 +24,15 @@ bool rdx_hash_unescape(char *text)
 {
     char *out = text;
     for (; *text != '\0'; text++) {
-        const char *found = escaped;
-        if (*text == '\\') {
-            text++;
-            found = *text == '\0' ? NULL : strchr(escaped, *text);
-            if (found == NULL)
-                return false;
-            *out++ = plain[found - escaped];
-        } else {
+        if (*text != '\\') {
             *out++ = *text;
+            continue;
         }
+        text++;
+        const char *found = *text == '\0' ? NULL : strchr(escaped, *text);
+        if (found == NULL)
+            return false;
+        *out++ = plain[found - escaped];
     }
     *out = '\0';
     return true;

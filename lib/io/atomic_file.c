@@ -3,6 +3,7 @@
  * same folder, synced and renamed over the old file; then the folder is synced. A lock file of a
  * fixed name keeps a second writer out. After a crash there is the old file or the new one, and
  * perhaps a lock and a temporary file, which the next run removes. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,8 +14,8 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <redux/file.h>
-#include "atomic.h"
 #include "folder.h"
+#include "atomic.h"
 
 #define SUFFIX ".redux-tmp"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Folders that appear whole or not at all: written under a hidden name beside the final one, and
  * renamed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "atomic.h"
 #include "folder.h"
+#include "atomic.h"
 #include "table.h"
 
 /* ---- removing ---- */

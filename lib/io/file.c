@@ -76,18 +76,6 @@ redux_status rdx_open_read(int *out, struct stat *status, const char *path)
     return REDUX_OK;
 }
 
-redux_status rdx_open_folder(DIR **out, const char *path)
-{
-    DIR *stream;
-    do
-        stream = opendir(path);
-    while (stream == NULL && errno == EINTR);
-    if (stream == NULL)
-        return rdx_fail_errno(path, "cannot be listed", errno);
-    *out = stream;
-    return REDUX_OK;
-}
-
 redux_status rdx_lock_folder(int *out, const char *path)
 {
     int fd, answer;
@@ -121,6 +109,14 @@ int rdx_file_identity_compare(const rdx_file_identity *a, const rdx_file_identit
     if (a->device != b->device)
         return a->device < b->device ? -1 : 1;
     return (a->inode > b->inode) - (a->inode < b->inode);
+}
+
+redux_status rdx_open_folder(DIR **out, const char *path)
+{
+    do
+        *out = opendir(path);
+    while (*out == NULL && errno == EINTR);
+    return *out == NULL ? rdx_fail_errno(path, "cannot be listed", errno) : REDUX_OK;
 }
 
 redux_status rdx_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size,

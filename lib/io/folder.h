@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Listing folders. Apart from io.h, because nifti_clib's headers define names of dirent.h's.
- * Internal. */
+ * Listing folders; apart from io.h, because dirent.h and libnifti define the same names. Internal.
+ */
 #ifndef RDX_FOLDER_H
 #define RDX_FOLDER_H
 
 #include <dirent.h>
-#include <redux/status.h>
+#include "base/base.h"
 
-/* opendir, repeated after interruptions. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO. */
+/* Opens a folder to be listed. Errors: as rdx_fail_errno picks them. */
 redux_status rdx_open_folder(DIR **out, const char *path);
 
 #endif

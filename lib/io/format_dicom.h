@@ -7,7 +7,7 @@
 #include <redux/volume.h>
 #include "format.h"
 
-#define RDX_DICOM_UID 65 /* with the NUL */
+#define RDX_DICOM_UID 65      /* with the NUL */
 #define RDX_DICOM_PATIENT 257 /* 64 characters (PS3.5 6.2) of up to 4 bytes */
 #define RDX_DICOM_PREAMBLE 132
 #define RDX_DICOM_MOST_FRAMES 65536
@@ -43,7 +43,8 @@ typedef struct rdx_dicom {
 
 /* ---- format_dicom_header.c ---- */
 
-/* Whether a file begins as DICOM does: "DICM" after the preamble, or the first elements themselves. */
+/* Whether a file begins as DICOM does: "DICM" after the preamble, or the first elements themselves.
+ */
 bool rdx_dicom_sniff(const unsigned char *bytes, size_t size);
 /* Reads and checks a header. Every length is checked against the file before it is used. Errors:
  * REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (no image, colour, an

@@ -380,7 +380,8 @@ typedef struct selection {
  * features, measurements). */
 static bool may_be_slice(const rdx_npy *npy)
 {
-    const int64_t a = RDX_MIN(npy->shape[0], npy->shape[1]), b = RDX_MAX(npy->shape[0], npy->shape[1]);
+    const int64_t a = RDX_MIN(npy->shape[0], npy->shape[1]),
+                  b = RDX_MAX(npy->shape[0], npy->shape[1]);
     const bool is_stored = npy->dtype == REDUX_UINT8 || npy->dtype == REDUX_UINT16 ||
                            npy->dtype == REDUX_INT16 || npy->dtype == REDUX_BOOL;
     return npy->ndim == 2 && a >= 16 && (is_stored ? b <= 4 * a : 2 * b <= 3 * a);
@@ -403,9 +404,8 @@ static redux_status visit_member(const char *key, const rdx_npz_member *member, 
                                    "arrays of archives that are tables, by their shape and type");
     }
     s->added++;
-    const redux_status status = volumes
-                                    ? rdx_npz_add_volumes(s->finds, s->path, key, -1, member)
-                                    : add_member(s->finds, s->path, key, member);
+    const redux_status status = volumes ? rdx_npz_add_volumes(s->finds, s->path, key, -1, member)
+                                        : add_member(s->finds, s->path, key, member);
     return status == REDUX_OK ? status : s->finds->settle(s->finds->user, source, status);
 }
 
@@ -432,7 +432,8 @@ static redux_status probe_key(const rdx_finds *finds, const char *path, const ch
     snprintf(name, sizeof name, "%.*s", (int)(bracket - key), key);
     RDX_TRY(rdx_npz_find(&member, finds->context, path, name));
     if (!rdx_npz_holds_volumes(&member.npy))
-        return rdx_fail(REDUX_E_NOT_FOUND, "%s:%s is no array of volumes, (N, D, H, W)", path, name);
+        return rdx_fail(REDUX_E_NOT_FOUND, "%s:%s is no array of volumes, (N, D, H, W)", path,
+                        name);
     return rdx_npz_add_volumes(finds, path, name, index, &member);
 }
 
@@ -452,7 +453,8 @@ static redux_status probe_npz(const rdx_finds *finds, const char *path, const ch
     if (s.added == 0)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: holds no array of shape (H, W), (N, H, W), (N, H, W, 3 or 4) or "
-                        "(N, D, H, W)", path);
+                        "(N, D, H, W)",
+                        path);
     return REDUX_OK;
 }
 

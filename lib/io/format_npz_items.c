@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Arrays of volumes in archives: (N, D, H, W), as MedMNIST's 3-D sets have them, is N volumes, named
- * FILE.npz:KEY[0] and so on. An archive's member can only be inflated from its beginning, so the
- * volumes of one array share it: it is read when the first of them is opened. */
+ * Arrays of volumes in archives: (N, D, H, W), as MedMNIST's 3-D sets have them, is N volumes,
+ * named FILE.npz:KEY[0] and so on. An archive's member can only be inflated from its beginning, so
+ * the volumes of one array share it: it is read when the first of them is opened. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +67,7 @@ static const rdx_format items_format = {
 
 bool rdx_npz_holds_volumes(const rdx_npy *npy)
 {
-    return npy->ndim == 4 && npy->bytes > 0 && !rdx_npy_is_stack(npy) &&
-           npy->dtype != REDUX_BOOL;
+    return npy->ndim == 4 && npy->bytes > 0 && !rdx_npy_is_stack(npy) && npy->dtype != REDUX_BOOL;
 }
 
 static redux_status name_item(rdx_found *found, redux_context *context, const char *path,

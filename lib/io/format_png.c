@@ -76,7 +76,9 @@ static void on_read(png_structp png, png_bytep out, size_t size)
 {
     codec *c = png_get_io_ptr(png);
     if (size > c->size - c->position) {
-        c->status = rdx_fail(REDUX_E_FORMAT, "%s: is cut short", c->path);
+        /* Where memory was short, libpng leaves a chunk out and may then read beyond the end. */
+        c->status = c->memory != REDUX_OK ? rdx_fail(c->memory, "%s: no memory for libpng", c->path)
+                                          : rdx_fail(REDUX_E_FORMAT, "%s: is cut short", c->path);
         png_longjmp(png, 1);
     }
     memcpy(out, c->bytes + c->position, size);
@@ -188,10 +190,6 @@ static void read_pixels(codec *c)
 {
     rdx_picture_info info;
     png_set_read_fn(c->png, c, on_read);
-    /* Texts are of no use here, and libpng goes on without a word where it has no memory for one.
-     */
-    png_set_keep_unknown_chunks(c->png, PNG_HANDLE_CHUNK_NEVER,
-                                (png_const_bytep) "tEXt\0zTXt\0iTXt", 3);
     png_set_user_limits(c->png, INT32_MAX, INT32_MAX);
     png_read_info(c->png, c->info);
     const int type = png_get_color_type(c->png, c->info);
@@ -264,9 +262,12 @@ static void write_pixels(codec *c, const redux_tensor *picture)
 {
     const int64_t height = picture->shape[0], width = picture->shape[1];
     const int depth = picture->dtype == REDUX_UINT16 ? 16 : 8;
-    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE,
-                     .key = (char[]){"Software"},
-                     .text = (char[]){REDUX_MARK_PICTURE}};
+    char key[] = "Software", mark[] = REDUX_MARK_PICTURE;
+    png_text text;
+    memset(&text, 0, sizeof text);
+    text.compression = PNG_TEXT_COMPRESSION_NONE;
+    text.key = key;
+    text.text = mark;
     png_set_write_fn(c->png, c, on_write, on_flush);
     png_set_user_limits(c->png, INT32_MAX, INT32_MAX);
     /* Sets everything that determines the bytes: level, filter, buffers. */

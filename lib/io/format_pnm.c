@@ -49,9 +49,8 @@ static bool is_pnm(const unsigned char *bytes, size_t size)
 
 static redux_status read_header(pnm *out, const unsigned char *bytes, size_t size, const char *path)
 {
-    *out = (pnm){.at = 2,
-                 .channels = bytes[1] == '3' || bytes[1] == '6' ? 3 : 1,
-                 .text = bytes[1] < '4'};
+    *out = (pnm){
+        .at = 2, .channels = bytes[1] == '3' || bytes[1] == '6' ? 3 : 1, .text = bytes[1] < '4'};
     const size_t limit = RDX_MIN(size, (size_t)MOST_HEADER);
     if (!next_number(&out->width, &out->at, bytes, limit) ||
         !next_number(&out->height, &out->at, bytes, limit) ||
@@ -103,8 +102,10 @@ static redux_status read_samples(const redux_tensor *pixels, const pnm *p,
     for (int64_t i = 0; i < count; i++) {
         int64_t value = 0;
         if (p->text && (!next_number(&value, &at, bytes, size) || value > p->most))
-            return rdx_fail(REDUX_E_FORMAT, "%s: is damaged: sample %lld of %lld is missing or over "
-                            "%lld", path, (long long)i, (long long)count, (long long)p->most);
+            return rdx_fail(REDUX_E_FORMAT,
+                            "%s: is damaged: sample %lld of %lld is missing or over "
+                            "%lld",
+                            path, (long long)i, (long long)count, (long long)p->most);
         if (!p->text) {
             value = each == 1 ? bytes[at] : bytes[at] << 8 | bytes[at + 1];
             at += each;

@@ -348,13 +348,14 @@ static redux_status walk(torch_reader *r, int32_t value, char *name, int depth)
 
 static redux_status find_tensors(torch_reader *r)
 {
-    char name[NAME_BYTES] = "", what[NAME_BYTES];
+    char name[NAME_BYTES] = "";
     const int32_t root = r->pickle.root;
     torch_view view;
     if (read_tensor(&view, &r->pickle, root, 0))
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: holds a tensor without a name: %s", r->path,
                         save_again);
     if (!is_dict(&r->pickle, root)) {
+        char what[NAME_BYTES];
         rdx_pickle_describe(what, sizeof what, &r->pickle, root);
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: holds a pickled %s, not tensors by name, and nothing in it is run: %s",

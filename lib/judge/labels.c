@@ -281,8 +281,7 @@ static redux_status open_files(redux_labels *labels, redux_context *context, cha
 
 /* file_of: room for a number a row. */
 static redux_status read_files(redux_labels *labels, redux_context *context, int64_t file,
-                               int64_t slice, int64_t *file_of,
-                               const redux_labels_options *options)
+                               int64_t slice, int64_t *file_of, const redux_labels_options *options)
 {
     const char **files;
     int64_t count;

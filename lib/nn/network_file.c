@@ -302,8 +302,8 @@ static redux_status check_one(const redux_parameter *p, const weights *w)
                           rdx_shape_text(wanted, sizeof wanted, p->value.ndim, p->value.shape));
     }
     if (status == REDUX_OK && rdx_first_not_finite(&stored) >= 0)
-        status = rdx_fail(REDUX_E_FORMAT, "%s holds NaN or infinity: the weights are damaged",
-                          p->name);
+        status =
+            rdx_fail(REDUX_E_FORMAT, "%s holds NaN or infinity: the weights are damaged", p->name);
     redux_tensor_release(&stored);
     return status;
 }

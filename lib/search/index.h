@@ -83,15 +83,15 @@ typedef struct rdx_neighbour {
 } rdx_neighbour;
 
 /* The best k, as a heap with the worst on top; k 0: everything within the threshold. */
-typedef struct rdx_finds {
+typedef struct rdx_top {
     redux_context *context;
     rdx_neighbour *found;
     int64_t count, capacity, k;
     double threshold; /* the limit for further finds; tightens once k are found */
     int is_distance;
-} rdx_finds;
+} rdx_top;
 
-redux_status rdx_finds_add(rdx_finds *finds, int64_t id, double score);
+redux_status rdx_top_add(rdx_top *finds, int64_t id, double score);
 
 /* ---- index_multi.c again ---- */
 
@@ -102,7 +102,7 @@ redux_status rdx_index_tables_get(rdx_index_tables **out, redux_context *context
 redux_status rdx_index_tables_make(redux_context *context, redux_index *index);
 /* Searches one query through tables, and scans the rows that they do not cover. *done is false if a
  * scan must replace it; `finds` is then unchanged. */
-redux_status rdx_index_multi(bool *done, rdx_finds *finds, redux_index *index,
+redux_status rdx_index_multi(bool *done, rdx_top *finds, redux_index *index,
                              const rdx_index_tables *tables, const uint64_t *query);
 
 #endif

@@ -257,7 +257,7 @@ redux_status rdx_index_tables_get(rdx_index_tables **out, redux_context *context
 
 /* The state of a query in the tables. */
 typedef struct walk {
-    rdx_finds *finds;
+    rdx_top *finds;
     const redux_index *index;
     const rdx_index_tables *tables;
     const rdx_kernels *kernels;
@@ -283,7 +283,7 @@ static bool met_before(const walk *w, const uint64_t *code)
 }
 
 /* The largest distance that can still be a find, or -1. */
-static int64_t radius_of(const rdx_finds *finds, const redux_index *index)
+static int64_t radius_of(const rdx_top *finds, const redux_index *index)
 {
     const double most = (double)index->layout.width * 8;
     return finds->threshold >= most ? (int64_t)most
@@ -307,8 +307,8 @@ static redux_status flush(walk *w)
         const uint64_t *code = codes + row * w->words;
         if (!rdx_index_alive(w->index, row) || met_before(w, code))
             continue;
-        RDX_TRY(rdx_finds_add(w->finds, w->index->ids[row],
-                              w->kernels->hamming_distance(code, w->query, w->words)));
+        RDX_TRY(rdx_top_add(w->finds, w->index->ids[row],
+                            w->kernels->hamming_distance(code, w->query, w->words)));
     }
     return REDUX_OK;
 }
@@ -366,7 +366,7 @@ static redux_status scan_rest(walk *w)
         for (int64_t i = 0; i < near; i++) {
             const int64_t row = start + w->near[i];
             if (rdx_index_alive(w->index, row))
-                RDX_TRY(rdx_finds_add(
+                RDX_TRY(rdx_top_add(
                     w->finds, w->index->ids[row],
                     w->kernels->hamming_distance(codes + row * w->words, w->query, w->words)));
         }
@@ -380,7 +380,7 @@ static bool settled(const walk *w)
     return w->finds->threshold <= (double)w->step;
 }
 
-redux_status rdx_index_multi(bool *done, rdx_finds *finds, redux_index *index,
+redux_status rdx_index_multi(bool *done, rdx_top *finds, redux_index *index,
                              const rdx_index_tables *tables, const uint64_t *query)
 {
     const bool nearest = finds->k > 0;

@@ -12,7 +12,7 @@
 
 /* ---- the finds of a query ---- */
 
-static bool worse(const rdx_finds *finds, const rdx_neighbour *a, const rdx_neighbour *b)
+static bool worse(const rdx_top *finds, const rdx_neighbour *a, const rdx_neighbour *b)
 {
     if (a->score != b->score)
         return finds->is_distance ? a->score > b->score : a->score < b->score;
@@ -20,7 +20,7 @@ static bool worse(const rdx_finds *finds, const rdx_neighbour *a, const rdx_neig
 }
 
 /* Puts `item` on top of the heap, and moves it down to its place. */
-static void sift_down(rdx_finds *finds, int64_t at, int64_t count, rdx_neighbour item)
+static void sift_down(rdx_top *finds, int64_t at, int64_t count, rdx_neighbour item)
 {
     for (int64_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
         if (child + 1 < count && worse(finds, &finds->found[child + 1], &finds->found[child]))
@@ -33,7 +33,7 @@ static void sift_down(rdx_finds *finds, int64_t at, int64_t count, rdx_neighbour
     finds->found[at] = item;
 }
 
-static void sift_up(rdx_finds *finds, int64_t at, rdx_neighbour item)
+static void sift_up(rdx_top *finds, int64_t at, rdx_neighbour item)
 {
     while (at > 0 && worse(finds, &item, &finds->found[(at - 1) / 2])) {
         finds->found[at] = finds->found[(at - 1) / 2];
@@ -42,7 +42,7 @@ static void sift_up(rdx_finds *finds, int64_t at, rdx_neighbour item)
     finds->found[at] = item;
 }
 
-redux_status rdx_finds_add(rdx_finds *finds, int64_t id, double score)
+redux_status rdx_top_add(rdx_top *finds, int64_t id, double score)
 {
     const rdx_neighbour item = {id, score};
     void *block = finds->found;
@@ -64,7 +64,7 @@ redux_status rdx_finds_add(rdx_finds *finds, int64_t id, double score)
 }
 
 /* Sorts best first: moves the worst from the top of the heap to the end, repeatedly. */
-static void sort_finds(rdx_finds *finds)
+static void sort_finds(rdx_top *finds)
 {
     for (int64_t last = finds->count - 1; last > 0; last--) {
         const rdx_neighbour item = finds->found[last];
@@ -82,14 +82,14 @@ typedef struct batch {
     char *queries;                  /* prepared */
     int64_t count;
     int64_t tile; /* queries of one task */
-    rdx_finds *finds;
+    rdx_top *finds;
 } batch;
 
 /* Some queries and all rows, block by block; `open[i]` is the index of the i-th of them. */
 typedef struct scan {
     const batch *b;
     const char *queries; /* one after the other */
-    rdx_finds *const *finds;
+    rdx_top *const *finds;
     int64_t count;
     double *thresholds;
     rdx_hit *hits;
@@ -109,15 +109,14 @@ static redux_status scan_rows(const scan *s)
         for (int64_t i = 0; i < found; i++) {
             const int64_t row = start + s->hits[i].row;
             if (rdx_index_alive(index, row))
-                RDX_TRY(
-                    rdx_finds_add(s->finds[s->hits[i].query], index->ids[row], s->hits[i].score));
+                RDX_TRY(rdx_top_add(s->finds[s->hits[i].query], index->ids[row], s->hits[i].score));
         }
     }
     return REDUX_OK;
 }
 
 /* Memory of a scan in one block: scratch, hits, thresholds, queries, finds. */
-static redux_status scan_some(const batch *b, const char *queries, rdx_finds *const *finds,
+static redux_status scan_some(const batch *b, const char *queries, rdx_top *const *finds,
                               int64_t count)
 {
     const size_t scratch = (b->index->layout.scratch_bytes + 63) / 64 * 64;
@@ -154,11 +153,11 @@ static redux_status search_tile(const batch *b, int64_t first, int64_t count)
 {
     const size_t bytes = b->index->layout.item_bytes;
     char *queries = b->queries + (size_t)first * bytes;
-    rdx_finds *open[MOST_TILE];
+    rdx_top *open[MOST_TILE];
     int64_t left = 0;
     for (int64_t q = 0; q < count; q++) {
         bool done = false;
-        rdx_finds *finds = &b->finds[first + q];
+        rdx_top *finds = &b->finds[first + q];
         if (b->tables != NULL)
             RDX_TRY(rdx_index_multi(&done, finds, b->index, b->tables,
                                     (const void *)(queries + (size_t)q * bytes)));
@@ -199,7 +198,7 @@ typedef struct search {
 static redux_status hand_over(const search *s, const batch *b, int64_t first)
 {
     for (int64_t q = 0; q < b->count; q++) {
-        const rdx_finds *finds = &b->finds[q];
+        const rdx_top *finds = &b->finds[q];
         for (int64_t i = 0; i < finds->count; i++) {
             const rdx_neighbour *n = &finds->found[i];
             if (s->found == NULL) {
@@ -266,7 +265,7 @@ static redux_status run(const search *s)
         RDX_MIN(RDX_MAX(s->queries->shape[0], 1), RDX_MIN(RDX_MAX(fitting, 1), BATCH));
     batch b = {.context = s->context, .index = s->index};
     void *block = NULL;
-    redux_status status = rdx_alloc_zero(s->context, &block, (uint64_t)size, sizeof(rdx_finds));
+    redux_status status = rdx_alloc_zero(s->context, &block, (uint64_t)size, sizeof(rdx_top));
     b.finds = block;
     if (status == REDUX_OK)
         status = rdx_alloc(s->context, &block, (uint64_t)size, s->index->layout.item_bytes);

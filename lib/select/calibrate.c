@@ -145,7 +145,9 @@ static redux_status score_pairs(sample *s, redux_context *context)
     calibration->slices = s->count;
     redux_status status = REDUX_OK;
     if (calibration->pairs == 0)
-        status = rdx_fail(REDUX_E_INVALID, "calibration needs slices of at least two groups (volumes, unless they are grouped)");
+        status = rdx_fail(
+            REDUX_E_INVALID,
+            "calibration needs slices of at least two groups (volumes, unless they are grouped)");
     if (status == REDUX_OK)
         status = rdx_alloc(context, &scores, (uint64_t)calibration->pairs, sizeof(scored));
     if (status == REDUX_OK) {
@@ -218,8 +220,8 @@ redux_status rdx_calibration_make(redux_calibration **out, rdx_stream *stream,
     sample s = {.stream = stream, .metric = metric};
     rdx_walk walk;
     void *block;
-    RDX_TRY(rdx_walk_init(&walk, context, stream->dataset, REDUX_SCOPE_GROUP,
-                          REDUX_ORDER_ANATOMICAL));
+    RDX_TRY(
+        rdx_walk_init(&walk, context, stream->dataset, REDUX_SCOPE_GROUP, REDUX_ORDER_ANATOMICAL));
     s.walk = &walk;
     const int64_t per_group = most_per_group(&s, stream->has_images ? MOST_IMAGES : MOST_SMALL);
     s.most = drawn_with(&walk, per_group);
@@ -288,7 +290,7 @@ double redux_calibration_rate(const redux_calibration *calibration, double thres
 
 /* Pairs within `key`, and all pairs, that each group is in. */
 static void count_by_group(const redux_calibration *calibration, int64_t within, int64_t *inside,
-                            int64_t *all)
+                           int64_t *all)
 {
     for (int64_t i = 0; i < calibration->pairs; i++)
         for (int side = 0; side < 2; side++) {

@@ -166,8 +166,8 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* Without groups, volume and group are the same scope, and only the dataset knows whether it has any
- * (rdx_update_check_volumes). */
+/* Without groups, volume and group are the same scope, and only the dataset knows whether it has
+ * any (rdx_update_check_volumes). */
 static bool is_narrow(redux_scope scope)
 {
     return scope != REDUX_SCOPE_DATASET;
@@ -221,8 +221,9 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     if (json_object_get(manifest->summary, "against") != NULL || options->against != NULL)
         return rdx_fail(REDUX_E_INVALID, "update and against exclude each other");
     if (options->order != REDUX_ORDER_ANATOMICAL && options->scope == REDUX_SCOPE_DATASET)
-        return rdx_fail(REDUX_E_INVALID, "update: a walk over the dataset in %s order would put "
-                                         "new volumes between old ones",
+        return rdx_fail(REDUX_E_INVALID,
+                        "update: a walk over the dataset in %s order would put "
+                        "new volumes between old ones",
                         redux_order_name(options->order));
     rdx_options_settle(&before);
     const char *name = difference(&before, options);
@@ -232,8 +233,8 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     return REDUX_OK;
 }
 
-/* What belongs together was compared, so a folder or a group that has grown is not a new one: pictures
- * and patients that are in the earlier result must not appear again. */
+/* What belongs together was compared, so a folder or a group that has grown is not a new one:
+ * pictures and patients that are in the earlier result must not appear again. */
 static redux_status fail_grown(const char *what, const char *name, const redux_manifest *manifest)
 {
     return rdx_fail(REDUX_E_INVALID,

@@ -223,8 +223,7 @@ redux_status rdx_embeddings_check(const redux_tensor *embeddings, int64_t slices
                         redux_dtype_name(embeddings->dtype));
     const int64_t wrong = rdx_first_not_finite(embeddings);
     if (wrong >= 0)
-        return rdx_fail(REDUX_E_INVALID,
-                        "embeddings: row %lld, column %lld is not a finite number",
+        return rdx_fail(REDUX_E_INVALID, "embeddings: row %lld, column %lld is not a finite number",
                         (long long)(wrong / embeddings->shape[1]),
                         (long long)(wrong % embeddings->shape[1]));
     return REDUX_OK;

@@ -77,10 +77,9 @@ static redux_status settle_budget(rdx_judging *judging)
     summary->budget =
         options->each_group ? of_groups : redux_reduce_budget(options, summary->slices);
     if (summary->budget < groups)
-        return rdx_fail(REDUX_E_INVALID,
-                        "a budget of %lld slices is less than one for each of %lld %ss",
-                        (long long)summary->budget, (long long)groups,
-                        redux_scope_name(options->scope));
+        return rdx_fail(
+            REDUX_E_INVALID, "a budget of %lld slices is less than one for each of %lld %ss",
+            (long long)summary->budget, (long long)groups, redux_scope_name(options->scope));
     judging->budget = summary->budget = RDX_MIN(summary->budget, summary->slices);
     return REDUX_OK;
 }
@@ -118,8 +117,8 @@ static redux_status judge_parts(const rdx_judging *judging,
         note_threshold(summary);
         is_exact = is_exact && summary->threshold_is_exact;
     }
-    summary->threshold = summary->threshold_low == summary->threshold_high ? summary->threshold_low
-                                                                           : (double)NAN;
+    summary->threshold =
+        summary->threshold_low == summary->threshold_high ? summary->threshold_low : (double)NAN;
     summary->threshold_is_exact = is_exact;
     return REDUX_OK;
 }

@@ -208,7 +208,11 @@ static redux_status inputs_json(json_t **array, redux_context *context,
 
 static void append_skip(json_t **array, const char *source, const char *reason)
 {
-    append(array, json_pack("{s:o, s:o}", "source", text(source), "reason", text(reason)));
+    json_t *skip =
+        json_object(); /* json_pack would leak the second text if there is no first one */
+    put(&skip, "source", text(source));
+    put(&skip, "reason", text(reason));
+    append(array, skip);
 }
 
 static json_t *skipped_json(const redux_reduction *reduction)
@@ -228,9 +232,12 @@ static json_t *passed_json(const redux_dataset *dataset)
     json_t *array = json_array();
     for (int64_t i = 0; i < redux_dataset_passed_over_count(dataset); i++) {
         redux_passed_over p = REDUX_PASSED_OVER_INIT;
-        if (redux_dataset_get_passed_over(&p, dataset, i) == REDUX_OK)
-            append(&array, json_pack("{s:o, s:I, s:o}", "reason", text(p.reason), "count",
-                                     (json_int_t)p.count, "names", text(p.names)));
+        json_t *entry = json_object();
+        redux_dataset_get_passed_over(&p, dataset, i);
+        put(&entry, "reason", text(p.reason));
+        put(&entry, "count", json_integer(p.count));
+        put(&entry, "names", text(p.names));
+        append(&array, entry);
     }
     return array;
 }

@@ -395,10 +395,11 @@ static void warn_of_step(rdx_run *run, const redux_pretrain_step *told)
     if (told->gradient_norm > 1e-12 || run->is_warned)
         return;
     run->is_warned = true;
-    rdx_log(run->context, REDUX_LOG_WARNING,
-            "step %lld: the gradient is %.2g, so that nothing is learned: the temperature may be too "
-            "small, or the slices all alike",
-            (long long)run->step, told->gradient_norm);
+    rdx_log(
+        run->context, REDUX_LOG_WARNING,
+        "step %lld: the gradient is %.2g, so that nothing is learned: the temperature may be too "
+        "small, or the slices all alike",
+        (long long)run->step, told->gradient_norm);
 }
 
 static redux_status train(rdx_run *run)

@@ -54,10 +54,10 @@ typedef struct rdx_run {
     double seconds_before;        /* of earlier sessions */
     double started;               /* seconds_now when this one began training */
     double images_per_second;
-    bool complete; /* before this session, so that nothing is opened */
+    bool complete;  /* before this session, so that nothing is opened */
     bool is_warned; /* of a step that learned nothing */
-    int lock;      /* of the folder; -1: none */
-    int log;       /* log.csv; -1: closed */
+    int lock;       /* of the folder; -1: none */
+    int log;        /* log.csv; -1: closed */
 } rdx_run;
 
 /* ---- pretrain_options.c ---- */

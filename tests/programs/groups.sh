@@ -67,7 +67,8 @@ check "--update without the option" exits 0 "" "$reduce" --manifest "$work/u.csv
 mv "$work/new"/p3_* "$work/old"
 check "a new patient" exits 0 "taken over" "$reduce" --update "$work/u.csv" --manifest "$work/v.csv" "$work/old"
 check "... is grouped as before" grep -q "p3_.*,p3$" "$work/v.csv"
-cp "$flat"/p1_0*0.png "$work/old/p1_9999.png" 2>/dev/null || cp "$(ls "$flat"/p1_* | head -1)" "$work/old/p1_9999.png"
+one=("$flat"/p1_*)
+cp "${one[0]}" "$work/old/p1_9999.png"
 check "a known patient has grown" exits 1 "group p1" "$reduce" --update "$work/u.csv" --manifest "$work/w.csv" \
     "$work/old"
 
@@ -82,7 +83,7 @@ check "info: groups" exits 0 "" "$info" --group-by "$by" "$flat"
 check "info: how many" grep -q "1 volumes, 3 groups" "$work/out"
 printf 'x' >"$flat/notes.bmp"
 printf '\211HDF\r\n\032\n' >"$flat/array"
-head -c 20 "$(ls "$flat"/p1_* | head -1)" >"$work/cut.png"
+head -c 20 "${one[0]}" >"$work/cut.png"
 cp "$work/cut.png" "$flat/cut.png"
 mkdir "$flat/.hidden"
 check "info: what is passed over" exits 0 "" "$info" "$flat"

@@ -18,7 +18,7 @@ typedef struct dicom_bytes {
 typedef struct dicom_file {
     const char *syntax, *series, *position, *orientation, *photometric, *slope, *intercept, *frames;
     int instance, rows, columns, bits, stored, is_signed, samples;
-    const char *spacing; /* NULL: 0.5\\0.75 */
+    const char *spacing;        /* NULL: 0.5\\0.75 */
     int padding, padding_limit; /* 0: none */
     bool no_pixels;
     uint32_t pixel_length; /* claimed; 0: the true one */
@@ -30,7 +30,7 @@ typedef struct dicom_file {
 #define DICOM_FILE                                                                                 \
     {                                                                                              \
         DICOM_EXPLICIT, "1.2.3", "0\\0\\0", "1\\0\\0\\0\\1\\0", "MONOCHROME2", NULL, NULL, NULL,   \
-            1, 4, 6, 16, 16, 1, 1, NULL, 0, 0, false, 0                                                      \
+            1, 4, 6, 16, 16, 1, 1, NULL, 0, 0, false, 0                                            \
     }
 
 static inline void dicom_number(dicom_bytes *b, uint64_t value, int size)

@@ -155,7 +155,8 @@ START_TEST(by_table)
                   text("%s:g", table("w.csv", "file,g\nstack.npy,z\n")));
     assert_groups(
         "p q p", in_scratch("stack.npy"),
-        text("%s:g", table("v.csv", "file,slice,g\nstack.npy,1,q\nstack.npy,0,p\nstack.npy,2,p\n")));
+        text("%s:g",
+             table("v.csv", "file,slice,g\nstack.npy,1,q\nstack.npy,0,p\nstack.npy,2,p\n")));
 }
 END_TEST
 
@@ -225,8 +226,7 @@ START_TEST(by_patient)
     }
     redux_dataset *one = open_by(in_scratch("one"), "patient", NULL);
     ck_assert_int_eq(redux_dataset_volume_count(one), 3);
-    ck_assert_str_eq(groups_of(one),
-                     "patient 1 patient 1 patient 2 patient 2 patient 1 patient 1");
+    ck_assert_str_eq(groups_of(one), "patient 1 patient 1 patient 2 patient 2 patient 1 patient 1");
     redux_dataset *two = open_by(in_scratch("two"), "patient", one);
     ck_assert_str_eq(groups_of(two), "patient 3 patient 3 patient 2 patient 2");
     redux_dataset_free(one); /* its names are not needed any more */
@@ -375,8 +375,8 @@ START_TEST(running_order)
     options.threshold = 24;
     options.order = REDUX_ORDER_RUNNING;
     redux_reduction *reduction = reduce_by(dataset, &options);
-    static const int order[24] = {0,  1,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
-                                  2,  20, 21, 22, 23, 3,  4,  5,  6,  7,  8,  9};
+    static const int order[24] = {0, 1,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+                                  2, 20, 21, 22, 23, 3,  4,  5,  6,  7,  8,  9};
     for (int p = 1; p < 24; p++) {
         redux_row row;
         ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, order[p]));

@@ -890,10 +890,8 @@ START_TEST(arrays_of_volumes)
     ck_assert_redux_ok(open_path(&dataset, text("%s:train_images[1]", path), NULL));
     ck_assert_int_eq(redux_dataset_slice_count(dataset), 5);
     redux_dataset_free(dataset);
-    ck_assert_redux(REDUX_E_NOT_FOUND,
-                    open_path(&dataset, text("%s:train_images[3]", path), NULL));
-    ck_assert_redux(REDUX_E_NOT_FOUND,
-                    open_path(&dataset, text("%s:train_labels[0]", path), NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, text("%s:train_images[3]", path), NULL));
+    ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, text("%s:train_labels[0]", path), NULL));
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, text("%s:train_images[]", path), NULL));
 }
 END_TEST

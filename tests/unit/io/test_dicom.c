@@ -492,7 +492,8 @@ START_TEST(without_preamble)
 }
 END_TEST
 
-/* Padding takes the least of the other values; its range is inclusive, and may be given backwards. */
+/* Padding takes the least of the other values; its range is inclusive, and may be given backwards.
+ */
 START_TEST(padding)
 {
     static const struct {
@@ -523,8 +524,8 @@ START_TEST(padding)
         const int got = f.is_signed ? *(int16_t *)slice.data : *(uint16_t *)slice.data;
         ck_assert_msg(got == cases[i].least, "case %d: %d", (int)i, got);
         redux_tensor_release(&slice);
-        ck_assert_redux_ok(redux_volume_slice_oriented(&slice, NULL, volume, 0,
-                                                       REDUX_ORIENTATION_STORED));
+        ck_assert_redux_ok(
+            redux_volume_slice_oriented(&slice, NULL, volume, 0, REDUX_ORIENTATION_STORED));
         ck_assert_int_eq(f.is_signed ? *(int16_t *)slice.data : *(uint16_t *)slice.data,
                          f.is_signed ? -2000 : 63536); /* as the paper's script sees it */
         redux_tensor_release(&slice);

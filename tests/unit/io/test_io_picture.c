@@ -331,12 +331,13 @@ START_TEST(portable_maps)
         const char *name, *bytes;
         size_t size;
         int channels, bits, count, want[6];
-    } maps[] = {{"a.pgm", "P5\n# c\n3 2\n100\n\0\1\62\143\144\41", 22, 1, 8, 6, {0, 3, 128, 252, 255, 84}},
-                {"b.pgm", "P5 3 1 1000\n\0\0\1\364\3\350", 18, 1, 16, 3, {0, 32768, 65535}},
-                {"c.pnm", "P2\n3 1\n7\n0 3 #x\n7", 18, 1, 8, 3, {0, 109, 255}},
-                {"d.ppm", "P3 2 1 15\n0 1 2 13 14 15\n", 25, 3, 8, 6, {0, 17, 34, 221, 238, 255}},
-                {"e.PPM", "P6 2 1 255\n\1\2\3\4\5\6", 17, 3, 8, 6, {1, 2, 3, 4, 5, 6}},
-                {"f.pgm", "P5 2 1 65535\n\0\1\377\377", 17, 1, 16, 2, {1, 65535}}};
+    } maps[] = {
+        {"a.pgm", "P5\n# c\n3 2\n100\n\0\1\62\143\144\41", 22, 1, 8, 6, {0, 3, 128, 252, 255, 84}},
+        {"b.pgm", "P5 3 1 1000\n\0\0\1\364\3\350", 18, 1, 16, 3, {0, 32768, 65535}},
+        {"c.pnm", "P2\n3 1\n7\n0 3 #x\n7", 18, 1, 8, 3, {0, 109, 255}},
+        {"d.ppm", "P3 2 1 15\n0 1 2 13 14 15\n", 25, 3, 8, 6, {0, 17, 34, 221, 238, 255}},
+        {"e.PPM", "P6 2 1 255\n\1\2\3\4\5\6", 17, 3, 8, 6, {1, 2, 3, 4, 5, 6}},
+        {"f.pgm", "P5 2 1 65535\n\0\1\377\377", 17, 1, 16, 2, {1, 65535}}};
     redux_tensor picture;
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
         write_bytes(in_scratch(maps[i].name), maps[i].bytes, maps[i].size);
@@ -355,9 +356,10 @@ START_TEST(portable_maps)
             ck_assert_int_ne(redux_picture_read(&picture, NULL, in_scratch("cut.pgm")), REDUX_OK);
         }
     }
-    static const char *const wrong[] = {"P5 0 1 255\n", "P5 3 1 65536\n      ", "P5 3 1 0\n   ",
-                                        "P2 2 1 7\n8 1", "P5 99999999999 1 255\n ",
-                                        "P5 2000000000 2000000000 65535\nx", "P5 x"};
+    static const char *const wrong[] = {
+        "P5 0 1 255\n",  "P5 3 1 65536\n      ",    "P5 3 1 0\n   ",
+        "P2 2 1 7\n8 1", "P5 99999999999 1 255\n ", "P5 2000000000 2000000000 65535\nx",
+        "P5 x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         write_bytes(in_scratch("w.pgm"), wrong[i], strlen(wrong[i]));
         ck_assert_redux(REDUX_E_FORMAT, redux_picture_read(&picture, NULL, in_scratch("w.pgm")));

@@ -6,18 +6,6 @@
 
 #define GOLDEN "tests/golden/data/io/"
 
-static unsigned char bytes[4096];
-static size_t size;
-
-static void read_golden(const char *name)
-{
-    FILE *file = fopen(text(GOLDEN "%s", name), "rb");
-    ck_assert_ptr_nonnull(file);
-    size = fread(bytes, 1, sizeof bytes, file);
-    ck_assert(size > 0 && size < sizeof bytes);
-    fclose(file);
-}
-
 /* Every slice of what a path names. */
 static redux_status read_all(const char *path)
 {
@@ -44,6 +32,19 @@ static redux_status read_all(const char *path)
     return status;
 }
 
+#if defined(REDUX_TIFF) || defined(REDUX_WEBP) || defined(REDUX_ZSTD)
+static unsigned char bytes[4096];
+static size_t size;
+
+static void read_golden(const char *name)
+{
+    FILE *file = fopen(text(GOLDEN "%s", name), "rb");
+    ck_assert_ptr_nonnull(file);
+    size = fread(bytes, 1, sizeof bytes, file);
+    ck_assert(size > 0 && size < sizeof bytes);
+    fclose(file);
+}
+
 /* A file that ends anywhere is refused, but for what follows its last byte of use; with a byte
  * altered it is refused or read: nothing else. Messages name the file. */
 static void cut_and_alter(const char *name, size_t needed)
@@ -66,6 +67,7 @@ static void cut_and_alter(const char *name, size_t needed)
         bytes[at] ^= at % 2 == 0 ? 0x81 : 0xFF;
     }
 }
+#endif
 
 #if defined(REDUX_TIFF) || defined(REDUX_ZSTD)
 /* Pixel i of slice k is 273 (80 k + i). */
