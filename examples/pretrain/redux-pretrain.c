@@ -63,7 +63,7 @@ enum { MOST_OPTIONS = 96, MOST_INPUTS = 4096 };
 
 typedef struct run_settings {
     pretrain_settings pretrain;
-    const char *folder, *manifest, *data;
+    const char *folder, *manifest;
     const char *inputs[MOST_INPUTS];
     int64_t input_count;
     int64_t threads;
@@ -103,7 +103,7 @@ static int set_option(void *user, int option, const char *text)
         s->manifest = text;
         return EXIT_OK;
     case OPTION_DATA:
-        s->data = text;
+        s->dataset.within = text;
         return EXIT_OK;
     case OPTION_ON_ERROR:
         s->dataset.skip_errors = strcmp(text, "skip") == 0;
@@ -173,7 +173,6 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
 {
     redux_dataset_options options = s->dataset;
     redux_manifest *manifest = NULL;
-    options.within = s->data;
     if (s->manifest == NULL)
         return redux_dataset_open(dataset, context, s->inputs, s->input_count, &options);
     TRY(redux_manifest_load(&manifest, context, s->manifest));

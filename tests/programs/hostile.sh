@@ -253,7 +253,8 @@ PYTHON
     rm -f "$h/many.npz"
 fi
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then # root has no such limit
-    chmod -R o+rX "$work" && cp "$reduce" "$h/reduce"
+    cp "$reduce" "$h/reduce"
+    chmod go+rx "$work" "$h" "$h/reduce" && chmod go+r "$hostile_scan"
     OPENBLAS_NUM_THREADS=1 setpriv --reuid=64123 --clear-groups bash -c "ulimit -u 1; exec '$h/reduce' --threads 4 \
         --quiet '$hostile_scan'" >/dev/null 2>"$work/err"
     check "no more processes: exit status" test $? = 1

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <redux/window.h>
 #include "base/base.h"
 #include "support/test.h"
@@ -95,6 +97,52 @@ START_TEST(options_of_other_versions)
     redux_context_free(context);
     older.struct_size = sizeof(size_t) - 1;
     ck_assert_redux(REDUX_E_INVALID, redux_context_new(&context, &older));
+}
+END_TEST
+
+static redux_status no_work(int64_t index, void *user)
+{
+    (void)index;
+    (void)user;
+    return REDUX_OK;
+}
+
+/* A child has none of its parent's threads: its context gives an error, a new one works. */
+START_TEST(fork_after_threads)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *context, *own;
+    int status;
+    options.threads = 3;
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    ck_assert_redux_ok(rdx_parallel(context, 100, no_work, NULL));
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        alarm(10);
+        if (rdx_parallel(context, 100, no_work, NULL) != REDUX_E_INVALID)
+            _exit(1);
+        redux_context_free(context);
+        if (redux_context_new(&own, &options) != REDUX_OK ||
+            rdx_parallel(own, 100, no_work, NULL) != REDUX_OK)
+            _exit(2);
+        redux_context_free(own);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_redux_ok(rdx_parallel(context, 100, no_work, NULL));
+    redux_context_free(context);
+}
+END_TEST
+
+START_TEST(messages_hold_no_controls)
+{
+    char out[8];
+    rdx_set_message("a\033[2J\nb\177\xc2\x9bm \xc3\xa4");
+    ck_assert_str_eq(redux_error_message(), "a\\x1b[2J\\x0ab\\x7f\\x9bm \xc3\xa4");
+    rdx_escape_controls(out, sizeof out, "abcd\033e"); /* an escape that does not fit is left out */
+    ck_assert_str_eq(out, "abcd");
 }
 END_TEST
 
@@ -1116,6 +1164,8 @@ int main(void)
     TCase *tensor = tcase_create("tensor"), *random = tcase_create("random");
     tcase_add_test(context, options_of_other_versions);
     tcase_add_test(context, refused_options);
+    tcase_add_test(context, fork_after_threads);
+    tcase_add_test(context, messages_hold_no_controls);
     tcase_add_test(context, statuses);
     tcase_add_test(context, no_leaks_at_any_failure);
     tcase_add_test(context, limits);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <redux/file.h>
 #include "io/io.h"
 #include "support/test_io.h"
 
@@ -185,6 +186,80 @@ START_TEST(links_are_kept)
 }
 END_TEST
 
+static redux_status print_words(FILE *stream, void *user)
+{
+    fputs("a mark 12 words\n", stream);
+    return user == NULL ? REDUX_OK : *(const redux_status *)user;
+}
+
+/* Inputs are never replaced, nor files of other kinds in a context that keeps files. */
+START_TEST(what_is_replaced)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *keeps, *replaces;
+    const redux_status cancelled = REDUX_E_CANCELLED;
+    const char *folder = new_folder("replaced"), *path = text("%s/out", folder);
+    ck_assert_redux_ok(redux_context_new(&replaces, &options));
+    options.flags = REDUX_CONTEXT_KEEPS_FILES;
+    ck_assert_redux_ok(redux_context_new(&keeps, &options));
+    write_bytes(path, "mine", 4);
+    ck_assert_redux(REDUX_E_INVALID, redux_file_check(keeps, path, "a mark #"));
+    ck_assert_redux(REDUX_E_INVALID, redux_file_save(path, keeps, "a mark #", print_words, NULL));
+    assert_content(path, "mine");
+    ck_assert_redux_ok(redux_file_check(replaces, path, "a mark #"));
+    ck_assert_redux_ok(redux_file_check(NULL, path, "a mark #"));
+    ck_assert_redux(REDUX_E_CANCELLED, redux_file_save(path, replaces, NULL, print_words,
+                                                       (void *)(uintptr_t)&cancelled));
+    assert_content(path, "mine");
+    ck_assert_redux_ok(redux_file_save(path, replaces, "a mark #", print_words, NULL));
+    ck_assert_redux_ok(redux_file_save(path, keeps, "a mark #", print_words, NULL)); /* its own */
+    ck_assert_redux(REDUX_E_INVALID, redux_file_check(keeps, path, "a mark ## words"));
+    write_bytes(path, "", 0);
+    ck_assert_redux_ok(redux_file_save(path, keeps, "a mark #", print_words, NULL));
+    ck_assert_int_eq(link(path, text("%s/other-name", folder)), 0);
+    ck_assert_redux_ok(redux_context_protect(replaces, text("%s/other-name", folder)));
+    ck_assert_redux_ok(redux_context_protect(replaces, text("%s/not-there", folder)));
+    ck_assert_redux(REDUX_E_INVALID, redux_file_save(path, replaces, NULL, print_words, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_context_protect(NULL, path));
+    ck_assert_redux(REDUX_E_INVALID, redux_file_check(keeps, NULL, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_file_save(path, keeps, NULL, NULL, NULL));
+    ck_assert_int_eq(entries(folder), 2);
+    redux_context_free(keeps);
+    redux_context_free(replaces);
+}
+END_TEST
+
+/* Names that can be foreseen, and links under them: nothing is written through. */
+START_TEST(traps)
+{
+    rdx_file file;
+    const char *folder = new_folder("traps"), *path = text("%s/out", folder),
+               *lock = text("%s/.out.lock.redux-tmp", folder), *victim = text("%s/victim", folder);
+    write_bytes(victim, "victim", 6);
+    ck_assert_int_eq(symlink("victim", lock), 0);
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, path, NULL));
+    unlink(lock);
+    ck_assert_int_eq(link(victim, lock), 0);
+    ck_assert_redux(REDUX_E_IO, rdx_file_begin(&file, NULL, path, NULL));
+    unlink(lock);
+    write_bytes(lock, "../../../victim!", 16); /* names no temporary file */
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL));
+    rdx_file_abort(&file);
+    assert_content(victim, "victim");
+    ck_assert_int_eq(entries(folder), 1);
+    write_bytes(lock, "0123456789abcdef", 16);
+    write_bytes(text("%s/.out.0123456789abcdef.redux-tmp", folder), "left", 4);
+    ck_assert_redux_ok(redux_file_sweep(NULL, folder));
+    ck_assert_int_eq(entries(folder), 1);
+    ck_assert_redux_ok(rdx_file_begin(&file, NULL, path, NULL)); /* at work: it stays */
+    ck_assert_redux_ok(redux_file_sweep(NULL, folder));
+    ck_assert_int_eq(entries(folder), 3);
+    rdx_file_abort(&file);
+    ck_assert_redux(REDUX_E_NOT_FOUND, redux_file_sweep(NULL, text("%s/none", folder)));
+    ck_assert_redux(REDUX_E_INVALID, redux_file_sweep(NULL, NULL));
+}
+END_TEST
+
 START_TEST(permission_denied)
 {
     rdx_file file;
@@ -209,6 +284,8 @@ int main(void)
     tcase_add_test(tests, leftover_is_taken_over);
     tcase_add_test(tests, names);
     tcase_add_test(tests, links_are_kept);
+    tcase_add_test(tests, what_is_replaced);
+    tcase_add_test(tests, traps);
     tcase_add_test(tests, permission_denied);
     suite_add_tcase(suite, tests);
     scratch_make();
