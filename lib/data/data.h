@@ -87,8 +87,8 @@ void rdx_dataset_number(redux_dataset *dataset);
 int64_t rdx_dataset_first_row(const redux_dataset *dataset, int64_t volume);
 /* The volume that holds a row (0 ... slices - 1). */
 int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
-/* The size of a row's slice: pictures of one volume may differ. One that cannot be read has that of
- * its volume. */
+/* The size of a row's slice: pictures of one volume may differ. If it cannot be read, the status says
+ * so, and the size is that of the volume. */
 redux_status rdx_dataset_row_size(int64_t *height, int64_t *width, const redux_dataset *dataset,
                                   int64_t row);
 /* redux_dataset_get_slice_name of a row. */

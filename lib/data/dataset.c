@@ -408,9 +408,7 @@ redux_status rdx_dataset_row_size(int64_t *height, int64_t *width, const redux_d
     if (!source->info.file_per_slice || source->info.is_scan)
         return REDUX_OK;
     const char *path = dataset->files[source->first_file + row - source->first_row];
-    const redux_status status = rdx_picture_probe(&picture, &bytes, path);
-    if (status != REDUX_OK)
-        return rdx_is_input_failure(status) ? REDUX_OK : status;
+    RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
     *height = picture.height;
     *width = picture.width;
     return REDUX_OK;

@@ -387,7 +387,10 @@ static redux_status begin_volume(int64_t *most, const redux_volume_info *info, v
     *most = job->items.shape[0];
     if (job->items.data != NULL)
         return REDUX_OK;
-    RDX_TRY(rdx_dataset_row_size(&shape[1], &shape[2], stream->dataset, job->rows[0]));
+    const redux_status known =
+        rdx_dataset_row_size(&shape[1], &shape[2], stream->dataset, job->rows[0]);
+    if (known != REDUX_OK && !(stream->options->skip_errors && rdx_is_input_failure(known)))
+        return known;
     if (job->resize)
         shape[1] = shape[2] = stream->options->size;
     const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);

@@ -440,6 +440,11 @@ static redux_status get_strategy_info(void *out)
     return redux_strategy_describe(out, REDUX_STRATEGY_MATTES);
 }
 
+static redux_status get_passed_over(void *out)
+{
+    return redux_dataset_get_passed_over(out, dataset, 0);
+}
+
 static redux_status get_volume_info(void *out)
 {
     return redux_dataset_get_volume_info(out, dataset, 0);
@@ -590,6 +595,7 @@ static const entry entries[] = {
     {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
     {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
     {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
+    {"redux_passed_over", sizeof(redux_passed_over), get_passed_over, NULL, 0},
     {"redux_strategy_info", sizeof(redux_strategy_info), get_strategy_info, NULL, 0},
     {"redux_custom_metric", sizeof custom, with_custom, &custom,
      offsetof(redux_custom_metric, one_to_many)},
@@ -843,6 +849,7 @@ static void make_all(void)
     folder = scratch;
     make_files();
     make_tables();
+    write_bytes(in_scratch("notes.bmp"), "BM", 2); /* is passed over */
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &folder, 1, NULL));
     labels_options.split = "split";
     labels_options.group = "patient";
