@@ -262,8 +262,8 @@ static redux_status print_text(const redux_dataset *dataset, const values *found
     for (int64_t i = 0; i < redux_dataset_passed_over_count(dataset); i++) {
         redux_passed_over passed = REDUX_PASSED_OVER_INIT;
         TRY(redux_dataset_get_passed_over(&passed, dataset, i));
-        printf("passed over: %lld %s: %s%s\n", (long long)passed.count, passed.reason, passed.names,
-               passed.count > 3 ? ", ..." : "");
+        printf("passed over: %s (%lld): %s%s\n", passed.reason, (long long)passed.count,
+               passed.names, passed.count > 3 ? ", ..." : "");
     }
     for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
         printf("cannot be read: %s\n", redux_dataset_skipped_reason(dataset, i));

@@ -62,7 +62,7 @@ void rdx_dataset_report_passed(const redux_dataset *dataset, redux_context *cont
 {
     for (int64_t i = 0; i < dataset->passed_count; i++) {
         const rdx_passed *p = &dataset->passed[i];
-        rdx_log(context, p->level, "passed over: %lld %s: %s%s", (long long)p->count, p->reason,
+        rdx_log(context, p->level, "passed over: %s (%lld): %s%s", p->reason, (long long)p->count,
                 p->names, p->count > NAMES ? ", ..." : "");
     }
 }

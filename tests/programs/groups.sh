@@ -87,13 +87,13 @@ head -c 20 "${one[0]}" >"$work/cut.png"
 cp "$work/cut.png" "$flat/cut.png"
 mkdir "$flat/.hidden"
 check "info: what is passed over" exits 0 "" "$info" "$flat"
-for words in "(.bmp)" "HDF5" "hidden folders" "cannot be read: .*cut.png"; do
+for words in "(.bmp: " "HDF5" "hidden folders" "cannot be read: .*cut.png"; do
     check "info says $words" grep -q -- "$words" "$work/out"
 done
 check "info --on-error stop" exits 1 "cut.png" "$info" --on-error stop "$flat"
 check "info --json" exits 0 "" "$info" --json "$flat"
 check "info --json: reasons" grep -q '"reason": "files that look like HDF5' "$work/out"
-check "reduce says it, too" exits 1 "(.bmp)" "$reduce" "$flat"
+check "reduce says it, too" exits 1 "(.bmp: " "$reduce" "$flat"
 check "info of nothing" exits 1 "" "$info" "$work/none"
 check "info without input" exits 2 "no input" "$info"
 rm -rf "$flat" "$work"/folders? "$work"/all? "$work/old" "$work/new"

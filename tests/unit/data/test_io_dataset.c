@@ -386,16 +386,16 @@ START_TEST(unread_kinds)
     write_bytes(in_scratch("unread/scan.v2"), "\x89PNG\r\n\x1a\n", 8);
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_dataset_open(&dataset, context, &path, 1, NULL));
     static const char *const lines[] = {
-        "passed over: 2 files of a format that is not read (.bmp: mogrify -format png FILE, of "
-        "ImageMagick): %s/",
-        "passed over: 1 files of a format that is not read (.gif: mogrify -format png FILE, of "
-        "ImageMagick): %s/B.GIF\n",
-        "passed over: 1 files of a format that is not read (.nii.bz2: bunzip2 FILE): "
+        "passed over: files of a format that is not read (.bmp: mogrify -format png FILE, of "
+        "ImageMagick) (2): %s/",
+        "passed over: files of a format that is not read (.gif: mogrify -format png FILE, of "
+        "ImageMagick) (1): %s/B.GIF\n",
+        "passed over: files of a format that is not read (.nii.bz2: bunzip2 FILE) (1): "
         "%s/d.nii.bz2\n",
-        "passed over: 1 folders of a format that is not read (.zarr: in Python: "
-        "numpy.save(\"OUT.npy\", zarr.open(FOLDER)[NAME][...])): %s/x.zarr\n",
-        "passed over: 1 files that look like HDF5, by a name that is not known: %s/data\n",
-        "passed over: 1 files that look like PNG, by a name that is not known: %s/scan.v2\n"};
+        "passed over: folders of a format that is not read (.zarr: in Python: "
+        "numpy.save(\"OUT.npy\", zarr.open(FOLDER)[NAME][...])) (1): %s/x.zarr\n",
+        "passed over: files that look like HDF5, by a name that is not known (1): %s/data\n",
+        "passed over: files that look like PNG, by a name that is not known (1): %s/scan.v2\n"};
     ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("unread/x.zarr"), NULL));
     ck_assert_ptr_nonnull(strstr(redux_error_message(), "zarr.open"));
     ck_assert_redux(REDUX_E_UNSUPPORTED, open_path(&dataset, in_scratch("unread/B.GIF"), NULL));
@@ -447,7 +447,7 @@ START_TEST(given_twice)
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, once, 1, NULL));
     const int64_t slices = redux_dataset_slice_count(dataset),
                   volumes = redux_dataset_volume_count(dataset);
-    ck_assert_ptr_nonnull(strstr(log, "passed over: 2 files that were given before"));
+    ck_assert_ptr_nonnull(strstr(log, "passed over: files that were given before"));
     redux_dataset_free(dataset);
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, often, 4, NULL));
     ck_assert_int_eq(redux_dataset_slice_count(dataset), slices);
