@@ -4,8 +4,7 @@
 # image sets CC, CXX, CFLAGS, CXXFLAGS, LIB_FUZZING_ENGINE, SRC, WORK and OUT. Its Dockerfile would begin with
 #     FROM gcr.io/oss-fuzz-base/base-builder
 #     RUN apt-get update && apt-get install -y pkg-config $(the packages of tools/deps.sh build)
-# It was written by their documentation, and tried with Clang here (OUT=DIR LIB_FUZZING_ENGINE=-fsanitize=fuzzer); it has
-# not run at OSS-Fuzz. GDCM=0: its decoders are not instrumented, and are not ours.
+# Written by their documentation; it has run neither there nor here.
 cd "$(dirname "$0")/../.."
 out=${OUT:?where the targets go}
 build=${WORK:-$out}/build
