@@ -207,8 +207,10 @@ static redux_status describe(volume *out, const redux_dataset *dataset, int64_t 
     name_groups(out, dataset, number);
     const double a = info->slope * found->low + info->intercept,
                  b = info->slope * found->high + info->intercept;
+    if (found->low > found->high)
+        return REDUX_OK; /* no value is known */
     out->values.low = fmin(a, b);
-    out->values.high = found->low > found->high ? out->values.low - 1 : fmax(a, b);
+    out->values.high = fmax(a, b);
     return REDUX_OK;
 }
 
@@ -231,7 +233,7 @@ static void print_volume(const volume *v, bool is_grouped)
                  info->spacing[2]);
     else
         snprintf(text, sizeof text, "-");
-    printf("%-21s  ", text);
+    printf("%-24s  ", text);
     if (has_range(v))
         snprintf(text, sizeof text, "%.6g ... %.6g", v->values.low, v->values.high);
     else
@@ -255,7 +257,7 @@ static redux_status print_text(const redux_dataset *dataset, const values *found
         TRY(describe(&v, dataset, i, &found[i]));
         print_volume(&v, is_grouped);
     }
-    printf("%lld slices, %lld volumes, %lld groups\n",
+    printf("slices: %lld, volumes: %lld, groups: %lld\n",
            (long long)redux_dataset_slice_count(dataset),
            (long long)redux_dataset_volume_count(dataset),
            (long long)redux_dataset_group_count(dataset));

@@ -62,6 +62,7 @@ static redux_status open_paths(redux_dataset **out, redux_context *context, cons
 {
     redux_dataset_options options = REDUX_DATASET_OPTIONS_INIT;
     options.frame = data->frame;
+    options.group_by = data->group_by;
     options.within = folder;
     if (data->strategy.has_hashes && data->options.profile == REDUX_PROFILE_PAPER_HASH)
         options.orientation = REDUX_ORIENTATION_STORED;

@@ -264,6 +264,7 @@ static redux_status load_rows(report_data *data, redux_context *context)
     redux_dataset_options input = REDUX_DATASET_OPTIONS_INIT;
     TRY(redux_manifest_load(&data->manifest, context, data->path));
     TRY(redux_manifest_get_dataset_options(&input, data->manifest));
+    data->group_by = input.group_by;
     data->frame = input.frame < 0 ? 0 : input.frame;
     TRY(read_summary(data));
     data->count = redux_manifest_row_count(data->manifest);

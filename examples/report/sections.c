@@ -66,8 +66,11 @@ static void put_summary_facts(page *p, const report_data *data)
     }
     if (json_object_get(parameters, "rule") != NULL)
         put_fact(p, "Rule", redux_rule_name(o->rule));
-    put_fact(p, "Compared",
-             o->scope == REDUX_SCOPE_VOLUME ? "within each volume" : "over the whole dataset");
+    static const char *const compared[] = {"within each volume", "over the whole dataset",
+                                           "within each group"};
+    put_fact(p, "Compared", compared[o->scope]);
+    if (data->group_by != NULL)
+        put_fact(p, "Grouped by", data->group_by);
     window_text(text, sizeof text, json_object_get(data->summary, "window"));
     put_fact(p, "Window", text);
     if (o->encoder != NULL)
@@ -83,13 +86,17 @@ static void put_facts(page *p, const report_data *data, int64_t number)
             largest = data->rows[i].group;
     put(p, "<dl>\n");
     put_summary_facts(p, data);
-    put_fact_count(p, "Volumes", data->own_volumes);
-    put_fact_count(p, "Largest group", largest);
+    put_fact_count(p, data->group_by == NULL ? "Volumes" : "Groups", data->own_volumes);
+    put_fact_count(p, "Most slices that one replaces", largest);
     if (data->leaked > 0)
         put(p,
             "<div><dt>In the other set already</dt><dd><a "
             "href=\"#leaks%lld\">%lld</a></dd></div>\n",
             (long long)number, (long long)data->leaked);
+    const json_t *shared =
+        json_object_get(json_object_get(data->summary, "against"), "shared_groups");
+    if (json_integer_value(shared) > 0)
+        put_fact_count(p, "Groups that are in the other set, too", json_integer_value(shared));
     const json_t *counts = json_object_get(data->summary, "counts");
     if (json_is_integer(json_object_get(counts, "flat")))
         put_fact_count(p, "Flat slices", json_integer_value(json_object_get(counts, "flat")));

@@ -35,6 +35,7 @@ typedef struct rdx_named_group {
 /* Slices by group, if a group is not a volume. Texts belong to the dataset. */
 typedef struct rdx_groups {
     const char *by; /* redux_dataset_options.group_by; NULL: groups are volumes */
+    const char *table; /* the file that says so, if one does; else NULL */
     int64_t count;
     int64_t *of;    /* the group of each row; owns the two below; NULL: groups are volumes */
     int64_t *rows;  /* group after group, each in its order */

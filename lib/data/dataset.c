@@ -308,7 +308,8 @@ redux_status redux_dataset_protect(const redux_dataset *dataset, redux_context *
         if (found->image != NULL)
             RDX_TRY(redux_context_protect(context, found->image));
     }
-    return REDUX_OK;
+    return dataset->groups.table == NULL ? REDUX_OK
+                                         : redux_context_protect(context, dataset->groups.table);
 }
 
 /* ---- asking ---- */

@@ -92,11 +92,19 @@ static redux_status compile(regex_t *pattern, const char *by)
     const int error = regcomp(pattern, by, REG_EXTENDED);
     if (error != 0) {
         regerror(error, pattern, reason, sizeof reason);
-        return rdx_fail(REDUX_E_INVALID, "group-by '%s': %s", by, reason);
+        return rdx_fail(REDUX_E_INVALID,
+                        "group-by '%s': %s (POSIX extended expressions have no (?:...))", by, reason);
+    }
+    if (strstr(by, "\\d") != NULL) {
+        regfree(pattern);
+        return rdx_fail(REDUX_E_INVALID,
+                        "group-by '%s': POSIX expressions have no \\d: write [0-9]", by);
     }
     if (pattern->re_nsub >= 1)
         return REDUX_OK;
     regfree(pattern);
+    if (strlen(by) > 4 && strcasecmp(by + strlen(by) - 4, ".csv") == 0)
+        return rdx_fail(REDUX_E_INVALID, "group-by '%s': which column? Write %s:COLUMN", by, by);
     return rdx_fail(REDUX_E_INVALID,
                     "group-by '%s': expected folder, file, series, patient, FILE.csv:COLUMN, or a "
                     "regular expression with the group in parentheses",
@@ -241,7 +249,7 @@ static void report_unused(const grouping *g, const uint8_t *used)
         unused++;
     }
     if (unused > 0)
-        rdx_log(g->context, REDUX_LOG_WARNING,
+        rdx_log(g->context, REDUX_LOG_INFO,
                 "%s: %lld of %lld lines name slices that are not in the input, the first in line "
                 "%lld",
                 g->table.path, (long long)unused, (long long)g->table.rows,
@@ -281,7 +289,10 @@ static redux_status by_table(grouping *g, const char *column)
 {
     char *path;
     RDX_TRY(rdx_strndup(g->context, &path, g->by, (size_t)(column - 1 - g->by)));
-    redux_status status = rdx_table_read(&g->table, g->context, path);
+    redux_status status = rdx_dataset_keep_text(&g->dataset->groups.table, g->dataset, g->context,
+                                                path, strlen(path));
+    if (status == REDUX_OK)
+        status = rdx_table_read(&g->table, g->context, path);
     rdx_free(path);
     if (status != REDUX_OK)
         return status;
@@ -411,8 +422,8 @@ static redux_status check_keys(const grouping *g, const char *remedy)
     }
     if (m.count == 0)
         return REDUX_OK;
-    return rdx_fail(REDUX_E_FORMAT, "group-by '%s': %s for %lld of %lld slices, the first of %s",
-                    g->by, remedy, (long long)m.count, (long long)g->dataset->slices, m.names);
+    return rdx_fail(REDUX_E_FORMAT, "group-by '%s': %s for %lld of %lld slices, such as %s", g->by,
+                    remedy, (long long)m.count, (long long)g->dataset->slices, m.names);
 }
 
 static redux_status each_row(grouping *g, redux_status (*key)(grouping *g, int64_t row))

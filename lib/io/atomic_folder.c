@@ -123,7 +123,7 @@ static redux_status check_earlier(const rdx_file *folder, const char *index, con
     redux_status result = REDUX_OK;
     if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode) || !rdx_output_has_mark(path, mark))
         result = rdx_fail(REDUX_E_INVALID,
-                          "%s: the folder holds something else than an earlier output: name "
+                          "%s: the folder holds files that are not of an earlier output: name "
                           "another one",
                           folder->path);
     if (result == REDUX_OK)

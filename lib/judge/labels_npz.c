@@ -67,26 +67,37 @@ static redux_status check_labels(const redux_tensor *array, int64_t images, cons
     return REDUX_OK;
 }
 
-/* The labels of one part as numbers; rows are appended. */
+/* The images of one part: slices of one volume or, of an array of volumes, so many volumes with a
+ * label each. */
+typedef struct part_images {
+    int64_t count;  /* labels */
+    int64_t slices; /* of each; 1 where they are images */
+} part_images;
+
+/* The labels of one part as numbers; rows are appended. All slices of a volume have its label, and are
+ * one group. */
 static redux_status read_part(redux_labels *labels, redux_context *context, int64_t *numbers,
-                              int64_t part, int64_t images, const char *path)
+                              int64_t part, const part_images *images, const char *path)
 {
     char key[32];
     redux_tensor array;
     snprintf(key, sizeof key, "%s_labels", parts[part]);
     RDX_TRY(redux_npz_read(&array, context, path, key));
-    redux_status status = check_labels(&array, images, path, key);
-    for (int64_t i = 0; i < images && status == REDUX_OK; i++) {
+    redux_status status = check_labels(&array, images->count, path, key);
+    for (int64_t i = 0; i < images->count && status == REDUX_OK; i++) {
         const double label = rdx_load(array.data, i * array.strides[0], array.dtype);
-        const int64_t row = labels->count;
         if (!(label > -1e15 && label < 1e15) || label != (double)(int64_t)label) {
             status = rdx_fail(REDUX_E_FORMAT, "%s: %s: entry %lld is %g, no whole number", path,
                               key, (long long)i, label);
             break;
         }
-        numbers[row] = (int64_t)label;
-        labels->rows[row] = (redux_label_row){row, row, 0, (redux_split)part};
-        labels->count++;
+        for (int64_t k = 0; k < images->slices; k++) {
+            const int64_t row = labels->count++;
+            numbers[row] = (int64_t)label;
+            labels->rows[row] =
+                (redux_label_row){row, labels->group_count, 0, (redux_split)part};
+        }
+        labels->group_count++;
     }
     redux_tensor_release(&array);
     return status;
@@ -128,16 +139,37 @@ static redux_status number_classes(redux_labels *labels, redux_context *context,
     return REDUX_OK;
 }
 
+/* What the part's array became, from the dataset's volume `first` on; *next: the volume after it. */
+static redux_status find_images(part_images *out, int64_t *next, const redux_dataset *dataset,
+                                const char *path, int64_t part, int64_t first)
+{
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    char prefix[4200];
+    const int length = snprintf(prefix, sizeof prefix, "%s:%s_images[", path, parts[part]);
+    RDX_TRY(redux_dataset_get_volume_info(&info, dataset, first));
+    *out = (part_images){.count = info.slices, .slices = 1};
+    *next = first + 1;
+    if (length >= (int)sizeof prefix || strncmp(info.source, prefix, (size_t)length) != 0)
+        return REDUX_OK;
+    *out = (part_images){.count = 1, .slices = info.slices};
+    for (; *next < redux_dataset_volume_count(dataset); ++*next, out->count++) {
+        RDX_TRY(redux_dataset_get_volume_info(&info, dataset, *next));
+        if (strncmp(info.source, prefix, (size_t)length) != 0)
+            break;
+    }
+    return REDUX_OK;
+}
+
 static redux_status read_parts(redux_labels *labels, redux_context *context, bool (*has)[2],
                                int64_t *numbers, const char *path)
 {
     int64_t volume = 0;
     for (int64_t p = 0; p < RDX_COUNT(parts); p++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        part_images images;
         if (!has[p][0])
             continue;
-        RDX_TRY(redux_dataset_get_volume_info(&info, labels->dataset, volume++));
-        RDX_TRY(read_part(labels, context, numbers, p, info.slices, path));
+        RDX_TRY(find_images(&images, &volume, labels->dataset, path, p, volume));
+        RDX_TRY(read_part(labels, context, numbers, p, &images, path));
     }
     return number_classes(labels, context, numbers, numbers + labels->count, path);
 }
@@ -155,7 +187,6 @@ redux_status rdx_labels_from_npz(redux_labels *labels, redux_context *context, c
     RDX_TRY(rdx_alloc(context, &block, 2 * (uint64_t)total, sizeof(int64_t)));
     const redux_status status = read_parts(labels, context, has, block, path);
     rdx_free(block);
-    labels->group_count = labels->count;
     labels->has_splits = true;
     return status;
 }

@@ -214,7 +214,8 @@ redux_status rdx_update_check(const redux_reduce_options *options)
     if (options->rule != REDUX_RULE_FIRST || isnan(options->threshold) || isnan(before.threshold) ||
         before.rule != REDUX_RULE_FIRST)
         return rdx_fail(REDUX_E_INVALID,
-                        "update: only results of rule first with a threshold can be updated");
+                        "update: only results of rule first with a threshold can be updated, not "
+                        "those of a budget (keep)");
     if (!rdx_strategy_of(options->strategy)->has_stages || options->metric != NULL)
         return rdx_fail(REDUX_E_INVALID, "update: results of strategy %s cannot be updated",
                         redux_strategy_name(options->strategy));

@@ -72,7 +72,7 @@ static redux_status check_budget(const redux_reduce_options *options)
     if (has_percent && options->keep_count > 0)
         return rdx_fail(REDUX_E_INVALID, "keep is given as a number and as a percentage");
     if (!isnan(options->threshold))
-        return rdx_fail(REDUX_E_INVALID, "threshold and keep exclude each other");
+        return rdx_fail(REDUX_E_INVALID, "threshold and keep exclude each other: give one of them");
     if (options->rule == REDUX_RULE_MEDOID || options->rule == REDUX_RULE_COMPLETE_LINK)
         return rdx_fail(REDUX_E_INVALID, "rule %s takes a threshold, not keep",
                         redux_rule_name(options->rule));
@@ -200,7 +200,7 @@ static redux_status check_calibration(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "false_drops %g is not within 0 ... 1",
                         options->false_drops);
     if (!isnan(options->threshold) || has_budget(options))
-        return rdx_fail(REDUX_E_INVALID, "false drops, threshold and keep exclude each other");
+        return rdx_fail(REDUX_E_INVALID, "false drops, threshold and keep exclude each other: give one of them");
     if (rdx_options_have_stages(options))
         return rdx_fail(REDUX_E_INVALID, "false drops choose the threshold of one stage, not two");
     return REDUX_OK;

@@ -176,6 +176,8 @@ START_TEST(refused)
     refuse(REDUX_E_INVALID, "empty", path, "");
     refuse(REDUX_E_INVALID, "parentheses", path, "patients");
     refuse(REDUX_E_INVALID, "group-by '(a'", path, "(a");
+    refuse(REDUX_E_INVALID, "[0-9]", path, "s(\\d+)");
+    refuse(REDUX_E_INVALID, "t.csv:COLUMN", path, "t.csv");
     refuse(REDUX_E_FORMAT, "1 of 6 slices", path, "_([ab])");
     refuse(REDUX_E_FORMAT, "s4_c.png", path, "_([ab])");
     refuse(REDUX_E_FORMAT, "6 of 6", path, "_(x*)"); /* matches, but nothing */
