@@ -53,17 +53,20 @@ START_TEST(exports_are_in_physical_units)
         if (ranged)
             options.window = (redux_window){REDUX_WINDOW_RANGE, -500, 300};
         redux_reduction *reduction = reduce(dataset, &options);
-        const char *folder = in_scratch(ranged ? "ranged" : "plain");
+        const char *folder = in_scratch(ranged ? "ranged" : "plain"),
+                   *pictures = text("%s-pictures", folder);
+        ck_assert_redux_ok(redux_export(folder, NULL, reduction, REDUX_EXPORT_PNG)); /* replaced */
         ck_assert_redux_ok(redux_export(folder, NULL, reduction, REDUX_EXPORT_NPY));
-        ck_assert_redux_ok(redux_export(folder, NULL, reduction, REDUX_EXPORT_PNG));
-        ck_assert_redux_ok(
-            redux_contact_sheet(text("%s/sheet.png", folder), NULL, reduction, 4, 1));
+        ck_assert_int_ne(access(text("%s/0000_scan_0000.png", folder), F_OK), 0);
+        ck_assert_redux_ok(redux_export_check(folder, NULL));
+        ck_assert_redux_ok(redux_export(pictures, NULL, reduction, REDUX_EXPORT_PNG));
+        ck_assert_redux_ok(redux_contact_sheet(in_scratch("sheet.png"), NULL, reduction, 4, 1));
         for (int z = 0; z < SLICES; z++) {
             redux_tensor values, picture;
             ck_assert_redux_ok(
                 redux_npy_read(&values, NULL, text("%s/0000_scan_%04d.npy", folder, z)));
             ck_assert_redux_ok(
-                redux_picture_read(&picture, NULL, text("%s/0000_scan_%04d.png", folder, z)));
+                redux_picture_read(&picture, NULL, text("%s/0000_scan_%04d.png", pictures, z)));
             ck_assert_int_eq(values.dtype, REDUX_FLOAT32);
             for (int64_t i = 0; i < SIDE * SIDE; i++) {
                 const double hu = slope * stored(z, i) + intercept;
