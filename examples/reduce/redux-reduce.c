@@ -66,6 +66,9 @@ static int write_results(const settings *s, redux_context *context,
 static void report_budget(const settings *s, const redux_reduce_summary *summary)
 {
     redux_strategy_info info = {.struct_size = sizeof info};
+    if (s->reduce.keep_count > summary->slices && !s->reduce.each_group)
+        fprintf(stderr, "%s: warning: --keep %lld is more than the %lld slices: all are kept\n",
+                program_name, (long long)s->reduce.keep_count, (long long)summary->slices);
     if (summary->budget < 0 || redux_strategy_describe(&info, s->reduce.strategy) != REDUX_OK)
         return;
     const double loosest = s->reduce.each_group

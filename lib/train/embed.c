@@ -84,6 +84,21 @@ static redux_status load_network(redux_network **out, redux_input_options *input
     return status;
 }
 
+/* Weights of other programs do not say what images the encoder was trained on. */
+static void warn_of_input(redux_context *context, const redux_input_options *input,
+                          const redux_safetensors *file, const char *path)
+{
+    char window[REDUX_WINDOW_TEXT];
+    if (redux_safetensors_metadata(file, "window") != NULL ||
+        redux_safetensors_metadata(file, "size") != NULL ||
+        redux_window_to_text(window, input->window) != REDUX_OK)
+        return;
+    rdx_log(context, REDUX_LOG_WARNING,
+            "%s: does not say what window and size its images had: %s and %d x %d pixels are taken, "
+            "unless you give others",
+            path, window, (int)input->size, (int)input->size);
+}
+
 redux_status redux_encoder_load(redux_network **out, redux_input_options *input, char *name,
                                 redux_context *context, const char *path)
 {
@@ -93,6 +108,8 @@ redux_status redux_encoder_load(redux_network **out, redux_input_options *input,
         return rdx_fail(REDUX_E_INVALID, "redux_encoder_load: an argument is NULL");
     RDX_TRY(redux_safetensors_load(&file, context, path));
     redux_status status = load_network(&network, input, context, file);
+    if (status == REDUX_OK && input != NULL)
+        warn_of_input(context, input, file, path);
     redux_safetensors_free(file);
     if (status != REDUX_OK)
         return status;
