@@ -223,6 +223,8 @@ static int run(run_settings *s, redux_context *context)
         status = redux_dataset_protect(dataset, context);
     if (status == REDUX_OK)
         status = protect_file(context, s->manifest);
+    if (status == REDUX_OK && !s->quiet)
+        report_input(dataset);
     if (status == REDUX_OK) {
         progress_label("training");
         status = pretrain_run(&result, context, s->folder, dataset, kept.data, &s->pretrain);

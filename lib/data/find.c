@@ -339,19 +339,49 @@ static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *
     return result;
 }
 
+/* Whether two names are the same but for the digits in them, as the names of numbered slices are. */
+static bool same_pattern(const char *a, const char *b)
+{
+    while (*a != '\0' && *b != '\0') {
+        const size_t m = strspn(a, "0123456789"), n = strspn(b, "0123456789");
+        if ((m == 0) != (n == 0) || (m == 0 && *a != *b))
+            return false;
+        a += m > 0 ? m : 1;
+        b += n > 0 ? n : 1;
+    }
+    return *a == *b;
+}
+
+/* Pictures of one folder are compared as neighbours, which says little where their names show no order
+ * of slices. */
+static void tell_unordered(const finder *f, const char *folder, int64_t pictures, int64_t changes)
+{
+    if (pictures >= 3 && 2 * changes >= pictures && f->dataset->options.group_by == NULL)
+        rdx_log(f->context, REDUX_LOG_WARNING,
+                "%s: the names of its %lld pictures show no order: if they are unrelated, compare all "
+                "of them (--scope dataset), or keep them apart (--group-by file)",
+                folder, (long long)pictures);
+}
+
 /* All pictures of the folder, from its first one on. */
 static redux_status add_pictures(finder *f, const listing *list, int64_t first, const char *folder)
 {
     redux_status status = REDUX_OK;
+    const char *before = list->names[first];
+    int64_t pictures = 0, changes = 0;
     f->run = -1;
     for (int64_t i = first; i < list->count && status == REDUX_OK; i++) {
         char *path;
         if (list->names[i][-1] != NAMED || !is_of(list->names[i], RDX_UNIT_PICTURE))
             continue;
+        pictures++;
+        changes += !same_pattern(before, list->names[i]);
+        before = list->names[i];
         RDX_TRY(rdx_join(&path, f->context, folder, list->names[i]));
         status = settle(f, path, add_picture(f, folder, path));
         rdx_free(path);
     }
+    tell_unordered(f, folder, pictures, changes);
     f->run = -1;
     return status;
 }

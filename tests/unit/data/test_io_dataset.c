@@ -457,6 +457,31 @@ START_TEST(given_twice)
 }
 END_TEST
 
+/* Numbered slices say nothing; pictures whose names show no order are said to be such. */
+START_TEST(unordered_pictures)
+{
+    static const char *const names[2][4] = {{"a_1.png", "a_2.png", "a_10.png", "b_1.png"},
+                                            {"cat.png", "dog.png", "emu.png", "fox.png"}};
+    for (int k = 0; k < 2; k++) {
+        char log[2000] = "";
+        redux_context *context;
+        redux_dataset *dataset = NULL;
+        redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+        const char *path = in_scratch(k == 0 ? "ordered" : "unordered");
+        options.log = keep_warnings;
+        options.log_user = log;
+        ck_assert_redux_ok(redux_context_new(&context, &options));
+        folder(k == 0 ? "ordered" : "unordered");
+        for (int i = 0; i < 4; i++)
+            place(PICTURES, "l.png", text("%s/%s", k == 0 ? "ordered" : "unordered", names[k][i]));
+        ck_assert_redux_ok(redux_dataset_open(&dataset, context, &path, 1, NULL));
+        ck_assert_int_eq(strstr(log, "4 pictures show no order") != NULL, k);
+        redux_dataset_free(dataset);
+        redux_context_free(context);
+    }
+}
+END_TEST
+
 /* Pictures of a folder that were not named one after the other are two volumes of different names.
  */
 START_TEST(names_are_unique)
@@ -981,6 +1006,7 @@ int main(void)
     tcase_add_test(tests, nothing_there);
     tcase_add_test(tests, unread_kinds);
     tcase_add_test(tests, given_twice);
+    tcase_add_test(tests, unordered_pictures);
     tcase_add_test(tests, names_are_unique);
     tcase_add_test(tests, skipping);
     tcase_add_test(tests, options_size);
