@@ -22,21 +22,22 @@ same_but_paths() { # two manifests, sorted by slice
     cmp <(cut -d, -f1-6 "$1" | sed 's#[^,]*/##g' | sort) <(cut -d, -f1-6 "$2" | sed 's#[^,]*/##g' | sort)
 }
 for options in "" "--strategy ssim --threshold 0.7" "--strategy every-n" "--keep 20%" "--rule medoid"; do
-    "$reduce" --quiet $options --manifest "$work/f.csv" "$work"/folders?
-    "$reduce" --quiet $options --manifest "$work/g.csv" --group-by "$by" "$flat"
-    check "groups are as folders are: '$options'" same_but_paths "$work/f.csv" "$work/g.csv"
+    "$reduce" --quiet $options --manifest "$work/folders.csv" "$work"/folders?
+    "$reduce" --quiet $options --manifest "$work/grouped.csv" --group-by "$by" "$flat"
+    check "groups are as folders are: '$options'" same_but_paths "$work/folders.csv" "$work/grouped.csv"
 done
 check "the first line counts groups" exits 0 "in 3 groups" "$reduce" --group-by "$by" "$flat"
-check "the manifest names groups" grep -q ",p2$" "$work/g.csv"
+check "the manifest names groups" grep -q ",p2$" "$work/grouped.csv"
 
 shares() { # shares FILE PERCENT: each group is within one slice of its share
     awk -F, -v p="$2" 'NR > 1 { n[$NF]++; k[$NF] += $3 } END {
+        if (length(n) != 3) exit 1
         for (g in n) { d = k[g] - n[g] * p / 100; if (d > 1 || d < -1) exit 1 } }' "$1"
 }
 for strategy in hash ssim cosine entropy every-n; do
     "$reduce" --quiet --strategy $strategy --keep 15% --each group --group-by "$by" \
-        --manifest "$work/e.csv" "$flat"
-    check "--each group of $strategy" shares "$work/e.csv" 15
+        --manifest "$work/each.csv" "$flat"
+    check "--each group of $strategy" shares "$work/each.csv" 15
 done
 check "--each needs --keep" exits 2 "each needs keep" "$reduce" --each group $scan
 check "--each not over the dataset" exits 2 "scope" "$reduce" --each group --keep 5 --scope dataset $scan
@@ -52,9 +53,9 @@ check "a budget beyond the default" exits 0 "beyond the default" "$reduce" --kee
         echo "../${flat##*/}/./$name,${name%%_*}"
     done
 } >"$work/all1/table.csv"
-"$reduce" --quiet --manifest "$work/h.csv" --group-by "$by" "$flat"
-"$reduce" --quiet --manifest "$work/t.csv" --group-by "$work/all1/table.csv:who" "$flat"
-check "a table says the same" cmp "$work/h.csv" "$work/t.csv"
+"$reduce" --quiet --manifest "$work/byname.csv" --group-by "$by" "$flat"
+"$reduce" --quiet --manifest "$work/bytable.csv" --group-by "$work/all1/table.csv:who" "$flat"
+check "a table says the same" cmp "$work/byname.csv" "$work/bytable.csv"
 check "the table is an input" exits 1 "is an input" "$reduce" --overwrite --manifest "$work/all1/table.csv" \
     --group-by "$work/all1/table.csv:who" "$flat"
 check "patients of pictures" exits 1 "PatientID" "$reduce" --group-by patient "$flat"
@@ -65,13 +66,13 @@ check "--against finds the same patients" exits 0 "3 groups" "$reduce" --group-b
 mkdir "$work/old" "$work/new"
 cp "$flat"/p1_* "$flat"/p2_* "$work/old"
 cp -r "$work/old/." "$flat"/p3_* "$work/new"
-check "--update without the option" exits 0 "" "$reduce" --manifest "$work/u.csv" --group-by "$by" "$work/old"
+check "--update without the option" exits 0 "" "$reduce" --manifest "$work/upd1.csv" --group-by "$by" "$work/old"
 mv "$work/new"/p3_* "$work/old"
-check "a new patient" exits 0 "taken over" "$reduce" --update "$work/u.csv" --manifest "$work/v.csv" "$work/old"
-check "... is grouped as before" grep -q "p3_.*,p3$" "$work/v.csv"
+check "a new patient" exits 0 "taken over" "$reduce" --update "$work/upd1.csv" --manifest "$work/upd2.csv" "$work/old"
+check "... is grouped as before" grep -q "p3_.*,p3$" "$work/upd2.csv"
 one=("$flat"/p1_*)
 cp "${one[0]}" "$work/old/p1_9999.png"
-check "a known patient has grown" exits 1 "group p1" "$reduce" --update "$work/u.csv" --manifest "$work/w.csv" \
+check "a known patient has grown" exits 1 "group p1" "$reduce" --update "$work/upd1.csv" --manifest "$work/upd3.csv" \
     "$work/old"
 
 # redux-info

@@ -82,7 +82,7 @@ check "... and nothing beside" test -z "$(find "$h" -name '.*')"
 echo mine >"$h/x/notes.txt"
 check "an export over one with a file of somebody's" keeps_all 1 "notes.txt" "${x[@]}" --threshold 3 --overwrite
 mkdir "$h/other" && echo mine >"$h/other/notes.txt"
-check "an export into a folder of others" keeps_all 1 "something else" "$reduce" --overwrite --export "$h/other" \
+check "an export into a folder of others" keeps_all 1 "not of an earlier output" "$reduce" --overwrite --export "$h/other" \
     "$hostile_scan"
 rm "$h/x/notes.txt"
 check "an export over the input" keeps_all 1 "is an input" "$reduce" --overwrite --export "$h/x" "$h/x"

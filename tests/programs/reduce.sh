@@ -144,7 +144,7 @@ check "--update of nothing" exits 1 "no-such" "$reduce" --update "$work/no-such.
     check "--calibrate of two stages" exits 0 "estimated from" "$reduce" --calibrate --threshold 8 --then ssim:0.7 \
         --json $all4
     check "... where no pair is proposed" grep -q '"threshold": null' "$work/out"
-    check "--calibrate with one volume" exits 1 "two volumes" "$reduce" --calibrate "$scan"
+    check "--calibrate with one volume" exits 1 "two groups" "$reduce" --calibrate "$scan"
     check "--false-drops and --threshold" exits 2 "exclude each other" "$reduce" --false-drops 1% \
         --threshold 6 $all4
     check "--false-drops 200%" exits 2 "a percentage" "$reduce" --false-drops 200% $all4
