@@ -324,6 +324,21 @@ redux_status protect_file(redux_context *context, const char *path)
     return path == NULL ? REDUX_OK : redux_context_protect(context, path);
 }
 
+redux_status protect_manifest(redux_context *context, const char *path)
+{
+    static const char *const endings[] = {".json", ".exemplars"};
+    const size_t length = path == NULL ? 0 : strlen(path);
+    const size_t stem = length > 4 && strcmp(path + length - 4, ".csv") == 0 ? length - 4 : length;
+    char beside[4200];
+    TRY(protect_file(context, path));
+    for (int i = 0; i < 2 && path != NULL && stem + 12 < sizeof beside; i++) {
+        snprintf(beside, sizeof beside, "%.*s%s", (int)stem, path, endings[i]);
+        if (access(beside, F_OK) == 0)
+            TRY(redux_context_protect(context, beside));
+    }
+    return REDUX_OK;
+}
+
 FILE *open_plain_file(const char *path)
 {
     struct stat status;

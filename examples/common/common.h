@@ -52,6 +52,8 @@ bool parse_number(double *out, const char *text);
 extern bool program_overwrites;
 /* Keeps an input from being replaced by an output; NULL: there is none. */
 redux_status protect_file(redux_context *context, const char *path);
+/* The same for a manifest, with the summary and the exemplars beside it. */
+redux_status protect_manifest(redux_context *context, const char *path);
 
 /* A context with a progress bar on a terminal's stderr, unless quiet. threads: 0 means all. */
 redux_status new_context(redux_context **out, int64_t threads, bool quiet);

@@ -344,7 +344,7 @@ static redux_status check_outputs(const work *w, redux_context *context, const s
 {
     TRY(redux_dataset_protect(w->dataset, context));
     TRY(protect_file(context, s->weights));
-    TRY(protect_file(context, s->manifest));
+    TRY(protect_manifest(context, s->manifest));
     if (s->index != NULL)
         TRY(redux_file_check(context, s->index, INDEX_HEADER));
     return redux_file_check(context, s->out, s->npz ? "embeddings.npy" : REDUX_MARK_ARRAY);

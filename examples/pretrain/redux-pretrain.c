@@ -222,7 +222,7 @@ static int run(run_settings *s, redux_context *context)
     if (status == REDUX_OK)
         status = redux_dataset_protect(dataset, context);
     if (status == REDUX_OK)
-        status = protect_file(context, s->manifest);
+        status = protect_manifest(context, s->manifest);
     if (status == REDUX_OK && !s->quiet)
         report_input(dataset);
     if (status == REDUX_OK) {

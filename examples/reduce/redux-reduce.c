@@ -258,13 +258,13 @@ static redux_status protect_inputs(redux_context *context, const settings *s,
     TRY(redux_dataset_protect(dataset, context));
     if (o->against != NULL)
         TRY(redux_dataset_protect(o->against, context));
-    TRY(protect_file(context, s->against));
+    TRY(protect_manifest(context, s->against));
     TRY(protect_file(context, s->embeddings));
     TRY(protect_file(context, s->against_embeddings));
     TRY(protect_file(context, s->encoder));
     if (s->update == NULL || (s->manifest != NULL && same_file(s->update, s->manifest)))
         return REDUX_OK;
-    return protect_file(context, s->update);
+    return protect_manifest(context, s->update);
 }
 
 /* Before the work, which may take hours. */

@@ -289,7 +289,7 @@ static redux_status protect_inputs(redux_context *context, const report_settings
                                    char **manifests, int count)
 {
     for (int i = 0; i < count; i++)
-        TRY(protect_file(context, manifests[i]));
+        TRY(protect_manifest(context, manifests[i]));
     for (int64_t i = 0; i < s->training_count; i++)
         TRY(protect_file(context, s->training[i]));
     for (int64_t i = 0; i < s->experiment_count; i++)

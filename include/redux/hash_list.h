@@ -92,10 +92,10 @@ REDUX_API redux_status redux_hash_list_get_codes(redux_tensor *out, const redux_
 
 /** The form in which a list is written. */
 typedef enum redux_hash_list_format {
-    /** SOURCE<TAB>SLICE<TAB>HEX, one line an entry, after the line #redux-hash<TAB>1 (the version)
-     *  and, each after a tab, hash, profile, size and window. In names, a backslash stands
-     *  before a backslash, and for a tab, a line feed and a carriage return there is a backslash with
-     *  t, n or r. */
+    /** SOURCE<TAB>SLICE<TAB>HEX, one line an entry, after a line of the form: "redux-hash" behind a
+     *  number sign, its version (1), hash, profile, size and window, with a tab before each. In
+     *  names, a backslash stands before a backslash, and a backslash with t, n or r for a tab, a
+     *  line feed or a carriage return. */
     REDUX_HASH_LIST_TEXT = 0,
     REDUX_HASH_LIST_CSV = 1,  /**< the same with a header, RFC 4180 */
     REDUX_HASH_LIST_JSON = 2, /**< an object: hash, profile, bits, size, window, codes */

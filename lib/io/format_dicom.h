@@ -26,7 +26,7 @@ typedef struct rdx_dicom {
     int64_t bits, stored, high; /* allocated, used, and the highest one of those */
     int64_t is_signed;
     int64_t padding, padding_limit; /* stored values from one to the other are no pixels */
-    bool has_padding;
+    bool has_padding, has_lut;
     bool encapsulated, swap, no_image;
     double position[3], orientation[6]; /* mm, in the patient's system: to left, posterior, head;
                                            NaN: unknown */

@@ -15,6 +15,7 @@
 #define LONGEST_VALUE 256
 
 #define TAG_PIXELS 0x7FE00010u
+#define TAG_LUT 0x00283000u /* ModalityLUTSequence */
 #define TAG_SHARED_GROUPS 0x52009229u
 #define TAG_FRAME_GROUPS 0x52009230u
 #define TAG_ITEM 0xFFFEE000u
@@ -263,6 +264,8 @@ static redux_status read_value(rdx_dicom *out, cursor *c, const element *e, int6
 /* One element of the data set itself. */
 static redux_status visit(rdx_dicom *out, cursor *c, const element *e)
 {
+    if (e->tag == TAG_LUT)
+        out->has_lut = true;
     if (e->tag == TAG_PIXELS) {
         out->offset = c->at;
         out->encapsulated = e->length == UNDEFINED;
@@ -421,6 +424,11 @@ static redux_status check_image(rdx_dicom *d, const char *path)
     if (d->samples != 1 || strncmp(d->photometric, "MONOCHROME", 10) != 0)
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is in colour (%s), which is not read from DICOM",
                         path, d->photometric);
+    if (d->has_lut)
+        return rdx_fail(REDUX_E_UNSUPPORTED,
+                        "%s: its values are those of a table (ModalityLUTSequence), which is not "
+                        "read: apply it first, for example by pydicom's apply_modality_lut",
+                        path);
     if (d->is_mosaic)
         return rdx_fail(REDUX_E_UNSUPPORTED,
                         "%s: is a mosaic of slices in one picture: convert it with dcm2niix", path);

@@ -173,7 +173,8 @@ static redux_status read_header(rdx_raster *r, char **image, redux_context *cont
     size_t size;
     header h = {.channels = 1};
     h.is_binary = true;
-    RDX_TRY(rdx_header_text(&text, &size, context, path));
+    static const char *const ends[2] = {"ElementDataFile", "ElementDataFile"};
+    RDX_TRY(rdx_header_text(&text, &size, context, path, ends));
     redux_status status = read_lines(&h, text, path);
     const bool local =
         status == REDUX_OK && (strcasecmp(h.data, "LOCAL") == 0 || strcmp(h.data, "Local") == 0);

@@ -468,6 +468,8 @@ redux_status redux_npy_write(const char *path, redux_context *context, const red
 
 bool rdx_npy_is_stack(const rdx_npy *npy)
 {
+    if (npy->ndim == 4 && npy->shape[3] == 1) /* grey, with an axis for its one colour */
+        return true;
     return npy->ndim == 3 || (npy->ndim == 4 && (npy->shape[3] == 3 || npy->shape[3] == 4) &&
                               npy->dtype != REDUX_BOOL);
 }
@@ -494,6 +496,8 @@ redux_status rdx_npy_describe(rdx_found *found, const rdx_npy *npy)
 
 void rdx_npy_as_stack(redux_tensor *array)
 {
+    if (array->ndim == 4 && array->shape[3] == 1)
+        array->ndim = 3;
     if (array->ndim != 2)
         return;
     for (int i = 2; i > 0; i--) {

@@ -355,7 +355,8 @@ static redux_status add_member(const rdx_finds *finds, const char *path, const c
         rdx_found_clear(&found);
         return REDUX_OK;
     }
-    if (status == REDUX_OK && rdx_npy_is_stack(&member->npy) && member->npy.ndim == 4)
+    if (status == REDUX_OK && rdx_npy_is_stack(&member->npy) && member->npy.ndim == 4 &&
+        member->npy.shape[3] > 1)
         rdx_log(finds->context, REDUX_LOG_INFO, "%s: is read as %lld slices in colour",
                 found.source, (long long)member->npy.shape[0]);
     if (status == REDUX_OK)

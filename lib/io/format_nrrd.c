@@ -91,29 +91,29 @@ static void read_space(header *h, const char *text)
 static bool read_field(header *h, const char *field, const char *value)
 {
     const int n = (int)h->dimension;
-    if (strcmp(field, "dimension") == 0)
+    if (strcasecmp(field, "dimension") == 0)
         return rdx_header_integers(&h->dimension, 1, value) && h->dimension >= 1;
-    if (strcmp(field, "sizes") == 0)
+    if (strcasecmp(field, "sizes") == 0)
         return h->has_size = n <= AXES && rdx_header_integers(h->sizes, n, value);
-    if (strcmp(field, "spacings") == 0)
+    if (strcasecmp(field, "spacings") == 0)
         return h->has_spacing = n <= AXES && rdx_header_numbers(h->spacings, n, value);
-    if (strcmp(field, "kinds") == 0)
+    if (strcasecmp(field, "kinds") == 0)
         return n <= AXES && read_kinds(h, value);
-    if (strcmp(field, "space directions") == 0)
+    if (strcasecmp(field, "space directions") == 0)
         return n <= AXES && read_directions(h, value);
-    if (strcmp(field, "byte skip") == 0 || strcmp(field, "byteskip") == 0)
+    if (strcasecmp(field, "byte skip") == 0 || strcasecmp(field, "byteskip") == 0)
         return rdx_header_integers(&h->byte_skip, 1, value) && h->byte_skip >= -1;
-    if (strcmp(field, "line skip") == 0 || strcmp(field, "lineskip") == 0)
+    if (strcasecmp(field, "line skip") == 0 || strcasecmp(field, "lineskip") == 0)
         return rdx_header_integers(&h->line_skip, 1, value) && h->line_skip >= 0;
-    if (strcmp(field, "space") == 0)
+    if (strcasecmp(field, "space") == 0)
         read_space(h, value);
-    else if (strcmp(field, "endian") == 0)
+    else if (strcasecmp(field, "endian") == 0)
         h->is_big = strcasecmp(value, "big") == 0;
-    else if (strcmp(field, "type") == 0)
+    else if (strcasecmp(field, "type") == 0)
         h->type = value;
-    else if (strcmp(field, "encoding") == 0)
+    else if (strcasecmp(field, "encoding") == 0)
         h->encoding = value;
-    else if (strcmp(field, "data file") == 0 || strcmp(field, "datafile") == 0)
+    else if (strcasecmp(field, "data file") == 0 || strcasecmp(field, "datafile") == 0)
         h->data = value;
     return true;
 }
@@ -267,10 +267,15 @@ static redux_status read_header(rdx_raster *r, char **image, redux_context *cont
     size_t size;
     header h = {0};
     h.is_big = RDX_BIG_ENDIAN;
-    RDX_TRY(rdx_header_text(&text, &size, context, path));
+    static const char *const ends[2] = {"\n\n", "\n\r\n"};
+    RDX_TRY(rdx_header_text(&text, &size, context, path, ends));
     redux_status status = read_lines(&h, text, path);
     if (status == REDUX_OK)
         status = understand(r, &h, path);
+    const size_t length = strlen(path);
+    if (status == REDUX_OK && h.data == NULL && length > 5 &&
+        strcasecmp(path + length - 5, ".nhdr") == 0)
+        status = rdx_fail(REDUX_E_FORMAT, "%s: a header without 'data file' has no voxels", path);
     if (status == REDUX_OK && h.data != NULL)
         status = rdx_header_partner(image, context, path, h.data);
     rdx_free(text);

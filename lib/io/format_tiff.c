@@ -6,6 +6,7 @@
 
 #if defined(REDUX_TIFF)
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,7 +175,7 @@ static redux_status check_colours(page *p, TIFF *tiff, const char *path)
     const bool is_grey =
         p->photometric == PHOTOMETRIC_MINISBLACK || p->photometric == PHOTOMETRIC_MINISWHITE;
     const bool is_palette = p->photometric == PHOTOMETRIC_PALETTE;
-    uint16_t compression;
+    uint16_t compression, extra_count = 0, *extras = NULL;
     TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
     if (p->photometric == PHOTOMETRIC_YCBCR && compression == COMPRESSION_JPEG)
         TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
@@ -188,25 +189,28 @@ static redux_status check_colours(page *p, TIFF *tiff, const char *path)
     p->channels = is_grey ? 1 : 3;
     const int stored = is_grey || is_palette ? 1 : 3;
     p->has_alpha = p->samples == stored + 1 && !is_palette;
-    if (p->samples != stored && !p->has_alpha)
+    TIFFGetField(tiff, TIFFTAG_EXTRASAMPLES, &extra_count, &extras);
+    const bool is_known = extra_count > 0 && extras[0] != EXTRASAMPLE_UNSPECIFIED;
+    if (p->samples != stored && (!p->has_alpha || (is_grey && !is_known)))
         return UNSUPPORTED(path, "%d samples a pixel", p->samples);
     return REDUX_OK;
 }
 
-/* ImageJ writes large stacks as one page and a note. */
+/* ImageJ, and tifffile where it is told to, write stacks as one page and a note. */
 static redux_status check_description(TIFF *tiff, const char *path)
 {
     const char *text, *images;
-    if (TIFFGetField(tiff, TIFFTAG_IMAGEDESCRIPTION, &text) == 0 ||
-        strncmp(text, "ImageJ=", 7) != 0)
+    if (TIFFGetField(tiff, TIFFTAG_IMAGEDESCRIPTION, &text) == 0 || TIFFLastDirectory(tiff) == 0)
         return REDUX_OK;
-    images = strstr(text, "\nimages=");
-    if (images == NULL || strtol(images + 8, NULL, 10) <= 1 || TIFFLastDirectory(tiff) == 0)
+    images = strncmp(text, "ImageJ=", 7) == 0 ? strstr(text, "\nimages=") : NULL;
+    const bool is_truncated =
+        strncmp(text, "{\"shape\":", 9) == 0 && strstr(text, "\"truncated\": true") != NULL;
+    if (!is_truncated && (images == NULL || strtol(images + 8, NULL, 10) <= 1))
         return REDUX_OK;
     return rdx_fail(
         REDUX_E_UNSUPPORTED,
-        "%s: is a stack that ImageJ wrote as one page: save it as an image sequence, or "
-        "as OME-TIFF by Bio-Formats",
+        "%s: is a stack that was written as one page and a note: save it with a page "
+        "for each image (tifffile without truncate; ImageJ: as OME-TIFF by Bio-Formats)",
         path);
 }
 
@@ -214,6 +218,7 @@ static redux_status check_description(TIFF *tiff, const char *path)
 static redux_status describe_page(page *p, TIFF *tiff, const source *s)
 {
     uint16_t planar;
+    uint32_t depth = 1;
     *p = (page){.photometric = PHOTOMETRIC_MINISBLACK};
     if (TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &p->width) == 0 ||
         TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &p->height) == 0 || p->width == 0 ||
@@ -228,6 +233,8 @@ static redux_status describe_page(page *p, TIFF *tiff, const source *s)
     p->tiled = TIFFIsTiled(tiff) != 0;
     RDX_TRY(read_dtype(p, tiff, s->path));
     RDX_TRY(check_colours(p, tiff, s->path));
+    if (TIFFGetField(tiff, TIFFTAG_IMAGEDEPTH, &depth) != 0 && depth > 1)
+        return UNSUPPORTED(s->path, "%d images in one page (ImageDepth)", depth);
     if (p->orientation < 1 || p->orientation > 8)
         return UNSUPPORTED(s->path, "an orientation of %d", p->orientation);
     return check_description(tiff, s->path);
@@ -357,10 +364,16 @@ static redux_status resolve_palette(const redux_tensor *pixels, TIFF *tiff, cons
     unsigned char *bytes = pixels->data;
     if (TIFFGetField(tiff, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]) == 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: is damaged: its palette is missing", s->path);
+    /* Old programs wrote colours of 8 bits where the format has 16; libtiff's own tools ask so,
+     * too. */
+    int shift = 0;
+    for (int i = 0; i < 256; i++)
+        if (map[0][i] > 255 || map[1][i] > 255 || map[2][i] > 255)
+            shift = 8;
     for (int64_t i = pixels->shape[0] * pixels->shape[1] - 1; i >= 0; i--) {
         const unsigned char index = bytes[i];
         for (int c = 0; c < 3; c++)
-            bytes[3 * i + c] = (unsigned char)(map[c][index] >> 8);
+            bytes[3 * i + c] = (unsigned char)(map[c][index] >> shift);
     }
     return REDUX_OK;
 }
@@ -462,6 +475,21 @@ static bool same_page(const page *a, const page *b)
     page_size(y, b);
     return x[0] == y[0] && x[1] == y[1] && a->dtype == b->dtype && a->channels == b->channels;
 }
+
+/* A file that is open and whose directories libtiff knows: finding one in a file that was just
+ * opened takes as long as there are pages before it. */
+typedef struct reader {
+    struct reader *next;
+    const struct page_list *of;
+    TIFF *tiff;
+    source source;
+} reader;
+
+/* Readers that nobody uses at the moment, the last used first. There may be thousands of volumes,
+ * and only so many files may be open. */
+#define MOST_IDLE 32
+static pthread_mutex_t idle_mutex = PTHREAD_MUTEX_INITIALIZER;
+static reader *idle;
 
 /* The pages of a file. */
 typedef struct page_list {
@@ -629,34 +657,104 @@ static redux_status probe_tiff(const rdx_finds *finds, const char *path, const c
     return status;
 }
 
-static redux_status read_slice(redux_tensor *out, source *s, const page_list *list, int64_t index)
+static void close_reader(reader *r)
+{
+    if (r->tiff != NULL)
+        TIFFClose(r->tiff);
+    if (r->source.fd >= 0)
+        close(r->source.fd);
+    rdx_free(r);
+}
+
+/* Takes the first idle reader of a volume out of the list; NULL: there is none. */
+static reader *take_idle(const page_list *list)
+{
+    pthread_mutex_lock(&idle_mutex);
+    reader **at = &idle;
+    while (*at != NULL && (*at)->of != list)
+        at = &(*at)->next;
+    reader *found = *at;
+    if (found != NULL)
+        *at = found->next;
+    pthread_mutex_unlock(&idle_mutex);
+    return found;
+}
+
+/* Keeps a reader for the next slice, and closes the one that was used longest ago if there are too
+ * many. */
+static void keep_idle(reader *r)
+{
+    reader *oldest = NULL;
+    pthread_mutex_lock(&idle_mutex);
+    r->next = idle;
+    idle = r;
+    reader **at = &idle;
+    for (int i = 0; i < MOST_IDLE && *at != NULL; i++)
+        at = &(*at)->next;
+    oldest = *at;
+    *at = NULL;
+    pthread_mutex_unlock(&idle_mutex);
+    if (oldest != NULL)
+        close_reader(oldest);
+}
+
+static void clear_tiff(rdx_found *found)
+{
+    for (reader *r = take_idle(found->header); r != NULL; r = take_idle(found->header))
+        close_reader(r);
+}
+
+/* Opens the file once more, and lets libtiff see every directory. */
+static redux_status open_reader(reader **out, redux_context *context, const rdx_found *found)
+{
+    const page_list *list = found->header;
+    page_list seen = {0};
+    struct stat file;
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(reader)));
+    reader *r = block;
+    r->of = list;
+    r->source = (source){.path = found->file, .context = context, .fd = -1};
+    redux_status status = rdx_open_read(&r->source.fd, &file, found->file);
+    if (status == REDUX_OK) {
+        r->source.size = (uint64_t)file.st_size;
+        status = r->source.size == list->size ? open_tiff(&r->tiff, &r->source)
+                                              : rdx_format_changed(found->file);
+    }
+    if (status == REDUX_OK)
+        status = list_pages(&seen, 0, r->tiff, &r->source);
+    if (status == REDUX_OK && seen.count != list->count)
+        status = rdx_format_changed(found->file);
+    if (status == REDUX_OK)
+        *out = r;
+    else
+        close_reader(r);
+    return status;
+}
+
+static redux_status read_slice(redux_tensor *out, reader *r, const page_list *list, int64_t index)
 {
     page p;
-    TIFF *tiff;
-    if (s->size != list->size)
-        return rdx_format_changed(s->path);
-    RDX_TRY(open_tiff(&tiff, s));
-    redux_status status =
-        TIFFSetSubDirectory(tiff, list->offsets[index]) == 0 ? failure(s) : REDUX_OK;
-    if (status == REDUX_OK)
-        status = describe_page(&p, tiff, s);
-    if (status == REDUX_OK && !same_page(&p, &list->first))
-        status = rdx_format_changed(s->path);
-    if (status == REDUX_OK)
-        status = read_page(out, tiff, &p, s, true);
-    TIFFClose(tiff);
-    return status;
+    RDX_TRY(TIFFSetSubDirectory(r->tiff, list->offsets[index]) == 0 ? failure(&r->source)
+                                                                    : REDUX_OK);
+    RDX_TRY(describe_page(&p, r->tiff, &r->source));
+    if (!same_page(&p, &list->first))
+        return rdx_format_changed(r->source.path);
+    return read_page(out, r->tiff, &p, &r->source, true);
 }
 
 static redux_status read_tiff(redux_tensor *out, redux_context *context, const rdx_found *found,
                               int64_t index)
 {
-    source s = {.path = found->file, .context = context};
-    struct stat file;
-    RDX_TRY(rdx_open_read(&s.fd, &file, found->file));
-    s.size = (uint64_t)file.st_size;
-    const redux_status status = read_slice(out, &s, found->header, index);
-    close(s.fd);
+    reader *r = take_idle(found->header);
+    if (r == NULL)
+        RDX_TRY(open_reader(&r, context, found));
+    r->source.context = context;
+    const redux_status status = read_slice(out, r, found->header, index);
+    if (status == REDUX_OK)
+        keep_idle(r);
+    else /* libtiff may be in any state */
+        close_reader(r);
     return status;
 }
 
@@ -670,5 +768,6 @@ const rdx_format rdx_format_tiff = {
     .mapped = true,
     .probe = probe_tiff,
     .read = read_tiff,
+    .clear = clear_tiff,
 };
 #endif

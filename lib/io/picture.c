@@ -16,7 +16,8 @@ static redux_status unknown(const char *path, size_t size)
 {
     if (size == 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: is empty", path);
-    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not a picture in a format that libredux reads", path);
+    return rdx_fail(REDUX_E_UNSUPPORTED, "%s: is not a picture in a format that libredux reads",
+                    path);
 }
 
 /* ---- headers ---- */

@@ -211,19 +211,47 @@ void rdx_geometry_orient(rdx_geometry *g, const double axes[3][3])
 
 /* ---- headers of text ---- */
 
-redux_status rdx_header_text(char **out, size_t *size, redux_context *context, const char *path)
+#define HEADER_FIRST (64 << 10)
+#define HEADER_MOST (64 << 20) /* tables of gradients and segments make some headers long */
+
+static bool has_end(const char *text, size_t size, const char *const ends[2])
+{
+    return memmem(text, size, ends[0], strlen(ends[0])) != NULL ||
+           memmem(text, size, ends[1], strlen(ends[1])) != NULL;
+}
+
+/* The first `room` bytes, or all of a smaller file, with a 0 behind them. */
+static redux_status read_beginning(char **out, size_t *size, redux_context *context, int fd,
+                                   const char *path, size_t room)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(context, &block, room + 1, 1));
+    const redux_status status = rdx_read_at(fd, path, 0, block, room, size);
+    if (status == REDUX_OK)
+        *out = block;
+    else
+        rdx_free(block);
+    return status;
+}
+
+redux_status rdx_header_text(char **out, size_t *size, redux_context *context, const char *path,
+                             const char *const ends[2])
 {
     struct stat status;
     int fd;
-    void *block;
     RDX_TRY(rdx_open_read(&fd, &status, path));
-    redux_status result = rdx_alloc_zero(context, &block, RDX_RASTER_HEADER + 1, 1);
-    if (result == REDUX_OK) {
-        result = rdx_read_at(fd, path, 0, block, RDX_RASTER_HEADER, size);
-        if (result == REDUX_OK)
-            *out = block;
-        else
-            rdx_free(block);
+    const size_t file = (size_t)status.st_size;
+    redux_status result = REDUX_OK;
+    for (size_t room = HEADER_FIRST;; room *= 8) {
+        result = read_beginning(out, size, context, fd, path, RDX_MIN(room, file));
+        if (result != REDUX_OK || room >= file || has_end(*out, *size, ends))
+            break;
+        rdx_free(*out);
+        if (room >= HEADER_MOST) {
+            result = rdx_fail(REDUX_E_LIMIT, "%s: its header has more than %d MiB", path,
+                              HEADER_MOST >> 20);
+            break;
+        }
     }
     close(fd);
     return result;

@@ -6,7 +6,6 @@
 
 #include "format.h"
 
-#define RDX_RASTER_HEADER (64 << 10) /* no header of text that people have is as long */
 
 /* What a header says of its block. */
 typedef struct rdx_raster {
@@ -38,7 +37,8 @@ redux_status rdx_raster_load(redux_tensor *out, redux_context *context, const rd
 void rdx_geometry_orient(rdx_geometry *geometry, const double axes[3][3]);
 
 /* The beginning of a file as text, with a NUL behind it; the caller frees *out. */
-redux_status rdx_header_text(char **out, size_t *size, redux_context *context, const char *path);
+redux_status rdx_header_text(char **out, size_t *size, redux_context *context, const char *path,
+                             const char *const ends[2]);
 /* The next line of a text, its end replaced by a NUL; NULL at the end. */
 char *rdx_header_line(char **text);
 /* Up to `count` numbers; false if there are fewer, or something else. */
