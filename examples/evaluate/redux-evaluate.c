@@ -116,7 +116,8 @@ static int parse(program *p, int count, char **arguments, bool *done)
     if (p->labels == NULL)
         return usage_error("no --labels");
     if (p->settings.labels.group != NULL && p->settings.labels.group_by != NULL)
-        return usage_error("--group names a column, --group-by says it otherwise: give one of them");
+        return usage_error(
+            "--group names a column, --group-by says it otherwise: give one of them");
     if (redux_group_by_check(p->settings.labels.group_by) != REDUX_OK)
         return usage_error("--%s", redux_error_message());
     if ((p->weights == NULL) == (p->features == NULL))

@@ -34,8 +34,8 @@ typedef struct report_row {
 typedef struct report_data {
     const char *path;
     redux_manifest *manifest;
-    int32_t frame;        /* of 4-D volumes */
-    const char *group_by; /* the manifest's; NULL: groups are volumes */
+    int32_t frame;                      /* of 4-D volumes */
+    const char *group_by;               /* the manifest's; NULL: groups are volumes */
     json_t *summary;                    /* NULL: none */
     redux_reduce_options options;       /* defaults without a summary */
     redux_strategy_info strategy, last; /* of the first and of the last stage */

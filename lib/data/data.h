@@ -34,7 +34,7 @@ typedef struct rdx_named_group {
 
 /* Slices by group, if a group is not a volume. Texts belong to the dataset. */
 typedef struct rdx_groups {
-    const char *by; /* redux_dataset_options.group_by; NULL: groups are volumes */
+    const char *by;    /* redux_dataset_options.group_by; NULL: groups are volumes */
     const char *table; /* the file that says so, if one does; else NULL */
     int64_t count;
     int64_t *of;    /* the group of each row; owns the two below; NULL: groups are volumes */
@@ -88,8 +88,8 @@ void rdx_dataset_number(redux_dataset *dataset);
 int64_t rdx_dataset_first_row(const redux_dataset *dataset, int64_t volume);
 /* The volume that holds a row (0 ... slices - 1). */
 int64_t rdx_dataset_volume_of(const redux_dataset *dataset, int64_t row);
-/* The size of a row's slice: pictures of one volume may differ. If it cannot be read, the status says
- * so, and the size is that of the volume. */
+/* The size of a row's slice: pictures of one volume may differ. If it cannot be read, the status
+ * says so, and the size is that of the volume. */
 redux_status rdx_dataset_row_size(int64_t *height, int64_t *width, const redux_dataset *dataset,
                                   int64_t row);
 /* redux_dataset_get_slice_name of a row. */

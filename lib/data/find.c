@@ -339,7 +339,8 @@ static redux_status list_folder(finder *f, listing *list, ancestor *here, bool *
     return result;
 }
 
-/* Whether two names are the same but for the digits in them, as the names of numbered slices are. */
+/* Whether two names are the same but for the digits in them, as the names of numbered slices are.
+ */
 static bool same_pattern(const char *a, const char *b)
 {
     while (*a != '\0' && *b != '\0') {
@@ -352,15 +353,16 @@ static bool same_pattern(const char *a, const char *b)
     return *a == *b;
 }
 
-/* Pictures of one folder are compared as neighbours, which says little where their names show no order
- * of slices. */
+/* Pictures of one folder are compared as neighbours, which says little where their names show no
+ * order of slices. */
 static void tell_unordered(const finder *f, const char *folder, int64_t pictures, int64_t changes)
 {
     if (pictures >= 3 && 2 * changes >= pictures && f->dataset->options.group_by == NULL)
-        rdx_log(f->context, REDUX_LOG_WARNING,
-                "%s: the names of its %lld pictures show no order: if they are unrelated, compare all "
-                "of them (--scope dataset), or keep them apart (--group-by file)",
-                folder, (long long)pictures);
+        rdx_log(
+            f->context, REDUX_LOG_WARNING,
+            "%s: the names of its %lld pictures show no order: if they are unrelated, compare all "
+            "of them (--scope dataset), or keep them apart (--group-by file)",
+            folder, (long long)pictures);
 }
 
 /* All pictures of the folder, from its first one on. */

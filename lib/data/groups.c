@@ -93,7 +93,8 @@ static redux_status compile(regex_t *pattern, const char *by)
     if (error != 0) {
         regerror(error, pattern, reason, sizeof reason);
         return rdx_fail(REDUX_E_INVALID,
-                        "group-by '%s': %s (POSIX extended expressions have no (?:...))", by, reason);
+                        "group-by '%s': %s (POSIX extended expressions have no (?:...))", by,
+                        reason);
     }
     if (strstr(by, "\\d") != NULL) {
         regfree(pattern);

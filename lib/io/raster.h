@@ -6,7 +6,6 @@
 
 #include "format.h"
 
-
 /* What a header says of its block. */
 typedef struct rdx_raster {
     rdx_geometry geometry;

@@ -74,8 +74,8 @@ typedef struct part_images {
     int64_t slices; /* of each; 1 where they are images */
 } part_images;
 
-/* The labels of one part as numbers; rows are appended. All slices of a volume have its label, and are
- * one group. */
+/* The labels of one part as numbers; rows are appended. All slices of a volume have its label, and
+ * are one group. */
 static redux_status read_part(redux_labels *labels, redux_context *context, int64_t *numbers,
                               int64_t part, const part_images *images, const char *path)
 {
@@ -94,8 +94,7 @@ static redux_status read_part(redux_labels *labels, redux_context *context, int6
         for (int64_t k = 0; k < images->slices; k++) {
             const int64_t row = labels->count++;
             numbers[row] = (int64_t)label;
-            labels->rows[row] =
-                (redux_label_row){row, labels->group_count, 0, (redux_split)part};
+            labels->rows[row] = (redux_label_row){row, labels->group_count, 0, (redux_split)part};
         }
         labels->group_count++;
     }
@@ -139,7 +138,8 @@ static redux_status number_classes(redux_labels *labels, redux_context *context,
     return REDUX_OK;
 }
 
-/* What the part's array became, from the dataset's volume `first` on; *next: the volume after it. */
+/* What the part's array became, from the dataset's volume `first` on; *next: the volume after it.
+ */
 static redux_status find_images(part_images *out, int64_t *next, const redux_dataset *dataset,
                                 const char *path, int64_t part, int64_t first)
 {

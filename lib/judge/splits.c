@@ -213,8 +213,11 @@ static redux_status check_split(const uint8_t *split, const redux_labels *labels
     }
     for (int s = 0; s < 3; s++)
         if (count[s] == 0)
-            return rdx_fail(REDUX_E_INVALID, "the %s split has no rows: name another column of splits, or divide the "
-                            "groups by folds or shares instead", names[s]);
+            return rdx_fail(
+                REDUX_E_INVALID,
+                "the %s split has no rows: name another column of splits, or divide the "
+                "groups by folds or shares instead",
+                names[s]);
     if (!differs)
         return rdx_fail(REDUX_E_INVALID, "the training split is all of class '%.80s'",
                         labels->classes[first]);

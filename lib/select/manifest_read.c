@@ -61,9 +61,11 @@ static redux_status fill_rows(redux_manifest *manifest, redux_context *context)
     for (int c = 0; c < COLUMNS; c++) {
         at[c] = rdx_table_find(table, columns[c]);
         if (at[c] < 0)
-            return rdx_fail(REDUX_E_FORMAT, "%s is not a manifest (the .csv that redux-reduce writes): it has no column "
-                            "'%s'",
-                            table->path, columns[c]);
+            return rdx_fail(
+                REDUX_E_FORMAT,
+                "%s is not a manifest (the .csv that redux-reduce writes): it has no column "
+                "'%s'",
+                table->path, columns[c]);
     }
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)table->rows, sizeof *manifest->rows));
     manifest->rows = block;

@@ -200,7 +200,8 @@ static redux_status check_calibration(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "false_drops %g is not within 0 ... 1",
                         options->false_drops);
     if (!isnan(options->threshold) || has_budget(options))
-        return rdx_fail(REDUX_E_INVALID, "false drops, threshold and keep exclude each other: give one of them");
+        return rdx_fail(REDUX_E_INVALID,
+                        "false drops, threshold and keep exclude each other: give one of them");
     if (rdx_options_have_stages(options))
         return rdx_fail(REDUX_E_INVALID, "false drops choose the threshold of one stage, not two");
     return REDUX_OK;

@@ -93,10 +93,11 @@ static void warn_of_input(redux_context *context, const redux_input_options *inp
         redux_safetensors_metadata(file, "size") != NULL ||
         redux_window_to_text(window, input->window) != REDUX_OK)
         return;
-    rdx_log(context, REDUX_LOG_WARNING,
-            "%s: does not say what window and size its images had: %s and %d x %d pixels are taken, "
-            "unless you give others",
-            path, window, (int)input->size, (int)input->size);
+    rdx_log(
+        context, REDUX_LOG_WARNING,
+        "%s: does not say what window and size its images had: %s and %d x %d pixels are taken, "
+        "unless you give others",
+        path, window, (int)input->size, (int)input->size);
 }
 
 redux_status redux_encoder_load(redux_network **out, redux_input_options *input, char *name,

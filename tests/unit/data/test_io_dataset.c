@@ -534,7 +534,8 @@ START_TEST(skipping)
     ck_assert_redux(REDUX_E_INVALID, redux_dataset_get_slice_name(&source, &index, dataset, 0, 2));
     redux_dataset_free(dataset);
     ck_assert_redux(REDUX_E_NOT_FOUND, open_path(&dataset, in_scratch("mess/2.png"), &options));
-    ck_assert_ptr_nonnull(strstr(redux_error_message(), "not a picture in a format that libredux reads"));
+    ck_assert_ptr_nonnull(
+        strstr(redux_error_message(), "not a picture in a format that libredux reads"));
 }
 END_TEST
 
