@@ -3,9 +3,15 @@
  * Files that appear whole or not at all, and what they never replace.
  *
  * @code
- * redux_status status = redux_context_protect(context, "data/ct/STS_019_CT.nii.gz");
- * if (status == REDUX_OK) // REDUX_E_INVALID: a context of the library's defaults protects nothing
- *     status = redux_file_check(context, "kept.csv", REDUX_MARK_MANIFEST);
+ * redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+ * redux_context *careful = NULL;
+ * options.flags = REDUX_CONTEXT_KEEPS_FILES;
+ * redux_status status = redux_context_new(&careful, &options);
+ * if (status == REDUX_OK)
+ *     status = redux_context_protect(careful, "data/ct/STS_019_CT.nii.gz");
+ * if (status == REDUX_OK) // may a manifest be written there?
+ *     status = redux_file_check(careful, "kept.csv", REDUX_MARK_MANIFEST);
+ * redux_context_free(careful);
  * return status;
  * @endcode
  *
