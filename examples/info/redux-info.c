@@ -90,48 +90,22 @@ typedef struct reading {
     pthread_mutex_t mutex;
 } reading;
 
-static double value_at(const redux_tensor *pixels, int64_t y, int64_t x)
+static redux_status range_of(values *out, const redux_tensor *pixels)
 {
-    const int64_t at = y * pixels->strides[0] + x * pixels->strides[1];
-    switch (pixels->dtype) {
-    case REDUX_INT8:
-        return ((const int8_t *)pixels->data)[at];
-    case REDUX_UINT8:
-    case REDUX_BOOL:
-        return ((const uint8_t *)pixels->data)[at];
-    case REDUX_INT16:
-        return ((const int16_t *)pixels->data)[at];
-    case REDUX_UINT16:
-        return ((const uint16_t *)pixels->data)[at];
-    case REDUX_INT32:
-        return ((const int32_t *)pixels->data)[at];
-    case REDUX_UINT32:
-        return ((const uint32_t *)pixels->data)[at];
-    case REDUX_INT64:
-        return (double)((const int64_t *)pixels->data)[at];
-    case REDUX_UINT64:
-        return (double)((const uint64_t *)pixels->data)[at];
-    case REDUX_FLOAT32:
-        return (double)((const float *)pixels->data)[at];
-    default: /* slices have no other type */
-        return ((const double *)pixels->data)[at];
-    }
-}
-
-static values range_of(const redux_tensor *pixels)
-{
-    values v = {.low = (double)INFINITY, .high = -(double)INFINITY};
-    for (int64_t y = 0; y < pixels->shape[0]; y++)
-        for (int64_t x = 0; x < pixels->shape[1]; x++) {
-            const double value = value_at(pixels, y, x);
-            if (!isfinite(value)) {
-                v.not_finite++;
-                continue;
-            }
-            v.low = fmin(v.low, value);
-            v.high = fmax(v.high, value);
+    redux_tensor doubles;
+    *out = (values){.low = (double)INFINITY, .high = -(double)INFINITY};
+    TRY(redux_tensor_contiguous(&doubles, NULL, pixels, REDUX_FLOAT64));
+    const double *value = doubles.data;
+    for (int64_t i = 0; i < redux_tensor_elements(&doubles); i++) {
+        if (!isfinite(value[i])) {
+            out->not_finite++;
+            continue;
         }
-    return v;
+        out->low = fmin(out->low, value[i]);
+        out->high = fmax(out->high, value[i]);
+    }
+    redux_tensor_release(&doubles);
+    return REDUX_OK;
 }
 
 static redux_status note_slice(void *user, const redux_tensor *image, int64_t number,
@@ -142,7 +116,7 @@ static redux_status note_slice(void *user, const redux_tensor *image, int64_t nu
     (void)number;
     (void)slice;
     if (image != NULL)
-        v = range_of(image);
+        TRY(range_of(&v, image));
     pthread_mutex_lock(&r->mutex);
     values *all = &r->volumes[volume];
     all->low = fmin(all->low, v.low);

@@ -106,17 +106,15 @@ redux_status rdx_dataset_pass_over(redux_dataset *dataset, redux_context *contex
 void rdx_dataset_report_passed(const redux_dataset *dataset, redux_context *context);
 void rdx_dataset_clear_passed(redux_dataset *dataset);
 
-#define RDX_MET_BEFORE                                                                             \
-    "files that were given before, by another path or as a link; they are read once"
-
 /* The files, or parts of them, that a search has met. */
 typedef struct rdx_met {
     void *slots;
     uint64_t count, capacity;
 } rdx_met;
-/* *known: the file was met before, by whatever path. key: a part of it (NULL: all). */
-redux_status rdx_met_add(bool *known, rdx_met *met, redux_context *context, const char *path,
-                         const char *key);
+/* *known: the file was met before, by whatever path; then that is recorded. key: a part of it
+ * (NULL: all). */
+redux_status rdx_dataset_meet(bool *known, redux_dataset *dataset, redux_context *context,
+                              rdx_met *met, const char *path, const char *key);
 void rdx_met_clear(rdx_met *met);
 
 /* ---- groups.c ---- */

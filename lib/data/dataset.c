@@ -108,11 +108,6 @@ redux_status rdx_dataset_add_file(redux_dataset *dataset, redux_context *context
 
 /* ---- what is passed over ---- */
 
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static redux_status sort_excluded(redux_dataset *dataset, redux_context *context)
 {
     const redux_dataset_options *options = &dataset->options;
@@ -123,7 +118,7 @@ static redux_status sort_excluded(redux_dataset *dataset, redux_context *context
     RDX_TRY(rdx_alloc(context, &block, count, sizeof(char *)));
     dataset->excluded = block;
     memcpy(dataset->excluded, options->exclude, count * sizeof(char *));
-    qsort(dataset->excluded, count, sizeof(char *), compare_paths);
+    qsort(dataset->excluded, count, sizeof(char *), rdx_compare_texts);
     return REDUX_OK;
 }
 
@@ -131,7 +126,7 @@ bool rdx_dataset_excludes(redux_dataset *dataset, const char *source)
 {
     if (dataset->excluded == NULL ||
         bsearch(&source, dataset->excluded, (size_t)dataset->options.exclude_count, sizeof(char *),
-                compare_paths) == NULL)
+                rdx_compare_texts) == NULL)
         return false;
     dataset->passed_over++;
     return true;

@@ -286,13 +286,9 @@ static redux_status probe_files(series *s, const rdx_finds *finds, const char *c
             RDX_TRY(finds->settle(finds->user, paths[i], status));
         if (status != REDUX_OK || has_frames)
             continue;
-        RDX_TRY(rdx_met_add(&known, met, s->context, paths[i], NULL));
-        if (known) {
-            s->dataset->met_before++;
-            RDX_TRY(rdx_dataset_pass_over(s->dataset, s->context, REDUX_LOG_WARNING, RDX_MET_BEFORE,
-                                          paths[i]));
+        RDX_TRY(rdx_dataset_meet(&known, s->dataset, s->context, met, paths[i], NULL));
+        if (known)
             continue;
-        }
         im->path = paths[i];
         im->number = s->count++;
     }

@@ -31,16 +31,6 @@ static redux_status settle(finder *f, const char *path, redux_status status)
     return rdx_dataset_skip(f->dataset, f->context, path, reason);
 }
 
-/* *known: the file was met before; then that is recorded. */
-static redux_status meet(bool *known, finder *f, const char *path, const char *key)
-{
-    RDX_TRY(rdx_met_add(known, &f->met, f->context, path, key));
-    f->dataset->met_before += *known;
-    return *known ? rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_WARNING, RDX_MET_BEFORE,
-                                          path)
-                  : REDUX_OK;
-}
-
 static bool is_of(const char *name, rdx_format_unit unit)
 {
     const rdx_format *format = rdx_format_of(name, NULL);
@@ -74,7 +64,7 @@ static redux_status add_found(rdx_found *found, void *user)
     bool known = false;
     rdx_found_describe(&source.info, found, f->dataset->options.orientation);
     if (status == REDUX_OK)
-        status = meet(&known, f, found->file, found->key);
+        status = rdx_dataset_meet(&known, f->dataset, f->context, &f->met, found->file, found->key);
     if (status == REDUX_OK && !known)
         status = rdx_dataset_add(f->dataset, f->context, &source);
     if (status != REDUX_OK || known)
@@ -154,7 +144,7 @@ static redux_status add_picture(finder *f, const char *folder, const char *path)
     RDX_TRY(rdx_picture_probe(&picture, &bytes, path));
     if (picture.pages > 1)
         return add_volumes(f, picture.format, path, NULL);
-    RDX_TRY(meet(&known, f, path, NULL));
+    RDX_TRY(rdx_dataset_meet(&known, f->dataset, f->context, &f->met, path, NULL));
     if (known)
         return REDUX_OK;
     if (f->run < 0)

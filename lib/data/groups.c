@@ -130,7 +130,7 @@ static redux_status by_pattern(grouping *g, int64_t row)
 
 /* ---- by a table ---- */
 
-/* A file, told by where it is stored rather than by one of its names, and a slice of it. */
+/* A file, identified by where it is stored rather than by one of its names, and a slice of it. */
 typedef struct place {
     rdx_file_identity file;
     const char *key; /* of FILE:KEY, else "" */

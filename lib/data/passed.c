@@ -130,8 +130,8 @@ static redux_status grow(rdx_met *met, redux_context *context)
     return REDUX_OK;
 }
 
-redux_status rdx_met_add(bool *known, rdx_met *met, redux_context *context, const char *path,
-                         const char *key)
+redux_status rdx_dataset_meet(bool *known, redux_dataset *dataset, redux_context *context,
+                              rdx_met *met, const char *path, const char *key)
 {
     rdx_met_slot slot = {.used = true};
     *known = false;
@@ -145,7 +145,12 @@ redux_status rdx_met_add(bool *known, rdx_met *met, redux_context *context, cons
     *known = at->used;
     met->count += !at->used;
     *at = slot;
-    return REDUX_OK;
+    if (!*known)
+        return REDUX_OK;
+    dataset->met_before++;
+    return rdx_dataset_pass_over(
+        dataset, context, REDUX_LOG_WARNING,
+        "files that were given before, by another path or as a link; they are read once", path);
 }
 
 void rdx_met_clear(rdx_met *met)

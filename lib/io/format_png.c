@@ -190,8 +190,7 @@ static void read_pixels(codec *c)
 {
     rdx_picture_info info;
     png_set_read_fn(c->png, c, on_read);
-    /* Texts are of no use here, and libpng goes on without a word where it has no memory for one.
-     */
+    /* Text chunks are not needed, and libpng does not report that it has no memory for one. */
     png_set_keep_unknown_chunks(c->png, PNG_HANDLE_CHUNK_NEVER,
                                 (png_const_bytep) "tEXt\0zTXt\0iTXt", 3);
     png_set_user_limits(c->png, INT32_MAX, INT32_MAX);

@@ -196,7 +196,8 @@ static redux_status check_colours(page *p, TIFF *tiff, const char *path)
     return REDUX_OK;
 }
 
-/* ImageJ, and tifffile where it is told to, write stacks as one page and a note. */
+/* ImageJ always, and tifffile with truncate=True, can store a whole stack behind one page: only the
+ * description says how many images follow. */
 static redux_status check_description(TIFF *tiff, const char *path)
 {
     const char *text, *images;

@@ -237,6 +237,8 @@ redux_status rdx_npz_load(redux_tensor *out, redux_context *context, const char 
 
 /* "2" before "10": runs of digits by value, else byte by byte; ties by byte order. */
 int rdx_natural_compare(const char *left, const char *right);
+/* Byte order of two texts, for qsort and bsearch of `const char *`. */
+int rdx_compare_texts(const void *a, const void *b);
 /* FOLDER/NAME, with one slash if `folder` ends in one. */
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name);
 /* `name`, taken relative to the folder of the file `path`. */

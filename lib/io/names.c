@@ -51,6 +51,11 @@ int rdx_natural_compare(const char *left, const char *right)
     return strcmp(left, right); /* "1" and "01" */
 }
 
+int rdx_compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 redux_status rdx_join(char **out, redux_context *context, const char *folder, const char *name)
 {
     const size_t length = strlen(folder), size = length + strlen(name) + 2;

@@ -262,11 +262,6 @@ static redux_status check_new_volume(const redux_reduce_options *options,
     return REDUX_OK;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Patients are numbered within a run, and nothing that could recognise them is stored. */
 static redux_status check_new_groups(const redux_reduce_options *options, redux_context *context,
                                      const redux_dataset *dataset)
@@ -287,12 +282,13 @@ static redux_status check_new_groups(const redux_reduce_options *options, redux_
     const char **names = block;
     for (int64_t i = 0; i < manifest->count; i++)
         names[i] = manifest->rows[i].row.group == NULL ? "" : manifest->rows[i].row.group;
-    qsort(names, (size_t)manifest->count, sizeof *names, compare_names);
+    qsort(names, (size_t)manifest->count, sizeof *names, rdx_compare_texts);
     redux_status status = REDUX_OK;
     for (int64_t g = 0; g < redux_dataset_group_count(dataset) && status == REDUX_OK; g++) {
         const char *name = redux_dataset_group_name(dataset, g);
         if (options->scope == REDUX_SCOPE_GROUP &&
-            bsearch(&name, names, (size_t)manifest->count, sizeof *names, compare_names) != NULL)
+            bsearch(&name, names, (size_t)manifest->count, sizeof *names, rdx_compare_texts) !=
+                NULL)
             status = fail_grown("group", name, manifest);
     }
     rdx_free(block);

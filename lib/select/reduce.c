@@ -425,11 +425,6 @@ static redux_status count_update(redux_reduction *reduction)
     return REDUX_OK;
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Groups of the dataset that the other set has, too: the same patients on both sides. */
 static redux_status count_shared(redux_context *context, redux_reduction *reduction)
 {
@@ -444,11 +439,11 @@ static redux_status count_shared(redux_context *context, redux_reduction *reduct
     const char **names = block;
     for (size_t g = 0; g < count; g++)
         names[g] = redux_dataset_group_name(other, (int64_t)g);
-    qsort(names, count, sizeof *names, compare_texts);
+    qsort(names, count, sizeof *names, rdx_compare_texts);
     *shared = 0;
     for (int64_t g = 0; g < redux_dataset_group_count(own); g++) {
         const char *name = redux_dataset_group_name(own, g);
-        *shared += bsearch(&name, names, count, sizeof *names, compare_texts) != NULL;
+        *shared += bsearch(&name, names, count, sizeof *names, rdx_compare_texts) != NULL;
     }
     rdx_free(block);
     return REDUX_OK;
