@@ -16,7 +16,8 @@ const char evaluate_settings_help[] =
     "                       such a column); without val rows, some training groups become val\n"
     "  --folds K            cross-validation by groups, K >= 3: one fold tests, the next "
     "validates\n"
-    "                       (default 5, where the table has no splits)\n"
+    "                       (default 5, where the table has no splits); --fold N: one of them "
+    "only\n"
     "  --validation P, --test P  one split by groups instead of folds, by shares of the rows\n"
     "  --fixed-split SEED   all repetitions use one split (default: each by its own seed)\n"
     "  --allow-divided-groups  accept groups that are in two splits of the column\n"
@@ -34,7 +35,9 @@ const char evaluate_settings_help[] =
     "                       --rate X: 1e-4; --weight-decay X: 5e-4; --balanced: equal\n"
     "                       weight for each class\n"
     "  --views NAME         finetune: none, simclr, moco-medical, ... (default: light ones)\n"
-    "  --resamples N        of the bootstrap (default 1000); --level X (default 0.95)\n"
+    "  --interval OF        groups (default): patients are the sample; rows: percentile bootstrap\n"
+    "                       as if slices were independent; none. --level X (default 0.95);\n"
+    "                       --resamples N of the bootstrap (default 1000)\n"
     "Input\n"
     "  --frame N            which frame of 4-D volumes and of DICOM time series\n"
     "  --window NAME        as in redux-reduce; --size N: side in pixels (default: as the weights\n"
@@ -42,6 +45,8 @@ const char evaluate_settings_help[] =
     "  --arch NAME          of --weights none: resnet18 (default), resnet34, resnet50,\n"
     "                       resnet101, resnet152;\n"
     "                       --stem NAME: imagenet (default), small; --width X: 1\n";
+
+const char *const interval_names[3] = {"groups", "rows", "none"};
 
 typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, SPECIAL } kind;
 
@@ -77,6 +82,8 @@ static const setting settings[] = {
     {"balanced", FLAG, AT(evaluate.balanced), 1, 0},
     {"resamples", INTEGER, AT(evaluate.resamples), 0, 10000000},
     {"level", NUMBER, AT(evaluate.level), 1e-6, 0.999999},
+    {"fold", INTEGER, AT(evaluate.fold), 0, 254},
+    {"interval", SPECIAL, 0, 0, 0},
     {"size", SPECIAL, 0, 0, 0},
     {"width", NUMBER, AT(network.width), 0.01, 16},
     {"protocol", SPECIAL, 0, 0, 0},
@@ -175,6 +182,16 @@ static int set_input_setting(evaluate_settings *s, const char *name, const char 
     return EXIT_OK;
 }
 
+static int set_interval(evaluate_settings *s, const char *text)
+{
+    for (int i = 0; i < (int)(sizeof interval_names / sizeof *interval_names); i++)
+        if (strcmp(text, interval_names[i]) == 0) {
+            s->evaluate.interval = (redux_interval)i;
+            return EXIT_OK;
+        }
+    return wrong_value("interval", text, "expected groups, rows or none");
+}
+
 static int set_special(evaluate_settings *s, const char *name, const char *text)
 {
     if (strcmp(name, "protocol") == 0) {
@@ -188,6 +205,8 @@ static int set_special(evaluate_settings *s, const char *name, const char *text)
         s->evaluate.choose_by = strcmp(text, "auc") == 0 ? REDUX_FIGURE_AUC : REDUX_FIGURE_ACCURACY;
         return EXIT_OK;
     }
+    if (strcmp(name, "interval") == 0)
+        return set_interval(s, text);
     if (strcmp(name, "views") == 0) {
         if (redux_views_preset(&s->views, text) != REDUX_OK)
             return usage_error("--views: %s", redux_error_message());

@@ -277,11 +277,11 @@ START_TEST(judging)
     other.scores = &narrow;
     REFUSED(redux_scores_compute(NULL, NULL, &given));
     REFUSED(redux_scores_compute(&scores, NULL,
-                                 &(redux_predictions){sizeof given, &classes, &whole, 1}));
-    REFUSED(
-        redux_scores_compute(&scores, NULL, &(redux_predictions){sizeof given, &fewer, &out, 1}));
+                                 &(redux_predictions){sizeof given, &classes, &whole, 1, NULL}));
     REFUSED(redux_scores_compute(&scores, NULL,
-                                 &(redux_predictions){sizeof given, &features, &out, 1}));
+                                 &(redux_predictions){sizeof given, &fewer, &out, 1, NULL}));
+    REFUSED(redux_scores_compute(&scores, NULL,
+                                 &(redux_predictions){sizeof given, &features, &out, 1, NULL}));
     REFUSED(redux_scores_confusion(NULL, NULL, &given));
     REFUSED(redux_scores_confusion(&narrow, NULL, &given));
     REFUSED(redux_scores_confusion(&matrix, NULL, &other)); /* three classes */
