@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/evaluate_settings.h"
+#include "seen.h"
 
 static const char help_begin[] =
     "Usage: redux-evaluate --weights FILE|none --labels FILE [options]\n"
@@ -380,9 +381,28 @@ static int finish_stdout(int code)
 
 /* ---- the work ---- */
 
+/* Figures of patients that pre-training has seen promise too much. */
+static redux_status warn_of_seen(const program *p, redux_context *context,
+                                 const redux_labels *labels, const redux_evaluation *evaluation)
+{
+    seen_groups found;
+    progress_label("fingerprints");
+    TRY(find_seen_groups(&found, context, p->settings.evaluate.weights, labels, evaluation));
+    progress_label(NULL);
+    if (found.seen > 0)
+        fprintf(stderr,
+                "%s: warning: pre-training saw slices of %lld of the %lld groups that are tested, "
+                "such as %s: figures may be too good for new patients. Pre-train without them "
+                "(exclude_test_of of redux-experiment does it fold by fold)\n",
+                program_name, (long long)found.seen, (long long)found.tested, found.example);
+    return REDUX_OK;
+}
+
 static int report(const program *p, redux_context *context, const redux_labels *labels,
                   const redux_evaluation *evaluation, const redux_evaluation *floor)
 {
+    if (!p->quiet && warn_of_seen(p, context, labels, evaluation) != REDUX_OK)
+        return data_error();
     progress_label(NULL);
     if (p->predictions != NULL &&
         redux_evaluation_save(p->predictions, context, evaluation) != REDUX_OK)

@@ -112,7 +112,7 @@ static void study(sample *s, redux_context *context, int kind, int64_t groups, d
         draw(s, kind, groups, effect, (uint64_t)i + 1);
         check(redux_scores_interval(&low, &high, context, &s->predictions, 0.95));
         count(&tallies[0], low.auc, high.auc, truth);
-        for (int rows = 0; rows < 2; rows++) {
+        for (int rows = 0; rows < 2 && effect == 1; rows++) { /* these take long */
             if (rows)
                 s->predictions.groups = NULL;
             check(redux_scores_bootstrap(&low, &high, context, &s->predictions, RESAMPLES, 0.95,
