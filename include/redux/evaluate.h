@@ -113,6 +113,10 @@ typedef struct redux_evaluate_options {
                                 near-duplicate in an earlier fold, `validation` is 0 */
     redux_interval interval; /**< of groups. Since 0.2 */
     int32_t fold;            /**< with folds: the only one that is the test; -1: each. Since 0.2 */
+    int32_t norms_learn; /**< fine-tuning: 1: the batch norms of a frozen encoder learn, and use the
+                              batch's statistics (Lightning's `train_bn`). Since 0.2 */
+    double thawed_rate;  /**< fine-tuning: everything's rate after the frozen epochs; NaN: `rate`.
+                              Since 0.2 */
 } redux_evaluate_options;
 
 #define REDUX_EVALUATE_OPTIONS_DEFAULTS(set)                                                       \
@@ -121,7 +125,7 @@ typedef struct redux_evaluate_options {
         set(temperature, 0.07), set(epochs, 70), set(frozen_epochs, 10), set(batch, 64),           \
         set(rate, 1e-4), set(weight_decay, 5e-4), set(positive, 1), set(resamples, 1000),          \
         set(level, 0.95), set(check_leakage, 1), set(interval, REDUX_INTERVAL_GROUPS),             \
-        set(fold, -1)
+        set(fold, -1), set(thawed_rate, REDUX_NAN)
 REDUX_DEFINE_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
 #define REDUX_EVALUATE_OPTIONS_INIT                                                                \
     REDUX_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)

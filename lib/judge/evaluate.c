@@ -493,7 +493,7 @@ static redux_status check_options(const redux_evaluate_options *o, const redux_l
                         "resamples, level %g",
                         o->c, (int)o->neighbours, o->temperature, (int)o->resamples, o->level);
     if (o->epochs < 1 || o->frozen_epochs < 0 || o->batch < 1 || !(o->rate > 0) ||
-        !(o->weight_decay >= 0))
+        !(isnan(o->thawed_rate) || o->thawed_rate > 0) || !(o->weight_decay >= 0))
         return rdx_fail(REDUX_E_INVALID,
                         "redux_evaluate_options: %d epochs, %d of them frozen, batch %d, rate %g, "
                         "weight decay %g",

@@ -113,6 +113,11 @@ judged="--labels $work/split.csv --seeds 1 --positive tumour"
     check "--interval rows" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 $judged --interval rows \
         --resamples 50
     check "... are of slices, and said so" grep -q "as if the slices of a group were independent" "$work/out"
+    check "--preset paper-as-published" exits 0 "" "$evaluate" --weights \
+        "$work/train-only/weights.safetensors" $judged --preset paper-as-published --epochs 2 --frozen-epochs 1 \
+        --predictions "$work/published.csv"
+    check "... has its seed" test "$(cut -d, -f1 "$work/published.csv" | sort -u | head -n 1)" = 42
+    check "--preset x" exits 2 "paper or paper-as-published" "$evaluate" --weights none $judged --preset x
     check "--interval x" exits 2 "groups, rows or none" "$evaluate" --weights none $judged --interval x
     check "--fold" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 --labels "$work/folds.csv" \
         --folds 5 --fold 3 --seeds 1 --protocol knn --predictions "$work/fold.csv"

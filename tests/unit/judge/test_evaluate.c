@@ -624,6 +624,63 @@ START_TEST(frozen_is_a_step_by_hand)
 }
 END_TEST
 
+/* The largest difference between two runs' probabilities. */
+static double differ(const redux_labels *labels, const redux_evaluate_options *a,
+                     const redux_evaluate_options *b)
+{
+    redux_evaluation_prediction p = {.struct_size = sizeof p}, q = {.struct_size = sizeof q};
+    redux_evaluation *of_a, *of_b;
+    double worst = 0;
+    ck_assert_redux_ok(redux_evaluate(&of_a, NULL, labels, a));
+    ck_assert_redux_ok(redux_evaluate(&of_b, NULL, labels, b));
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(of_a); i++) {
+        ck_assert_redux_ok(redux_evaluation_get_prediction(&p, of_a, i));
+        ck_assert_redux_ok(redux_evaluation_get_prediction(&q, of_b, i));
+        worst = fmax(worst, fabs(p.probabilities[1] - q.probabilities[1]));
+    }
+    redux_evaluation_free(of_a);
+    redux_evaluation_free(of_b);
+    return worst;
+}
+
+/* The paper's code: norms of a frozen encoder learn, its other weights do not; after the frozen
+ * epochs everything has the thawed rate. */
+START_TEST(norms_learn_and_thaw)
+{
+    redux_network_options network;
+    redux_input_options input;
+    redux_evaluate_options a = small_network(&network, &input, REDUX_PROTOCOL_FINETUNE), b;
+    redux_labels *labels = make_labels(true);
+    redux_safetensors *file = make_weights(&network, 3);
+    a.weights = file;
+    a.seeds = 1;
+    a.resamples = a.check_leakage = 0;
+    a.epochs = a.frozen_epochs = 1;
+    a.batch = ROWS;
+    a.rate = 1e-2;
+    b = a;
+    b.norms_learn = 1;
+    ck_assert_double_gt(differ(labels, &a, &b), 1e-4);
+    a.norms_learn = 1;
+    a.weight_decay = b.weight_decay = 0;
+    ck_assert_double_eq(differ(labels, &a, &b), 0);
+    b.frozen_epochs = 0; /* the rest learns too */
+    ck_assert_double_gt(differ(labels, &a, &b), 1e-4);
+    b = a;
+    a.epochs = b.epochs = 2;
+    b.thawed_rate = a.rate;
+    ck_assert_double_eq(differ(labels, &a, &b), 0);
+    b.thawed_rate = 1e-9; /* as good as one epoch */
+    a.epochs = 1;
+    ck_assert_double_lt(differ(labels, &a, &b), 0.2); /* running statistics go on */
+    b.thawed_rate = -1;
+    redux_evaluation *e = NULL;
+    ck_assert_redux(REDUX_E_INVALID, redux_evaluate(&e, NULL, labels, &b));
+    redux_safetensors_free(file);
+    redux_labels_free(labels);
+}
+END_TEST
+
 /* ---- predictions ---- */
 
 START_TEST(comparison)
@@ -745,6 +802,7 @@ int main(void)
     tcase_add_test(cases, divergence_is_told);
     tcase_add_loop_test(cases, none_is_random_weights, 0, 3);
     tcase_add_test(cases, frozen_is_a_step_by_hand);
+    tcase_add_test(cases, norms_learn_and_thaw);
     tcase_add_test(cases, comparison);
     tcase_add_test(cases, what_is_wrong);
     tcase_add_loop_test(cases, cancelled, 0, 3);
