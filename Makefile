@@ -386,7 +386,7 @@ coverage:
 # ---- demo, bench, lint, docs -------------------------------------------------------------------
 .PHONY: demo bench lint docs
 demo: $(PROGRAMS)
-	@$(BUILD)/bin/redux-demo data/ct --out demo
+	@$(BUILD)/bin/redux-demo --patients data/sts-small --out demo data/ct
 
 bench: $(BUILD)/bin/redux-bench
 	@$(BUILD)/bin/redux-bench $(BENCH_FLAGS) data/ct/STS_012_CT.nii.gz

@@ -300,11 +300,18 @@ bool program_interrupted(void)
     return interrupted != 0;
 }
 
+/* A line that repeats the one before it, as each of several runs does, is printed once. */
 static void on_log(redux_log_level level, const char *line, void *user)
 {
+    static char last[1024];
     (void)user;
-    if (level >= REDUX_LOG_WARNING || (level == REDUX_LOG_INFO && isatty(STDERR_FILENO)))
+    if (level < REDUX_LOG_WARNING && !(level == REDUX_LOG_INFO && isatty(STDERR_FILENO)))
+        return;
+    flockfile(stderr); /* any thread may log */
+    if (strncmp(last, line, sizeof last - 1) != 0)
         fprintf(stderr, "%s: %s\n", program_name, line);
+    snprintf(last, sizeof last, "%s", line);
+    funlockfile(stderr);
 }
 
 redux_status new_context(redux_context **out, int64_t threads, bool quiet)

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT
  * redux-demo: all strategies on one folder of volumes, as a table, with manifests and a contact
- * sheet; then pre-training on all and on reduced slices. Also a worked example of the library. */
+ * sheet; a planted leak is found; pre-training on all and on reduced slices is judged. Also a
+ * worked example of the library. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "leak.h"
 #include "train.h"
 
 static const char help[] =
-    "Usage: redux-demo [--out DIR] [--threads N] [--quiet] INPUT...\n"
+    "Usage: redux-demo [--patients DIR] [--out DIR] [--threads N] [--quiet] INPUT...\n"
     "Reduce the volumes by every strategy at its default, and print a table. DIR (default demo)\n"
     "gets a manifest for each strategy and a contact sheet of the slices that hash keeps and "
     "drops.\n"
-    "If a folder holds labels.csv with a column `tumour`, a small encoder is then pre-trained on\n"
-    "all slices and on those that hash keeps, and judged on held-out patients.\n"
+    "With --patients, a folder such as data/sts-small, two more parts follow: slices of the first\n"
+    "volume are disguised, planted among other patients and found again; and a small encoder is\n"
+    "pre-trained on all slices and on those that hash keeps, and judged on other patients.\n"
     "\n"
     "Example:\n"
-    "  redux-demo --out demo data/ct\n";
+    "  redux-demo --patients data/sts-small --out demo data/ct\n";
 
 typedef struct settings {
-    const char *folder;
+    const char *folder, *patients;
     int64_t threads;
     bool quiet;
 } settings;
@@ -84,14 +87,14 @@ static redux_status reduce(redux_context *context, char **inputs, int count,
     return status;
 }
 
-/* The second part, where there are labels. */
-static int train(redux_context *context, const char *input, const char *folder)
+/* The parts that need other patients. */
+static redux_status go_on(redux_context *context, const settings *s, char **inputs, int count)
 {
-    char table[4200];
-    snprintf(table, sizeof table, "%s/labels.csv", input);
-    if (access(table, R_OK) != 0 || demo_train(context, table, folder) == REDUX_OK)
-        return EXIT_OK;
-    return data_error();
+    redux_dataset *known = NULL;
+    TRY(redux_dataset_open(&known, context, (const char *const *)inputs, count, NULL));
+    const redux_status status = demo_leak(context, known, s->patients, s->folder);
+    redux_dataset_free(known);
+    return status == REDUX_OK ? demo_train(context, s->patients, s->folder) : status;
 }
 
 /* Commands that work where the demo was started: the other programs lie beside `program`. */
@@ -99,10 +102,9 @@ static void suggest(const char *program, const char *folder, const char *input)
 {
     const char *slash = strrchr(program, '/');
     const int length = slash == NULL ? 0 : (int)(slash - program + 1);
-    printf("\nNext, see the reduction by hash in a browser, find near-duplicates, and reduce your "
-           "own scans:\n"
+    printf("\nNext, see the reduction by hash in a browser, audit your own data, and reduce it:\n"
            "  %.*sredux-report --out %s/hash.html %s/hash.csv\n"
-           "  %.*sredux-hash --pairs 6 %s\n"
+           "  %.*sredux-audit YOUR-FOLDER --against %s\n"
            "  %.*sredux-reduce --manifest kept.csv YOUR-FOLDER\n",
            length, program, folder, folder, length, program, input, length, program);
 }
@@ -114,6 +116,8 @@ static int set_option(void *user, int option, const char *text)
         return set_threads(&s->threads, text);
     if (option == 'o')
         s->folder = text;
+    else if (option == 'p')
+        s->patients = text;
     else
         s->quiet = true;
     return EXIT_OK;
@@ -122,9 +126,13 @@ static int set_option(void *user, int option, const char *text)
 int main(int count, char **arguments)
 {
     static const struct option long_options[] = {
-        {"out", required_argument, NULL, 'o'}, {"threads", required_argument, NULL, 't'},
-        {"quiet", no_argument, NULL, 'q'},     {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},   {NULL, 0, NULL, 0},
+        {"out", required_argument, NULL, 'o'},
+        {"threads", required_argument, NULL, 't'},
+        {"patients", required_argument, NULL, 'p'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
     settings s = {.folder = "demo"};
     redux_context *context = NULL;
@@ -146,8 +154,9 @@ int main(int count, char **arguments)
         if (reduce(context, arguments + optind, count - optind, (redux_strategy)i, s.folder) !=
             REDUX_OK)
             code = data_error();
-    for (int i = optind; i < count && code == EXIT_OK; i++)
-        code = train(context, arguments[i], s.folder);
+    if (code == EXIT_OK && s.patients != NULL &&
+        go_on(context, &s, arguments + optind, count - optind) != REDUX_OK)
+        code = data_error();
     redux_context_free(context);
     if (code == EXIT_OK) {
         printf("\nManifests:     %s/*.csv (and .json: parameters, inputs, counts)\n"

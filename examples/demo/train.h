@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The second part of redux-demo: pre-training on all and on reduced slices, judged. */
+ * The third part of redux-demo: pre-training on all and on reduced slices, judged. */
 #ifndef REDUX_EXAMPLES_DEMO_TRAIN_H
 #define REDUX_EXAMPLES_DEMO_TRAIN_H
 
 #include "common/common.h"
 
-/* `table`: labels.csv with a column `tumour`; `folder` gets the runs. Prints a table. */
-redux_status demo_train(redux_context *context, const char *table, const char *folder);
+/* `data`: a folder with pretrain.npz, and labels.csv (columns file, slice, patient, tumour) of
+ * other patients; `folder` gets the runs and predictions. Prints a table. */
+redux_status demo_train(redux_context *context, const char *data, const char *folder);
 
 #endif
