@@ -167,13 +167,13 @@ typedef struct redux_audit_leaks_options {
      *  validation 1, test 2, none 3: slices of validation are looked up in those of train, slices
      *  of test in both. With `against` NULL: no slice is left out. */
     const uint8_t *split;
-    double threshold;   /**< similarity from which two slices are twins; 0.75 (docs/audit.md) */
+    double threshold;   /**< similarity from which two slices are twins; 0.8 (docs/audit.md) */
     int32_t candidates; /**< slices that the hash proposes for each; 8 */
     int32_t reserved;
 } redux_audit_leaks_options;
 
 #define REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS(set)                                                    \
-    set(struct_size, sizeof(redux_audit_leaks_options)), set(threshold, 0.75), set(candidates, 8)
+    set(struct_size, sizeof(redux_audit_leaks_options)), set(threshold, 0.8), set(candidates, 8)
 REDUX_DEFINE_INIT(redux_audit_leaks_options, REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS)
 #define REDUX_AUDIT_LEAKS_OPTIONS_INIT                                                             \
     REDUX_INIT(redux_audit_leaks_options, REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS)
