@@ -69,6 +69,7 @@
 #include <redux/context.h>  /* threads, memory, log, progress */
 #include <redux/tensor.h>   /* arrays in memory */
 #include <redux/volume.h>   /* datasets and volumes: scans, pictures, arrays */
+#include <redux/column.h>   /* what a table says of the slices of a dataset */
 #include <redux/window.h>   /* from voxel values (HU) to grey values */
 #include <redux/reduce.h>   /* which slices to keep, and why; exports */
 #include <redux/manifest.h> /* earlier results, read back */
@@ -106,6 +107,7 @@
 #include <redux/pretrain.h>    /* a whole training run, resumable */
 #include <redux/embed.h>       /* features of every slice */
 #include <redux/labels.h>      /* labelled slices, splits, leakage */
+#include <redux/audit.h>       /* leaks, labels and slices that spoil training */
 #include <redux/probe.h>       /* logistic regression, nearest neighbours */
 #include <redux/scores.h>      /* accuracy, AUC; intervals and tests */
 #include <redux/evaluate.h>    /* an encoder's quality on labelled slices */

@@ -40,6 +40,10 @@ typedef enum redux_split {
     REDUX_SPLIT_NONE = 3 /**< takes no part; of a table without a split column */
 } redux_split;
 
+/** The split of a name: "train" ("training"), "val" ("valid", "validation"), "test". Errors:
+ *  REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. Since 0.2. */
+REDUX_API redux_status redux_split_parse(redux_split *out, const char *text);
+
 /** Options of redux_labels_load. For an .npz only `orientation` may differ from the defaults. */
 typedef struct redux_labels_options {
     size_t struct_size;

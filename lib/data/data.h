@@ -6,6 +6,7 @@
  *   passed.c                 what was passed over, and what was met before
  *   dataset.c                the list of volumes, and the numbers of their slices
  *   groups.c                 what slices belong to, if not to their volume
+ *   column.c                 what a table says of slices
  *   volume.c                 an opened volume
  *   visit.c                  each slice of some volumes, on whichever thread it is read
  *   visit_dataset.c          the same for callers of the library
@@ -18,6 +19,7 @@
 #include <redux/window.h>
 #include "base/base.h"
 #include "io/format.h"
+#include "io/table.h"
 
 /* Where a volume comes from. */
 typedef struct rdx_source {
@@ -126,6 +128,15 @@ void rdx_groups_clear(rdx_groups *groups);
 bool rdx_dataset_is_grouped(const redux_dataset *dataset);
 /* The group of a row. */
 int64_t rdx_dataset_group_of(const redux_dataset *dataset, int64_t row);
+
+/* ---- column.c ---- */
+
+/* For each slice the text of a table's column, or NULL where the table has no line for it; they
+ * belong to the table. what: what a value is, for messages; then every line must have one, and its
+ * file must exist. NULL: neither. */
+redux_status rdx_column_values(const char **values, redux_context *context,
+                               const redux_dataset *dataset, const rdx_table *table,
+                               const char *column, const char *what);
 
 /* ---- find.c ---- */
 

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 #include "data.h"
-#include "io/table.h"
 
 /* A slice on its way into a group. */
 typedef struct entry {
@@ -130,153 +129,6 @@ static redux_status by_pattern(grouping *g, int64_t row)
 
 /* ---- by a table ---- */
 
-/* A file, identified by where it is stored rather than by one of its names, and a slice of it. */
-typedef struct place {
-    rdx_file_identity file;
-    const char *key; /* of FILE:KEY, else "" */
-    int64_t slice;   /* -1: all */
-    int64_t line;    /* row of the table */
-} place;
-
-static int compare_places(const void *left, const void *right)
-{
-    const place *a = left, *b = right;
-    int order = rdx_file_identity_compare(&a->file, &b->file);
-    if (order == 0)
-        order = strcmp(a->key, b->key);
-    return order != 0 ? order : (a->slice > b->slice) - (a->slice < b->slice);
-}
-
-/* Where the source is: false if there is no such file. */
-static bool identify(place *out, const char *source)
-{
-    char file[4200];
-    size_t length;
-    redux_source_is_volume(&length, source);
-    out->key = source[length] == ':' ? source + length + 1 : "";
-    snprintf(file, sizeof file, "%.*s", (int)length, source);
-    return length < sizeof file && rdx_file_identify(&out->file, file);
-}
-
-static redux_status wrong_line(const rdx_table *table, int64_t row, const char *what,
-                               const char *text)
-{
-    return rdx_fail(REDUX_E_FORMAT, "%s: line %lld: %s '%.200s'", table->path,
-                    (long long)table->lines[row], what, text);
-}
-
-/* Paths are relative to the table's folder. */
-static redux_status read_place(place *out, const grouping *g, int64_t row, int64_t file,
-                               int64_t slice)
-{
-    const rdx_table *table = &g->table;
-    const char *name = rdx_table_field(table, row, file),
-               *text = rdx_table_field(table, row, slice);
-    char *path;
-    out->line = row;
-    out->slice = -1;
-    if (text != NULL && (!rdx_whole_number(&out->slice, text) || out->slice < 0))
-        return wrong_line(table, row, "no slice number:", text);
-    RDX_TRY(rdx_beside(&path, g->context, table->path, name));
-    const bool found = identify(out, path);
-    out->key = out->key[0] == '\0' ? "" : name + (strlen(name) - strlen(out->key));
-    rdx_free(path);
-    return found ? REDUX_OK : wrong_line(table, row, "no file", name);
-}
-
-static redux_status read_places(place *places, const grouping *g, int64_t column)
-{
-    const rdx_table *table = &g->table;
-    const int64_t slice = rdx_table_find(table, "slice");
-    int64_t file;
-    RDX_TRY(rdx_table_column(&file, table, "file"));
-    for (int64_t i = 0; i < table->rows; i++) {
-        RDX_TRY(read_place(&places[i], g, i, file, slice));
-        if (rdx_table_field(table, i, column)[0] == '\0')
-            return wrong_line(table, i, "no group for", rdx_table_field(table, i, file));
-    }
-    qsort(places, (size_t)table->rows, sizeof *places, compare_places);
-    for (int64_t i = 1; i < table->rows; i++)
-        if (compare_places(&places[i - 1], &places[i]) == 0 &&
-            strcmp(rdx_table_field(table, places[i - 1].line, column),
-                   rdx_table_field(table, places[i].line, column)) != 0)
-            return wrong_line(table, RDX_MAX(places[i - 1].line, places[i].line),
-                              "a second group for", rdx_table_field(table, places[i].line, file));
-    return REDUX_OK;
-}
-
-/* A line about the slice comes before one about its volume, and that before one about its file. */
-static const place *find_place(place wanted, const place *places, size_t count)
-{
-    const place *found = bsearch(&wanted, places, count, sizeof *places, compare_places);
-    wanted.slice = -1;
-    if (found == NULL)
-        found = bsearch(&wanted, places, count, sizeof *places, compare_places);
-    wanted.key = "";
-    if (found == NULL)
-        found = bsearch(&wanted, places, count, sizeof *places, compare_places);
-    return found;
-}
-
-/* Finds the table's line for each slice; `used` marks the lines that were. */
-static redux_status apply_places(grouping *g, const place *places, uint8_t *used, int64_t column)
-{
-    const redux_dataset *dataset = g->dataset;
-    const size_t count = (size_t)g->table.rows;
-    for (int64_t row = 0; row < dataset->slices; row++) {
-        place wanted = {.line = 0};
-        const char *source;
-        RDX_TRY(rdx_dataset_row_name(&source, &wanted.slice, dataset, row));
-        if (!identify(&wanted, source))
-            continue;
-        const place *found = find_place(wanted, places, count);
-        if (found == NULL)
-            continue;
-        const char *name = rdx_table_field(&g->table, found->line, column);
-        used[found->line] = 1;
-        RDX_TRY(keep_key(g, row, name, strlen(name)));
-    }
-    return REDUX_OK;
-}
-
-/* One table often describes more than one input, so lines about other files are no error. */
-static void report_unused(const grouping *g, const uint8_t *used)
-{
-    int64_t unused = 0, first = -1;
-    for (int64_t i = 0; i < g->table.rows; i++) {
-        if (used[i])
-            continue;
-        first = first < 0 ? i : first;
-        unused++;
-    }
-    if (unused > 0)
-        rdx_log(g->context, REDUX_LOG_INFO,
-                "%s: %lld of %lld lines name slices that are not in the input, the first in line "
-                "%lld",
-                g->table.path, (long long)unused, (long long)g->table.rows,
-                (long long)g->table.lines[first]);
-}
-
-static redux_status by_places(grouping *g, const char *column_name)
-{
-    void *places = NULL, *used = NULL;
-    int64_t column;
-    RDX_TRY(rdx_table_column(&column, &g->table, column_name));
-    redux_status status =
-        rdx_alloc_zero(g->context, &places, (uint64_t)g->table.rows, sizeof(place));
-    if (status == REDUX_OK)
-        status = rdx_alloc_zero(g->context, &used, (uint64_t)g->table.rows, 1);
-    if (status == REDUX_OK)
-        status = read_places(places, g, column);
-    if (status == REDUX_OK)
-        status = apply_places(g, places, used, column);
-    if (status == REDUX_OK)
-        report_unused(g, used);
-    rdx_free(places);
-    rdx_free(used);
-    return status;
-}
-
 /* FILE.csv:COLUMN: where the column begins; NULL: it is something else. */
 static const char *column_of(const char *by)
 {
@@ -284,6 +136,20 @@ static const char *column_of(const char *by)
         if (colon - by > 4 && strncasecmp(colon - 4, ".csv", 4) == 0)
             return colon + 1;
     return NULL;
+}
+
+static redux_status by_column(grouping *g, const char *column)
+{
+    void *block;
+    RDX_TRY(rdx_alloc_zero(g->context, &block, (uint64_t)g->dataset->slices, sizeof(char *)));
+    const char **values = block;
+    redux_status status =
+        rdx_column_values(values, g->context, g->dataset, &g->table, column, "group");
+    for (int64_t row = 0; row < g->dataset->slices && status == REDUX_OK; row++)
+        if (values[row] != NULL)
+            status = keep_key(g, row, values[row], strlen(values[row]));
+    rdx_free(block);
+    return status;
 }
 
 static redux_status by_table(grouping *g, const char *column)
@@ -297,7 +163,7 @@ static redux_status by_table(grouping *g, const char *column)
     rdx_free(path);
     if (status != REDUX_OK)
         return status;
-    status = by_places(g, column);
+    status = by_column(g, column);
     rdx_table_free(&g->table);
     return status;
 }

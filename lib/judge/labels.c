@@ -113,7 +113,7 @@ static redux_status read_groups(redux_labels *labels, redux_context *context, in
 
 /* ---- splits ---- */
 
-static bool parse_split(redux_split *out, const char *text)
+redux_status redux_split_parse(redux_split *out, const char *text)
 {
     static const struct {
         const char *name;
@@ -121,12 +121,14 @@ static bool parse_split(redux_split *out, const char *text)
     } names[] = {{"train", REDUX_SPLIT_TRAIN},           {"training", REDUX_SPLIT_TRAIN},
                  {"val", REDUX_SPLIT_VALIDATION},        {"valid", REDUX_SPLIT_VALIDATION},
                  {"validation", REDUX_SPLIT_VALIDATION}, {"test", REDUX_SPLIT_TEST}};
+    if (out == NULL || text == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_split_parse: an argument is NULL");
     for (int64_t i = 0; i < RDX_COUNT(names); i++)
         if (strcmp(names[i].name, text) == 0) {
             *out = names[i].split;
-            return true;
+            return REDUX_OK;
         }
-    return false;
+    return rdx_fail(REDUX_E_NOT_FOUND, "unknown split '%.80s': expected train, val or test", text);
 }
 
 /* A group in two splits is leakage by the table's own account, so it is refused. */
@@ -159,7 +161,8 @@ static redux_status read_splits(redux_labels *labels, redux_context *context, in
     for (int64_t i = 0; i < labels->count; i++) {
         labels->rows[i].split = REDUX_SPLIT_NONE;
         if (column >= 0 &&
-            !parse_split(&labels->rows[i].split, rdx_table_field(&labels->table, i, column)))
+            redux_split_parse(&labels->rows[i].split, rdx_table_field(&labels->table, i, column)) !=
+                REDUX_OK)
             return wrong_field(&labels->table, i, "neither train, val nor test:",
                                rdx_table_field(&labels->table, i, column));
     }

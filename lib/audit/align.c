@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ * The affine map between two thumbnails, by least squares (Lucas, Kanade 1981), inverse
+ * compositional (Baker, Matthews, IJCV 56(3), 2004): the gradients are those of one image and are
+ * made once. First at half the resolution, which bears larger displacements. */
+#include <math.h>
+#include <string.h>
+#include "audit.h"
+
+#define PARAMETERS 6
+#define COARSE_STEPS 10
+#define FINE_STEPS 6
+#define SETTLED 0.002     /* a step below this, a sixteenth of a pixel, is the last */
+#define LEAST_OVERLAP 0.4 /* of the pixels */
+#define LEAST_SCALE 0.55  /* of lengths, either way */
+#define MOST_SHEAR 0.3    /* beyond this two slices are bent onto each other */
+
+/* One image at one resolution: its pixels, and of the first also the derivatives by the
+ * parameters at each of them. */
+typedef struct level {
+    int side;
+    float pixels[RDX_THUMB_PIXELS];
+} level;
+
+typedef struct derivatives {
+    float of[PARAMETERS][RDX_THUMB_PIXELS];
+} derivatives;
+
+/* From -1 ... 1 to pixels, and back. */
+static double to_pixel(double x, int side)
+{
+    return (x + 1) * side / 2 - 0.5;
+}
+
+static double from_pixel(int i, int side)
+{
+    return (i + 0.5) * 2 / side - 1;
+}
+
+static void load(level *out, const uint8_t *rank, int side)
+{
+    out->side = side;
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            const uint8_t *at = rank + (2 * y * RDX_THUMB + 2 * x);
+            out->pixels[y * side + x] =
+                side == RDX_THUMB ? (float)rank[y * RDX_THUMB + x]
+                                  : (float)(at[0] + at[1] + at[RDX_THUMB] + at[RDX_THUMB + 1]) / 4;
+        }
+}
+
+static void derive(derivatives *out, const level *a)
+{
+    const int side = a->side;
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            const int left = x > 0, right = x<side - 1, up = y> 0, down = y < side - 1;
+            const float *at = a->pixels + y * side + x, half = (float)side / 2;
+            const float gx = (at[right] - at[-left]) / (float)(left + right) * half;
+            const float gy = (at[down * side] - at[-up * side]) / (float)(up + down) * half;
+            const float u = (float)from_pixel(x, side), v = (float)from_pixel(y, side);
+            const float values[PARAMETERS] = {gx * u, gx * v, gx, gy * u, gy * v, gy};
+            for (int k = 0; k < PARAMETERS; k++)
+                out->of[k][y * side + x] = values[k];
+        }
+}
+
+/* ---- sampling ---- */
+
+static bool sample(float *out, const float *pixels, int side, double x, double y)
+{
+    const double px = to_pixel(x, side), py = to_pixel(y, side), last = side - 1;
+    const bool inside = px >= -0.5 && py >= -0.5 && px <= last + 0.5 && py <= last + 0.5;
+    const double cx = fmin(fmax(px, 0), last), cy = fmin(fmax(py, 0), last);
+    const int x0 = (int)cx, y0 = (int)cy;
+    const int right = x0 < side - 1, down = y0 < side - 1 ? side : 0;
+    const float fx = (float)(cx - x0), fy = (float)(cy - y0);
+    const float *at = pixels + y0 * side + x0;
+    const float top = at[0] + fx * (at[right] - at[0]);
+    const float bottom = at[down] + fx * (at[down + right] - at[down]);
+    *out = top + fy * (bottom - top);
+    return inside;
+}
+
+/* Returns how many pixels lie inside. */
+static int warp(float *out, bool *inside, const level *b, const rdx_affine *map)
+{
+    const double *m = map->m;
+    int count = 0;
+    for (int y = 0; y < b->side; y++)
+        for (int x = 0; x < b->side; x++) {
+            const double u = from_pixel(x, b->side), v = from_pixel(y, b->side);
+            const int i = y * b->side + x;
+            inside[i] = sample(&out[i], b->pixels, b->side, m[0] * u + m[1] * v + m[2],
+                               m[3] * u + m[4] * v + m[5]);
+            count += inside[i];
+        }
+    return count;
+}
+
+void rdx_warp(float *out, bool *inside, const uint8_t *b, const rdx_affine *map)
+{
+    level whole;
+    load(&whole, b, RDX_THUMB);
+    warp(out, inside, &whole, map);
+}
+
+/* ---- one step ---- */
+
+/* Mean and deviation of the pixels inside. */
+static void moments(float *mean, float *deviation, const float *pixels, const bool *inside,
+                    int count, int used)
+{
+    double sum = 0, squares = 0;
+    for (int i = 0; i < count; i++)
+        if (inside[i]) {
+            sum += (double)pixels[i];
+            squares += (double)pixels[i] * (double)pixels[i];
+        }
+    *mean = (float)(sum / used);
+    *deviation = (float)sqrt(fmax(squares / used - sum / used * (sum / used), 0));
+}
+
+/* The normal equations of the error, brought to the gain and offset of `a`; 0 outside. */
+static void normal_equations(double h[PARAMETERS][PARAMETERS + 1], const derivatives *d,
+                             const float *error, const bool *inside, int count)
+{
+    float masked[RDX_THUMB_PIXELS];
+    for (int j = 0; j < PARAMETERS; j++) {
+        for (int i = 0; i < count; i++)
+            masked[i] = inside[i] ? d->of[j][i] : 0;
+        for (int k = 0; k <= PARAMETERS; k++) {
+            const float *other = k < PARAMETERS ? d->of[k] : error;
+            float sums[8] = {0}; /* in lanes, so that the loop can be vectorised */
+            for (int i = 0; i < count; i += 8)
+                for (int l = 0; l < 8; l++)
+                    sums[l] += masked[i + l] * other[i + l];
+            h[j][k] = 0;
+            for (int l = 0; l < 8; l++)
+                h[j][k] += (double)sums[l];
+        }
+    }
+}
+
+/* Gauss with pivots; false: singular. */
+static bool solve(double x[PARAMETERS], double h[PARAMETERS][PARAMETERS + 1])
+{
+    for (int c = 0; c < PARAMETERS; c++) {
+        int pivot = c;
+        for (int r = c + 1; r < PARAMETERS; r++)
+            pivot = fabs(h[r][c]) > fabs(h[pivot][c]) ? r : pivot;
+        if (!(fabs(h[pivot][c]) > 1e-6))
+            return false;
+        for (int k = c; k <= PARAMETERS; k++) {
+            const double swap = h[c][k];
+            h[c][k] = h[pivot][k];
+            h[pivot][k] = swap;
+        }
+        for (int r = c + 1; r < PARAMETERS; r++)
+            for (int k = PARAMETERS; k >= c; k--)
+                h[r][k] -= h[r][c] / h[c][c] * h[c][k];
+    }
+    for (int c = PARAMETERS - 1; c >= 0; c--) {
+        x[c] = h[c][PARAMETERS];
+        for (int k = c + 1; k < PARAMETERS; k++)
+            x[c] -= h[c][k] * x[k];
+        x[c] /= h[c][c];
+    }
+    return true;
+}
+
+/* map := map o (identity + step)^-1. */
+static void compose(rdx_affine *map, const double step[PARAMETERS])
+{
+    const rdx_affine d = {{1 + step[0], step[1], step[2], step[3], 1 + step[4], step[5]}};
+    const rdx_affine back = rdx_affine_inverse(&d);
+    const double *m = map->m, *q = back.m;
+    const rdx_affine out = {{m[0] * q[0] + m[1] * q[3], m[0] * q[1] + m[1] * q[4],
+                             m[0] * q[2] + m[1] * q[5] + m[2], m[3] * q[0] + m[4] * q[3],
+                             m[3] * q[1] + m[4] * q[4], m[3] * q[2] + m[4] * q[5] + m[5]}};
+    *map = out;
+}
+
+/* Whether the map is near a similarity of moderate scale. */
+static bool is_plausible(const rdx_affine *map)
+{
+    const double *m = map->m;
+    const double sx = hypot(m[0], m[3]), sy = hypot(m[1], m[4]);
+    const double lean = (m[0] * m[1] + m[3] * m[4]) / (sx * sy);
+    return fmin(sx, sy) >= LEAST_SCALE && fmax(sx, sy) <= 1 / LEAST_SCALE &&
+           fabs(log(sx / sy)) <= MOST_SHEAR && fabs(lean) <= MOST_SHEAR &&
+           fabs(m[3] - m[1]) <= 2 * MOST_SHEAR * (sx + sy) / 2;
+}
+
+/* Size of the step; below 0: it fails. */
+static double take_step(rdx_affine *map, const level *a, const level *b, const derivatives *d)
+{
+    float warped[RDX_THUMB_PIXELS], mean[2], deviation[2];
+    bool inside[RDX_THUMB_PIXELS];
+    double h[PARAMETERS][PARAMETERS + 1], step[PARAMETERS], most = 0;
+    const int count = a->side * a->side;
+    const int used = warp(warped, inside, b, map);
+    if (used < LEAST_OVERLAP * count)
+        return -1;
+    moments(&mean[0], &deviation[0], a->pixels, inside, count, used);
+    moments(&mean[1], &deviation[1], warped, inside, count, used);
+    if (!(deviation[1] > 0))
+        return -1;
+    const float gain = deviation[0] / deviation[1];
+    for (int i = 0; i < count; i++)
+        warped[i] = inside[i] ? (warped[i] - mean[1]) * gain + mean[0] - a->pixels[i] : 0;
+    normal_equations(h, d, warped, inside, count);
+    if (!solve(step, h))
+        return -1;
+    for (int k = 0; k < PARAMETERS; k++)
+        most = fmax(most, fabs(step[k]));
+    if (!(most < 0.5))
+        return -1;
+    compose(map, step);
+    return is_plausible(map) ? most : -1;
+}
+
+static bool refine(rdx_affine *map, const uint8_t *a, const uint8_t *b, int side, int steps)
+{
+    level first, second;
+    derivatives d;
+    load(&first, a, side);
+    load(&second, b, side);
+    derive(&d, &first);
+    for (int i = 0; i < steps; i++) {
+        const double size = take_step(map, &first, &second, &d);
+        if (size < 0)
+            return false;
+        if (size < SETTLED)
+            break;
+    }
+    return true;
+}
+
+bool rdx_align(rdx_affine *map, const uint8_t *a, const uint8_t *b)
+{
+    return refine(map, a, b, RDX_THUMB / 2, COARSE_STEPS) &&
+           refine(map, a, b, RDX_THUMB, FINE_STEPS);
+}
