@@ -9,24 +9,36 @@ enum { FIRST = 12, COUNT = 10, SIZE = 200, MOST_PATHS = 8 };
 
 /* ---- planting ---- */
 
+/* `scaled` is within 0 and 1. */
+static void add_noise(const redux_tensor *out, const redux_tensor *scaled, int64_t index)
+{
+    const redux_random_key key = {1, 0, 0, (uint64_t)index};
+    for (int64_t i = 0; i < SIZE * SIZE; i++) {
+        const double noise = 4 * redux_random_normal(&key, (uint32_t)(2 * i));
+        const double value = 20 + 204 * (double)((const float *)scaled->data)[i] + noise;
+        ((uint8_t *)out->data)[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    }
+}
+
 /* One slice as another hospital might have exported it. */
 static redux_status disguise(const redux_tensor *out, redux_context *context,
                              const redux_tensor *slice, int64_t index)
 {
-    redux_tensor scaled = REDUX_TENSOR_INIT, cropped = *slice;
     const int64_t shape[] = {SIZE, SIZE}, height = slice->shape[0], width = slice->shape[1];
-    cropped.data = (uint8_t *)slice->data + height / 25 * slice->strides[0] + width / 25;
-    cropped.shape[0] = height - 2 * (height / 25); /* 4 % off each side */
-    cropped.shape[1] = width - 2 * (width / 25);
-    TRY(redux_tensor_new(&scaled, context, REDUX_UINT8, 2, shape));
-    const redux_status status = redux_image_resize(&scaled, context, &cropped, REDUX_FILTER_LINEAR);
-    for (int64_t i = 0; i < SIZE * SIZE && status == REDUX_OK; i++) {
-        const redux_random_key key = {1, 0, 0, (uint64_t)index};
-        const double value = ((const uint8_t *)scaled.data)[i];
-        const double shown = 20 + 0.8 * value + 4 * redux_random_normal(&key, (uint32_t)(2 * i));
-        ((uint8_t *)out->data)[i] = (uint8_t)(shown < 0 ? 0 : shown > 255 ? 255 : shown);
-    }
+    const int64_t top = height / 25, left = width / 25; /* 4 % off each side */
+    redux_tensor scaled = REDUX_TENSOR_INIT, rows = scaled, cropped = scaled;
+    redux_status status = redux_tensor_slice(&rows, slice, 0, top, height - 2 * top, 1);
+    if (status == REDUX_OK)
+        status = redux_tensor_slice(&cropped, &rows, 1, left, width - 2 * left, 1);
+    if (status == REDUX_OK)
+        status = redux_tensor_new(&scaled, context, REDUX_FLOAT32, 2, shape);
+    if (status == REDUX_OK)
+        status = redux_image_resize(&scaled, context, &cropped, REDUX_FILTER_LINEAR);
+    if (status == REDUX_OK)
+        add_noise(out, &scaled, index);
     redux_tensor_release(&scaled);
+    redux_tensor_release(&cropped);
+    redux_tensor_release(&rows);
     return status;
 }
 
@@ -38,7 +50,7 @@ static redux_status fill_planted(redux_tensor *planted, redux_context *context,
     for (int64_t k = 0; k < COUNT; k++) {
         redux_tensor slice = REDUX_TENSOR_INIT, plane = REDUX_TENSOR_INIT;
         TRY(redux_dataset_read_slice(&slice, context, known, 0, FIRST + k, window));
-        redux_status status = redux_tensor_slice(&plane, planted, 0, k, k + 1, 1);
+        redux_status status = redux_tensor_slice(&plane, planted, 0, k, 1, 1);
         if (status == REDUX_OK)
             status = disguise(&plane, context, &slice, k);
         redux_tensor_release(&plane);

@@ -3,9 +3,11 @@
  * sheet; a planted leak is found; pre-training on all and on reduced slices is judged. Also a
  * worked example of the library. */
 #include <errno.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "leak.h"
 #include "train.h"
@@ -97,16 +99,38 @@ static redux_status go_on(redux_context *context, const settings *s, char **inpu
     return status == REDUX_OK ? demo_train(context, s->patients, s->folder) : status;
 }
 
-/* Commands that work where the demo was started: the other programs lie beside `program`. */
-static void suggest(const char *program, const char *folder, const char *input)
+/* The folder of the programs, with its slash, as `program` was called. */
+static int folder_length(const char *program)
 {
     const char *slash = strrchr(program, '/');
-    const int length = slash == NULL ? 0 : (int)(slash - program + 1);
-    printf("\nNext, see the reduction by hash in a browser, audit your own data, and reduce it:\n"
-           "  %.*sredux-report --out %s/hash.html %s/hash.csv\n"
+    return slash == NULL ? 0 : (int)(slash - program + 1);
+}
+
+/* redux-report of hash's reduction, where that program lies beside this one. */
+static void write_report(const char *program, const char *folder)
+{
+    extern char **environ;
+    char path[4300], manifest[4300], page[4300];
+    char *arguments[] = {path, (char *)"--quiet", (char *)"--out", page, manifest, NULL};
+    pid_t child;
+    int status = 1;
+    snprintf(path, sizeof path, "%.*sredux-report", folder_length(program), program);
+    snprintf(manifest, sizeof manifest, "%s/hash.csv", folder);
+    snprintf(page, sizeof page, "%s/report.html", folder);
+    if (access(path, X_OK) == 0 && posix_spawn(&child, path, NULL, NULL, arguments, environ) == 0 &&
+        waitpid(child, &status, 0) == child && status == 0)
+        printf("Report:        %s (what hash keeps and drops, in a browser)\n", page);
+}
+
+/* Commands that work where the demo was started: the other programs lie beside `program`. */
+static void suggest(const char *program, const char *input)
+{
+    const int length = folder_length(program);
+    printf("\nNext, see how your own data is read, audit it, and reduce it:\n"
+           "  %.*sredux-info YOUR-FOLDER\n"
            "  %.*sredux-audit YOUR-FOLDER --against %s\n"
            "  %.*sredux-reduce --manifest kept.csv YOUR-FOLDER\n",
-           length, program, folder, folder, length, program, input, length, program);
+           length, program, length, program, input, length, program);
 }
 
 static int set_option(void *user, int option, const char *text)
@@ -162,7 +186,9 @@ int main(int count, char **arguments)
         printf("\nManifests:     %s/*.csv (and .json: parameters, inputs, counts)\n"
                "Contact sheet: %s/kept-and-dropped.png (hash: kept slices framed green)\n",
                s.folder, s.folder);
-        suggest(arguments[0], s.folder, arguments[optind]);
+        fflush(stdout);
+        write_report(arguments[0], s.folder);
+        suggest(arguments[0], arguments[optind]);
     }
     return code;
 }
