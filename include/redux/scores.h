@@ -97,7 +97,7 @@ REDUX_API redux_status redux_scores_confusion(const redux_tensor *matrix, redux_
  * gets the bound of a binomial share. Of more than 2,000 groups several are left out at a time.
  *  Where predictions->groups is NULL, each item is a group. level: 0 < level < 1 (0.95).
  *
- *  Simulated coverage at 95 %: 91 to 97 % at 10 to 84 groups (docs/intervals.md).
+ *  Simulated coverage at 95 %: 91.6 to 96.7 % at 10 to 84 groups (docs/intervals.md).
  *  Errors: as redux_scores_compute. Any thread. Since 0.2. Source: Tukey 1958; for AUC, Obuchowski
  *  1997. */
 REDUX_API redux_status redux_scores_interval(redux_scores *low, redux_scores *high,
