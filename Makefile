@@ -436,13 +436,13 @@ install: all
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
 	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm -ldl)|' pkgconfig/libredux.pc.in \
-	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
+	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc' && chmod 644 '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
 	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
 	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
 	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
 	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
 	-e 's|@LIBS@|$(subst $(space),;,$(strip $(DEP_LIBS)))|' pkgconfig/$$file.in \
-	> '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
+	> '$(DESTDIR)$(CMAKEDIR)'/$$file && chmod 644 '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
 
 	$(if $(DESTDIR),,@tools/loader-hint.sh '$(LIBDIR)' '$(SONAME)')
 
