@@ -1249,7 +1249,7 @@ int main(void)
     tcase_add_test(random, uniform_numbers);
     tcase_add_test(random, numbers_below);
     tcase_add_test(random, streams_differ);
-    tcase_add_test(random, numbers_in_every_locale);
+    tcase_add_test(slow_tests(suite, 30), numbers_in_every_locale);
     suite_add_tcase(suite, random);
     return run_suite(suite);
 }
