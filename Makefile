@@ -124,7 +124,8 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_
 COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
 	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) $(CODEC_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
-LINK = $(CC) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
+LINKER = $(CC)
+LINK = $(LINKER) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
 comma := ,
 # Where the module is looked for first: beside the library, and in ../lib of a program. An installation that
 # has it in a folder of its own sets MODULEDIR, and RUNPATH to that.
@@ -249,7 +250,8 @@ $(TESTS): $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
-# Each reader of outside bytes with its corpus; see `make fuzz`.
+# Each reader of outside bytes with its corpus; see `make fuzz`. Fuzzing engines are C++.
+$(BUILD)/fuzz/%: private LINKER = $(if $(LIBFUZZER),$(CXX),$(CC))
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_COMMON) $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -343,13 +345,25 @@ abi-baseline: $(SHARED)
 	@tools/check-abi.sh write $(ABI_BASELINE) $(SHARED)
 
 # ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
-.PHONY: asan ubsan tsan valgrind coverage
+.PHONY: asan asan-readers ubsan integer msan tsan valgrind coverage
 SUB = +@$(MAKE) --no-print-directory
 SANITIZE = $(SUB) LSAN_OPTIONS=suppressions=tests/support/lsan.supp:print_suppressions=0 BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
+# The readers in minutes, for every edit of one.
+READERS := $(filter test_dicom test_hostile test_io_% test_labels test_manifest test_hash_list,$(notdir $(TESTS)))
+asan-readers:
+	$(call SANITIZE,-fsanitize=address) CK_EXCLUDE_TAGS=slow TESTS='$(READERS:%=build-$@/tests/%)' check-tests check-fuzz
 asan:
 	$(call SANITIZE,-fsanitize=address) check-tests check-fuzz check-programs
 ubsan:
-	$(call SANITIZE,-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all) check-tests check-fuzz check-programs
+	$(call SANITIZE,-fsanitize=undefined$(comma)float-cast-overflow -fno-sanitize-recover=all) check-tests check-fuzz check-programs
+# Clang's checks of whole numbers: unsigned numbers that wrap, conversions that change a value. Where that is meant a function
+# has RDX_WRAPS (lib/base/base.h).
+integer:
+	$(call SANITIZE,-fsanitize=integer$(comma)implicit-conversion -fno-sanitize-recover=all \
+	-fsanitize-ignorelist=tests/support/integer.ignore) CC=clang check-tests
+# Needs Debian's sources of the libraries beneath; see there what is left out.
+msan:
+	$(RUN)@MAKE='$(SUBMAKE)' tests/support/msan.sh build-msan $(MSAN_TESTS)
 tsan:
 	$(call SANITIZE,-fsanitize=thread) check-tests
 
@@ -436,13 +450,13 @@ install: all
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
 	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm -ldl)|' pkgconfig/libredux.pc.in \
-	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
+	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc' && chmod 644 '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
 	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
 	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
 	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
 	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
 	-e 's|@LIBS@|$(subst $(space),;,$(strip $(DEP_LIBS)))|' pkgconfig/$$file.in \
-	> '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
+	> '$(DESTDIR)$(CMAKEDIR)'/$$file && chmod 644 '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
 
 	$(if $(DESTDIR),,@tools/loader-hint.sh '$(LIBDIR)' '$(SONAME)')
 
@@ -467,7 +481,7 @@ dist:
 	@echo "$(BUILD)/libredux-$(VERSION).tar.gz"
 
 clean:
-	rm -rf $(BUILD) build-fuzz build-asan build-ubsan build-tsan build-coverage build-lint-gcc build-lint-clang demo
+	rm -rf $(BUILD) build-fuzz build-asan build-asan-readers build-ubsan build-integer build-msan build-tsan build-coverage build-lint-gcc build-lint-clang demo
 
 help:
 	@sed -n 's/^# *//; 1,/^$$/p' Makefile | head -n 11

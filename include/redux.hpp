@@ -2,7 +2,7 @@
 // libredux for C++17 and later: the C interface (redux.h, where everything is described) with
 // owners, values and exceptions. Header-only; each call is the C call.
 //
-// - Statuses other than REDUX_OK become redux::error.
+// - Statuses other than REDUX_OK become redux::error. Callbacks must not throw: see redux::guard.
 // - Options are the C structs: redux::defaults<redux_reduce_options>() sets one up.
 // - Owners are move-only. They end the C object with the context that they were made with, which
 //   therefore lives longer (redux::context, or nullptr for the defaults). What else a C object
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -53,6 +54,50 @@ inline void check(redux_status status)
     const char *message = redux_error_message();
     throw error(status, *message != '\0' ? message : redux_status_string(status));
 }
+
+/// For callbacks of your own: no exception may leave one (redux/context.h). Keeps the first that is
+/// thrown inside, on whatever thread, and throws it when the call is back:
+///
+///     redux::guard guard;
+///     options.progress = [](std::int64_t, std::int64_t, void *user) noexcept {
+///         return static_cast<redux::guard *>(user)->run([] { may_throw(); });
+///     };
+///     options.progress_user = &guard;
+///     ...
+///     guard.check(redux_any_function(...));
+class guard
+{
+  public:
+    /// 0, or 1 if `work` threw, which cancels where a callback can.
+    template <class Work> int run(Work work) noexcept
+    {
+        try {
+            work();
+            return 0;
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!thrown_)
+                thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+    /// Throws what was kept, once; else as redux::check.
+    void check(redux_status status)
+    {
+        std::exception_ptr thrown;
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            thrown = std::exchange(thrown_, nullptr);
+        }
+        if (thrown)
+            std::rethrow_exception(thrown);
+        redux::check(status);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::exception_ptr thrown_;
+};
 
 // ---- small things ------------------------------------------------------------------------------
 
@@ -264,25 +309,6 @@ template <class T, void (*Free)(T *)> class handle
     T *object_ = nullptr;
     redux_context *context_ = nullptr;
 };
-
-/// A C callback must not throw: what `work` throws is kept, and thrown when the call is back.
-template <class Work> int guarded(std::exception_ptr &thrown, Work work) noexcept
-{
-    try {
-        work();
-        return 0;
-    } catch (...) {
-        thrown = std::current_exception();
-        return 1;
-    }
-}
-
-inline void check_with(redux_status status, const std::exception_ptr &thrown)
-{
-    if (thrown)
-        std::rethrow_exception(thrown);
-    check(status);
-}
 
 } // namespace detail
 
@@ -750,14 +776,13 @@ class metric : public detail::handle<redux_metric, redux_metric_free>
     {
         struct collected {
             std::vector<redux_pair> pairs;
-            std::exception_ptr thrown;
+            redux::guard guard;
         } all;
         const auto add = [](const redux_pair *pair, void *user) noexcept {
             auto *to = static_cast<collected *>(user);
-            return detail::guarded(to->thrown, [&] { to->pairs.push_back(*pair); });
+            return to->guard.run([&] { to->pairs.push_back(*pair); });
         };
-        detail::check_with(redux_metric_pairs(context, get(), items.get(), threshold, add, &all),
-                           all.thrown);
+        all.guard.check(redux_metric_pairs(context, get(), items.get(), threshold, add, &all));
         return std::move(all.pairs);
     }
     neighbours nearest(const tensor &queries, const tensor &items, std::int64_t k,
@@ -985,15 +1010,14 @@ class index : public detail::handle<redux_index, redux_index_free>
     {
         struct collected {
             std::vector<found> hits;
-            std::exception_ptr thrown;
+            redux::guard guard;
         } all;
         const auto add = [](std::int64_t query, std::int64_t id, double score,
                             void *user) noexcept {
             auto *to = static_cast<collected *>(user);
-            return detail::guarded(to->thrown, [&] { to->hits.push_back({query, id, score}); });
+            return to->guard.run([&] { to->hits.push_back({query, id, score}); });
         };
-        detail::check_with(redux_index_within(context, get(), queries.get(), threshold, add, &all),
-                           all.thrown);
+        all.guard.check(redux_index_within(context, get(), queries.get(), threshold, add, &all));
         return std::move(all.hits);
     }
 

@@ -1,16 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# tools/soak.sh HOURS: fuzzing, faults, kills and races in turns, until that many hours have passed; then a table for
-# docs/testing.md. A turn that has begun is finished, so it may take half an hour longer. MAKE, BUILD; logs are in
-# build-soak. 1 if anything was found.
+# tools/soak.sh HOURS: races, kills, faults and fuzzing in turns, until that many hours have passed after the build; then a
+# table for docs/testing.md. Every kind has one turn at least, and a turn that has begun is finished or stopped after
+# half an hour (faults of everything do not end by themselves in that time). MAKE, BUILD; KILLS, FAULTS as for
+# `make check-programs`; FUZZ_SECONDS for each target. Logs are in build-soak. 1 if anything was found.
 set -u
 hours=${1:?tools/soak.sh HOURS}
 MAKE=${MAKE:-make}
 BUILD=${BUILD:-build}
+export KILLS=${KILLS:-30} FAULTS=${FAULTS-all}
+fuzz_seconds=${FUZZ_SECONDS:-60}
 logs=build-soak
-end=$(($(date +%s) + $(awk -v h="$hours" 'BEGIN { print int(h * 3600) }')))
 mkdir -p "$logs"
 declare -A tried wrong seconds
+turns=0
 targets=$(basename -s .c tests/fuzz/*.c | grep -vx -e fuzz -e runner)
 
 # note KIND TRIED WRONG SECONDS
@@ -25,8 +28,13 @@ turn() {
     local kind=$1 began log line
     shift
     began=$(date +%s)
-    log=$logs/$kind.$began.log
-    "$@" >"$log" 2>&1
+    log=$logs/$kind.$((++turns)).log
+    timeout --foreground 1800 "$@" >"$log" 2>&1
+    if [ $? = 124 ]; then
+        note "$kind" 0 0 $(($(date +%s) - began))
+        echo "$kind: stopped by the clock, nothing found so far: $log"
+        return
+    fi
     line=$(grep -aE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
     if [ -z "$line" ]; then # it did not come that far
         note "$kind" 1 1 $(($(date +%s) - began))
@@ -43,11 +51,11 @@ turn() {
     fi
 }
 
-# Each target for a minute, from the corpus that earlier turns have left.
+# A target for a minute, from the corpus that earlier turns have left.
 fuzz() {
     local target=$1 began row
     began=$(date +%s)
-    row=$(BUILD=build-fuzz tests/fuzz/fuzz.sh 60 "$target" | tee "$logs/fuzz.$target.log" | awk -v t="$target" '$1 == t')
+    row=$(BUILD=build-fuzz tests/fuzz/fuzz.sh "$fuzz_seconds" "$target" | tee "$logs/fuzz.$target.log" | awk -v t="$target" '$1 == t')
     note fuzzing "$(echo "$row" | awk '{ print $2 + 0 }')" "$(echo "$row" | awk '{ print $NF + 0 }')" \
         $(($(date +%s) - began))
     [ -z "$row" ] && note fuzzing 1 1 0
@@ -64,13 +72,16 @@ if ! "$MAKE" all tests >"$logs/build.log" 2>&1 || ! "$MAKE" fuzz >>"$logs/build.
 fi
 "$MAKE" BUILD=build-tsan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' build-tsan/tests/test_stress \
     >>"$logs/build.log" 2>&1
+end=$(($(date +%s) + $(awk -v h="$hours" 'BEGIN { print int(h * 3600) }')))
 until enough; do
+    turn races tests/support/run.sh races build-tsan/tests/test_stress
+    turn races tests/support/run.sh races "$BUILD/tests/test_stress"
+    turn kills "$MAKE" --no-print-directory check-programs
+    turn faults tests/support/run.sh faults "$BUILD/tests/test_faults"
     for target in $targets; do
-        enough || fuzz "$target"
+        fuzz "$target"
+        ! enough || break
     done
-    enough || FAULTS=all turn faults tests/support/run.sh faults "$BUILD/tests/test_faults"
-    enough || KILLS=30 turn kills "$MAKE" --no-print-directory check-programs
-    enough || turn races tests/support/run.sh races build-tsan/tests/test_stress "$BUILD/tests/test_stress"
 done
 
 echo "| $(date +%Y-%m-%d), $hours h | tried | clock, s | wrong |"

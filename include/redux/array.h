@@ -18,7 +18,8 @@
  * Promised: the same arrays give the same bytes (no times inside); files are written whole or not
  * at all.
  *
- * Not promised: that a tensor read from a file may be written to. It may be mapped read-only.
+ * Files are read, never mapped: one that is cut short meanwhile gives a status and no signal. To
+ * map one yourself, see redux_tensor_borrow.
  *
  * Threads: one context per thread. Since 0.1.
  */
@@ -30,8 +31,7 @@
 REDUX_BEGIN_DECLS
 
 /** Reads an .npy file: up to REDUX_MAX_DIMS axes; bool, integers and floats of 1 to 8 bytes, either
- *  byte order, C or Fortran order (given as strides). Mapped into memory if its bytes can be used
- *  in place (then read-only: do not write to it), otherwise read. The caller releases *out. Errors:
+ *  byte order, C or Fortran order (given as strides). The caller releases *out. Errors:
  *  REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT, REDUX_E_UNSUPPORTED (objects, strings, complex),
  *  REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_npy_read(redux_tensor *out, redux_context *context, const char *path);

@@ -20,6 +20,12 @@
  *
  * Not promised: the order and wording of log lines.
  *
+ * Callbacks, those of a context and all others: neither an exception nor a longjmp may leave one.
+ * It would pass over frames of C that hold locks, memory and running threads. Catch what you throw,
+ * have the callback return what cancels the call, and throw again when the call is back
+ * (redux::guard of redux.hpp does); or mark the callback noexcept, so that the program ends where
+ * it is thrown.
+ *
  * Threads: a context serves one calling thread at a time, for it owns one pool of worker threads;
  * use one context per thread. There is no global state. Since 0.1.
  */

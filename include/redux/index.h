@@ -145,8 +145,8 @@ REDUX_API redux_status redux_index_save(const char *path, redux_context *context
 /** Opens a saved index. All checksums are verified, which reads the file once. The method is
  *  `auto`. The caller owns *out.
  *  - writable 0: the file is mapped, searched in place and shared with other processes; do not
- *    change it meanwhile (saving over it is fine: that replaces it). Adding and removing are
- *    refused.
+ *    change it meanwhile (saving over it is fine: that replaces it). If another program cuts it
+ *    short, SIGBUS ends the process, as with every mapping. Adding and removing are refused.
  *  - writable 1: read into memory, a copy like any other.
  *
  *  Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT (damaged, cut short, not an index),

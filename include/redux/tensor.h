@@ -87,7 +87,8 @@ REDUX_API redux_status redux_tensor_new(redux_tensor *out, redux_context *contex
                                         redux_dtype dtype, int32_t ndim, const int64_t *shape);
 
 /** Describes your own memory, which you keep alive and in place. `strides` NULL means C-contiguous.
- *  `data` may be NULL only if an entry of `shape` is 0. Errors: REDUX_E_INVALID. */
+ *  `data` may be NULL only if an entry of `shape` is 0. Errors: REDUX_E_INVALID, REDUX_E_LIMIT (the
+ *  product of the axes, or what the strides reach, overflows). */
 REDUX_API redux_status redux_tensor_borrow(redux_tensor *out, void *data, redux_dtype dtype,
                                            int32_t ndim, const int64_t *shape,
                                            const int64_t *strides);
@@ -158,7 +159,8 @@ REDUX_API redux_status redux_tensor_to_dlpack_versioned(struct DLManagedTensorVe
 
 /** Takes over `managed`: its deleter runs when the last reference to *out is released. Host memory
  *  (kDLCPU) only. On failure `managed` remains yours. Errors: REDUX_E_INVALID, REDUX_E_UNSUPPORTED
- *  (device, dtype, lanes), REDUX_E_NO_MEMORY. */
+ *  (device, dtype, lanes, elements that are not aligned), REDUX_E_LIMIT (as redux_tensor_borrow, or
+ *  byte_offset overflows), REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_tensor_from_dlpack(redux_tensor *out, redux_context *context,
                                                 struct DLManagedTensor *managed);
 

@@ -351,11 +351,11 @@ REDUX_API redux_status redux_dataset_fingerprints(uint64_t *out, redux_context *
 
 /* ---- volumes ---- */
 
-/** Opens a volume of a dataset: a NIfTI file or npz member is read whole, an uncompressed npy is
- *  mapped, pictures are decoded one by one when needed. The dataset must outlive the volume. The
- *  caller owns *out. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_FORMAT (cut short, bad
- *  checksum, or the file has changed since redux_dataset_open), REDUX_E_UNSUPPORTED, REDUX_E_LIMIT,
- *  REDUX_E_NO_MEMORY, REDUX_E_INVALID. */
+/** Opens a volume of a dataset: a NIfTI file or npz member is read whole; the slices of an npy in C
+ *  order are read, and pictures decoded, one by one when needed. The dataset must outlive the
+ *  volume. The caller owns *out. Errors: REDUX_E_IO, REDUX_E_NOT_FOUND, REDUX_E_FORMAT (cut short,
+ *  bad checksum, or the file has changed since redux_dataset_open), REDUX_E_UNSUPPORTED,
+ *  REDUX_E_LIMIT, REDUX_E_NO_MEMORY, REDUX_E_INVALID. */
 REDUX_API redux_status redux_volume_open(redux_volume **out, redux_context *context,
                                          const redux_dataset *dataset, int64_t volume);
 

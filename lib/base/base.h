@@ -16,6 +16,14 @@
 #define RDX_MAX(a, b) ((a) > (b) ? (a) : (b))
 #define RDX_COUNT(array) ((int64_t)(sizeof(array) / sizeof((array)[0])))
 
+/* For functions in which unsigned numbers wrap, or lose bits to the left, on purpose: random
+ * numbers, hash tables, packed bits. `make integer` reports all others. */
+#ifdef __clang__
+#define RDX_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
+#else
+#define RDX_WRAPS
+#endif
+
 /* Returns early and hands a failure upwards unchanged. */
 #define RDX_TRY(expression)                                                                        \
     do {                                                                                           \

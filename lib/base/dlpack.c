@@ -114,12 +114,20 @@ redux_status redux_tensor_to_dlpack_versioned(struct DLManagedTensorVersioned **
 static redux_status import_description(redux_tensor *out, const dl_tensor *in)
 {
     const unsigned dtype = (unsigned)in->code | (unsigned)in->bits << 8 | 1U << 16;
+    const size_t size = redux_dtype_size((redux_dtype)dtype);
+    uintptr_t address;
     if (in->device_type != DL_CPU)
         return rdx_fail(REDUX_E_UNSUPPORTED, "DLPack: device type %d is not host memory",
                         (int)in->device_type);
-    if (in->lanes != 1 || redux_dtype_size((redux_dtype)dtype) == 0)
+    if (in->lanes != 1 || size == 0)
         return rdx_fail(REDUX_E_UNSUPPORTED, "DLPack: type code %d with %d bits and %d lanes",
                         in->code, in->bits, in->lanes);
+    if (__builtin_add_overflow((uintptr_t)in->data, in->byte_offset, &address))
+        return rdx_fail(REDUX_E_LIMIT, "DLPack: a byte_offset of %llu reaches out of memory",
+                        (unsigned long long)in->byte_offset);
+    if (in->data != NULL && address % size != 0)
+        return rdx_fail(REDUX_E_UNSUPPORTED, "DLPack: its %s are not aligned to %zu bytes: copy it",
+                        redux_dtype_name((redux_dtype)dtype), size);
     return redux_tensor_borrow(out, in->data == NULL ? NULL : (char *)in->data + in->byte_offset,
                                (redux_dtype)dtype, in->ndim, in->shape, in->strides);
 }

@@ -2,10 +2,12 @@
  * Philox4x32-10 and the numbers made from it. */
 #include <math.h>
 #include <redux/random.h>
+#include "base.h"
 
 static const double pi = 3.14159265358979323846;
 
-void redux_random_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2])
+RDX_WRAPS void redux_random_philox(uint32_t out[4], const uint32_t counter[4],
+                                   const uint32_t key[2])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = key[0], k1 = key[1];

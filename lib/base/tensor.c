@@ -138,6 +138,24 @@ static redux_status check_shape(int32_t ndim, const int64_t *shape, redux_dtype 
     return REDUX_OK;
 }
 
+/* Refuses strides with which the way from one element to another would overflow. */
+static redux_status check_strides(int32_t ndim, const int64_t *shape, const int64_t *strides,
+                                  redux_dtype dtype)
+{
+    const int64_t most = (int64_t)PTRDIFF_MAX / (int64_t)redux_dtype_size(dtype);
+    int64_t total = 0, reach;
+    for (int32_t i = 0; i < ndim; i++) {
+        if (shape[i] < 2)
+            continue;
+        if (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || reach < -most ||
+            reach > most - total || -reach > most - total)
+            return rdx_fail(REDUX_E_LIMIT, "the stride of axis %d, %lld, reaches out of memory",
+                            (int)i, (long long)strides[i]);
+        total += reach < 0 ? -reach : reach;
+    }
+    return REDUX_OK;
+}
+
 redux_status rdx_tensor_check(const redux_tensor *tensor, int32_t ndim, redux_dtype dtype,
                               const char *name)
 {
@@ -145,6 +163,7 @@ redux_status rdx_tensor_check(const redux_tensor *tensor, int32_t ndim, redux_dt
     if (tensor == NULL)
         return rdx_fail(REDUX_E_INVALID, "%s is NULL", name);
     RDX_TRY(check_shape(tensor->ndim, tensor->shape, tensor->dtype, &elements));
+    RDX_TRY(check_strides(tensor->ndim, tensor->shape, tensor->strides, tensor->dtype));
     if (ndim >= 0 && tensor->ndim != ndim)
         return rdx_fail(REDUX_E_INVALID, "%s has %d axes, not %d", name, (int)tensor->ndim,
                         (int)ndim);
@@ -215,6 +234,8 @@ redux_status redux_tensor_borrow(redux_tensor *out, void *data, redux_dtype dtyp
     RDX_TRY(check_shape(ndim, shape, dtype, &elements));
     if (data == NULL && elements > 0)
         return rdx_fail(REDUX_E_INVALID, "redux_tensor_borrow: data is NULL");
+    if (strides != NULL)
+        RDX_TRY(check_strides(ndim, shape, strides, dtype));
     set_shape(out, dtype, ndim, shape, strides);
     out->data = data;
     return REDUX_OK;

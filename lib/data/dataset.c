@@ -46,7 +46,7 @@ void rdx_found_describe(redux_volume_info *info, const rdx_found *found,
     const int8_t *axis = orientation == REDUX_ORIENTATION_AXIAL ? g->axis : as_stored;
     info->format = found->format->name;
     info->is_scan = found->format->is_scan;
-    info->on_demand = found->format->mapped;
+    info->on_demand = found->format->on_demand;
     info->dtype = found->dtype;
     info->slices = g->dim[axis[0]];
     info->height = g->dim[axis[1]];

@@ -113,7 +113,7 @@ static redux_status given_checksum(uint32_t *out, redux_context *context, const 
 static const rdx_format in_memory = {
     .name = "memory",
     .unit = RDX_UNIT_VOLUME,
-    .mapped = true, /* nothing is read */
+    .on_demand = true, /* nothing is read */
     .load = load_voxels,
     .checksum = voxel_checksum,
     .clear = clear_origin,
@@ -128,7 +128,7 @@ static const rdx_format by_volume = {
 static const rdx_format by_slice = {
     .name = "function",
     .unit = RDX_UNIT_VOLUME,
-    .mapped = true,
+    .on_demand = true,
     .read = slice_by_function,
     .checksum = given_checksum,
     .clear = clear_origin,

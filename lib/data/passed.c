@@ -104,7 +104,7 @@ typedef struct rdx_met_slot {
     bool used;
 } rdx_met_slot;
 
-static uint64_t slot_of(const rdx_met *met, const rdx_met_slot *wanted)
+RDX_WRAPS static uint64_t slot_of(const rdx_met *met, const rdx_met_slot *wanted)
 {
     const rdx_met_slot *slots = met->slots;
     uint64_t at = (wanted->file.inode * 0x9E3779B97F4A7C15u ^ wanted->file.device ^ wanted->key) &

@@ -108,7 +108,7 @@ static inline float float_of(uint32_t bits)
 
 /* Natural logarithm of a normal number > 0: x = m 2^e with m in [sqrt 1/2, sqrt 2), and log m = 2
  * artanh((m - 1) / (m + 1)) by its series, with an error below 1e-9. */
-static inline float plain_log(float x)
+RDX_WRAPS static inline float plain_log(float x)
 {
     const uint32_t shifted = bits_of(x) - 0x3f3504f3U; /* the bits of sqrt 1/2 */
     const int32_t exponent = (int32_t)shifted >> 23;
@@ -202,7 +202,8 @@ void rdx_blur(float *pixels, float *scratch, int64_t size, double sigma)
 
 /* Philox4x32-10 on consecutive counters, written so that the compiler can run them side by side.
  * The words come out as from redux_random_philox. */
-static void philox_lanes(uint32_t out[4][NOISE_LANES], uint32_t block, const uint32_t key[2])
+RDX_WRAPS static void philox_lanes(uint32_t out[4][NOISE_LANES], uint32_t block,
+                                   const uint32_t key[2])
 {
     uint32_t k0 = key[0], k1 = key[1];
     for (uint32_t i = 0; i < NOISE_LANES; i++) {

@@ -67,8 +67,8 @@ typedef struct rdx_format {
     const char *name;                   /* "nifti" */
     const char *suffixes[RDX_SUFFIXES]; /* lower case; NULL ends them */
     rdx_format_unit unit;
-    bool is_scan; /* values are measured: they have a unit, such as HU */
-    bool mapped;  /* slices of a volume are read on demand */
+    bool is_scan;   /* values are measured: they have a unit, such as HU */
+    bool on_demand; /* slices are read one by one, when they are asked for */
 
     /* Volumes: probe reads headers and hands over what it finds (key: only the volume of that name;
      * NULL: all). load reads the voxels of one frame as [k][j][i], or [k][j][i][colour]. */

@@ -111,7 +111,7 @@ static redux_status read_plain(const redux_tensor *out, const rdx_dicom *d, int 
 /* ---- values ---- */
 
 /* The lowest 32 - `shift` bits of a number. */
-static uint32_t low_bits(uint32_t number, int shift, bool is_signed)
+RDX_WRAPS static uint32_t low_bits(uint32_t number, int shift, bool is_signed)
 {
     const uint32_t high = number << shift;
     return is_signed ? (uint32_t)((int32_t)high >> shift) : high >> shift;

@@ -360,7 +360,7 @@ static double from_float128(uint64_t high, uint64_t low)
         uint64_t bits = (fraction | 1ULL << 48) << 13 | low >> 51;
         const int drop = scale < -1022 ? RDX_MIN(9 - 1022 - scale, 63) : 9;
         const uint64_t lost = bits & ((1ULL << drop) - 1), half = 1ULL << (drop - 1);
-        const bool sticky = low << 13 != 0;
+        const bool sticky = (low & ((1ULL << 51) - 1)) != 0;
         bits >>= drop;
         if (lost > half || (lost == half && (sticky || (bits & 1) != 0)))
             bits++;

@@ -2,7 +2,6 @@
  * NumPy's .npy format, versions 1.0 to 3.0 (numpy.lib.format): magic, version, header length, a
  * Python dict literal, the elements. The literal is read by a small strict parser. */
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <redux/array.h>
 #include <redux/file.h>
@@ -272,48 +271,6 @@ redux_status rdx_npy_adopt(redux_tensor *out, redux_context *context, const rdx_
     return REDUX_OK;
 }
 
-/* A mapping, and what munmap must be told. */
-typedef struct mapping {
-    void *address;
-    size_t size;
-} mapping;
-
-static void unmap(void *user)
-{
-    const mapping *map = user;
-    munmap(map->address, map->size);
-    rdx_free(user);
-}
-
-/* mapped is false, and *out unchanged, if the system does not map the file. */
-static redux_status map_array(redux_tensor *out, bool *mapped, redux_context *context,
-                              const rdx_npy *npy, int fd)
-{
-    redux_tensor tensor;
-    void *block;
-    const size_t size = (size_t)(npy->offset + npy->bytes);
-    *mapped = false;
-    RDX_TRY(rdx_alloc(context, &block, 1, sizeof(mapping)));
-    mapping *map = block;
-    map->size = size;
-    map->address = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map->address == MAP_FAILED) {
-        rdx_free(map);
-        return REDUX_OK;
-    }
-    redux_status status = describe(&tensor, npy, (char *)map->address + npy->offset);
-    if (status == REDUX_OK)
-        status = rdx_storage_new(&tensor.storage, context, unmap, map);
-    if (status != REDUX_OK) {
-        munmap(map->address, size);
-        rdx_free(map);
-        return status;
-    }
-    *out = tensor;
-    *mapped = true;
-    return REDUX_OK;
-}
-
 static redux_status read_array(redux_tensor *out, redux_context *context, const rdx_npy *npy,
                                int fd, const char *path)
 {
@@ -339,15 +296,11 @@ redux_status redux_npy_read(redux_tensor *out, redux_context *context, const cha
     struct stat file;
     rdx_npy npy;
     int fd;
-    bool mapped = false;
     if (out == NULL || path == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_npy_read: an argument is NULL");
     RDX_TRY(rdx_open_read(&fd, &file, path));
     redux_status status = read_header(&npy, fd, (uint64_t)file.st_size, context, path);
-    if (status == REDUX_OK && !npy.swap && npy.bytes > 0 &&
-        npy.offset % redux_dtype_size(npy.dtype) == 0)
-        status = map_array(out, &mapped, context, &npy, fd);
-    if (status == REDUX_OK && !mapped)
+    if (status == REDUX_OK)
         status = read_array(out, context, &npy, fd, path);
     close(fd);
     return status;
@@ -509,6 +462,21 @@ void rdx_npy_as_stack(redux_tensor *array)
     array->ndim = 3;
 }
 
+/* Narrows a stack in C order to one of its slices, [H, W] or [H, W, colours]. */
+static void take_slice(rdx_npy *npy, int64_t index)
+{
+    if (npy->ndim == 4 && npy->shape[3] == 1)
+        npy->ndim = 3;
+    if (npy->ndim == 2)
+        return;
+    npy->bytes /= (uint64_t)npy->shape[0];
+    npy->offset += (uint64_t)index * npy->bytes;
+    npy->ndim--;
+    memmove(npy->shape, npy->shape + 1, (size_t)npy->ndim * sizeof *npy->shape);
+}
+
+static const rdx_format whole_npy;
+
 static redux_status describe_file(rdx_found *found, redux_context *context, const char *path)
 {
     void *block;
@@ -516,8 +484,11 @@ static redux_status describe_file(rdx_found *found, redux_context *context, cons
     RDX_TRY(rdx_strdup(context, &found->file, path));
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(rdx_npy)));
     found->header = block;
-    RDX_TRY(rdx_npy_probe(block, &found->bytes, path));
-    return rdx_npy_describe(found, block);
+    rdx_npy *npy = block;
+    RDX_TRY(rdx_npy_probe(npy, &found->bytes, path));
+    if (npy->fortran)
+        found->format = &whole_npy;
+    return rdx_npy_describe(found, npy);
 }
 
 static redux_status probe_npy(const rdx_finds *finds, const char *path, const char *key)
@@ -531,25 +502,34 @@ static redux_status probe_npy(const rdx_finds *finds, const char *path, const ch
     return status;
 }
 
+/* Reads the elements of the array that the probe saw, or of its slice `index` if that is not
+ * negative (C order only). Not mapped, since a file that is cut short meanwhile would end the
+ * process. */
+static redux_status read_npy(redux_tensor *out, redux_context *context, const rdx_found *found,
+                             int64_t index)
+{
+    struct stat file;
+    rdx_npy npy;
+    int fd;
+    RDX_TRY(rdx_open_read(&fd, &file, found->file));
+    redux_status status = read_header(&npy, fd, (uint64_t)file.st_size, context, found->file);
+    if (status == REDUX_OK && !rdx_npy_same(&npy, found->header))
+        status = rdx_format_changed(found->file);
+    if (status == REDUX_OK) {
+        if (index >= 0)
+            take_slice(&npy, index);
+        status = read_array(out, context, &npy, fd, found->file);
+    }
+    close(fd);
+    return status;
+}
+
 static redux_status load_npy(redux_tensor *out, redux_context *context, const rdx_found *found,
                              int64_t frame)
 {
-    rdx_npy now;
-    uint64_t bytes;
-    redux_tensor array;
     (void)frame;
-    RDX_TRY(rdx_npy_probe(&now, &bytes, found->file));
-    if (!rdx_npy_same(&now, found->header))
-        return rdx_format_changed(found->file);
-    RDX_TRY(redux_npy_read(&array, context, found->file));
-    /* The file may have been replaced between the two readings. */
-    if (array.ndim != now.ndim || array.dtype != now.dtype ||
-        memcmp(array.shape, now.shape, sizeof now.shape) != 0) {
-        redux_tensor_release(&array);
-        return rdx_format_changed(found->file);
-    }
-    rdx_npy_as_stack(&array);
-    *out = array;
+    RDX_TRY(read_npy(out, context, found, -1));
+    rdx_npy_as_stack(out);
     return REDUX_OK;
 }
 
@@ -557,7 +537,14 @@ const rdx_format rdx_format_npy = {
     .name = "npy",
     .suffixes = {".npy"},
     .unit = RDX_UNIT_VOLUME,
-    .mapped = true,
+    .on_demand = true,
     .probe = probe_npy,
+    .read = read_npy,
+};
+
+/* In Fortran order a slice is scattered over the whole file. */
+static const rdx_format whole_npy = {
+    .name = "npy",
+    .unit = RDX_UNIT_VOLUME,
     .load = load_npy,
 };

@@ -11,7 +11,7 @@
 /* The value of eight equal bytes is equal to itself turned by one byte. */
 static inline int histogram_equal_bytes(uint64_t bytes)
 {
-    return bytes == (bytes >> 8 | bytes << 56);
+    return bytes == (bytes >> 8 | (bytes & 255) << 56);
 }
 
 /* Adds the number of pixels of each value to counts[0 ... 255]. */

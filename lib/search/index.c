@@ -111,7 +111,7 @@ redux_index_kind redux_index_get_kind(const redux_index *index)
 /* ---- ids ---- */
 
 /* Mixes all bits into all bits (the finaliser of Steele, Lea, Flood: SplitMix, 2014). */
-static uint64_t mix(uint64_t x)
+RDX_WRAPS static uint64_t mix(uint64_t x)
 {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9U;
     x = (x ^ x >> 27) * 0x94d049bb133111ebU;

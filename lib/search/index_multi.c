@@ -33,7 +33,7 @@ int32_t rdx_index_divide(rdx_index_part *part, int64_t bits, int32_t part_bits)
 }
 
 /* Up to 24 bits of a code, which may lie across two words. */
-static uint32_t part_of(const uint64_t *code, const rdx_index_part *part)
+RDX_WRAPS static uint32_t part_of(const uint64_t *code, const rdx_index_part *part)
 {
     const int word = part->first >> 6, shift = part->first & 63;
     uint64_t value = code[word] >> shift;

@@ -15,7 +15,7 @@ typedef struct rdx_kept_slice {
 } rdx_kept_slice;
 
 /* What is read in one go: the kept slices of a volume, or some of them if each can be read by
- * itself (pictures, mapped arrays). */
+ * itself (pictures, arrays). */
 typedef struct rdx_portion {
     int64_t first, count; /* items */
     uint64_t held;        /* bytes of them in memory */

@@ -119,6 +119,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_require(block != NULL, "no memory");
     memset(block, 1, t.byte_offset + (size_t)(reach > 0 ? reach : 1) * 16);
     t.data = head[5] & 4 ? NULL : block;
+    if (head[5] & 16) { /* the sum of both overflows */
+        t.data = (void *)~(uintptr_t)7;
+        t.byte_offset += 8;
+    }
     struct DLManagedTensor legacy = {t, NULL, head[5] & 8 ? NULL : delete_legacy};
     deleted = head[5] & 8 ? 1 : 0;
     if (fuzz_ok(redux_tensor_from_dlpack(&tensor, context, &legacy)))

@@ -277,6 +277,122 @@ void test_weights(const std::string &folder, redux_context *context)
     EXPECT(thrown_by([&] { redux::encoder(path, context); }) == REDUX_E_FORMAT);
 }
 
+// ---- callbacks that throw ----
+
+struct mine : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// What a call throws that is checked by a guard.
+template <class Work> bool throws_mine(redux::guard &guard, Work work)
+{
+    try {
+        guard.check(work());
+    } catch (const mine &) {
+        return true;
+    }
+    return false;
+}
+
+/// Throws in the third call, or never.
+struct host {
+    redux::guard guard;
+    std::atomic<int> calls{0};
+    bool throws = true;
+    int step()
+    {
+        return guard.run([this] {
+            if (++calls >= 3 && throws)
+                throw mine("from a callback");
+        });
+    }
+};
+
+void test_progress_that_throws(const redux::context &context, host &progress)
+{
+    const redux::dataset dataset("data/ct/STS_019_CT.nii.gz",
+                                 redux::defaults<redux_dataset_options>(), context);
+    redux_reduction *reduction = nullptr;
+    const auto reduce = [&] { return redux_reduce(&reduction, context, dataset.get(), nullptr); };
+    EXPECT(throws_mine(progress.guard, reduce));
+    EXPECT(reduction == nullptr);
+    progress.throws = false;
+    EXPECT(!throws_mine(progress.guard, reduce) && reduction != nullptr);
+    redux_reduction_free(reduction);
+}
+
+/// On all threads; every score is asked for, since a metric cannot cancel.
+void test_metric_that_throws(const redux::context &context)
+{
+    host metric;
+    redux_custom_metric custom = REDUX_CUSTOM_METRIC_INIT;
+    custom.pair = [](const redux_tensor *, const redux_tensor *, void *user) noexcept {
+        return static_cast<host *>(user)->step() == 0 ? 0.5 : std::nan("");
+    };
+    custom.user = &metric;
+    redux_metric *own = nullptr;
+    EXPECT(redux_metric_new_custom(&own, context, &custom) == REDUX_OK);
+    const redux::tensor items(REDUX_UINT8, {64, 8, 8});
+    const auto one = items.select(0, 0);
+    std::vector<double> scores(64);
+    EXPECT(throws_mine(metric.guard, [&] {
+        return redux_metric_one_to_many(scores.data(), context, own, one.get(), items.get());
+    }));
+    EXPECT(metric.calls == 64);
+    redux_metric_free(own);
+}
+
+void test_loader_that_throws(const redux::context &context)
+{
+    host loader;
+    redux_volume_source source = REDUX_VOLUME_SOURCE_INIT;
+    source.source = "function";
+    source.slices = 16;
+    source.height = source.width = 32;
+    source.load_slice = [](redux_tensor *out, redux_context *, std::int64_t, std::int64_t,
+                           void *user) noexcept {
+        const std::int64_t shape[] = {32, 32};
+        return static_cast<host *>(user)->step() == 0
+                   ? redux_tensor_new(out, nullptr, REDUX_UINT8, 2, shape)
+                   : REDUX_E_CANCELLED;
+    };
+    source.user = &loader;
+    const redux_volume_source *sources[] = {&source};
+    redux_dataset *dataset = nullptr;
+    redux_reduction *reduction = nullptr;
+    EXPECT(redux_dataset_new(&dataset, context, sources, 1) == REDUX_OK);
+    const auto reduce = [&] { return redux_reduce(&reduction, context, dataset, nullptr); };
+    EXPECT(throws_mine(loader.guard, reduce));
+    EXPECT(reduction == nullptr);
+    loader.throws = false;
+    EXPECT(!throws_mine(loader.guard, reduce) && reduction != nullptr);
+    redux_reduction_free(reduction);
+    redux_dataset_free(dataset);
+}
+
+/// The host has its exception back, the context works on, and nothing is lost.
+void test_callbacks_that_throw(std::int32_t threads)
+{
+    host progress, log;
+    auto options = counting();
+    options.threads = threads;
+    options.progress = [](std::int64_t, std::int64_t, void *user) noexcept {
+        return static_cast<host *>(user)->step();
+    };
+    options.progress_user = &progress;
+    options.log = [](redux_log_level, const char *, void *user) noexcept {
+        static_cast<host *>(user)->step();
+    };
+    options.log_user = &log;
+    {
+        const redux::context context(options);
+        test_progress_that_throws(context, progress);
+        test_metric_that_throws(context);
+        test_loader_that_throws(context);
+    }
+    EXPECT(blocks == 0);
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -295,6 +411,8 @@ int main(int argc, char **argv)
             EXPECT(blocks > 0);
         }
         EXPECT(blocks == 0); // all that was made is released
+        test_callbacks_that_throw(1);
+        test_callbacks_that_throw(3);
         EXPECT(redux::context(3).threads() == 3);
         EXPECT(thrown_by([] { redux::dataset("nothing.nii"); }) == REDUX_E_NOT_FOUND);
     } catch (const std::exception &error) {

@@ -85,6 +85,21 @@ use_meson() { # tree, its library folder
         CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" meson setup "$work/meson/build" "$work/meson" &&
         meson compile -C "$work/meson/build" && "$work/meson/build/shared"
 }
+# By dlopen and dlclose, as a plug-in does.
+# shellcheck disable=SC2086
+use_and_unload() { # tree, its library folder
+    export PKG_CONFIG_PATH="$1/$2/pkgconfig" LD_LIBRARY_PATH="$1/$2"
+    cflags=$($PKG_CONFIG --cflags libredux) || return 1
+    $CC -std=c11 -D_GNU_SOURCE $strict $CFLAGS -o "$work/unload" tests/install/unload.c $cflags $LDFLAGS -ldl &&
+        "$work/unload" "$soname"
+}
+# What is installed can be read by everyone, whatever the umask of who installs it; only programs and folders are
+# executable.
+modes() { # umask
+    (umask "$1" && stage_make install PREFIX=/usr) || return 1
+    ! find "$stage/usr" -type d ! -perm 755 | grep . && ! find "$stage/usr/bin" -type f ! -perm 755 | grep . &&
+        ! find "$stage/usr" -type f ! -path '*/bin/*' ! -perm 644 | grep .
+}
 # The README's program, as it stands there.
 # shellcheck disable=SC2086
 readme_example() {
@@ -139,8 +154,13 @@ step "install" stage_make install PREFIX=/usr
 moved=$work/elsewhere
 mkdir "$moved" && cp -a "$stage/usr/." "$moved/" && cp -a "$moved" "$work/static"
 step "uninstall" stage_make uninstall PREFIX=/usr
+for mask in 077 000; do
+    step "modes under umask $mask" modes $mask
+    step "uninstall again" stage_make uninstall PREFIX=/usr
+done
 step "nothing is left behind" nothing_left
 step "shared, from a moved tree" use "$moved" lib
+step "loaded and unloaded" use_and_unload "$moved" lib
 step "redux.hpp in C++17" use_hpp "$moved" lib c++17
 step "defaults in C and C++" tests/install/inits.sh "$moved/include"
 step "redux.hpp in C++20" use_hpp "$moved" lib c++20 -fsyntax-only

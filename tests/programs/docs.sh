@@ -29,6 +29,21 @@ for page in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples/README.m
     done
 done
 
+# What holds a promise of SECURITY.md is there, by its name.
+# shellcheck disable=SC2016 # backquotes of Markdown
+grep -oE '`(test_[a-z_]+|tests/[a-z_/.]+|make [a-z]+)[*`]' SECURITY.md | tr -d '`' | sort -u >"$work/holders.txt"
+test_of_name() { # test_of_name PATTERN
+    find tests/unit tests/system -name "$1.c" | grep -q .
+}
+check "SECURITY.md names tests" test "$(wc -l <"$work/holders.txt")" -gt 8
+while read -r name; do
+    case $name in
+    make\ *) check "SECURITY.md: $name is a goal" grep -qE "^([a-z -]+ )?${name#make }( [a-z -]+)?:" Makefile ;;
+    tests/*) check "SECURITY.md: $name is there" test -e "$name" ;;
+    *) check "SECURITY.md: $name is there" test_of_name "$name" ;;
+    esac
+done <"$work/holders.txt"
+
 # The index is made from the headers; the functions by task are in it.
 check "docs/api-index.md is up to date (tools/api-index.sh)" tools/api-index.sh check
 # shellcheck disable=SC2016 # backquotes of Markdown

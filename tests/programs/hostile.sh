@@ -232,6 +232,24 @@ if command -v script >/dev/null; then # on a terminal
     check "terminals get no control characters" sh -c "tr -d '\r\n\t' <'$h/typed' | LC_ALL=C grep -vq '[[:cntrl:]]'"
 fi
 
+# ---- umask ----
+umasked() { # umasked MASK FILES FOLDERS: outputs of all kinds have just these modes
+    rm -rf "$h/u" && (
+        umask "$1"
+        mkdir "$h/u"
+        "$reduce" --quiet --keep 3 --manifest "$h/u/m.csv" --sheet "$h/u/s.png" --export "$h/u/png" "$hostile_scan" &&
+            "$reduce" --quiet --keep 3 --export "$h/u/npz" --format npz "$hostile_scan" >"$h/u/out.csv" &&
+            "$hash" --quiet --out "$h/u/list" "$hostile_scan" &&
+            "$BIN/redux-report" --quiet --out "$h/u/r.html" "$h/u/m.csv" &&
+            "$BIN/redux-embed" --quiet --weights "$weights" --out "$h/u/e.npy" "$hostile_scan" &&
+            "$BIN/redux-pretrain" --quiet "${small[@]}" --out "$h/u/run" "$hostile_scan"
+    ) && [ "$(find "$h/u" -type f | wc -l)" -ge 15 ] && ! find "$h/u" -type f ! -perm "$2" | grep . &&
+        ! find "$h/u" -type d ! -perm "$3" | grep .
+}
+check "outputs obey umask 022" umasked 022 644 755
+check "... 077" umasked 077 600 700
+check "... 000" umasked 000 666 777
+
 # ---- time and memory ----
 tiny_reduce=("$reduce" --threads 1 --quiet --strategy cosine --scope dataset "$hostile_scan")
 for kib in 150000 250000; do # OpenBLAS waited for ever

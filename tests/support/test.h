@@ -4,9 +4,23 @@
 #define REDUX_TEST_H
 
 #include <check.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <redux.h>
+
+/* Check makes a system call for every assertion that holds, so as to say where a test crashed, and
+ * a loop over voxels makes millions. The first passes of a line say that as well. */
+static inline void test_mark_point(const char *file, int line)
+{
+    static atomic_uchar passes[1024];
+    atomic_uchar *seen = &passes[line % 1024];
+    if (atomic_load_explicit(seen, memory_order_relaxed) < 4) {
+        atomic_fetch_add_explicit(seen, 1, memory_order_relaxed);
+        _mark_point(file, line);
+    }
+}
+#define _mark_point(file, line) test_mark_point(file, line)
 
 #define ck_assert_redux_ok(expression)                                                             \
     do {                                                                                           \

@@ -2,6 +2,7 @@
  * Files made to do harm: sizes that are not there, bombs, names that lead elsewhere. Each must be
  * refused with the right status, quickly and in little memory. What the fuzzer found comes last. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <zlib.h>
 #include "support/test_io.h"
@@ -405,6 +406,63 @@ START_TEST(empty_but_too_long)
 }
 END_TEST
 
+/* ---- what is printed ---- */
+
+/* Opens every file of the corpus of a fuzz target under a name of that format. */
+static int open_corpus(const char *target, const char *suffix)
+{
+    char path[512];
+    int count = 0;
+    snprintf(path, sizeof path, "tests/fuzz/corpus/%s", target);
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        size_t size;
+        char name[64];
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "tests/fuzz/corpus/%s/%s", target, entry->d_name);
+        unsigned char *bytes = read_bytes(path, &size);
+        snprintf(name, sizeof name, "%d%s", count++, suffix);
+        write_bytes(in_scratch(name), bytes, size);
+        free(bytes);
+        open_all(in_scratch(name));
+    }
+    closedir(folder);
+    return count;
+}
+
+/* The library prints nothing, whatever the file, and neither do the libraries beneath. */
+START_TEST(nothing_is_printed)
+{
+    static const char *const formats[][2] = {
+        {"nifti", ".nii"}, {"nifti", ".nii.gz"}, {"npy", ".npy"},   {"npz", ".npz"},
+        {"png", ".png"},   {"jpeg", ".jpg"},     {"webp", ".webp"}, {"tiff", ".tif"},
+        {"mha", ".mha"},   {"nrrd", ".nrrd"},    {"mgh", ".mgz"}};
+    const char *path = in_scratch("printed");
+    const int was[] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+    int count = 0;
+    size_t size;
+    fflush(NULL);
+    const int file = open(path, O_RDWR | O_CREAT, 0600);
+    ck_assert(was[0] >= 0 && was[1] >= 0 && file >= 0);
+    dup2(file, STDOUT_FILENO);
+    dup2(file, STDERR_FILENO);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        count += open_corpus(formats[i][0], formats[i][1]);
+    fflush(NULL);
+    dup2(was[0], STDOUT_FILENO);
+    dup2(was[1], STDERR_FILENO);
+    unsigned char *printed = read_bytes(path, &size);
+    ck_assert_msg(size == 0, "printed: %.*s", (int)(size < 400 ? size : 400), (char *)printed);
+    ck_assert_int_gt(count, 60);
+    free(printed);
+    close(file);
+    close(was[0]);
+    close(was[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hostile");
@@ -420,6 +478,7 @@ int main(void)
     tcase_add_test(tests, safetensors);
     tcase_add_test(tests, export_stays_in_its_folder);
     tcase_add_test(tests, empty_but_too_long);
+    tcase_add_test(tests, nothing_is_printed);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

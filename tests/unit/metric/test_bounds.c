@@ -254,14 +254,19 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("bounds");
-    TCase *tests = tcase_create("bounds");
+    TCase *tests = tcase_create("bounds"), *slow = slow_tests(suite, 120);
     tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, information, 0, RUNS);
-    tcase_add_loop_test(tests, conditional_entropy, 0, RUNS);
-    tcase_add_loop_test(tests, structural_similarity, 0, RUNS);
-    tcase_add_loop_test(tests, several_scales, 0, RUNS);
+    static const int ends[] = {0, 1, 3, RUNS};
+    for (int i = 0; i < 3; i++) { /* scans of one window and large noise are for every edit */
+        TCase *some = i == 1 ? tests : slow;
+        const int from = ends[i], to = ends[i + 1];
+        tcase_add_loop_test(some, information, from, to);
+        tcase_add_loop_test(some, conditional_entropy, from, to);
+        tcase_add_loop_test(some, structural_similarity, from, to);
+        tcase_add_loop_test(some, several_scales, from, to);
+        tcase_add_loop_test(some, fresh_items, from, to);
+    }
     tcase_add_test(tests, odd_numbers);
-    tcase_add_loop_test(tests, fresh_items, 0, RUNS);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

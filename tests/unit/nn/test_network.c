@@ -65,30 +65,30 @@ static const redux_parameter *parameter(const redux_network *network, const char
 
 /* ---- names ---- */
 
+static redux_network *network_of(redux_arch arch)
+{
+    redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_network *network;
+    options.arch = arch;
+    options.channels = 3;
+    options.classes = 1000;
+    ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
+    ck_assert_int_eq(redux_network_features(network), arch >= REDUX_RESNET50 ? 2048 : 512);
+    return network;
+}
+
 START_TEST(names_and_shapes_are_torchvisions)
 {
     FILE *file = fopen("tests/golden/data/network.tsv", "r");
-    char arch[16], name[64], shape[64], current[16] = "";
-    redux_network *network = NULL;
+    char arch[16], name[64], shape[64];
+    redux_network *network = network_of((redux_arch)_i);
     int64_t index = 0;
     ck_assert_ptr_nonnull(file);
     while (fscanf(file, "%15s %63s %63s", arch, name, shape) == 3) {
         char have[64] = "-";
         size_t used = 0;
-        if (strcmp(arch, current) != 0) {
-            redux_network_options options = REDUX_NETWORK_OPTIONS_INIT;
-            if (network != NULL)
-                ck_assert_int_eq(index, redux_network_parameter_count(network));
-            redux_network_free(network);
-            ck_assert_redux_ok(redux_arch_parse(&options.arch, arch));
-            options.channels = 3;
-            options.classes = 1000;
-            ck_assert_redux_ok(redux_network_new(&network, NULL, &options));
-            ck_assert_int_eq(redux_network_features(network),
-                             options.arch >= REDUX_RESNET50 ? 2048 : 512);
-            snprintf(current, sizeof current, "%s", arch);
-            index = 0;
-        }
+        if (strcmp(arch, redux_arch_name((redux_arch)_i)) != 0)
+            continue;
         const redux_parameter *p = redux_network_parameter(network, index++);
         ck_assert_ptr_nonnull(p);
         ck_assert_str_eq(p->name, name);
@@ -98,6 +98,7 @@ START_TEST(names_and_shapes_are_torchvisions)
         ck_assert_str_eq(have, shape);
         ck_assert_int_eq(p->kind == REDUX_PARAMETER_WEIGHT, p->value.ndim > 1);
     }
+    ck_assert_int_gt(index, 0);
     ck_assert_int_eq(index, redux_network_parameter_count(network));
     ck_assert_ptr_null(redux_network_parameter(network, index));
     redux_network_free(network);
@@ -951,7 +952,10 @@ int main(void)
     TCase *cases = tcase_create("network");
     tcase_set_timeout(cases, 30);
     tcase_add_unchecked_fixture(cases, scratch_make, scratch_remove);
-    tcase_add_test(cases, names_and_shapes_are_torchvisions);
+    tcase_add_loop_test(cases, names_and_shapes_are_torchvisions, REDUX_RESNET18,
+                        REDUX_RESNET18 + 1);
+    tcase_add_loop_test(slow_tests(suite, 60), names_and_shapes_are_torchvisions,
+                        REDUX_RESNET18 + 1, REDUX_RESNET152 + 1);
     tcase_add_test(cases, a_file_tells_its_network);
     tcase_add_test(cases, encoders_behind_prefixes);
     tcase_add_test(cases, a_part_that_is_not_used_is_refused_by_name);

@@ -128,7 +128,7 @@ int main(void)
     TCase *cases = tcase_create("simclr");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, ten_steps_of_resnet18);
-    tcase_add_test(cases, ten_steps_of_resnet50);
+    tcase_add_test(slow_tests(suite, 60), ten_steps_of_resnet50);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
