@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Philox4x32-10 and the numbers made from it. */
 #include <math.h>
-#include <redux/random.h>
+#include "base.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -78,5 +78,15 @@ uint64_t redux_random_below(const redux_random_key *key, uint32_t index, uint64_
         uint64_t value = random_u64(&own, i);
         if (value < limit)
             return value % bound;
+    }
+}
+
+void rdx_random_draw(int64_t *numbers, int64_t n, int64_t count, const redux_random_key *key)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t other = i + (int64_t)redux_random_below(key, (uint32_t)i, (uint64_t)(n - i));
+        const int64_t number = numbers[other];
+        numbers[other] = numbers[i];
+        numbers[i] = number;
     }
 }
