@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <redux/random.h>
+#include <redux/k_means.h>
 #include "k_means.h"
 #include "kernels/kernels.h"
 
-#define ROUNDS 25 /* faiss's default */
-#define TILE 256  /* vectors a matrix product */
+#define ROUNDS 25
+#define TILE 256 /* vectors a matrix product */
 #define CENTROIDS_ABREAST 1024
 #define CLUSTERS_A_TASK 8
 #define OPERATION_CENTROIDS 0x73656d64u /* keys the choice of the first centroids */
@@ -213,6 +213,7 @@ redux_status rdx_k_means_sort(const rdx_k_means *km, redux_context *context)
 
 static redux_status run_rounds(rdx_k_means *km, redux_context *context)
 {
+    const int rounds = km->rounds > 0 ? km->rounds : ROUNDS;
     void *block;
     choose_centroids(km);
     memset(km->cluster, -1, (size_t)km->n * sizeof *km->cluster);
@@ -220,7 +221,7 @@ static redux_status run_rounds(rdx_k_means *km, redux_context *context)
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)km->n, sizeof(int64_t)));
     int64_t *before = block;
     redux_status status = REDUX_OK;
-    for (int round = 0; round < ROUNDS && status == REDUX_OK; round++) {
+    for (int round = 0; round < rounds && status == REDUX_OK; round++) {
         memcpy(before, km->cluster, (size_t)km->n * sizeof *before);
         status = rdx_k_means_assign(km, context);
         if (status != REDUX_OK || memcmp(before, km->cluster, (size_t)km->n * sizeof *before) == 0)
@@ -257,4 +258,53 @@ void rdx_k_means_clear(rdx_k_means *km)
     km->cluster = km->members = km->starts = NULL;
     km->halves = NULL;
     km->centroids = NULL;
+}
+
+/* ---- public ---- */
+
+static redux_status check_tensors(const redux_tensor *centroids, const redux_tensor *vectors)
+{
+    RDX_TRY(rdx_tensor_check(vectors, 2, REDUX_FLOAT32, "redux_k_means: vectors"));
+    RDX_TRY(rdx_tensor_check(centroids, 2, REDUX_FLOAT32, "redux_k_means: centroids"));
+    const int64_t k = centroids->shape[0], n = vectors->shape[0];
+    if (centroids->shape[1] != vectors->shape[1] || vectors->shape[1] < 1)
+        return rdx_fail(REDUX_E_INVALID,
+                        "redux_k_means: vectors of %lld elements, centroids of %lld",
+                        (long long)vectors->shape[1], (long long)centroids->shape[1]);
+    if (k < 1 || k > n)
+        return rdx_fail(REDUX_E_INVALID, "redux_k_means: %lld clusters of %lld vectors",
+                        (long long)k, (long long)n);
+    if (vectors->strides[1] != 1 || vectors->strides[0] < vectors->shape[1] ||
+        vectors->strides[0] > INT32_MAX || !redux_tensor_is_contiguous(centroids))
+        return rdx_fail(REDUX_E_INVALID, "redux_k_means: rows must be contiguous, and so must the "
+                                         "centroids be as a whole");
+    const int64_t wrong = rdx_first_not_finite(vectors);
+    if (wrong >= 0)
+        return rdx_fail(
+            REDUX_E_INVALID, "redux_k_means: row %lld, column %lld is not a finite number",
+            (long long)(wrong / vectors->shape[1]), (long long)(wrong % vectors->shape[1]));
+    return REDUX_OK;
+}
+
+redux_status redux_k_means(redux_tensor *centroids, int64_t *cluster, redux_context *context,
+                           const redux_tensor *vectors, const redux_k_means_options *options)
+{
+    redux_k_means_options known = REDUX_K_MEANS_OPTIONS_INIT;
+    RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_k_means_options"));
+    RDX_TRY(check_tensors(centroids, vectors));
+    if (known.rounds < 0)
+        return rdx_fail(REDUX_E_INVALID, "redux_k_means: %d rounds", (int)known.rounds);
+    rdx_k_means km = {.vectors = vectors->data,
+                      .n = vectors->shape[0],
+                      .k = centroids->shape[0],
+                      .width = vectors->shape[1],
+                      .stride = vectors->strides[0],
+                      .seed = known.seed,
+                      .rounds = known.rounds};
+    RDX_TRY(rdx_k_means_run(&km, context));
+    memcpy(centroids->data, km.centroids, (size_t)(km.k * km.width) * sizeof *km.centroids);
+    if (cluster != NULL)
+        memcpy(cluster, km.cluster, (size_t)km.n * sizeof *cluster);
+    rdx_k_means_clear(&km);
+    return REDUX_OK;
 }

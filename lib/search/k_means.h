@@ -13,6 +13,7 @@ typedef struct rdx_k_means {
     uint64_t seed;         /* of the first centroids: k different vectors */
     uint32_t level;        /* these two tell apart several runs with one seed */
     uint64_t round;
+    int32_t rounds; /* at most; 0: 25, faiss's default */
     /* set by rdx_k_means_run; one block */
     int64_t *cluster; /* [n] of each vector */
     int64_t
@@ -22,7 +23,7 @@ typedef struct rdx_k_means {
     double *halves;   /* [k] half of a centroid's squared length */
 } rdx_k_means;
 
-/* At most 25 rounds from k random vectors, until nothing changes. The centroid of a cluster that
+/* Rounds from k random vectors, until nothing changes. The centroid of a cluster that
  * becomes empty stays where it is. Members are in their own order. Results depend on neither the
  * number of threads nor on what else runs. */
 redux_status rdx_k_means_run(rdx_k_means *km, redux_context *context);
