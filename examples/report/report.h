@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redux-report, by subject: what a manifest says (report_data.c), the page (report_html.c), plots
  * (report_plots.c), pictures (report_pictures.c), sections (report_sections.c, report_volumes.c,
- * report_gallery.c), training and experiments (report_runs.c). */
+ * report_gallery.c, about.c), training and experiments (report_runs.c). */
 #ifndef REDUX_EXAMPLES_REPORT_H
 #define REDUX_EXAMPLES_REPORT_H
 
@@ -197,13 +197,15 @@ typedef struct report_gallery {
 redux_status gallery_choose(report_gallery *gallery, report_data *data, const report_settings *s);
 redux_status gallery_want(report_pictures *pictures, const report_gallery *gallery,
                           const report_data *data);
-/* Comes before all pictures, because leaks matter most. */
+/* Leaks come first, because they matter most; then the pairs nearest the threshold. */
 redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
                            const report_data *data, const report_pictures *pictures,
                            int64_t number);
-redux_status section_gallery(page *p, redux_context *context, const report_gallery *gallery,
-                             const report_data *data, const report_pictures *pictures,
-                             int64_t number);
+redux_status section_pairs(page *p, redux_context *context, const report_gallery *gallery,
+                           const report_data *data, const report_pictures *pictures,
+                           int64_t number);
+redux_status section_gallery(page *p, const report_gallery *gallery, const report_data *data,
+                             const report_pictures *pictures, int64_t number);
 /* <img>, or a box that says there is none. */
 redux_status put_image(page *p, const report_pictures *pictures, const report_row *row,
                        int32_t side);
@@ -222,6 +224,8 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
 /* The name of a score, with its unit: "Hamming distance, bits". */
 const char *score_label(const report_data *data);
 
+/* How the manifest was made, and what the words mean. */
+redux_status section_about(page *p, const report_data *data, int64_t number);
 int section_training(page *p, const report_settings *s);
 int section_experiment(page *p, const report_settings *s);
 

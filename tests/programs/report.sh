@@ -96,7 +96,7 @@ first_of() { # first_of PATTERN FILE: the line
 }
 check "... before the volumes, and the overview links there" test \
     "$(first_of 'id="leaks1"' "$page")" -lt "$(first_of 'id="volumes1"' "$page")" -a \
-    "$(count 'href="#leaks1"' "$page")" = 1
+    "$(count 'href="#leaks1"' "$page")" = 2
 check "... equal slices have no difference" test "$(count 'no difference' "$page")" -gt 3
 check "... with the other set's pictures" test "$(count '<b>kept in the other set</b> STS_0' "$page")" -gt 3 \
     -a "$(count 'no picture' "$page")" = 0
