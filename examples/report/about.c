@@ -186,7 +186,7 @@ static void put_terms(page *p, const report_data *data)
 redux_status section_about(page *p, const report_data *data, int64_t number)
 {
     const char *version = json_string_value(json_object_get(data->summary, "version"));
-    put(p, "<h3 id=\"about%lld\">How it was made</h3>\n<p class=\"name\">Manifest <code>",
+    put(p, "<h3 id=\"made%lld\">How it was made</h3>\n<p class=\"name\">Manifest <code>",
         (long long)number);
     put_text(p, data->path);
     put(p, "</code>");

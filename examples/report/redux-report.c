@@ -17,6 +17,9 @@ static const char help[] =
     "  --out FILE           the page; written whole or not at all\n"
     "  --title TEXT         its title\n"
     "  --data FOLDER        where the manifests' files are now; nothing outside it is opened\n"
+    "  --embeddings FILE    .npy with one row for each slice of the manifest (redux-embed): a map "
+    "of\n"
+    "                       them, for a page of one manifest\n"
     "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
     "                       or LO:HI (HU); default: the manifest's\n"
     "  --volumes N          volumes shown with pictures (default 12, fewer if there are many)\n"
@@ -46,6 +49,7 @@ enum {
     OPTION_OUT = 256,
     OPTION_TITLE,
     OPTION_DATA,
+    OPTION_EMBEDDINGS,
     OPTION_WINDOW,
     OPTION_VOLUMES,
     OPTION_GALLERY,
@@ -63,6 +67,7 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, OPTION_OUT},
     {"title", required_argument, NULL, OPTION_TITLE},
     {"data", required_argument, NULL, OPTION_DATA},
+    {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
     {"window", required_argument, NULL, OPTION_WINDOW},
     {"volumes", required_argument, NULL, OPTION_VOLUMES},
     {"gallery", required_argument, NULL, OPTION_GALLERY},
@@ -109,6 +114,9 @@ static int set_option(void *user, int option, const char *text)
     case OPTION_DATA:
         s->folder = text;
         return EXIT_OK;
+    case OPTION_EMBEDDINGS:
+        s->embeddings = text;
+        return EXIT_OK;
     case OPTION_WINDOW:
         return set_window(&s->window, text);
     case OPTION_VOLUMES:
@@ -148,6 +156,9 @@ static int parse_arguments(report_settings *s, int count, char **arguments, bool
     if (s->out == NULL)
         return usage_error("no --out FILE.html");
     const int64_t manifests = count - optind;
+    if (s->embeddings != NULL && manifests > 1)
+        return usage_error("--embeddings belong to one manifest, not to %lld",
+                           (long long)manifests);
     if (s->volumes < 0)
         s->volumes = manifests < 6 ? 12 / manifests : 2;
     if (s->gallery < 0)
@@ -166,7 +177,8 @@ static void put_link(page *p, const char *id, const char *name)
 
 /* The parts of a page with one manifest, which is read for it: leaks and pairs need not be there.
  */
-static int put_parts_nav(page *p, redux_context *context, const char *manifest)
+static int put_parts_nav(page *p, redux_context *context, const report_settings *s,
+                         const char *manifest)
 {
     report_data data = {.path = NULL};
     const int code = report_data_load(&data, context, manifest);
@@ -179,9 +191,11 @@ static int put_parts_nav(page *p, redux_context *context, const char *manifest)
     if (has_pairs)
         put_link(p, "pairs1", "On the border");
     put_link(p, "scores1", "Scores");
+    if (s->embeddings != NULL)
+        put_link(p, "map1", "Map");
     put_link(p, "volumes1", "Volumes");
     put_link(p, "gallery1", "Gallery");
-    put_link(p, "about1", "How it was made");
+    put_link(p, "made1", "How it was made");
     report_data_free(&data);
     return code;
 }
@@ -192,7 +206,7 @@ static int put_nav(page *p, redux_context *context, const report_settings *s, ch
     int code = EXIT_OK;
     put(p, "<nav aria-label=\"Parts of the report\"><ul>");
     if (count == 1)
-        code = put_parts_nav(p, context, manifests[0]);
+        code = put_parts_nav(p, context, s, manifests[0]);
     else
         put_link(p, "side", "Side by side");
     for (int i = 0; i < count && count > 1; i++) {
@@ -273,6 +287,8 @@ static int put_sections(page *p, redux_context *context, const report_settings *
     for (int i = 0; i < count && code == EXIT_OK; i++) {
         report_data data = {.path = NULL};
         code = report_data_load(&data, context, manifests[i]);
+        if (code == EXIT_OK)
+            code = report_map_check(context, &data, s);
         if (code == EXIT_OK && put_manifest(p, context, &data, s, i + 1, count) != REDUX_OK)
             code = data_error();
         report_data_free(&data);
@@ -322,6 +338,8 @@ static redux_status protect_inputs(redux_context *context, const report_settings
 {
     for (int i = 0; i < count; i++)
         TRY(protect_manifest(context, manifests[i]));
+    if (s->embeddings != NULL)
+        TRY(protect_file(context, s->embeddings));
     for (int64_t i = 0; i < s->training_count; i++)
         TRY(protect_file(context, s->training[i]));
     for (int64_t i = 0; i < s->experiment_count; i++)

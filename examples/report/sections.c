@@ -303,6 +303,7 @@ redux_status section_manifest(page *p, redux_context *context, const report_data
     put_curve(p, data, curve);
     put_null(p, data);
     put(p, "</div>\n");
+    TRY(section_map(p, context, data, s, number));
     TRY(section_volumes(p, context, data, pictures, s, number));
     TRY(section_gallery(p, gallery, data, pictures, number));
     TRY(section_about(p, data, number));
