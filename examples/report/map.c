@@ -186,7 +186,7 @@ static redux_status find_outliers(map *m, redux_context *context)
 {
     const int64_t most = m->n < NEIGHBOURS + 1 ? m->n : NEIGHBOURS + 1;
     redux_metric *cosine = NULL;
-    if (m->n > MOST_WITH_OUTLIERS || most < 2)
+    if (m->n > MOST_WITH_OUTLIERS)
         return REDUX_OK;
     int64_t *nearest = malloc((size_t)(m->n * most) * sizeof *nearest);
     double *scores = malloc((size_t)(m->n * most + 2 * m->n) * sizeof *scores);
