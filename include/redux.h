@@ -86,6 +86,7 @@
 #include <redux/phase_correlation.h> /* how far one image is shifted */
 #include <redux/exemplars.h>         /* keep the first of each kind, in a stream */
 #include <redux/index.h>             /* search among codes or vectors, saved */
+#include <redux/k_means.h>           /* vectors into clusters */
 #include <redux/calibrate.h>         /* how often a threshold is wrong */
 #include <redux/resize.h>            /* resizing, bit-equal to Pillow */
 #include <redux/picture.h>           /* PNG, JPEG, WebP, TIFF */

@@ -173,9 +173,14 @@ class _ReduceOptions(_Sized):
                 ("against_kept", c_void_p), ("against_embeddings", POINTER(_Tensor)),
                 ("update", c_void_p), ("keep_exemplars", c_int32), ("metric", c_void_p),
                 ("clusters", c_int32), ("seed", c_uint64), ("calibrate", c_int32),
-                ("false_drops", c_double), ("hash_size", c_int32), ("encoder", c_char_p)]
+                ("false_drops", c_double), ("hash_size", c_int32), ("encoder", c_char_p),
+                ("levels", c_int32), ("nearest", c_int32), ("temperature", c_double)]
     _init_ = {"strategy": 2, "scope": 2, "threshold": NAN, "keep_percent": NAN, "hash": 1,
               "then_threshold": NAN, "false_drops": NAN}
+
+
+class _KMeansOptions(_Sized):
+    _fields_ = [("struct_size", c_size_t), ("seed", c_uint64), ("rounds", c_int32)]
 
 
 class _Row(ctypes.Structure):
@@ -221,7 +226,7 @@ _FUNCTIONS: Dict[Any, str] = {
         context_new PP, dataset_new PPPl, dataset_open PPPlP, dataset_get_place PPPl, dataset_get_slice_name PPPll, dataset_get_volume_info PPl,
         embed TPPPPPPl, encoder_load PPPPs, entropy PPTP, hash_check P, hash_compute_info TPPTP,
         hash_to_text PPP, hash_parse Ps, hash_profile_parse Ps, information_compute PPTTP,
-        information_normalise PPi, input_apply TPTddiP, loader_new PPPPP, loader_next PPP, manifest_load PPs, manifest_get_row PPl,
+        information_normalise PPi, input_apply TPTddiP, k_means TPPTP, loader_new PPPPP, loader_next PPP, manifest_load PPs, manifest_get_row PPl,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
         metric_one_to_many PPPTT, metric_new_strategy PPP, metric_pair PPPTT, metric_pairs PPTdFP, ms_ssim PPTTP,
         network_save sPPPP,
@@ -683,6 +688,18 @@ def one_to_many(metric: str, one: Any, many: Any) -> np.ndarray:
     return Metric(metric).one_to_many(one, many)
 
 
+def k_means(vectors: Any, k: int, seed: int = 0, rounds: int = 0,
+            context: Optional[Context] = None) -> Tuple[np.ndarray, np.ndarray]:
+    """The cluster of each row of `vectors` ([n, D] float32), and the k centroids, [k, D]."""
+    source = Tensor.of(vectors)
+    cluster = np.empty(source.shape[0], np.int64)
+    centroids = np.zeros((k, *source.shape[1:]), np.float32)
+    options, out = _KMeansOptions(seed=seed, rounds=rounds), Tensor.of(centroids)
+    _long_call(context, lambda c: _lib.k_means(out._tensor, cluster.ctypes.data, c, source._tensor,
+                                               byref(options)))
+    return cluster, centroids
+
+
 def cosine(a: Any, b: Any) -> float:
     """Cosine of two float32 vectors; 0 with a vector of zeros."""
     return Metric("cosine").pair(a, b)
@@ -1025,8 +1042,8 @@ def reduce(data: Any, strategy: str = "hash", threshold: float = NAN, count: int
            **further: Any) -> Manifest:
     """Which slices of `data` (a Dataset, or paths) to keep: by a threshold, or `count` slices, or
     `percent` of them. The strategies are those of redux-reduce --help. `further`: fields of
-    redux_reduce_options such as each_group, bins, size, seed, clusters, hash_size, calibrate,
-    skip_errors."""
+    redux_reduce_options such as each_group, bins, size, seed, clusters, levels, nearest,
+    temperature, hash_size, calibrate, skip_errors."""
     known = {name for name, _ in _ReduceOptions._fields_}
     if not set(further) <= known:
         raise TypeError(f"no such option: {', '.join(sorted(set(further) - known))}")

@@ -294,8 +294,10 @@ static redux_status make_vectors(search_bench *s, bench *b, const bench_path *pa
 {
     const int64_t shape[2] = {path->a, path->b}, near = path->a / 20;
     const redux_random_key key = {.seed = 4};
-    if (s->vectors.data != NULL)
+    if (s->vectors.data != NULL && s->vectors.shape[0] == shape[0] &&
+        s->vectors.shape[1] == shape[1])
         return REDUX_OK;
+    redux_tensor_release(&s->vectors);
     TRY(redux_tensor_new(&s->vectors, b->context, REDUX_FLOAT32, 2, shape));
     float *v = s->vectors.data;
     for (int64_t i = 0; i < path->a * path->b; i++)
@@ -313,6 +315,22 @@ static redux_status run_cosine(double *units, bench *b, const bench_path *path)
     TRY(make_vectors(s, b, path));
     TRY(redux_metric_new_cosine(&b->scratch.metric, b->context));
     return redux_metric_pairs(b->context, b->scratch.metric, &s->vectors, 0.9, ignore_pair, NULL);
+}
+
+/* a: vectors; b: clusters; in rounds */
+static redux_status run_k_means(double *units, bench *b, const bench_path *path)
+{
+    const int rounds = path->b > 10000 ? 1 : 10;
+    const int64_t shape[2] = {path->b, 512};
+    const bench_path data = {.a = path->a, .b = 512};
+    redux_k_means_options options = REDUX_K_MEANS_OPTIONS_INIT;
+    search_bench *s;
+    options.rounds = rounds;
+    *units = (double)path->a * (double)path->b * rounds;
+    TRY(search_of(&s, b));
+    TRY(make_vectors(s, b, &data));
+    TRY(redux_tensor_new(&b->scratch.out, b->context, REDUX_FLOAT32, 2, shape));
+    return redux_k_means(&b->scratch.out, NULL, b->context, &s->vectors, &options);
 }
 
 /* ---- reading ---- */
@@ -591,6 +609,24 @@ const bench_path metric_paths[] = {
      .per_unit = 2 * 512,
      .script = "search_faiss.py cosine 20000 512 %T",
      .cases = {"cosine all pairs"}},
+    {.name = "k-means, 100,000 x 512, k 1,000",
+     .unit = "distances",
+     .run = run_k_means,
+     .a = 100000,
+     .b = 1000,
+     .limit = LIMIT_FLOPS,
+     .per_unit = 2 * 512,
+     .script = "k_means.py 100000 512 1000 10 %T",
+     .cases = {"faiss", "MiniBatchKMeans", "Lloyd"}},
+    {.name = "k-means, 101,000 x 512, k 100,000",
+     .unit = "distances",
+     .run = run_k_means,
+     .a = 101000,
+     .b = 100000,
+     .limit = LIMIT_FLOPS,
+     .per_unit = 2 * 512,
+     .script = "k_means.py 101000 512 100000 1 %T faiss",
+     .cases = {"faiss"}},
     {.name = "Hamming scan, 10^6 x 64 bits",
      .unit = "pairs",
      .run = run_hamming,

@@ -17,14 +17,16 @@ static const char help_choices[] =
     "\n"
     "What to keep\n"
     "  --strategy NAME      hash (default), ssim, mi, cosine, ms-ssim, mattes, phase-correlation,\n"
-    "                       information-gain, semdedup, entropy, every-n, all\n"
+    "                       information-gain, semdedup, entropy, every-n, all; with --keep only:\n"
+    "                       hierarchical, density\n"
     "  --threshold X        hash: drop a slice at this Hamming distance or less (default 6 of 64\n"
     "                       bits, 31 of pdq's 256);\n"
     "                       ssim, mi, cosine, ms-ssim, mattes, phase-correlation, semdedup: at\n"
     "                       this similarity or more (default %g, %g, %g, %g, %g, %g, %g);\n"
     "                       information-gain: if it adds X bits or less (default %g);\n"
     "                       entropy: drop a slice under X bits (default %g);\n"
-    "                       every-n: keep every X-th (default %g)\n"
+    "                       every-n: keep every X-th (default %g);\n"
+    "                       density, beside --keep: near-duplicates, as cosine (default %g)\n"
     "  --keep N | P%%        a budget instead: exactly N slices, or P percent, of the whole input\n"
     "  --each NAME          group: the budget is for each group of the scope instead, which then\n"
     "                       has its own threshold\n"
@@ -55,14 +57,21 @@ static const char help_rest[] =
     "  --bins N             histogram bins of mi and entropies, 2 to 256 (default 256)\n"
     "  --size N             side to which images are resized over a dataset, with --against and\n"
     "                       for calibration (default 128)\n"
-    "  --embeddings FILE    .npy with one row a slice for cosine and semdedup; default: 16 x 16\n"
-    "                       pixels; --against-embeddings FILE: the same for the other set\n"
+    "  --embeddings FILE    .npy with one row a slice for cosine, semdedup, hierarchical and\n"
+    "                       density; default: 16 x 16 pixels; --against-embeddings FILE: the same\n"
+    "                       for the other set\n"
     "  --encoder FILE       weights of a ResNet that makes the embeddings, as redux-embed reads\n"
     "                       them (.safetensors, .pt, .pth, .ckpt), also those of\n"
     "                       --against; window and size are the file's, unless --window is given\n"
-    "  --clusters N         semdedup's clusters (default: one for every 1,000 slices compared)\n"
-    "  --seed N             of semdedup's clusters and the calibration's sample (default "
-    "0)\n" INPUT_HELP "What to write\n"
+    "  --clusters N         of semdedup, hierarchical, density (default: one for every 1,000, 10\n"
+    "                       and 100 slices)\n"
+    "  --levels N           of hierarchical's tree (default 2)\n"
+    "  --leaves NAME        hierarchical keeps random slices of a cluster (default), or those\n"
+    "                       nearest to its centroid\n"
+    "  --temperature X      of density: larger values share the budget out more evenly (default "
+    "%g)\n"
+    "  --seed N             of clusters and the calibration's sample (default 0)\n" INPUT_HELP
+    "What to write\n"
     "  --manifest FILE.csv  the manifest, and FILE.json beside it; over a dataset also\n"
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
     "  --export DIR         the kept slices; --format NAME: png (default), npy or npz\n"
@@ -78,12 +87,13 @@ static const char help_rest[] =
     "\n"
     "Examples:\n"
     "  redux-reduce --manifest kept.csv scans/\n"
-    "  redux-reduce --strategy ssim --keep 10% --manifest kept.csv --export kept/ scans/\n"
+    "  redux-reduce --strategy ssim --keep 10%% --manifest kept.csv --export kept/ scans/\n"
     "  redux-reduce --order lexicographic --strategy hash --threshold 6 scans/ > paper.csv\n"
     "  redux-reduce --strategy cosine --embeddings features.npy --scope dataset scans/*.nii.gz\n"
     "  redux-reduce --strategy cosine --encoder weights.safetensors --manifest kept.csv scans/\n"
+    "  redux-reduce --strategy hierarchical --keep 10%% --scope dataset --encoder w.pt scans/\n"
     "  redux-reduce --threshold 10 --then ssim:0.8 --manifest kept.csv scans/\n"
-    "  redux-reduce --against train.csv --false-drops 0.1% --manifest test.csv test-scans/\n"
+    "  redux-reduce --against train.csv --false-drops 0.1%% --manifest test.csv test-scans/\n"
     "  redux-reduce --update kept.csv --manifest kept.csv new-scans/\n";
 
 enum {
@@ -103,6 +113,9 @@ enum {
     OPTION_BINS,
     OPTION_SIZE,
     OPTION_CLUSTERS,
+    OPTION_LEVELS,
+    OPTION_LEAVES,
+    OPTION_TEMPERATURE,
     OPTION_SEED,
     OPTION_EMBEDDINGS,
     OPTION_AGAINST_EMBEDDINGS,
@@ -137,6 +150,9 @@ static const struct option long_options[] = {
     {"bins", required_argument, NULL, OPTION_BINS},
     {"size", required_argument, NULL, OPTION_SIZE},
     {"clusters", required_argument, NULL, OPTION_CLUSTERS},
+    {"levels", required_argument, NULL, OPTION_LEVELS},
+    {"leaves", required_argument, NULL, OPTION_LEAVES},
+    {"temperature", required_argument, NULL, OPTION_TEMPERATURE},
     {"seed", required_argument, NULL, OPTION_SEED},
     INPUT_OPTIONS,
     {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
@@ -247,15 +263,37 @@ static int set_metric_option(settings *s, int option, const char *text)
             return wrong_value("bins", text, "expected a whole number, 2 to 256");
         s->reduce.bins = (int32_t)number;
         return EXIT_OK;
-    case OPTION_SIZE:
+    default:
         if (!parse_integer(&number, text, 1, 4096))
             return wrong_value("size", text, "expected a whole number, 1 to 4096");
         s->reduce.size = (int32_t)number;
         return EXIT_OK;
+    }
+}
+
+/* Strategies that cluster. */
+static int set_cluster_option(settings *s, int option, const char *text)
+{
+    static const char *const leaves[] = {"random", "nearest", NULL};
+    int64_t number;
+    switch (option) {
     case OPTION_CLUSTERS:
         if (!parse_integer(&number, text, 1, INT32_MAX))
             return wrong_value("clusters", text, "expected a whole number, 1 or more");
         s->reduce.clusters = (int32_t)number;
+        return EXIT_OK;
+    case OPTION_LEVELS:
+        if (!parse_integer(&number, text, 1, 8))
+            return wrong_value("levels", text, "expected a whole number, 1 to 8");
+        s->reduce.levels = (int32_t)number;
+        return EXIT_OK;
+    case OPTION_LEAVES:
+        if ((s->reduce.nearest = choose(text, leaves)) < 0)
+            return wrong_value("leaves", text, "expected random or nearest");
+        return EXIT_OK;
+    case OPTION_TEMPERATURE:
+        if (!parse_number(&s->reduce.temperature, text) || !(s->reduce.temperature > 0))
+            return wrong_value("temperature", text, "expected a number above 0");
         return EXIT_OK;
     default:
         if (!parse_integer(&number, text, 0, INT64_MAX))
@@ -423,8 +461,10 @@ static int set_option(void *user, int option, const char *text)
         return code;
     if (option <= OPTION_ORDER)
         return set_choice_option(s, option, text);
-    if (option <= OPTION_SEED)
+    if (option <= OPTION_SIZE)
         return set_metric_option(s, option, text);
+    if (option <= OPTION_SEED)
+        return set_cluster_option(s, option, text);
     if (option <= OPTION_CALIBRATE)
         return set_other_option(s, option, text);
     return set_output_option(s, option, text);
@@ -450,12 +490,13 @@ static int settle_update(settings *s, int count, char **arguments)
 int parse_settings(settings *s, int count, char **arguments, bool *done)
 {
     char help_text[sizeof help_choices + sizeof help_rest + 100];
-    const int length =
-        snprintf(help_text, sizeof help_text, help_choices, REDUX_DEFAULT_SSIM, REDUX_DEFAULT_MI,
-                 REDUX_DEFAULT_COSINE, REDUX_DEFAULT_MS_SSIM, REDUX_DEFAULT_MATTES,
-                 REDUX_DEFAULT_PHASE_CORRELATION, REDUX_DEFAULT_COSINE,
-                 REDUX_DEFAULT_INFORMATION_GAIN, REDUX_DEFAULT_ENTROPY, REDUX_DEFAULT_EVERY_N);
-    snprintf(help_text + length, sizeof help_text - (size_t)length, "%s", help_rest);
+    const int length = snprintf(help_text, sizeof help_text, help_choices, REDUX_DEFAULT_SSIM,
+                                REDUX_DEFAULT_MI, REDUX_DEFAULT_COSINE, REDUX_DEFAULT_MS_SSIM,
+                                REDUX_DEFAULT_MATTES, REDUX_DEFAULT_PHASE_CORRELATION,
+                                REDUX_DEFAULT_COSINE, REDUX_DEFAULT_INFORMATION_GAIN,
+                                REDUX_DEFAULT_ENTROPY, REDUX_DEFAULT_EVERY_N, REDUX_DEFAULT_COSINE);
+    snprintf(help_text + length, sizeof help_text - (size_t)length, help_rest,
+             REDUX_DEFAULT_TEMPERATURE);
     int code = parse_options(count, arguments, long_options, help_text, set_option, s, done);
     if (code != EXIT_OK || *done)
         return code;

@@ -71,6 +71,12 @@ static void report_budget(const settings *s, const redux_reduce_summary *summary
                 program_name, (long long)s->reduce.keep_count, (long long)summary->slices);
     if (summary->budget < 0 || redux_strategy_describe(&info, s->reduce.strategy) != REDUX_OK)
         return;
+    if (info.needs_budget) {
+        if (summary->refilled > 0)
+            fprintf(stderr, "%lld near-duplicates were kept again to fill the budget\n",
+                    (long long)summary->refilled);
+        return;
+    }
     const double loosest = s->reduce.each_group
                                ? info.is_distance ? summary->threshold_high : summary->threshold_low
                                : summary->threshold;

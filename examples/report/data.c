@@ -250,7 +250,7 @@ static redux_status read_summary(report_data *data)
         json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
     data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;
     const json_t *threshold = json_object_get(data->summary, "threshold");
-    if (json_is_number(threshold))
+    if (json_is_number(threshold) && !data->strategy.needs_budget) /* there none decided */
         data->threshold = json_number_value(threshold);
     if (data->options.then != REDUX_STRATEGY_ALL) /* the recorded scores are the second stage's */
         data->threshold = isnan(data->options.then_threshold)

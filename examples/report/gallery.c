@@ -292,8 +292,14 @@ static redux_status put_exemplar(page *p, const report_pictures *pictures, const
         const report_row *follower = &data->rows[followers[i]];
         put(p, "<li class=\"gone\">");
         TRY(put_image(p, pictures, follower, SIDE_SMALL));
+        put(p, "<span class=\"name\">");
+        put_slice_name(p, follower,
+                       follower->volume == row->volume && naming_of(data, row) == NAME_BOTH
+                           ? NAME_SLICE
+                           : naming_of(data, follower));
+        put(p, "</span>");
         if (!isnan(follower->row.score))
-            put(p, "%.3g", follower->row.score);
+            put(p, "<br>%.3g", follower->row.score);
         put(p, "</li>");
     }
     put(p, "</ul></figure>\n");
@@ -339,20 +345,29 @@ redux_status section_leaks(page *p, redux_context *context, const report_gallery
     return put_pairs(p, context, pictures, data, gallery->leaks, gallery->leak_count);
 }
 
-redux_status section_gallery(page *p, redux_context *context, const report_gallery *gallery,
-                             const report_data *data, const report_pictures *pictures,
-                             int64_t number)
+redux_status section_pairs(page *p, redux_context *context, const report_gallery *gallery,
+                           const report_data *data, const report_pictures *pictures, int64_t number)
 {
-    if (gallery->pair_count > 0) {
-        put(p,
-            "<h3 id=\"pairs%lld\">On the border</h3>\n<p>The dropped slices whose scores are "
-            "nearest "
-            "to the threshold, each beside the kept one that replaces it. Whatever differs here, "
-            "this threshold ignores. In the difference, blue is where the dropped slice is darker, "
-            "orange where it is brighter.</p>\n",
-            (long long)number);
-        TRY(put_pairs(p, context, pictures, data, gallery->pairs, gallery->pair_count));
-    }
+    if (gallery->pair_count == 0)
+        return REDUX_OK;
+    put(p,
+        "<h3 id=\"pairs%lld\">On the border</h3>\n<p>%s In the difference, blue is where the "
+        "dropped slice is darker, orange where it is brighter.</p>\n",
+        (long long)number,
+        isnan(data->threshold)
+            ? "The dropped slices that are least similar to the kept one that replaces them: how "
+              "far "
+              "the budget reached."
+            : "The dropped slices whose scores are nearest to the threshold, each beside the kept "
+              "one "
+              "that replaces it. Whatever differs here, this threshold ignores.");
+    return put_pairs(p, context, pictures, data, gallery->pairs, gallery->pair_count);
+}
+
+redux_status section_gallery(page *p, const report_gallery *gallery, const report_data *data,
+                             const report_pictures *pictures, int64_t number)
+{
+    put(p, "<div id=\"gallery%lld\">\n", (long long)number);
     if (gallery->exemplar_count > 0 && pictures->count > 0) {
         put(p,
             "<h3 id=\"exemplars%lld\">Kept slices that replace the most</h3>\n<p>The score of each "
@@ -362,5 +377,8 @@ redux_status section_gallery(page *p, redux_context *context, const report_galle
             TRY(put_exemplar(p, pictures, data, gallery->exemplars[i]));
         put(p, "</div>\n");
     }
-    return pictures->flagged_count > 0 ? put_flagged(p, pictures, data, number) : REDUX_OK;
+    if (pictures->flagged_count > 0)
+        TRY(put_flagged(p, pictures, data, number));
+    put(p, "</div>\n");
+    return REDUX_OK;
 }

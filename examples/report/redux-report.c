@@ -17,6 +17,9 @@ static const char help[] =
     "  --out FILE           the page; written whole or not at all\n"
     "  --title TEXT         its title\n"
     "  --data FOLDER        where the manifests' files are now; nothing outside it is opened\n"
+    "  --embeddings FILE    .npy with one row for each slice of the manifest (redux-embed): a map "
+    "of\n"
+    "                       them, for a page of one manifest\n"
     "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
     "                       or LO:HI (HU); default: the manifest's\n"
     "  --volumes N          volumes shown with pictures (default 12, fewer if there are many)\n"
@@ -46,6 +49,7 @@ enum {
     OPTION_OUT = 256,
     OPTION_TITLE,
     OPTION_DATA,
+    OPTION_EMBEDDINGS,
     OPTION_WINDOW,
     OPTION_VOLUMES,
     OPTION_GALLERY,
@@ -63,6 +67,7 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, OPTION_OUT},
     {"title", required_argument, NULL, OPTION_TITLE},
     {"data", required_argument, NULL, OPTION_DATA},
+    {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
     {"window", required_argument, NULL, OPTION_WINDOW},
     {"volumes", required_argument, NULL, OPTION_VOLUMES},
     {"gallery", required_argument, NULL, OPTION_GALLERY},
@@ -109,6 +114,9 @@ static int set_option(void *user, int option, const char *text)
     case OPTION_DATA:
         s->folder = text;
         return EXIT_OK;
+    case OPTION_EMBEDDINGS:
+        s->embeddings = text;
+        return EXIT_OK;
     case OPTION_WINDOW:
         return set_window(&s->window, text);
     case OPTION_VOLUMES:
@@ -148,6 +156,9 @@ static int parse_arguments(report_settings *s, int count, char **arguments, bool
     if (s->out == NULL)
         return usage_error("no --out FILE.html");
     const int64_t manifests = count - optind;
+    if (s->embeddings != NULL && manifests > 1)
+        return usage_error("--embeddings belong to one manifest, not to %lld",
+                           (long long)manifests);
     if (s->volumes < 0)
         s->volumes = manifests < 6 ? 12 / manifests : 2;
     if (s->gallery < 0)
@@ -157,25 +168,62 @@ static int parse_arguments(report_settings *s, int count, char **arguments, bool
 
 /* ---- the page ---- */
 
-static void put_nav(page *p, const report_settings *s, char **manifests, int count)
+static void put_link(page *p, const char *id, const char *name)
 {
-    put(p, "<nav aria-label=\"Parts of the report\"><ul>");
-    for (int i = 0; i < count; i++) {
-        put(p, "<li><a href=\"#set%d\">", i + 1);
-        put_text(p, count > 1 ? short_name(manifests[i]) : "Overview");
-        put(p, "</a></li>");
-        if (count == 1)
-            put(p, "<li><a href=\"#scores1\">Scores</a></li><li><a "
-                   "href=\"#volumes1\">Volumes</a></li><li><a href=\"#gallery1\">Gallery</a></li>");
-    }
-    if (s->training_count > 0)
-        put(p, "<li><a href=\"#training\">Training</a></li>");
-    if (s->experiment_count > 0)
-        put(p, "<li><a href=\"#experiment\">Experiment</a></li>");
-    put(p, "</ul></nav>\n");
+    put(p, "<li><a href=\"#%s\">", id);
+    put_text(p, name);
+    put(p, "</a></li>");
 }
 
-static void put_header(page *p, const report_settings *s, char **manifests, int count)
+/* The parts of a page with one manifest, which is read for it: leaks and pairs need not be there.
+ */
+static int put_parts_nav(page *p, redux_context *context, const report_settings *s,
+                         const char *manifest)
+{
+    report_data data = {.path = NULL};
+    const int code = report_data_load(&data, context, manifest);
+    bool has_pairs = false;
+    for (int64_t i = 0; i < data.count && code == EXIT_OK && !has_pairs; i++)
+        has_pairs = data.rows[i].witness >= 0;
+    put_link(p, "set1", "Overview");
+    if (data.leaked > 0)
+        put_link(p, "leaks1", "Leaks");
+    if (has_pairs)
+        put_link(p, "pairs1", "On the border");
+    put_link(p, "scores1", "Scores");
+    if (s->embeddings != NULL)
+        put_link(p, "map1", "Map");
+    put_link(p, "volumes1", "Volumes");
+    put_link(p, "gallery1", "Gallery");
+    put_link(p, "made1", "How it was made");
+    report_data_free(&data);
+    return code;
+}
+
+static int put_nav(page *p, redux_context *context, const report_settings *s, char **manifests,
+                   int count)
+{
+    int code = EXIT_OK;
+    put(p, "<nav aria-label=\"Parts of the report\"><ul>");
+    if (count == 1)
+        code = put_parts_nav(p, context, s, manifests[0]);
+    else
+        put_link(p, "side", "Side by side");
+    for (int i = 0; i < count && count > 1; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "set%d", i + 1);
+        put_link(p, id, short_name(manifests[i]));
+    }
+    if (s->training_count > 0)
+        put_link(p, "training", "Training");
+    if (s->experiment_count > 0)
+        put_link(p, "experiment", "Experiment");
+    put(p, "</ul></nav>\n");
+    return code;
+}
+
+static int put_header(page *p, redux_context *context, const report_settings *s, char **manifests,
+                      int count)
 {
     char day[32] = "";
     const time_t now = time(NULL);
@@ -190,8 +238,9 @@ static void put_header(page *p, const report_settings *s, char **manifests, int 
         put_text(p, manifests[i]);
     }
     put(p, " &middot; %s</p></header>\n", day);
-    put_nav(p, s, manifests, count);
+    const int code = put_nav(p, context, s, manifests, count);
     put(p, "<main id=\"main\">\n");
+    return code;
 }
 
 static redux_status read_pictures(report_pictures *pictures, const report_gallery *gallery,
@@ -219,11 +268,7 @@ static redux_status put_parts(page *p, redux_context *context, report_data *data
     TRY(read_pictures(pictures, &gallery, context, data, s));
     TRY(report_curve_make(&curve, context, data, s));
     progress_label("writing");
-    TRY(section_manifest(p, context, data, &curve, &gallery, pictures, s, number, total));
-    put(p, "<div id=\"gallery%lld\">\n", (long long)number);
-    TRY(section_gallery(p, context, &gallery, data, pictures, number));
-    put(p, "</div></section>\n");
-    return REDUX_OK;
+    return section_manifest(p, context, data, &curve, &gallery, pictures, s, number, total);
 }
 
 static redux_status put_manifest(page *p, redux_context *context, report_data *data,
@@ -242,6 +287,8 @@ static int put_sections(page *p, redux_context *context, const report_settings *
     for (int i = 0; i < count && code == EXIT_OK; i++) {
         report_data data = {.path = NULL};
         code = report_data_load(&data, context, manifests[i]);
+        if (code == EXIT_OK)
+            code = report_map_check(context, &data, s);
         if (code == EXIT_OK && put_manifest(p, context, &data, s, i + 1, count) != REDUX_OK)
             code = data_error();
         report_data_free(&data);
@@ -255,8 +302,9 @@ static int put_page(page *p, redux_context *context, const report_settings *s, c
                     int count)
 {
     page_begin(p, s->title);
-    put_header(p, s, manifests, count);
-    const int code = put_sections(p, context, s, manifests, count);
+    int code = put_header(p, context, s, manifests, count);
+    if (code == EXIT_OK)
+        code = put_sections(p, context, s, manifests, count);
     put(p,
         "</main>\n<footer>Made by redux-report %s. Pictures are for looking, not for "
         "diagnosis.</footer>\n",
@@ -290,6 +338,8 @@ static redux_status protect_inputs(redux_context *context, const report_settings
 {
     for (int i = 0; i < count; i++)
         TRY(protect_manifest(context, manifests[i]));
+    if (s->embeddings != NULL)
+        TRY(protect_file(context, s->embeddings));
     for (int64_t i = 0; i < s->training_count; i++)
         TRY(protect_file(context, s->training[i]));
     for (int64_t i = 0; i < s->experiment_count; i++)

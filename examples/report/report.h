@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redux-report, by subject: what a manifest says (report_data.c), the page (report_html.c), plots
  * (report_plots.c), pictures (report_pictures.c), sections (report_sections.c, report_volumes.c,
- * report_gallery.c), training and experiments (report_runs.c). */
+ * report_gallery.c, map.c, about.c), training and experiments (report_runs.c). */
 #ifndef REDUX_EXAMPLES_REPORT_H
 #define REDUX_EXAMPLES_REPORT_H
 
@@ -97,12 +97,13 @@ typedef struct report_pictures {
 
 typedef struct report_settings {
     const char *out, *title;
-    const char *folder;  /* --data */
-    redux_window window; /* --window; AUTO: the manifest's */
-    int64_t volumes;     /* with pictures, at most */
-    int64_t gallery;     /* items of each kind */
-    int64_t curve;       /* thresholds to try; 0: none; -1: as many as is cheap */
-    int64_t matrix;      /* slices of a matrix, at most */
+    const char *folder;     /* --data */
+    const char *embeddings; /* for the map */
+    redux_window window;    /* --window; AUTO: the manifest's */
+    int64_t volumes;        /* with pictures, at most */
+    int64_t gallery;        /* items of each kind */
+    int64_t curve;          /* thresholds to try; 0: none; -1: as many as is cheap */
+    int64_t matrix;         /* slices of a matrix, at most */
     int64_t threads;
     bool quiet, no_pictures;
     const char *training[16], *experiment[8];
@@ -197,13 +198,15 @@ typedef struct report_gallery {
 redux_status gallery_choose(report_gallery *gallery, report_data *data, const report_settings *s);
 redux_status gallery_want(report_pictures *pictures, const report_gallery *gallery,
                           const report_data *data);
-/* Comes before all pictures, because leaks matter most. */
+/* Leaks come first, because they matter most; then the pairs nearest the threshold. */
 redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
                            const report_data *data, const report_pictures *pictures,
                            int64_t number);
-redux_status section_gallery(page *p, redux_context *context, const report_gallery *gallery,
-                             const report_data *data, const report_pictures *pictures,
-                             int64_t number);
+redux_status section_pairs(page *p, redux_context *context, const report_gallery *gallery,
+                           const report_data *data, const report_pictures *pictures,
+                           int64_t number);
+redux_status section_gallery(page *p, const report_gallery *gallery, const report_data *data,
+                             const report_pictures *pictures, int64_t number);
 /* <img>, or a box that says there is none. */
 redux_status put_image(page *p, const report_pictures *pictures, const report_row *row,
                        int32_t side);
@@ -222,6 +225,12 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
 /* The name of a score, with its unit: "Hamming distance, bits". */
 const char *score_label(const report_data *data);
 
+/* Nothing without --embeddings. The check prints why they do not fit, and returns an exit code. */
+int report_map_check(redux_context *context, const report_data *data, const report_settings *s);
+redux_status section_map(page *p, redux_context *context, const report_data *data,
+                         const report_settings *s, int64_t number);
+/* How the manifest was made, and what the words mean. */
+redux_status section_about(page *p, const report_data *data, int64_t number);
 int section_training(page *p, const report_settings *s);
 int section_experiment(page *p, const report_settings *s);
 

@@ -296,13 +296,19 @@ redux_status section_manifest(page *p, redux_context *context, const report_data
     put(p, "</h2>\n");
     put_lead(p, data);
     put_facts(p, data, number);
-    put(p, "<div class=\"plots\" id=\"scores%lld\">\n", (long long)number);
+    TRY(section_leaks(p, context, gallery, data, pictures, number));
+    TRY(section_pairs(p, context, gallery, data, pictures, number));
+    put(p, "<h3 id=\"scores%lld\">Scores</h3>\n<div class=\"plots\">\n", (long long)number);
     TRY(put_histogram(p, data));
     put_curve(p, data, curve);
     put_null(p, data);
     put(p, "</div>\n");
-    TRY(section_leaks(p, context, gallery, data, pictures, number));
-    return section_volumes(p, context, data, pictures, s, number);
+    TRY(section_map(p, context, data, s, number));
+    TRY(section_volumes(p, context, data, pictures, s, number));
+    TRY(section_gallery(p, gallery, data, pictures, number));
+    TRY(section_about(p, data, number));
+    put(p, "</section>\n");
+    return REDUX_OK;
 }
 
 int section_comparison(page *p, redux_context *context, char **manifests, int count)

@@ -6,7 +6,7 @@
 #include "report.h"
 #include "matrix.h"
 
-enum { MOST_THUMBS = 24, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12 };
+enum { MOST_THUMBS = 24, MOST_KEPT = 96, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12 };
 
 /* Volumes are chosen along the order of their kept share, so that the extremes are among them. */
 typedef struct ranked {
@@ -22,9 +22,28 @@ static int compare_shares(const void *a, const void *b)
     return (x->volume > y->volume) - (x->volume < y->volume);
 }
 
-static int64_t thumb_row(const report_volume *volume, int64_t count, int64_t i)
+/* Whether `i` of 0 ... all - 1 is among `most` that are spread evenly over them, ends included. */
+static bool is_spread(int64_t i, int64_t all, int64_t most)
 {
-    return volume->rows[count == 1 ? 0 : i * (volume->count - 1) / (count - 1)];
+    if (all <= most)
+        return true;
+    const int64_t step = (i * (most - 1) + all - 2) / (all - 1); /* the first at or after i */
+    return step * (all - 1) / (most - 1) == i;
+}
+
+/* The rows with pictures: some of the volume, spread evenly, and all that are kept. */
+static int64_t next_thumb(int64_t *kept, const report_data *data, const report_volume *volume,
+                          int64_t from)
+{
+    for (int64_t i = from; i < volume->count; i++) {
+        const bool is_kept = data->rows[volume->rows[i]].row.kept;
+        const int64_t before = *kept;
+        *kept += is_kept;
+        if (is_spread(i, volume->count, MOST_THUMBS) ||
+            (is_kept && is_spread(before, volume->kept, MOST_KEPT)))
+            return i;
+    }
+    return -1;
 }
 
 redux_status choose_volumes(report_pictures *pictures, report_data *data, const report_settings *s)
@@ -42,9 +61,10 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
     free(order);
     for (int64_t v = 0; v < all; v++) {
         const report_volume *volume = &data->volumes[v];
-        const int64_t count = volume->count < MOST_THUMBS ? volume->count : MOST_THUMBS;
-        for (int64_t i = 0; i < count && volume->is_shown; i++) {
-            const redux_manifest_row *row = &data->rows[thumb_row(volume, count, i)].row;
+        int64_t kept = 0;
+        for (int64_t i = -1;
+             volume->is_shown && (i = next_thumb(&kept, data, volume, i + 1)) >= 0;) {
+            const redux_manifest_row *row = &data->rows[volume->rows[i]].row;
             if (report_picture_want(pictures, v, row->source, row->slice, SIDE_SMALL) < 0)
                 return REDUX_E_NO_MEMORY;
         }
@@ -55,10 +75,10 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
 static redux_status put_thumbs(page *p, const report_data *data, const report_volume *volume,
                                const report_pictures *pictures)
 {
-    const int64_t count = volume->count < MOST_THUMBS ? volume->count : MOST_THUMBS;
+    int64_t kept = 0;
     put(p, "<ul class=\"thumbs\">");
-    for (int64_t i = 0; i < count; i++) {
-        const report_row *row = &data->rows[thumb_row(volume, count, i)];
+    for (int64_t i = -1; (i = next_thumb(&kept, data, volume, i + 1)) >= 0;) {
+        const report_row *row = &data->rows[volume->rows[i]];
         put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
         TRY(put_image(p, pictures, row, SIDE_SMALL));
         if (row->row.kept)
@@ -69,6 +89,9 @@ static redux_status put_thumbs(page *p, const report_data *data, const report_vo
         put(p, "</li>\n");
     }
     put(p, "</ul>\n");
+    if (volume->kept > MOST_KEPT)
+        put(p, "<p class=\"soft\">%d of %lld kept slices have pictures, spread evenly.</p>\n",
+            MOST_KEPT, (long long)volume->kept);
     return REDUX_OK;
 }
 
@@ -247,7 +270,8 @@ redux_status section_volumes(page *p, redux_context *context, const report_data 
     }
     put(p,
         "<h3 id=\"volumes%lld\">Volumes</h3>\n<p>Slices in order along each volume:"
-        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped.%s",
+        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped. Pictures: all kept "
+        "slices, framed, and some of the others.%s",
         (long long)number,
         pictures->matrix_count == 0
             ? ""

@@ -81,7 +81,18 @@ typedef enum redux_strategy {
      *  witness may be reached through a chain, with a score below the threshold. Rule first only.
      */
     REDUX_STRATEGY_SEMDEDUP = 11,
-    REDUX_STRATEGY_METRIC = 12 /**< greedy, your own metric (options.metric) */
+    REDUX_STRATEGY_METRIC = 12, /**< greedy, your own metric (options.metric) */
+    /** Hierarchical k-means with resampling (Vo et al. 2024, arXiv 2405.15613): k-means over
+     *  unit-length embeddings (without any: `pixels`), k-means of the centroids, and so on for
+     *  `levels`. The budget is shared out from the top down, as evenly as the clusters' sizes
+     * allow, so that rare slices keep a larger share than common ones. Takes a budget, no
+     * threshold; scope dataset, or each_group. Rule first only. Since 0.2. */
+    REDUX_STRATEGY_HIERARCHICAL = 13,
+    /** Density-based pruning (Abbas et al. 2024, arXiv 2401.04578): near-duplicates go first, as
+     *  cosine drops them at `threshold`. Then k-means; a cluster that is wide and far from others
+     *  keeps more, of its slices those farthest from the centroid. Takes a budget; scope dataset,
+     * or each_group. Rule first only. Since 0.2. */
+    REDUX_STRATEGY_DENSITY = 14
 } redux_strategy;
 
 /** Which slices represent the others, for strategies with a metric. Values are pinned. */
@@ -134,6 +145,8 @@ typedef enum redux_order {
 #define REDUX_DEFAULT_MATTES 0.881
 #define REDUX_DEFAULT_PHASE_CORRELATION 0.1167
 #define REDUX_DEFAULT_INFORMATION_GAIN 3.863
+/** density's temperature: the paper's. */
+#define REDUX_DEFAULT_TEMPERATURE 0.1
 
 /* ---- options ---- */
 
@@ -144,8 +157,8 @@ typedef struct redux_reduce_options {
     redux_scope scope;       /**< default: group */
     redux_order order;
     /** A slice is redundant at or below this distance (hash), or at or above this similarity (ssim,
-     *  mi, cosine, ...); every-n: n; entropy: slices below it (bits) are dropped. NaN: the default.
-     */
+     *  mi, cosine, ...); every-n: n; entropy: slices below it (bits) are dropped; density: those
+     *  that go as near-duplicates, beside the budget. NaN: the default. */
     double threshold;
     /** A budget instead of a threshold, over the whole input in any scope: keep_count slices (0:
      *  none given), or keep_percent of them, rounded half up (NaN: none given). See redux_reduce.
@@ -190,8 +203,10 @@ typedef struct redux_reduce_options {
     int32_t keep_exemplars;
     const redux_metric *metric; /**< strategy `metric`; must outlive the call. One of vectors takes
                                      `embeddings` of float32 */
-    int32_t clusters;           /**< semdedup; 0: one for every 1,000 slices compared */
-    uint64_t seed;              /**< semdedup's k-means; calibration's sample */
+    /** semdedup, hierarchical (its lowest level), density. 0: one for every 1,000, 10 or 100 of the
+     *  slices that they cluster. */
+    int32_t clusters;
+    uint64_t seed; /**< of k-means, of hierarchical's draws, of calibration's sample */
     /** Calibration (redux_calibration): 1 asks for it; false_drops (0 to 1, NaN: none) also takes
      *  the loosest threshold whose estimated rate of false drops does not exceed it. */
     int32_t calibrate;
@@ -200,6 +215,12 @@ typedef struct redux_reduce_options {
     /** The name of the encoder that made `embeddings` (redux_encoder_load): recorded in the JSON,
      *  and an update must have the same. Must outlive the reduction. NULL: none is recorded. */
     const char *encoder;
+    int32_t levels;  /**< hierarchical: 1 to 8; 0: 2. Each level above the first has a tenth of the
+                          clusters of the one below. Since 0.2 */
+    int32_t nearest; /**< hierarchical: of a lowest cluster keep, 0: random slices, by seed; 1:
+                        those nearest its centroid. Since 0.2 */
+    double temperature; /**< density: of the softmax over clusters, above 0: a larger one shares the
+                             budget out more evenly; 0: REDUX_DEFAULT_TEMPERATURE. Since 0.2 */
 } redux_reduce_options;
 
 #define REDUX_REDUCE_OPTIONS_DEFAULTS(set)                                                         \
@@ -266,8 +287,8 @@ typedef struct redux_reduction redux_reduction;
 /* ---- names ---- */
 
 /** The strategy of a name: "all", "every-n", "hash", "ssim", "mi", "cosine", "entropy", "ms-ssim",
- *  "mattes", "phase-correlation", "information-gain", "semdedup", "metric". Errors:
- *  REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. */
+ *  "mattes", "phase-correlation", "information-gain", "semdedup", "metric", "hierarchical",
+ * "density". Errors: REDUX_E_NOT_FOUND, REDUX_E_INVALID (NULL). Any thread. */
 REDUX_API redux_status redux_strategy_parse(redux_strategy *out, const char *name);
 /** The name of a strategy; "unknown" for anything else. Static storage. Any thread. */
 REDUX_API const char *redux_strategy_name(redux_strategy strategy);
@@ -300,6 +321,9 @@ typedef struct redux_strategy_info {
     int32_t has_hashes;  /**< 1: it compares hashes */
     int32_t has_embeddings; /**< 1: it takes embeddings (metric does, where it is one of vectors) */
     uint32_t rules; /**< of 1 << redux_rule; one alone is taken whatever options.rule says */
+    int32_t
+        needs_budget; /**< 1: it takes nothing else: keep_count or keep_percent must be given, and
+                           scope dataset or each_group. A threshold, if it has one, is beside it */
 } redux_strategy_info;
 
 /** Describes a strategy. Strings are in static storage. Errors: REDUX_E_INVALID (unknown strategy,
@@ -318,6 +342,9 @@ REDUX_API redux_status redux_strategy_describe(redux_strategy_info *out, redux_s
  *  - every-n: the witness is the nearest kept slice of the walk (the earlier of two), the score the
  *    distance in slices.
  *  - entropy: no witness; the score is the entropy.
+ *  - hierarchical, density: the witness is the most similar kept slice, by cosine (in single
+ *    precision; the first of equals), which is the score. No threshold bounds it: a rare slice
+ *    that is dropped may have a low one.
  *
  *  Sizes of images: per volume, ssim and mi compare slices at native size (pictures of different
  *  sizes in one folder are resized as in dataset scope). Over the dataset they are resized to
@@ -333,6 +360,10 @@ REDUX_API redux_status redux_strategy_describe(redux_strategy_info *out, redux_s
  *    the dataset). Beyond that it is found by bisection to 1e-6, next to a threshold that keeps
  *    more than N.
  *  - In volume scope N must be at least the number of volumes.
+ *  - hierarchical and density search no threshold: they keep N, exactly. Where fewer than N slices
+ *    are left without near-duplicates, density keeps some of these again, the least similar first.
+ *    Where N is less than one for each of its clusters of two or more slices, it fails with
+ *    REDUX_E_INVALID and names the smallest N.
  *
  *  Memory: rules other than first, and budgets, hold the prepared form of one group (a volume, or
  *  the dataset): for images a few times their pixels. medoid, complete-link and two stages take no

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <redux/context.h>
+#include <redux/random.h>
 #include <redux/status.h>
 #include <redux/tensor.h>
 
@@ -106,6 +107,9 @@ bool rdx_in_task(void);
 /* The number of this thread in its pool, below redux_context_threads; 0 is the caller's. Tasks use
  * it to share out scratch memory. */
 int rdx_thread_index(void);
+
+/* random.c: moves `count` different ones of the numbers to the front, by a partial shuffle. */
+void rdx_random_draw(int64_t *numbers, int64_t n, int64_t count, const redux_random_key *key);
 
 /* A condition variable for rdx_cond_wait_briefly. It waits at most a tenth of a second on the
  * monotonic clock, so that setting the time does not matter. */

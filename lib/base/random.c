@@ -82,3 +82,13 @@ uint64_t redux_random_below(const redux_random_key *key, uint32_t index, uint64_
             return value % bound;
     }
 }
+
+void rdx_random_draw(int64_t *numbers, int64_t n, int64_t count, const redux_random_key *key)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t other = i + (int64_t)redux_random_below(key, (uint32_t)i, (uint64_t)(n - i));
+        const int64_t number = numbers[other];
+        numbers[other] = numbers[i];
+        numbers[i] = number;
+    }
+}

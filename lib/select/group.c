@@ -96,3 +96,60 @@ void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, doub
 {
     rdx_row_drop(&group->reduction->rows[group->rows[index]], group->rows[witness], score);
 }
+
+/* ---- by k-means ---- */
+
+rdx_k_means rdx_group_k_means(const rdx_group *group, int64_t clusters)
+{
+    return (rdx_k_means){.vectors = rdx_group_item(group, 0),
+                         .n = group->count,
+                         .k = RDX_MIN(clusters, group->count),
+                         .width = group->layout.width,
+                         .stride = (int64_t)(group->layout.item_bytes / sizeof(float)),
+                         .seed = group->reduction->options.seed};
+}
+
+static redux_status drop_others(const rdx_group *group, rdx_k_means *km, int64_t *kept)
+{
+    const redux_row *rows = group->reduction->rows;
+    void *scratch;
+    km->k = 0;
+    for (int64_t i = 0; i < group->count; i++)
+        if (rows[group->rows[i]].kept) {
+            memcpy(km->centroids + km->k * km->width, rdx_group_item(group, i),
+                   (size_t)km->width * sizeof(float));
+            kept[km->k++] = i;
+        }
+    RDX_TRY(rdx_blas_ready(group->context));
+    RDX_TRY(rdx_k_means_nearest(km, group->context));
+    RDX_TRY(rdx_alloc(group->context, &scratch, 1, group->layout.scratch_bytes));
+    for (int64_t i = 0; i < group->count; i++) {
+        const int64_t witness = kept[km->cluster[i]];
+        if (!rows[group->rows[i]].kept)
+            rdx_group_drop(group, i, witness,
+                           group->metric->ops->score(group->metric, &group->layout,
+                                                     rdx_group_item(group, witness),
+                                                     rdx_group_item(group, i), scratch));
+    }
+    rdx_free(scratch);
+    return REDUX_OK;
+}
+
+redux_status rdx_group_drop_others(const rdx_group *group)
+{
+    rdx_k_means km = rdx_group_k_means(group, 0);
+    const uint64_t n = (uint64_t)group->count;
+    uint64_t kept = 0;
+    void *block;
+    for (uint64_t i = 0; i < n; i++)
+        kept += group->reduction->rows[group->rows[i]].kept != 0;
+    RDX_TRY(rdx_alloc_zero(group->context, &block, 1,
+                           (n + 2 * kept) * 8 + kept * (uint64_t)km.width * sizeof(float)));
+    km.cluster = block;
+    km.halves = (void *)(km.cluster + n); /* zeros: the largest product wins, not the distance */
+    int64_t *kept_items = (void *)(km.halves + kept);
+    km.centroids = (void *)(kept_items + kept);
+    const redux_status status = n == 0 ? REDUX_OK : drop_others(group, &km, kept_items);
+    rdx_free(block);
+    return status;
+}

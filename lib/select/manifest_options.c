@@ -80,6 +80,9 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
     RDX_TRY(read_size(&out->bins, parameters, "bins", path));
     RDX_TRY(read_size(&out->size, parameters, "size", path));
     RDX_TRY(read_size(&out->clusters, parameters, "clusters", path));
+    RDX_TRY(read_size(&out->levels, parameters, "levels", path));
+    out->nearest = strcmp(word(parameters, "leaves"), "nearest") == 0;
+    out->temperature = real(parameters, "temperature", 0);
     RDX_TRY(read_whole(&seed, parameters, "seed", INT64_MIN, INT64_MAX, path));
     out->seed = (uint64_t)seed; /* written as a signed number */
     return REDUX_OK;
@@ -100,7 +103,8 @@ redux_status redux_manifest_get_options(redux_reduce_options *out, const redux_m
     options.threshold = real(manifest->summary, "threshold", (double)NAN);
     const json_t *counts = json_object_get(manifest->summary, "counts");
     RDX_TRY(read_whole(&options.keep_count, counts, "budget", 0, INT64_MAX, path));
-    if (json_object_get(counts, "budget") != NULL)
+    if (json_object_get(counts, "budget") != NULL &&
+        rdx_strategy_of(options.strategy)->judge_budget == NULL)
         options.threshold = (double)NAN;
     return rdx_write_result(out, &options, sizeof options, "redux_reduce_options");
 }

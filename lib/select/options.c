@@ -51,6 +51,24 @@ int64_t redux_reduce_budget(const redux_reduce_options *options, int64_t slices)
                : (int64_t)floor(options->keep_percent * (double)slices / 100 + 0.5);
 }
 
+static bool always_has_budget(const redux_reduce_options *options)
+{
+    return rdx_strategy_of(options->strategy)->judge_budget != NULL;
+}
+
+static redux_status check_budget_scope(const redux_reduce_options *options)
+{
+    if (options->each_group && options->scope == REDUX_SCOPE_DATASET)
+        return rdx_fail(REDUX_E_INVALID, "each needs scope group or volume: over the dataset there "
+                                         "is one group");
+    if (always_has_budget(options) && options->scope != REDUX_SCOPE_DATASET && !options->each_group)
+        return rdx_fail(REDUX_E_INVALID,
+                        "strategy %s needs scope dataset, or each: it has no way to share its "
+                        "budget out to %ss",
+                        redux_strategy_name(options->strategy), redux_scope_name(options->scope));
+    return REDUX_OK;
+}
+
 static redux_status check_budget(const redux_reduce_options *options)
 {
     const bool has_percent = !isnan(options->keep_percent);
@@ -64,14 +82,15 @@ static redux_status check_budget(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "each_group is %d, not 0 or 1", (int)options->each_group);
     if (options->each_group && !has_budget(options))
         return rdx_fail(REDUX_E_INVALID, "each needs keep: it shares that out");
-    if (options->each_group && options->scope == REDUX_SCOPE_DATASET)
-        return rdx_fail(REDUX_E_INVALID, "each needs scope group or volume: over the dataset there "
-                                         "is one group");
+    if (always_has_budget(options) && !has_budget(options))
+        return rdx_fail(REDUX_E_INVALID, "strategy %s needs keep: how many slices to keep",
+                        redux_strategy_name(options->strategy));
+    RDX_TRY(check_budget_scope(options));
     if (!has_budget(options))
         return REDUX_OK;
     if (has_percent && options->keep_count > 0)
         return rdx_fail(REDUX_E_INVALID, "keep is given as a number and as a percentage");
-    if (!isnan(options->threshold))
+    if (!isnan(options->threshold) && !always_has_budget(options))
         return rdx_fail(REDUX_E_INVALID, "threshold and keep exclude each other: give one of them");
     if (options->rule == REDUX_RULE_MEDOID || options->rule == REDUX_RULE_COMPLETE_LINK)
         return rdx_fail(REDUX_E_INVALID, "rule %s takes a threshold, not keep",
@@ -154,6 +173,13 @@ static redux_status check_sizes(const redux_reduce_options *options)
     if (options->clusters < 0)
         return rdx_fail(REDUX_E_INVALID, "clusters is %d; it must be 0 or more",
                         (int)options->clusters);
+    if (options->levels < 0 || options->levels > 8)
+        return rdx_fail(REDUX_E_INVALID, "levels is %d, not within 1 ... 8", (int)options->levels);
+    if (options->nearest != 0 && options->nearest != 1)
+        return rdx_fail(REDUX_E_INVALID, "nearest is %d, not 0 or 1", (int)options->nearest);
+    if (!(options->temperature >= 0 && options->temperature <= 1e9))
+        return rdx_fail(REDUX_E_INVALID, "temperature %g is not a positive number",
+                        options->temperature);
     return REDUX_OK;
 }
 
@@ -169,7 +195,10 @@ static redux_status check_others(const redux_reduce_options *options)
 {
     const char *name = redux_strategy_name(options->strategy);
     if (options->embeddings != NULL && !takes_embeddings(options))
-        return rdx_fail(REDUX_E_INVALID, "embeddings are for strategies cosine and semdedup");
+        return rdx_fail(REDUX_E_INVALID,
+                        "embeddings are for strategies that compare vectors, such as "
+                        "cosine: %s does not",
+                        name);
     if (options->encoder != NULL && options->embeddings == NULL)
         return rdx_fail(REDUX_E_INVALID, "encoder is named without the embeddings that it made");
     if (options->metric != NULL && options->metric->ops->item_axes == 1 &&
@@ -193,6 +222,10 @@ static redux_status check_calibration(const redux_reduce_options *options)
         return REDUX_OK;
     if (!rdx_strategy_of(options->strategy)->compares)
         return rdx_fail(REDUX_E_INVALID, "strategy %s compares nothing: it has no false drops",
+                        redux_strategy_name(options->strategy));
+    if (always_has_budget(options))
+        return rdx_fail(REDUX_E_INVALID,
+                        "strategy %s keeps a number of slices: it has no false drops",
                         redux_strategy_name(options->strategy));
     if (isnan(options->false_drops))
         return REDUX_OK;
@@ -263,9 +296,14 @@ void rdx_options_settle(redux_reduce_options *options)
         options->bins = 256;
     if (options->size == 0)
         options->size = 128;
+    if (options->levels == 0)
+        options->levels = 2;
+    if (options->temperature == 0)
+        options->temperature = REDUX_DEFAULT_TEMPERATURE;
     while (!rdx_strategy_has_rule(options->strategy, options->rule))
         options->rule++;
-    if (isnan(options->threshold) && !has_budget(options) && isnan(options->false_drops))
+    if (isnan(options->threshold) && (!has_budget(options) || always_has_budget(options)) &&
+        isnan(options->false_drops))
         options->threshold = default_threshold(options, options->strategy);
     if (rdx_options_have_stages(options) && isnan(options->then_threshold))
         options->then_threshold = default_threshold(options, options->then);

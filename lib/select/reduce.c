@@ -340,8 +340,11 @@ static redux_status keep_by_metric(const rdx_judging *judging)
     redux_reduction *reduction = judging->reduction;
     redux_reduce_summary *summary = &reduction->summary;
     rdx_judging part = *judging;
+    const rdx_strategy_entry *strategy = rdx_strategy_of(reduction->options.strategy);
     double threshold = judging->threshold;
     int64_t kept = 0;
+    if (strategy->judge_budget != NULL)
+        return strategy->judge_budget(&summary->threshold, &part);
     if (part.budget >= 0 && reduction->options.rule == REDUX_RULE_K_CENTRE)
         return rdx_k_centre_budget(&summary->threshold, &part);
     if (part.budget >= 0)

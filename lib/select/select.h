@@ -9,7 +9,7 @@
  *   exemplars.c      the greedy first-exemplar rule over items
  *   greedy.c         that rule over a dataset, at one threshold
  *   group.c          all items of one group, prepared, for the rules that need them at once:
- *   medoid.c, k_centre.c, complete_link.c, semdedup.c
+ *   medoid.c, k_centre.c, complete_link.c, semdedup.c, hierarchical.c, density.c
  *   budget.c         the threshold that keeps at most N, and the refill
  *   against.c        exemplars of another set, or of an earlier result, that stand first
  *   calibrate.c      scores between different volumes, and what they say of a threshold
@@ -27,6 +27,7 @@
 #include "hash/hash_slice.h"
 #include "image/image.h"
 #include "metric/metric.h"
+#include "search/k_means.h"
 
 #define RDX_DESCRIPTOR_LENGTH ((int64_t)REDUX_DESCRIPTOR_SIDE * REDUX_DESCRIPTOR_SIDE)
 
@@ -159,7 +160,9 @@ enum {
     RDX_PARAMETER_NORMALISATION = 4,
     RDX_PARAMETER_BINS = 8,
     RDX_PARAMETER_CLUSTERS = 16,
-    RDX_PARAMETER_DESCRIPTOR = 32
+    RDX_PARAMETER_DESCRIPTOR = 32,
+    RDX_PARAMETER_LEVELS = 64,
+    RDX_PARAMETER_TEMPERATURE = 128
 };
 
 /* Everything that depends on the strategy. No other file asks which one it is. */
@@ -179,6 +182,9 @@ typedef struct rdx_strategy_entry {
     uint32_t parameters;
     redux_status (*judge)(rdx_judging *judging);
     redux_status (*judge_group)(const rdx_group *group, double threshold); /* NULL: the rule does */
+    /* Keeps exactly the budget, which this strategy always has, of one group, by its own way.
+     * *threshold: what the summary has. NULL: a threshold is searched that leads to the budget. */
+    redux_status (*judge_budget)(double *threshold, const rdx_judging *judging);
     /* Makes the metric from the options, or from its name. Neither: there is none, or it is the
      * caller's. */
     redux_status (*metric)(redux_metric **out, redux_context *context,
@@ -316,6 +322,11 @@ static inline const void *rdx_group_item(const rdx_group *group, int64_t index)
 void rdx_group_keep(const rdx_group *group, int64_t index);
 void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score);
 
+/* The k-means of all items of a group, to be run; of `clusters`, or one an item. */
+rdx_k_means rdx_group_k_means(const rdx_group *group, int64_t clusters);
+/* Drops all items that are not kept, each for the kept one most similar to it. */
+redux_status rdx_group_drop_others(const rdx_group *group);
+
 /* The rules: decide every item of a group at a threshold. */
 redux_status rdx_medoid(const rdx_group *group, double threshold);
 redux_status rdx_complete_link(const rdx_group *group, double threshold);
@@ -326,6 +337,18 @@ redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most
 /* k-centre over all groups, with the budget altogether; *threshold: the distance of the farthest
  * dropped one from the kept ones. */
 redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging);
+/* Strategies with a budget of their own (judge_budget). */
+redux_status rdx_hierarchical(double *threshold, const rdx_judging *judging);
+redux_status rdx_density(double *threshold, const rdx_judging *judging);
+
+/* How many members one cluster gives (density.c): between low and high, near to what is wanted. */
+typedef struct rdx_share {
+    double wanted, remainder;
+    int64_t low, high, taken, number;
+} rdx_share;
+/* Whole numbers taken[i] within the bounds that sum to `total`, with the least sum of (taken[i] -
+ * wanted[i])^2. The bounds must admit the total. */
+void rdx_share_out(rdx_share *shares, int64_t count, int64_t total);
 
 /* ---- against.c ---- */
 

@@ -4,9 +4,7 @@
  * it is similar to one before it (section 3, appendix A: the maximum over the upper triangle). */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "kernels/kernels.h"
-#include "search/k_means.h"
 #include "select.h"
 
 #define ITEMS_A_CLUSTER 1000 /* where no number of clusters is given */
@@ -21,7 +19,6 @@ typedef struct thinning {
     rdx_k_means km;
     double threshold;
     member *members; /* [items] by cluster */
-    int64_t *starts; /* [clusters + 1] */
     int64_t *kept;   /* [items] each item's kept one, itself if it is kept */
 } thinning;
 
@@ -33,29 +30,21 @@ static int compare_members(const void *a, const void *b)
     return (x->item > y->item) - (x->item < y->item);
 }
 
-static void sort_out(thinning *t)
+/* Lists the members of each cluster, those farthest from its centroid first. */
+static void sort_out(const thinning *t)
 {
     const rdx_kernels *kernels = rdx_kernels_get();
     const rdx_k_means *km = &t->km;
-    int64_t *next = t->km.counts;
-    memset(next, 0, (size_t)km->k * sizeof *next);
-    for (int64_t i = 0; i < km->n; i++)
-        next[km->cluster[i]]++;
-    t->starts[0] = 0;
-    for (int64_t c = 0; c < km->k; c++) {
-        t->starts[c + 1] = t->starts[c] + next[c];
-        next[c] = t->starts[c];
-    }
-    for (int64_t i = 0; i < km->n; i++) {
-        const int64_t c = km->cluster[i];
+    for (int64_t m = 0; m < km->n; m++) {
+        const int64_t item = km->members[m], c = km->cluster[item];
         const double length = sqrt(2 * km->halves[c]);
-        const double dot =
-            kernels->dot_f32(rdx_group_item(t->group, i), km->centroids + c * km->width, km->width);
-        t->members[next[c]++] = (member){length > 0 ? dot / length : 0, i};
+        const double dot = kernels->dot_f32(rdx_group_item(t->group, item),
+                                            km->centroids + c * km->width, km->width);
+        t->members[m] = (member){length > 0 ? dot / length : 0, item};
     }
     for (int64_t c = 0; c < km->k; c++)
-        qsort(t->members + t->starts[c], (size_t)(t->starts[c + 1] - t->starts[c]), sizeof(member),
-              compare_members);
+        qsort(t->members + km->starts[c], (size_t)(km->starts[c + 1] - km->starts[c]),
+              sizeof(member), compare_members);
 }
 
 /* The item most similar to `item` among those before it, the first of equals; -1 if none is
@@ -82,8 +71,8 @@ static redux_status thin_cluster(int64_t index, void *user)
 {
     const thinning *t = user;
     const rdx_group *group = t->group;
-    const member *members = t->members + t->starts[index];
-    const int64_t count = t->starts[index + 1] - t->starts[index];
+    const member *members = t->members + t->km.starts[index];
+    const int64_t count = t->km.starts[index + 1] - t->km.starts[index];
     void *scratch;
     RDX_TRY(rdx_alloc(group->context, &scratch, 1, group->layout.scratch_bytes));
     for (int64_t m = 0; m < count; m++) {
@@ -106,12 +95,10 @@ static redux_status thin_cluster(int64_t index, void *user)
 static redux_status thin(thinning *t)
 {
     redux_context *context = t->group->context;
-    const uint64_t n = (uint64_t)t->km.n, k = (uint64_t)t->km.k;
     void *block;
-    RDX_TRY(rdx_alloc(context, &block, n * (sizeof(member) + sizeof(int64_t)) + (k + 1) * 8, 1));
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)t->km.n, sizeof(member) + sizeof(int64_t)));
     t->members = block;
-    t->starts = (void *)(t->members + n);
-    t->kept = t->starts + k + 1;
+    t->kept = (void *)(t->members + t->km.n);
     sort_out(t);
     const redux_status status = rdx_parallel(context, t->km.k, thin_cluster, t);
     rdx_free(block);
@@ -124,14 +111,7 @@ redux_status rdx_semdedup(const rdx_group *group, double threshold)
     const int64_t clusters = wanted > 0 ? wanted : (n + ITEMS_A_CLUSTER - 1) / ITEMS_A_CLUSTER;
     if (n == 0)
         return REDUX_OK;
-    thinning t = {.group = group,
-                  .threshold = threshold,
-                  .km = {.vectors = rdx_group_item(group, 0),
-                         .n = n,
-                         .k = RDX_MIN(clusters, n),
-                         .width = group->layout.width,
-                         .stride = (int64_t)(group->layout.item_bytes / sizeof(float)),
-                         .seed = group->reduction->options.seed}};
+    thinning t = {.group = group, .km = rdx_group_k_means(group, clusters), .threshold = threshold};
     RDX_TRY(rdx_k_means_run(&t.km, group->context));
     const redux_status status = thin(&t);
     rdx_k_means_clear(&t.km);

@@ -215,6 +215,32 @@ static const rdx_strategy_entry strategies[] = {
                                .threshold = (double)NAN,
                                .low = -1e300,
                                .high = 1e300},
+    [REDUX_STRATEGY_HIERARCHICAL] = {.name = "hierarchical",
+                                     .label = "Cosine",
+                                     .feature = RDX_FEATURE_DESCRIPTOR,
+                                     .compares = true,
+                                     .has_budget = true,
+                                     .rules = RULE(FIRST),
+                                     .judge = rdx_judge_by_metric,
+                                     .judge_budget = rdx_hierarchical,
+                                     .metric = cosine,
+                                     .parameters = RDX_PARAMETER_CLUSTERS | RDX_PARAMETER_LEVELS |
+                                                   RDX_PARAMETER_DESCRIPTOR,
+                                     .threshold = (double)NAN},
+    [REDUX_STRATEGY_DENSITY] = {.name = "density",
+                                .label = "Cosine",
+                                .feature = RDX_FEATURE_DESCRIPTOR,
+                                .compares = true,
+                                .has_budget = true,
+                                .rules = RULE(FIRST),
+                                .judge = rdx_judge_by_metric,
+                                .judge_budget = rdx_density,
+                                .metric = cosine,
+                                .parameters = RDX_PARAMETER_CLUSTERS | RDX_PARAMETER_TEMPERATURE |
+                                              RDX_PARAMETER_DESCRIPTOR,
+                                .threshold = REDUX_DEFAULT_COSINE,
+                                .low = -1,
+                                .high = 1},
 };
 
 static const char *const scopes[] = {"volume", "dataset", "group"};
@@ -329,6 +355,7 @@ redux_status redux_strategy_describe(redux_strategy_info *out, redux_strategy st
                                       .has_budget = known->has_budget,
                                       .has_hashes = known->feature == RDX_FEATURE_HASH,
                                       .has_embeddings = known->feature == RDX_FEATURE_DESCRIPTOR,
-                                      .rules = known->rules};
+                                      .rules = known->rules,
+                                      .needs_budget = known->judge_budget != NULL};
     return rdx_write_result(out, &info, sizeof info, "redux_strategy_info");
 }

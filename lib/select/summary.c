@@ -116,6 +116,12 @@ static void add_metric(json_t **json, const redux_reduction *reduction, redux_st
         put(json, "clusters", json_integer(options->clusters));
         put(json, "seed", json_integer((json_int_t)options->seed));
     }
+    if (parameters & RDX_PARAMETER_LEVELS) {
+        put(json, "levels", json_integer(options->levels));
+        put(json, "leaves", json_string(options->nearest ? "nearest" : "random"));
+    }
+    if (parameters & RDX_PARAMETER_TEMPERATURE)
+        put(json, "temperature", json_real(options->temperature));
     if (parameters & RDX_PARAMETER_DESCRIPTOR)
         add_descriptor(json, reduction);
 }

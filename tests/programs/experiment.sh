@@ -60,6 +60,9 @@ sed 's/"threshold": 6}/"threshold": 7}/' "$tiny" >"$work/changed.json"
 check "a changed setting runs again" exits 0 "hash-6.seed-0: " "$experiment" "$work/changed.json" \
     --data "$ct" --out "$work/e"
 check "... alone" test "$(grep -c "done before" "$work/err")" = 11
+sed 's/"cosine",/"hierarchical", "scope": "dataset",/' "$tiny" >"$work/changed.json"
+check "selection by clusters, in an encoder's embedding" exits 0 "hierarchical: kept" "$experiment" \
+    "$work/changed.json" --data "$ct" --out "$work/e"
 started=$(date +%s%N)
 "$experiment" "$tiny" --data "$ct" --out "$work/whole" >/dev/null 2>&1
 took=$((($(date +%s%N) - started) / 1000000))

@@ -24,6 +24,22 @@ check "semdedup" rule_keeps semdedup first
         --scope dataset $two
     check "no such rule" exits 2 "rule 'last' is not one of" "$reduce" --rule last $two
     check "medoid has no budget" exits 2 "takes a threshold" "$reduce" --rule medoid --keep 9 $two
+    check "hierarchical meets a budget" keeps 20 "$reduce" --strategy hierarchical --keep 20 \
+        --scope dataset --levels 3 --leaves nearest $two
+    check "density meets a budget" keeps 20 "$reduce" --strategy density --keep 20 --scope dataset \
+        --clusters 4 --temperature 0.5 --threshold 0.99 $two
+    check "density refills" exits 0 "near-duplicates were kept again" "$reduce" \
+        --strategy density --keep 60 --scope dataset --threshold 0.9 $two
+    check "density names the smallest budget" exits 1 "keep at least" "$reduce" \
+        --strategy density --keep 2 --scope dataset --clusters 9 --threshold 0.9999 $two
+    check "hierarchical needs a budget" exits 2 "hierarchical needs keep" "$reduce" \
+        --strategy hierarchical --scope dataset $two
+    check "hierarchical needs one group" exits 2 "needs scope dataset" "$reduce" \
+        --strategy hierarchical --keep 20 $two
+    check "hierarchical has no threshold" exits 2 "has no threshold" "$reduce" \
+        --strategy hierarchical --keep 20 --scope dataset --threshold 0.9 $two
+    check "no such leaves" exits 2 "expected random or nearest" "$reduce" --leaves first $two
+    check "temperature 0" exits 2 "expected a number above 0" "$reduce" --temperature 0 $two
     check "semdedup has no rule" exits 2 "has no rule" "$reduce" --strategy semdedup \
         --rule medoid $two
 }

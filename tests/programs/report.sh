@@ -85,6 +85,45 @@ check "... shown in a window that is told" grep -q "Pictures show -125 to 225 HU
     "$report" --quiet --no-curve --window mediastinum "$work/r/h.csv" --out "$work/r/w.html" && cat "$work/r/w.html")
 check "--no-curve" test "$(count 'other thresholds' "$page")" = 0
 
+# ---- what comes first; how it was made; the map ----
+"$report" --quiet --no-curve "$work/r/h.csv" --out "$page"
+in_order() { # in_order FILE ID...: each once, one after the other
+    local file=$1 last=0 at
+    shift
+    for id in "$@"; do
+        at=$(grep -nm1 "id=\"$id\"" "$file" | cut -d: -f1)
+        [ -n "$at" ] && [ "$at" -gt "$last" ] || return 1
+        last=$at
+    done
+}
+check "the border comes before scores and volumes" in_order "$page" set1 pairs1 scores1 volumes1 gallery1 made1
+check "... and the navigation has them all" test "$(sed -n '/<nav/,/<\/nav>/p' "$page" | grep -o 'href="#[a-z]*1"' | tr -d '\n')" = \
+    'href="#set1"href="#pairs1"href="#scores1"href="#volumes1"href="#gallery1"href="#made1"'
+check "... every kept slice has a picture" test "$(count '<b>[0-9]+ kept</b>' "$page")" = "$is_kept"
+made_again() { # the command on the page, run, makes the same manifest
+    local command
+    command=$(sed -n 's/.*<pre class="command">redux-reduce\(.*\) --manifest h.csv INPUT...<.*/\1/p' "$page")
+    # shellcheck disable=SC2086
+    [ -n "$command" ] && "$reduce" --quiet $command "$ct" | cmp -s - "$work/r/h.csv"
+}
+check "... the command makes the same manifest" made_again
+check "... where the data were" grep -q "4 inputs, .* MB as stored, under <code>$ct/</code>\|4 inputs, .*MB as stored" "$page"
+array() { # array ROWS: .npy of bytes, three a row
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($1, 3), }"
+    awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "%c%c%c", 40 + i % 50, 40 + int(i / 3), 90 }'
+}
+array "$all" >"$work/r/map.npy"
+array 7 >"$work/r/short.npy"
+check "a map of embeddings" exits 0 "" "$report" --no-curve --embeddings "$work/r/map.npy" "$work/r/h.csv" --out "$page"
+check "... with its points, in both colours" grep -qE \
+    'class="map".*<path class="bar" d="M[0-9].*<path class="in" d="M[0-9].*class="ring"' "$page"
+check "... and its place in the navigation" grep -q 'href="#map1"' "$page"
+check "... well-formed" balanced "$page"
+check "embeddings of other slices" exits 1 "one row of numbers for each slice" "$report" \
+    --embeddings "$work/r/short.npy" "$work/r/h.csv" --out "$page"
+check "embeddings of several manifests" exits 2 "belong to one manifest" "$report" \
+    --embeddings "$work/r/map.npy" "$work/r/h.csv" "$work/r/false.csv" --out "$page"
+
 # ---- other sets, runs, several manifests ----
 cp "$scan" "$work/r/copy.nii.gz"
 "$reduce" --quiet --against "$work/r/h.csv" --manifest "$work/r/leak.csv" "$work/r/copy.nii.gz" 2>/dev/null
@@ -96,7 +135,7 @@ first_of() { # first_of PATTERN FILE: the line
 }
 check "... before the volumes, and the overview links there" test \
     "$(first_of 'id="leaks1"' "$page")" -lt "$(first_of 'id="volumes1"' "$page")" -a \
-    "$(count 'href="#leaks1"' "$page")" = 1
+    "$(count 'href="#leaks1"' "$page")" = 2
 check "... equal slices have no difference" test "$(count 'no difference' "$page")" -gt 3
 check "... with the other set's pictures" test "$(count '<b>kept in the other set</b> STS_0' "$page")" -gt 3 \
     -a "$(count 'no picture' "$page")" = 0

@@ -76,6 +76,7 @@ class InterfaceTest(unittest.TestCase):
         "_SsimOptions": "redux_ssim_options", "_MsSsimOptions": "redux_ms_ssim_options",
         "_HistogramOptions": "redux_histogram_options", "_PhaseOptions": "redux_phase_options",
         "_ReduceOptions": "redux_reduce_options", "_ReduceSummary": "redux_reduce_summary",
+        "_KMeansOptions": "redux_k_means_options",
         "_SafetensorsContent": "redux_safetensors_content"}
 
     def test_every_struct_is_looked_at(self):
@@ -314,6 +315,19 @@ class NumbersTest(unittest.TestCase):
         self.assertTrue(redux.Metric("hamming").is_distance)
         shift = redux.phase_correlation(images[0], np.roll(images[0], (3, -5), (0, 1)))
         self.assertEqual((shift.dy, shift.dx), (3, -5))
+
+    def test_k_means(self):
+        rng = np.random.default_rng(3)
+        centres = 9 * rng.standard_normal((4, 6))
+        label = np.arange(80) % 4
+        rows = (centres[label] + rng.standard_normal((80, 6))).astype(np.float32)
+        cluster, centroids = redux.k_means(rows, 6, seed=5)
+        np.testing.assert_array_equal(
+            cluster, ((rows[:, None] - centroids[None]) ** 2).sum(2).argmin(1))
+        for c in range(6):
+            np.testing.assert_allclose(centroids[c], rows[cluster == c].mean(0), rtol=1e-5)
+        with self.assertRaisesRegex(redux.ReduxError, "81 clusters of 80 vectors"):
+            redux.k_means(rows, 81)
 
     def test_errors_say_what_and_why(self):
         with self.assertRaises(redux.ReduxError) as raised:

@@ -200,6 +200,18 @@ static redux_status exemplars(redux_context *context)
     return status;
 }
 
+static redux_status k_means(redux_context *context)
+{
+    const int64_t shape[2] = {3, set.vectors.shape[1]};
+    redux_tensor centroids;
+    redux_status status = redux_tensor_new(&centroids, context, REDUX_FLOAT32, 2, shape);
+    if (status == REDUX_OK) {
+        status = redux_k_means(&centroids, NULL, context, &set.vectors, NULL);
+        redux_tensor_release(&centroids);
+    }
+    return status;
+}
+
 /* ---- indexes ---- */
 
 static int count_found(int64_t query, int64_t id, double score, void *user)
@@ -281,6 +293,10 @@ REDUCES(reduce_entropy, (options.strategy = REDUX_STRATEGY_ENTROPY, options.keep
 REDUCES(reduce_every, options.strategy = REDUX_STRATEGY_EVERY_N)
 REDUCES(reduce_gain, (options.strategy = REDUX_STRATEGY_INFORMATION_GAIN, options.keep_count = 9))
 REDUCES(reduce_semdedup, options.strategy = REDUX_STRATEGY_SEMDEDUP)
+REDUCES(reduce_hierarchical, (options.strategy = REDUX_STRATEGY_HIERARCHICAL,
+                              options.scope = REDUX_SCOPE_DATASET, options.keep_count = 9))
+REDUCES(reduce_density, (options.strategy = REDUX_STRATEGY_DENSITY, options.threshold = 0.9999,
+                         options.scope = REDUX_SCOPE_DATASET, options.keep_count = 4))
 REDUCES(reduce_medoid, options.rule = REDUX_RULE_MEDOID)
 REDUCES(reduce_k_centre, options.rule = REDUX_RULE_K_CENTRE)
 REDUCES(reduce_link, options.rule = REDUX_RULE_COMPLETE_LINK)

@@ -118,6 +118,18 @@ static redux_status with_reduce(void *given)
     return redux_reduce_check(given);
 }
 
+static redux_status with_k_means(void *given)
+{
+    float centroid[1];
+    redux_tensor out;
+    const int64_t shape[2] = {1, 1}, rows[2] = {2, 1};
+    float values[2] = {1, 2};
+    redux_tensor vectors;
+    ck_assert_redux_ok(redux_tensor_borrow(&out, centroid, REDUX_FLOAT32, 2, shape, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&vectors, values, REDUX_FLOAT32, 2, rows, NULL));
+    return redux_k_means(&out, NULL, NULL, &vectors, given);
+}
+
 static redux_status with_custom(void *given)
 {
     redux_metric *out = NULL;
@@ -556,6 +568,7 @@ static redux_hash_options hash = REDUX_HASH_OPTIONS_INIT;
 static redux_volume_hash_options volume_hash = REDUX_VOLUME_HASH_OPTIONS_INIT;
 static redux_index_options index_options = REDUX_INDEX_OPTIONS_INIT;
 static redux_reduce_options reduce = REDUX_REDUCE_OPTIONS_INIT;
+static redux_k_means_options k_means = REDUX_K_MEANS_OPTIONS_INIT;
 static redux_logistic_options logistic = REDUX_LOGISTIC_OPTIONS_INIT;
 static redux_knn_options knn = REDUX_KNN_OPTIONS_INIT;
 static redux_optimiser_options optimiser = REDUX_OPTIMISER_OPTIONS_INIT;
@@ -595,6 +608,7 @@ static const entry entries[] = {
     {"redux_volume_hash_options", sizeof volume_hash, with_volume_hash, &volume_hash, 0},
     {"redux_index_options", sizeof index_options, with_index, &index_options, 0},
     {"redux_reduce_options", sizeof reduce, with_reduce, &reduce, 0},
+    {"redux_k_means_options", sizeof k_means, with_k_means, &k_means, 0},
     {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
     {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
     {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
