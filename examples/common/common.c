@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -80,6 +83,17 @@ static const char *blas_core_type(void)
     return NULL;
 }
 
+/* Slices are allocated and freed one after another. By default glibc gives the memory of each back
+ * to the system and fetches it anew, page by page, which takes longer than reading or hashing the
+ * slice. */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
 void program_start(const char *name, char **arguments)
 {
     const char *core = blas_core_type();
@@ -91,6 +105,7 @@ void program_start(const char *name, char **arguments)
         execv("/proc/self/exe", arguments); /* if it fails, continue as things are */
     }
     unsetenv("REDUX_STARTED");
+    keep_memory();
     catch_signals();
     terminal = stderr;
     guard_terminal(&stderr, _IONBF);
