@@ -167,20 +167,22 @@ typedef struct redux_audit_leaks_options {
      *  validation 1, test 2, none 3: slices of validation are looked up in those of train, slices
      *  of test in both. With `against` NULL: no slice is left out. */
     const uint8_t *split;
-    double threshold;   /**< similarity from which two slices are twins; 0.8 (docs/audit.md) */
+    double threshold;   /**< similarity from which two slices are twins; 0.75 (docs/audit.md) */
     int32_t candidates; /**< slices that the hash proposes for each; 8 */
     int32_t reserved;
 } redux_audit_leaks_options;
 
 #define REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS(set)                                                    \
-    set(struct_size, sizeof(redux_audit_leaks_options)), set(threshold, 0.8), set(candidates, 8)
+    set(struct_size, sizeof(redux_audit_leaks_options)), set(threshold, 0.75), set(candidates, 8)
 REDUX_DEFINE_INIT(redux_audit_leaks_options, REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS)
 #define REDUX_AUDIT_LEAKS_OPTIONS_INIT                                                             \
     REDUX_INIT(redux_audit_leaks_options, REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS)
 
 /** What of a dataset is in another set, or in an earlier split, already. Each slice has at most one
  *  twin: the one with the greatest similarity. Flat slices and CT slices without tissue are left
- *  out: they resemble each other.
+ *  out, and outlines such as the top of a head: they resemble each other.
+ *  - A similarity from 0.85 times the threshold on is enough beside a slice that reaches it, if
+ *    their twins are neighbours too.
  *  - Groups first, then volumes, then slices; the greatest share and similarity first.
  *  - Groups of two sets are the same one if their names are equal and both sets are grouped.
  *
