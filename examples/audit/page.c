@@ -9,7 +9,14 @@
 
 #define MARK_PAGE "name=\"generator\" content=\"redux-audit"
 
-enum { MOST_LINES = 200, MOST_PAIRS = 12, MOST_OF_ISSUE = 6, MOST_PICTURES = 512, SIDE = 240 };
+enum {
+    MOST_LINES = 60,
+    MOST_PAIRS = 12,
+    MOST_OF_ISSUE = 6,
+    MOST_OF_VOLUME = 2,
+    MOST_PICTURES = 512,
+    SIDE = 240
+};
 
 /* A slice as shown. */
 typedef struct picture {
@@ -46,14 +53,18 @@ static void want(album *pictures, bool is_against, int64_t slice)
 /* The findings of a section that are shown with pictures: slices, the first few of each issue. */
 static int64_t choose(redux_finding *out, const audit *a, audit_section section)
 {
-    int64_t taken = 0, of_issue = 0, last = -1;
+    int64_t taken = 0, of_issue = 0, last = -1, volume = -1, of_volume = 0;
     for (int64_t i = 0; i < audit_count(a, section) && taken < MOST_PAIRS * 4; i++) {
         const redux_finding f = audit_finding(a, section, i);
         if (f.level != REDUX_AUDIT_SLICE)
             continue;
         of_issue = (int64_t)f.issue == last ? of_issue + 1 : 0;
         last = (int64_t)f.issue;
-        if (of_issue < (section == SECTION_SLICES ? MOST_OF_ISSUE : MOST_PAIRS))
+        of_volume = f.volume == volume ? of_volume + 1 : 0;
+        volume = f.volume;
+        if (section == SECTION_LEAKS && of_volume >= MOST_OF_VOLUME)
+            of_issue--; /* neighbours show the same */
+        else if (of_issue < (section == SECTION_SLICES ? MOST_OF_ISSUE : MOST_PAIRS))
             out[taken++] = f;
     }
     return taken;
@@ -136,8 +147,8 @@ static redux_status put_picture(page *p, const redux_tensor *grey, const char *t
 static redux_status fit(redux_tensor *out, const redux_tensor *twin, int32_t turn,
                         const redux_tensor *slice)
 {
-    /* In redux_dihedral's order: whether rows and columns are exchanged, and which of the twin's run
-     * backwards. The slice was turned to fit the twin; this is the way back. */
+    /* In redux_dihedral's order: whether rows and columns are exchanged, and which of the twin's
+     * run backwards. The slice was turned to fit the twin; this is the way back. */
     static const struct {
         bool exchanged, rows, columns;
     } turns[] = {{0, 0, 0}, {1, 1, 0}, {0, 1, 1}, {1, 0, 1},
@@ -200,7 +211,9 @@ static redux_status put_twin(page *p, album *pictures, const redux_finding *f,
         put_name(p, pictures->a, f, true);
         put(p, "</span></div>\n");
     }
-    if (status == REDUX_OK && both && f->issue != REDUX_AUDIT_OUTLIER)
+    if (status == REDUX_OK && both && f->issue == REDUX_AUDIT_SAME_PIXELS)
+        put(p, "<div><div class=\"none\">no difference</div></div>");
+    else if (status == REDUX_OK && both && f->issue != REDUX_AUDIT_OUTLIER)
         status = put_difference(p, slice, &fitted);
     redux_tensor_release(&fitted);
     return status;
@@ -242,7 +255,7 @@ static void put_row(page *p, const audit *a, const redux_finding *f)
     put(p, "</td></tr>\n");
 }
 
-/* Groups and volumes, and slices that have no picture of their own here. */
+/* The worst lines: groups, then volumes, then slices. */
 static void put_lines(page *p, const audit *a, audit_section section)
 {
     const int64_t count = audit_count(a, section);
@@ -282,13 +295,12 @@ static redux_status put_section(page *p, album *pictures, audit_section section)
         put(p, "<p>Nothing was found.</p></section>\n");
         return REDUX_OK;
     }
+    put_lines(p, a, section);
     const int64_t count = choose(shown, a, section);
     put(p, "<div class=\"pairs\">\n");
     for (int64_t i = 0; i < count; i++)
         TRY(put_pair(p, pictures, &shown[i]));
-    put(p, "</div>\n");
-    put_lines(p, a, section);
-    put(p, "</section>\n");
+    put(p, "</div></section>\n");
     return REDUX_OK;
 }
 
