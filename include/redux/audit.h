@@ -118,11 +118,12 @@ REDUX_DEFINE_INIT(redux_finding, REDUX_FINDING_DEFAULTS)
 /** Findings of one check, worst first within an issue. Opaque, read-only: any thread. */
 typedef struct redux_findings redux_findings;
 
+/** How many findings there are; 0 for NULL. */
 REDUX_API int64_t redux_findings_count(const redux_findings *findings);
 /** Finding `index`. Errors: REDUX_E_INVALID (index, struct_size, NULL). */
 REDUX_API redux_status redux_findings_get(redux_finding *out, const redux_findings *findings,
                                           int64_t index);
-/** NULL is allowed. */
+/** Frees findings; NULL is allowed. */
 REDUX_API void redux_findings_free(redux_findings *findings);
 
 /* ---- scans ---- */
@@ -146,7 +147,7 @@ REDUX_DEFINE_INIT(redux_scan_options, REDUX_SCAN_OPTIONS_DEFAULTS)
 REDUX_API redux_status redux_scan_new(redux_scan **out, redux_context *context,
                                       const redux_dataset *dataset,
                                       const redux_scan_options *options);
-/** NULL is allowed. */
+/** Frees a scan; NULL is allowed. */
 REDUX_API void redux_scan_free(redux_scan *scan);
 
 /** The plain descriptors of all slices, for checks that need embeddings: as redux_image_descriptor
