@@ -265,7 +265,7 @@ typedef struct redux_audit_slices_options {
     double light;   /**< 95 % of the values lie above this share of the range; 0.9 */
     double low_contrast;    /**< 96 % of the values within this share of the range; 0.1 */
     double blurred;         /**< times that the sharpness lies below that of its series; 5 */
-    double low_information; /**< entropy in bits of 256 grey values; 0.7 */
+    double low_information; /**< entropy in bits of 256 grey values; 1 */
     double cropped;         /**< CT: share of tissue in the border of the field of view; 0.1 */
     double padding;         /**< share of the area; 0.8 */
     double range;           /**< times that the range differs from that of the series; 3 */
@@ -274,7 +274,7 @@ typedef struct redux_audit_slices_options {
 #define REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS(set)                                                   \
     set(struct_size, sizeof(redux_audit_slices_options)), set(flat, 0.01), set(flat_hu, 20),       \
         set(air, 0.005), set(dark, 0.1), set(light, 0.9), set(low_contrast, 0.1), set(blurred, 5), \
-        set(low_information, 0.7), set(cropped, 0.1), set(padding, 0.8), set(range, 3)
+        set(low_information, 1), set(cropped, 0.1), set(padding, 0.8), set(range, 3)
 REDUX_DEFINE_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS)
 #define REDUX_AUDIT_SLICES_OPTIONS_INIT                                                            \
     REDUX_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS)
