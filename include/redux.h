@@ -111,5 +111,6 @@
 #include <redux/probe.h>       /* logistic regression, nearest neighbours */
 #include <redux/scores.h>      /* accuracy, AUC; intervals and tests */
 #include <redux/evaluate.h>    /* an encoder's quality on labelled slices */
+#include <redux/run_set.h>     /* runs over seeds and folds together: intervals, comparisons */
 
 #endif

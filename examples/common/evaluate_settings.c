@@ -16,7 +16,8 @@ const char evaluate_settings_help[] =
     "                       such a column); without val rows, some training groups become val\n"
     "  --folds K            cross-validation by groups, K >= 3: one fold tests, the next "
     "validates\n"
-    "                       (default 5, where the table has no splits)\n"
+    "                       (default 5, where the table has no splits); --fold N: one of them "
+    "only\n"
     "  --validation P, --test P  one split by groups instead of folds, by shares of the rows\n"
     "  --fixed-split SEED   all repetitions use one split (default: each by its own seed)\n"
     "  --allow-divided-groups  accept groups that are in two splits of the column\n"
@@ -33,8 +34,16 @@ const char evaluate_settings_help[] =
     "  --epochs N           finetune: 70; --frozen-epochs N: 10, with weights; --batch N: 64;\n"
     "                       --rate X: 1e-4; --weight-decay X: 5e-4; --balanced: equal\n"
     "                       weight for each class\n"
+    "                       --norms-learn: batch norms of a frozen encoder learn; --thawed-rate "
+    "X:\n"
+    "                       everything's after the frozen epochs (default: as --rate)\n"
+    "  --preset NAME        finetune as in the paper: paper, or paper-as-published (what its code\n"
+    "                       does: --norms-learn --thawed-rate 2e-5, one random flip, seed 42);\n"
+    "                       options that follow change it\n"
     "  --views NAME         finetune: none, simclr, moco-medical, ... (default: light ones)\n"
-    "  --resamples N        of the bootstrap (default 1000); --level X (default 0.95)\n"
+    "  --interval OF        groups (default): patients are the sample; rows: percentile bootstrap\n"
+    "                       as if slices were independent; none. --level X (default 0.95);\n"
+    "                       --resamples N of the bootstrap (default 1000)\n"
     "Input\n"
     "  --frame N            which frame of 4-D volumes and of DICOM time series\n"
     "  --window NAME        as in redux-reduce; --size N: side in pixels (default: as the weights\n"
@@ -42,6 +51,8 @@ const char evaluate_settings_help[] =
     "  --arch NAME          of --weights none: resnet18 (default), resnet34, resnet50,\n"
     "                       resnet101, resnet152;\n"
     "                       --stem NAME: imagenet (default), small; --width X: 1\n";
+
+const char *const interval_names[3] = {"groups", "rows", "none"};
 
 typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, SPECIAL } kind;
 
@@ -77,6 +88,11 @@ static const setting settings[] = {
     {"balanced", FLAG, AT(evaluate.balanced), 1, 0},
     {"resamples", INTEGER, AT(evaluate.resamples), 0, 10000000},
     {"level", NUMBER, AT(evaluate.level), 1e-6, 0.999999},
+    {"norms-learn", FLAG, AT(evaluate.norms_learn), 1, 0},
+    {"thawed-rate", NUMBER, AT(evaluate.thawed_rate), 1e-12, 1e6},
+    {"preset", SPECIAL, 0, 0, 0},
+    {"fold", INTEGER, AT(evaluate.fold), 0, 254},
+    {"interval", SPECIAL, 0, 0, 0},
     {"size", SPECIAL, 0, 0, 0},
     {"width", NUMBER, AT(network.width), 0.01, 16},
     {"protocol", SPECIAL, 0, 0, 0},
@@ -175,6 +191,44 @@ static int set_input_setting(evaluate_settings *s, const char *name, const char 
     return EXIT_OK;
 }
 
+/* Wolf et al. 2024, 3.3; what the published code does instead: its freezing leaves batch norms
+ * learning, and thawing adds the encoder at a fifth of the rate, which the classifier then has
+ * too. */
+static int set_preset(evaluate_settings *s, const char *text)
+{
+    redux_evaluate_options *o = &s->evaluate;
+    const bool published = strcmp(text, "paper-as-published") == 0;
+    if (!published && strcmp(text, "paper") != 0)
+        return wrong_value("preset", text, "expected paper or paper-as-published");
+    o->protocol = REDUX_PROTOCOL_FINETUNE;
+    o->epochs = 70;
+    o->frozen_epochs = 10;
+    o->batch = 64;
+    o->rate = 1e-4;
+    o->weight_decay = 5e-4;
+    o->choose_by = REDUX_FIGURE_ACCURACY;
+    if (!published)
+        return EXIT_OK;
+    o->norms_learn = 1;
+    o->thawed_rate = 2e-5;
+    o->first_seed = 42;
+    s->has_views = true;
+    if (redux_views_preset(&s->views, "none") != REDUX_OK)
+        return usage_error("--preset: %s", redux_error_message());
+    s->views.flip_horizontal = 0.5;
+    return EXIT_OK;
+}
+
+static int set_interval(evaluate_settings *s, const char *text)
+{
+    for (int i = 0; i < (int)(sizeof interval_names / sizeof *interval_names); i++)
+        if (strcmp(text, interval_names[i]) == 0) {
+            s->evaluate.interval = (redux_interval)i;
+            return EXIT_OK;
+        }
+    return wrong_value("interval", text, "expected groups, rows or none");
+}
+
 static int set_special(evaluate_settings *s, const char *name, const char *text)
 {
     if (strcmp(name, "protocol") == 0) {
@@ -188,6 +242,10 @@ static int set_special(evaluate_settings *s, const char *name, const char *text)
         s->evaluate.choose_by = strcmp(text, "auc") == 0 ? REDUX_FIGURE_AUC : REDUX_FIGURE_ACCURACY;
         return EXIT_OK;
     }
+    if (strcmp(name, "preset") == 0)
+        return set_preset(s, text);
+    if (strcmp(name, "interval") == 0)
+        return set_interval(s, text);
     if (strcmp(name, "views") == 0) {
         if (redux_views_preset(&s->views, text) != REDUX_OK)
             return usage_error("--views: %s", redux_error_message());

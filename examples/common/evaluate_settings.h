@@ -21,6 +21,9 @@ typedef struct evaluate_settings {
     const char *positive;
 } evaluate_settings;
 
+/* By redux_interval. */
+extern const char *const interval_names[3];
+
 void evaluate_settings_init(evaluate_settings *s);
 
 /* Sets one setting from its text. EXIT_OK, or usage_error's code. */

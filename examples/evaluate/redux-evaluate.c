@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/evaluate_settings.h"
+#include "seen.h"
 
 static const char help_begin[] =
     "Usage: redux-evaluate --weights FILE|none --labels FILE [options]\n"
@@ -19,9 +20,13 @@ static const char help_begin[] =
     "  --labels FILE        CSV with columns file, slice (default 0), label, paths relative to "
     "it;\n"
     "                       or an .npz with train_images, train_labels, val_..., test_...\n"
-    "  --compare            scores of two files from --predictions, and a paired test\n";
+    "  --compare            two files from --predictions: difference, interval and a paired test\n"
+    "                       over groups\n";
 
 static const char help_end[] =
+    "  --floor, --no-floor  also judge random weights of the same network (default: for probes; "
+    "of\n"
+    "                       finetune, training from scratch, which takes as long again)\n"
     "Output\n"
     "  --predictions FILE.csv  the predictions of each test slice, by seed and fold\n"
     "  --overwrite          replace a file of another kind; inputs never are\n"
@@ -39,12 +44,13 @@ static const char help_end[] =
     "  redux-evaluate --compare hash.csv all.csv\n";
 
 enum { OPTION_WEIGHTS = 1000, OPTION_FEATURES, OPTION_LABELS, OPTION_COMPARE, OPTION_PREDICTIONS };
+enum { OPTION_FLOOR = 1050, OPTION_NO_FLOOR };
 enum { OPTION_JSON = 1100, OPTION_THREADS, OPTION_QUIET };
 
 typedef struct program {
     evaluate_settings settings;
     const char *weights, *features, *labels, *predictions;
-    bool compare, json, quiet;
+    bool compare, json, quiet, floor, no_floor;
     int64_t threads;
 } program;
 
@@ -66,6 +72,12 @@ static int set_option(void *user, int option, const char *text)
         return EXIT_OK;
     case OPTION_PREDICTIONS:
         p->predictions = text;
+        return EXIT_OK;
+    case OPTION_FLOOR:
+        p->floor = true;
+        return EXIT_OK;
+    case OPTION_NO_FLOOR:
+        p->no_floor = true;
         return EXIT_OK;
     case OPTION_JSON:
         p->json = true;
@@ -92,6 +104,8 @@ static int parse(program *p, int count, char **arguments, bool *done)
         {"compare", no_argument, NULL, OPTION_COMPARE},
         {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
         {"overwrite", no_argument, NULL, 'O'},
+        {"floor", no_argument, NULL, OPTION_FLOOR},
+        {"no-floor", no_argument, NULL, OPTION_NO_FLOOR},
         {"json", no_argument, NULL, OPTION_JSON},
         {"threads", required_argument, NULL, OPTION_THREADS},
         {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -100,7 +114,7 @@ static int parse(program *p, int count, char **arguments, bool *done)
     };
     struct option options[MOST] = {{NULL, 0, NULL, 0}};
     int used = 0;
-    for (int i = 0; evaluate_setting_name(i) != NULL && used < MOST - 12; i++)
+    for (int i = 0; evaluate_setting_name(i) != NULL && used < MOST - 14; i++)
         options[used++] = (struct option){
             evaluate_setting_name(i),
             evaluate_setting_has_value(i) ? required_argument : no_argument, NULL, 256 + i};
@@ -120,6 +134,9 @@ static int parse(program *p, int count, char **arguments, bool *done)
             "--group names a column, --group-by says it otherwise: give one of them");
     if (redux_group_by_check(p->settings.labels.group_by) != REDUX_OK)
         return usage_error("--%s", redux_error_message());
+    if (p->floor && (p->no_floor || p->weights == NULL || strcmp(p->weights, "none") == 0))
+        return usage_error("--floor compares weights with random ones: give --weights FILE, and "
+                           "not --no-floor");
     if ((p->weights == NULL) == (p->features == NULL))
         return usage_error("name one of --weights and --features");
     return EXIT_OK;
@@ -136,14 +153,19 @@ static const char *cell(char text[16], double value)
     return text;
 }
 
-static void print_figure(const char *name, double mean, double deviation, double low, double high,
-                         double validation)
+/* A figure of the encoder beside that of random weights (NULL: not judged). */
+static void print_figure(const redux_evaluation_summary *s, const redux_evaluation_summary *floor,
+                         int i)
 {
-    char m[16], d[16], l[16], h[16], v[16], interval[40] = "-";
+    char m[16], d[16], l[16], h[16], v[16], r[16], interval[40] = "-";
+    const double low = score_value(s->low, i), high = score_value(s->high, i);
     if (!isnan(low) && !isnan(high))
         snprintf(interval, sizeof interval, "%s ... %s", cell(l, low), cell(h, high));
-    printf("%-18s  %8s  %8s  %-21s %8s\n", name, cell(m, mean), cell(d, deviation), interval,
-           cell(v, validation));
+    printf("%-18s  %8s  %8s  %-17s  %8s", score_name(i), cell(m, score_value(s->mean, i)),
+           cell(d, score_value(s->deviation, i)), interval,
+           cell(v, score_value(s->validation_mean, i)));
+    printf(floor == NULL ? "\n" : "  %8s\n",
+           floor == NULL ? "" : cell(r, score_value(floor->mean, i)));
 }
 
 static void print_confusion(const redux_labels *labels, const redux_evaluation *evaluation)
@@ -165,27 +187,55 @@ static void print_confusion(const redux_labels *labels, const redux_evaluation *
     free(counts);
 }
 
-static int print_table(const redux_labels *labels, const redux_evaluation *evaluation)
+/* What the intervals are of, or why there are none; and what the mean leaves out. */
+static void print_notes(const program *p, const redux_evaluation_summary *s)
 {
-    redux_evaluation_summary s = {.struct_size = sizeof s};
+    const redux_evaluate_options *o = &p->settings.evaluate;
+    if (o->resamples == 0 || o->interval == REDUX_INTERVAL_NONE)
+        ;
+    else if (o->interval == REDUX_INTERVAL_ROWS)
+        printf("\n%g %% intervals: mean over runs, as if the slices of a group were independent; "
+               "too narrow where they are not.\n",
+               100 * o->level);
+    else if (s->no_interval[0] != '\0')
+        printf("\nNo interval: %s.\n", s->no_interval);
+    else
+        printf("\n%g %% intervals: %lld groups are the sample.\n", 100 * o->level,
+               (long long)s->test_groups);
+    if (s->defined->auc < (double)s->runs)
+        printf("AUC and average precision: over %.0f of %lld runs; the others test one class.\n",
+               s->defined->auc, (long long)s->runs);
+}
+
+static void print_heading(const redux_labels *labels, const redux_evaluation_summary *s,
+                          const redux_evaluation_run *first)
+{
+    printf("%s: %lld slices of %lld groups, %lld classes", redux_protocol_name(s->protocol),
+           (long long)s->rows, (long long)s->groups, (long long)s->classes);
+    if (s->classes == 2)
+        printf(" (positive: %s)", redux_labels_class_name(labels, s->positive));
+    printf("; %lld seed%s", (long long)s->seeds, s->seeds == 1 ? "" : "s");
+    if (s->folds > 1)
+        printf(" x %lld folds", (long long)s->folds);
+    printf("\nfirst run: %lld for training, %lld validation, %lld test\n\n",
+           (long long)first->train, (long long)first->validation, (long long)first->test);
+}
+
+static int print_table(const program *p, const redux_labels *labels,
+                       const redux_evaluation *evaluation, const redux_evaluation *floor)
+{
+    redux_evaluation_summary s = {.struct_size = sizeof s}, f = {.struct_size = sizeof f};
     redux_evaluation_run first = {.struct_size = sizeof first};
     if (redux_evaluation_get_summary(&s, evaluation) != REDUX_OK ||
+        (floor != NULL && redux_evaluation_get_summary(&f, floor) != REDUX_OK) ||
         redux_evaluation_get_run(&first, evaluation, 0) != REDUX_OK)
         return data_error();
-    printf("%s: %lld slices of %lld groups, %lld classes", redux_protocol_name(s.protocol),
-           (long long)s.rows, (long long)s.groups, (long long)s.classes);
-    if (s.classes == 2)
-        printf(" (positive: %s)", redux_labels_class_name(labels, s.positive));
-    printf("; %lld seed%s", (long long)s.seeds, s.seeds == 1 ? "" : "s");
-    if (s.folds > 1)
-        printf(" x %lld folds", (long long)s.folds);
-    printf("\nfirst run: %lld for training, %lld validation, %lld test\n\n", (long long)first.train,
-           (long long)first.validation, (long long)first.test);
-    printf("%-18s  %8s  %8s  %-21s %8s\n", "test", "mean", "sd", "interval of a run", "valid.");
+    print_heading(labels, &s, &first);
+    printf("%-18s  %8s  %8s  %-17s  %8s", "test", "mean", "sd", "interval", "valid.");
+    printf(floor == NULL ? "\n" : "  %8s\n", "random");
     for (int i = 0; score_name(i) != NULL; i++)
-        print_figure(score_name(i), score_value(s.mean, i), score_value(s.deviation, i),
-                     score_value(s.low, i), score_value(s.high, i),
-                     score_value(s.validation_mean, i));
+        print_figure(&s, floor == NULL ? NULL : &f, i);
+    print_notes(p, &s);
     print_confusion(labels, evaluation);
     return EXIT_OK;
 }
@@ -278,7 +328,18 @@ static json_t *confusion_json(const redux_labels *labels, const redux_evaluation
     return matrix;
 }
 
-static int print_json(const redux_labels *labels, const redux_evaluation *evaluation)
+static json_t *floor_json(const redux_evaluation *floor)
+{
+    redux_evaluation_summary s = {.struct_size = sizeof s};
+    if (floor == NULL || redux_evaluation_get_summary(&s, floor) != REDUX_OK)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o}", "mean", scores_json(s.mean), "deviation",
+                     scores_json(s.deviation), "low", scores_json(s.low), "high",
+                     scores_json(s.high));
+}
+
+static int print_json(const program *p, const redux_labels *labels,
+                      const redux_evaluation *evaluation, const redux_evaluation *floor)
 {
     redux_evaluation_summary s = {.struct_size = sizeof s};
     json_t *runs = json_array(), *classes = json_array();
@@ -292,12 +353,16 @@ static int print_json(const redux_labels *labels, const redux_evaluation *evalua
         json_array_append_new(runs, one_run_json(&run));
     }
     json_t *root = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-        redux_version_string(), "protocol", redux_protocol_name(s.protocol), "seeds",
-        (json_int_t)s.seeds, "rows", (json_int_t)s.rows, "groups", (json_int_t)s.groups, "classes",
-        classes, "positive", (int)s.positive, "mean", scores_json(s.mean), "deviation",
-        scores_json(s.deviation), "low", scores_json(s.low), "high", scores_json(s.high),
-        "validation_mean", scores_json(s.validation_mean), "confusion",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, "
+        "s:o, "
+        "s:o, s:o}",
+        "version", redux_version_string(), "protocol", redux_protocol_name(s.protocol), "seeds",
+        (json_int_t)s.seeds, "rows", (json_int_t)s.rows, "groups", (json_int_t)s.groups,
+        "test_groups", (json_int_t)s.test_groups, "classes", classes, "positive", (int)s.positive,
+        "mean", scores_json(s.mean), "deviation", scores_json(s.deviation), "interval",
+        interval_names[p->settings.evaluate.interval], "no_interval", s.no_interval, "low",
+        scores_json(s.low), "high", scores_json(s.high), "defined_runs", scores_json(s.defined),
+        "random", floor_json(floor), "validation_mean", scores_json(s.validation_mean), "confusion",
         confusion_json(labels, evaluation), "leakage",
         leakage_json(labels, redux_evaluation_leakage(evaluation)), "runs", runs);
     const int failed = root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
@@ -316,27 +381,67 @@ static int finish_stdout(int code)
 
 /* ---- the work ---- */
 
-static int report(const program *p, redux_context *context, const redux_labels *labels,
-                  const redux_evaluation *evaluation)
+/* Figures of patients that pre-training has seen promise too much. */
+static redux_status warn_of_seen(const program *p, redux_context *context,
+                                 const redux_labels *labels, const redux_evaluation *evaluation)
 {
+    seen_groups found;
+    progress_label("fingerprints");
+    TRY(find_seen_groups(&found, context, p->settings.evaluate.weights, labels, evaluation));
+    progress_label(NULL);
+    if (found.seen > 0)
+        fprintf(stderr,
+                "%s: warning: pre-training saw slices of %lld of the %lld groups that are tested, "
+                "such as %s: figures may be too good for new patients. Pre-train without them "
+                "(exclude_test_of of redux-experiment does it fold by fold)\n",
+                program_name, (long long)found.seen, (long long)found.tested, found.example);
+    return REDUX_OK;
+}
+
+static int report(const program *p, redux_context *context, const redux_labels *labels,
+                  const redux_evaluation *evaluation, const redux_evaluation *floor)
+{
+    if (!p->quiet && warn_of_seen(p, context, labels, evaluation) != REDUX_OK)
+        return data_error();
     progress_label(NULL);
     if (p->predictions != NULL &&
         redux_evaluation_save(p->predictions, context, evaluation) != REDUX_OK)
         return data_error();
     if (!p->quiet)
         warn_of_leakage(labels, evaluation);
-    return finish_stdout(p->json ? print_json(labels, evaluation)
-                                 : print_table(labels, evaluation));
+    return finish_stdout(p->json ? print_json(p, labels, evaluation, floor)
+                                 : print_table(p, labels, evaluation, floor));
+}
+
+/* The same protocol on random weights of the encoder's own network; *out stays NULL where the floor
+ * is not wanted. */
+static redux_status evaluate_floor(redux_evaluation **out, const program *p, redux_context *context,
+                                   const redux_labels *labels)
+{
+    redux_evaluate_options options = p->settings.evaluate;
+    redux_network_options network = REDUX_NETWORK_OPTIONS_INIT;
+    const bool probe = options.protocol != REDUX_PROTOCOL_FINETUNE;
+    if (options.weights == NULL || p->no_floor || !(probe || p->floor))
+        return REDUX_OK;
+    TRY(redux_network_options_of(&network, NULL, NULL, options.weights));
+    options.weights = NULL;
+    options.network = &network;
+    options.check_leakage = 0;
+    progress_label("random weights");
+    return redux_evaluate(out, context, labels, &options);
 }
 
 static int evaluate(program *p, redux_context *context, const redux_labels *labels)
 {
-    redux_evaluation *evaluation;
+    redux_evaluation *evaluation = NULL, *floor = NULL;
     progress_label(redux_protocol_name(p->settings.evaluate.protocol));
-    if (redux_evaluate(&evaluation, context, labels, &p->settings.evaluate) != REDUX_OK)
-        return data_error();
-    const int code = report(p, context, labels, evaluation);
+    redux_status status = redux_evaluate(&evaluation, context, labels, &p->settings.evaluate);
+    if (status == REDUX_OK)
+        status = evaluate_floor(&floor, p, context, labels);
+    const int code =
+        status == REDUX_OK ? report(p, context, labels, evaluation, floor) : data_error();
     redux_evaluation_free(evaluation);
+    redux_evaluation_free(floor);
     return code;
 }
 
@@ -380,33 +485,93 @@ static int work(program *p, redux_context *context)
     return code;
 }
 
+/* ---- comparing two files ---- */
+
+typedef struct comparison {
+    redux_run_set *a, *b;
+    redux_run_set_counts counts_a, counts_b;
+    redux_scores mean_a, mean_b, difference, low, high, p;
+} comparison;
+
+static redux_status read_runs(redux_run_set **out, redux_run_set_counts *counts, redux_scores *mean,
+                              redux_context *context, const char *path)
+{
+    TRY(redux_run_set_new(out, context));
+    TRY(redux_run_set_load(*out, context, path, 1));
+    TRY(redux_run_set_get_counts(counts, context, *out));
+    return redux_run_set_scores(mean, NULL, NULL, context, *out);
+}
+
+static redux_status compare_files(comparison *c, redux_context *context, double level, char **files)
+{
+    const comparison empty = {.counts_a = {.struct_size = sizeof c->counts_a},
+                              .counts_b = {.struct_size = sizeof c->counts_b},
+                              .mean_a = REDUX_SCORES_INIT,
+                              .mean_b = REDUX_SCORES_INIT,
+                              .difference = REDUX_SCORES_INIT,
+                              .low = REDUX_SCORES_INIT,
+                              .high = REDUX_SCORES_INIT,
+                              .p = REDUX_SCORES_INIT};
+    *c = empty;
+    TRY(read_runs(&c->a, &c->counts_a, &c->mean_a, context, files[0]));
+    TRY(read_runs(&c->b, &c->counts_b, &c->mean_b, context, files[1]));
+    return redux_run_set_compare(&c->difference, &c->low, &c->high, &c->p, context, c->a, c->b,
+                                 level, 10000, 0);
+}
+
+static int print_comparison_json(const comparison *c)
+{
+    json_t *root =
+        json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "groups",
+                  (json_int_t)c->counts_a.groups, "rows", (json_int_t)c->counts_a.rows, "runs_a",
+                  (json_int_t)c->counts_a.runs, "runs_b", (json_int_t)c->counts_b.runs, "a",
+                  scores_json(&c->mean_a), "b", scores_json(&c->mean_b), "difference",
+                  scores_json(&c->difference), "low", scores_json(&c->low), "high",
+                  scores_json(&c->high), "p_values", scores_json(&c->p));
+    const int failed = root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
+    json_decref(root);
+    printf("\n");
+    return failed ? EXIT_DATA : EXIT_OK;
+}
+
+static void print_comparison(const comparison *c, redux_context *context, double level)
+{
+    printf("A: %lld runs, B: %lld runs, on %lld groups; B minus A\n\n", (long long)c->counts_a.runs,
+           (long long)c->counts_b.runs, (long long)c->counts_a.groups);
+    printf("%-18s  %8s  %8s  %10s  %-19s  %8s\n", "", "A", "B", "difference", "interval", "p");
+    for (int i = 0; score_name(i) != NULL; i++) {
+        char a[16], b[16], d[16], p[16], interval[48] = "-";
+        const double low = score_value(&c->low, i), high = score_value(&c->high, i);
+        if (!isnan(low))
+            snprintf(interval, sizeof interval, "%+.4f ... %+.4f", low, high);
+        if (isnan(score_value(&c->difference, i)))
+            snprintf(d, sizeof d, "-");
+        else
+            snprintf(d, sizeof d, "%+.4f", score_value(&c->difference, i));
+        printf("%-18s  %8s  %8s  %10s  %-19s  %8s\n", score_name(i),
+               cell(a, score_value(&c->mean_a, i)), cell(b, score_value(&c->mean_b, i)), d,
+               interval, cell(p, score_value(&c->p, i)));
+    }
+    const char *why = redux_run_set_why(context, c->a);
+    if (why[0] == '\0')
+        printf("\n%g %% intervals and p (sign-flip test): groups are the sample.\n", 100 * level);
+    else
+        printf("\nNo interval: %s. p: sign-flip test over groups.\n", why);
+}
+
 static int compare(const program *p, redux_context *context, char **files)
 {
-    redux_comparison c = {.struct_size = sizeof c};
-    redux_scores a = REDUX_SCORES_INIT, b = REDUX_SCORES_INIT, p_values = REDUX_SCORES_INIT;
-    if (redux_evaluation_compare(&c, &a, &b, &p_values, context, files[0], files[1], 1, 10000, 0) !=
-        REDUX_OK)
-        return data_error();
-    if (p->json) {
-        json_t *root =
-            json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "items", (json_int_t)c.items, "runs_a",
-                      (json_int_t)c.runs_a, "runs_b", (json_int_t)c.runs_b, "a", scores_json(&a),
-                      "b", scores_json(&b), "p_values", scores_json(&p_values));
-        const int failed = json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
-        json_decref(root);
-        printf("\n");
-        return finish_stdout(failed ? EXIT_DATA : EXIT_OK);
-    }
-    printf("%lld slices; probabilities are means of up to %lld and %lld runs\n\n",
-           (long long)c.items, (long long)c.runs_a, (long long)c.runs_b);
-    printf("%-18s  %8s  %8s  %10s  %8s\n", "", "A", "B", "difference", "p");
-    for (int i = 0; score_name(i) != NULL; i++)
-        printf("%-18s  %8.4f  %8.4f  %+10.4f  %8.4f\n", score_name(i), score_value(&a, i),
-               score_value(&b, i), score_value(&b, i) - score_value(&a, i),
-               score_value(&p_values, i));
-    printf("\np: paired permutation test over slices; where patients have several, it is too "
-           "small.\n");
-    return finish_stdout(EXIT_OK);
+    comparison c;
+    int code = EXIT_OK;
+    if (compare_files(&c, context, p->settings.evaluate.level, files) != REDUX_OK)
+        code = data_error();
+    else if (p->json)
+        code = print_comparison_json(&c);
+    else
+        print_comparison(&c, context, p->settings.evaluate.level);
+    redux_run_set_free(c.a);
+    redux_run_set_free(c.b);
+    return finish_stdout(code);
 }
 
 int main(int count, char **arguments)

@@ -122,11 +122,13 @@ int cell_save(const experiment *e, const char *name, const json_t *settings, con
     return code;
 }
 
-void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,
-                     const char *protocol, json_t *pretrain, json_t *result)
+void experiment_note(experiment *e, const char *strategy, int64_t seed, int64_t fold,
+                     const char *predictions, const char *task, const char *protocol,
+                     json_t *pretrain, json_t *result)
 {
-    json_array_append_new(e->cells,
-                          json_pack("{s:s, s:I, s:s, s:s, s:O?, s:O}", "strategy", strategy, "seed",
-                                    (json_int_t)seed, "task", task, "protocol", protocol,
-                                    "pretrain", pretrain, "result", result));
+    json_array_append_new(e->cells, json_pack("{s:s, s:I, s:o, s:s, s:s, s:s, s:O?, s:O}",
+                                              "strategy", strategy, "seed", (json_int_t)seed,
+                                              "fold", fold < 0 ? json_null() : json_integer(fold),
+                                              "predictions", predictions, "task", task, "protocol",
+                                              protocol, "pretrain", pretrain, "result", result));
 }

@@ -161,11 +161,20 @@ static int check_exclusion(const experiment *e)
     return usage_error("exclude_test_of '%s': no such task", name);
 }
 
+static int check_baseline(const experiment *e)
+{
+    const char *name = member(e->config, "baseline");
+    bool found = name == NULL;
+    for (size_t i = 0; i < json_array_size(e->strategies); i++)
+        found = found || strcmp(name, member(json_array_get(e->strategies, i), "name")) == 0;
+    return found ? EXIT_OK : usage_error("baseline '%s': no such strategy", name);
+}
+
 static int check(experiment *e)
 {
     static const char *const known[] = {
-        "name",     "note",       "seeds", "first_seed", "data", "exclude_test_of",
-        "pretrain", "strategies", "tasks", "floors",     NULL};
+        "name",     "note",       "seeds", "first_seed", "data",     "exclude_test_of",
+        "pretrain", "strategies", "tasks", "floors",     "baseline", NULL};
     int code = check_unknown(e->config, known, "configuration");
     if (code != EXIT_OK)
         return code;
@@ -183,18 +192,9 @@ static int check(experiment *e)
         code = check_tasks(e);
     if (code == EXIT_OK)
         code = check_strategies(e);
+    if (code == EXIT_OK)
+        code = check_baseline(e);
     return code == EXIT_OK ? check_exclusion(e) : code;
-}
-
-static void count_cells(experiment *e)
-{
-    const bool floors = json_is_true(json_object_get(e->config, "floors"));
-    int64_t evaluations = 0;
-    for (size_t i = 0; i < json_array_size(e->tasks); i++)
-        evaluations +=
-            (int64_t)json_object_size(json_object_get(json_array_get(e->tasks, i), "protocols"));
-    e->total = e->seeds * ((int64_t)json_array_size(e->strategies) * (1 + evaluations) +
-                           (floors ? evaluations : 0));
 }
 
 int experiment_load(experiment *e, const char *path)
@@ -217,10 +217,7 @@ int experiment_load(experiment *e, const char *path)
     e->pretrain = json_object_get(e->config, "pretrain");
     e->texts = json_array();
     e->cells = json_array();
-    const int code = check(e);
-    if (code == EXIT_OK)
-        count_cells(e);
-    return code;
+    return check(e);
 }
 
 void experiment_free(experiment *e)

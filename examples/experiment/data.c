@@ -34,24 +34,40 @@ static void real_name(char out[PATH_MAX], const char *name)
         snprintf(out, PATH_MAX, "%s", name);
 }
 
-/* Real paths of the files of validation and test rows of a task in this seed. */
-static int list_held_out(names *out, experiment *e, int64_t seed, const json_t *task)
+static int open_task(redux_labels **out, evaluate_settings *s, experiment *e, const json_t *task)
+{
+    evaluate_settings_init(s);
+    int code = experiment_set_evaluation(e, s, task);
+    char *path = experiment_path(e, member(task, "labels"));
+    if (code == EXIT_OK)
+        code = evaluate_open_labels(out, e->context, s, path);
+    free(path);
+    return code;
+}
+
+int experiment_count_folds(experiment *e)
+{
+    const json_t *task = experiment_excluded(e);
+    evaluate_settings s;
+    redux_labels *labels = NULL;
+    e->folds = 1;
+    const int code = task == NULL ? EXIT_OK : open_task(&labels, &s, e, task);
+    if (code == EXIT_OK && task != NULL && s.split.method == REDUX_SPLIT_BY_FOLDS)
+        e->folds = s.split.folds;
+    redux_labels_free(labels);
+    return code;
+}
+
+/* Real paths of the files of validation and test rows of a task in this seed and fold. */
+static int list_held_out(names *out, experiment *e, int64_t seed, int64_t fold, const json_t *task)
 {
     evaluate_settings s;
     redux_labels *labels = NULL;
     char real[PATH_MAX];
-    evaluate_settings_init(&s);
-    int code = experiment_set_evaluation(e, &s, task);
-    char *path = experiment_path(e, member(task, "labels"));
-    if (code == EXIT_OK)
-        code = evaluate_open_labels(&labels, e->context, &s, path);
-    free(path);
+    int code = open_task(&labels, &s, e, task);
     if (code != EXIT_OK)
         return code;
-    if (s.split.method == REDUX_SPLIT_BY_FOLDS)
-        code = usage_error(
-            "exclude_test_of: task '%s' has folds, so that every patient is in a test set",
-            member(task, "name"));
+    s.split.fold = fold < 0 ? 0 : (int32_t)fold;
     if (!s.evaluate.fixed_split)
         s.split.seed = (uint64_t)seed;
     uint8_t *split = malloc((size_t)redux_labels_row_count(labels));
@@ -142,15 +158,21 @@ int experiment_dataset(redux_dataset **out, const experiment *e, const names *he
     return code;
 }
 
-int experiment_held_out(names *out, experiment *e, int64_t seed)
+const json_t *experiment_excluded(const experiment *e)
 {
     const char *name = member(e->config, "exclude_test_of");
     for (size_t i = 0; name != NULL && i < json_array_size(e->tasks); i++) {
         const json_t *task = json_array_get(e->tasks, i);
         if (strcmp(name, member(task, "name")) == 0)
-            return list_held_out(out, e, seed, task);
+            return task;
     }
-    return EXIT_OK;
+    return NULL;
+}
+
+int experiment_held_out(names *out, experiment *e, int64_t seed, int64_t fold)
+{
+    const json_t *task = experiment_excluded(e);
+    return task == NULL ? EXIT_OK : list_held_out(out, e, seed, fold, task);
 }
 
 json_t *experiment_describe(const experiment *e, const redux_dataset *dataset)

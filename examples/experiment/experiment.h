@@ -12,6 +12,8 @@ typedef struct experiment {
     redux_context *context;
     bool quiet, validation; /* validation: the table shows validation figures */
     int64_t seeds, first_seed;
+    int64_t
+        folds; /* of the task that exclude_test_of names, each with its own pre-training; or 1 */
     json_t *strategies, *tasks, *pretrain; /* of the configuration */
     json_t *texts;                         /* keeps texts of numbers alive */
     json_t *cells;                         /* finished ones: objects of experiment_note */
@@ -54,9 +56,10 @@ int save_below(const experiment *e, const char *path, const char *mark, redux_pr
 /* Keeps other processes from writing there until the program ends; EXIT_DATA if one does
  * already. */
 int lock_folder(const char *path);
-/* Records the result of a cell for the table. */
-void experiment_note(experiment *e, const char *strategy, int64_t seed, const char *task,
-                     const char *protocol, json_t *pretrain, json_t *result);
+/* Records the result of a cell for the table. predictions: its file. */
+void experiment_note(experiment *e, const char *strategy, int64_t seed, int64_t fold,
+                     const char *predictions, const char *task, const char *protocol,
+                     json_t *pretrain, json_t *result);
 
 /* experiment_run.c: runs all cells that are not finished. The same codes. */
 int experiment_run(experiment *e);

@@ -24,8 +24,13 @@ typedef struct names {
 void names_free(names *n);
 
 /* experiment_data.c, the same codes: real paths of the files of validation and test rows of the
- * task that "exclude_test_of" names, in this seed; sorted. None if it names none. */
-int experiment_held_out(names *out, experiment *e, int64_t seed);
+ * task that "exclude_test_of" names, in this seed and fold (-1 without); sorted. None if it names
+ * none. */
+int experiment_held_out(names *out, experiment *e, int64_t seed, int64_t fold);
+/* The task of "exclude_test_of", or NULL. */
+const json_t *experiment_excluded(const experiment *e);
+/* Sets e->folds. */
+int experiment_count_folds(experiment *e);
 /* "data" in an orientation, without the held-out files. */
 int experiment_dataset(redux_dataset **out, const experiment *e, const names *held_out,
                        redux_orientation orientation);

@@ -12,8 +12,8 @@
 typedef struct cell {
     experiment *e;
     const char *strategy;
-    const json_t *options; /* of the strategy; NULL: a floor */
-    int64_t seed;
+    const json_t *options;     /* of the strategy; NULL: a floor */
+    int64_t seed, fold;        /* fold: -1 where all folds are of one pre-training */
     char name[256];            /* of its files */
     char folder[4400];         /* of the pre-training */
     redux_dataset *dataset;    /* what may be pre-trained on */
@@ -199,6 +199,8 @@ static int settle_pretraining(cell *c)
         json_pack("{s:i, s:I, s:o, s:o, s:O?, s:O?}", "version", 1, "seed", (json_int_t)c->seed,
                   "strategy", strategy, "data", experiment_describe(c->e, c->dataset), "pretrain",
                   c->e->pretrain, "own", own);
+    if (c->fold >= 0)
+        json_object_set_new(c->settings, "fold", json_integer(c->fold));
     if (steps_of != NULL) {
         c->pretrain.options.steps =
             json_integer_value(json_object_get(json_object_get(c->before, steps_of), "steps"));
@@ -218,7 +220,7 @@ static int ensure_pretrained(cell *c)
 {
     names held_out = {NULL, 0};
     char path[4500];
-    int code = experiment_held_out(&held_out, c->e, c->seed);
+    int code = experiment_held_out(&held_out, c->e, c->seed, c->fold);
     if (code == EXIT_OK)
         code = experiment_dataset(&c->dataset, c->e, &held_out, REDUX_ORIENTATION_AXIAL);
     if (code == EXIT_OK)
@@ -255,9 +257,9 @@ static json_t *summary_json(const redux_evaluation *evaluation)
     for (int64_t i = 0; i < s.runs; i++)
         if (redux_evaluation_get_run(&run, evaluation, i) == REDUX_OK)
             json_array_append_new(chosen, json_real(run.chosen));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "test", scores_json(s.mean), "validation",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i}", "test", scores_json(s.mean), "validation",
                      scores_json(s.validation_mean), "low", scores_json(s.low), "high",
-                     scores_json(s.high), "chosen", chosen);
+                     scores_json(s.high), "chosen", chosen, "positive", (int)s.positive);
 }
 
 static int evaluate_with(json_t **result, const cell *c, evaluate_settings *s,
@@ -332,6 +334,7 @@ static int run_evaluation(json_t **result, cell *c, const json_t *task, const ch
             c->e, &s, json_object_get(json_object_get(task, "protocols"), protocol));
     if (code == EXIT_OK)
         code = settle_evaluation(&s, c);
+    s.evaluate.fold = task == experiment_excluded(c->e) ? (int32_t)c->fold : -1;
     return code == EXIT_OK ? evaluate_with(result, c, &s, labels_path, name) : code;
 }
 
@@ -343,10 +346,14 @@ static json_t *evaluation_settings(const cell *c, const json_t *task, const char
     json_object_del(common, "protocols");
     json_object_del(common, "note");
     file_key(key, labels_path);
-    return json_pack("{s:i, s:I, s:o, s:s, s:O?, s:s, s:O?}", "version", 1, "seed",
-                     (json_int_t)c->seed, "task", common, "protocol", protocol, "options",
-                     json_object_get(json_object_get(task, "protocols"), protocol), "labels", key,
-                     "weights", c->settings == NULL ? c->e->pretrain : c->settings);
+    json_t *wanted =
+        json_pack("{s:i, s:I, s:o, s:s, s:O?, s:s, s:O?}", "version", 1, "seed",
+                  (json_int_t)c->seed, "task", common, "protocol", protocol, "options",
+                  json_object_get(json_object_get(task, "protocols"), protocol), "labels", key,
+                  "weights", c->settings == NULL ? c->e->pretrain : c->settings);
+    if (c->fold >= 0)
+        json_object_set_new(wanted, "fold", json_integer(c->fold));
+    return wanted;
 }
 
 static int ensure_evaluated(cell *c, const json_t *task, const char *protocol)
@@ -358,7 +365,9 @@ static int ensure_evaluated(cell *c, const json_t *task, const char *protocol)
     int code = EXIT_OK;
     cell_name(part, sizeof part, member(task, "name"));
     snprintf(name, sizeof name, "%s.%s.%s", c->name, part, protocol);
-    json_t *result = cell_load(c->e, name, wanted);
+    char path[4500];
+    snprintf(path, sizeof path, "%s/predictions/%s.csv", c->e->out, name);
+    json_t *result = access(path, R_OK) == 0 ? cell_load(c->e, name, wanted) : NULL;
     if (result != NULL) {
         tell(c->e, name, "", (double)NAN);
     } else {
@@ -375,8 +384,8 @@ static int ensure_evaluated(cell *c, const json_t *task, const char *protocol)
         }
     }
     if (code == EXIT_OK)
-        experiment_note(c->e, c->strategy, c->seed, member(task, "name"), protocol, c->result,
-                        result);
+        experiment_note(c->e, c->strategy, c->seed, c->fold, name, member(task, "name"), protocol,
+                        c->result, result);
     json_decref(result);
     json_decref(wanted);
     free(labels_path);
@@ -385,12 +394,20 @@ static int ensure_evaluated(cell *c, const json_t *task, const char *protocol)
 
 /* ---- all cells ---- */
 
+/* Other tasks than the one whose folds are pre-trained on take the encoder of fold 0. */
+static bool takes_task(const cell *c, const json_t *task)
+{
+    return c->fold <= 0 || task == experiment_excluded(c->e);
+}
+
 /* floor -1: a strategy. */
 static int evaluate_all(cell *c, int floor)
 {
     int code = EXIT_OK;
     for (size_t i = 0; i < json_array_size(c->e->tasks); i++) {
         const json_t *task = json_array_get(c->e->tasks, i);
+        if (!takes_task(c, task))
+            continue;
         const char *protocol;
         json_t *options;
         json_object_foreach(json_object_get(task, "protocols"), protocol, options)
@@ -403,13 +420,22 @@ static int evaluate_all(cell *c, int floor)
 }
 
 static int run_cell(experiment *e, const char *strategy, const json_t *options, int floor,
-                    int64_t seed, json_t *before)
+                    int64_t seed, int64_t fold, json_t *before)
 {
-    cell c = {.e = e, .strategy = strategy, .options = options, .seed = seed, .before = before};
+    cell c = {.e = e,
+              .strategy = strategy,
+              .options = options,
+              .seed = seed,
+              .fold = fold,
+              .before = before};
     char part[160];
     int code = EXIT_OK;
     cell_name(part, sizeof part, strategy);
-    snprintf(c.name, sizeof c.name, "%s.seed-%lld", part, (long long)seed);
+    if (fold < 0)
+        snprintf(c.name, sizeof c.name, "%s.seed-%lld", part, (long long)seed);
+    else
+        snprintf(c.name, sizeof c.name, "%s.seed-%lld.fold-%lld", part, (long long)seed,
+                 (long long)fold);
     pretrain_settings_init(&c.pretrain);
     code = experiment_set_pretrain(e, &c.pretrain, e->pretrain);
     if (code == EXIT_OK && options != NULL)
@@ -423,19 +449,49 @@ static int run_cell(experiment *e, const char *strategy, const json_t *options, 
     return code;
 }
 
-static int run_seed(experiment *e, int64_t seed)
+/* fold: -1 where the experiment has none. */
+static int run_fold(experiment *e, int64_t seed, int64_t fold)
 {
     json_t *before = json_object();
     int code = EXIT_OK;
     for (int f = 0; f < 2 && code == EXIT_OK; f++)
         if (json_is_true(json_object_get(e->config, "floors")))
-            code = run_cell(e, floor_names[f], NULL, f, seed, before);
+            code = run_cell(e, floor_names[f], NULL, f, seed, fold, before);
     for (size_t i = 0; i < json_array_size(e->strategies) && code == EXIT_OK; i++) {
         const json_t *strategy = json_array_get(e->strategies, i);
-        code = run_cell(e, member(strategy, "name"), strategy, -1, seed, before);
+        code = run_cell(e, member(strategy, "name"), strategy, -1, seed, fold, before);
     }
     json_decref(before);
     return code;
+}
+
+static int run_seed(experiment *e, int64_t seed)
+{
+    int code = EXIT_OK;
+    for (int64_t f = 0; f < e->folds && code == EXIT_OK; f++)
+        code = run_fold(e, seed, e->folds > 1 ? f : -1);
+    return code;
+}
+
+/* How many evaluations one encoder of a fold has; all_tasks: of fold 0. */
+static int64_t count_evaluations(const experiment *e, bool all_tasks)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < json_array_size(e->tasks); i++) {
+        const json_t *task = json_array_get(e->tasks, i);
+        if (all_tasks || task == experiment_excluded(e))
+            count += (int64_t)json_object_size(json_object_get(task, "protocols"));
+    }
+    return count;
+}
+
+static void count_cells(experiment *e)
+{
+    const bool floors = json_is_true(json_object_get(e->config, "floors"));
+    const int64_t strategies = (int64_t)json_array_size(e->strategies);
+    const int64_t evaluations =
+        count_evaluations(e, true) + (e->folds - 1) * count_evaluations(e, false);
+    e->total = e->seeds * (strategies * (e->folds + evaluations) + (floors ? evaluations : 0));
 }
 
 int experiment_run(experiment *e)
@@ -451,6 +507,10 @@ int experiment_run(experiment *e)
         if (code == EXIT_OK && redux_file_sweep(e->context, path) != REDUX_OK)
             code = data_error();
     }
+    if (code == EXIT_OK)
+        code = experiment_count_folds(e);
+    if (code == EXIT_OK)
+        count_cells(e);
     for (int64_t s = 0; s < e->seeds && code == EXIT_OK; s++)
         code = run_seed(e, e->first_seed + s);
     return code;

@@ -38,8 +38,8 @@
  * - The same inputs, options, build, instruction set and BLAS give the same bits, whatever the
  *   threads.
  *
- * Not promised: that intervals or p-values account for slices of one patient being alike. They
- * treat items as independent.
+ * Not promised: that intervals cover what other patients, scanners or training sets would change.
+ * They are about these runs' groups as a sample of groups.
  *
  * Threads: one evaluation per context at a time; results are read-only, any thread. Since 0.1.
  */
@@ -48,7 +48,7 @@
 
 #include <redux/labels.h>
 #include <redux/network.h>
-#include <redux/scores.h>
+#include <redux/run_set.h>
 #include <redux/views.h>
 
 REDUX_BEGIN_DECLS
@@ -68,6 +68,13 @@ typedef enum redux_figure {
     REDUX_FIGURE_AUC = 1,  /**< the accuracy where the AUC is not defined */
     REDUX_FIGURE_ACCURACY = 2
 } redux_figure;
+
+/** What intervals are of. Values are pinned. */
+typedef enum redux_interval {
+    REDUX_INTERVAL_GROUPS = 0, /**< groups (patients) are the sample: redux_run_set_interval */
+    REDUX_INTERVAL_ROWS = 1, /**< redux_scores_bootstrap over rows, as if slices were independent */
+    REDUX_INTERVAL_NONE = 2
+} redux_interval;
 
 /** Options of redux_evaluate. What they point to must stay valid during the call. */
 typedef struct redux_evaluate_options {
@@ -99,11 +106,17 @@ typedef struct redux_evaluate_options {
     const redux_views_options *views; /**< fine-tuning's random views; NULL: light ones, see
                                            redux_evaluate */
     int32_t positive;  /**< of two classes the one that f1, auc, average_precision are about; 1 */
-    int32_t resamples; /**< of the bootstrap; 1000; 0: no intervals (NaN) */
+    int32_t resamples; /**< of the bootstrap over rows; 1000; 0: no intervals at all (NaN) */
     double level;      /**< of the intervals; 0.95 */
     int32_t check_leakage; /**< 1: redux_labels_find_leakage on the first run's splits; with folds,
                                 between all folds of the first seed: `test` are rows with a
                                 near-duplicate in an earlier fold, `validation` is 0 */
+    redux_interval interval; /**< of groups. Since 0.2 */
+    int32_t fold;            /**< with folds: the only one that is the test; -1: each. Since 0.2 */
+    int32_t norms_learn; /**< fine-tuning: 1: the batch norms of a frozen encoder learn, and use the
+                              batch's statistics (Lightning's `train_bn`). Since 0.2 */
+    double thawed_rate;  /**< fine-tuning: everything's rate after the frozen epochs; NaN: `rate`.
+                              Since 0.2 */
 } redux_evaluate_options;
 
 #define REDUX_EVALUATE_OPTIONS_DEFAULTS(set)                                                       \
@@ -111,7 +124,8 @@ typedef struct redux_evaluate_options {
         set(seeds, 5), set(choose_by, REDUX_FIGURE_AUTO), set(c, REDUX_NAN),                       \
         set(temperature, 0.07), set(epochs, 70), set(frozen_epochs, 10), set(batch, 64),           \
         set(rate, 1e-4), set(weight_decay, 5e-4), set(positive, 1), set(resamples, 1000),          \
-        set(level, 0.95), set(check_leakage, 1)
+        set(level, 0.95), set(check_leakage, 1), set(interval, REDUX_INTERVAL_GROUPS),             \
+        set(fold, -1), set(thawed_rate, REDUX_NAN)
 REDUX_DEFINE_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
 #define REDUX_EVALUATE_OPTIONS_INIT                                                                \
     REDUX_INIT(redux_evaluate_options, REDUX_EVALUATE_OPTIONS_DEFAULTS)
@@ -131,7 +145,7 @@ typedef struct redux_evaluation_run {
     int32_t converged;                     /**< linear: 0 where iterations ran out */
     const redux_scores *validation_scores; /**< these and the others belong to the evaluation */
     const redux_scores *scores;            /**< of the test rows */
-    const redux_scores *low, *high;        /**< their bootstrap interval */
+    const redux_scores *low, *high;        /**< their interval; NaN: none */
 } redux_evaluation_run;
 
 /** The figures of all runs together. */
@@ -146,7 +160,11 @@ typedef struct redux_evaluation_summary {
      *  is the mean over its folds. NaN is left out. */
     const redux_scores *mean, *deviation; /**< these and the others belong to the evaluation */
     const redux_scores *validation_mean, *validation_deviation;
-    const redux_scores *low, *high; /**< mean over runs of the ends of their intervals */
+    const redux_scores *low, *high; /**< interval of the mean: redux_run_set_interval; over rows
+                                          the mean of the runs' ends */
+    int64_t test_groups;            /**< tested in any run. These and what follows: since 0.2 */
+    const redux_scores *defined;    /**< in how many runs each figure is defined */
+    const char *no_interval;        /**< why the AUC has no interval over groups; "" if it has */
 } redux_evaluation_summary;
 
 /** The prediction for one test row in one run. */
@@ -223,28 +241,6 @@ REDUX_API const redux_leakage *redux_evaluation_leakage(const redux_evaluation *
  *  folder), REDUX_E_INVALID (NULL), REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_evaluation_save(const char *path, redux_context *context,
                                              const redux_evaluation *evaluation);
-
-/* ---- comparing two evaluations ---- */
-
-/** How two evaluations were compared. */
-typedef struct redux_comparison {
-    size_t struct_size; /**< set by the caller */
-    int64_t items, classes;
-    int64_t runs_a, runs_b; /**< predictions of the item that has most */
-} redux_comparison;
-
-/** Compares two files of redux_evaluation_save on the same test items: the probabilities of each
- *  slice are averaged over seeds and folds, and redux_scores_compare tests the two runs item by
- *  item. *a and *b: scores of the mean probabilities; each of the three may be NULL. positive: of
- *  two classes, in the order of the files' columns. The test treats items as independent: slices of
- *  one patient are not, and then p-values are too small. Errors: REDUX_E_FORMAT (no predictions;
- *  items, labels or classes differ between the files), those of reading, REDUX_E_INVALID,
- *  REDUX_E_NO_MEMORY. */
-REDUX_API redux_status redux_evaluation_compare(redux_comparison *out, redux_scores *a,
-                                                redux_scores *b, redux_scores *p_values,
-                                                redux_context *context, const char *path_a,
-                                                const char *path_b, int32_t positive,
-                                                int64_t permutations, uint64_t seed);
 
 REDUX_END_DECLS
 #endif

@@ -26,8 +26,8 @@
  *
  * Promised: the same seed gives the same intervals and p-values, to the bit, whatever the threads.
  *
- * Not promised: valid intervals for dependent items. The bootstrap and the test treat items as
- * independent; slices of one patient are not.
+ * Not promised: valid intervals for dependent items without groups. Slices of one patient are
+ * alike: give each item the number of its patient, and intervals and tests count patients.
  *
  * Threads: any. Since 0.1.
  */
@@ -49,6 +49,9 @@ typedef struct redux_predictions {
     const redux_tensor *scores;
     int32_t positive; /**< of two classes the one that f1, auc and average_precision are about;
                            default 1 */
+    /** The group (patient) of each item, [n], any integer dtype, any numbers; NULL: each item is a
+     *  group of its own. Figures do not depend on it; intervals and tests do. Since 0.2. */
+    const redux_tensor *groups;
 } redux_predictions;
 
 #define REDUX_PREDICTIONS_DEFAULTS(set)                                                            \
@@ -88,10 +91,24 @@ REDUX_API redux_status redux_scores_compute(redux_scores *out, redux_context *co
 REDUX_API redux_status redux_scores_confusion(const redux_tensor *matrix, redux_context *context,
                                               const redux_predictions *predictions);
 
-/** Percentile bootstrap over items: the (1 - level) / 2 and (1 + level) / 2 quantiles (linear
- *  interpolation) of each figure over `resamples` draws with replacement. Draws in which a figure
- *  is not defined are left out of it. level: 0 < level < 1 (0.95). Errors: as redux_scores_compute.
- *  Source: Efron 1979. */
+/** Intervals of all figures that hold their level also with few groups: the jackknife over groups,
+ *  on the logit scale, with quantiles of Student's t. NaN where there is none: fewer than 10
+ * groups, a class that one group alone has, or a figure that all groups share. A figure of 0 or 1
+ * gets the bound of a binomial share. Of more than 2,000 groups several are left out at a time.
+ *  Where predictions->groups is NULL, each item is a group. level: 0 < level < 1 (0.95).
+ *
+ *  Simulated coverage at 95 %: 91 to 97 % at 10 to 84 groups (docs/intervals.md).
+ *  Errors: as redux_scores_compute. Any thread. Since 0.2. Source: Tukey 1958; for AUC, Obuchowski
+ *  1997. */
+REDUX_API redux_status redux_scores_interval(redux_scores *low, redux_scores *high,
+                                             redux_context *context,
+                                             const redux_predictions *predictions, double level);
+
+/** Percentile bootstrap: the (1 - level) / 2 and (1 + level) / 2 quantiles (linear interpolation)
+ *  of each figure over `resamples` draws with replacement: of groups where predictions->groups is
+ *  given, else of items. Draws in which a figure is not defined are left out of it. With few groups
+ *  its intervals are too narrow: prefer redux_scores_interval. level: 0 < level < 1 (0.95). Errors:
+ *  as redux_scores_compute. Source: Efron 1979. */
 REDUX_API redux_status redux_scores_bootstrap(redux_scores *low, redux_scores *high,
                                               redux_context *context,
                                               const redux_predictions *predictions,
@@ -103,10 +120,10 @@ REDUX_API void redux_scores_summarise(double *mean, double *deviation, const dou
                                       int64_t count);
 
 /** Paired permutation test of two runs on the same items: for each figure the two-sided p-value of
- *  the null hypothesis that the runs are exchangeable item by item, (1 + how many of `permutations`
- *  random swaps of the items' scores give a difference at least as large) / (1 + permutations).
- *  Labels and shapes of both must be the same. Errors: as redux_scores_compute. Source: Fisher's
- *  permutation test; Good, Permutation Tests, 3.1. */
+ *  the null hypothesis that the runs are exchangeable group by group (item by item without groups),
+ *  (1 + how many of `permutations` random swaps of the groups' scores give a difference at least as
+ *  large) / (1 + permutations). Labels, groups and shapes of both must be the same. Errors: as
+ * redux_scores_compute. Source: Fisher's permutation test; Good, Permutation Tests, 3.1. */
 REDUX_API redux_status redux_scores_compare(redux_scores *p_values, redux_context *context,
                                             const redux_predictions *a, const redux_predictions *b,
                                             int64_t permutations, uint64_t seed);

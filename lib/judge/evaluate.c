@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Evaluation: runs over seeds and folds, and their results. */
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 #include <redux/embed.h>
 #include "evaluate.h"
+#include "run_set.h"
 
 #define MOST_SEEDS 1000
 
@@ -20,11 +20,16 @@ struct redux_evaluation {
     redux_evaluate_options options;
     record *records;
     int64_t runs, folds, features;
+    int64_t folds_run;     /* of each seed: all, or the one that was asked for */
     int64_t *rows;         /* of each prediction */
     double *probabilities; /* [predictions, classes] */
     int64_t predictions, row_capacity, probability_capacity;
     redux_leakage *leakage; /* NULL: not searched */
+    redux_run_set *set;     /* the runs as figures of groups */
     redux_scores mean, deviation, validation_mean, validation_deviation, low, high; /* over runs */
+    redux_scores defined;                                                           /* runs */
+    int64_t test_groups;
+    const char *no_interval;
 };
 
 /* Work in progress. */
@@ -41,24 +46,6 @@ typedef struct job {
     double *validation; /* [rows, classes] */
     double *test;
 } job;
-
-static const size_t figures[] = {
-    offsetof(redux_scores, accuracy), offsetof(redux_scores, balanced_accuracy),
-    offsetof(redux_scores, auc),      offsetof(redux_scores, average_precision),
-    offsetof(redux_scores, f1),       offsetof(redux_scores, f1_macro),
-    offsetof(redux_scores, f1_micro)};
-
-static double get_figure(const redux_scores *scores, int64_t figure)
-{
-    double value;
-    memcpy(&value, (const char *)scores + figures[figure], sizeof value);
-    return value;
-}
-
-static void set_figure(redux_scores *scores, int64_t figure, double value)
-{
-    memcpy((char *)scores + figures[figure], &value, sizeof value);
-}
 
 /* ---- names ---- */
 
@@ -263,25 +250,40 @@ static redux_status add_predictions(redux_evaluation *e, redux_context *context,
     return REDUX_OK;
 }
 
-static void fill(redux_scores *scores, double value)
+/* The interval of one run, as the options want it. */
+static redux_status run_interval(record *at, job *j, const redux_predictions *predictions)
 {
-    const redux_scores empty = REDUX_SCORES_INIT;
-    *scores = empty;
-    for (int64_t f = 0; f < RDX_COUNT(figures); f++)
-        set_figure(scores, f, value);
+    const redux_evaluate_options *o = j->options;
+    if (o->resamples == 0 || o->interval == REDUX_INTERVAL_NONE)
+        return REDUX_OK;
+    if (o->interval == REDUX_INTERVAL_GROUPS)
+        return redux_scores_interval(&at->low, &at->high, j->context, predictions, o->level);
+    redux_predictions rows = *predictions;
+    rows.groups = NULL;
+    return redux_scores_bootstrap(&at->low, &at->high, j->context, &rows, o->resamples, o->level,
+                                  at->run.seed);
 }
 
 static redux_status score_test(record *at, job *j, const int64_t *rows)
 {
     const redux_evaluation_run *r = &at->run;
     redux_predictions predictions;
-    redux_tensor y, scores;
+    redux_tensor y, scores, groups;
     RDX_TRY(as_predictions(&predictions, &y, &scores, j->context, j->labels, rows, r->test, j->test,
                            j->options->positive));
-    redux_status status = redux_scores_compute(&at->test, j->context, &predictions);
-    if (status == REDUX_OK && j->options->resamples > 0)
-        status = redux_scores_bootstrap(&at->low, &at->high, j->context, &predictions,
-                                        j->options->resamples, j->options->level, r->seed);
+    redux_status status = redux_tensor_new(&groups, j->context, REDUX_INT64, 1, y.shape);
+    if (status == REDUX_OK) {
+        for (int64_t i = 0; i < r->test; i++)
+            ((int64_t *)groups.data)[i] = j->labels->rows[rows[i]].group;
+        predictions.groups = &groups;
+        status = redux_scores_compute(&at->test, j->context, &predictions);
+        if (status == REDUX_OK)
+            status = run_interval(at, j, &predictions);
+        if (status == REDUX_OK)
+            status = redux_run_set_add(j->out->set, j->context, r->seed, r->fold, &predictions,
+                                       j->labels->groups);
+        redux_tensor_release(&groups);
+    }
     redux_tensor_release(&y);
     return status;
 }
@@ -307,10 +309,10 @@ static redux_status run_once(job *j, int64_t seed, int64_t fold)
     r->scores = &at->test;
     r->low = &at->low;
     r->high = &at->high;
-    fill(&at->low, (double)NAN);
-    fill(&at->high, (double)NAN);
-    fill(&at->test, 0);
-    fill(&at->validation, 0);
+    rdx_scores_fill(&at->low, (double)NAN);
+    rdx_scores_fill(&at->high, (double)NAN);
+    rdx_scores_fill(&at->test, 0);
+    rdx_scores_fill(&at->validation, 0);
     RDX_TRY(j->options->protocol == REDUX_PROTOCOL_FINETUNE
                 ? rdx_finetune_run(&run, j->context, j->labels, &j->images, j->options)
                 : rdx_probe_run(&run, j->context, j->labels, &j->features, j->options));
@@ -372,12 +374,12 @@ static const redux_scores *high_of(const redux_evaluation_run *run)
 typedef const redux_scores *(*which_fn)(const redux_evaluation_run *run);
 
 /* Mean over the folds of a seed. */
-static double seed_figure(const redux_evaluation *e, int64_t seed, int64_t figure, which_fn which)
+static double seed_figure(const redux_evaluation *e, int64_t seed, int figure, which_fn which)
 {
     double sum = 0;
     int64_t count = 0;
-    for (int64_t f = 0; f < e->folds; f++) {
-        const double value = get_figure(which(&e->records[seed * e->folds + f].run), figure);
+    for (int64_t f = 0; f < e->folds_run; f++) {
+        const double value = rdx_figure_of(which(&e->records[seed * e->folds_run + f].run), figure);
         if (isnan(value))
             continue;
         sum += value;
@@ -392,27 +394,57 @@ static redux_status summarise(redux_scores *mean, redux_scores *deviation,
     void *block;
     RDX_TRY(rdx_alloc(context, &block, (uint64_t)e->options.seeds, sizeof(double)));
     double *values = block;
-    fill(mean, 0);
-    fill(deviation, 0);
-    for (int64_t f = 0; f < RDX_COUNT(figures); f++) {
+    rdx_scores_fill(mean, 0);
+    rdx_scores_fill(deviation, 0);
+    for (int f = 0; f < RDX_FIGURES; f++) {
         double m, d;
         for (int64_t s = 0; s < e->options.seeds; s++)
             values[s] = seed_figure(e, s, f, which);
         redux_scores_summarise(&m, &d, values, e->options.seeds);
-        set_figure(mean, f, m);
-        set_figure(deviation, f, d);
+        *rdx_figure(mean, f) = m;
+        *rdx_figure(deviation, f) = d;
     }
     rdx_free(block);
     return REDUX_OK;
 }
 
-static redux_status summarise_all(redux_evaluation *e, redux_context *context)
+/* Intervals of the figures over all runs: of groups, or the mean of the runs' ends. */
+static redux_status summarise_intervals(redux_evaluation *e, redux_context *context)
 {
     redux_scores ignored;
+    redux_run_set_counts counts = {.struct_size = sizeof counts};
+    RDX_TRY(redux_run_set_get_counts(&counts, context, e->set));
+    e->test_groups = counts.groups;
+    rdx_scores_fill(&e->defined, 0);
+    RDX_TRY(redux_run_set_scores(NULL, NULL, &e->defined, context, e->set));
+    e->no_interval = "";
+    if (e->options.interval != REDUX_INTERVAL_GROUPS || e->options.resamples == 0) {
+        RDX_TRY(summarise(&e->low, &ignored, e, context, low_of));
+        return summarise(&e->high, &ignored, e, context, high_of);
+    }
+    rdx_scores_fill(&e->low, 0);
+    rdx_scores_fill(&e->high, 0);
+    e->no_interval = redux_run_set_why(context, e->set);
+    return redux_run_set_interval(&e->low, &e->high, context, e->set, e->options.level);
+}
+
+static redux_status summarise_all(redux_evaluation *e, redux_context *context)
+{
     RDX_TRY(summarise(&e->mean, &e->deviation, e, context, test_of));
     RDX_TRY(summarise(&e->validation_mean, &e->validation_deviation, e, context, validation_of));
-    RDX_TRY(summarise(&e->low, &ignored, e, context, low_of));
-    return summarise(&e->high, &ignored, e, context, high_of);
+    return summarise_intervals(e, context);
+}
+
+static redux_status run_folds(job *j, int64_t seed)
+{
+    const bool finetune = j->options->protocol == REDUX_PROTOCOL_FINETUNE;
+    const int64_t first = j->options->fold < 0 ? 0 : j->options->fold;
+    for (int64_t f = first; f < first + j->out->folds_run; f++) {
+        RDX_TRY(divide(j, seed, f));
+        RDX_TRY(run_once(j, seed, f));
+        RDX_TRY(rdx_progress_add(j->context, finetune ? 0 : 1));
+    }
+    return REDUX_OK;
 }
 
 static redux_status run_all(job *j)
@@ -420,8 +452,9 @@ static redux_status run_all(job *j)
     const redux_evaluate_options *o = j->options;
     const bool random_features =
         o->protocol != REDUX_PROTOCOL_FINETUNE && o->features == NULL && o->weights == NULL;
-    const int64_t runs = o->seeds * j->out->folds;
-    RDX_TRY(divide(j, 0, 0)); /* reports bad splits before the work begins */
+    const int64_t runs = o->seeds * j->out->folds_run;
+    RDX_TRY(
+        divide(j, 0, o->fold < 0 ? 0 : o->fold)); /* reports bad splits before the work begins */
     if (o->check_leakage)
         RDX_TRY(check_leakage(j));
     RDX_TRY(prepare(j));
@@ -431,13 +464,9 @@ static redux_status run_all(job *j)
         if (random_features) {
             RDX_TRY(embed(j, o->first_seed + (uint64_t)s));
             rdx_progress_begin(j->context, runs);
-            RDX_TRY(rdx_progress_add(j->context, s * j->out->folds));
+            RDX_TRY(rdx_progress_add(j->context, s * j->out->folds_run));
         }
-        for (int64_t f = 0; f < j->out->folds; f++) {
-            RDX_TRY(divide(j, s, f));
-            RDX_TRY(run_once(j, s, f));
-            RDX_TRY(rdx_progress_add(j->context, finetune ? 0 : 1));
-        }
+        RDX_TRY(run_folds(j, s));
     }
     j->out->features = finetune ? 0 : j->features.shape[1];
     return summarise_all(j->out, j->context);
@@ -464,12 +493,15 @@ static redux_status check_options(const redux_evaluate_options *o, const redux_l
                         "resamples, level %g",
                         o->c, (int)o->neighbours, o->temperature, (int)o->resamples, o->level);
     if (o->epochs < 1 || o->frozen_epochs < 0 || o->batch < 1 || !(o->rate > 0) ||
-        !(o->weight_decay >= 0))
+        !(isnan(o->thawed_rate) || o->thawed_rate > 0) || !(o->weight_decay >= 0))
         return rdx_fail(REDUX_E_INVALID,
                         "redux_evaluate_options: %d epochs, %d of them frozen, batch %d, rate %g, "
                         "weight decay %g",
                         (int)o->epochs, (int)o->frozen_epochs, (int)o->batch, o->rate,
                         o->weight_decay);
+    if ((int)o->interval < 0 || o->interval > REDUX_INTERVAL_NONE || o->fold < -1)
+        return rdx_fail(REDUX_E_INVALID, "redux_evaluate_options: interval %d, fold %d",
+                        (int)o->interval, (int)o->fold);
     if (labels->class_count == 2 && o->positive != 0 && o->positive != 1)
         return rdx_fail(REDUX_E_INVALID, "the positive class is %d", (int)o->positive);
     return REDUX_OK;
@@ -494,9 +526,14 @@ static redux_status open_job(job *j)
     j->test = j->validation + rows * classes;
     if (j->out->folds < 1)
         return rdx_fail(REDUX_E_INVALID, "%lld folds", (long long)j->out->folds);
-    RDX_TRY(rdx_alloc_zero(j->context, &block, (uint64_t)(j->options->seeds * j->out->folds),
+    if (j->options->fold >= j->out->folds || (j->options->fold >= 0 && j->out->folds == 1))
+        return rdx_fail(REDUX_E_INVALID, "fold %d of %lld", (int)j->options->fold,
+                        (long long)j->out->folds);
+    j->out->folds_run = j->options->fold < 0 ? j->out->folds : 1;
+    RDX_TRY(rdx_alloc_zero(j->context, &block, (uint64_t)(j->options->seeds * j->out->folds_run),
                            sizeof(record)));
     j->out->records = block;
+    RDX_TRY(redux_run_set_new(&j->out->set, j->context));
     return run_all(j);
 }
 
@@ -534,6 +571,7 @@ void redux_evaluation_free(redux_evaluation *evaluation)
     if (evaluation == NULL)
         return;
     redux_leakage_free(evaluation->leakage);
+    redux_run_set_free(evaluation->set);
     rdx_free(evaluation->records);
     rdx_free(evaluation->rows);
     rdx_free(evaluation->probabilities);
@@ -562,7 +600,10 @@ redux_status redux_evaluation_get_summary(redux_evaluation_summary *out,
                                            .validation_deviation =
                                                &evaluation->validation_deviation,
                                            .low = &evaluation->low,
-                                           .high = &evaluation->high};
+                                           .high = &evaluation->high,
+                                           .test_groups = evaluation->test_groups,
+                                           .defined = &evaluation->defined,
+                                           .no_interval = evaluation->no_interval};
     return rdx_write_result(out, &made, sizeof made, "redux_evaluation_summary");
 }
 

@@ -19,9 +19,12 @@ typedef struct tuner {
     redux_input_options input;
     uint64_t seed;
     redux_network *network;
-    redux_optimiser *head, *body; /* of the classifier, of all else */
-    const redux_parameter **parameters;
-    float *best; /* values of all parameters at the best epoch */
+    redux_optimiser *head, *norms,
+        *body;   /* of the classifier, of the encoder's norms, of the rest */
+    bool frozen; /* in this epoch */
+    double rate;
+    const redux_parameter **parameters, **split; /* split: the encoder's norms, then its rest */
+    float *best;                                 /* values of all parameters at the best epoch */
     redux_tensor batch, batch_labels, logits, d_logits;
     redux_tensor weights;             /* of classes in the loss */
     int64_t *order, *chosen, *others; /* [rows]: of training; of validation; of test */
@@ -184,8 +187,7 @@ static redux_status predict(double *probabilities, tuner *t, const int64_t *rows
                     return rdx_fail(REDUX_E_NOT_FINITE,
                                     "fine-tuning at rate %g: a prediction is not finite in epoch "
                                     "%lld",
-                                    t->options->rate,
-                                    (long long)RDX_MIN(t->epoch + 1, t->options->epochs));
+                                    t->rate, (long long)RDX_MIN(t->epoch + 1, t->options->epochs));
         }
     }
     return REDUX_OK;
@@ -217,21 +219,30 @@ static redux_status batch_loss(double *loss, tuner *t, redux_tensor *d_logits, i
     return redux_cross_entropy(loss, d_logits, t->context, &logits, &labels, &t->weights);
 }
 
-static redux_status train_batch(tuner *t, int64_t count, bool frozen)
+/* Frozen encoders do not learn, but for their norms if that is asked for. */
+static redux_status step(tuner *t)
+{
+    double norm;
+    RDX_TRY(redux_optimiser_step(&norm, t->context, t->head, t->rate));
+    if (t->frozen && !t->options->norms_learn)
+        return REDUX_OK;
+    RDX_TRY(redux_optimiser_step(&norm, t->context, t->norms, t->rate));
+    return t->frozen ? REDUX_OK : redux_optimiser_step(&norm, t->context, t->body, t->rate);
+}
+
+static redux_status train_batch(tuner *t, int64_t count)
 {
     redux_tensor d_logits = t->d_logits;
-    double norm, loss;
+    double loss;
     RDX_TRY(rdx_parallel(t->context, count, make_view, t));
     redux_network_zero_gradients(t->network);
     RDX_TRY(forward(t, count, REDUX_MODE_TRAIN));
     RDX_TRY(batch_loss(&loss, t, &d_logits, count));
     if (!isfinite(loss))
         return rdx_fail(REDUX_E_NOT_FINITE, "fine-tuning at rate %g: the loss is %g in epoch %lld",
-                        t->options->rate, isnan(loss) ? (double)NAN : loss,
-                        (long long)t->epoch + 1);
+                        t->rate, isnan(loss) ? (double)NAN : loss, (long long)t->epoch + 1);
     RDX_TRY(redux_network_backward(t->network, t->context, &d_logits));
-    RDX_TRY(redux_optimiser_step(&norm, t->context, t->head, t->options->rate));
-    return frozen ? REDUX_OK : redux_optimiser_step(&norm, t->context, t->body, t->options->rate);
+    return step(t);
 }
 
 static void shuffle(tuner *t)
@@ -248,14 +259,16 @@ static void shuffle(tuner *t)
 static redux_status train_epoch(tuner *t)
 {
     const int64_t batch = t->batch.shape[0];
-    const bool frozen = t->options->weights != NULL && t->epoch < t->options->frozen_epochs;
-    redux_network_freeze(t->network, frozen);
+    const redux_evaluate_options *o = t->options;
+    t->frozen = o->weights != NULL && t->epoch < o->frozen_epochs;
+    t->rate = t->epoch < o->frozen_epochs || isnan(o->thawed_rate) ? o->rate : o->thawed_rate;
+    redux_network_freeze(t->network, t->frozen && !o->norms_learn);
     shuffle(t);
     for (t->first = 0; t->first < t->train; t->first += batch) {
         const int64_t count = RDX_MIN(batch, t->train - t->first);
         if (t->first > 0 && 2 * count < batch) /* too few for batch-norm statistics */
             break;
-        RDX_TRY(train_batch(t, count, frozen));
+        RDX_TRY(train_batch(t, count));
         RDX_TRY(rdx_progress_add(t->context, 0)); /* may cancel */
     }
     return REDUX_OK;
@@ -338,7 +351,7 @@ static redux_status make_optimisers(tuner *t)
 {
     redux_optimiser_options options = REDUX_OPTIMISER_OPTIONS_INIT;
     const int64_t count = redux_network_parameter_count(t->network);
-    int64_t body = 0;
+    int64_t encoder = 0, norms = 0, rest = 0;
     uint64_t values = 0;
     void *block;
     RDX_TRY(rdx_alloc(t->context, &block, (uint64_t)count, sizeof(redux_parameter *)));
@@ -346,14 +359,24 @@ static redux_status make_optimisers(tuner *t)
     for (int64_t i = 0; i < count; i++) {
         t->parameters[i] = redux_network_parameter(t->network, i);
         values += (uint64_t)redux_tensor_elements(&t->parameters[i]->value);
-        body += strncmp(t->parameters[i]->name, "fc.", 3) != 0; /* the classifier comes last */
+        encoder += strncmp(t->parameters[i]->name, "fc.", 3) != 0; /* the classifier comes last */
+        norms += encoder == i + 1 && t->parameters[i]->kind == REDUX_PARAMETER_NO_DECAY;
     }
+    RDX_TRY(rdx_alloc(t->context, &block, (uint64_t)count, sizeof(redux_parameter *)));
+    t->split = block;
+    for (int64_t i = 0, n = 0; i < encoder; i++)
+        if (t->parameters[i]->kind == REDUX_PARAMETER_NO_DECAY)
+            t->split[n++] = t->parameters[i];
+        else
+            t->split[norms + rest++] = t->parameters[i];
     RDX_TRY(rdx_alloc(t->context, &block, values, sizeof(float)));
     t->best = block;
     options.kind = REDUX_OPTIMISER_ADAM;
     options.weight_decay = t->options->weight_decay;
-    RDX_TRY(redux_optimiser_new(&t->body, t->context, t->parameters, body, &options));
-    return redux_optimiser_new(&t->head, t->context, t->parameters + body, count - body, &options);
+    RDX_TRY(redux_optimiser_new(&t->norms, t->context, t->split, norms, &options));
+    RDX_TRY(redux_optimiser_new(&t->body, t->context, t->split + norms, rest, &options));
+    return redux_optimiser_new(&t->head, t->context, t->parameters + encoder, count - encoder,
+                               &options);
 }
 
 static redux_status weigh_classes(tuner *t)
@@ -401,6 +424,7 @@ static redux_status open_tuner(tuner *t, const rdx_trial *run)
 static void close_tuner(tuner *t)
 {
     redux_optimiser_free(t->head);
+    redux_optimiser_free(t->norms);
     redux_optimiser_free(t->body);
     redux_network_free(t->network);
     redux_tensor_release(&t->batch);
@@ -409,6 +433,7 @@ static void close_tuner(tuner *t)
     redux_tensor_release(&t->logits);
     redux_tensor_release(&t->d_logits);
     rdx_free(t->parameters);
+    rdx_free(t->split);
     rdx_free(t->best);
     rdx_free(t->order);
 }

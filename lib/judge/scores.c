@@ -1,36 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Figures of merit, as scikit-learn defines them, and their uncertainty. */
+ * Figures of merit, as scikit-learn defines them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <redux/random.h>
-#include <redux/scores.h>
-#include "base/base.h"
+#include "scores.h"
 
-#define FIGURES 7
-#define OPERATION_BOOTSTRAP 0x626f6f74u
-#define OPERATION_SWAP 0x73776170u
 #define MOST_CLASSES 65536
 
-/* Predictions as plain arrays. */
-typedef struct table {
-    int64_t n, k;
-    int32_t *labels;
-    double *scores; /* [n, k] */
-    int64_t positive;
-    bool one_column; /* scores were [n]: predicted by 0.5 */
-} table;
-
-/* Room for the figures of one table of n items. */
-typedef struct bench {
-    int64_t *confusion; /* [k, k] */
-    struct ranked *ranked;
-} bench;
-
-typedef struct ranked {
-    double score;
-    int32_t hit;
-} ranked;
+typedef rdx_score_table table;
+typedef rdx_ranked ranked;
 
 /* ---- reading ---- */
 
@@ -65,6 +43,42 @@ static redux_status read_scores(table *t, const redux_tensor *scores)
     return REDUX_OK;
 }
 
+typedef struct numbered {
+    double group;
+    int64_t item;
+} numbered;
+
+static int by_group(const void *a, const void *b)
+{
+    const numbered *x = a, *y = b;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+/* Groups get consecutive numbers in the order of their own. */
+static redux_status read_groups(table *t, redux_context *context, const redux_tensor *groups)
+{
+    void *block;
+    t->groups = t->n;
+    for (int64_t i = 0; i < t->n; i++)
+        t->group[i] = i;
+    if (groups == NULL)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)t->n, sizeof(numbered)));
+    numbered *list = block;
+    for (int64_t i = 0; i < t->n; i++)
+        list[i] = (numbered){rdx_load(groups->data, i * groups->strides[0], groups->dtype), i};
+    qsort(list, (size_t)t->n, sizeof *list, by_group);
+    t->groups = 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        t->groups += i == 0 || list[i].group != list[i - 1].group;
+        t->group[list[i].item] = t->groups - 1;
+    }
+    rdx_free(block);
+    return REDUX_OK;
+}
+
 static bool is_integer(redux_dtype dtype)
 {
     switch (dtype) {
@@ -81,6 +95,18 @@ static bool is_integer(redux_dtype dtype)
     default:
         return false;
     }
+}
+
+static redux_status check_groups(const table *t, const redux_tensor *groups)
+{
+    RDX_TRY(rdx_tensor_check(groups, 1, 0, "groups"));
+    if (!is_integer(groups->dtype) || groups->shape[0] != t->n)
+        return rdx_fail(REDUX_E_INVALID,
+                        "%lld groups of type %s for %lld labels: give each item "
+                        "the whole number of its group",
+                        (long long)groups->shape[0], redux_dtype_name(groups->dtype),
+                        (long long)t->n);
+    return REDUX_OK;
 }
 
 static redux_status check_predictions(table *t, const redux_predictions *p)
@@ -102,50 +128,59 @@ static redux_status check_predictions(table *t, const redux_predictions *p)
         return rdx_fail(REDUX_E_INVALID, "%lld classes", (long long)t->k);
     if (t->k == 2 && t->positive != 0 && t->positive != 1)
         return rdx_fail(REDUX_E_INVALID, "the positive class is %lld", (long long)t->positive);
-    return REDUX_OK;
+    return p->groups == NULL ? REDUX_OK : check_groups(t, p->groups);
 }
 
-static void close_table(table *t)
+void rdx_score_table_close(table *t)
 {
     rdx_free(t->scores);
     rdx_free(t->labels);
+    rdx_free(t->group);
 }
 
-/* Arrays for as many items, of the same kind. */
-static redux_status table_like(table *t, redux_context *context, const table *other)
+redux_status rdx_score_table_like(table *t, redux_context *context, const table *other, int64_t n)
 {
-    void *scores, *labels;
+    void *block = NULL;
     *t = *other;
+    t->n = n;
     t->scores = NULL;
     t->labels = NULL;
-    RDX_TRY(rdx_alloc(context, &scores, (uint64_t)t->n * (uint64_t)t->k, sizeof(double)));
-    t->scores = scores;
-    const redux_status status = rdx_alloc(context, &labels, (uint64_t)t->n, sizeof(int32_t));
-    if (status != REDUX_OK) {
-        close_table(t);
-        return status;
-    }
-    t->labels = labels;
-    return REDUX_OK;
+    t->group = NULL;
+    redux_status status =
+        rdx_alloc(context, &block, (uint64_t)n * (uint64_t)t->k, sizeof *t->scores);
+    t->scores = block;
+    block = NULL;
+    if (status == REDUX_OK)
+        status = rdx_alloc(context, &block, (uint64_t)n, sizeof *t->labels);
+    t->labels = block;
+    block = NULL;
+    if (status == REDUX_OK)
+        status = rdx_alloc(context, &block, (uint64_t)n, sizeof *t->group);
+    t->group = block;
+    if (status != REDUX_OK)
+        rdx_score_table_close(t);
+    return status;
 }
 
-static redux_status open_table(table *t, redux_context *context,
-                               const redux_predictions *predictions)
+redux_status rdx_score_table_open(table *t, redux_context *context,
+                                  const redux_predictions *predictions)
 {
     redux_predictions known = REDUX_PREDICTIONS_INIT;
     table shape = {0};
     RDX_TRY(rdx_read_options(&known, sizeof known, predictions, "redux_predictions"));
     RDX_TRY(check_predictions(&shape, &known));
-    RDX_TRY(table_like(t, context, &shape));
+    RDX_TRY(rdx_score_table_like(t, context, &shape, shape.n));
     redux_status status = read_labels(t, known.labels);
     if (status == REDUX_OK)
         status = read_scores(t, known.scores);
+    if (status == REDUX_OK)
+        status = read_groups(t, context, known.groups);
     if (status != REDUX_OK)
-        close_table(t);
+        rdx_score_table_close(t);
     return status;
 }
 
-static redux_status open_bench(bench *b, redux_context *context, const table *t)
+redux_status rdx_score_bench_open(rdx_score_bench *b, redux_context *context, const table *t)
 {
     void *block;
     RDX_TRY(rdx_alloc(
@@ -156,14 +191,14 @@ static redux_status open_bench(bench *b, redux_context *context, const table *t)
     return REDUX_OK;
 }
 
-static void close_bench(bench *b)
+void rdx_score_bench_close(rdx_score_bench *b)
 {
     rdx_free(b->confusion);
 }
 
 /* ---- figures ---- */
 
-static int64_t predicted(const table *t, int64_t item)
+int64_t rdx_score_predicted(const table *t, int64_t item)
 {
     const double *row = t->scores + item * t->k;
     int64_t best = 0;
@@ -179,7 +214,7 @@ static void confuse(int64_t *confusion, const table *t)
 {
     memset(confusion, 0, (size_t)(t->k * t->k) * sizeof *confusion);
     for (int64_t i = 0; i < t->n; i++)
-        confusion[t->labels[i] * t->k + predicted(t, i)]++;
+        confusion[t->labels[i] * t->k + rdx_score_predicted(t, i)]++;
 }
 
 /* The counts of one class in the confusion matrix. */
@@ -203,13 +238,14 @@ static double f1_of(class_counts counts)
     return all == 0 ? 0 : 2 * (double)counts.hits / (double)all;
 }
 
-static void count_figures(redux_scores *out, const table *t, const int64_t *confusion)
+void rdx_score_count(redux_scores *out, const table *t, const int64_t *confusion)
 {
     double recalls = 0, f1s = 0;
-    int64_t there = 0, seen = 0, hits = 0;
+    int64_t there = 0, seen = 0, hits = 0, items = 0;
     for (int64_t c = 0; c < t->k; c++) {
         const class_counts counts = count_class(confusion, t->k, c);
         hits += counts.hits;
+        items += counts.actual;
         if (counts.actual > 0) {
             recalls += (double)counts.hits / (double)counts.actual;
             there++;
@@ -219,7 +255,7 @@ static void count_figures(redux_scores *out, const table *t, const int64_t *conf
             seen++;
         }
     }
-    out->accuracy = out->f1_micro = (double)hits / (double)t->n;
+    out->accuracy = out->f1_micro = (double)hits / (double)items;
     out->balanced_accuracy = recalls / (double)there;
     out->f1_macro = f1s / (double)seen;
     out->f1 = t->k == 2 ? f1_of(count_class(confusion, 2, t->positive)) : out->f1_macro;
@@ -231,65 +267,78 @@ static int by_falling_score(const void *a, const void *b)
     return (x->score < y->score) - (x->score > y->score);
 }
 
-/* AUC and average precision of one class against the rest, threshold by threshold; NaN where the
- * class has no items or all of them. */
-static void rank_class(double *auc, double *precision, const table *t, int64_t c, ranked *list)
+void rdx_score_rank(ranked *list, const table *t, int64_t c)
 {
-    int64_t hits = 0, misses = 0, actual = 0;
-    double pairs = 0, sum = 0;
-    for (int64_t i = 0; i < t->n; i++) {
-        list[i] = (ranked){t->scores[i * t->k + c], t->labels[i] == c};
-        actual += list[i].hit;
-    }
+    for (int64_t i = 0; i < t->n; i++)
+        list[i] = (ranked){t->scores[i * t->k + c], t->group[i], t->labels[i] == c};
     qsort(list, (size_t)t->n, sizeof *list, by_falling_score);
-    for (int64_t i = 0; i < t->n;) {
+}
+
+void rdx_score_area(double *auc, double *precision, const ranked *list, int64_t n, int64_t without)
+{
+    int64_t hits = 0, misses = 0;
+    double pairs = 0, sum = 0;
+    for (int64_t i = 0; i < n;) {
         int64_t more_hits = 0, more_misses = 0;
-        for (const double score = list[i].score; i < t->n && list[i].score == score; i++) {
-            more_hits += list[i].hit;
-            more_misses += !list[i].hit;
+        for (const double score = list[i].score; i < n && list[i].score == score; i++) {
+            const int32_t counts = list[i].group != without;
+            more_hits += counts & list[i].hit;
+            more_misses += counts & !list[i].hit;
         }
         pairs += (double)more_misses * ((double)hits + (double)more_hits / 2);
         hits += more_hits;
         misses += more_misses;
-        sum += (double)more_hits * ((double)hits / (double)(hits + misses));
+        if (more_hits > 0)
+            sum += (double)more_hits * ((double)hits / (double)(hits + misses));
     }
-    const bool defined = actual > 0 && actual < t->n;
-    *auc = defined ? pairs / ((double)hits * (double)misses) : (double)NAN;
-    *precision = actual > 0 ? sum / (double)actual : (double)NAN;
+    *auc = hits > 0 && misses > 0 ? pairs / ((double)hits * (double)misses) : (double)NAN;
+    *precision = hits > 0 ? sum / (double)hits : (double)NAN;
 }
 
-static void compute(redux_scores *out, const table *t, bench *b)
+void rdx_score_figures(redux_scores *out, const table *t, rdx_score_bench *b)
 {
+    const int64_t first = t->k == 2 ? t->positive : 0, last = t->k == 2 ? t->positive : t->k - 1;
+    const double classes = (double)(last - first + 1);
     double auc = 0, precision = 0;
     confuse(b->confusion, t);
-    count_figures(out, t, b->confusion);
-    if (t->k == 2) {
-        rank_class(&out->auc, &out->average_precision, t, t->positive, b->ranked);
-        return;
-    }
+    rdx_score_count(out, t, b->confusion);
     out->auc = out->average_precision = 0;
-    for (int64_t c = 0; c < t->k; c++) { /* a missing class makes the mean NaN */
-        rank_class(&auc, &precision, t, c, b->ranked);
-        out->auc += auc / (double)t->k;
-        out->average_precision += precision / (double)t->k;
+    for (int64_t c = first; c <= last; c++) { /* a missing class makes the mean NaN */
+        rdx_score_rank(b->ranked, t, c);
+        rdx_score_area(&auc, &precision, b->ranked, t->n, -1);
+        out->auc += auc / classes;
+        out->average_precision += precision / classes;
     }
 }
 
-/* The figures of a struct, in its order. */
-static double *figure(redux_scores *scores, int index)
+static const size_t places[RDX_FIGURES] = {
+    offsetof(redux_scores, accuracy), offsetof(redux_scores, balanced_accuracy),
+    offsetof(redux_scores, auc),      offsetof(redux_scores, average_precision),
+    offsetof(redux_scores, f1),       offsetof(redux_scores, f1_macro),
+    offsetof(redux_scores, f1_micro),
+};
+
+double *rdx_figure(redux_scores *scores, int index)
 {
-    static const size_t places[FIGURES] = {
-        offsetof(redux_scores, accuracy), offsetof(redux_scores, balanced_accuracy),
-        offsetof(redux_scores, auc),      offsetof(redux_scores, average_precision),
-        offsetof(redux_scores, f1),       offsetof(redux_scores, f1_macro),
-        offsetof(redux_scores, f1_micro),
-    };
     return (double *)(void *)((char *)scores + places[index]);
 }
 
-static redux_status hand_out(redux_scores *out, const redux_scores *known)
+double rdx_figure_of(const redux_scores *scores, int index)
 {
-    return rdx_write_result(out, known, sizeof *known, "redux_scores");
+    return *(const double *)(const void *)((const char *)scores + places[index]);
+}
+
+void rdx_scores_fill(redux_scores *scores, double value)
+{
+    const redux_scores empty = REDUX_SCORES_INIT;
+    *scores = empty;
+    for (int f = 0; f < RDX_FIGURES; f++)
+        *rdx_figure(scores, f) = value;
+}
+
+redux_status rdx_scores_hand_out(redux_scores *out, const redux_scores *known)
+{
+    return out == NULL ? REDUX_OK : rdx_write_result(out, known, sizeof *known, "redux_scores");
 }
 
 redux_status redux_scores_compute(redux_scores *out, redux_context *context,
@@ -297,17 +346,17 @@ redux_status redux_scores_compute(redux_scores *out, redux_context *context,
 {
     redux_scores known = REDUX_SCORES_INIT;
     table t;
-    bench b;
+    rdx_score_bench b;
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_scores_compute: out is NULL");
-    RDX_TRY(open_table(&t, context, predictions));
-    redux_status status = open_bench(&b, context, &t);
+    RDX_TRY(rdx_score_table_open(&t, context, predictions));
+    redux_status status = rdx_score_bench_open(&b, context, &t);
     if (status == REDUX_OK) {
-        compute(&known, &t, &b);
-        close_bench(&b);
+        rdx_score_figures(&known, &t, &b);
+        rdx_score_bench_close(&b);
     }
-    close_table(&t);
-    return status == REDUX_OK ? hand_out(out, &known) : status;
+    rdx_score_table_close(&t);
+    return status == REDUX_OK ? rdx_scores_hand_out(out, &known) : status;
 }
 
 redux_status redux_scores_confusion(const redux_tensor *matrix, redux_context *context,
@@ -315,210 +364,13 @@ redux_status redux_scores_confusion(const redux_tensor *matrix, redux_context *c
 {
     table t;
     RDX_TRY(rdx_tensor_check(matrix, 2, REDUX_INT64, "matrix"));
-    RDX_TRY(open_table(&t, context, predictions));
+    RDX_TRY(rdx_score_table_open(&t, context, predictions));
     redux_status status = REDUX_OK;
     if (matrix->shape[0] != t.k || matrix->shape[1] != t.k || !redux_tensor_is_contiguous(matrix))
         status = rdx_fail(REDUX_E_INVALID, "confusion: the matrix is not a contiguous %lld x %lld",
                           (long long)t.k, (long long)t.k);
     else
         confuse(matrix->data, &t);
-    close_table(&t);
+    rdx_score_table_close(&t);
     return status;
-}
-
-/* ---- uncertainty ---- */
-
-typedef struct repeat_job {
-    redux_context *context;
-    const table *a, *b; /* b: NULL for the bootstrap */
-    uint64_t seed;
-    double *figures; /* [FIGURES, rounds] */
-    int64_t rounds;
-} repeat_job;
-
-static void note(const repeat_job *job, int64_t round, redux_scores *scores, double sign)
-{
-    for (int f = 0; f < FIGURES; f++)
-        job->figures[f * job->rounds + round] =
-            sign * *figure(scores, f) + (sign < 0 ? job->figures[f * job->rounds + round] : 0);
-}
-
-static redux_status draw_round(int64_t round, void *user)
-{
-    const repeat_job *job = user;
-    const redux_random_key key = {job->seed, 0, OPERATION_BOOTSTRAP, (uint64_t)round};
-    redux_scores scores = REDUX_SCORES_INIT;
-    table drawn;
-    bench b;
-    RDX_TRY(table_like(&drawn, job->context, job->a));
-    redux_status status = open_bench(&b, job->context, &drawn);
-    if (status == REDUX_OK) {
-        for (int64_t i = 0; i < drawn.n; i++) {
-            const int64_t from = (int64_t)redux_random_below(&key, (uint32_t)i, (uint64_t)drawn.n);
-            drawn.labels[i] = job->a->labels[from];
-            memcpy(drawn.scores + i * drawn.k, job->a->scores + from * drawn.k,
-                   (size_t)drawn.k * sizeof(double));
-        }
-        compute(&scores, &drawn, &b);
-        note(job, round, &scores, 1);
-        close_bench(&b);
-    }
-    close_table(&drawn);
-    return status;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorted values; numpy.quantile's default. */
-static double quantile(const double *values, int64_t count, double q)
-{
-    const double at = q * (double)(count - 1);
-    const int64_t below = (int64_t)floor(at), above = RDX_MIN(below + 1, count - 1);
-    if (count == 0)
-        return (double)NAN;
-    return values[below] + (at - (double)below) * (values[above] - values[below]);
-}
-
-/* Moves the defined ones to the front; returns how many. */
-static int64_t without_nan(double *values, int64_t count)
-{
-    int64_t good = 0;
-    for (int64_t i = 0; i < count; i++)
-        if (!isnan(values[i]))
-            values[good++] = values[i];
-    return good;
-}
-
-redux_status redux_scores_bootstrap(redux_scores *low, redux_scores *high, redux_context *context,
-                                    const redux_predictions *predictions, int64_t resamples,
-                                    double level, uint64_t seed)
-{
-    redux_scores known_low = REDUX_SCORES_INIT, known_high = REDUX_SCORES_INIT;
-    table t;
-    void *block;
-    if (low == NULL || high == NULL || resamples < 1 || !(level > 0 && level < 1))
-        return rdx_fail(REDUX_E_INVALID, "bootstrap: %lld resamples, level %g",
-                        (long long)resamples, level);
-    RDX_TRY(open_table(&t, context, predictions));
-    redux_status status = rdx_alloc(context, &block, (uint64_t)resamples, FIGURES * sizeof(double));
-    if (status == REDUX_OK) {
-        repeat_job job = {context, &t, NULL, seed, block, resamples};
-        status = rdx_parallel(context, resamples, draw_round, &job);
-        for (int f = 0; f < FIGURES && status == REDUX_OK; f++) {
-            double *values = job.figures + f * resamples;
-            const int64_t count = without_nan(values, resamples);
-            qsort(values, (size_t)count, sizeof *values, by_value);
-            *figure(&known_low, f) = quantile(values, count, (1 - level) / 2);
-            *figure(&known_high, f) = quantile(values, count, (1 + level) / 2);
-        }
-        rdx_free(block);
-    }
-    close_table(&t);
-    if (status == REDUX_OK)
-        status = hand_out(low, &known_low);
-    return status == REDUX_OK ? hand_out(high, &known_high) : status;
-}
-
-void redux_scores_summarise(double *mean, double *deviation, const double *values, int64_t count)
-{
-    double sum = 0, squares = 0;
-    int64_t n = 0;
-    for (int64_t i = 0; i < count; i++)
-        if (!isnan(values[i])) {
-            sum += values[i];
-            n++;
-        }
-    const double middle = n == 0 ? (double)NAN : sum / (double)n;
-    for (int64_t i = 0; i < count; i++)
-        if (!isnan(values[i]))
-            squares += (values[i] - middle) * (values[i] - middle);
-    if (mean != NULL)
-        *mean = middle;
-    if (deviation != NULL)
-        *deviation = n < 2 ? (double)NAN : sqrt(squares / (double)(n - 1));
-}
-
-/* ---- a against b ---- */
-
-/* Swaps the two runs' scores of each item, or not, by a coin. Round -1 swaps none. */
-static redux_status swap_round(const repeat_job *job, int64_t round, int64_t slot)
-{
-    const redux_random_key key = {job->seed, 0, OPERATION_SWAP, (uint64_t)round};
-    redux_scores scores = REDUX_SCORES_INIT;
-    table mixed;
-    bench b;
-    RDX_TRY(table_like(&mixed, job->context, job->a));
-    redux_status status = open_bench(&b, job->context, &mixed);
-    if (status == REDUX_OK) {
-        memcpy(mixed.labels, job->a->labels, (size_t)mixed.n * sizeof *mixed.labels);
-        for (int side = 0; side < 2; side++) {
-            for (int64_t i = 0; i < mixed.n; i++) {
-                const int coin = round < 0 ? 0 : (int)(redux_random_u32(&key, (uint32_t)i) & 1);
-                const table *from = (coin ^ side) != 0 ? job->b : job->a;
-                memcpy(mixed.scores + i * mixed.k, from->scores + i * mixed.k,
-                       (size_t)mixed.k * sizeof(double));
-            }
-            compute(&scores, &mixed, &b);
-            note(job, slot, &scores, side == 0 ? 1 : -1);
-        }
-        close_bench(&b);
-    }
-    close_table(&mixed);
-    return status;
-}
-
-static redux_status swap_task(int64_t index, void *user)
-{
-    return swap_round(user, index - 1, index);
-}
-
-/* The first value is the actual difference. Equal ones, within rounding, count as large. */
-static double p_value(const double *differences, int64_t rounds)
-{
-    int64_t as_large = 0;
-    if (isnan(differences[0]))
-        return (double)NAN;
-    for (int64_t i = 1; i < rounds; i++)
-        as_large += fabs(differences[i]) >= fabs(differences[0]) - 1e-12;
-    return (double)(1 + as_large) / (double)rounds;
-}
-
-static redux_status compare_tables(redux_scores *out, redux_context *context, const table *a,
-                                   const table *b, int64_t permutations, uint64_t seed)
-{
-    const int64_t rounds = permutations + 1;
-    void *block;
-    if (a->n != b->n || a->k != b->k || a->one_column != b->one_column ||
-        a->positive != b->positive ||
-        memcmp(a->labels, b->labels, (size_t)a->n * sizeof *a->labels) != 0)
-        return rdx_fail(REDUX_E_INVALID, "the two runs are not over the same items");
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)rounds, FIGURES * sizeof(double)));
-    repeat_job job = {context, a, b, seed, block, rounds};
-    const redux_status status = rdx_parallel(context, rounds, swap_task, &job);
-    for (int f = 0; f < FIGURES; f++)
-        *figure(out, f) = p_value(job.figures + f * rounds, rounds);
-    rdx_free(block);
-    return status;
-}
-
-redux_status redux_scores_compare(redux_scores *p_values, redux_context *context,
-                                  const redux_predictions *a, const redux_predictions *b,
-                                  int64_t permutations, uint64_t seed)
-{
-    redux_scores known = REDUX_SCORES_INIT;
-    table first, second;
-    if (p_values == NULL || permutations < 1)
-        return rdx_fail(REDUX_E_INVALID, "compare: %lld permutations", (long long)permutations);
-    RDX_TRY(open_table(&first, context, a));
-    redux_status status = open_table(&second, context, b);
-    if (status == REDUX_OK) {
-        status = compare_tables(&known, context, &first, &second, permutations, seed);
-        close_table(&second);
-    }
-    close_table(&first);
-    return status == REDUX_OK ? hand_out(p_values, &known) : status;
 }

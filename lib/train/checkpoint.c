@@ -47,13 +47,39 @@ redux_status rdx_run_remove(const rdx_run *run, const char *name)
 
 /* ---- what is written ---- */
 
+/* The fingerprints of what was trained on, with spaces between them; freed by the caller. */
+static redux_status seen_text(char **out, const rdx_run *run)
+{
+    const size_t count = json_array_size(run->seen);
+    void *block;
+    RDX_TRY(rdx_alloc(run->context, &block, 17 * count + 1, 1));
+    char *text = block;
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++)
+        snprintf(text + 17 * i, 18, "%s%s", json_string_value(json_array_get(run->seen, i)),
+                 i + 1 < count ? " " : "");
+    *out = text;
+    return REDUX_OK;
+}
+
 redux_status rdx_weights_save(rdx_run *run)
 {
-    char *path;
-    RDX_TRY(rdx_run_path(&path, run, RDX_WEIGHTS_FILE));
-    const redux_status status =
-        redux_network_save(path, run->context, run->network, &run->views.input, NULL);
+    static const char *const keys[] = {"seen"};
+    redux_safetensors_content more = {.struct_size = sizeof more};
+    char *path = NULL, *seen = NULL;
+    const char *values[1];
+    redux_status status = seen_text(&seen, run);
+    if (status == REDUX_OK)
+        status = rdx_run_path(&path, run, RDX_WEIGHTS_FILE);
+    if (status == REDUX_OK) {
+        values[0] = seen;
+        more.keys = keys;
+        more.values = values;
+        more.pair_count = 1;
+        status = redux_network_save(path, run->context, run->network, &run->views.input, &more);
+    }
     rdx_free(path);
+    rdx_free(seen);
     return status;
 }
 

@@ -196,6 +196,7 @@ static redux_status open_parts(rdx_run *run, const redux_safetensors *file)
     RDX_TRY(open_loader(run));
     RDX_TRY(open_network(run));
     RDX_TRY(rdx_run_describe(run));
+    RDX_TRY(rdx_run_list_seen(run));
     if (file != NULL)
         RDX_TRY(rdx_checkpoint_restore(run, file));
     if (run->step > run->steps)
@@ -228,6 +229,7 @@ static void close_run(rdx_run *run)
     rdx_free(run->parameters);
     redux_objective_free(run->own_objective);
     json_decref(run->settings);
+    json_decref(run->seen);
     if (run->lock >= 0)
         close(run->lock);
 }

@@ -205,6 +205,55 @@ redux_status rdx_run_describe(rdx_run *run)
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
+/* The volumes that have slices in the run. */
+static void mark_volumes(uint8_t *wanted, const rdx_run *run)
+{
+    for (int64_t s = 0; s < redux_dataset_slice_count(run->dataset); s++) {
+        int64_t volume, slice;
+        if ((run->kept == NULL || run->kept[s] != 0) &&
+            redux_dataset_get_place(&volume, &slice, run->dataset, s) == REDUX_OK)
+            wanted[volume] = 1;
+    }
+}
+
+static int compare_prints(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* In rising order, which tells nothing about the order of the dataset; each once. */
+static redux_status list_prints(rdx_run *run, uint64_t *prints, int64_t count)
+{
+    char text[17];
+    qsort(prints, (size_t)count, sizeof *prints, compare_prints);
+    run->seen = json_array();
+    for (int64_t i = 0; i < count; i++) {
+        if (prints[i] == 0 || (i > 0 && prints[i] == prints[i - 1]))
+            continue;
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)prints[i]);
+        json_array_append_new(run->seen, json_string(text));
+    }
+    return run->seen == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
+}
+
+redux_status rdx_run_list_seen(rdx_run *run)
+{
+    const int64_t volumes = redux_dataset_volume_count(run->dataset);
+    void *wanted, *prints = NULL;
+    RDX_TRY(rdx_alloc_zero(run->context, &wanted, (uint64_t)volumes + 1, 1));
+    redux_status status = rdx_alloc(run->context, &prints, (uint64_t)volumes + 1, sizeof(uint64_t));
+    if (status == REDUX_OK) {
+        mark_volumes(wanted, run);
+        status = redux_dataset_fingerprints(prints, run->context, run->dataset, wanted);
+    }
+    if (status == REDUX_OK)
+        status = list_prints(run, prints, volumes);
+    rdx_free(prints);
+    rdx_free(wanted);
+    return status;
+}
+
 /* The first key, at any depth, under which two objects differ, and both values (NULL: missing). */
 static const char *difference(const json_t **of_a, const json_t **of_b, const json_t *a,
                               const json_t *b)

@@ -45,6 +45,7 @@ typedef struct rdx_run {
     const redux_parameter **parameters; /* the network's, the objective's */
     int64_t parameter_count;
     json_t *settings; /* what a resumed run must share */
+    json_t *seen;     /* fingerprints of the volumes that are trained on, 16 hex digits each */
     int64_t slices, batch, batches, steps, epochs, warm_up;
     double rate; /* the highest learning rate */
     /* where it is */
@@ -66,6 +67,8 @@ typedef struct rdx_run {
 redux_status rdx_run_read_options(rdx_run *run, const redux_pretrain_options *given);
 /* Fills in settings: the options used, and the identity of the dataset. */
 redux_status rdx_run_describe(rdx_run *run);
+/* Fills in seen. */
+redux_status rdx_run_list_seen(rdx_run *run);
 /* REDUX_E_INVALID, naming the first setting that differs from those of the run in the folder. */
 redux_status rdx_run_compare(const rdx_run *run, const char *settings);
 

@@ -120,12 +120,12 @@ static json_t *number(double value)
 static json_t *summary(const rdx_run *run, bool complete)
 {
     return json_pack(
-        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:O}", "libredux",
+        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:O, s:O?}", "libredux",
         redux_version_string(), "complete", complete, "slices", (json_int_t)run->slices, "batch",
         (json_int_t)run->batch, "step", (json_int_t)run->step, "steps", (json_int_t)run->steps,
         "epochs", (json_int_t)run->epochs, "first_loss", number(run->first_loss), "last_loss",
         number(run->last_loss), "seconds", number(round(rdx_run_seconds(run) * 1000) / 1000),
-        "cpu_tier", redux_cpu_tier(), "settings", run->settings);
+        "cpu_tier", redux_cpu_tier(), "settings", run->settings, "seen", run->seen);
 }
 
 static int write_json(const char *text, size_t size, void *user)

@@ -38,7 +38,7 @@ done
               exit n < 2 }' "$ct/labels.csv" "$work/a.csv"
     "$evaluate" $small $parts --seeds 2 --protocol knn --predictions "$work/b.csv" >"$work/out" 2>&1
     check "redux-evaluate --compare" exits 0 "" "$evaluate" --compare "$work/a.csv" "$work/b.csv"
-    check "... has p-values" grep -qE "^auc +[0-9.]+ +[0-9.]+ +[-+][0-9.]+ +[0-9.]+" "$work/out"
+    check "... has differences" grep -qE "^auc +[0-9.]+ +[0-9.]+ +[-+][0-9.]+ +- +-$" "$work/out"
     check "--compare with itself" exits 0 "" "$evaluate" --compare "$work/a.csv" "$work/a.csv" --json
     check "... says p = 1" grep -q '"p_values"' "$work/out"
     check "--compare one file" exits 2 "two files" "$evaluate" --compare "$work/a.csv"
@@ -89,3 +89,39 @@ for seed in 0 1 2 3 4 5; do
         --first-seed $seed --protocol knn --resamples 0
 done
 check "... without resampling, no intervals" sh -c "! grep -q nan '$work/out'"
+
+# What stands beside an encoder: random weights of its own network, and whether it saw the patients.
+judged="--labels $work/split.csv --seeds 1 --positive tumour"
+"$BIN/redux-pretrain" "$ct/STS_002_CT.nii.gz" --size 32 --width 0.125 --epochs 1 --batch 16 --out "$work/train-only" \
+    --quiet
+"$BIN/redux-pretrain" "$ct/STS_019_CT.nii.gz" --size 32 --width 0.125 --epochs 1 --batch 16 --out "$work/saw-test" \
+    --quiet
+# shellcheck disable=SC2086 # several words on purpose
+{
+    check "an encoder that saw training files only" exits 0 "" "$evaluate" --weights \
+        "$work/train-only/weights.safetensors" $judged
+    check "... no warning" sh -c "! grep -q 'pre-training saw' '$work/err'"
+    check "... random weights beside it" grep -qE "^test .* random$" "$work/out"
+    check "... no interval for one group, and why" grep -q "No interval: fewer than 10 groups" "$work/out"
+    check "an encoder that saw the test" exits 0 "pre-training saw slices of 1 of the 1 groups" "$evaluate" \
+        --weights "$work/saw-test/weights.safetensors" $judged --no-floor
+    check "... without the floor" sh -c "! grep -qE '^test .* random$' '$work/out'"
+    check "--floor of finetune" exits 0 "" "$evaluate" --weights "$work/train-only/weights.safetensors" $judged \
+        --protocol finetune --epochs 1 --frozen-epochs 1 --floor --json
+    check "... in JSON" grep -q '"random": {' "$work/out"
+    check "--floor of nothing" exits 2 "--floor compares weights" "$evaluate" --weights none $judged --floor
+    check "--interval rows" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 $judged --interval rows \
+        --resamples 50
+    check "... are of slices, and said so" grep -q "as if the slices of a group were independent" "$work/out"
+    check "--preset paper-as-published" exits 0 "" "$evaluate" --weights \
+        "$work/train-only/weights.safetensors" $judged --preset paper-as-published --epochs 2 --frozen-epochs 1 \
+        --predictions "$work/published.csv"
+    check "... has its seed" test "$(cut -d, -f1 "$work/published.csv" | sort -u | head -n 1)" = 42
+    check "--preset x" exits 2 "paper or paper-as-published" "$evaluate" --weights none $judged --preset x
+    check "--interval x" exits 2 "groups, rows or none" "$evaluate" --weights none $judged --interval x
+    check "--fold" exits 0 "" "$evaluate" --weights none --width 0.125 --size 32 --labels "$work/folds.csv" \
+        --folds 5 --fold 3 --seeds 1 --protocol knn --predictions "$work/fold.csv"
+    check "... is the only one" test "$(cut -d, -f2 "$work/fold.csv" | sort -u | tr '\n' ' ')" = "3 fold "
+    check "--fold beyond" exits 1 "fold 5 of 5" "$evaluate" --weights none --labels "$work/folds.csv" \
+        --folds 5 --fold 5
+}

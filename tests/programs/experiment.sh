@@ -27,14 +27,18 @@ check "redux-experiment without configuration" exits 2 "no input" "$experiment" 
 check "redux-experiment without --data" exits 2 "no --data" "$experiment" "$tiny"
 check "redux-experiment runs" exits 0 "[14/14]" "$experiment" "$tiny" --data "$ct" --out "$work/e"
 check "... its table has a row for each strategy" test \
-    "$(grep -cE '^(ALL|Hash-6|Hash-6 steps|DeepNet|from scratch|random weights)  ' "$work/out")" = 10
+    "$(grep -cE '^(ALL|Hash-6|Hash-6 steps|DeepNet|from scratch|random weights)  ' "$work/out")" = 20
+check "... no interval for so few patients, and says so" grep -q "No intervals: fewer than 10 groups" \
+    "$work/out"
+check "... differences to the strategy that keeps all" grep -q "difference to ALL, p of 4 comparisons" \
+    "$work/out"
 cp "$work/e/table.csv" "$work/first.csv"
 cp "$work/out" "$work/first.txt"
 for ending in txt md csv json; do
     check "table.$ending" test -s "$work/e/table.$ending"
 done
-check "equal steps" test "$(grep -E '^Hash-6 steps' "$work/out" | awk '{ print $4 }' | sort -u)" = \
-    "$(grep -E '^ALL' "$work/out" | awk '{ print $3 }' | sort -u)"
+check "equal steps" test "$(grep '^"Hash-6 steps"' "$work/first.csv" | cut -d, -f9 | sort -u)" = \
+    "$(grep '^"ALL"' "$work/first.csv" | cut -d, -f9 | sort -u)"
 check "pre-training sees two of four patients" grep -q '"volumes": 2' "$work/e/cells/all.seed-0.json"
 check "again: nothing is run" exits 0 "[14/14]" "$experiment" "$tiny" --data "$ct" --out "$work/e"
 check "... each was done before" test "$(grep -c "done before" "$work/err")" = 14
@@ -43,7 +47,7 @@ check "two runs do not share a folder" exits 1 "another run is writing there" \
     flock "$work/e" "$experiment" "$tiny" --data "$ct" --out "$work/e"
 # Without times everything is the same after a part was lost, and with one thread.
 without_times() { # without_times FILE
-    cut -d, -f1-7,11- "$1"
+    cut -d, -f1-9,13- "$1"
 }
 rm "$work"/e/cells/hash-6.seed-0*.json "$work/e/cells/all.seed-0.tumour.linear.json"
 check "lost cells are run again" exits 0 "" "$experiment" "$tiny" --data "$ct" --out "$work/e" \
@@ -87,6 +91,23 @@ interrupted_experiment() { # Ctrl-C after the first cell: told, and what is fini
         without_times "$work/k/table.csv" | cmp -s - "$work/again.csv"
 }
 check "redux-experiment: Ctrl-C" interrupted_experiment
+# With folds each has a pre-training that never saw its validation and test patients.
+sed 's/"validation": 0.25,/"folds": 4, "fixed_split": 0,/; s/"test": 0.25, //; s/"floors": true/"baseline": "Hash-6"/' \
+    "$tiny" >"$work/folds.json"
+check "redux-experiment with folds" exits 0 "[48/48]" "$experiment" "$work/folds.json" --data "$ct" \
+    --out "$work/f"
+check "... a pre-training for each fold" test "$(find "$work/f/runs" -name weights.safetensors | wc -l)" = 16
+check "... each on two of four patients" test \
+    "$(cat "$work"/f/cells/all.seed-0.fold-?.json | grep -c '"volumes": 2')" = 4
+check "... every patient is tested once" test \
+    "$(cat "$work"/f/predictions/all.seed-0.fold-?.tumour.linear.csv | cut -d, -f5 | grep -v group | sort | uniq | wc -l)" = 4
+check "... compared with the baseline that was named" grep -q "difference to Hash-6, p of 3" "$work/out"
+check "... in one row" grep -q "mean and standard deviation of 1 seeds x 4 folds" "$work/out"
+check "... finished before" exits 0 "[48/48]" "$experiment" "$work/folds.json" --data "$ct" --out "$work/f"
+check "... all of it" test "$(grep -c "done before" "$work/err")" = 48
+rm "$work/f/predictions/all.seed-0.fold-1.tumour.linear.csv"
+check "... predictions that were lost" exits 0 "" "$experiment" "$work/folds.json" --data "$ct" --out "$work/f"
+check "... are made again" test "$(grep -c "done before" "$work/err")" = 47
 check "--validation" exits 0 "" "$experiment" "$tiny" --data "$ct" --out "$work/e" --validation
 check "... says so" grep -q "(validation, %" "$work/out"
 

@@ -240,11 +240,17 @@ NOTHING(evaluation_save, redux_evaluation_save(in_scratch("out.csv"), context, s
 
 static redux_status evaluation_compare(redux_context *context)
 {
-    redux_comparison out;
-    memset(&out, 0, sizeof out);
-    out.struct_size = sizeof out;
-    return redux_evaluation_compare(&out, NULL, NULL, NULL, context, set.predictions,
-                                    set.predictions, 1, 20, 1);
+    redux_scores low = REDUX_SCORES_INIT, high = REDUX_SCORES_INIT;
+    redux_run_set *runs = NULL;
+    redux_status status = redux_run_set_new(&runs, context);
+    if (status == REDUX_OK)
+        status = redux_run_set_load(runs, context, set.predictions, 1);
+    if (status == REDUX_OK)
+        status = redux_run_set_interval(&low, &high, context, runs, 0.95);
+    if (status == REDUX_OK)
+        status = redux_run_set_compare(NULL, NULL, NULL, NULL, context, runs, runs, 0.95, 20, 1);
+    redux_run_set_free(runs);
+    return status;
 }
 
 static redux_predictions predictions_of(redux_tensor *scores, double *values)

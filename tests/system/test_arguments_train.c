@@ -277,11 +277,11 @@ START_TEST(judging)
     other.scores = &narrow;
     REFUSED(redux_scores_compute(NULL, NULL, &given));
     REFUSED(redux_scores_compute(&scores, NULL,
-                                 &(redux_predictions){sizeof given, &classes, &whole, 1}));
-    REFUSED(
-        redux_scores_compute(&scores, NULL, &(redux_predictions){sizeof given, &fewer, &out, 1}));
+                                 &(redux_predictions){sizeof given, &classes, &whole, 1, NULL}));
     REFUSED(redux_scores_compute(&scores, NULL,
-                                 &(redux_predictions){sizeof given, &features, &out, 1}));
+                                 &(redux_predictions){sizeof given, &fewer, &out, 1, NULL}));
+    REFUSED(redux_scores_compute(&scores, NULL,
+                                 &(redux_predictions){sizeof given, &features, &out, 1, NULL}));
     REFUSED(redux_scores_confusion(NULL, NULL, &given));
     REFUSED(redux_scores_confusion(&narrow, NULL, &given));
     REFUSED(redux_scores_confusion(&matrix, NULL, &other)); /* three classes */
@@ -303,7 +303,8 @@ START_TEST(labels)
     redux_evaluation_run run = {.struct_size = sizeof run};
     redux_evaluation_summary summary = {.struct_size = sizeof summary};
     redux_evaluation_prediction prediction = {.struct_size = sizeof prediction};
-    redux_comparison comparison = {.struct_size = sizeof comparison};
+    redux_scores low = REDUX_SCORES_INIT;
+    redux_run_set *runs = NULL;
     redux_leakage_summary leakage = {.struct_size = sizeof leakage};
     redux_leakage *leaks;
     redux_evaluation *evaluation;
@@ -348,8 +349,19 @@ START_TEST(labels)
     REFUSED(redux_evaluation_get_summary(&summary, NULL));
     REFUSED(redux_evaluation_get_prediction(&prediction, NULL, 0));
     REFUSED(redux_evaluation_save("a.csv", NULL, NULL));
-    REFUSED(redux_evaluation_compare(&comparison, NULL, NULL, NULL, NULL, NULL, "b.csv", 1, 10, 0));
-    REFUSED(redux_evaluation_compare(NULL, NULL, NULL, NULL, NULL, "a.csv", "b.csv", 1, 10, 0));
+    REFUSED(redux_run_set_new(NULL, NULL));
+    ck_assert_redux_ok(redux_run_set_new(&runs, NULL));
+    REFUSED(redux_run_set_add(NULL, NULL, 0, 0, NULL, NULL));
+    REFUSED(redux_run_set_add(runs, NULL, 0, 0, NULL, NULL));
+    REFUSED(redux_run_set_load(NULL, NULL, "a.csv", 1));
+    REFUSED(redux_run_set_load(runs, NULL, NULL, 1));
+    REFUSED(redux_run_set_get_counts(NULL, NULL, runs));
+    REFUSED(redux_run_set_scores(&low, NULL, NULL, NULL, NULL));
+    REFUSED(redux_run_set_scores(&low, NULL, NULL, NULL, runs));
+    REFUSED(redux_run_set_interval(&low, NULL, NULL, runs, 0.95));
+    REFUSED(redux_run_set_compare(&low, NULL, NULL, NULL, NULL, NULL, runs, 0.95, 9, 0));
+    REFUSED(redux_run_set_compare(&low, NULL, NULL, NULL, NULL, runs, runs, 0.95, 0, 0));
+    redux_run_set_free(runs);
     redux_labels_free(table);
     redux_labels_free(NULL);
     redux_evaluation_free(NULL);

@@ -456,10 +456,13 @@ static redux_status get_prediction(void *out)
     return redux_evaluation_get_prediction(out, evaluation, 0);
 }
 
-static redux_status get_comparison(void *out)
+static redux_status get_counts(void *out)
 {
-    const char *path = in_scratch("predictions.csv");
-    return redux_evaluation_compare(out, NULL, NULL, NULL, NULL, path, path, 1, 9, 1);
+    redux_run_set *set;
+    ck_assert_redux_ok(redux_run_set_new(&set, NULL));
+    const redux_status status = redux_run_set_get_counts(out, NULL, set);
+    redux_run_set_free(set);
+    return status;
 }
 
 static redux_status of_leakage(void *out, int which)
@@ -694,7 +697,7 @@ static const entry entries[] = {
     {"redux_evaluation_summary", sizeof(redux_evaluation_summary), get_summary, NULL, 0},
     {"redux_evaluation_run", sizeof(redux_evaluation_run), get_run, NULL, 0},
     {"redux_evaluation_prediction", sizeof(redux_evaluation_prediction), get_prediction, NULL, 0},
-    {"redux_comparison", sizeof(redux_comparison), get_comparison, NULL, 0},
+    {"redux_run_set_counts", sizeof(redux_run_set_counts), get_counts, NULL, 0},
     {"redux_loader_options", sizeof loader_options, with_loader, &loader_options, 0},
     {"redux_nt_xent_options", sizeof nt_xent, with_nt_xent, &nt_xent, 0},
     {"redux_swav_options", sizeof swav, with_swav, &swav, 0},

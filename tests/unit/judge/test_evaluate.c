@@ -133,6 +133,7 @@ START_TEST(a_given_c)
     make_features(&features, labels);
     options.features = &features;
     options.c = 0.3;
+    options.interval = REDUX_INTERVAL_ROWS; /* six groups are tested */
     options.seeds = 3;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_labels_split(split, NULL, labels, NULL));
@@ -217,12 +218,12 @@ START_TEST(settings_are_chosen_on_validation)
 }
 END_TEST
 
-/* A line each, with its seed and its fold; and what is saved is no better than itself. */
+/* A line each, with its seed and its fold; what is saved gives the summary's figures. */
 static void check_saved_folds(const redux_evaluation *e)
 {
     redux_evaluation_prediction p = {.struct_size = sizeof p};
-    redux_comparison c = {.struct_size = sizeof c};
-    redux_scores a = REDUX_SCORES_INIT, b = a, p_values = a;
+    redux_evaluation_summary s = {.struct_size = sizeof s};
+    redux_scores mean = REDUX_SCORES_INIT, low = mean, high = mean;
     const char *path = in_scratch("folds.csv");
     char line[512];
     ck_assert_redux_ok(redux_evaluation_save(path, NULL, e));
@@ -240,9 +241,17 @@ static void check_saved_folds(const redux_evaluation *e)
     }
     ck_assert_ptr_null(fgets(line, sizeof line, file));
     ck_assert_int_eq(fclose(file), 0);
-    ck_assert_redux_ok(
-        redux_evaluation_compare(&c, &a, &b, &p_values, NULL, path, path, 1, 100, 0));
-    ck_assert_double_eq(p_values.auc, 1);
+    redux_run_set *set;
+    ck_assert_redux_ok(redux_run_set_new(&set, NULL));
+    ck_assert_redux_ok(redux_run_set_load(set, NULL, path, 1));
+    ck_assert_redux_ok(redux_run_set_scores(&mean, NULL, NULL, NULL, set));
+    ck_assert_redux_ok(redux_run_set_interval(&low, &high, NULL, set, 0.95));
+    ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
+    ck_assert_double_eq_tol(mean.auc, s.mean->auc, 1e-12);
+    ck_assert_double_eq_tol(low.auc, s.low->auc, 1e-12);
+    ck_assert_double_eq_tol(high.f1, s.high->f1, 1e-12);
+    ck_assert_str_eq(s.no_interval, "");
+    redux_run_set_free(set);
 }
 
 START_TEST(folds_and_seeds)
@@ -263,12 +272,11 @@ START_TEST(folds_and_seeds)
     options.split = &split;
     options.seeds = 2;
     options.first_seed = 7;
-    options.resamples = 0;
     options.refit = 1;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
     ck_assert_int_eq(s.runs, 8);
-    ck_assert(isnan(s.low->auc));
+    ck_assert(s.test_groups == ROWS / 4 && s.defined->auc == 8);
     for (int64_t i = 0; i < redux_evaluation_prediction_count(e); i++) {
         ck_assert_redux_ok(redux_evaluation_get_prediction(&p, e, i));
         tested[p.seed - 7][p.row]++;
@@ -286,6 +294,21 @@ START_TEST(folds_and_seeds)
     ck_assert_double_gt(s.deviation->auc, 0);
     check_saved_folds(e);
     redux_evaluation_free(e);
+    /* One fold alone: the same rows as that fold among all; no intervals on request. */
+    options.fold = 2;
+    options.interval = REDUX_INTERVAL_NONE;
+    ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
+    ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
+    ck_assert(s.runs == 2 && s.folds == 4 && isnan(s.low->auc));
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(e); i++) {
+        ck_assert_redux_ok(redux_evaluation_get_prediction(&p, e, i));
+        ck_assert_int_eq(p.fold, 2);
+    }
+    redux_evaluation_free(e);
+    options.fold = 4;
+    ck_assert_redux(REDUX_E_INVALID, redux_evaluate(&e, NULL, labels, &options));
+    options.fold = -1;
+    options.interval = REDUX_INTERVAL_GROUPS;
     /* Groups divided alike for every seed. */
     options.fixed_split = 1;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
@@ -601,57 +624,102 @@ START_TEST(frozen_is_a_step_by_hand)
 }
 END_TEST
 
+/* The largest difference between two runs' probabilities. */
+static double differ(const redux_labels *labels, const redux_evaluate_options *a,
+                     const redux_evaluate_options *b)
+{
+    redux_evaluation_prediction p = {.struct_size = sizeof p}, q = {.struct_size = sizeof q};
+    redux_evaluation *of_a, *of_b;
+    double worst = 0;
+    ck_assert_redux_ok(redux_evaluate(&of_a, NULL, labels, a));
+    ck_assert_redux_ok(redux_evaluate(&of_b, NULL, labels, b));
+    for (int64_t i = 0; i < redux_evaluation_prediction_count(of_a); i++) {
+        ck_assert_redux_ok(redux_evaluation_get_prediction(&p, of_a, i));
+        ck_assert_redux_ok(redux_evaluation_get_prediction(&q, of_b, i));
+        worst = fmax(worst, fabs(p.probabilities[1] - q.probabilities[1]));
+    }
+    redux_evaluation_free(of_a);
+    redux_evaluation_free(of_b);
+    return worst;
+}
+
+/* The paper's code: norms of a frozen encoder learn, its other weights do not; after the frozen
+ * epochs everything has the thawed rate. */
+START_TEST(norms_learn_and_thaw)
+{
+    redux_network_options network;
+    redux_input_options input;
+    redux_evaluate_options a = small_network(&network, &input, REDUX_PROTOCOL_FINETUNE), b;
+    redux_labels *labels = make_labels(true);
+    redux_safetensors *file = make_weights(&network, 3);
+    a.weights = file;
+    a.seeds = 1;
+    a.resamples = a.check_leakage = 0;
+    a.epochs = a.frozen_epochs = 1;
+    a.batch = ROWS;
+    a.rate = 1e-2;
+    b = a;
+    b.norms_learn = 1;
+    ck_assert_double_gt(differ(labels, &a, &b), 1e-4);
+    a.norms_learn = 1;
+    a.weight_decay = b.weight_decay = 0;
+    ck_assert_double_eq(differ(labels, &a, &b), 0);
+    b.frozen_epochs = 0; /* the rest learns too */
+    ck_assert_double_gt(differ(labels, &a, &b), 1e-4);
+    b = a;
+    a.epochs = b.epochs = 2;
+    b.thawed_rate = a.rate;
+    ck_assert_double_eq(differ(labels, &a, &b), 0);
+    b.thawed_rate = 1e-9; /* as good as one epoch */
+    a.epochs = 1;
+    ck_assert_double_lt(differ(labels, &a, &b), 0.2); /* running statistics go on */
+    b.thawed_rate = -1;
+    redux_evaluation *e = NULL;
+    ck_assert_redux(REDUX_E_INVALID, redux_evaluate(&e, NULL, labels, &b));
+    redux_safetensors_free(file);
+    redux_labels_free(labels);
+}
+END_TEST
+
 /* ---- predictions ---- */
 
 START_TEST(comparison)
 {
-    static const char good[] = "source,slice,label,p_x,p_y\nq,1,x,0.5,0.5\n";
-    static const char bad[] = "source,slice,label,p_x,p_y\nq,1,x,0.5,1.5\n";
     redux_evaluate_options options = REDUX_EVALUATE_OPTIONS_INIT;
-    redux_comparison c = {.struct_size = sizeof c};
-    redux_scores a = REDUX_SCORES_INIT, b = a, p_values = a;
-    redux_evaluation_summary s = {.struct_size = sizeof s};
+    redux_split_options split = REDUX_SPLIT_OPTIONS_INIT;
+    redux_scores difference = REDUX_SCORES_INIT, low = difference, high = low, p_values = low;
+    redux_run_set *a, *b;
     redux_tensor features, noise;
     redux_evaluation *e;
-    redux_labels *labels = make_labels(true);
+    redux_labels *labels = make_labels(false);
     make_features(&features, labels);
     make_features(&noise, labels);
     for (int i = 0; i < ROWS; i++)
         ((float *)noise.data)[i * WIDTH] = (float)(i % 11);
+    split.method = REDUX_SPLIT_BY_FOLDS;
+    split.folds = 3;
+    options.split = &split;
     options.check_leakage = 0;
     options.seeds = 2;
     options.features = &features;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
-    ck_assert_redux_ok(redux_evaluation_get_summary(&s, e));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("a.csv"), NULL, e));
-    const double auc = s.mean->auc; /* the summary points into the evaluation */
     redux_evaluation_free(e);
     options.features = &noise;
     ck_assert_redux_ok(redux_evaluate(&e, NULL, labels, &options));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("b.csv"), NULL, e));
     redux_evaluation_free(e);
-    ck_assert_redux_ok(redux_evaluation_compare(&c, &a, &b, &p_values, NULL, in_scratch("a.csv"),
-                                                in_scratch("b.csv"), 1, 2000, 0));
-    ck_assert_int_eq(c.items, redux_labels_row_count(labels) / 5);
-    ck_assert_int_eq(c.runs_a, 2);
-    ck_assert_double_eq_tol(a.auc, auc, 1e-12); /* both seeds are the same here */
-    ck_assert_double_lt(p_values.auc, 0.2);     /* 24 slices */
-    ck_assert_double_gt(a.auc, b.auc);
-    ck_assert_redux_ok(redux_evaluation_compare(&c, &a, &b, &p_values, NULL, in_scratch("a.csv"),
-                                                in_scratch("a.csv"), 1, 200, 0));
-    ck_assert_double_eq(p_values.auc, 1);
-    /* Other items, no predictions. */
-    write_bytes(in_scratch("c.csv"), good, sizeof good - 1);
-    ck_assert_redux(REDUX_E_FORMAT,
-                    redux_evaluation_compare(&c, &a, &b, &p_values, NULL, in_scratch("a.csv"),
-                                             in_scratch("c.csv"), 1, 10, 0));
-    ck_assert_redux(REDUX_E_NOT_FOUND,
-                    redux_evaluation_compare(&c, &a, &b, &p_values, NULL, in_scratch("labels.csv"),
-                                             in_scratch("c.csv"), 1, 10, 0));
-    write_bytes(in_scratch("c.csv"), bad, sizeof bad - 1);
-    ck_assert_redux(REDUX_E_FORMAT,
-                    redux_evaluation_compare(&c, &a, &b, &p_values, NULL, in_scratch("c.csv"),
-                                             in_scratch("c.csv"), 1, 10, 0));
+    ck_assert_redux_ok(redux_run_set_new(&a, NULL));
+    ck_assert_redux_ok(redux_run_set_new(&b, NULL));
+    ck_assert_redux_ok(redux_run_set_load(a, NULL, in_scratch("a.csv"), 1));
+    ck_assert_redux_ok(redux_run_set_load(b, NULL, in_scratch("b.csv"), 1));
+    ck_assert_redux_ok(
+        redux_run_set_compare(&difference, &low, &high, &p_values, NULL, a, b, 0.95, 2000, 0));
+    ck_assert_double_lt(difference.auc, 0); /* 30 groups; noise is worse */
+    ck_assert_double_lt(p_values.auc, 0.05);
+    ck_assert(low.auc < difference.auc && difference.auc < high.auc && high.auc < 0);
+    redux_run_set_free(a);
+    redux_run_set_free(b);
     redux_tensor_release(&features);
     redux_tensor_release(&noise);
     redux_labels_free(labels);
@@ -734,6 +802,7 @@ int main(void)
     tcase_add_test(cases, divergence_is_told);
     tcase_add_loop_test(cases, none_is_random_weights, 0, 3);
     tcase_add_test(cases, frozen_is_a_step_by_hand);
+    tcase_add_test(cases, norms_learn_and_thaw);
     tcase_add_test(cases, comparison);
     tcase_add_test(cases, what_is_wrong);
     tcase_add_loop_test(cases, cancelled, 0, 3);

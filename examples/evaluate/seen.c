@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * Whether pre-training saw what is tested: by fingerprints of pixels, which survive renaming. */
+#include "seen.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* What is known of each volume and group of the labels. */
+typedef struct marks {
+    uint8_t *tested_volume, *tested_group, *seen_group;
+    uint64_t *prints; /* [volumes] */
+} marks;
+
+static int compare_prints(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The fingerprints in the metadata's text; malloc. */
+static uint64_t *read_prints(const char *text, size_t *count)
+{
+    uint64_t *list = malloc((strlen(text) / 17 + 2) * sizeof *list);
+    char *end;
+    *count = 0;
+    for (; list != NULL && *text != '\0'; text = end) {
+        list[*count] = strtoull(text, &end, 16);
+        if (end == text)
+            break;
+        ++*count;
+    }
+    if (list != NULL)
+        qsort(list, *count, sizeof *list, compare_prints);
+    return list;
+}
+
+static redux_status volume_of_row(int64_t *volume, int64_t *group, const redux_labels *labels,
+                                  int64_t row)
+{
+    redux_label_row entry;
+    int64_t slice;
+    TRY(redux_labels_get_row(&entry, labels, row));
+    *group = entry.group;
+    return redux_dataset_get_place(volume, &slice, redux_labels_dataset(labels), entry.slice);
+}
+
+static redux_status mark_tested(marks *m, const redux_labels *labels,
+                                const redux_evaluation *evaluation)
+{
+    const int64_t count = redux_evaluation_prediction_count(evaluation);
+    for (int64_t i = 0; i < count; i++) {
+        redux_evaluation_prediction p = {.struct_size = sizeof p};
+        int64_t volume, group;
+        TRY(redux_evaluation_get_prediction(&p, evaluation, i));
+        TRY(volume_of_row(&volume, &group, labels, p.row));
+        m->tested_volume[volume] = 1;
+        m->tested_group[group] = 1;
+    }
+    return REDUX_OK;
+}
+
+static redux_status mark_seen(marks *m, const redux_labels *labels, const uint64_t *list,
+                              size_t count)
+{
+    for (int64_t row = 0; row < redux_labels_row_count(labels); row++) {
+        int64_t volume, group;
+        TRY(volume_of_row(&volume, &group, labels, row));
+        const uint64_t *print = &m->prints[volume];
+        if (m->tested_volume[volume] && *print != 0 &&
+            bsearch(print, list, count, sizeof *list, compare_prints) != NULL)
+            m->seen_group[group] = 1;
+    }
+    return REDUX_OK;
+}
+
+static void count_groups(seen_groups *out, const marks *m, const redux_labels *labels)
+{
+    for (int64_t g = 0; g < redux_labels_group_count(labels); g++) {
+        out->tested += m->tested_group[g];
+        out->seen += m->tested_group[g] & m->seen_group[g];
+        if (out->example == NULL && m->tested_group[g] && m->seen_group[g])
+            out->example = redux_labels_group_name(labels, g);
+    }
+}
+
+static bool open_marks(marks *m, const redux_labels *labels)
+{
+    const size_t volumes = (size_t)redux_dataset_volume_count(redux_labels_dataset(labels));
+    const size_t groups = (size_t)redux_labels_group_count(labels);
+    m->tested_volume = calloc(volumes + 2 * groups + 1, 1);
+    m->prints = calloc(volumes + 1, sizeof *m->prints);
+    if (m->tested_volume == NULL || m->prints == NULL)
+        return false;
+    m->tested_group = m->tested_volume + volumes;
+    m->seen_group = m->tested_group + groups;
+    return true;
+}
+
+redux_status find_seen_groups(seen_groups *out, redux_context *context,
+                              const redux_safetensors *weights, const redux_labels *labels,
+                              const redux_evaluation *evaluation)
+{
+    const seen_groups none = {0, 0, NULL, false};
+    const char *text = weights == NULL ? NULL : redux_safetensors_metadata(weights, "seen");
+    marks m = {NULL, NULL, NULL, NULL};
+    size_t count;
+    *out = none;
+    if (text == NULL)
+        return REDUX_OK;
+    out->known = true;
+    uint64_t *list = read_prints(text, &count);
+    redux_status status = list != NULL && open_marks(&m, labels) ? REDUX_OK : REDUX_E_NO_MEMORY;
+    if (status == REDUX_OK)
+        status = mark_tested(&m, labels, evaluation);
+    if (status == REDUX_OK)
+        status = redux_dataset_fingerprints(m.prints, context, redux_labels_dataset(labels),
+                                            m.tested_volume);
+    if (status == REDUX_OK)
+        status = mark_seen(&m, labels, list, count);
+    if (status == REDUX_OK)
+        count_groups(out, &m, labels);
+    free(list);
+    free(m.tested_volume);
+    free(m.prints);
+    return status;
+}
