@@ -200,7 +200,7 @@ static redux_status put_difference(page *p, redux_context *context, const report
         report_picture_of(pictures, b->volume, b->row.source, b->row.slice, SIDE_LARGE);
     if (first == NULL || second == NULL)
         return REDUX_OK;
-    redux_status status = difference_picture(&difference, context, &first->grey, &second->grey);
+    redux_status status = picture_difference(&difference, context, &first->grey, &second->grey);
     if (status == REDUX_E_INVALID) {
         put(p, "<div><div class=\"none\">sizes differ</div></div>");
         return REDUX_OK;

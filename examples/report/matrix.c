@@ -235,21 +235,3 @@ redux_status scale_picture(redux_tensor *out, redux_context *context, bool is_di
         heat((uint8_t *)out->data + 3 * i, is_distance ? 1 - (double)i / 127 : (double)i / 127);
     return REDUX_OK;
 }
-
-redux_status difference_picture(redux_tensor *out, redux_context *context, const redux_tensor *a,
-                                const redux_tensor *b)
-{
-    static const double up[] = {196, 84, 12}, down[] = {11, 96, 156};
-    const int64_t shape[] = {a->shape[0], a->shape[1], 3};
-    if (a->shape[0] != b->shape[0] || a->shape[1] != b->shape[1])
-        return REDUX_E_INVALID;
-    TRY(redux_tensor_new(out, context, REDUX_UINT8, 3, shape));
-    for (int64_t i = 0; i < shape[0] * shape[1]; i++) {
-        const double change = ((const uint8_t *)b->data)[i] - ((const uint8_t *)a->data)[i];
-        const double share = fmin(fabs(change) / 96, 1); /* a third of the range is full colour */
-        for (int c = 0; c < 3; c++)
-            ((uint8_t *)out->data)[3 * i + c] =
-                (uint8_t)lrint(248 + share * ((change > 0 ? up : down)[c] - 248));
-    }
-    return REDUX_OK;
-}

@@ -18,8 +18,5 @@ redux_status look_at_slice(double *entropy, bool *is_flat, redux_context *contex
 redux_status matrix_picture(redux_tensor *out, redux_context *context, const report_matrix *matrix,
                             double low, double high);
 redux_status scale_picture(redux_tensor *out, redux_context *context, bool is_distance);
-/* b - a of two grey pictures of one shape: blue where b is darker, orange where it is brighter. */
-redux_status difference_picture(redux_tensor *out, redux_context *context, const redux_tensor *a,
-                                const redux_tensor *b);
 
 #endif

@@ -235,65 +235,12 @@ static int64_t number_of(found *o, const char *source, int64_t slice)
     return i >= 0 ? o->numbers[i] : -1;
 }
 
-/* ---- one picture ---- */
-
-static redux_status to_bytes(redux_tensor *image, redux_context *context)
-{
-    redux_tensor bytes;
-    if (image->dtype == REDUX_UINT8)
-        return REDUX_OK;
-    TRY(redux_tensor_new(&bytes, context, REDUX_UINT8, 2, image->shape));
-    const float *values = image->data;
-    for (int64_t i = 0; i < redux_tensor_elements(image); i++)
-        ((uint8_t *)bytes.data)[i] = (uint8_t)lrintf(255 * values[i]);
-    redux_tensor_release(image);
-    *image = bytes;
-    return REDUX_OK;
-}
-
-/* The image in 8 bits. A window that does not fit it is replaced by the range of the slice. */
-static redux_status show(redux_tensor *out, redux_context *context, const redux_tensor *pixels,
-                         const redux_volume_info *info, redux_window window)
-{
-    const bool is_scan = info->is_scan != 0;
-    window = redux_window_resolve(window, pixels->dtype, is_scan);
-    if (window.kind == REDUX_WINDOW_FULL && pixels->dtype != REDUX_UINT8)
-        window.kind = REDUX_WINDOW_SLICE;
-    TRY(redux_tensor_new(out, context, redux_window_dtype(window), 2, pixels->shape));
-    redux_status status =
-        redux_window_apply(out, context, pixels, info->slope, info->intercept, window);
-    if (status == REDUX_OK)
-        status = to_bytes(out, context);
-    if (status != REDUX_OK)
-        redux_tensor_release(out);
-    return status;
-}
-
-/* A copy whose longest side is `side`, with the aspect that the voxels' spacing gives it. */
-static redux_status shrink(redux_tensor *out, redux_context *context, const redux_tensor *image,
-                           const redux_volume_info *info, int32_t side)
-{
-    double height = (double)image->shape[0], width = (double)image->shape[1];
-    if (info->spacing[1] > 0 && info->spacing[2] > 0) {
-        const double ratio = info->spacing[1] / info->spacing[2];
-        if (ratio > 1)
-            height *= ratio;
-        else
-            width /= ratio;
-    }
-    const double scale = fmin(side / fmax(height, width), 1);
-    const int64_t shape[] = {(int64_t)fmax(1, rint(height * scale)),
-                             (int64_t)fmax(1, rint(width * scale))};
-    TRY(redux_tensor_new(out, context, REDUX_UINT8, 2, shape));
-    return redux_image_resize(out, context, image, REDUX_FILTER_LINEAR);
-}
+/* ---- all of a volume ---- */
 
 static redux_window show_window(const report_data *data, const report_settings *s)
 {
     return s->window.kind == REDUX_WINDOW_AUTO ? data->options.window : s->window;
 }
-
-/* ---- all of a volume ---- */
 
 /* Compares the recorded scores with those of the matrix: if they differ, so do the data. */
 static void check_scores(report_pictures *pictures, const report_data *data,
@@ -507,8 +454,8 @@ static redux_status make_pictures(looking *l, const redux_tensor *grey,
 {
     for (int64_t i = 0; i < l->pictures->count; i++) {
         report_picture *picture = &l->pictures->list[i];
-        if (l->picture_at[i] == number &&
-            shrink(&picture->grey, l->context, grey, info, picture->side) == REDUX_E_NO_MEMORY)
+        if (l->picture_at[i] == number && picture_shrink(&picture->grey, l->context, grey, info,
+                                                         picture->side) == REDUX_E_NO_MEMORY)
             return REDUX_E_NO_MEMORY;
     }
     return l->row_at[number] >= 0 ? look_at_row(l, grey, l->row_at[number]) : REDUX_OK;
@@ -526,7 +473,7 @@ static redux_status look(void *user, const redux_tensor *pixels, int64_t number,
     l->read++;
     redux_status status = redux_dataset_get_volume_info(&info, l->dataset, volume);
     if (status == REDUX_OK)
-        status = show(&grey, l->context, pixels, &info, l->window);
+        status = picture_show(&grey, l->context, pixels, &info, l->window);
     if (status != REDUX_OK)
         return status == REDUX_E_NO_MEMORY ? status : REDUX_OK;
     status = make_pictures(l, &grey, &info, number);

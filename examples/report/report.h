@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redux-report, by subject: what a manifest says (report_data.c), the page (report_html.c), plots
+ * redux-report, by subject: what a manifest says (report_data.c), plots
  * (report_plots.c), pictures (report_pictures.c), sections (report_sections.c, report_volumes.c,
  * report_gallery.c, map.c, about.c), training and experiments (report_runs.c). */
 #ifndef REDUX_EXAMPLES_REPORT_H
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <jansson.h>
 #include "common/common.h"
+#include "common/page.h"
 
 /* ---- what a manifest says ---- */
 
@@ -142,25 +143,6 @@ bool report_can_reduce(const report_data *data);
 redux_status report_curve_make(report_curve *curve, redux_context *context, const report_data *data,
                                const report_settings *s);
 
-/* ---- the page ---- */
-
-typedef struct page {
-    FILE *file;
-    int64_t plots; /* for ids */
-} page;
-
-/* printf; text from files goes through put_text. */
-void put(page *p, const char *format, ...) REDUX_PRINTF(2, 3);
-/* Escaped for text and attributes. Bytes that are not UTF-8 become U+FFFD. */
-void put_text(page *p, const char *text);
-void put_count(page *p, int64_t number); /* with thin spaces between thousands */
-void page_begin(page *p, const char *title);
-void page_end(page *p);
-/* The embedded PNG as the value of an attribute: uint8 [H, W] or [H, W, 3]. */
-redux_status put_png(page *p, const redux_tensor *picture);
-/* The last part of a path. */
-const char *short_name(const char *path);
-
 /* ---- plots ---- */
 
 typedef struct series {
@@ -233,8 +215,5 @@ redux_status section_map(page *p, redux_context *context, const report_data *dat
 redux_status section_about(page *p, const report_data *data, int64_t number);
 int section_training(page *p, const report_settings *s);
 int section_experiment(page *p, const report_settings *s);
-
-/* "NAME: PATH: why" by errno on stderr; EXIT_DATA. */
-int file_error(const char *path);
 
 #endif

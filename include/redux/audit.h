@@ -118,11 +118,12 @@ REDUX_DEFINE_INIT(redux_finding, REDUX_FINDING_DEFAULTS)
 /** Findings of one check, worst first within an issue. Opaque, read-only: any thread. */
 typedef struct redux_findings redux_findings;
 
+/** How many findings there are; 0 for NULL. */
 REDUX_API int64_t redux_findings_count(const redux_findings *findings);
 /** Finding `index`. Errors: REDUX_E_INVALID (index, struct_size, NULL). */
 REDUX_API redux_status redux_findings_get(redux_finding *out, const redux_findings *findings,
                                           int64_t index);
-/** NULL is allowed. */
+/** Frees findings; NULL is allowed. */
 REDUX_API void redux_findings_free(redux_findings *findings);
 
 /* ---- scans ---- */
@@ -146,7 +147,7 @@ REDUX_DEFINE_INIT(redux_scan_options, REDUX_SCAN_OPTIONS_DEFAULTS)
 REDUX_API redux_status redux_scan_new(redux_scan **out, redux_context *context,
                                       const redux_dataset *dataset,
                                       const redux_scan_options *options);
-/** NULL is allowed. */
+/** Frees a scan; NULL is allowed. */
 REDUX_API void redux_scan_free(redux_scan *scan);
 
 /** The plain descriptors of all slices, for checks that need embeddings: as redux_image_descriptor
@@ -167,20 +168,22 @@ typedef struct redux_audit_leaks_options {
      *  validation 1, test 2, none 3: slices of validation are looked up in those of train, slices
      *  of test in both. With `against` NULL: no slice is left out. */
     const uint8_t *split;
-    double threshold;   /**< similarity from which two slices are twins; 0.8 (docs/audit.md) */
+    double threshold;   /**< similarity from which two slices are twins; 0.75 (docs/audit.md) */
     int32_t candidates; /**< slices that the hash proposes for each; 8 */
     int32_t reserved;
 } redux_audit_leaks_options;
 
 #define REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS(set)                                                    \
-    set(struct_size, sizeof(redux_audit_leaks_options)), set(threshold, 0.8), set(candidates, 8)
+    set(struct_size, sizeof(redux_audit_leaks_options)), set(threshold, 0.75), set(candidates, 8)
 REDUX_DEFINE_INIT(redux_audit_leaks_options, REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS)
 #define REDUX_AUDIT_LEAKS_OPTIONS_INIT                                                             \
     REDUX_INIT(redux_audit_leaks_options, REDUX_AUDIT_LEAKS_OPTIONS_DEFAULTS)
 
 /** What of a dataset is in another set, or in an earlier split, already. Each slice has at most one
  *  twin: the one with the greatest similarity. Flat slices and CT slices without tissue are left
- *  out: they resemble each other.
+ *  out, and outlines such as the top of a head: they resemble each other.
+ *  - A similarity from 0.85 times the threshold on is enough beside a slice that reaches it, if
+ *    their twins are neighbours too.
  *  - Groups first, then volumes, then slices; the greatest share and similarity first.
  *  - Groups of two sets are the same one if their names are equal and both sets are grouped.
  *
@@ -261,17 +264,17 @@ typedef struct redux_audit_slices_options {
     double dark;    /**< 99 % of the values lie below this share of the range; 0.1 */
     double light;   /**< 95 % of the values lie above this share of the range; 0.9 */
     double low_contrast;    /**< 96 % of the values within this share of the range; 0.1 */
-    double blurred;         /**< times that the sharpness lies below that of its series; 4 */
-    double low_information; /**< entropy in bits of 256 grey values; 1.5 */
+    double blurred;         /**< times that the sharpness lies below that of its series; 5 */
+    double low_information; /**< entropy in bits of 256 grey values; 1 */
     double cropped;         /**< CT: share of tissue in the border of the field of view; 0.1 */
-    double padding;         /**< share of the area; 0.15 */
+    double padding;         /**< share of the area; 0.8 */
     double range;           /**< times that the range differs from that of the series; 3 */
 } redux_audit_slices_options;
 
 #define REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS(set)                                                   \
     set(struct_size, sizeof(redux_audit_slices_options)), set(flat, 0.01), set(flat_hu, 20),       \
-        set(air, 0.005), set(dark, 0.1), set(light, 0.9), set(low_contrast, 0.1), set(blurred, 4), \
-        set(low_information, 1.5), set(cropped, 0.1), set(padding, 0.5), set(range, 3)
+        set(air, 0.005), set(dark, 0.1), set(light, 0.9), set(low_contrast, 0.1), set(blurred, 5), \
+        set(low_information, 1), set(cropped, 0.1), set(padding, 0.8), set(range, 3)
 REDUX_DEFINE_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS)
 #define REDUX_AUDIT_SLICES_OPTIONS_INIT                                                            \
     REDUX_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS)

@@ -39,7 +39,7 @@ typedef struct redux_column redux_column;
 REDUX_API redux_status redux_column_read(redux_column **out, redux_context *context,
                                          const redux_dataset *dataset, const char *path,
                                          const char *column);
-/** NULL is allowed. */
+/** Frees a column; NULL is allowed. */
 REDUX_API void redux_column_free(redux_column *column);
 
 /** How many different values there are; empty fields are none. Values are numbered by their number

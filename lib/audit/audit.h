@@ -31,8 +31,9 @@ typedef struct rdx_thumb {
     float value[RDX_RANKS]; /* the mean value of a rank, 0 ... 1 over the slice's range */
 } rdx_thumb;
 
-/* From 64 x 64 values, all finite; they are smoothed in place. False: they are all alike. */
-bool rdx_thumb_make(rdx_thumb *out, float *values);
+/* From 64 x 64 values, all finite; they are smoothed in place. *content: the share of pixels that
+ * are more than an outline before a background. False: all values are alike. */
+bool rdx_thumb_make(rdx_thumb *out, float *content, float *values);
 
 /* An affine map of the square -1 ... 1: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5].
  */
@@ -92,6 +93,7 @@ typedef struct rdx_scanned {
     uint64_t pixels; /* hash of the stored pixels, with size, dtype and scale */
     int32_t height, width;
     bool is_read, has_thumb;
+    float content; /* rdx_thumb_make */
     rdx_figures figures;
 } rdx_scanned;
 

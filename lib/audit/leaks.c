@@ -9,6 +9,9 @@
 #define WHOLE 0.9  /* share of a volume's slices from which it is called a copy or a part */
 #define LONGER 1.2 /* times as many slices: the other is the whole of which this is a part */
 
+#define WEAK 0.85 /* of the threshold: from here on a twin counts beside a certain one */
+#define NEAR 2    /* slices beside it */
+
 typedef struct leak_job {
     redux_context *context;
     const redux_scan *scan, *other;
@@ -59,7 +62,8 @@ static void release(leak_job *job)
 
 static redux_status look_up(leak_job *job)
 {
-    const rdx_twins_options options = {job->options.threshold, job->options.candidates, false};
+    const rdx_twins_options options = {WEAK * job->options.threshold, job->options.candidates,
+                                       false};
     RDX_TRY(rdx_twins(job->twins, job->context, job->queries, job->query_count, job->references,
                       job->reference_count, &options));
     for (int64_t i = 0; i < job->query_count; i++) {
@@ -72,6 +76,35 @@ static redux_status look_up(leak_job *job)
         job->turn_of[slice] = job->twins[i].turn;
     }
     return REDUX_OK;
+}
+
+/* Whether a slice beside this one has a twin for certain, beside this one's twin. */
+static bool is_confirmed(const leak_job *job, int64_t slice)
+{
+    const redux_dataset *own = job->scan->dataset, *other = job->other->dataset;
+    const int64_t volume = rdx_dataset_volume_of(own, slice), twin = job->other_of[slice];
+    const int64_t first = RDX_MAX(slice - NEAR, rdx_dataset_first_row(own, volume));
+    const int64_t end = RDX_MIN(slice + NEAR + 1, rdx_dataset_first_row(own, volume + 1));
+    for (int64_t i = first; i < end; i++)
+        if (job->other_of[i] >= 0 && job->score_of[i] >= job->options.threshold &&
+            job->other_of[i] - twin <= 2 * NEAR && twin - job->other_of[i] <= 2 * NEAR &&
+            rdx_dataset_volume_of(other, job->other_of[i]) == rdx_dataset_volume_of(other, twin))
+            return true;
+    return false;
+}
+
+/* Noise and narrow windows leave some slices of a copied series below the threshold. */
+static void drop_weak(leak_job *job)
+{
+    for (int64_t i = 0; i < job->scan->count; i++)
+        if (job->other_of[i] >= 0 && job->score_of[i] < job->options.threshold &&
+            !is_confirmed(job, i))
+            job->turn_of[i] = -1; /* still a twin, so that others are judged as before */
+    for (int64_t i = 0; i < job->scan->count; i++)
+        if (job->turn_of[i] < 0) {
+            job->other_of[i] = -1;
+            job->turn_of[i] = 0;
+        }
 }
 
 static redux_status nothing_on(const char *side)
@@ -325,6 +358,7 @@ static redux_status run(leak_job *job)
     const bool sets = job->options.against != NULL;
     RDX_TRY(allocate(job));
     RDX_TRY(sets ? look_up_sets(job) : look_up_splits(job));
+    drop_weak(job);
     if (!sets)
         RDX_TRY(share_by_split(job));
     else if (rdx_dataset_is_grouped(own) && rdx_dataset_is_grouped(other))

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "audit.h"
 
+#define LEAST_CONTENT 0.1F
 #define CT_VALUE (-500.0F) /* a scan with values at or below this is CT */
 
 /* Of one thread: the plan for slices of one size. */
@@ -87,7 +88,7 @@ static redux_status scan_values(worker *w, const rdx_visited *at, redux_scan *sc
     slice->height = (int32_t)values->shape[0];
     slice->width = (int32_t)values->shape[1];
     RDX_TRY(shrink(w, small, values));
-    slice->has_thumb = rdx_thumb_make(&scan->thumbs[at->row], small);
+    slice->has_thumb = rdx_thumb_make(&scan->thumbs[at->row], &slice->content, small);
     return REDUX_OK;
 }
 
@@ -189,12 +190,13 @@ void redux_scan_free(redux_scan *scan)
     rdx_free(scan);
 }
 
-/* Flat slices and air resemble each other, whoever was scanned. */
+/* Flat slices, air, and outlines such as the top of a head resemble each other, whoever was
+ * scanned. */
 bool rdx_scan_comparable(const redux_scan *scan, int64_t slice)
 {
     const rdx_scanned *s = &scan->slices[slice];
     const redux_audit_slices_options limits = REDUX_AUDIT_SLICES_OPTIONS_INIT;
-    if (!s->has_thumb)
+    if (!s->has_thumb || s->content < LEAST_CONTENT)
         return false;
     if (scan->is_ct[rdx_dataset_volume_of(scan->dataset, slice)])
         return (double)s->figures.tissue >= limits.air;

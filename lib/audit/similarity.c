@@ -9,7 +9,9 @@
 
 #define WINDOW 11
 #define VALID (RDX_THUMB - WINDOW + 1)
-#define LEAST_COMPARED 400 /* pixels of the map: a fifth of it */
+#define LEAST_COMPARED 400 /* windows: a seventh of them */
+#define BINS 512
+#define MOST_OF_RANK 32 /* of so many parts of all pixels, one rank counts as one at most */
 
 /* Two thumbnails of ranks over each other. */
 typedef struct overlay {
@@ -66,19 +68,58 @@ static void match(float *out, const uint8_t *from, const uint8_t *to, const bool
     }
 }
 
+/* Grey values 0 ... 1 for ranks: their own distribution, made even, but that one rank counts only
+ * so much. Else a black background would leave few greys to what is in front of it. */
+static void spread(float *grey, const uint8_t *ranks, const bool *inside)
+{
+    double counts[RDX_RANKS] = {0}, before = 0, all = 0;
+    for (int i = 0; i < RDX_THUMB_PIXELS; i++) {
+        counts[ranks[i]] += inside[i];
+        all += inside[i];
+    }
+    for (int r = 0; r < RDX_RANKS; r++) {
+        const double count = fmin(counts[r], all / MOST_OF_RANK);
+        grey[r] = (float)(before + count / 2);
+        before += count;
+    }
+    for (int r = 0; r < RDX_RANKS; r++)
+        grey[r] /= (float)before;
+}
+
+/* The mean of the worse half of the windows. A copy is alike everywhere; two heads are alike at the
+ * outline, which has more windows than what differs. By counting: a bin is finer than what matters.
+ */
+static double worse_half(const overlay *o, const float *map)
+{
+    int64_t counts[BINS] = {0}, left = o->compared / 2;
+    double sums[BINS] = {0}, sum = 0;
+    for (int i = 0; i < VALID * VALID; i++) {
+        if (!o->says[i])
+            continue;
+        const int bin = (int)(fminf(fmaxf((map[i] + 1) / 2, 0), 1) * (BINS - 1));
+        counts[bin]++;
+        sums[bin] += (double)map[i];
+    }
+    for (int b = 0; b < BINS && left > 0; b++) {
+        if (counts[b] == 0)
+            continue;
+        const int64_t taken = RDX_MIN(counts[b], left);
+        sum += sums[b] * (double)taken / (double)counts[b];
+        left -= taken;
+    }
+    return sum / (double)(o->compared / 2);
+}
+
 static redux_status mean_ssim(double *out, redux_context *context, const overlay *o, const float *a,
                               const float *b)
 {
     redux_ssim_options options = REDUX_SSIM_OPTIONS_INIT;
     const rdx_layout layout = {.dtype = REDUX_FLOAT32, .height = RDX_THUMB, .width = RDX_THUMB};
     float map[VALID * VALID];
-    double sum = 0;
     options.data_range = 1;
     const rdx_ssim_plan plan = rdx_ssim_plan_of(&options, &layout);
     RDX_TRY(rdx_ssim_run_map(context, &plan, a, b, map));
-    for (int i = 0; i < VALID * VALID; i++)
-        sum += o->says[i] ? (double)map[i] : 0;
-    *out = sum / (double)o->compared;
+    *out = worse_half(o, map);
     return REDUX_OK;
 }
 
@@ -94,13 +135,14 @@ static float value_at(const float *value, float rank)
 static redux_status compare(double *out, redux_context *context, const overlay *o,
                             const uint8_t *from, const uint8_t *to, const float *value)
 {
-    float matched[RDX_RANKS] = {0}, a[RDX_THUMB_PIXELS], b[RDX_THUMB_PIXELS];
+    float matched[RDX_RANKS] = {0}, grey[RDX_RANKS], a[RDX_THUMB_PIXELS], b[RDX_THUMB_PIXELS];
     float low = 1, high = 0;
     double of_ranks, of_values;
     match(matched, from, to, o->inside);
+    spread(grey, to, o->inside);
     for (int i = 0; i < RDX_THUMB_PIXELS; i++) {
-        a[i] = matched[from[i]] / (RDX_RANKS - 1);
-        b[i] = (float)to[i] / (RDX_RANKS - 1);
+        a[i] = value_at(grey, matched[from[i]]);
+        b[i] = grey[to[i]];
     }
     RDX_TRY(mean_ssim(&of_ranks, context, o, a, b));
     for (int i = 0; i < RDX_THUMB_PIXELS; i++) {

@@ -10,8 +10,8 @@
 #define LEAST_SERIES 8  /* slices that have a usual sharpness and range */
 #define MOST_SHARE 0.5  /* of a volume's slices: beyond it, the finding is the volume's */
 #define USUAL_SHARE 0.8 /* of a series: the size that so many have is its size */
-#define TURNED 80       /* bits of 256: a turned slice is this near to a neighbour */
-#define BETTER 30       /* and so many bits nearer than as it is */
+#define TURNED 70       /* bits of 256: a turned slice is this near to a neighbour */
+#define BETTER 50       /* and so many bits nearer than as it is; heads are nearly symmetrical */
 #define LEAST_HU 100.0F /* CT: ranges below count as this */
 #define SPACING 1.1     /* times */
 

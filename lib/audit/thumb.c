@@ -54,7 +54,19 @@ static void fill_values(float *value, const int32_t *count)
         value[k] = value[last];
 }
 
-bool rdx_thumb_make(rdx_thumb *out, float *values)
+/* The share of pixels that have neither of the two most common ranks: what is more than an outline
+ * before a background. */
+static float content_of(const int32_t *count)
+{
+    int32_t first = 0, second = 0;
+    for (int r = 0; r < RDX_RANKS; r++) {
+        second = count[r] > first ? first : RDX_MAX(second, count[r]);
+        first = RDX_MAX(first, count[r]);
+    }
+    return 1 - (float)(first + second) / RDX_THUMB_PIXELS;
+}
+
+bool rdx_thumb_make(rdx_thumb *out, float *content, float *values)
 {
     uint8_t rank_of[LEVELS];
     int32_t level_count[LEVELS] = {0}, rank_count[RDX_RANKS] = {0}, before = 0;
@@ -65,6 +77,7 @@ bool rdx_thumb_make(rdx_thumb *out, float *values)
         high = fmaxf(high, values[i]);
     }
     memset(out, 0, sizeof *out);
+    *content = 0;
     if (!(high > low))
         return false;
     for (int i = 0; i < RDX_THUMB_PIXELS; i++) {
@@ -82,6 +95,7 @@ bool rdx_thumb_make(rdx_thumb *out, float *values)
         out->value[rank] += values[i];
         rank_count[rank]++;
     }
+    *content = content_of(rank_count);
     fill_values(out->value, rank_count);
     return true;
 }

@@ -15,6 +15,9 @@ static redux_network *network;
 static redux_logistic *model;
 static redux_evaluation *evaluation;
 static redux_reduction *reduction;
+static redux_scan *scan;
+static redux_findings *findings;
+static int32_t scan_labels[8 * ROWS]; /* all 0 */
 static redux_tensor stack, features, classes, image, probabilities, all_scores;
 static uint8_t split[ROWS], leaky[ROWS];
 static char weights[300]; /* a file of them */
@@ -324,6 +327,55 @@ static redux_status with_leakage(void *given)
     return status;
 }
 
+static redux_status with_scan(void *given)
+{
+    redux_scan *out = NULL;
+    const redux_status status = redux_scan_new(&out, NULL, dataset, given);
+    redux_scan_free(out);
+    return status;
+}
+
+static redux_status with_audit_leaks(void *given)
+{
+    redux_findings *out = NULL;
+    const redux_status status = redux_audit_leaks(&out, NULL, scan, given);
+    redux_findings_free(out);
+    return status;
+}
+
+static redux_status with_audit_labels(void *given)
+{
+    redux_findings *out = NULL;
+    const redux_status status = redux_audit_labels(&out, NULL, scan, NULL, scan_labels, given);
+    redux_findings_free(out);
+    return status;
+}
+
+static redux_status with_audit_slices(void *given)
+{
+    redux_findings *out = NULL;
+    const redux_status status = redux_audit_slices(&out, NULL, scan, given);
+    redux_findings_free(out);
+    return status;
+}
+
+static redux_status with_audit_outliers(void *given)
+{
+    redux_tensor rows;
+    redux_findings *out = NULL;
+    redux_status status = redux_scan_descriptors(&rows, NULL, scan);
+    if (status == REDUX_OK)
+        status = redux_audit_outliers(&out, NULL, scan, &rows, given);
+    redux_tensor_release(&rows);
+    redux_findings_free(out);
+    return status;
+}
+
+static redux_status get_finding(void *out)
+{
+    return redux_findings_get(out, findings, 0);
+}
+
 /* A step of training; what the library hands to callbacks has its size set. */
 static redux_status one_step(double *loss, redux_context *context, void *state,
                              const redux_objective_step *step, void *user)
@@ -582,6 +634,11 @@ static redux_swav_options swav = REDUX_SWAV_OPTIONS_INIT;
 static redux_moco_options moco = REDUX_MOCO_OPTIONS_INIT;
 static redux_byol_options byol = REDUX_BYOL_OPTIONS_INIT;
 static redux_leakage_options leakage = REDUX_LEAKAGE_OPTIONS_INIT;
+static redux_scan_options scan_options = REDUX_SCAN_OPTIONS_INIT;
+static redux_audit_leaks_options audit_leaks = REDUX_AUDIT_LEAKS_OPTIONS_INIT;
+static redux_audit_labels_options audit_labels = REDUX_AUDIT_LABELS_OPTIONS_INIT;
+static redux_audit_slices_options audit_slices = REDUX_AUDIT_SLICES_OPTIONS_INIT;
+static redux_audit_outliers_options audit_outliers = REDUX_AUDIT_OUTLIERS_OPTIONS_INIT;
 
 typedef struct entry {
     const char *name;
@@ -619,6 +676,14 @@ static const entry entries[] = {
     {"redux_labels_options", sizeof labels_options, with_labels, &labels_options, 0},
     {"redux_split_options", sizeof split_options, with_split, &split_options, 0},
     {"redux_leakage_options", sizeof leakage, with_leakage, &leakage, 0},
+    {"redux_scan_options", sizeof scan_options, with_scan, &scan_options, 0},
+    {"redux_audit_leaks_options", sizeof audit_leaks, with_audit_leaks, &audit_leaks,
+     offsetof(redux_audit_leaks_options, threshold)},
+    {"redux_audit_labels_options", sizeof audit_labels, with_audit_labels, &audit_labels, 0},
+    {"redux_audit_slices_options", sizeof audit_slices, with_audit_slices, &audit_slices, 0},
+    {"redux_audit_outliers_options", sizeof audit_outliers, with_audit_outliers, &audit_outliers,
+     0},
+    {"redux_finding", sizeof(redux_finding), get_finding, NULL, 0},
     {"redux_leakage_summary", sizeof(redux_leakage_summary), get_leakage, NULL, 0},
     {"redux_leak", sizeof(redux_leak), get_leak, NULL, 0},
     {"redux_logistic_options", sizeof logistic, with_logistic, &logistic, 0},
@@ -882,6 +947,10 @@ static void make_all(void)
     evaluate_options.check_leakage = 0;
     ck_assert_redux_ok(redux_evaluate(&evaluation, NULL, labels, &evaluate_options));
     ck_assert_redux_ok(redux_evaluation_save(in_scratch("predictions.csv"), NULL, evaluation));
+    ck_assert_int_le(redux_dataset_slice_count(dataset), 8 * ROWS);
+    ck_assert_redux_ok(redux_scan_new(&scan, NULL, dataset, NULL));
+    audit_leaks.against = scan; /* so each slice has a twin */
+    ck_assert_redux_ok(redux_audit_leaks(&findings, NULL, scan, &audit_leaks));
     ck_assert_redux_ok(redux_reduce(&reduction, NULL, dataset, NULL));
     ck_assert_redux_ok(
         redux_results_save(in_scratch("m/m.csv"), in_scratch("m/m.json"), NULL, reduction, 0));
@@ -909,6 +978,8 @@ static void free_all(void)
     redux_network_free(network);
     redux_logistic_free(model);
     redux_labels_free(labels);
+    redux_findings_free(findings);
+    redux_scan_free(scan);
     redux_dataset_free(dataset);
     redux_objective_free(one_step_objective);
     for (int i = 0; i < 6; i++)

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include "report.h"
+#include "page.h"
 
 void put(page *p, const char *format, ...)
 {
@@ -270,9 +270,9 @@ void page_begin(page *p, const char *title)
     put(p,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<meta name=\"generator\" content=\"redux-report %s\">\n"
+        "<meta name=\"generator\" content=\"%s %s\">\n"
         "<link rel=\"icon\" href=\"data:,\">\n<title>",
-        redux_version_string());
+        program_name, redux_version_string());
     put_text(p, title);
     put(p, "</title>\n<style>\n%s%s", style_colours, style_text);
     put(p, "%s%s", style_figures, style_gallery);
