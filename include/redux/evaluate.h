@@ -27,6 +27,8 @@
  *     status = redux_evaluation_get_summary(&summary, evaluation);
  * if (status == REDUX_OK)
  *     printf("AUC %.3f\n", summary.mean->auc);
+ * if (status == REDUX_OK)
+ *     status = redux_evaluation_save("predictions.csv", context, evaluation);
  * redux_evaluation_free(evaluation);
  * redux_safetensors_free(weights);
  * redux_labels_free(labels);

@@ -8,7 +8,7 @@
  * redux_run_set *runs = NULL;
  * redux_status status = redux_run_set_new(&runs, context);
  * if (status == REDUX_OK)
- *     status = redux_run_set_load(runs, context, "predictions.csv", 1);
+ *     status = redux_run_set_load(runs, context, "predictions.csv", 1); // evaluate.h
  * if (status == REDUX_OK)
  *     status = redux_run_set_scores(&mean, NULL, NULL, context, runs);
  * if (status == REDUX_OK)
