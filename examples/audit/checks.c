@@ -75,13 +75,12 @@ static redux_status read_labels(audit *a)
 
 static redux_status name_splits(audit *a, const redux_column *column)
 {
-    redux_split splits[8];
-    const int64_t count = redux_column_count(column), most = sizeof splits / sizeof *splits;
-    for (int64_t i = 0; i < count && i < most; i++)
-        TRY(redux_split_parse(&splits[i], redux_column_name(column, i)));
     for (int64_t i = 0; i < redux_dataset_slice_count(a->dataset); i++) {
         const int64_t value = redux_column_value(column, i);
-        a->split[i] = (uint8_t)(value < 0 || value >= most ? REDUX_SPLIT_NONE : splits[value]);
+        redux_split split = REDUX_SPLIT_NONE;
+        if (value >= 0)
+            TRY(redux_split_parse(&split, redux_column_name(column, value)));
+        a->split[i] = (uint8_t)split;
     }
     return REDUX_OK;
 }

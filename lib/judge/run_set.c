@@ -499,7 +499,8 @@ redux_status redux_run_set_compare(redux_scores *difference, redux_scores *low, 
 
 static bool comes_before(const double *p_values, int64_t i, int64_t k)
 {
-    return p_values[i] < p_values[k] || (p_values[i] == p_values[k] && i < k);
+    const double p = p_values[i], q = p_values[k];
+    return p < q || (p == q && i < k);
 }
 
 /* One p-value times the comparisons that are not smaller. */

@@ -281,9 +281,10 @@ void rdx_score_area(double *auc, double *precision, const ranked *list, int64_t 
     for (int64_t i = 0; i < n;) {
         int64_t more_hits = 0, more_misses = 0;
         for (const double score = list[i].score; i < n && list[i].score == score; i++) {
-            const int32_t counts = list[i].group != without;
-            more_hits += counts & list[i].hit;
-            more_misses += counts & !list[i].hit;
+            if (list[i].group == without)
+                continue;
+            more_hits += list[i].hit;
+            more_misses += !list[i].hit;
         }
         pairs += (double)more_misses * ((double)hits + (double)more_hits / 2);
         hits += more_hits;
