@@ -61,7 +61,7 @@ check "a changed setting runs again" exits 0 "hash-6.seed-0: " "$experiment" "$w
     --data "$ct" --out "$work/e"
 check "... alone" test "$(grep -c "done before" "$work/err")" = 11
 sed 's/"cosine",/"hierarchical", "scope": "dataset",/' "$tiny" >"$work/changed.json"
-check "selection by clusters, in an encoder's embedding" exits 0 "hierarchical: kept" "$experiment" \
+check "selection by clusters, in an encoder's embedding" exits 0 "deepnet.seed-0: " "$experiment" \
     "$work/changed.json" --data "$ct" --out "$work/e"
 started=$(date +%s%N)
 "$experiment" "$tiny" --data "$ct" --out "$work/whole" >/dev/null 2>&1
