@@ -247,6 +247,7 @@ redux_status rdx_header_text(char **out, size_t *size, redux_context *context, c
         if (result != REDUX_OK || room >= file || has_end(*out, *size, ends))
             break;
         rdx_free(*out);
+        *out = NULL;
         if (room >= HEADER_MOST) {
             result = rdx_fail(REDUX_E_LIMIT, "%s: its header has more than %d MiB", path,
                               HEADER_MOST >> 20);

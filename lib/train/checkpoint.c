@@ -19,8 +19,10 @@ redux_status rdx_run_path(char **out, const rdx_run *run, const char *name)
 {
     RDX_TRY(rdx_join(out, run->context, run->folder, name));
     const redux_status status = rdx_refuse_link(*out);
-    if (status != REDUX_OK)
+    if (status != REDUX_OK) {
         rdx_free(*out);
+        *out = NULL; /* callers free it whatever became of it */
+    }
     return status;
 }
 

@@ -116,8 +116,9 @@ for name in log.csv run.json weights.safetensors checkpoint.safetensors; do
     rm -rf "$h/run"
     mkdir "$h/run"
     ln -s "$h/victim-$name" "$h/run/$name" # of nothing: a file would appear there
-    "$BIN/redux-pretrain" --quiet "${small[@]}" --out "$h/run" "$hostile_scan" >/dev/null 2>&1
-    check "nothing is written through run/$name" test ! -e "$h/victim-$name"
+    check "run/$name is a link" exits 1 "$name: is a link" "$BIN/redux-pretrain" --quiet "${small[@]}" \
+        --out "$h/run" "$hostile_scan"
+    check "... nothing is written through it" test ! -e "$h/victim-$name"
 done
 
 # ---- manifests from strangers ----
