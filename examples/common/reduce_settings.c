@@ -66,8 +66,8 @@ static const char help_rest[] =
     "  --clusters N         of semdedup, hierarchical, density (default: one for every 1,000, 10\n"
     "                       and 100 slices)\n"
     "  --levels N           of hierarchical's tree (default 2)\n"
-    "  --leaves NAME        hierarchical keeps random slices of a cluster (default), or those\n"
-    "                       nearest to its centroid\n"
+    "  --leaves NAME        of hierarchical, in a cluster: random (default) or nearest to its "
+    "centre\n"
     "  --temperature X      of density: larger values share the budget out more evenly (default "
     "%g)\n"
     "  --seed N             of clusters and the calibration's sample (default 0)\n" INPUT_HELP
