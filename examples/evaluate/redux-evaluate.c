@@ -215,7 +215,9 @@ static void print_heading(const redux_labels *labels, const redux_evaluation_sum
     if (s->classes == 2)
         printf(" (positive: %s)", redux_labels_class_name(labels, s->positive));
     printf("; %lld seed%s", (long long)s->seeds, s->seeds == 1 ? "" : "s");
-    if (s->folds > 1)
+    if (s->folds > 1 && s->runs == s->seeds)
+        printf(", fold %d of %lld", (int)first->fold, (long long)s->folds);
+    else if (s->folds > 1)
         printf(" x %lld folds", (long long)s->folds);
     printf("\nfirst run: %lld for training, %lld validation, %lld test\n\n",
            (long long)first->train, (long long)first->validation, (long long)first->test);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of each volume and group of the labels. */
+/* What is known of each slice and group of the labels. */
 typedef struct marks {
-    uint8_t *tested_volume, *tested_group, *seen_group;
-    uint64_t *prints; /* [volumes] */
+    uint8_t *tested_slice, *tested_group, *seen_group;
+    uint64_t *prints; /* [slices] */
 } marks;
 
 static int compare_prints(const void *a, const void *b)
@@ -33,27 +33,17 @@ static uint64_t *read_prints(const char *text, size_t *count)
     return list;
 }
 
-static redux_status volume_of_row(int64_t *volume, int64_t *group, const redux_labels *labels,
-                                  int64_t row)
-{
-    redux_label_row entry;
-    int64_t slice;
-    TRY(redux_labels_get_row(&entry, labels, row));
-    *group = entry.group;
-    return redux_dataset_get_place(volume, &slice, redux_labels_dataset(labels), entry.slice);
-}
-
 static redux_status mark_tested(marks *m, const redux_labels *labels,
                                 const redux_evaluation *evaluation)
 {
     const int64_t count = redux_evaluation_prediction_count(evaluation);
     for (int64_t i = 0; i < count; i++) {
         redux_evaluation_prediction p = {.struct_size = sizeof p};
-        int64_t volume, group;
+        redux_label_row row;
         TRY(redux_evaluation_get_prediction(&p, evaluation, i));
-        TRY(volume_of_row(&volume, &group, labels, p.row));
-        m->tested_volume[volume] = 1;
-        m->tested_group[group] = 1;
+        TRY(redux_labels_get_row(&row, labels, p.row));
+        m->tested_slice[row.slice] = 1;
+        m->tested_group[row.group] = 1;
     }
     return REDUX_OK;
 }
@@ -61,13 +51,12 @@ static redux_status mark_tested(marks *m, const redux_labels *labels,
 static redux_status mark_seen(marks *m, const redux_labels *labels, const uint64_t *list,
                               size_t count)
 {
-    for (int64_t row = 0; row < redux_labels_row_count(labels); row++) {
-        int64_t volume, group;
-        TRY(volume_of_row(&volume, &group, labels, row));
-        const uint64_t *print = &m->prints[volume];
-        if (m->tested_volume[volume] && *print != 0 &&
-            bsearch(print, list, count, sizeof *list, compare_prints) != NULL)
-            m->seen_group[group] = 1;
+    for (int64_t i = 0; i < redux_labels_row_count(labels); i++) {
+        redux_label_row row;
+        TRY(redux_labels_get_row(&row, labels, i));
+        const uint64_t *print = &m->prints[row.slice];
+        if (*print != 0 && bsearch(print, list, count, sizeof *list, compare_prints) != NULL)
+            m->seen_group[row.group] = 1;
     }
     return REDUX_OK;
 }
@@ -84,13 +73,13 @@ static void count_groups(seen_groups *out, const marks *m, const redux_labels *l
 
 static bool open_marks(marks *m, const redux_labels *labels)
 {
-    const size_t volumes = (size_t)redux_dataset_volume_count(redux_labels_dataset(labels));
+    const size_t slices = (size_t)redux_dataset_slice_count(redux_labels_dataset(labels));
     const size_t groups = (size_t)redux_labels_group_count(labels);
-    m->tested_volume = calloc(volumes + 2 * groups + 1, 1);
-    m->prints = calloc(volumes + 1, sizeof *m->prints);
-    if (m->tested_volume == NULL || m->prints == NULL)
+    m->tested_slice = calloc(slices + 2 * groups + 1, 1);
+    m->prints = calloc(slices + 1, sizeof *m->prints);
+    if (m->tested_slice == NULL || m->prints == NULL)
         return false;
-    m->tested_group = m->tested_volume + volumes;
+    m->tested_group = m->tested_slice + slices;
     m->seen_group = m->tested_group + groups;
     return true;
 }
@@ -113,13 +102,13 @@ redux_status find_seen_groups(seen_groups *out, redux_context *context,
         status = mark_tested(&m, labels, evaluation);
     if (status == REDUX_OK)
         status = redux_dataset_fingerprints(m.prints, context, redux_labels_dataset(labels),
-                                            m.tested_volume);
+                                            m.tested_slice);
     if (status == REDUX_OK)
         status = mark_seen(&m, labels, list, count);
     if (status == REDUX_OK)
         count_groups(out, &m, labels);
     free(list);
-    free(m.tested_volume);
+    free(m.tested_slice);
     free(m.prints);
     return status;
 }

@@ -12,7 +12,7 @@ typedef struct seen_groups {
     bool known;          /* the weights say what they were trained on */
 } seen_groups;
 
-/* Compares the fingerprints in the weights' metadata with those of the tested volumes. */
+/* Compares the fingerprints in the weights' metadata with those of the tested slices. */
 redux_status find_seen_groups(seen_groups *out, redux_context *context,
                               const redux_safetensors *weights, const redux_labels *labels,
                               const redux_evaluation *evaluation);

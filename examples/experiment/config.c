@@ -110,6 +110,10 @@ static int check_tasks(const experiment *e)
         const char *protocol;
         json_t *value;
         redux_protocol parsed;
+        if (json_object_get(task, "fold") != NULL)
+            return usage_error(
+                "task '%s': \"fold\" is chosen by the experiment, which runs them all",
+                member(task, "name"));
         if (member(task, "labels") == NULL)
             return usage_error("task '%s' has no \"labels\"", member(task, "name"));
         if (!json_is_object(protocols) || json_object_size(protocols) == 0)

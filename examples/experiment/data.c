@@ -45,6 +45,54 @@ static int open_task(redux_labels **out, evaluate_settings *s, experiment *e, co
     return code;
 }
 
+/* One division of a task, which shows whether its labels and options go together. */
+static int try_split(const redux_labels *labels, const evaluate_settings *s, redux_context *context)
+{
+    uint8_t *split = malloc((size_t)redux_labels_row_count(labels) + 1);
+    const redux_status status =
+        split == NULL ? REDUX_E_NO_MEMORY : redux_labels_split(split, context, labels, &s->split);
+    free(split);
+    return status == REDUX_OK ? EXIT_OK : data_error();
+}
+
+static int check_task(experiment *e, const json_t *task)
+{
+    const char *protocol;
+    json_t *options;
+    evaluate_settings s;
+    redux_labels *labels = NULL;
+    int code = open_task(&labels, &s, e, task);
+    if (code == EXIT_OK)
+        code = try_split(labels, &s, e->context);
+    json_object_foreach(json_object_get(task, "protocols"), protocol, options)
+    {
+        if (code == EXIT_OK)
+            code = experiment_set_evaluation(e, &s, options);
+    }
+    redux_labels_free(labels);
+    return code;
+}
+
+int experiment_check(experiment *e)
+{
+    int code = EXIT_OK;
+    for (size_t i = 0; i < json_array_size(e->strategies) && code == EXIT_OK; i++) {
+        const json_t *strategy = json_array_get(e->strategies, i);
+        settings s;
+        code = experiment_set_reduction(e, &s, strategy,
+                                        member(strategy, "encoder_of") == NULL ? NULL : "weights");
+        if (code != EXIT_OK)
+            fprintf(stderr, "%s: that was strategy '%s'\n", program_name, member(strategy, "name"));
+    }
+    for (size_t i = 0; i < json_array_size(e->tasks) && code == EXIT_OK; i++) {
+        const json_t *task = json_array_get(e->tasks, i);
+        code = check_task(e, task);
+        if (code != EXIT_OK)
+            fprintf(stderr, "%s: that was task '%s'\n", program_name, member(task, "name"));
+    }
+    return code;
+}
+
 int experiment_count_folds(experiment *e)
 {
     const json_t *task = experiment_excluded(e);

@@ -29,6 +29,8 @@ void names_free(names *n);
 int experiment_held_out(names *out, experiment *e, int64_t seed, int64_t fold);
 /* The task of "exclude_test_of", or NULL. */
 const json_t *experiment_excluded(const experiment *e);
+/* Opens each task's labels and reads all options, before anything runs. */
+int experiment_check(experiment *e);
 /* Sets e->folds. */
 int experiment_count_folds(experiment *e);
 /* "data" in an orientation, without the held-out files. */

@@ -508,6 +508,8 @@ int experiment_run(experiment *e)
             code = data_error();
     }
     if (code == EXIT_OK)
+        code = experiment_check(e);
+    if (code == EXIT_OK)
         code = experiment_count_folds(e);
     if (code == EXIT_OK)
         count_cells(e);

@@ -102,8 +102,13 @@ static redux_status load_runs(row *r, const experiment *e)
         if (!same_row(r, cell))
             continue;
         snprintf(path, sizeof path, "%s/predictions/%s.csv", e->out, member(cell, "predictions"));
-        TRY(redux_run_set_load(r->runs, e->context, path,
-                               positive == NULL ? 1 : (int32_t)json_integer_value(positive)));
+        const redux_status status =
+            redux_run_set_load(r->runs, e->context, path,
+                               positive == NULL ? 1 : (int32_t)json_integer_value(positive));
+        if (status == REDUX_E_FORMAT || status == REDUX_E_NOT_FOUND)
+            fprintf(stderr, "%s: %s: remove it, so that the cell is judged again\n", program_name,
+                    path);
+        TRY(status);
     }
     TRY(redux_run_set_get_counts(&r->counts, e->context, r->runs));
     TRY(redux_run_set_scores(&r->mean, &r->deviation, &r->defined, e->context, r->runs));
@@ -244,11 +249,12 @@ static void put_row(FILE *file, bool markdown, bool validation, const row *r)
 /* "3 seeds x 5 folds" */
 static const char *extent(char *text, size_t size, const row *r)
 {
+    const char *plural = r->counts.seeds == 1 ? "" : "s";
     if (r->counts.folds > 1)
-        snprintf(text, size, "%lld seeds x %lld folds", (long long)r->counts.seeds,
+        snprintf(text, size, "%lld seed%s x %lld folds", (long long)r->counts.seeds, plural,
                  (long long)r->counts.folds);
     else
-        snprintf(text, size, "%lld seeds", (long long)r->counts.seeds);
+        snprintf(text, size, "%lld seed%s", (long long)r->counts.seeds, plural);
     return text;
 }
 
@@ -503,7 +509,7 @@ static int write_table(const experiment *e, const char *ending, const row *rows,
     return save_below(e, path,
                       strcmp(ending, "json") == 0  ? "\"configuration\": {"
                       : strcmp(ending, "csv") == 0 ? "strategy,task,protocol"
-                                                   : "standard deviation of # seeds",
+                                                   : "standard deviation of # seed",
                       print_table, &t);
 }
 

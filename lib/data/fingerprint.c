@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What identifies volumes by their pixels, wherever they are stored and whatever they are called.
+ * What identifies slices by their pixels, wherever they are stored and whatever they are called.
  */
 #include <string.h>
 #include "data.h"
@@ -21,7 +21,7 @@ static uint64_t add(uint64_t hash, double value)
     return mix(hash + 0x9e3779b97f4a7c15u + bits);
 }
 
-/* 0 for a slice of one value, which many volumes share. */
+/* 0 for a slice of one value, which many volumes have. */
 static uint64_t hash_slice(const redux_tensor *slice)
 {
     const double first = rdx_load(slice->data, 0, slice->dtype);
@@ -41,9 +41,9 @@ static redux_status visit(void *user, const redux_tensor *image, int64_t number,
                           int64_t slice)
 {
     uint64_t *out = user;
-    (void)number;
+    (void)volume;
     (void)slice;
-    out[volume] = hash_slice(image);
+    out[number] = hash_slice(image);
     return REDUX_OK;
 }
 
@@ -51,27 +51,11 @@ redux_status redux_dataset_fingerprints(uint64_t *out, redux_context *context,
                                         const redux_dataset *dataset, const uint8_t *wanted)
 {
     redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
-    void *block;
-    int64_t first = 0;
     if (out == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_dataset_fingerprints: an argument is NULL");
-    const int64_t volumes = redux_dataset_volume_count(dataset);
-    RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)redux_dataset_slice_count(dataset) + 1, 1));
-    uint8_t *middle = block;
-    redux_status status = REDUX_OK;
-    for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        status = redux_dataset_get_volume_info(&info, dataset, v);
-        if (status == REDUX_OK && info.slices > 0 && (wanted == NULL || wanted[v] != 0))
-            middle[first + info.slices / 2] = 1;
-        first += info.slices;
-        out[v] = 0;
-    }
+    memset(out, 0, (size_t)redux_dataset_slice_count(dataset) * sizeof *out);
     options.form = REDUX_VISIT_STORED;
     options.any_order = 1;
-    options.wanted = middle;
-    if (status == REDUX_OK)
-        status = redux_dataset_visit(context, dataset, &options, visit, out);
-    rdx_free(middle);
-    return status;
+    options.wanted = wanted;
+    return redux_dataset_visit(context, dataset, &options, visit, out);
 }

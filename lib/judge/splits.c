@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Splits by group: folds and shares, as balanced in every class as whole groups allow. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <redux/random.h>
@@ -26,12 +27,14 @@ typedef struct dealer {
     uint8_t *part_of; /* [groups of the labels] */
 } dealer;
 
-/* Large groups first, so that small ones even things out. */
+/* Large groups first, so that small ones even things out; in random order within a factor of two,
+ * so that each seed has a split of its own. */
 static int compare_groups(const void *a, const void *b)
 {
     const group *x = a, *y = b;
-    if (x->rows != y->rows)
-        return x->rows > y->rows ? -1 : 1;
+    const int of_x = ilogb((double)x->rows), of_y = ilogb((double)y->rows);
+    if (of_x != of_y)
+        return of_x > of_y ? -1 : 1;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
     return (x->number > y->number) - (x->number < y->number);

@@ -205,15 +205,22 @@ redux_status rdx_run_describe(rdx_run *run)
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
-/* The volumes that have slices in the run. */
-static void mark_volumes(uint8_t *wanted, const rdx_run *run)
+/* Of each volume the slice in the middle of those that the run has: one tells as much as all. */
+static redux_status mark_middles(uint8_t *wanted, const rdx_run *run)
 {
-    for (int64_t s = 0; s < redux_dataset_slice_count(run->dataset); s++) {
-        int64_t volume, slice;
-        if ((run->kept == NULL || run->kept[s] != 0) &&
-            redux_dataset_get_place(&volume, &slice, run->dataset, s) == REDUX_OK)
-            wanted[volume] = 1;
+    int64_t first = 0;
+    for (int64_t v = 0; v < redux_dataset_volume_count(run->dataset); v++) {
+        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+        int64_t kept = 0, seen = 0;
+        RDX_TRY(redux_dataset_get_volume_info(&info, run->dataset, v));
+        for (int64_t k = 0; k < info.slices; k++)
+            kept += run->kept == NULL || run->kept[first + k] != 0;
+        for (int64_t k = 0; k < info.slices && kept > 0; k++)
+            if ((run->kept == NULL || run->kept[first + k] != 0) && seen++ == kept / 2)
+                wanted[first + k] = 1;
+        first += info.slices;
     }
+    return REDUX_OK;
 }
 
 static int compare_prints(const void *a, const void *b)
@@ -239,16 +246,16 @@ static redux_status list_prints(rdx_run *run, uint64_t *prints, int64_t count)
 
 redux_status rdx_run_list_seen(rdx_run *run)
 {
-    const int64_t volumes = redux_dataset_volume_count(run->dataset);
+    const int64_t slices = redux_dataset_slice_count(run->dataset);
     void *wanted, *prints = NULL;
-    RDX_TRY(rdx_alloc_zero(run->context, &wanted, (uint64_t)volumes + 1, 1));
-    redux_status status = rdx_alloc(run->context, &prints, (uint64_t)volumes + 1, sizeof(uint64_t));
-    if (status == REDUX_OK) {
-        mark_volumes(wanted, run);
-        status = redux_dataset_fingerprints(prints, run->context, run->dataset, wanted);
-    }
+    RDX_TRY(rdx_alloc_zero(run->context, &wanted, (uint64_t)slices + 1, 1));
+    redux_status status = rdx_alloc(run->context, &prints, (uint64_t)slices + 1, sizeof(uint64_t));
     if (status == REDUX_OK)
-        status = list_prints(run, prints, volumes);
+        status = mark_middles(wanted, run);
+    if (status == REDUX_OK)
+        status = redux_dataset_fingerprints(prints, run->context, run->dataset, wanted);
+    if (status == REDUX_OK)
+        status = list_prints(run, prints, slices);
     rdx_free(prints);
     rdx_free(wanted);
     return status;

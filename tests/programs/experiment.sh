@@ -105,7 +105,7 @@ check "... each on two of four patients" test \
 check "... every patient is tested once" test \
     "$(cat "$work"/f/predictions/all.seed-0.fold-?.tumour.linear.csv | cut -d, -f5 | grep -v group | sort | uniq | wc -l)" = 4
 check "... compared with the baseline that was named" grep -q "difference to Hash-6, p of 3" "$work/out"
-check "... in one row" grep -q "mean and standard deviation of 1 seeds x 4 folds" "$work/out"
+check "... in one row" grep -q "mean and standard deviation of 1 seed x 4 folds" "$work/out"
 check "... finished before" exits 0 "[48/48]" "$experiment" "$work/folds.json" --data "$ct" --out "$work/f"
 check "... all of it" test "$(grep -c "done before" "$work/err")" = 48
 rm "$work/f/predictions/all.seed-0.fold-1.tumour.linear.csv"
@@ -124,6 +124,10 @@ wrong_config "unknown key" 'unknown key "sedes"' '"seeds"' '"sedes"'
 wrong_config "two of one name" "two of strategies" '"Hash-6 steps"' '"ALL"'
 wrong_config "two of one file" "would share files" '"Hash-6 steps"' '"HASH-6"'
 wrong_config "steps of nobody" "is not a strategy before it" '"steps_of": "ALL"' '"steps_of": "none"'
+wrong_config "an option of a task" "that was task 'tumour'" '"resamples": 20' '"resamples": -1'
+wrong_config "an option of a protocol" "that was task 'tumour'" '"frozen_epochs": 1' '"frozen_epochs": -1'
+wrong_config "an option of a strategy" "that was strategy 'DeepNet'" '"keep": "20%"' '"keep": "200%"'
+wrong_config "a fold" "chosen by the experiment" '"resamples": 20' '"fold": 1'
 wrong_config "no such task" "no such task" '"exclude_test_of": "tumour"' '"exclude_test_of": "x"'
 wrong_config "no such protocol" "is not one of linear, knn, finetune" '"linear"' '"svm"'
 wrong_config "no such option of pre-training" "wdith" '"width"' '"wdith"'

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fingerprints: by pixels alone, whatever the file is called and however it stores them. */
+ * Fingerprints of slices: by pixels alone, whatever the file is called and however it stores them.
+ */
 #include <string.h>
 #include "support/test_io.h"
 
@@ -48,21 +49,27 @@ static void fingerprints(uint64_t *out, const char *const *names, int64_t count,
 START_TEST(by_pixels_alone)
 {
     static const char *const names[] = {"a.npy", "b.npy", "c.npy", "d.npy", "e.npy", "f.npy"};
-    static const uint8_t wanted[] = {1, 0, 1, 1, 1, 1};
-    uint64_t prints[6], again[6];
+    enum { VOLUMES = 6, ALL = VOLUMES * SLICES };
+    uint8_t wanted[ALL];
+    uint64_t prints[ALL], again[ALL];
     write_volume("a.npy", REDUX_INT16, 3, 0);
     write_volume("b.npy", REDUX_INT32, 3, 0);
     write_volume("c.npy", REDUX_FLOAT32, 3, 0);
-    write_volume("d.npy", REDUX_INT16, 3, 1); /* not in the middle slice */
+    write_volume("d.npy", REDUX_INT16, 3, 1); /* one pixel of the last slice */
     write_volume("e.npy", REDUX_INT16, 5, 0);
     write_volume("f.npy", REDUX_INT16, 0, 0); /* one value */
     fingerprints(prints, names, 6, NULL, 1);
-    ck_assert(prints[0] == prints[1] && prints[0] == prints[2] && prints[0] == prints[3]);
-    ck_assert(prints[0] != 0 && prints[4] != 0 && prints[4] != prints[0] && prints[5] == 0);
+    for (int k = 0; k < SLICES; k++) {
+        ck_assert(prints[k] == prints[SLICES + k] && prints[k] == prints[2 * SLICES + k]);
+        ck_assert((prints[k] == prints[3 * SLICES + k]) == (k < SLICES - 1)); /* its last pixel */
+        ck_assert(prints[k] != 0 && prints[4 * SLICES + k] != prints[k]);
+        ck_assert_uint_eq(prints[5 * SLICES + k], 0);
+    }
+    for (int i = 0; i < ALL; i++)
+        wanted[i] = i % 3 != 1;
     fingerprints(again, names, 6, wanted, 3);
-    ck_assert_uint_eq(again[1], 0);
-    again[1] = prints[1];
-    ck_assert_mem_eq(prints, again, sizeof prints);
+    for (int i = 0; i < ALL; i++)
+        ck_assert_uint_eq(again[i], wanted[i] != 0 ? prints[i] : 0);
     ck_assert_redux(REDUX_E_INVALID, redux_dataset_fingerprints(prints, NULL, NULL, NULL));
 }
 END_TEST
