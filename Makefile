@@ -273,9 +273,8 @@ FORCE:
 # ---- tests -------------------------------------------------------------------------------------
 # `make test` is the fast tier, for every edit; `make check` is everything.
 .PHONY: test
-test: $(TESTS) $(MODULE) $(FUZZ_TARGETS)
+test: $(TESTS) $(MODULE)
 	@CK_EXCLUDE_TAGS=slow tests/support/run.sh "$@" $(TESTS)
-	@CORPUS=tests/fuzz/corpus tests/support/run.sh "$@ (corpora)" $(FUZZ_TARGETS)
 
 # Every stage prints "stage: N passed, N failed"; check goes through all of them and adds them up.
 .PHONY: check check-tests check-fuzz check-tiers check-programs check-tutorials check-symbols check-install check-abi abi-baseline

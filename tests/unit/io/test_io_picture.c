@@ -374,7 +374,7 @@ int main(void)
     golden_archive = "tests/golden/data/io/pictures.npz";
     tcase_add_loop_test(tests, as_pillow, 0, PICTURES);
     tcase_add_loop_test(tests, header_tells, 0, PICTURES);
-    tcase_add_loop_test(tests, cut_short, 0, PICTURES);
+    tcase_add_loop_test(slow_tests(suite, 60), cut_short, 0, PICTURES);
     tcase_add_loop_test(tests, flipped_bits, 0, PICTURES);
     tcase_add_test(tests, portable_maps);
     tcase_add_test(tests, not_pictures);

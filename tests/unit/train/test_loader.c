@@ -754,9 +754,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("loader");
-    TCase *tests = tcase_create("loader");
+    TCase *tests = tcase_create("loader"), *slow = slow_tests(suite, 20);
     scratch_make();
     tcase_add_checked_fixture(tests, make_dataset, drop_dataset);
+    tcase_add_checked_fixture(slow, make_dataset, drop_dataset);
     tcase_set_timeout(tests, 20);
     tcase_add_test(tests, all_in_memory);
     tcase_add_test(tests, views_by_definition);
@@ -770,7 +771,7 @@ int main(void)
     tcase_add_test(tests, pictures);
     tcase_add_test(tests, unreadable_volume);
     tcase_add_test(tests, window_that_does_not_fit);
-    tcase_add_test(tests, cancelling);
+    tcase_add_test(slow, cancelling);
     tcase_add_test(tests, short_of_memory);
     tcase_add_test(tests, freed_at_once);
     tcase_add_test(tests, wrong_options);

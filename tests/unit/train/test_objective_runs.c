@@ -343,8 +343,8 @@ int main(void)
     TCase *cases = tcase_create("objective runs"), *slow = slow_tests(suite, 60);
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, scratch_make, scratch_remove);
-    tcase_add_loop_test(cases, threads_and_stops_do_not_matter, 0, METHODS);
-    tcase_add_loop_test(cases, parts_do_not_depend_on_threads, 0, METHODS);
+    tcase_add_loop_test(slow, threads_and_stops_do_not_matter, 0, METHODS);
+    tcase_add_loop_test(slow, parts_do_not_depend_on_threads, 0, METHODS);
     tcase_add_checked_fixture(slow, scratch_make, scratch_remove);
     tcase_add_loop_test(slow, kills_do_not_matter, 0, METHODS);
     tcase_add_test(cases, any_other_option_is_refused);
