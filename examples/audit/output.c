@@ -79,7 +79,7 @@ static bool is_unclean(const redux_finding *f)
     }
 }
 
-/* The finding that drops each slice, of section and index; volumes stand for all their slices. */
+/* The finding that drops each slice, of section and index; a volume drops all its slices. */
 typedef struct dropped {
     int32_t section; /* -1: kept */
     int64_t index;

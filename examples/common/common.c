@@ -206,6 +206,14 @@ int set_window(redux_window *window, const char *text)
     return EXIT_OK;
 }
 
+int set_on_error(int32_t *skips, const char *text)
+{
+    *skips = strcmp(text, "skip") == 0;
+    if (*skips || strcmp(text, "stop") == 0)
+        return EXIT_OK;
+    return usage_error("--on-error '%s': expected skip or stop", text);
+}
+
 int set_threads(int64_t *threads, const char *text)
 {
     if (!parse_integer(threads, text, 0, 4096))

@@ -43,6 +43,8 @@ int parse_options(int count, char **arguments, const struct option *options, con
 /* Options that several programs share: --window, --threads. */
 int set_window(redux_window *window, const char *text);
 int set_threads(int64_t *threads, const char *text);
+/* --on-error: 1 for skip, 0 for stop. */
+int set_on_error(int32_t *skips, const char *text);
 
 /* Parses the whole text as a number; false (without a message) if it is not one or out of range. */
 bool parse_integer(int64_t *out, const char *text, int64_t low, int64_t high);

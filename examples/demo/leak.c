@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIRST = 12, COUNT = 10, SIZE = 200, MOST_PATHS = 8 };
+enum { FIRST = 12, COUNT = 10, SIZE = 200, OTHERS = 3 };
 
 /* ---- planting ---- */
 
@@ -130,21 +130,23 @@ static redux_status look_for(audit *a, redux_context *context, const redux_datas
 redux_status demo_leak(redux_context *context, const redux_dataset *known, const char *data,
                        const char *folder)
 {
-    static const char *const others[] = {"STS_001", "STS_003", "STS_005"};
-    char texts[4][4300];
-    const char *paths[4] = {texts[0], texts[1], texts[2], texts[3]};
+    static const char *const others[OTHERS] = {"STS_001", "STS_003", "STS_005"};
+    char texts[OTHERS + 1][4300];
+    const char *paths[OTHERS + 1] = {texts[0]};
     audit a = {NULL, NULL, NULL, NULL};
     progress_label("audit");
     snprintf(texts[0], sizeof texts[0], "%s/new-patient.npy", folder);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < OTHERS; i++) {
         snprintf(texts[i + 1], sizeof texts[i + 1], "%s/pretrain.npz:%s", data, others[i]);
+        paths[i + 1] = texts[i + 1];
+    }
     redux_status status = plant(texts[0], context, known);
     if (status == REDUX_OK) {
         progress_label(NULL);
         printf("\nA leak: %d slices of the first volume, cropped, scaled, under another window and "
-               "with\nnoise, are planted among three other patients (redux-audit).\n",
-               COUNT);
-        status = look_for(&a, context, known, paths, 4);
+               "with\nnoise, are planted among %d other patients (redux-audit).\n",
+               COUNT, OTHERS);
+        status = look_for(&a, context, known, paths, OTHERS + 1);
     }
     redux_findings_free(a.findings);
     redux_scan_free(a.scan);

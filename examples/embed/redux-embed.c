@@ -94,14 +94,6 @@ static int set_format(settings *s, const char *text)
     return EXIT_OK;
 }
 
-static int set_on_error(settings *s, const char *text)
-{
-    if (strcmp(text, "stop") != 0 && strcmp(text, "skip") != 0)
-        return usage_error("--on-error '%s': expected stop or skip", text);
-    s->dataset.skip_errors = text[1] == 'k';
-    return EXIT_OK;
-}
-
 static int set_option(void *user, int option, const char *text)
 {
     settings *s = user;
@@ -133,7 +125,7 @@ static int set_option(void *user, int option, const char *text)
         s->has_window = true;
         return set_window(&s->window, text);
     case 'e':
-        return set_on_error(s, text);
+        return set_on_error(&s->dataset.skip_errors, text);
     case 't':
         return set_threads(&s->threads, text);
     case 'q':

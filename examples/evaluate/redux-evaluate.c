@@ -391,6 +391,12 @@ static redux_status warn_of_seen(const program *p, redux_context *context,
     progress_label("fingerprints");
     TRY(find_seen_groups(&found, context, p->settings.evaluate.weights, labels, evaluation));
     progress_label(NULL);
+    if (found.is_damaged)
+        fprintf(
+            stderr,
+            "%s: warning: %s: its list of what it was trained on (\"seen\") is damaged: whether "
+            "tested groups are among it is not known\n",
+            program_name, p->weights);
     if (found.seen > 0)
         fprintf(stderr,
                 "%s: warning: pre-training saw slices of %lld of the %lld groups that are tested, "

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DIGITS = 16 };
+
 /* What is known of each slice and group of the labels. */
 typedef struct marks {
     uint8_t *tested_slice, *tested_group, *seen_group;
@@ -16,19 +18,27 @@ static int compare_prints(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The fingerprints in the metadata's text; malloc. */
-static uint64_t *read_prints(const char *text, size_t *count)
+/* 16 hex digits, then a space or the end. */
+static bool read_print(uint64_t *out, const char *text)
 {
-    uint64_t *list = malloc((strlen(text) / 17 + 2) * sizeof *list);
-    char *end;
-    *count = 0;
-    for (; list != NULL && *text != '\0'; text = end) {
-        list[*count] = strtoull(text, &end, 16);
-        if (end == text)
-            break;
-        ++*count;
-    }
-    if (list != NULL)
+    char digits[DIGITS + 1] = "", *end;
+    memcpy(digits, text, DIGITS);
+    *out = strtoull(digits, &end, 16);
+    return strspn(digits, "0123456789abcdef") == DIGITS &&
+           (text[DIGITS] == ' ' || text[DIGITS] == '\0');
+}
+
+/* The fingerprints in the metadata's text, sorted; malloc. *valid: false where it is anything
+ * else. */
+static uint64_t *read_prints(const char *text, size_t *count, bool *valid)
+{
+    const size_t length = strlen(text);
+    *count = (length + 1) / (DIGITS + 1);
+    *valid = length == 0 || (length + 1) % (DIGITS + 1) == 0;
+    uint64_t *list = malloc((*count + 1) * sizeof *list);
+    for (size_t i = 0; list != NULL && *valid && i < *count; i++)
+        *valid = read_print(&list[i], text + i * (DIGITS + 1));
+    if (list != NULL && *valid)
         qsort(list, *count, sizeof *list, compare_prints);
     return list;
 }
@@ -84,6 +94,20 @@ static bool open_marks(marks *m, const redux_labels *labels)
     return true;
 }
 
+static redux_status look_up(seen_groups *out, marks *m, redux_context *context,
+                            const redux_labels *labels, const redux_evaluation *evaluation,
+                            const uint64_t *list, size_t count)
+{
+    if (list == NULL || !open_marks(m, labels))
+        return REDUX_E_NO_MEMORY;
+    TRY(mark_tested(m, labels, evaluation));
+    TRY(redux_dataset_fingerprints(m->prints, context, redux_labels_dataset(labels),
+                                   m->tested_slice));
+    TRY(mark_seen(m, labels, list, count));
+    count_groups(out, m, labels);
+    return REDUX_OK;
+}
+
 redux_status find_seen_groups(seen_groups *out, redux_context *context,
                               const redux_safetensors *weights, const redux_labels *labels,
                               const redux_evaluation *evaluation)
@@ -91,22 +115,16 @@ redux_status find_seen_groups(seen_groups *out, redux_context *context,
     const seen_groups none = {0, 0, NULL, false};
     const char *text = weights == NULL ? NULL : redux_safetensors_metadata(weights, "seen");
     marks m = {NULL, NULL, NULL, NULL};
+    redux_status status = REDUX_OK;
     size_t count;
+    bool valid;
     *out = none;
     if (text == NULL)
         return REDUX_OK;
-    out->known = true;
-    uint64_t *list = read_prints(text, &count);
-    redux_status status = list != NULL && open_marks(&m, labels) ? REDUX_OK : REDUX_E_NO_MEMORY;
-    if (status == REDUX_OK)
-        status = mark_tested(&m, labels, evaluation);
-    if (status == REDUX_OK)
-        status = redux_dataset_fingerprints(m.prints, context, redux_labels_dataset(labels),
-                                            m.tested_slice);
-    if (status == REDUX_OK)
-        status = mark_seen(&m, labels, list, count);
-    if (status == REDUX_OK)
-        count_groups(out, &m, labels);
+    uint64_t *list = read_prints(text, &count, &valid);
+    out->is_damaged = list != NULL && !valid;
+    if (!out->is_damaged)
+        status = look_up(out, &m, context, labels, evaluation, list, count);
     free(list);
     free(m.tested_slice);
     free(m.prints);

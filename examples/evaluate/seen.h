@@ -9,7 +9,7 @@
 typedef struct seen_groups {
     int64_t tested, seen;
     const char *example; /* a group that was seen; NULL: none */
-    bool known;          /* the weights say what they were trained on */
+    bool is_damaged;     /* the weights' list is none: nothing was looked up */
 } seen_groups;
 
 /* Compares the fingerprints in the weights' metadata with those of the tested slices. */

@@ -8,7 +8,7 @@
 #include "common/evaluate_settings.h"
 #include "experiment.h"
 
-enum { MOST_CELLS = 4096, FIGURES = 7, AUC = 2, PERMUTATIONS = 10000 };
+enum { MOST_SEEDS = 1000, FIGURES = 7, AUC = 2, PERMUTATIONS = 10000 };
 
 /* One row of a table: a strategy in a task and protocol, over seeds and folds. */
 typedef struct row {
@@ -37,20 +37,33 @@ static bool same_row(const row *r, const json_t *cell)
            strcmp(member(cell, "protocol"), r->protocol) == 0;
 }
 
-/* Mean (and deviation) over the cells of a row of `key` of `part` of each. */
-static double summarise(double *deviation, const experiment *e, const row *r, const char *outer,
-                        const char *part, const char *key)
+/* Mean over the folds of a seed of `key` of `part` of each cell. */
+static double mean_of_seed(const experiment *e, const row *r, int64_t seed, const char *outer,
+                           const char *part, const char *key)
 {
-    double values[MOST_CELLS], mean;
+    double sum = 0;
     int64_t count = 0;
     for (size_t i = 0; i < json_array_size(e->cells); i++) {
         const json_t *cell = json_array_get(e->cells, i);
         const json_t *object = json_object_get(cell, outer);
-        if (!same_row(r, cell) || count == MOST_CELLS)
+        const double value = number(part == NULL ? object : json_object_get(object, part), key);
+        if (!same_row(r, cell) || isnan(value) ||
+            json_integer_value(json_object_get(cell, "seed")) != seed)
             continue;
-        values[count++] = number(part == NULL ? object : json_object_get(object, part), key);
+        sum += value;
+        count++;
     }
-    redux_scores_summarise(&mean, deviation, values, count);
+    return count == 0 ? (double)NAN : sum / (double)count;
+}
+
+/* Mean (and deviation) over seeds. */
+static double summarise(double *deviation, const experiment *e, const row *r, const char *outer,
+                        const char *part, const char *key)
+{
+    double values[MOST_SEEDS], mean; /* no configuration has more */
+    for (int64_t s = 0; s < e->seeds; s++)
+        values[s] = mean_of_seed(e, r, e->first_seed + s, outer, part, key);
+    redux_scores_summarise(&mean, deviation, values, e->seeds);
     return mean;
 }
 
@@ -154,35 +167,34 @@ static int compare_row(row *r, const row *baseline, const experiment *e)
                : data_error();
 }
 
-/* Holm's correction over the comparisons of one table, figure by figure. */
-static void correct_table(row *rows, size_t count, const row *table)
+/* Holm's correction over the comparisons of one table, figure by figure. p, out: [count]. */
+static void correct_table(row *rows, size_t count, const row *table, double *p, double *out)
 {
-    double p[MOST_CELLS], out[MOST_CELLS];
     for (int f = 0; f < FIGURES; f++) {
-        int64_t used = 0;
-        for (size_t i = 0; i < count && used < MOST_CELLS; i++)
+        for (size_t i = 0; i < count; i++)
+            p[i] = rows[i].compared && same_table(&rows[i], table) ? score_value(&rows[i].p, f)
+                                                                   : (double)NAN;
+        redux_scores_holm(out, p, (int64_t)count);
+        for (size_t i = 0; i < count; i++)
             if (rows[i].compared && same_table(&rows[i], table))
-                p[used++] = score_value(&rows[i].p, f);
-        redux_scores_holm(out, p, used);
-        used = 0;
-        for (size_t i = 0; i < count && used < MOST_CELLS; i++)
-            if (rows[i].compared && same_table(&rows[i], table))
-                rows[i].p_holm[f] = out[used++];
+                rows[i].p_holm[f] = out[i];
     }
 }
 
 static int compare_rows(row *rows, size_t count, const experiment *e)
 {
     const char *name = baseline_name(e, rows, count);
-    int code = EXIT_OK;
+    double *scratch = calloc(2 * count + 1, sizeof *scratch);
+    int code = scratch == NULL ? EXIT_DATA : EXIT_OK;
     for (size_t b = 0; b < count; b++) {
         rows[b].is_baseline = name != NULL && strcmp(rows[b].strategy, name) == 0;
         for (size_t i = 0; i < count && rows[b].is_baseline && code == EXIT_OK; i++)
             if (same_table(&rows[i], &rows[b]))
                 code = compare_row(&rows[i], &rows[b], e);
-        if (rows[b].is_baseline)
-            correct_table(rows, count, &rows[b]);
+        if (rows[b].is_baseline && code == EXIT_OK)
+            correct_table(rows, count, &rows[b], scratch, scratch + count);
     }
+    free(scratch);
     return code;
 }
 

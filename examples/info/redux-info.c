@@ -62,10 +62,7 @@ static int set_option(void *user, int option, const char *text)
         s->headers = true;
         return EXIT_OK;
     case OPTION_ON_ERROR:
-        if (strcmp(text, "skip") != 0 && strcmp(text, "stop") != 0)
-            return usage_error("--on-error '%s': expected skip or stop", text);
-        s->dataset.skip_errors = text[1] == 'k';
-        return EXIT_OK;
+        return set_on_error(&s->dataset.skip_errors, text);
     case OPTION_JSON:
         s->json = true;
         return EXIT_OK;

@@ -67,7 +67,7 @@ static void put_clusters(page *p, const redux_reduce_options *o)
         put_number(p, "temperature", o->temperature);
 }
 
-/* The options that the manifest's parameters stand for, defaults of other strategies left out. */
+/* The options that give the manifest's parameters; defaults of other strategies are left out. */
 static void put_command(page *p, const report_data *data)
 {
     const redux_reduce_options *o = &data->options;

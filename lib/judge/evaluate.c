@@ -250,18 +250,35 @@ static redux_status add_predictions(redux_evaluation *e, redux_context *context,
     return REDUX_OK;
 }
 
-/* The interval of one run, as the options want it. */
+/* The interval of the run that was added last, as the options want it. */
 static redux_status run_interval(record *at, job *j, const redux_predictions *predictions)
 {
     const redux_evaluate_options *o = j->options;
+    const redux_run_set *set = j->out->set;
     if (o->resamples == 0 || o->interval == REDUX_INTERVAL_NONE)
         return REDUX_OK;
-    if (o->interval == REDUX_INTERVAL_GROUPS)
-        return redux_scores_interval(&at->low, &at->high, j->context, predictions, o->level);
+    if (o->interval == REDUX_INTERVAL_GROUPS) {
+        rdx_set_run_interval(&at->low, &at->high, &set->runs[set->count - 1], set->classes,
+                             o->level);
+        return REDUX_OK;
+    }
     redux_predictions rows = *predictions;
     rows.groups = NULL;
     return redux_scores_bootstrap(&at->low, &at->high, j->context, &rows, o->resamples, o->level,
                                   at->run.seed);
+}
+
+static redux_status score_groups(record *at, job *j, redux_predictions *predictions,
+                                 const redux_tensor *groups, const int64_t *rows)
+{
+    const redux_evaluation_run *r = &at->run;
+    for (int64_t i = 0; i < r->test; i++)
+        ((int64_t *)groups->data)[i] = j->labels->rows[rows[i]].group;
+    predictions->groups = groups;
+    RDX_TRY(redux_scores_compute(&at->test, j->context, predictions));
+    RDX_TRY(redux_run_set_add(j->out->set, j->context, r->seed, r->fold, predictions,
+                              j->labels->groups));
+    return run_interval(at, j, predictions);
 }
 
 static redux_status score_test(record *at, job *j, const int64_t *rows)
@@ -273,15 +290,7 @@ static redux_status score_test(record *at, job *j, const int64_t *rows)
                            j->options->positive));
     redux_status status = redux_tensor_new(&groups, j->context, REDUX_INT64, 1, y.shape);
     if (status == REDUX_OK) {
-        for (int64_t i = 0; i < r->test; i++)
-            ((int64_t *)groups.data)[i] = j->labels->rows[rows[i]].group;
-        predictions.groups = &groups;
-        status = redux_scores_compute(&at->test, j->context, &predictions);
-        if (status == REDUX_OK)
-            status = run_interval(at, j, &predictions);
-        if (status == REDUX_OK)
-            status = redux_run_set_add(j->out->set, j->context, r->seed, r->fold, &predictions,
-                                       j->labels->groups);
+        status = score_groups(at, j, &predictions, &groups, rows);
         redux_tensor_release(&groups);
     }
     redux_tensor_release(&y);

@@ -295,17 +295,34 @@ static redux_status open_pool(pool *p, redux_context *context, const redux_run_s
     return status;
 }
 
-static rdx_sample sample_of(const pool *p)
+/* counts: [groups, classes]. */
+static rdx_sample sample_of_counts(const int64_t *counts, int64_t groups, int64_t classes,
+                                   int64_t strata)
 {
-    rdx_sample sample = {p->groups, p->groups, p->folds, 0};
-    const int64_t k = p->set->classes;
-    for (int64_t c = 0; c < k; c++) {
+    rdx_sample sample = {groups, groups, strata, 0};
+    for (int64_t c = 0; c < classes; c++) {
         int64_t count = 0;
-        for (int64_t g = 0; g < p->groups; g++)
-            count += p->counts[g * k + c] > 0;
+        for (int64_t g = 0; g < groups; g++)
+            count += counts[g * classes + c] > 0;
         sample.of_class = RDX_MIN(sample.of_class, count);
     }
     return sample;
+}
+
+static rdx_sample sample_of(const pool *p)
+{
+    return sample_of_counts(p->counts, p->groups, p->set->classes, p->folds);
+}
+
+void rdx_set_run_interval(redux_scores *low, redux_scores *high, const rdx_set_run *run,
+                          int64_t classes, double level)
+{
+    const rdx_influence *moved = &run->influence;
+    const rdx_sample sample = sample_of_counts(run->counts, moved->groups, classes, 1);
+    for (int f = 0; f < RDX_FIGURES; f++)
+        rdx_interval_of_share(rdx_figure(low, f), rdx_figure(high, f),
+                              rdx_figure_of(&moved->estimate, f), moved->values + f * moved->groups,
+                              &sample, level);
 }
 
 /* Of the mean over seeds. */

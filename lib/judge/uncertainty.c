@@ -155,13 +155,14 @@ redux_status redux_scores_bootstrap(redux_scores *low, redux_scores *high, redux
 
 /* ---- jackknife ---- */
 
-static int64_t groups_of_class(const table *t, int64_t c, int64_t *last)
+/* seen: [groups], work. */
+static int64_t groups_of_class(const table *t, int64_t c, int64_t *seen)
 {
     int64_t count = 0;
     for (int64_t g = 0; g < t->groups; g++)
-        last[g] = 0;
+        seen[g] = 0;
     for (int64_t i = 0; i < t->n; i++)
-        if (t->labels[i] == c && last[t->group[i]]++ == 0)
+        if (t->labels[i] == c && seen[t->group[i]]++ == 0)
             count++;
     return count;
 }

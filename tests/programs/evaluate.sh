@@ -125,3 +125,18 @@ judged="--labels $work/split.csv --seeds 1 --positive tumour"
     check "--fold beyond" exits 1 "fold 5 of 5" "$evaluate" --weights none --labels "$work/folds.csv" \
         --folds 5 --fold 5
 }
+
+# Weights whose list of what they were trained on is no such list: reported, and nothing is read beyond it.
+header=$(od -An -tu8 -N8 "$work/train-only/weights.safetensors" | tr -d ' ')
+for seen in "1 2 3 4 5 6 7 8 9 a b c d e f 1 2 3 4 5 6 7 8 9" "0123456789abcdeg" "0123456789abcdef 01"; do
+    # The length of the header stays: JSON may end in spaces. Without our checksum it is a file from elsewhere.
+    {
+        head -c 8 "$work/train-only/weights.safetensors"
+        printf "%-${header}s" "$(head -c $((8 + header)) "$work/train-only/weights.safetensors" | tail -c +9 |
+            sed 's/"redux\.[a-z0-9]*":"[^"]*",//g; s/"seen":"[^"]*"/"seen":"'"$seen"'"/')" | head -c "$header"
+        tail -c +$((9 + header)) "$work/train-only/weights.safetensors"
+    } >"$work/seen.safetensors"
+    # shellcheck disable=SC2086 # several words on purpose
+    check "a list of seen slices that is none ($seen)" exits 0 "is damaged" "$evaluate" --weights \
+        "$work/seen.safetensors" $judged --no-floor
+done
