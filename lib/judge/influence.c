@@ -7,72 +7,81 @@
  * but for a factor, and holds its level with fewer groups (docs/intervals.md). */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <redux/random.h>
 #include "scores.h"
 
 #define OPERATION_FLIP 0x666c6970u
 
-#define MOST_BLOCKS                                                                                \
-    2000              /* more groups are left out in blocks: Kott 2001, J. Official Statistics     \
-                       */
-#define MOST_SIGNS 30 /* 2^30 patterns fit into an int64_t with room */
+#define MOST_BLOCKS 2000 /* more groups are left out in blocks: Kott 2001, J. Official Stat. 17 */
+#define MOST_SIGNS 30    /* 2^30 patterns fit into an int64_t with room */
 
 typedef struct job {
+    redux_context *context;
     const rdx_score_table *t;
     int64_t *confusion; /* [k, k] of all items */
-    int64_t *of_group;  /* [blocks, k, k] */
-    rdx_ranked *ranked; /* [classes ranked, n] */
-    int64_t blocks, first, last;
-    double *left; /* [RDX_FIGURES, blocks]: the figures without a block */
+    rdx_ranked *ranked; /* [n], of the class in hand */
+    int64_t blocks;
+    double classes; /* over how many AUC and average precision are means */
+    double *left;   /* [RDX_FIGURES, blocks]: the figures without a block */
 } job;
 
 /* ---- leaving groups out ---- */
 
-static void count_blocks(job *j)
+static int64_t block_of(const job *j, int64_t item)
 {
-    const rdx_score_table *t = j->t;
-    for (int64_t i = 0; i < t->n; i++) {
-        const int64_t cell = t->labels[i] * t->k + rdx_score_predicted(t, i);
-        j->confusion[cell]++;
-        j->of_group[(t->group[i] % j->blocks) * t->k * t->k + cell]++;
-    }
+    return j->t->group[item] % j->blocks;
 }
 
-static redux_status rank_task(int64_t index, void *user)
+/* The figures of the confusion that remains; AUC and average precision begin at 0. */
+static redux_status count_without(int64_t block, void *user)
 {
     const job *j = user;
-    rdx_ranked *list = j->ranked + index * j->t->n;
-    rdx_score_rank(list, j->t, j->first + index);
-    for (int64_t i = 0; i < j->t->n; i++)
-        list[i].group %= j->blocks;
+    const rdx_score_table *t = j->t;
+    const size_t cells = (size_t)(t->k * t->k);
+    redux_scores scores;
+    void *copy;
+    RDX_TRY(rdx_alloc(j->context, &copy, cells, sizeof(int64_t)));
+    int64_t *rest = copy;
+    memcpy(rest, j->confusion, cells * sizeof *rest);
+    for (int64_t i = 0; i < t->n; i++)
+        if (block_of(j, i) == block)
+            rest[t->labels[i] * t->k + rdx_score_predicted(t, i)]--;
+    rdx_scores_fill(&scores, 0);
+    rdx_score_count(&scores, t, rest);
+    for (int f = 0; f < RDX_FIGURES; f++)
+        j->left[f * j->blocks + block] = rdx_figure_of(&scores, f);
+    rdx_free(copy);
     return REDUX_OK;
 }
 
-/* The figures without one block; -1: with all. `counts` is the confusion that remains. */
-static void figures_without(redux_scores *out, const job *j, int64_t block, const int64_t *counts)
-{
-    const double classes = (double)(j->last - j->first + 1);
-    rdx_scores_fill(out, 0);
-    rdx_score_count(out, j->t, counts);
-    for (int64_t c = j->first; c <= j->last; c++) {
-        double auc, precision;
-        rdx_score_area(&auc, &precision, j->ranked + (c - j->first) * j->t->n, j->t->n, block);
-        out->auc += auc / classes;
-        out->average_precision += precision / classes;
-    }
-}
-
-static redux_status leave_out(int64_t block, void *user)
+/* Adds the class in hand to AUC and average precision. */
+static redux_status rank_without(int64_t block, void *user)
 {
     const job *j = user;
-    const int64_t cells = j->t->k * j->t->k;
-    int64_t *rest = j->of_group + block * cells;
-    redux_scores scores;
-    for (int64_t i = 0; i < cells; i++)
-        rest[i] = j->confusion[i] - rest[i];
-    figures_without(&scores, j, block, rest);
-    for (int f = 0; f < RDX_FIGURES; f++)
-        j->left[f * j->blocks + block] = rdx_figure_of(&scores, f);
+    double auc, precision;
+    rdx_score_area(&auc, &precision, j->ranked, j->t->n, block);
+    j->left[RDX_FIGURE_AUC * j->blocks + block] += auc / j->classes;
+    j->left[RDX_FIGURE_PRECISION * j->blocks + block] += precision / j->classes;
+    return REDUX_OK;
+}
+
+/* One class after the other, so that there is never more than one list. */
+static redux_status rank_classes(job *j, redux_scores *estimate)
+{
+    const rdx_score_table *t = j->t;
+    const int64_t first = t->k == 2 ? t->positive : 0, last = t->k == 2 ? t->positive : t->k - 1;
+    j->classes = (double)(last - first + 1);
+    for (int64_t c = first; c <= last; c++) {
+        double auc, precision;
+        rdx_score_rank(j->ranked, t, c);
+        rdx_score_area(&auc, &precision, j->ranked, t->n, -1);
+        estimate->auc += auc / j->classes;
+        estimate->average_precision += precision / j->classes;
+        for (int64_t i = 0; i < t->n; i++)
+            j->ranked[i].group %= j->blocks;
+        RDX_TRY(rdx_parallel(j->context, j->blocks, rank_without, j));
+    }
     return REDUX_OK;
 }
 
@@ -90,39 +99,33 @@ static void centre(double *out, const job *j, int64_t groups)
         out[g] = 0; /* its block's first group has it all */
 }
 
-static redux_status open_job(job *j, redux_context *context, const rdx_score_table *t)
+static redux_status run_job(job *j, redux_scores *estimate)
 {
-    const uint64_t cells = (uint64_t)t->k * (uint64_t)t->k;
+    const rdx_score_table *t = j->t;
     void *block;
-    j->t = t;
-    j->blocks = RDX_MIN(t->groups, MOST_BLOCKS);
-    j->first = t->k == 2 ? t->positive : 0;
-    j->last = t->k == 2 ? t->positive : t->k - 1;
-    RDX_TRY(rdx_alloc_zero(context, &block, cells * (uint64_t)(j->blocks + 1), sizeof(int64_t)));
+    RDX_TRY(rdx_alloc_zero(j->context, &block, (uint64_t)t->k * (uint64_t)t->k, sizeof(int64_t)));
     j->confusion = block;
-    j->of_group = j->confusion + cells;
-    RDX_TRY(rdx_alloc(context, &block, (uint64_t)(j->last - j->first + 1) * (uint64_t)t->n,
-                      sizeof(rdx_ranked)));
+    RDX_TRY(rdx_alloc(j->context, &block, (uint64_t)t->n, sizeof(rdx_ranked)));
     j->ranked = block;
-    count_blocks(j);
-    return rdx_parallel(context, j->last - j->first + 1, rank_task, j);
+    for (int64_t i = 0; i < t->n; i++)
+        j->confusion[t->labels[i] * t->k + rdx_score_predicted(t, i)]++;
+    rdx_scores_fill(estimate, 0);
+    rdx_score_count(estimate, t, j->confusion);
+    RDX_TRY(rdx_parallel(j->context, j->blocks, count_without, j));
+    return rank_classes(j, estimate);
 }
 
 redux_status rdx_influence_open(rdx_influence *out, redux_context *context,
                                 const rdx_score_table *t)
 {
-    job j = {.t = NULL};
+    job j = {.context = context, .t = t, .blocks = RDX_MIN(t->groups, MOST_BLOCKS)};
     void *block = NULL;
     out->groups = t->groups;
     redux_status status =
         rdx_alloc(context, &block, (uint64_t)t->groups, RDX_FIGURES * sizeof(double));
     out->values = j.left = block;
     if (status == REDUX_OK)
-        status = open_job(&j, context, t);
-    if (status == REDUX_OK) {
-        figures_without(&out->estimate, &j, -1, j.confusion);
-        status = rdx_parallel(context, j.blocks, leave_out, &j);
-    }
+        status = run_job(&j, &out->estimate);
     for (int f = RDX_FIGURES - 1; f >= 0 && status == REDUX_OK; f--) {
         for (int64_t b = j.blocks - 1; b >= 0; b--)
             out->values[f * t->groups + b] = j.left[f * j.blocks + b];

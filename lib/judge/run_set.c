@@ -8,11 +8,16 @@
 
 /* ---- adding ---- */
 
+void rdx_set_free_names(char **names, int64_t count)
+{
+    for (int64_t i = 0; names != NULL && i < count; i++)
+        rdx_free(names[i]);
+    rdx_free(names);
+}
+
 void rdx_set_run_free(rdx_set_run *run)
 {
-    for (int64_t g = 0; run->names != NULL && g < run->influence.groups; g++)
-        rdx_free(run->names[g]);
-    rdx_free(run->names);
+    rdx_set_free_names(run->names, run->influence.groups);
     rdx_free(run->counts);
     rdx_influence_close(&run->influence);
 }
@@ -33,9 +38,7 @@ void redux_run_set_free(redux_run_set *set)
         return;
     for (int64_t i = 0; i < set->count; i++)
         rdx_set_run_free(&set->runs[i]);
-    for (int64_t c = 0; set->class_names != NULL && c < set->classes; c++)
-        rdx_free(set->class_names[c]);
-    rdx_free(set->class_names);
+    rdx_set_free_names(set->class_names, set->classes);
     rdx_free(set->runs);
     rdx_free(set);
 }
@@ -56,7 +59,9 @@ static redux_status name_groups(rdx_set_run *run, redux_context *context, const 
         if (*name != NULL)
             continue;
         if (given != NULL && value < 0)
-            return rdx_fail(REDUX_E_INVALID, "the group of item %lld is %g", (long long)i, value);
+            return rdx_fail(REDUX_E_INVALID,
+                            "the group of item %lld is %g: with names, groups are numbered from 0",
+                            (long long)i, value);
         snprintf(number, sizeof number, "%.0f", value);
         RDX_TRY(rdx_strdup(context, name, given == NULL ? number : given[(int64_t)value]));
     }

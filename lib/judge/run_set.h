@@ -22,6 +22,8 @@ struct redux_run_set {
 };
 
 void rdx_set_run_free(rdx_set_run *run);
+/* NULL and missing names are allowed. */
+void rdx_set_free_names(char **names, int64_t count);
 /* redux_scores_interval of one run, from what the set knows of it. */
 void rdx_set_run_interval(redux_scores *low, redux_scores *high, const rdx_set_run *run,
                           int64_t classes, double level);

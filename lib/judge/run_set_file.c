@@ -183,10 +183,16 @@ static redux_status settle_classes(redux_run_set *set, redux_context *context, c
     if (set->class_names != NULL)
         return REDUX_OK;
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)f->classes, sizeof(char *)));
-    set->class_names = block;
+    char **names = block;
+    redux_status status = REDUX_OK;
+    for (int64_t c = 0; c < f->classes && status == REDUX_OK; c++)
+        status = rdx_strdup(context, &names[c], f->table.fields[f->first + c] + 2);
+    if (status != REDUX_OK) {
+        rdx_set_free_names(names, f->classes);
+        return status;
+    }
+    set->class_names = names;
     set->classes = f->classes;
-    for (int64_t c = 0; c < f->classes; c++)
-        RDX_TRY(rdx_strdup(context, &set->class_names[c], f->table.fields[f->first + c] + 2));
     return REDUX_OK;
 }
 
@@ -236,6 +242,10 @@ redux_status redux_run_set_load(redux_run_set *set, redux_context *context, cons
         status = add_runs(set, context, &f, positive);
     while (status != REDUX_OK && set->count > before)
         rdx_set_run_free(&set->runs[--set->count]);
+    if (set->count == 0) { /* the classes were this file's */
+        rdx_set_free_names(set->class_names, set->classes);
+        set->class_names = NULL;
+    }
     free_file(&f);
     return status;
 }

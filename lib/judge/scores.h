@@ -7,6 +7,8 @@
 #include "base/base.h"
 
 #define RDX_FIGURES 7
+#define RDX_FIGURE_AUC 2 /* their numbers, in the order of redux_scores */
+#define RDX_FIGURE_PRECISION 3
 #define RDX_FEWEST_GROUPS 10 /* below, no method that was tried holds its level */
 
 /* Predictions as plain arrays. */

@@ -373,6 +373,28 @@ START_TEST(files)
 }
 END_TEST
 
+/* A file that is refused leaves nothing behind, its classes neither; those of a file that was taken
+ * bind the next. */
+START_TEST(a_refused_file_leaves_nothing)
+{
+    static const char bad[] = "source,slice,label,p_x,p_y\nq,1,x,0.5,1.5\n";
+    static const char good[] = "source,slice,label,p_u,p_v,p_w\nq,1,u,0.5,0.5,0\n";
+    static const char other[] = "seed,source,slice,label,p_u,p_w,p_v\n3,q,1,u,0.5,0.5,0\n";
+    redux_run_set *set;
+    redux_run_set_counts counts = {.struct_size = sizeof counts};
+    ck_assert_redux_ok(redux_run_set_new(&set, NULL));
+    write_bytes(in_scratch("p.csv"), bad, sizeof bad - 1);
+    ck_assert_redux(REDUX_E_FORMAT, redux_run_set_load(set, NULL, in_scratch("p.csv"), 1));
+    write_bytes(in_scratch("p.csv"), good, sizeof good - 1);
+    ck_assert_redux_ok(redux_run_set_load(set, NULL, in_scratch("p.csv"), 1));
+    write_bytes(in_scratch("p.csv"), other, sizeof other - 1);
+    ck_assert_redux(REDUX_E_INVALID, redux_run_set_load(set, NULL, in_scratch("p.csv"), 1));
+    ck_assert_redux_ok(redux_run_set_get_counts(&counts, NULL, set));
+    ck_assert(counts.runs == 1 && counts.classes == 3);
+    redux_run_set_free(set);
+}
+END_TEST
+
 /* By hand: Holm 1979. */
 START_TEST(holm)
 {
@@ -398,6 +420,7 @@ int main(void)
     tcase_add_test(tests, fold_of_one_class);
     tcase_add_test(tests, what_is_refused);
     tcase_add_test(tests, files);
+    tcase_add_test(tests, a_refused_file_leaves_nothing);
     tcase_add_test(tests, holm);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
