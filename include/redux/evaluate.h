@@ -113,7 +113,7 @@ typedef struct redux_evaluate_options {
     int32_t check_leakage; /**< 1: redux_labels_find_leakage on the first run's splits; with folds,
                                 between all folds of the first seed: `test` are rows with a
                                 near-duplicate in an earlier fold, `validation` is 0 */
-    redux_interval interval; /**< of groups. Since 0.2 */
+    redux_interval interval; /**< GROUPS. Since 0.2 */
     int32_t fold;            /**< with folds: the only one that is the test; -1: each. Since 0.2 */
     int32_t norms_learn; /**< fine-tuning: 1: the batch norms of a frozen encoder learn, and use the
                               batch's statistics (Lightning's `train_bn`). Since 0.2 */

@@ -92,7 +92,7 @@ REDUX_API redux_status redux_run_set_interval(redux_scores *low, redux_scores *h
                                               redux_context *context, const redux_run_set *set,
                                               double level);
 
-/** Why the AUC has no interval, in a few words; "" where it has one. A constant. */
+/** Why the AUC has no interval, in a few words; "" where it has one. Static storage. */
 REDUX_API const char *redux_run_set_why(redux_context *context, const redux_run_set *set);
 
 /** B against A on the same groups. *difference: figures of `b` minus those of `a`; *low and *high:

@@ -92,9 +92,10 @@ REDUX_API redux_status redux_scores_confusion(const redux_tensor *matrix, redux_
                                               const redux_predictions *predictions);
 
 /** Intervals of all figures that hold their level also with few groups: the jackknife over groups,
- *  on the logit scale, with quantiles of Student's t. NaN where there is none: fewer than 10
- * groups, a class that one group alone has, or a figure that all groups share. A figure of 0 or 1
- * gets the bound of a binomial share. Of more than 2,000 groups several are left out at a time.
+ *  on the logit scale, with quantiles of Student's t. *low and *high: the ends, within 0 and 1;
+ *  NaN where there is none: fewer than 10 groups, a class that one group alone has, or a figure
+ *  that all groups share. A figure of 0 or 1 gets the bound of a binomial share. Of more than 2,000
+ *  groups several are left out at a time.
  *  Where predictions->groups is NULL, each item is a group. level: 0 < level < 1 (0.95).
  *
  *  Simulated coverage at 95 %: 91.6 to 96.7 % at 10 to 84 groups (docs/intervals.md).
@@ -122,8 +123,9 @@ REDUX_API void redux_scores_summarise(double *mean, double *deviation, const dou
 /** Paired permutation test of two runs on the same items: for each figure the two-sided p-value of
  *  the null hypothesis that the runs are exchangeable group by group (item by item without groups),
  *  (1 + how many of `permutations` random swaps of the groups' scores give a difference at least as
- *  large) / (1 + permutations). Labels, groups and shapes of both must be the same. Errors: as
- * redux_scores_compute. Source: Fisher's permutation test; Good, Permutation Tests, 3.1. */
+ *  large) / (1 + permutations). Labels, groups and shapes of both must be the same.
+ *  Errors: as redux_scores_compute. Source: Fisher's permutation test;
+ *  Good, Permutation Tests, 3.1. */
 REDUX_API redux_status redux_scores_compare(redux_scores *p_values, redux_context *context,
                                             const redux_predictions *a, const redux_predictions *b,
                                             int64_t permutations, uint64_t seed);

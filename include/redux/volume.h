@@ -339,11 +339,14 @@ REDUX_API redux_status redux_dataset_get_passed_over(redux_passed_over *out,
 REDUX_API redux_status redux_dataset_checksum(uint32_t *out, redux_context *context,
                                               const redux_dataset *dataset, int64_t volume);
 
-/** What identifies slices by their pixels, wherever they are stored and whatever they are called:
- *  out[s] is a hash of the values and the size of slice s as redux_volume_slice gives it, 0 where
- * it has one value only, or is not wanted. out and wanted: [slices]; wanted NULL: all. It says
- * nothing about identifiers. Two different slices of a million agree by chance with a probability
- * of 3e-8. Reports slices as progress. Errors: those of redux_dataset_visit. Since 0.2. */
+/** What identifies slices by their pixels, wherever they are stored and whatever they are called.
+ *  - out[s]: a hash of the size and the values of slice s as redux_volume_slice gives it; 0 where
+ *    it has one value only, or is not wanted. It tells nothing about identifiers.
+ *  - out and wanted: [slices of the dataset]; wanted NULL: all.
+ *
+ *  Of a million different slices two agree by chance with a probability of 3e-8. Reports slices as
+ *  progress; one call at a time per context. Errors: those of redux_dataset_visit, REDUX_E_INVALID
+ *  (NULL). Since 0.2. */
 REDUX_API redux_status redux_dataset_fingerprints(uint64_t *out, redux_context *context,
                                                   const redux_dataset *dataset,
                                                   const uint8_t *wanted);

@@ -415,8 +415,10 @@ static const char *reason(const pool *p)
 const char *redux_run_set_why(redux_context *context, const redux_run_set *set)
 {
     pool p;
-    if (open_pool(&p, context, set) != REDUX_OK)
+    if (set == NULL || set->count == 0)
         return "there are no runs";
+    if (open_pool(&p, context, set) != REDUX_OK)
+        return "memory is short";
     const char *text = reason(&p);
     close_pool(&p);
     return text;
