@@ -29,10 +29,15 @@ turn() {
     shift
     began=$(date +%s)
     log=$logs/$kind.$((++turns)).log
-    timeout --foreground 1800 "$@" >"$log" 2>&1
+    timeout 1800 "$@" >"$log" 2>&1
     if [ $? = 124 ]; then
-        note "$kind" 0 0 $(($(date +%s) - began))
-        echo "$kind: stopped by the clock, nothing found so far: $log"
+        if grep -aqE ':[FE]:|[1-9][0-9]* failed|Sanitizer' "$log"; then
+            note "$kind" 1 1 $(($(date +%s) - began))
+            echo "$kind: stopped by the clock, with failures: $log"
+        else
+            note "$kind" 0 0 $(($(date +%s) - began))
+            echo "$kind: stopped by the clock, no failure in its log: $log"
+        fi
         return
     fi
     line=$(grep -aE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)

@@ -7,43 +7,72 @@
 
 /* ---- the command ---- */
 
-/* An option of redux-reduce, escaped, and its value; put in quotes where a shell would divide it.
- */
+/* Text that a shell takes as one word, escaped. */
+static void put_word(page *p, const char *value)
+{
+    const bool is_plain =
+        *value != '\0' && strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789_-+.,:/%=@") == strlen(value);
+    if (is_plain) {
+        put_text(p, value);
+        return;
+    }
+    put_text(p, "'");
+    for (const char *c = value; *c != '\0'; c++) {
+        const char one[2] = {*c, '\0'};
+        put_text(p, *c == '\'' ? "'\\''" : one);
+    }
+    put_text(p, "'");
+}
+
 static void put_option(page *p, const char *option, const char *value)
 {
-    const bool is_plain = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                        "0123456789_-+.,:/%=@") == strlen(value);
-    put(p, " --%s %s", option, is_plain ? "" : "&#39;");
-    put_text(p, value);
-    put(p, "%s", is_plain ? "" : "&#39;");
+    put(p, " --%s ", option);
+    put_word(p, value);
+}
+
+/* The fewest digits that read back as the same number. */
+static const char *shortest(char text[40], double value)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, 40, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
 }
 
 static void put_number(page *p, const char *option, double value)
 {
     char text[40];
-    snprintf(text, sizeof text, "%.10g", value);
-    put_option(p, option, text);
+    put_option(p, option, shortest(text, value));
 }
 
-/* A whole number that has a default: nothing is said of it. */
+/* Omitted if it is the default. */
 static void put_whole(page *p, const char *option, int64_t value, int64_t otherwise)
 {
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
     if (value != otherwise)
-        put_number(p, option, (double)value);
+        put_option(p, option, text);
 }
 
 static void put_amount(page *p, const report_data *data)
 {
     const redux_reduce_options *o = &data->options;
-    if (o->each_group) /* the summary has what all groups were to keep together */
-        put(p, " --keep EACH --each group");
-    else if (o->keep_count > 0)
-        put_number(p, "keep", (double)o->keep_count);
+    char number[40], text[120];
+    put_whole(p, "keep", o->keep_count, 0);
+    if (!isnan(o->keep_percent)) {
+        snprintf(text, sizeof text, "%s%%", shortest(number, o->keep_percent));
+        put_option(p, "keep", text);
+    }
+    if (o->each_group)
+        put_option(p, "each", "group");
     if ((o->keep_count == 0 || data->strategy.needs_budget) && !isnan(o->threshold))
         put_number(p, "threshold", o->threshold);
     if (o->then != REDUX_STRATEGY_ALL) {
-        char text[80];
-        snprintf(text, sizeof text, "%s:%.10g", redux_strategy_name(o->then), o->then_threshold);
+        snprintf(text, sizeof text, "%s:%s", redux_strategy_name(o->then),
+                 shortest(number, o->then_threshold));
         put_option(p, "then", text);
     }
 }
@@ -60,7 +89,7 @@ static void put_clusters(page *p, const redux_reduce_options *o)
     put_whole(p, "clusters", o->clusters, 0);
     put_whole(p, "seed", (int64_t)o->seed, 0);
     if (o->levels > 0) {
-        put_number(p, "levels", o->levels);
+        put_whole(p, "levels", o->levels, 0);
         put_option(p, "leaves", o->nearest ? "nearest" : "random");
     }
     if (o->temperature > 0)
@@ -88,6 +117,11 @@ static void put_command(page *p, const report_data *data)
     put_whole(p, "bins", o->bins, 0);
     put_whole(p, "size", o->size, 0);
     put_clusters(p, o);
+    const json_t *frame = json_object_get(json_object_get(data->summary, "parameters"), "frame");
+    if (json_is_integer(frame))
+        put_whole(p, "frame", json_integer_value(frame), -1);
+    if (json_object_get(data->summary, "against") != NULL)
+        put_option(p, "against", "OTHER.csv");
     if (o->encoder != NULL)
         put_option(p, "encoder", o->encoder);
     else if (data->has_embeddings)
@@ -158,9 +192,8 @@ static redux_status put_parameters(page *p, const report_data *data)
 static void put_terms(page *p, const report_data *data)
 {
     static const char *const terms[][2] = {
-        {"Score",
-         "A number for how similar two slices are, by the strategy's metric. Of a distance a "
-         "small one means similar, of a similarity a large one."},
+        {"Score", "How similar two slices are by the strategy's metric. Small distances, and large "
+                  "similarities, mean similar slices."},
         {"Threshold",
          "The score at which a slice counts as redundant. It is the one that was given, "
          "or the one that a budget led to."},

@@ -23,14 +23,17 @@ typedef struct map {
 
 /* ---- embeddings ---- */
 
-/* A copy: what was read may be mapped, and not be written to. */
+/* As float32, whatever the file has. */
 static redux_status load(redux_tensor *out, redux_context *context, const char *path)
 {
     redux_tensor given;
     TRY(redux_npy_read(&given, context, path));
     redux_status status = redux_tensor_new(out, context, REDUX_FLOAT32, given.ndim, given.shape);
-    if (status == REDUX_OK)
+    if (status == REDUX_OK) {
         status = redux_tensor_copy(out, &given);
+        if (status != REDUX_OK)
+            redux_tensor_release(out);
+    }
     redux_tensor_release(&given);
     return status;
 }
@@ -179,7 +182,7 @@ static void mark_outliers(map *m, const double *scores, int64_t most, double *me
     const double limit = sorted[(int64_t)(OUTLIERS_SHARE * (double)m->n)];
     for (int64_t i = 0; i < m->n; i++)
         m->is_outlier[i] = mean[i] < limit;
-    m->has_outliers = true;
+    m->has_outliers = limit > sorted[0]; /* a hundred slices at least, not all alike */
 }
 
 static redux_status find_outliers(map *m, redux_context *context)

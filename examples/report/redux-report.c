@@ -157,7 +157,8 @@ static int parse_arguments(report_settings *s, int count, char **arguments, bool
         return usage_error("no --out FILE.html");
     const int64_t manifests = count - optind;
     if (s->embeddings != NULL && manifests > 1)
-        return usage_error("--embeddings belong to one manifest, not to %lld",
+        return usage_error("--embeddings needs one manifest, and there are %lld: make a page "
+                           "for each",
                            (long long)manifests);
     if (s->volumes < 0)
         s->volumes = manifests < 6 ? 12 / manifests : 2;
@@ -175,15 +176,15 @@ static void put_link(page *p, const char *id, const char *name)
     put(p, "</a></li>");
 }
 
-/* The parts of a page with one manifest, which is read for it: leaks and pairs need not be there.
- */
+/* Links to the parts of a page of one manifest, which is read to see whether it has leaks and
+ * pairs. */
 static int put_parts_nav(page *p, redux_context *context, const report_settings *s,
                          const char *manifest)
 {
     report_data data = {.path = NULL};
     const int code = report_data_load(&data, context, manifest);
     bool has_pairs = false;
-    for (int64_t i = 0; i < data.count && code == EXIT_OK && !has_pairs; i++)
+    for (int64_t i = 0; s->gallery > 0 && i < data.count && code == EXIT_OK && !has_pairs; i++)
         has_pairs = data.rows[i].witness >= 0;
     put_link(p, "set1", "Overview");
     if (data.leaked > 0)
@@ -191,7 +192,7 @@ static int put_parts_nav(page *p, redux_context *context, const report_settings 
     if (has_pairs)
         put_link(p, "pairs1", "On the border");
     put_link(p, "scores1", "Scores");
-    if (s->embeddings != NULL)
+    if (s->embeddings != NULL && data.count > 1)
         put_link(p, "map1", "Map");
     put_link(p, "volumes1", "Volumes");
     put_link(p, "gallery1", "Gallery");

@@ -75,10 +75,11 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
 static redux_status put_thumbs(page *p, const report_data *data, const report_volume *volume,
                                const report_pictures *pictures)
 {
-    int64_t kept = 0;
+    int64_t kept = 0, shown = 0;
     put(p, "<ul class=\"thumbs\">");
     for (int64_t i = -1; (i = next_thumb(&kept, data, volume, i + 1)) >= 0;) {
         const report_row *row = &data->rows[volume->rows[i]];
+        shown += row->row.kept;
         put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
         TRY(put_image(p, pictures, row, SIDE_SMALL));
         if (row->row.kept)
@@ -89,9 +90,9 @@ static redux_status put_thumbs(page *p, const report_data *data, const report_vo
         put(p, "</li>\n");
     }
     put(p, "</ul>\n");
-    if (volume->kept > MOST_KEPT)
-        put(p, "<p class=\"soft\">%d of %lld kept slices have pictures, spread evenly.</p>\n",
-            MOST_KEPT, (long long)volume->kept);
+    if (shown < volume->kept)
+        put(p, "<p class=\"soft\">%lld of %lld kept slices have pictures, spread evenly.</p>\n",
+            (long long)shown, (long long)volume->kept);
     return REDUX_OK;
 }
 
@@ -270,7 +271,7 @@ redux_status section_volumes(page *p, redux_context *context, const report_data 
     }
     put(p,
         "<h3 id=\"volumes%lld\">Volumes</h3>\n<p>Slices in order along each volume:"
-        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped. Pictures: all kept "
+        "<span class=\"key in\"></span>kept<span class=\"key\"></span>dropped. Pictures: the kept "
         "slices, framed, and some of the others.%s",
         (long long)number,
         pictures->matrix_count == 0

@@ -53,9 +53,10 @@ REDUX_DEFINE_INIT(redux_k_means_options, REDUX_K_MEANS_OPTIONS_DEFAULTS)
  *  centroid is. A cluster that becomes empty keeps the centroid that it had. Nothing may overlap.
  *  `options` NULL means the defaults.
  *
- *  Time: 2 n k D multiply-adds a round, as matrix products; memory beside the arguments: 16 bytes a
- *  vector, 4 D + 16 a cluster, 1 MB a thread. Errors: REDUX_E_INVALID (shapes, dtypes, strides, a
- *  value that is not finite), REDUX_E_NO_MEMORY, REDUX_E_CANCELLED. Since 0.2. */
+ *  Time: 2 n k D multiply-adds a round, as matrix products; memory beside the arguments: 24 bytes a
+ *  vector, 4 D + 16 a cluster, up to 1 MB a thread. Errors: REDUX_E_INVALID (shapes, dtypes,
+ *  strides; a value that is not finite, or so large that float32 products of two vectors are not),
+ *  REDUX_E_NO_MEMORY, REDUX_E_CANCELLED. One call per context at a time. Since 0.2. */
 REDUX_API redux_status redux_k_means(redux_tensor *centroids, int64_t *cluster,
                                      redux_context *context, const redux_tensor *vectors,
                                      const redux_k_means_options *options);

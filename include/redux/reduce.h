@@ -85,13 +85,14 @@ typedef enum redux_strategy {
     /** Hierarchical k-means with resampling (Vo et al. 2024, arXiv 2405.15613): k-means over
      *  unit-length embeddings (without any: `pixels`), k-means of the centroids, and so on for
      *  `levels`. The budget is shared out from the top down, as evenly as the clusters' sizes
-     * allow, so that rare slices keep a larger share than common ones. Takes a budget, no
-     * threshold; scope dataset, or each_group. Rule first only. Since 0.2. */
+     *  allow, so that rare slices keep a larger share than common ones. With n / 10 clusters (the
+     *  default) the time grows with the square of n: set `clusters` for 100,000 slices and more.
+     *  Takes a budget, no threshold; scope dataset, or each_group. Rule first only. Since 0.2. */
     REDUX_STRATEGY_HIERARCHICAL = 13,
     /** Density-based pruning (Abbas et al. 2024, arXiv 2401.04578): near-duplicates go first, as
      *  cosine drops them at `threshold`. Then k-means; a cluster that is wide and far from others
-     *  keeps more, of its slices those farthest from the centroid. Takes a budget; scope dataset,
-     * or each_group. Rule first only. Since 0.2. */
+     *  keeps more, of its slices those farthest from the centroid. Takes a budget; scope
+     *  dataset, or each_group. Rule first only. Since 0.2. */
     REDUX_STRATEGY_DENSITY = 14
 } redux_strategy;
 
@@ -321,9 +322,9 @@ typedef struct redux_strategy_info {
     int32_t has_hashes;  /**< 1: it compares hashes */
     int32_t has_embeddings; /**< 1: it takes embeddings (metric does, where it is one of vectors) */
     uint32_t rules; /**< of 1 << redux_rule; one alone is taken whatever options.rule says */
-    int32_t
-        needs_budget; /**< 1: it takes nothing else: keep_count or keep_percent must be given, and
-                           scope dataset or each_group. A threshold, if it has one, is beside it */
+    /** 1: a budget (keep_count or keep_percent) is required, with scope dataset or each_group; a
+     *  threshold only complements it. Since 0.2 */
+    int32_t needs_budget;
 } redux_strategy_info;
 
 /** Describes a strategy. Strings are in static storage. Errors: REDUX_E_INVALID (unknown strategy,

@@ -345,7 +345,7 @@ static bool same_pattern(const char *a, const char *b)
 
 /* Pictures of one folder are compared as neighbours, which says little where their names show no
  * order of slices. */
-static void tell_unordered(const finder *f, const char *folder, int64_t pictures, int64_t changes)
+static void warn_unordered(const finder *f, const char *folder, int64_t pictures, int64_t changes)
 {
     if (pictures >= 3 && 2 * changes >= pictures && f->dataset->options.group_by == NULL)
         rdx_log(
@@ -373,7 +373,7 @@ static redux_status add_pictures(finder *f, const listing *list, int64_t first, 
         status = settle(f, path, add_picture(f, folder, path));
         rdx_free(path);
     }
-    tell_unordered(f, folder, pictures, changes);
+    warn_unordered(f, folder, pictures, changes);
     f->run = -1;
     return status;
 }

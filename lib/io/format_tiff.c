@@ -712,7 +712,8 @@ static redux_status open_reader(reader **out, redux_context *context, const rdx_
     page_list seen = {0};
     struct stat file;
     void *block;
-    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(reader)));
+    /* It outlives the call, and perhaps its context. */
+    RDX_TRY(rdx_alloc_zero(NULL, &block, 1, sizeof(reader)));
     reader *r = block;
     r->of = list;
     r->source = (source){.path = found->file, .context = context, .fd = -1};
@@ -751,7 +752,11 @@ static redux_status read_tiff(redux_tensor *out, redux_context *context, const r
     if (r == NULL)
         RDX_TRY(open_reader(&r, context, found));
     r->source.context = context;
+    r->source.status = REDUX_OK; /* what an earlier slice met is no reason for this one */
+    r->source.text[0] = '\0';
+    errno = 0;
     const redux_status status = read_slice(out, r, found->header, index);
+    r->source.context = NULL;
     if (status == REDUX_OK)
         keep_idle(r);
     else /* libtiff may be in any state */

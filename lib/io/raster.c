@@ -214,10 +214,20 @@ void rdx_geometry_orient(rdx_geometry *g, const double axes[3][3])
 #define HEADER_FIRST (64 << 10)
 #define HEADER_MOST (64 << 20) /* tables of gradients and segments make some headers long */
 
+/* An end that is not a line's own has the rest of its line behind it, which belongs to it. */
+static bool has_one_end(const char *text, size_t size, const char *end)
+{
+    const size_t length = strlen(end);
+    const char *at = memmem(text, size, end, length);
+    if (at == NULL || end[length - 1] == '\n')
+        return at != NULL;
+    at += length;
+    return memchr(at, '\n', size - (size_t)(at - text)) != NULL;
+}
+
 static bool has_end(const char *text, size_t size, const char *const ends[2])
 {
-    return memmem(text, size, ends[0], strlen(ends[0])) != NULL ||
-           memmem(text, size, ends[1], strlen(ends[1])) != NULL;
+    return has_one_end(text, size, ends[0]) || has_one_end(text, size, ends[1]);
 }
 
 /* The first `room` bytes, or all of a smaller file, with a 0 behind them. */
@@ -242,7 +252,7 @@ redux_status rdx_header_text(char **out, size_t *size, redux_context *context, c
     RDX_TRY(rdx_open_read(&fd, &status, path));
     const size_t file = (size_t)status.st_size;
     redux_status result = REDUX_OK;
-    for (size_t room = HEADER_FIRST;; room *= 8) {
+    for (size_t room = HEADER_FIRST;; room = RDX_MIN(8 * room, (size_t)HEADER_MOST)) {
         result = read_beginning(out, size, context, fd, path, RDX_MIN(room, file));
         if (result != REDUX_OK || room >= file || has_end(*out, *size, ends))
             break;

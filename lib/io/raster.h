@@ -35,7 +35,9 @@ redux_status rdx_raster_load(redux_tensor *out, redux_context *context, const rd
  * storage order as it is. */
 void rdx_geometry_orient(rdx_geometry *geometry, const double axes[3][3]);
 
-/* The beginning of a file as text, with a NUL behind it; the caller frees *out. */
+/* The beginning of a file as text, up to one of `ends` at least (and the rest of its line), with a
+ * NUL behind it; a file without any is read whole. The caller frees *out. Errors: REDUX_E_LIMIT
+ * (over 64 MiB). */
 redux_status rdx_header_text(char **out, size_t *size, redux_context *context, const char *path,
                              const char *const ends[2]);
 /* The next line of a text, its end replaced by a NUL; NULL at the end. */

@@ -48,9 +48,11 @@ static redux_status nearest_task(int64_t index, void *user)
     const rounds_job *job = user;
     rdx_k_means *km = job->km;
     const int64_t first = index * TILE, count = RDX_MIN(TILE, km->n - first);
+    const int64_t room = RDX_MIN(km->k, CENTROIDS_ABREAST);
+    redux_status status = REDUX_OK;
     double best[TILE];
     void *block;
-    RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)TILE * CENTROIDS_ABREAST, sizeof(float)));
+    RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)TILE * (uint64_t)room, sizeof(float)));
     float *products = block;
     for (int64_t i = 0; i < count; i++)
         best[i] = -(double)INFINITY;
@@ -58,19 +60,25 @@ static redux_status nearest_task(int64_t index, void *user)
         const int64_t some = RDX_MIN(CENTROIDS_ABREAST, km->k - c);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)some, (int)km->width,
                     1, vector_of(km, first), (int)km->stride, centroid_of(km, c), (int)km->width, 0,
-                    products, CENTROIDS_ABREAST);
+                    products, (int)room);
         for (int64_t i = 0; i < count; i++)
             for (int64_t j = 0; j < some; j++) {
-                const double score =
-                    (double)products[i * CENTROIDS_ABREAST + j] - km->halves[c + j];
+                const double score = (double)products[i * room + j] - km->halves[c + j];
                 if (score > best[i]) {
                     best[i] = score;
                     km->cluster[first + i] = c + j;
                 }
             }
     }
+    /* Products that overflow compare as nothing, and would leave a vector without a cluster. */
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
+        if (!isfinite(best[i]))
+            status = rdx_fail(REDUX_E_INVALID,
+                              "k-means: vector %lld is too long for single precision: scale the "
+                              "vectors down",
+                              (long long)(first + i));
     rdx_free(block);
-    return REDUX_OK;
+    return status;
 }
 
 redux_status rdx_k_means_nearest(rdx_k_means *km, redux_context *context)

@@ -36,7 +36,7 @@ static double find_lambda(const rdx_share *shares, int64_t count, double total)
     }
     for (;;) {
         const double middle = low + (high - low) / 2;
-        if (middle <= low || middle >= high)
+        if (!(middle > low && middle < high))
             return low;
         if (sum_at(shares, count, middle) <= total)
             low = middle;

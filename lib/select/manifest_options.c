@@ -64,6 +64,8 @@ static redux_status read_parameters(redux_reduce_options *out, const json_t *par
     if (redux_order_parse(&out->order, order) != REDUX_OK)
         return rdx_fail(REDUX_E_FORMAT, "%s: order is '%s'", path, order);
     out->each_group = json_object_get(parameters, "each") != NULL;
+    RDX_TRY(read_whole(&out->keep_count, parameters, "keep", 0, INT64_MAX, path));
+    out->keep_percent = real(parameters, "keep_percent", (double)NAN);
     RDX_TRY(read_window(&out->window, json_object_get(parameters, "window"), path));
     if (json_object_get(parameters, "rule") != NULL)
         RDX_TRY(redux_rule_parse(&out->rule, word(parameters, "rule")));
@@ -102,7 +104,8 @@ redux_status redux_manifest_get_options(redux_reduce_options *out, const redux_m
     RDX_TRY(read_parameters(&options, json_object_get(manifest->summary, "parameters"), path));
     options.threshold = real(manifest->summary, "threshold", (double)NAN);
     const json_t *counts = json_object_get(manifest->summary, "counts");
-    RDX_TRY(read_whole(&options.keep_count, counts, "budget", 0, INT64_MAX, path));
+    if (!options.each_group)
+        RDX_TRY(read_whole(&options.keep_count, counts, "budget", 0, INT64_MAX, path));
     if (json_object_get(counts, "budget") != NULL &&
         rdx_strategy_of(options.strategy)->judge_budget == NULL)
         options.threshold = (double)NAN;

@@ -59,12 +59,14 @@ static bool always_has_budget(const redux_reduce_options *options)
 static redux_status check_budget_scope(const redux_reduce_options *options)
 {
     if (options->each_group && options->scope == REDUX_SCOPE_DATASET)
-        return rdx_fail(REDUX_E_INVALID, "each needs scope group or volume: over the dataset there "
-                                         "is one group");
+        return rdx_fail(REDUX_E_INVALID,
+                        "each needs scope group or volume: the dataset is one group "
+                        "(leave --each out)");
     if (always_has_budget(options) && options->scope != REDUX_SCOPE_DATASET && !options->each_group)
         return rdx_fail(REDUX_E_INVALID,
-                        "strategy %s needs scope dataset, or each: it has no way to share its "
-                        "budget out to %ss",
+                        "strategy %s keeps a number of slices and cannot share it out to %ss: it "
+                        "needs scope dataset (--scope dataset), or that number for each (--each "
+                        "group)",
                         redux_strategy_name(options->strategy), redux_scope_name(options->scope));
     return REDUX_OK;
 }
@@ -81,9 +83,9 @@ static redux_status check_budget(const redux_reduce_options *options)
     if (options->each_group != 0 && options->each_group != 1)
         return rdx_fail(REDUX_E_INVALID, "each_group is %d, not 0 or 1", (int)options->each_group);
     if (options->each_group && !has_budget(options))
-        return rdx_fail(REDUX_E_INVALID, "each needs keep: it shares that out");
+        return rdx_fail(REDUX_E_INVALID, "each needs keep, the budget of each group (--keep)");
     if (always_has_budget(options) && !has_budget(options))
-        return rdx_fail(REDUX_E_INVALID, "strategy %s needs keep: how many slices to keep",
+        return rdx_fail(REDUX_E_INVALID, "strategy %s needs keep, how many slices to keep (--keep)",
                         redux_strategy_name(options->strategy));
     RDX_TRY(check_budget_scope(options));
     if (!has_budget(options))
@@ -177,8 +179,8 @@ static redux_status check_sizes(const redux_reduce_options *options)
         return rdx_fail(REDUX_E_INVALID, "levels is %d, not within 1 ... 8", (int)options->levels);
     if (options->nearest != 0 && options->nearest != 1)
         return rdx_fail(REDUX_E_INVALID, "nearest is %d, not 0 or 1", (int)options->nearest);
-    if (!(options->temperature >= 0 && options->temperature <= 1e9))
-        return rdx_fail(REDUX_E_INVALID, "temperature %g is not a positive number",
+    if (options->temperature != 0 && !(options->temperature >= 1e-6 && options->temperature <= 1e9))
+        return rdx_fail(REDUX_E_INVALID, "temperature is %g, not within 1e-6 ... 1e9",
                         options->temperature);
     return REDUX_OK;
 }

@@ -182,7 +182,7 @@ typedef struct rdx_strategy_entry {
     uint32_t parameters;
     redux_status (*judge)(rdx_judging *judging);
     redux_status (*judge_group)(const rdx_group *group, double threshold); /* NULL: the rule does */
-    /* Keeps exactly the budget, which this strategy always has, of one group, by its own way.
+    /* Chooses exactly the budget's number of one group's slices; the strategy always has one.
      * *threshold: what the summary has. NULL: a threshold is searched that leads to the budget. */
     redux_status (*judge_budget)(double *threshold, const rdx_judging *judging);
     /* Makes the metric from the options, or from its name. Neither: there is none, or it is the

@@ -137,8 +137,13 @@ static json_t *parameters_json(const redux_reduction *reduction)
         put(&json, "group_by", text(group_by));
     if (reduction->dataset->options.frame >= 0)
         put(&json, "frame", json_integer(reduction->dataset->options.frame));
-    if (options->each_group)
+    if (options->each_group) {
         put(&json, "each", json_string(redux_scope_name(options->scope)));
+        if (options->keep_count > 0) /* counts have the sum over groups */
+            put(&json, "keep", json_integer(options->keep_count));
+        else
+            put(&json, "keep_percent", json_real(options->keep_percent));
+    }
     put(&json, "window", one_window_json(options->window));
     if (rdx_strategy_of(options->strategy)->compares)
         put(&json, "rule", json_string(redux_rule_name(options->rule)));
@@ -293,8 +298,8 @@ static json_t *calibration_json(const redux_reduction *reduction)
     for (int64_t i = 0; i < RDX_COUNT(rates); i++) {
         const double threshold = redux_calibration_threshold(calibration, rates[i]);
         /* If even the most similar pair has no score (not proposed, NaN), any threshold will do. */
-        const double told = fabs(threshold) < 1e300 ? threshold : (double)NAN;
-        append(&curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(told),
+        const double shown = fabs(threshold) < 1e300 ? threshold : (double)NAN;
+        append(&curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(shown),
                                  "rate", redux_calibration_rate(calibration, threshold)));
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
@@ -329,7 +334,8 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
                   number(reduction->summary.threshold), "window", window_json(reduction),
                   "parameters", parameters_json(reduction), "counts", counts_json(reduction),
                   "inputs", inputs, "skipped", skipped_json(reduction));
-    if (status == REDUX_OK && reduction->summary.budget >= 0)
+    if (status == REDUX_OK && reduction->summary.budget >= 0 &&
+        rdx_strategy_of(reduction->options.strategy)->judge_budget == NULL)
         put(&json, "threshold_search",
             json_string(reduction->summary.threshold_is_exact ? "exact" : "bisection"));
     if (status == REDUX_OK && reduction->options.each_group)

@@ -34,7 +34,7 @@ check "semdedup" rule_keeps semdedup first
         --strategy density --keep 2 --scope dataset --clusters 9 --threshold 0.9999 $two
     check "hierarchical needs a budget" exits 2 "hierarchical needs keep" "$reduce" \
         --strategy hierarchical --scope dataset $two
-    check "hierarchical needs one group" exits 2 "needs scope dataset" "$reduce" \
+    check "hierarchical needs one group" exits 2 "--scope dataset" "$reduce" \
         --strategy hierarchical --keep 20 $two
     check "hierarchical has no threshold" exits 2 "has no threshold" "$reduce" \
         --strategy hierarchical --keep 20 --scope dataset --threshold 0.9 $two

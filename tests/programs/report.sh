@@ -107,6 +107,13 @@ made_again() { # the command on the page, run, makes the same manifest
     [ -n "$command" ] && "$reduce" --quiet $command "$ct" | cmp -s - "$work/r/h.csv"
 }
 check "... the command makes the same manifest" made_again
+# With a budget for each group the summary has that number; the counts have the sum.
+"$reduce" --quiet --strategy hash --keep 7 --each group --manifest "$work/r/e.csv" "$ct"
+"$report" --quiet --out "$work/r/e.html" "$work/r/e.csv" 2>/dev/null
+check "the command of a budget for each group" grep -q -- "--keep 7 --each group" "$work/r/e.html"
+"$reduce" --quiet --strategy hash --keep 12.5% --each group --manifest "$work/r/e.csv" "$ct"
+"$report" --quiet --overwrite --out "$work/r/e.html" "$work/r/e.csv" 2>/dev/null
+check "... as a share" grep -q -- "--keep 12.5% --each group" "$work/r/e.html"
 check "... where the data were" grep -q "4 inputs, .* MB as stored, under <code>$ct/</code>\|4 inputs, .*MB as stored" "$page"
 array() { # array ROWS: .npy of bytes, three a row
     printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($1, 3), }"
@@ -121,7 +128,7 @@ check "... and its place in the navigation" grep -q 'href="#map1"' "$page"
 check "... well-formed" balanced "$page"
 check "embeddings of other slices" exits 1 "one row of numbers for each slice" "$report" \
     --embeddings "$work/r/short.npy" "$work/r/h.csv" --out "$page"
-check "embeddings of several manifests" exits 2 "belong to one manifest" "$report" \
+check "embeddings of several manifests" exits 2 "needs one manifest" "$report" \
     --embeddings "$work/r/map.npy" "$work/r/h.csv" "$work/r/false.csv" --out "$page"
 
 # ---- other sets, runs, several manifests ----

@@ -96,4 +96,4 @@ fi
     "${@/#/$folder/tests/test_}"
 # Check is not instrumented either, and each of its messages is reported. So what an interceptor reports does not end a
 # test, and what our own code does with unset memory does.
-MSAN_OPTIONS=halt_on_error=0:exit_code=0:symbolize=0 CK_TIMEOUT_MULTIPLIER=50 tests/support/run.sh msan "${@/#/$folder/tests/test_}"
+MSAN_OPTIONS=halt_on_error=0:exit_code=0:abort_on_error=1:symbolize=0 CK_TIMEOUT_MULTIPLIER=50 tests/support/run.sh msan "${@/#/$folder/tests/test_}"

@@ -176,6 +176,14 @@ START_TEST(k_means_refuses)
     ck_assert_redux_ok(redux_tensor_new(&centroids, NULL, REDUX_FLOAT32, 2, shape));
     ck_assert_redux_ok(redux_tensor_new(&others, NULL, REDUX_FLOAT32, 2, wide));
     ck_assert_redux(REDUX_E_INVALID, redux_k_means(&others, NULL, NULL, &vectors, NULL));
+    /* Products that overflow, which left vectors without a cluster. */
+    float large[] = {1e30F, -1e30F, -1e30F}, centre[1];
+    const int64_t three[] = {3, 1}, one[] = {1, 1};
+    redux_tensor long_ones, middle;
+    ck_assert_redux_ok(redux_tensor_borrow(&long_ones, large, REDUX_FLOAT32, 2, three, NULL));
+    ck_assert_redux_ok(redux_tensor_borrow(&middle, centre, REDUX_FLOAT32, 2, one, NULL));
+    ck_assert_redux(REDUX_E_INVALID, redux_k_means(&middle, NULL, NULL, &long_ones, NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "too long for single precision"));
     ck_assert_redux(REDUX_E_INVALID, redux_k_means(NULL, NULL, NULL, &vectors, NULL));
     ck_assert_redux(REDUX_E_INVALID, redux_k_means(&centroids, NULL, NULL, NULL, NULL));
     options.rounds = -1;
@@ -453,7 +461,8 @@ START_TEST(options_that_make_no_sense)
     REFUSED(o.levels = -1, "levels is -1");
     REFUSED(o.nearest = 2, "nearest is 2");
     REFUSED(o.calibrate = 1, "no false drops");
-    REFUSED(o.strategy = REDUX_STRATEGY_DENSITY; o.temperature = -1, "temperature -1");
+    REFUSED(o.strategy = REDUX_STRATEGY_DENSITY; o.temperature = -1, "temperature is -1");
+    REFUSED(o.strategy = REDUX_STRATEGY_DENSITY; o.temperature = 1e-310, "temperature is 1e-310");
     REFUSED(o.strategy = REDUX_STRATEGY_DENSITY; o.temperature = NAN, "temperature");
     REFUSED(o.strategy = REDUX_STRATEGY_DENSITY; o.threshold = 2, "threshold 2");
 #undef REFUSED
