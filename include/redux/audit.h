@@ -235,8 +235,8 @@ REDUX_API redux_status redux_audit_labels(redux_findings **out, redux_context *c
 
 /** Label suspicion of each row: d_other^2 / (d_same^2 + d_other^2), d the cosine distance (1 - cos)
  *  to the nearest row of the same and of another label: 0 ... 1, low is suspect. Where a label has
- *  one row, d_same is the largest distance to others. NaN for rows without a label (-1), and for
- *  all with fewer than two classes; 0.5 where both distances are 0. others: the nearest row of
+ *  one row, d_same is the largest distance to others. NaN for rows without a label (-1) and for rows of
+ *  zeros, which are no neighbours either, and for all with fewer than two classes; 0.5 where both distances are 0. others: the nearest row of
  *  another label, -1: none; may be NULL. embeddings: [N, D] float32. Memory: N x D floats. Reports
  *  rows as progress. Source: Groeger et al., NeurIPS 2024; Ho and Basu, IEEE TPAMI 24(3), 2002. */
 REDUX_API redux_status redux_audit_suspicion(double *scores, int64_t *others,
@@ -280,7 +280,8 @@ REDUX_DEFINE_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULT
     REDUX_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS)
 
 /** Slices that show nothing, or something odd. CT is a scan whose least value is -500 or less.
- *  What holds of most slices of a volume is one finding of the volume, `found` of `of` slices.
+ *  What holds of most slices of a volume is one finding of the volume, `found` of `of` slices; of
+ *  UNREADABLE, FLAT and AIR: what holds of all of them.
  *  Sorted by issue, then worst first. The caller owns *out. Errors: REDUX_E_INVALID,
  *  REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_audit_slices(redux_findings **out, redux_context *context,

@@ -35,7 +35,8 @@ static float quantile(const int64_t *bins, int64_t count, const rdx_figures *ran
     for (int b = 0; b < BINS; b++) {
         before += bins[b];
         if ((double)before > wanted)
-            return range->low + (range->high - range->low) * (float)b / (BINS - 1);
+            return (float)((double)range->low +
+                           ((double)range->high - (double)range->low) * b / (BINS - 1));
     }
     return range->high;
 }
@@ -53,12 +54,14 @@ static float entropy_of(const int64_t *bins, int64_t count)
     return (float)bits;
 }
 
+/* In double: the range of float32 values, and its inverse, may be beyond float32. */
 static void describe(rdx_figures *out, const float *values, int64_t count)
 {
     int64_t bins[BINS] = {0};
-    const float scale = out->high > out->low ? (BINS - 1) / (out->high - out->low) : 0;
+    const double low = (double)out->low, range = (double)out->high - low;
+    const double scale = range > 0 ? (BINS - 1) / range : 0;
     for (int64_t i = 0; i < count; i++)
-        bins[(int)((values[i] - out->low) * scale + 0.5F)]++;
+        bins[(int)(((double)values[i] - low) * scale + 0.5)]++;
     out->p1 = quantile(bins, count, out, 0.01);
     out->p2 = quantile(bins, count, out, 0.02);
     out->p5 = quantile(bins, count, out, 0.05);

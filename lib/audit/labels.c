@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Labels: twins with different ones, and those that the neighbours contradict. */
+#include <stdlib.h>
+#include <string.h>
 #include "audit.h"
 
 typedef struct label_job {
@@ -8,7 +10,6 @@ typedef struct label_job {
     const redux_tensor *embeddings;
     const int32_t *labels;
     redux_audit_labels_options options;
-    int32_t classes;
     redux_findings *findings;
 } label_job;
 
@@ -48,15 +49,37 @@ static redux_status compare_class(const label_job *job, int32_t label, rdx_item 
     return add_conflicts(job, items, queries, references, twins);
 }
 
-static redux_status find_conflicts(const label_job *job)
+static int compare_labels(const void *left, const void *right)
+{
+    const int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The labels in use, each once, in order: they may be any numbers. */
+static redux_status list_classes(int32_t **out, int64_t *count, const label_job *job)
+{
+    const uint64_t slices = (uint64_t)job->scan->count;
+    void *block;
+    RDX_TRY(rdx_alloc(job->context, &block, slices, sizeof(int32_t)));
+    *out = block;
+    memcpy(*out, job->labels, slices * sizeof(int32_t));
+    qsort(*out, slices, sizeof(int32_t), compare_labels);
+    *count = 0;
+    for (int64_t i = 0; i < job->scan->count; i++)
+        if ((*out)[i] >= 0 && (*count == 0 || (*out)[i] != (*out)[*count - 1]))
+            (*out)[(*count)++] = (*out)[i];
+    return REDUX_OK;
+}
+
+static redux_status compare_classes(const label_job *job, const int32_t *classes, int64_t count)
 {
     const uint64_t slices = (uint64_t)job->scan->count;
     void *items = NULL, *twins = NULL;
     redux_status status = rdx_alloc(job->context, &items, 2 * slices, sizeof(rdx_item));
     if (status == REDUX_OK)
         status = rdx_alloc(job->context, &twins, slices, sizeof(rdx_twin));
-    for (int32_t label = 0; label < job->classes && status == REDUX_OK; label++)
-        status = compare_class(job, label, items, twins);
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++)
+        status = compare_class(job, classes[i], items, twins);
     rdx_free(items);
     rdx_free(twins);
     return status;
@@ -70,7 +93,7 @@ static redux_status add_suspects(const label_job *job, const double *scores, con
     RDX_TRY(redux_audit_cut(&cut, job->context, scores, job->scan->count, job->scan->count,
                             job->options.alpha, job->options.quantile));
     for (int64_t i = 0; i < job->scan->count; i++) {
-        if (!(scores[i] <= cut) || others[i] < 0)
+        if (!(cut > 0 && scores[i] <= cut) || others[i] < 0)
             continue;
         redux_finding finding =
             rdx_finding_slice(job->scan->dataset, REDUX_AUDIT_LABEL_SUSPECT, i, scores[i]);
@@ -98,31 +121,18 @@ static redux_status find_suspects(const label_job *job)
 
 /* ---- the whole ---- */
 
-static bool has_two_classes(const label_job *job)
-{
-    int32_t first = -1;
-    for (int64_t i = 0; i < job->scan->count; i++) {
-        if (job->labels[i] < 0)
-            continue;
-        if (first >= 0 && job->labels[i] != first)
-            return true;
-        first = job->labels[i];
-    }
-    return false;
-}
-
 static redux_status run(label_job *job)
 {
+    int32_t *classes;
+    int64_t count;
     RDX_TRY(rdx_findings_new(&job->findings, job->context));
-    for (int64_t i = 0; i < job->scan->count; i++)
-        job->classes = RDX_MAX(job->classes, job->labels[i] + 1);
-    if (!has_two_classes(job))
-        return REDUX_OK;
-    RDX_TRY(find_conflicts(job));
-    if (job->embeddings != NULL)
-        RDX_TRY(find_suspects(job));
+    RDX_TRY(list_classes(&classes, &count, job));
+    redux_status status = count < 2 ? REDUX_OK : compare_classes(job, classes, count);
+    if (status == REDUX_OK && count >= 2 && job->embeddings != NULL)
+        status = find_suspects(job);
+    rdx_free(classes);
     rdx_findings_sort(job->findings, false);
-    return REDUX_OK;
+    return status;
 }
 
 redux_status redux_audit_labels(redux_findings **out, redux_context *context,

@@ -191,6 +191,15 @@ static redux_status count_owners(int64_t **out, leak_job *job, const redux_scan 
     return REDUX_OK;
 }
 
+/* `known` is false where a function gives the voxels and nothing identifies them. */
+static redux_status find_checksum(uint32_t *out, bool *known, const leak_job *job,
+                                  const redux_dataset *dataset, int64_t volume)
+{
+    const redux_status status = redux_dataset_checksum(out, job->context, dataset, volume);
+    *known = status == REDUX_OK;
+    return status == REDUX_E_UNSUPPORTED ? REDUX_OK : status;
+}
+
 /* Whether all pixels are the same, slice by slice in one order, and so are the bytes of the files.
  */
 static redux_status is_same_file(bool *out, const leak_job *job, const link *links, int64_t count)
@@ -198,17 +207,16 @@ static redux_status is_same_file(bool *out, const leak_job *job, const link *lin
     const redux_dataset *own = job->scan->dataset, *other = job->other->dataset;
     const int64_t v = links[0].own, w = links[0].other;
     uint32_t first, second;
+    bool known, other_known;
     *out = own->volumes[v].info.slices == other->volumes[w].info.slices &&
            own->volumes[v].info.bytes == other->volumes[w].info.bytes;
     for (int64_t i = 0; i < count && *out; i++)
         *out = job->score_of[links[i].slice] >= 1;
     if (!*out || own->volumes[v].info.bytes == 0)
         return REDUX_OK;
-    if (redux_dataset_checksum(&first, job->context, own, v) != REDUX_OK ||
-        redux_dataset_checksum(&second, job->context, other, w) != REDUX_OK)
-        *out = false; /* volumes in memory have no bytes to compare */
-    else
-        *out = first == second;
+    RDX_TRY(find_checksum(&first, &known, job, own, v));
+    RDX_TRY(find_checksum(&second, &other_known, job, other, w));
+    *out = known && other_known && first == second;
     return REDUX_OK;
 }
 

@@ -36,6 +36,7 @@ static redux_status choose_rows(outlier_job *job)
     rdx_free(rows);
     rdx_free(zero);
     job->reference_count = RDX_MIN(job->query_count, job->options.most);
+    job->options.neighbours = (int32_t)RDX_MIN(job->options.neighbours, job->reference_count);
     for (int64_t i = 0; i < job->reference_count; i++)
         job->references[i] = job->queries[(int64_t)((double)i * (double)job->query_count /
                                                     (double)job->reference_count)];
@@ -120,7 +121,7 @@ static redux_status run(outlier_job *job)
     for (int64_t i = 0; i < job->query_count; i++) {
         redux_finding finding = rdx_finding_slice(job->scan->dataset, REDUX_AUDIT_OUTLIER,
                                                   job->queries[i], job->distance[i]);
-        if (!(job->score[i] <= cut) || job->twin[i] < 0)
+        if (!(cut > 0 && job->score[i] <= cut) || job->twin[i] < 0)
             continue;
         rdx_finding_set_other(&finding, job->scan->dataset, job->twin[i], false);
         RDX_TRY(rdx_findings_add(job->findings, &finding));

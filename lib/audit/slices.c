@@ -43,6 +43,12 @@ static const rdx_scanned *slice_at(const slices_job *job, int64_t slice)
     return &job->scan->slices[slice];
 }
 
+/* Whether any value is finite: only then do the figures mean something. */
+static bool has_values(const rdx_scanned *slice)
+{
+    return slice->is_read && slice->figures.low <= slice->figures.high;
+}
+
 static series series_of(const slices_job *job, int64_t volume)
 {
     const redux_dataset *dataset = job->scan->dataset;
@@ -56,7 +62,7 @@ static series series_of(const slices_job *job, int64_t volume)
         dataset->volumes[volume].info.is_scan == 0)
         return s;
     for (int64_t i = s.first; i < s.end; i++)
-        if (slice_at(job, i)->is_read) {
+        if (has_values(slice_at(job, i))) {
             low = fminf(low, slice_at(job, i)->figures.p1);
             high = fmaxf(high, slice_at(job, i)->figures.p99);
         }
@@ -72,6 +78,15 @@ static void note(slices_job *job, int64_t slice, double score)
     job->hits[job->hit_count++] = (hit){slice, score};
 }
 
+/* How many hits make the finding the volume's. Slices that show nothing are dropped by who reads
+ * the findings, so a volume shows nothing only if none of its slices shows anything. */
+static bool is_of_volume(redux_audit_issue issue, int64_t count, int64_t of)
+{
+    const bool shows_nothing =
+        issue == REDUX_AUDIT_UNREADABLE || issue == REDUX_AUDIT_FLAT || issue == REDUX_AUDIT_AIR;
+    return of > 1 && (shows_nothing ? count == of : (double)count > MOST_SHARE * (double)of);
+}
+
 /* Most slices: one finding of the volume, with their mean score. */
 static redux_status settle(slices_job *job, const series *s, redux_audit_issue issue)
 {
@@ -79,7 +94,7 @@ static redux_status settle(slices_job *job, const series *s, redux_audit_issue i
     const int64_t count = job->hit_count, of = s->end - s->first;
     redux_status status = REDUX_OK;
     job->hit_count = 0;
-    if (of > 1 && (double)count > MOST_SHARE * (double)of) {
+    if (is_of_volume(issue, count, of)) {
         redux_finding finding = rdx_finding_volume(dataset, issue, s->volume, 0);
         for (int64_t i = 0; i < count; i++)
             finding.score += job->hits[i].score / (double)count;

@@ -48,7 +48,8 @@ redux_status rdx_unit_rows(float **out, uint8_t **zero, redux_context *context,
 
 typedef struct suspicion {
     redux_context *context;
-    const float *rows; /* unit length */
+    const float *rows;   /* unit length */
+    const uint8_t *zero; /* rows that have no direction */
     int64_t n, d;
     const int32_t *labels;
     double *scores;
@@ -61,12 +62,17 @@ typedef struct nearest {
     float same_cosine, other_cosine, least;
 } nearest;
 
+static bool takes_part(const suspicion *s, int64_t row)
+{
+    return s->labels[row] >= 0 && !s->zero[row];
+}
+
 static void look(nearest *found, const suspicion *s, int64_t row, int64_t first, int64_t count,
                  const float *cosines)
 {
     for (int64_t i = 0; i < count; i++) {
         const int64_t at = first + i;
-        if (at == row || s->labels[at] < 0)
+        if (at == row || !takes_part(s, at))
             continue;
         if (found->farthest < 0 || cosines[i] < found->least) {
             found->farthest = at;
@@ -100,7 +106,7 @@ static void settle(const suspicion *s, int64_t row, const nearest *found)
     s->scores[row] = (double)NAN;
     if (s->others != NULL)
         s->others[row] = found->other;
-    if (s->labels[row] < 0 || found->other < 0)
+    if (!takes_part(s, row) || found->other < 0)
         return;
     const double same = distance(s, row, found->same >= 0 ? found->same : found->farthest);
     const double other = distance(s, row, found->other);
@@ -124,7 +130,7 @@ static redux_status suspect_tile(int64_t tile, void *user)
                     s->rows + first * s->d, (int)s->d, s->rows + begin * s->d, (int)s->d, 0,
                     cosines, BLOCK);
         for (int64_t i = 0; i < rows; i++)
-            if (s->labels[first + i] >= 0)
+            if (takes_part(s, first + i))
                 look(&found[i], s, first + i, begin, count, cosines + i * BLOCK);
     }
     for (int64_t i = 0; i < rows; i++)
@@ -141,8 +147,8 @@ redux_status redux_audit_suspicion(double *scores, int64_t *others, redux_contex
     if (scores == NULL || labels == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_audit_suspicion: an argument is NULL");
     RDX_TRY(rdx_unit_rows(&rows, &zero, context, embeddings));
-    const suspicion s = {context, rows,  embeddings->shape[0], embeddings->shape[1], labels,
-                         scores,  others};
+    const suspicion s = {context, rows,   zero,  embeddings->shape[0], embeddings->shape[1],
+                         labels,  scores, others};
     redux_status status = rdx_blas_ready(context);
     rdx_progress_begin(context, s.n);
     if (status == REDUX_OK)

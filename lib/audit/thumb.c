@@ -72,13 +72,15 @@ bool rdx_thumb_make(rdx_thumb *out, float *content, float *values)
     int32_t level_count[LEVELS] = {0}, rank_count[RDX_RANKS] = {0}, before = 0;
     smooth(values);
     float low = values[0], high = values[0];
-    for (int i = 1; i < RDX_THUMB_PIXELS; i++) {
+    bool finite = true;
+    for (int i = 0; i < RDX_THUMB_PIXELS; i++) {
         low = fminf(low, values[i]);
         high = fmaxf(high, values[i]);
+        finite = finite && isfinite(values[i]);
     }
     memset(out, 0, sizeof *out);
     *content = 0;
-    if (!(high > low))
+    if (!finite || !(high > low) || !isfinite(high - low))
         return false;
     for (int i = 0; i < RDX_THUMB_PIXELS; i++) {
         values[i] = (values[i] - low) / (high - low);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The checks of an audit: oracles by brute force, goldens from NumPy (tests/golden/audit.py). */
+#include <float.h>
 #include <math.h>
 #include "audit/audit.h"
 #include "support/test_io.h"
@@ -502,7 +503,142 @@ START_TEST(odd_slices)
 }
 END_TEST
 
+/* Values at the ends of float32: their range, or its inverse, is no float. */
+START_TEST(extreme_values)
+{
+    static const float pairs[][2] = {
+        {0, 1e-38F}, {-3e38F, 3e38F}, {0, 1e-44F}, {-1, FLT_MAX}, {FLT_MAX, -FLT_MAX}};
+    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+        float values[RDX_THUMB_PIXELS], content;
+        rdx_figures figures;
+        rdx_thumb thumb;
+        for (int i = 0; i < RDX_THUMB_PIXELS; i++)
+            values[i] = pairs[k][i % 97 < 40];
+        rdx_figures_make(&figures, values, RDX_THUMB, RDX_THUMB);
+        const float low = fminf(pairs[k][0], pairs[k][1]), high = fmaxf(pairs[k][0], pairs[k][1]);
+        ck_assert(figures.p1 >= low && figures.p1 <= low + (high / 4096 - low / 4096));
+        ck_assert(figures.p99 <= high && figures.p99 >= high - (high / 4096 - low / 4096));
+        ck_assert(figures.entropy > 0.9F && figures.entropy < 1.1F);
+        if (rdx_thumb_make(&thumb, &content, values))
+            for (int i = 0; i < RDX_RANKS; i++)
+                ck_assert(thumb.value[i] >= 0 && thumb.value[i] <= 1);
+        else
+            ck_assert(isinf((high - low) * 16)); /* no float holds the sums */
+    }
+}
+END_TEST
+
+/* A volume is flat, air or unreadable only where all its slices are: whoever drops what is found
+ * keeps the others. */
+START_TEST(most_slices_are_not_the_volume)
+{
+    volumes all = {.count = 0};
+    redux_dataset *dataset;
+    redux_scan *scan;
+    redux_findings *findings;
+    float *most = add_volume(&all, "most", SLICES, 1), *whole = add_volume(&all, "all", SLICES, 2);
+    for (int i = 0; i < SLICES * SIDE * SIDE; i++) {
+        whole[i] = 3;
+        if (i < 9 * SIDE * SIDE)
+            most[i] = 5;
+    }
+    open_volumes(&dataset, &scan, NULL, &all);
+    ck_assert_redux_ok(redux_audit_slices(&findings, NULL, scan, NULL));
+    int64_t slices = 0, whole_found = 0;
+    for (int64_t i = 0; i < redux_findings_count(findings); i++) {
+        const redux_finding f = finding_at(findings, i);
+        if (f.issue != REDUX_AUDIT_FLAT)
+            continue;
+        slices += f.level == REDUX_AUDIT_SLICE && f.slice < 9;
+        whole_found += f.level == REDUX_AUDIT_VOLUME && f.volume == 1 && f.found == SLICES;
+    }
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_FLAT), 10);
+    ck_assert_int_eq(slices, 9);
+    ck_assert_int_eq(whole_found, 1);
+    redux_findings_free(findings);
+    redux_scan_free(scan);
+    redux_dataset_free(dataset);
+    release_volumes(&all);
+}
+END_TEST
+
+/* A slice without any number says nothing of the grey scale of its series: zero lies far below the
+ * values of this one, whose darkest slice would look light. */
+START_TEST(slices_without_numbers_do_not_widen_the_range)
+{
+    volumes all = {.count = 0};
+    redux_dataset *dataset;
+    redux_scan *scan;
+    redux_findings *findings;
+    float *pixels = add_volume(&all, "one", SLICES, 1);
+    for (int i = 0; i < SLICES * SIDE * SIDE; i++)
+        pixels[i] = i < SIDE * SIDE ? NAN : pixels[i] + 1e6F;
+    open_volumes(&dataset, &scan, NULL, &all);
+    ck_assert_redux_ok(redux_audit_slices(&findings, NULL, scan, NULL));
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_NOT_FINITE), 1);
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_LIGHT), 0);
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_FLAT), 1);
+    redux_findings_free(findings);
+    redux_scan_free(scan);
+    redux_dataset_free(dataset);
+    release_volumes(&all);
+}
+END_TEST
+
 /* ---- embeddings ---- */
+
+/* A row without a direction is nobody's neighbour, and nobody's twin. */
+START_TEST(rows_of_zeros_take_no_part)
+{
+    enum { ROWS = 6, WIDTH = 2 };
+    const int64_t shape[2] = {ROWS, WIDTH}, fewer[2] = {ROWS - 2, WIDTH};
+    static const int32_t labels[ROWS] = {0, 0, 1, 1, 0, 1};
+    float x[ROWS * WIDTH] = {1, 0.1F, -1, 0.2F, 0.3F, 1, -0.2F, -1, 0, 0, 0, 0};
+    double scores[ROWS], expected[ROWS];
+    int64_t others[ROWS], expected_others[ROWS];
+    redux_tensor rows;
+    ck_assert_redux_ok(redux_tensor_borrow(&rows, x, REDUX_FLOAT32, 2, fewer, NULL));
+    ck_assert_redux_ok(redux_audit_suspicion(expected, expected_others, NULL, &rows, labels));
+    ck_assert_redux_ok(redux_tensor_borrow(&rows, x, REDUX_FLOAT32, 2, shape, NULL));
+    ck_assert_redux_ok(redux_audit_suspicion(scores, others, NULL, &rows, labels));
+    ck_assert_mem_eq(scores, expected, 4 * sizeof *scores);
+    ck_assert_mem_eq(others, expected_others, 4 * sizeof *others);
+    for (int i = 4; i < ROWS; i++) {
+        ck_assert(isnan(scores[i]));
+        ck_assert_int_eq(others[i], -1);
+    }
+}
+END_TEST
+
+/* Where the cut is 0 nothing is flagged, not even a score of 0; labels may be any numbers. */
+START_TEST(labels_are_any_numbers)
+{
+    volumes all = {.count = 0};
+    redux_dataset *dataset;
+    redux_scan *scan;
+    redux_findings *findings;
+    redux_tensor rows;
+    const int64_t shape[2] = {4, 2};
+    float x[8] = {1, 0, 1, 0, 0, 1, 0, 1};
+    int32_t labels[4] = {0, INT32_MAX, 0, INT32_MAX};
+    add_volume(&all, "one", 2, 1);
+    add_volume(&all, "two", 2, 1);
+    labels[1] = labels[0], labels[2] = labels[3];
+    open_volumes(&dataset, &scan, NULL, &all);
+    ck_assert_redux_ok(redux_tensor_borrow(&rows, x, REDUX_FLOAT32, 2, shape, NULL));
+    ck_assert_redux_ok(redux_audit_labels(&findings, NULL, scan, NULL, labels, NULL));
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_LABEL_CONFLICT), 4);
+    redux_findings_free(findings);
+    labels[1] = 1000000;
+    labels[2] = 0;
+    ck_assert_redux_ok(redux_audit_labels(&findings, NULL, scan, &rows, labels, NULL));
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_LABEL_SUSPECT), 0);
+    redux_findings_free(findings);
+    redux_scan_free(scan);
+    redux_dataset_free(dataset);
+    release_volumes(&all);
+}
+END_TEST
 
 START_TEST(an_outlier)
 {
@@ -550,6 +686,11 @@ START_TEST(an_outlier)
     for (int k = 0; k < 5; k++)
         mean += near[k] / 5;
     ck_assert_double_eq_tol(finding_at(findings, 0).score, mean, 1e-5);
+    redux_findings_free(findings);
+    options.neighbours = INT32_MAX; /* as many as there are */
+    ck_assert_redux_ok(redux_audit_outliers(&findings, NULL, scan, &rows, &options));
+    ck_assert_int_ge(redux_findings_count(findings), 1);
+    ck_assert_int_eq(finding_at(findings, 0).slice, 17);
     redux_findings_free(findings);
     options.neighbours = 0;
     ck_assert_redux(REDUX_E_INVALID, redux_audit_outliers(&findings, NULL, scan, &rows, &options));
@@ -628,6 +769,36 @@ START_TEST(a_column_by_slices)
 }
 END_TEST
 
+/* A file that has gone since the scan ends the check: it is not called another file. */
+START_TEST(checksums_that_fail)
+{
+    redux_dataset *datasets[2];
+    redux_scan *scans[2];
+    redux_findings *findings;
+    redux_audit_leaks_options options = REDUX_AUDIT_LEAKS_OPTIONS_INIT;
+    volumes all = {.count = 0};
+    add_volume(&all, "one", 4, 1);
+    for (int i = 0; i < 2; i++) {
+        const char *path = in_scratch(i == 0 ? "one.npy" : "two.npy");
+        ck_assert_redux_ok(redux_npy_write(path, NULL, &all.voxels[0]));
+        ck_assert_redux_ok(redux_dataset_open(&datasets[i], NULL, &path, 1, NULL));
+        ck_assert_redux_ok(redux_scan_new(&scans[i], NULL, datasets[i], NULL));
+    }
+    options.against = scans[0];
+    ck_assert_redux_ok(redux_audit_leaks(&findings, NULL, scans[1], &options));
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_SAME_FILE), 1);
+    redux_findings_free(findings);
+    ck_assert_int_eq(remove(in_scratch("one.npy")), 0);
+    ck_assert_int_ne(redux_audit_leaks(&findings, NULL, scans[1], &options), REDUX_OK);
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "one.npy"));
+    for (int i = 0; i < 2; i++) {
+        redux_scan_free(scans[i]);
+        redux_dataset_free(datasets[i]);
+    }
+    release_volumes(&all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit");
@@ -645,9 +816,15 @@ int main(void)
     tcase_add_test(tests, similarity_of_two);
     tcase_add_test(tests, labels_in_conflict);
     tcase_add_test(tests, odd_slices);
+    tcase_add_test(tests, extreme_values);
+    tcase_add_test(tests, most_slices_are_not_the_volume);
+    tcase_add_test(tests, slices_without_numbers_do_not_widen_the_range);
+    tcase_add_test(tests, rows_of_zeros_take_no_part);
+    tcase_add_test(tests, labels_are_any_numbers);
     tcase_add_test(tests, an_outlier);
     tcase_add_test(tests, effective_slices);
     tcase_add_test(tests, names_of_issues);
+    tcase_add_test(tests, checksums_that_fail);
     tcase_add_test(tests, a_column_by_slices);
     suite_add_tcase(suite, tests);
     const int result = run_suite(suite);
