@@ -20,7 +20,7 @@
  * return status;
  * @endcode
  *
- * A scan reads each slice once and keeps about 5 KB of it: a picture of 64 x 64 and some figures.
+ * A scan reads each slice once and keeps about 6 KB of it: a picture of 64 x 64, its codes and some figures.
  * Each check is a function over scans, embeddings and labels, and returns a list of findings.
  *
  * A finding names a slice, a volume or a group, what is wrong with it, and a score. For pairs the

@@ -21,6 +21,7 @@
 #define RDX_THUMB 64
 #define RDX_THUMB_PIXELS (RDX_THUMB * RDX_THUMB)
 #define RDX_RANKS 256
+#define RDX_PARTS 7 /* of a thumbnail that have a code: all of it, centres, corners */
 
 /* ---- thumb.c ---- */
 
@@ -29,10 +30,13 @@
 typedef struct rdx_thumb {
     uint8_t rank[RDX_THUMB_PIXELS];
     float value[RDX_RANKS]; /* the mean value of a rank, 0 ... 1 over the slice's range */
+    uint8_t parts[RDX_PARTS][REDUX_PDQ_BYTES]; /* codes, by rdx_thumb_parts and rdx_thumb_turns */
+    uint8_t turns[REDUX_DIHEDRAL_COUNT][REDUX_PDQ_BYTES];
 } rdx_thumb;
 
-/* From 64 x 64 values, all finite; they are smoothed in place. *content: the share of pixels that
- * are more than an outline before a background. False: all values are alike. */
+/* From 64 x 64 values, which are smoothed in place; makes no codes. *content: the share of pixels
+ * that are more than an outline before a background. False: all values are alike, or a range is
+ * beyond float32. */
 bool rdx_thumb_make(rdx_thumb *out, float *content, float *values);
 
 /* An affine map of the square -1 ... 1: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5].
@@ -41,9 +45,7 @@ typedef struct rdx_affine {
     double m[6];
 } rdx_affine;
 
-/* The parts of a thumbnail that are hashed: all of it, centres, corners. A code is that of the part
- * stretched to the whole. */
-#define RDX_PARTS 7
+/* The parts of a thumbnail that are hashed. A code is that of the part stretched to the whole. */
 extern const rdx_affine rdx_parts[RDX_PARTS]; /* from the whole square to the part */
 rdx_affine rdx_affine_inverse(const rdx_affine *map);
 

@@ -75,6 +75,13 @@ static redux_status shrink(worker *w, float *out, const redux_tensor *values)
     return REDUX_OK;
 }
 
+/* Codes are made once, for every check and every comparison. */
+static redux_status code_thumb(rdx_thumb *thumb, redux_context *context)
+{
+    RDX_TRY(rdx_thumb_parts(thumb->parts, context, thumb));
+    return rdx_thumb_turns(thumb->turns, context, thumb);
+}
+
 static redux_status scan_values(worker *w, const rdx_visited *at, redux_scan *scan,
                                 const redux_tensor *values)
 {
@@ -89,7 +96,7 @@ static redux_status scan_values(worker *w, const rdx_visited *at, redux_scan *sc
     slice->width = (int32_t)values->shape[1];
     RDX_TRY(shrink(w, small, values));
     slice->has_thumb = rdx_thumb_make(&scan->thumbs[at->row], &slice->content, small);
-    return REDUX_OK;
+    return slice->has_thumb ? code_thumb(&scan->thumbs[at->row], w->context) : REDUX_OK;
 }
 
 static redux_status scan_slice(const rdx_visited *at, void *state, void *user)

@@ -345,31 +345,30 @@ static redux_status check_size(slices_job *job, const series *s)
 
 /* ---- orientation ---- */
 
-typedef uint8_t turn_codes[REDUX_DIHEDRAL_COUNT][REDUX_PDQ_BYTES];
-
 /* The least distance of a slice, turned, to the slices about it as they are. */
-static int32_t distance_to_neighbours(const slices_job *job, const series *s,
-                                      const turn_codes *codes, int64_t slice, int32_t turn)
+static int32_t distance_to_neighbours(const slices_job *job, const series *s, int64_t slice,
+                                      int32_t turn)
 {
+    const rdx_thumb *thumbs = job->scan->thumbs;
     int32_t least = INT32_MAX;
     for (int64_t i = RDX_MAX(slice - 2, s->first); i < RDX_MIN(slice + 3, s->end); i++)
         if (i != slice && is_informative(job, s, i) && job->scan->slices[i].has_thumb) {
-            const int32_t distance = rdx_hamming_bytes(codes[slice - s->first][turn],
-                                                       codes[i - s->first][0], REDUX_PDQ_BYTES);
+            const int32_t distance =
+                rdx_hamming_bytes(thumbs[slice].turns[turn], thumbs[i].turns[0], REDUX_PDQ_BYTES);
             least = RDX_MIN(least, distance);
         }
     return least;
 }
 
-static redux_status find_turned(slices_job *job, const series *s, const turn_codes *codes)
+static redux_status check_orientation(slices_job *job, const series *s)
 {
     for (int64_t i = s->first; i < s->end; i++) {
         int32_t best = INT32_MAX, turn = 0;
         if (!is_informative(job, s, i) || !job->scan->slices[i].has_thumb)
             continue;
-        const int32_t as_it_is = distance_to_neighbours(job, s, codes, i, 0);
+        const int32_t as_it_is = distance_to_neighbours(job, s, i, 0);
         for (int32_t t = 1; t < REDUX_DIHEDRAL_COUNT; t++) {
-            const int32_t distance = distance_to_neighbours(job, s, codes, i, t);
+            const int32_t distance = distance_to_neighbours(job, s, i, t);
             turn = distance < best ? t : turn;
             best = RDX_MIN(best, distance);
         }
@@ -381,36 +380,6 @@ static redux_status find_turned(slices_job *job, const series *s, const turn_cod
         RDX_TRY(rdx_findings_add(job->findings, &finding));
     }
     return REDUX_OK;
-}
-
-typedef struct coding {
-    const slices_job *job;
-    const series *series;
-    turn_codes *codes;
-} coding;
-
-static redux_status code_slice(int64_t i, void *user)
-{
-    const coding *c = user;
-    const int64_t slice = c->series->first + i;
-    if (!c->job->scan->slices[slice].has_thumb)
-        return REDUX_OK;
-    return rdx_thumb_turns(c->codes[i], c->job->context, &c->job->scan->thumbs[slice]);
-}
-
-static redux_status check_orientation(slices_job *job, const series *s)
-{
-    const int64_t count = s->end - s->first;
-    void *block;
-    if (count < 3)
-        return REDUX_OK;
-    RDX_TRY(rdx_alloc_zero(job->context, &block, (uint64_t)count, sizeof(turn_codes)));
-    coding c = {job, s, block};
-    redux_status status = rdx_parallel(job->context, count, code_slice, &c);
-    if (status == REDUX_OK)
-        status = find_turned(job, s, (const turn_codes *)block);
-    rdx_free(block);
-    return status;
 }
 
 /* ---- spacing ---- */

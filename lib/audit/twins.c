@@ -108,19 +108,6 @@ static int64_t find_same_pixels(const twin_search *s, const rdx_item *query)
 
 /* ---- the indexes ---- */
 
-typedef struct coding {
-    const twin_search *search;
-    int64_t first;
-    uint8_t (*codes)[RDX_PARTS][REDUX_PDQ_BYTES];
-} coding;
-
-static redux_status code_reference(int64_t i, void *user)
-{
-    const coding *c = user;
-    const rdx_item *item = &c->search->references[c->first + i];
-    return rdx_thumb_parts(c->codes[i], c->search->context, thumb_of(item));
-}
-
 static redux_status add_codes(twin_search *s, const uint8_t *codes, const int64_t *ids,
                               int64_t count, redux_index *index)
 {
@@ -132,45 +119,46 @@ static redux_status add_codes(twin_search *s, const uint8_t *codes, const int64_
     return redux_index_add(index, s->context, &items, ids);
 }
 
-/* Ids: RDX_PARTS times the reference plus the part. */
-static redux_status add_references(twin_search *s, coding *c, int64_t *ids)
+/* Room for the codes of some references and their ids: RDX_PARTS times the reference plus the part.
+ */
+typedef struct batch {
+    uint8_t (*wholes)[REDUX_PDQ_BYTES], (*parts)[REDUX_PDQ_BYTES];
+    int64_t *whole_ids, *part_ids;
+} batch;
+
+static redux_status add_references(twin_search *s, const batch *b, int64_t first)
 {
-    const int64_t count = RDX_MIN(ADD_AT_ONCE, s->reference_count - c->first);
+    const int64_t end = RDX_MIN(first + ADD_AT_ONCE, s->reference_count);
     int64_t wholes = 0, parts = 0;
-    uint8_t(*whole)[REDUX_PDQ_BYTES] = c->codes[ADD_AT_ONCE];
-    uint8_t(*part)[REDUX_PDQ_BYTES] = c->codes[0];
-    RDX_TRY(rdx_parallel(s->context, count, code_reference, c));
-    for (int64_t i = 0; i < count; i++)
-        if (is_comparable(&s->references[c->first + i]))
-            memcpy(whole[wholes++], c->codes[i][0], REDUX_PDQ_BYTES);
-    for (int64_t i = 0, k = 0; i < count; i++)
-        if (is_comparable(&s->references[c->first + i]))
-            ids[k++] = RDX_PARTS * (c->first + i);
-    RDX_TRY(add_codes(s, whole[0], ids, wholes, s->wholes));
-    for (int64_t i = 0; i < count; i++) {
-        if (!is_comparable(&s->references[c->first + i]))
+    for (int64_t i = first; i < end; i++) {
+        if (!is_comparable(&s->references[i]))
             continue;
-        for (int64_t k = 0; k < RDX_PARTS; k++) {
-            memmove(part[parts], c->codes[i][k], REDUX_PDQ_BYTES);
-            ids[parts++] = RDX_PARTS * (c->first + i) + k;
-        }
+        const rdx_thumb *thumb = thumb_of(&s->references[i]);
+        memcpy(b->wholes[wholes], thumb->parts[0], REDUX_PDQ_BYTES);
+        b->whole_ids[wholes++] = RDX_PARTS * i;
+        memcpy(b->parts[parts], thumb->parts, sizeof thumb->parts);
+        for (int64_t k = 0; k < RDX_PARTS; k++)
+            b->part_ids[parts++] = RDX_PARTS * i + k;
     }
-    RDX_TRY(add_codes(s, part[0], ids, parts, s->parts));
+    RDX_TRY(add_codes(s, b->wholes[0], b->whole_ids, wholes, s->wholes));
+    RDX_TRY(add_codes(s, b->parts[0], b->part_ids, parts, s->parts));
     return rdx_progress_poll(s->context);
 }
 
 static redux_status make_indexes(twin_search *s)
 {
-    coding c = {.search = s};
+    const uint64_t rows = (uint64_t)ADD_AT_ONCE * (1 + RDX_PARTS);
     void *codes, *ids = NULL;
     RDX_TRY(redux_index_new(&s->parts, s->context, REDUX_PDQ_BYTES, NULL));
     RDX_TRY(redux_index_new(&s->wholes, s->context, REDUX_PDQ_BYTES, NULL));
-    RDX_TRY(rdx_alloc(s->context, &codes, 2 * ADD_AT_ONCE, sizeof *c.codes));
-    c.codes = codes;
-    redux_status status =
-        rdx_alloc(s->context, &ids, (uint64_t)ADD_AT_ONCE * RDX_PARTS, sizeof(int64_t));
-    for (c.first = 0; c.first < s->reference_count && status == REDUX_OK; c.first += ADD_AT_ONCE)
-        status = add_references(s, &c, ids);
+    RDX_TRY(rdx_alloc(s->context, &codes, rows, REDUX_PDQ_BYTES));
+    redux_status status = rdx_alloc(s->context, &ids, rows, sizeof(int64_t));
+    batch b = {.wholes = codes, .whole_ids = ids};
+    b.parts = b.wholes + ADD_AT_ONCE;
+    if (status == REDUX_OK)
+        b.part_ids = b.whole_ids + ADD_AT_ONCE;
+    for (int64_t i = 0; i < s->reference_count && status == REDUX_OK; i += ADD_AT_ONCE)
+        status = add_references(s, &b, i);
     rdx_free(ids);
     rdx_free(codes);
     return status;
@@ -248,14 +236,6 @@ static redux_status decide(int64_t query, void *user)
     return REDUX_OK;
 }
 
-static redux_status code_query(int64_t i, void *user)
-{
-    const twin_search *s = user;
-    const rdx_thumb *thumb = thumb_of(&s->queries[s->first + i]);
-    RDX_TRY(rdx_thumb_turns(s->turn_codes[i], s->context, thumb));
-    return rdx_thumb_parts(s->part_codes[i], s->context, thumb);
-}
-
 static redux_status look_up(twin_search *s, const redux_index *index, const uint8_t *codes,
                             int64_t count, int64_t rows, int64_t stride, int64_t *ids,
                             double *distances)
@@ -276,7 +256,11 @@ static redux_status look_up(twin_search *s, const redux_index *index, const uint
 
 static redux_status search_batch(twin_search *s, int64_t count)
 {
-    RDX_TRY(rdx_parallel(s->context, count, code_query, s));
+    for (int64_t i = 0; i < count; i++) {
+        const rdx_thumb *thumb = thumb_of(&s->queries[s->first + i]);
+        memcpy(s->turn_codes[i], thumb->turns, sizeof thumb->turns);
+        memcpy(s->part_codes[i], thumb->parts, sizeof thumb->parts);
+    }
     RDX_TRY(look_up(s, s->parts, s->turn_codes[0][0], count, REDUX_DIHEDRAL_COUNT,
                     REDUX_DIHEDRAL_COUNT, s->turn_ids, s->turn_distances));
     RDX_TRY(look_up(s, s->wholes, s->part_codes[0][1], count, RDX_PARTS - 1, RDX_PARTS, s->part_ids,
