@@ -77,6 +77,8 @@ typedef struct audit_name {
     int64_t slice; /* -1: none */
 } audit_name;
 audit_name audit_name_of(const audit *a, const redux_finding *finding, bool other);
+/* Whether a finding has such a side: what cannot be read in the other set has no own one. */
+bool audit_has_side(const redux_finding *finding, bool other);
 
 /* Checks before the work that files may be written, and protects what is read. */
 redux_status audit_check_outputs(const audit *a);
@@ -85,7 +87,7 @@ redux_status audit_print_json(const audit *a);
 
 /* ---- table.c ---- */
 
-void audit_print_table(const audit *a);
+redux_status audit_print_table(const audit *a);
 /* "51 of 51 slices", "labelled 1, the other 0", "0.93": what a finding has besides names. */
 void audit_describe(char *text, size_t size, const audit *a, const redux_finding *finding);
 

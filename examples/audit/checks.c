@@ -28,13 +28,18 @@ static redux_status open_datasets(audit *a, char **inputs, int count)
     settle_groups(&options, text, sizeof text, s);
     progress_label("opening");
     TRY(redux_dataset_open(&a->dataset, a->context, (const char *const *)inputs, count, &options));
-    if (!s->quiet)
+    if (!s->quiet) {
         report_input(a->dataset);
+        report_skipped(a->dataset);
+    }
     if (s->against == NULL)
         return REDUX_OK;
     options.group_by = s->dataset.group_by;
     options.grouped_with = a->dataset;
-    return redux_dataset_open(&a->against, a->context, &s->against, 1, &options);
+    TRY(redux_dataset_open(&a->against, a->context, &s->against, 1, &options));
+    if (!s->quiet)
+        report_skipped(a->against);
+    return REDUX_OK;
 }
 
 static void report_unused(const audit *a, const redux_column *column)
@@ -78,8 +83,12 @@ static redux_status name_splits(audit *a, const redux_column *column)
     for (int64_t i = 0; i < redux_dataset_slice_count(a->dataset); i++) {
         const int64_t value = redux_column_value(column, i);
         redux_split split = REDUX_SPLIT_NONE;
-        if (value >= 0)
-            TRY(redux_split_parse(&split, redux_column_name(column, value)));
+        if (value >= 0 && redux_split_parse(&split, redux_column_name(column, value)) != REDUX_OK) {
+            progress_label(NULL);
+            fprintf(stderr, "%s: %s, column '%s' has no splits:\n", program_name,
+                    a->settings->labels, a->settings->split);
+            return REDUX_E_FORMAT;
+        }
         a->split[i] = (uint8_t)split;
     }
     return REDUX_OK;
@@ -129,8 +138,18 @@ static redux_status encode(audit *a)
     return status;
 }
 
+/* Whether a check that runs looks at embeddings. */
+static bool needs_embeddings(const audit *a)
+{
+    const bool *skip = a->settings->skip;
+    return !skip[SECTION_OUTLIERS] || !skip[SECTION_REDUNDANCY] ||
+           (!skip[SECTION_LABELS] && a->labels != NULL);
+}
+
 static redux_status make_embeddings(audit *a)
 {
+    if (!needs_embeddings(a))
+        return REDUX_OK;
     if (a->settings->encoder != NULL)
         return encode(a);
     if (a->settings->embeddings != NULL)
@@ -168,8 +187,10 @@ static redux_status check_labels(audit *a)
 
 static redux_status check_slices(audit *a)
 {
+    redux_audit_slices_options options = REDUX_AUDIT_SLICES_OPTIONS_INIT;
+    options.against = a->against_scan;
     progress_label("slices");
-    return redux_audit_slices(&a->findings[SECTION_SLICES], a->context, a->scan, NULL);
+    return redux_audit_slices(&a->findings[SECTION_SLICES], a->context, a->scan, &options);
 }
 
 static redux_status check_outliers(audit *a)
@@ -255,7 +276,7 @@ static redux_status scan(audit *a)
     options.skip_errors = a->settings->dataset.skip_errors;
     progress_label("reading");
     TRY(redux_scan_new(&a->scan, a->context, a->dataset, &options));
-    if (a->against == NULL)
+    if (a->against == NULL || a->settings->skip[SECTION_LEAKS])
         return REDUX_OK;
     progress_label("reading the other set");
     return redux_scan_new(&a->against_scan, a->context, a->against, &options);

@@ -11,6 +11,13 @@
 #define MARK_CSV "level,issue,source,slice,group,other_source"
 #define MARK_PAGE "name=\"generator\" content=\"redux-audit"
 
+bool audit_has_side(const redux_finding *f, bool other)
+{
+    if (f->skipped >= 0)
+        return (f->other_is_against != 0) == other;
+    return other ? f->other_group >= 0 : f->group >= 0 || f->volume >= 0;
+}
+
 audit_name audit_name_of(const audit *a, const redux_finding *finding, bool other)
 {
     const redux_dataset *dataset = other && finding->other_is_against ? a->against : a->dataset;
@@ -19,6 +26,8 @@ audit_name audit_name_of(const audit *a, const redux_finding *finding, bool othe
     const int64_t group = other ? finding->other_group : finding->group;
     audit_name name = {"", "", -1};
     int64_t at, slice;
+    if (finding->skipped >= 0 && audit_has_side(finding, other))
+        name.source = redux_dataset_skipped_source(dataset, finding->skipped);
     if (group >= 0)
         name.group = redux_dataset_group_name(dataset, group);
     if (finding->level == REDUX_AUDIT_SLICE && number >= 0) {
@@ -110,7 +119,7 @@ static dropped *find_dropped(const audit *a)
                 continue;
             if (f.level == REDUX_AUDIT_VOLUME)
                 drop_volume(list, a, f.volume, why);
-            else if (list[f.slice].section < 0)
+            else if (f.slice >= 0 && list[f.slice].section < 0)
                 list[f.slice] = why;
         }
     return list;
@@ -277,9 +286,9 @@ static json_t *set_json(const redux_dataset *dataset)
 
 redux_status audit_print_json(const audit *a)
 {
-    json_t *inputs = json_pack("{s:o, s:o, s:s}", "input", set_json(a->dataset), "against",
+    json_t *inputs = json_pack("{s:o, s:o, s:o}", "input", set_json(a->dataset), "against",
                                a->against == NULL ? json_null() : set_json(a->against),
-                               "embeddings", a->embedding);
+                               "embeddings", json_text(a->embedding));
     json_t *json = json_pack("{s:s, s:o, s:o}", "version", redux_version_string(), "inputs", inputs,
                              "classes", classes_json(a));
     for (int i = 0; i < FINDING_SECTIONS; i++)

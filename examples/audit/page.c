@@ -248,7 +248,7 @@ static void put_row(page *p, const audit *a, const redux_finding *f)
         redux_audit_issue_name(f->issue));
     put_name(p, a, f, false);
     put(p, "</td><td class=\"name\">");
-    if (f->other_group >= 0)
+    if (audit_has_side(f, true))
         put_name(p, a, f, true);
     put(p, "</td><td>");
     put_text(p, text);

@@ -23,7 +23,8 @@ static const char help[] =
     "  --encoder FILE       weights of a ResNet for outliers and label suspicion, as redux-embed\n"
     "                       reads them; --embeddings FILE.npy: one row a slice; default: 16 x 16\n"
     "                       pixels, which see less\n"
-    "  --threshold X        similarity from which two slices are twins, 0 to 1 (default %g)\n"
+    "  --threshold X        similarity from which two slices are twins, 0 to 1 (default: %g for\n"
+    "                       leaks, %g for labels)\n"
     "  --skip LIST          of leaks, labels, slices, outliers, redundancy: not "
     "checked\n" INPUT_HELP "What to write\n"
     "  --out DIR            audit.csv and audit.html; the folder is made if it is missing\n"
@@ -104,7 +105,7 @@ const char *const section_names[SECTIONS] = {"leaks", "labels", "slices", "outli
 /* "leaks,labels" among the first `count` sections. */
 static int set_sections(bool *out, const char *option, const char *text, int count)
 {
-    while (*text != '\0') {
+    do {
         const size_t length = strcspn(text, ",");
         int found = -1;
         for (int i = 0; i < count; i++)
@@ -115,7 +116,7 @@ static int set_sections(bool *out, const char *option, const char *text, int cou
                                (int)length, text, count == SECTIONS ? " or redundancy" : "");
         out[found] = true;
         text += length + (text[length] == ',');
-    }
+    } while (*text != '\0');
     return EXIT_OK;
 }
 
@@ -185,8 +186,9 @@ static int check_settings(const audit_settings *s)
 static int parse_arguments(audit_settings *s, int count, char **arguments, bool *done)
 {
     const redux_audit_leaks_options leaks = REDUX_AUDIT_LEAKS_OPTIONS_INIT;
+    const redux_audit_labels_options labels = REDUX_AUDIT_LABELS_OPTIONS_INIT;
     char text[sizeof help + 32];
-    snprintf(text, sizeof text, help, leaks.threshold);
+    snprintf(text, sizeof text, help, leaks.threshold, labels.threshold);
     const int code = parse_options(count, arguments, long_options, text, set_option, s, done);
     if (code != EXIT_OK || *done)
         return code;
@@ -204,10 +206,7 @@ static int verdict(const audit *a)
 
 static redux_status print(const audit *a)
 {
-    if (a->settings->json)
-        return audit_print_json(a);
-    audit_print_table(a);
-    return REDUX_OK;
+    return a->settings->json ? audit_print_json(a) : audit_print_table(a);
 }
 
 static int run(audit *a, char **inputs, int count)

@@ -386,28 +386,56 @@ FILE *open_plain_file(const char *path)
 
 static const char plain[] = "\\\t\n\r", escaped[] = "\\tnr";
 
+/* Bytes of the control character at `c`, of ASCII or of UTF-8 (U+0080 to U+009F); 0: it is none. */
+static int control_length(const unsigned char *c)
+{
+    if (c[0] < 0x20 || c[0] == 0x7f)
+        return 1;
+    return c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
 void print_escaped(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
+    while (*text != '\0') {
         const char *found = strchr(plain, *text);
-        if (found != NULL)
-            putc('\\', out);
-        putc(found == NULL ? *text : escaped[found - plain], out);
+        int control = control_length((const unsigned char *)text);
+        if (found != NULL) {
+            fprintf(out, "\\%c", escaped[found - plain]);
+            text++;
+        } else if (control == 0) {
+            putc(*text++, out);
+        }
+        for (; found == NULL && control > 0; control--)
+            fprintf(out, "\\x%02x", (unsigned char)*text++);
     }
+}
+
+/* The byte that "xNN" names; -1: it is no such text. */
+static int escaped_byte(const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (text[0] != 'x' || text[1] == '\0' || text[2] == '\0')
+        return -1;
+    const char *high = strchr(digits, text[1]), *low = strchr(digits, text[2]);
+    const int byte = high == NULL || low == NULL ? 0 : (int)(16 * (high - digits) + (low - digits));
+    return byte == 0 ? -1 : byte;
 }
 
 bool unescape_field(char *text)
 {
     char *out = text;
     for (; *text != '\0'; text++) {
-        const char *found = NULL;
-        if (*text == '\\') {
-            text++;
-            found = *text == '\0' ? NULL : strchr(escaped, *text);
-            if (found == NULL)
-                return false;
+        if (*text != '\\') {
+            *out++ = *text;
+            continue;
         }
-        *out++ = found == NULL ? *text : plain[found - escaped];
+        text++;
+        const char *found = *text == '\0' ? NULL : strchr(escaped, *text);
+        const int byte = escaped_byte(text);
+        if (found == NULL && byte < 0)
+            return false;
+        *out++ = found != NULL ? plain[found - escaped] : (char)byte;
+        text += found != NULL ? 0 : 2;
     }
     *out = '\0';
     return true;

@@ -74,8 +74,8 @@ double seconds_now(void);
  * would make the program wait for ever. */
 FILE *open_plain_file(const char *path);
 
-/* Prints text with backslash, tab and line ends as \\, \t, \n, \r; and reads that back in place
- * (false: not such a text). */
+/* Prints text with backslash, tab and line ends as \\, \t, \n, \r, and what else a terminal would
+ * take for a command as \xNN; and reads that back in place (false: not such a text). */
 void print_escaped(FILE *out, const char *text);
 bool unescape_field(char *text);
 

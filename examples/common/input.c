@@ -51,3 +51,11 @@ void report_input(const redux_dataset *dataset)
     }
     fputc('\n', stderr);
 }
+
+void report_skipped(const redux_dataset *dataset)
+{
+    progress_label(NULL);
+    for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
+        fprintf(stderr, "%s: skipped: %s\n", program_name,
+                redux_dataset_skipped_reason(dataset, i));
+}

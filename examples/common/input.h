@@ -41,4 +41,7 @@ redux_status input_of_manifest(redux_dataset_options *options, const redux_manif
 /* One line on stderr: how many slices, volumes and groups were found. */
 void report_input(const redux_dataset *dataset);
 
+/* A line on stderr for each input that could not be read. */
+void report_skipped(const redux_dataset *dataset);
+
 #endif

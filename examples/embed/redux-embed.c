@@ -321,9 +321,7 @@ static void report(const work *w, const settings *s, double seconds)
 {
     if (s->quiet)
         return;
-    for (int64_t i = 0; i < redux_dataset_skipped_count(w->dataset); i++)
-        fprintf(stderr, "%s: skipped: %s\n", program_name,
-                redux_dataset_skipped_reason(w->dataset, i));
+    report_skipped(w->dataset);
     if (w->unreadable > 0)
         fprintf(stderr, "%s: %lld slices cannot be read; their rows are 0\n", program_name,
                 (long long)w->unreadable);

@@ -119,9 +119,7 @@ static void report(const settings *s, const redux_dataset *dataset,
     redux_reduce_summary summary = {.struct_size = sizeof summary};
     if (s->quiet || redux_reduction_get_summary(&summary, reduction) != REDUX_OK)
         return;
-    for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
-        fprintf(stderr, "%s: skipped: %s\n", program_name,
-                redux_dataset_skipped_reason(dataset, i));
+    report_skipped(dataset);
     for (int64_t i = 0; i < redux_reduction_skipped_count(reduction); i++)
         fprintf(stderr, "%s: skipped: %s\n", program_name,
                 redux_reduction_skipped_reason(reduction, i));

@@ -20,8 +20,9 @@
  * return status;
  * @endcode
  *
- * A scan reads each slice once and keeps about 6 KB of it: a picture of 64 x 64, its codes and some figures.
- * Each check is a function over scans, embeddings and labels, and returns a list of findings.
+ * A scan reads each slice once and keeps about 6 KB of it: a picture of 64 x 64, its codes and some
+ * figures. Each check is a function over scans, embeddings and labels, and returns a list of
+ * findings.
  *
  * A finding names a slice, a volume or a group, what is wrong with it, and a score. For pairs the
  * score is a similarity, 1 for identical pixels. How twins are found: a perceptual hash proposes a
@@ -67,7 +68,7 @@ typedef enum redux_audit_issue {
     REDUX_AUDIT_LABEL_CONFLICT = 8, /**< twins with different labels */
     REDUX_AUDIT_LABEL_SUSPECT = 9,  /**< the nearest neighbours speak against the label */
     /* Slices. */
-    REDUX_AUDIT_UNREADABLE = 10,
+    REDUX_AUDIT_UNREADABLE = 10, /**< a slice, or an input as a whole (`skipped`) */
     REDUX_AUDIT_NOT_FINITE = 11, /**< NaN or infinite values */
     REDUX_AUDIT_FLAT = 12,       /**< nearly one value */
     REDUX_AUDIT_AIR = 13,        /**< CT: no tissue */
@@ -109,6 +110,9 @@ typedef struct redux_finding {
      *  found / of). Label suspicion: 0 ... 1, low is suspect. Otherwise the figure that was
      *  compared with the threshold, in its unit. */
     double score;
+    /** UNREADABLE, level volume: an input that was left out when the dataset was opened, by its
+     *  number for redux_dataset_skipped_source (with other_is_against: of the other dataset). */
+    int64_t skipped;
 } redux_finding;
 
 #define REDUX_FINDING_DEFAULTS(set) set(struct_size, sizeof(redux_finding))
@@ -143,7 +147,8 @@ REDUX_DEFINE_INIT(redux_scan_options, REDUX_SCAN_OPTIONS_DEFAULTS)
 
 /** Reads every slice of a dataset once, on all threads of the context; reports slices as progress.
  *  The dataset must outlive the scan. `options` may be NULL. The caller owns *out. Errors: those of
- *  redux_volume_open, REDUX_E_INVALID, REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. */
+ *  redux_volume_open, REDUX_E_NOT_FOUND (the dataset has no slices), REDUX_E_INVALID,
+ * REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_scan_new(redux_scan **out, redux_context *context,
                                       const redux_dataset *dataset,
                                       const redux_scan_options *options);
@@ -235,10 +240,11 @@ REDUX_API redux_status redux_audit_labels(redux_findings **out, redux_context *c
 
 /** Label suspicion of each row: d_other^2 / (d_same^2 + d_other^2), d the cosine distance (1 - cos)
  *  to the nearest row of the same and of another label: 0 ... 1, low is suspect. Where a label has
- *  one row, d_same is the largest distance to others. NaN for rows without a label (-1) and for rows of
- *  zeros, which are no neighbours either, and for all with fewer than two classes; 0.5 where both distances are 0. others: the nearest row of
- *  another label, -1: none; may be NULL. embeddings: [N, D] float32. Memory: N x D floats. Reports
- *  rows as progress. Source: Groeger et al., NeurIPS 2024; Ho and Basu, IEEE TPAMI 24(3), 2002. */
+ *  one row, d_same is the largest distance to others. NaN for rows without a label (-1) and for
+ * rows of zeros, which are no neighbours either, and for all with fewer than two classes; 0.5 where
+ * both distances are 0. others: the nearest row of another label, -1: none; may be NULL.
+ * embeddings: [N, D] float32. Memory: N x D floats. Reports rows as progress. Source: Groeger et
+ * al., NeurIPS 2024; Ho and Basu, IEEE TPAMI 24(3), 2002. */
 REDUX_API redux_status redux_audit_suspicion(double *scores, int64_t *others,
                                              redux_context *context, const redux_tensor *embeddings,
                                              const int32_t *labels);
@@ -269,6 +275,9 @@ typedef struct redux_audit_slices_options {
     double cropped;         /**< CT: share of tissue in the border of the field of view; 0.1 */
     double padding;         /**< share of the area; 0.8 */
     double range;           /**< times that the range differs from that of the series; 3 */
+    /** A scan of another set, of which what cannot be read is a finding too (other_is_against is 1,
+     *  the own side -1); NULL: none. It must outlive the call. */
+    const redux_scan *against;
 } redux_audit_slices_options;
 
 #define REDUX_AUDIT_SLICES_OPTIONS_DEFAULTS(set)                                                   \
@@ -282,6 +291,7 @@ REDUX_DEFINE_INIT(redux_audit_slices_options, REDUX_AUDIT_SLICES_OPTIONS_DEFAULT
 /** Slices that show nothing, or something odd. CT is a scan whose least value is -500 or less.
  *  What holds of most slices of a volume is one finding of the volume, `found` of `of` slices; of
  *  UNREADABLE, FLAT and AIR: what holds of all of them.
+ *  Inputs that the dataset left out (skip_errors) are findings as well: UNREADABLE, `skipped`.
  *  Sorted by issue, then worst first. The caller owns *out. Errors: REDUX_E_INVALID,
  *  REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_audit_slices(redux_findings **out, redux_context *context,

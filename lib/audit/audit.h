@@ -156,6 +156,9 @@ redux_finding rdx_finding_slice(const redux_dataset *dataset, redux_audit_issue 
 redux_finding rdx_finding_volume(const redux_dataset *dataset, redux_audit_issue issue,
                                  int64_t volume, double score);
 redux_finding rdx_finding_group(redux_audit_issue issue, int64_t group, double score);
+/* An input that a dataset left out, and a slice of the other set that cannot be read. */
+redux_finding rdx_finding_skipped(int64_t skipped, bool is_against);
+redux_finding rdx_finding_unread(const redux_dataset *against, int64_t slice);
 void rdx_finding_set_other(redux_finding *finding, const redux_dataset *dataset, int64_t slice,
                            bool is_against);
 redux_status rdx_findings_add(redux_findings *findings, const redux_finding *finding);

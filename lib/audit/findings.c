@@ -58,7 +58,7 @@ static redux_finding finding_of(redux_audit_issue issue, redux_audit_level level
     finding.level = level;
     finding.slice = finding.volume = finding.group = -1;
     finding.other_slice = finding.other_volume = finding.other_group = -1;
-    finding.found = finding.of = -1;
+    finding.found = finding.of = finding.skipped = -1;
     finding.score = score;
     return finding;
 }
@@ -87,6 +87,21 @@ redux_finding rdx_finding_group(redux_audit_issue issue, int64_t group, double s
 {
     redux_finding finding = finding_of(issue, REDUX_AUDIT_GROUP, score);
     finding.group = group;
+    return finding;
+}
+
+redux_finding rdx_finding_skipped(int64_t skipped, bool is_against)
+{
+    redux_finding finding = finding_of(REDUX_AUDIT_UNREADABLE, REDUX_AUDIT_VOLUME, 1);
+    finding.other_is_against = is_against;
+    finding.skipped = skipped;
+    return finding;
+}
+
+redux_finding rdx_finding_unread(const redux_dataset *against, int64_t slice)
+{
+    redux_finding finding = finding_of(REDUX_AUDIT_UNREADABLE, REDUX_AUDIT_SLICE, 1);
+    rdx_finding_set_other(&finding, against, slice, true);
     return finding;
 }
 
@@ -132,8 +147,10 @@ static int compare_levels(const redux_finding *a, const redux_finding *b)
 
 static int compare_places(const redux_finding *a, const redux_finding *b)
 {
-    const int64_t x[] = {a->group, a->volume, a->slice, a->other_group, a->other_volume},
-                  y[] = {b->group, b->volume, b->slice, b->other_group, b->other_volume};
+    const int64_t x[] = {a->other_is_against, a->group,        a->volume,      a->slice,
+                         a->other_group,      a->other_volume, a->other_slice, a->skipped};
+    const int64_t y[] = {b->other_is_against, b->group,        b->volume,      b->slice,
+                         b->other_group,      b->other_volume, b->other_slice, b->skipped};
     for (int64_t i = 0; i < RDX_COUNT(x); i++)
         if (x[i] != y[i])
             return x[i] < y[i] ? -1 : 1;

@@ -174,6 +174,14 @@ redux_status redux_scan_new(redux_scan **out, redux_context *context, const redu
     if (out == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_scan_new: an argument is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_scan_options"));
+    if (redux_dataset_slice_count(dataset) == 0)
+        return rdx_fail(REDUX_E_NOT_FOUND,
+                        "the input has no slices: %lld files could not be read%s%s",
+                        (long long)redux_dataset_skipped_count(dataset),
+                        redux_dataset_skipped_count(dataset) > 0 ? ", the first: " : "",
+                        redux_dataset_skipped_count(dataset) > 0
+                            ? redux_dataset_skipped_reason(dataset, 0)
+                            : ", and those that were found are of formats that are not read");
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_scan)));
     redux_scan *made = block;
     made->dataset = dataset;

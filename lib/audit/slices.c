@@ -392,37 +392,76 @@ static bool same_spacing(const double *a, const double *b)
     return true;
 }
 
-/* How many volumes of a group have a spacing, and how many there are. */
-static void count_spacing(const redux_dataset *dataset, int64_t group, const double *spacing,
-                          int64_t *same, int64_t *all)
+typedef struct spaced {
+    const double *spacing;
+    int64_t volume;
+} spaced;
+
+static int compare_spacings(const void *left, const void *right)
 {
-    const rdx_groups *groups = &dataset->groups;
-    int64_t last = -1;
-    *same = *all = 0;
-    for (int64_t i = groups->start[group]; i < groups->start[group + 1]; i++) {
-        const int64_t volume = rdx_dataset_volume_of(dataset, groups->rows[i]);
-        if (volume == last)
-            continue;
-        last = volume;
-        ++*all;
-        *same += same_spacing(dataset->volumes[volume].info.spacing, spacing);
-    }
+    const spaced *a = left, *b = right;
+    for (int i = 0; i < 3; i++)
+        if (a->spacing[i] > b->spacing[i] || a->spacing[i] < b->spacing[i])
+            return a->spacing[i] > b->spacing[i] ? 1 : -1;
+    return (a->volume > b->volume) - (a->volume < b->volume);
 }
 
-static redux_status check_spacing(slices_job *job, const series *s)
+/* The volumes that have slices in a group. */
+static int64_t list_volumes(spaced *list, const redux_dataset *dataset, int64_t group)
+{
+    const rdx_groups *groups = &dataset->groups;
+    int64_t count = 0;
+    for (int64_t i = groups->start[group]; i < groups->start[group + 1]; i++) {
+        const int64_t volume = rdx_dataset_volume_of(dataset, groups->rows[i]);
+        if (count == 0 || list[count - 1].volume != volume)
+            list[count++] = (spaced){dataset->volumes[volume].info.spacing, volume};
+    }
+    return count;
+}
+
+static int64_t count_spacing(const spaced *list, int64_t count, const double *spacing)
+{
+    int64_t same = 0;
+    for (int64_t i = 0; i < count; i++)
+        same += same_spacing(list[i].spacing, spacing);
+    return same;
+}
+
+/* Each spacing is counted once, however many volumes have it. */
+static redux_status check_group_spacing(slices_job *job, spaced *list, int64_t group)
 {
     const redux_dataset *dataset = job->scan->dataset;
-    int64_t same, all;
-    if (!rdx_dataset_is_grouped(dataset) || s->first == s->end ||
-        dataset->volumes[s->volume].info.spacing[1] <= 0)
+    const int64_t count = list_volumes(list, dataset, group);
+    int64_t same = 0;
+    if (count < 3)
         return REDUX_OK;
-    count_spacing(dataset, rdx_dataset_group_of(dataset, s->first),
-                  dataset->volumes[s->volume].info.spacing, &same, &all);
-    if (all < 3 || 2 * same >= all)
+    qsort(list, (size_t)count, sizeof *list, compare_spacings);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t volume = list[i].volume, first = rdx_dataset_first_row(dataset, volume);
+        if (i == 0 || memcmp(list[i].spacing, list[i - 1].spacing, 3 * sizeof(double)) != 0)
+            same = count_spacing(list, count, list[i].spacing);
+        if (2 * same >= count || list[i].spacing[1] <= 0 ||
+            rdx_dataset_group_of(dataset, first) != group)
+            continue;
+        const redux_finding finding =
+            rdx_finding_volume(dataset, REDUX_AUDIT_ODD_SPACING, volume, list[i].spacing[0]);
+        RDX_TRY(rdx_findings_add(job->findings, &finding));
+    }
+    return REDUX_OK;
+}
+
+static redux_status check_spacings(slices_job *job)
+{
+    const redux_dataset *dataset = job->scan->dataset;
+    redux_status status = REDUX_OK;
+    void *block;
+    if (!rdx_dataset_is_grouped(dataset))
         return REDUX_OK;
-    const redux_finding finding = rdx_finding_volume(dataset, REDUX_AUDIT_ODD_SPACING, s->volume,
-                                                     dataset->volumes[s->volume].info.spacing[0]);
-    return rdx_findings_add(job->findings, &finding);
+    RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)job->scan->count, sizeof(spaced)));
+    for (int64_t g = 0; g < redux_dataset_group_count(dataset) && status == REDUX_OK; g++)
+        status = check_group_spacing(job, block, g);
+    rdx_free(block);
+    return status;
 }
 
 /* ---- the whole ---- */
@@ -435,8 +474,32 @@ static redux_status check_volume(slices_job *job, int64_t volume)
     RDX_TRY(check_range(job, &s));
     RDX_TRY(check_size(job, &s));
     RDX_TRY(check_orientation(job, &s));
-    RDX_TRY(check_spacing(job, &s));
     return rdx_progress_add(job->context, s.end - s.first);
+}
+
+/* Inputs that were left out when a dataset was opened. */
+static redux_status add_skipped(slices_job *job, const redux_dataset *dataset, bool is_against)
+{
+    for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++) {
+        const redux_finding finding = rdx_finding_skipped(i, is_against);
+        RDX_TRY(rdx_findings_add(job->findings, &finding));
+    }
+    return REDUX_OK;
+}
+
+static redux_status add_unread(slices_job *job)
+{
+    const redux_scan *against = job->options.against;
+    RDX_TRY(add_skipped(job, job->scan->dataset, false));
+    if (against == NULL)
+        return REDUX_OK;
+    RDX_TRY(add_skipped(job, against->dataset, true));
+    for (int64_t i = 0; i < against->count; i++) {
+        const redux_finding finding = rdx_finding_unread(against->dataset, i);
+        if (!against->slices[i].is_read)
+            RDX_TRY(rdx_findings_add(job->findings, &finding));
+    }
+    return REDUX_OK;
 }
 
 static redux_status run(slices_job *job)
@@ -445,6 +508,7 @@ static redux_status run(slices_job *job)
     redux_status status = REDUX_OK;
     void *block;
     RDX_TRY(rdx_findings_new(&job->findings, job->context));
+    RDX_TRY(add_unread(job));
     RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)job->scan->count, sizeof(hit)));
     job->hits = block;
     RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)job->scan->count, sizeof(float)));
@@ -453,6 +517,8 @@ static redux_status run(slices_job *job)
     for (int64_t v = 0; v < dataset->count && status == REDUX_OK; v++)
         status = check_volume(job, v);
     rdx_progress_begin(job->context, 0);
+    if (status == REDUX_OK)
+        status = check_spacings(job);
     if (status == REDUX_OK)
         rdx_findings_sort(job->findings, false);
     return status;

@@ -351,7 +351,7 @@ static void warn_unordered(const finder *f, const char *folder, int64_t pictures
         rdx_log(
             f->context, REDUX_LOG_WARNING,
             "%s: the names of its %lld pictures show no order: if they are unrelated, compare all "
-            "of them (--scope dataset), or keep them apart (--group-by file)",
+            "of them (scope dataset), or keep them apart (groups by file)",
             folder, (long long)pictures);
 }
 

@@ -26,7 +26,7 @@ check "the verdict names both" finds 0 "other_name.nii.gz = STS_012_CT.nii.gz +(
     "$audit" $quick "$a/test" --against "$a/train"
 check "it fits a screen" [ "$(wc -l <"$work/out")" -le 24 ]
 check "--fail-on leaks" finds 3 "Leaks" "$audit" $quick --fail-on leaks "$a/test" --against "$a/train"
-check "--fail-on without any" finds 0 "0 of 1 volumes" \
+check "--fail-on without any" finds 0 "0 of 1 volume in" \
     "$audit" $quick --fail-on leaks "$a/test/STS_019_CT.nii.gz" --against "$a/train"
 
 "$audit" --quiet "$a/test" --against "$a/train" --out "$a/out" --write-clean "$a/clean.csv" >"$work/table"
@@ -71,11 +71,13 @@ check "lines about other files are counted" exits 0 "1 line about files" "$audit
 check "one class" finds 0 "Labels +none" "$audit" $quick --labels "$a/labels.csv" --label one "$a/train"
 check "no such column" exits 1 "kind" "$audit" $quick --labels "$a/labels.csv" --label none "$a/train"
 check "no group column" exits 1 "part" "$audit" $quick $labels --group none "$a/train"
-check "a split that is none" exits 1 "unknown split" "$audit" $quick $labels --split kind "$a/train"
+check "a split that is none" exits 1 "labels.csv, column 'kind'" "$audit" $quick $labels --split kind "$a/train"
 check "no table" exits 1 "missing.csv" "$audit" $quick --labels "$a/missing.csv" "$a/train"
 check "--split needs --labels" exits 2 "--labels" "$audit" --split part "$a/train"
 check "--fail-on leaks needs a side" exits 2 "--against or --split" "$audit" --fail-on leaks "$a/train"
 check "an unknown section" exits 2 "expected leaks" "$audit" --fail-on leak "$a/train"
+check "no section" exits 2 "expected leaks" "$audit" --fail-on "" "$a/train"
+check "nothing to skip" exits 2 "expected leaks" "$audit" --skip "" "$a/train"
 check "a threshold that is none" exits 2 "threshold" "$audit" --threshold 2 "$a/train"
 check "no input" exits 2 "no input" "$audit"
 check "inputs are not replaced" exits 1 "is an input" "$audit" $quick $labels --overwrite \
@@ -83,3 +85,21 @@ check "inputs are not replaced" exits 1 "is an input" "$audit" $quick $labels --
 printf 'no scan' >"$a/test/broken.nii.gz"
 check "what cannot be read" exits 0 "" "$audit" --quiet $quick "$a/test"
 check "or ends it" exits 1 "broken" "$audit" --quiet $quick --on-error stop "$a/test"
+
+# What cannot be read is a finding, on either side; where nothing can be read there is no audit.
+check "an input that cannot be read" finds 3 "unreadable +broken.nii.gz" \
+    "$audit" --quiet $quick --fail-on slices "$a/test"
+check "is in audit.csv" exits 0 "" "$audit" --quiet $quick --out "$a/broken" "$a/test"
+check "by its name" grep -q "^volume,unreadable,$a/test/broken.nii.gz,," "$a/broken/audit.csv"
+check "and said on stderr" exits 0 "skipped: " "$audit" $quick "$a/test"
+check "of the other set too" finds 3 "in the other set: broken.nii.gz" \
+    "$audit" --quiet $quick --fail-on slices "$a/train" --against "$a/test"
+mkdir "$a/nothing"
+echo '%PDF-1.4' >"$a/nothing/a.pdf"
+echo 'BM' >"$a/nothing/a.bmp"
+check "nothing to audit" exits 1 "no" "$audit" --quiet $quick "$a/nothing"
+
+# Names are bytes: a terminal gets no commands from them.
+cp "$a/test/other_name.nii.gz" "$(printf '%s/train/\033[31mred\303\251.nii.gz' "$a")"
+check "names with control bytes" finds 0 '\\x1b\[31mred' "$audit" --quiet $quick "$a/test" --against "$a/train"
+check "are printed without them" test -z "$(tr -cd '\033' <"$work/out")"
