@@ -274,7 +274,8 @@ static void put_lines(page *p, const audit *a, audit_section section)
 static const char *const abouts[FINDING_SECTIONS] = {
     "What is in the other set, or in an earlier split, already. Groups come first: the share is "
     "that of their slices. A twin may be turned, cropped, resampled, windowed or noisy; similarity "
-    "is 1 for the same pixels.",
+    "is 1 for the same pixels. A twin below the threshold counts where a slice beside it has a "
+    "certain one.",
     "Twins with different labels, and slices whose nearest neighbours have another label: a score "
     "near 0 is suspect. The difference shows how alike the two are.",
     "Slices that show nothing, or something odd. What holds of most slices of a volume is one line "

@@ -66,7 +66,7 @@ typedef enum redux_audit_issue {
     REDUX_AUDIT_SHARED_GROUP = 7,   /**< a group is on both sides by its name */
     /* Labels. */
     REDUX_AUDIT_LABEL_CONFLICT = 8, /**< twins with different labels */
-    REDUX_AUDIT_LABEL_SUSPECT = 9,  /**< the nearest neighbours speak against the label */
+    REDUX_AUDIT_LABEL_SUSPECT = 9,  /**< the nearest neighbours have another label */
     /* Slices. */
     REDUX_AUDIT_UNREADABLE = 10, /**< a slice, or an input as a whole (`skipped`) */
     REDUX_AUDIT_NOT_FINITE = 11, /**< NaN or infinite values */
@@ -173,8 +173,8 @@ typedef struct redux_audit_leaks_options {
      *  validation 1, test 2, none 3: slices of validation are looked up in those of train, slices
      *  of test in both. With `against` NULL: no slice is left out. */
     const uint8_t *split;
-    double threshold;   /**< similarity from which two slices are twins; 0.75 (docs/audit.md) */
-    int32_t candidates; /**< slices that the hash proposes for each; 8 */
+    double threshold;   /**< similarity from which two slices are twins, over 0, at most 1; 0.75 */
+    int32_t candidates; /**< slices that the hash proposes for each, 1 ... 64; 8 */
     int32_t reserved;
 } redux_audit_leaks_options;
 
@@ -211,9 +211,9 @@ REDUX_API redux_status redux_audit_similarity(double *out, int32_t *turn, redux_
 typedef struct redux_audit_labels_options {
     size_t struct_size;
     double threshold;   /**< as redux_audit_leaks_options.threshold; 0.9 */
-    int32_t candidates; /**< 16 */
+    int32_t candidates; /**< as redux_audit_leaks_options.candidates; 16 */
     int32_t reserved;
-    double alpha, quantile; /**< of redux_audit_cut, 0.01 and 0.05 */
+    double alpha, quantile; /**< of redux_audit_cut; 0.01 and 0.05 */
 } redux_audit_labels_options;
 
 #define REDUX_AUDIT_LABELS_OPTIONS_DEFAULTS(set)                                                   \
@@ -224,7 +224,8 @@ REDUX_DEFINE_INIT(redux_audit_labels_options, REDUX_AUDIT_LABELS_OPTIONS_DEFAULT
     REDUX_INIT(redux_audit_labels_options, REDUX_AUDIT_LABELS_OPTIONS_DEFAULTS)
 
 /** Labels that contradict each other, and labels that their neighbours contradict.
- *  - labels: [slices], the class of each slice, or -1: it has none and takes no part.
+ *  - labels: [slices], the class of each slice, any number from 0 on; below 0: it has none and
+ *    takes no part.
  *  - embeddings: [slices, D] float32, of an encoder or redux_scan_descriptors; NULL: no suspicion.
  *  - LABEL_CONFLICT: twins of different groups with different labels (of one group: the same pixels
  *    only, for neighbouring slices may differ in label). One for each slice concerned.
@@ -254,7 +255,8 @@ REDUX_API redux_status redux_audit_suspicion(double *scores, int64_t *others,
  *  sqrt(alpha / 2) of x gives location and scale; the cut is at x = location + scale logit(quantile
  *  alpha count / of), `count` scores of `of` samples (equal where each sample has one). 0: nothing
  *  is flagged (no scores inside, or all quantiles alike). Quantiles are interpolated linearly, as
- *  NumPy's. Source: Groeger et al., NeurIPS 2024. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
+ *  NumPy's. alpha lies between 0 and 0.5, quantile between 0 and 1, without the ends. Source:
+ *  Groeger et al., NeurIPS 2024. Errors: REDUX_E_INVALID, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_audit_cut(double *cut, redux_context *context, const double *scores,
                                        int64_t count, int64_t of, double alpha, double quantile);
 
@@ -303,11 +305,11 @@ REDUX_API redux_status redux_audit_slices(redux_findings **out, redux_context *c
 /** Options of redux_audit_outliers. */
 typedef struct redux_audit_outliers_options {
     size_t struct_size;
-    int32_t neighbours; /**< 20 */
+    int32_t neighbours; /**< 1 or more; beyond the number of rows: all of them; 20 */
     int32_t reserved;
-    int64_t most; /**< of more rows than these, neighbours are looked for among as many, evenly
-                       spaced; 65,536 */
-    double alpha, quantile; /**< of redux_audit_cut, 0.01 and 0.05 */
+    int64_t most; /**< 2 or more: of more rows than these, neighbours are looked for among as many,
+                       evenly spaced; 65,536 */
+    double alpha, quantile; /**< of redux_audit_cut; 0.01 and 0.05 */
 } redux_audit_outliers_options;
 
 #define REDUX_AUDIT_OUTLIERS_OPTIONS_DEFAULTS(set)                                                 \

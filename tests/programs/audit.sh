@@ -71,6 +71,9 @@ check "lines about other files are counted" exits 0 "1 line about files" "$audit
 check "one class" finds 0 "Labels +none" "$audit" $quick --labels "$a/labels.csv" --label one "$a/train"
 check "no such column" exits 1 "kind" "$audit" $quick --labels "$a/labels.csv" --label none "$a/train"
 check "no group column" exits 1 "part" "$audit" $quick $labels --group none "$a/train"
+head -n 20 "$a/labels.csv" >"$a/few.csv"
+check "slices without a group" exits 1 "such as" "$audit" $quick --labels "$a/few.csv" --label kind \
+    --group one "$a/train"
 check "a split that is none" exits 1 "labels.csv, column 'kind'" "$audit" $quick $labels --split kind "$a/train"
 check "no table" exits 1 "missing.csv" "$audit" $quick --labels "$a/missing.csv" "$a/train"
 check "--split needs --labels" exits 2 "--labels" "$audit" --split part "$a/train"
