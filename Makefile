@@ -296,7 +296,7 @@ check-fuzz: $(FUZZ_TARGETS)
 # reach a kernel are left out.
 TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS) $(FAULT_SHIM)
-	@for tier in portable avx2; do REDUX_TIER=$$tier tests/support/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
+	@for tier in $${TIERS-portable avx2}; do REDUX_TIER=$$tier tests/support/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
 
 check-tutorials: $(TUTORIALS)
@@ -346,7 +346,8 @@ abi-baseline: $(SHARED)
 # ---- sanitizers, valgrind, coverage: each in a build folder of its own -------------------------
 .PHONY: asan asan-readers ubsan integer msan tsan valgrind coverage
 SUB = +@$(MAKE) --no-print-directory
-SANITIZE = $(SUB) LSAN_OPTIONS=suppressions=tests/support/lsan.supp:print_suppressions=0 BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
+# LD_LIBRARY_PATH: a sanitizer opens modules itself, for which a program's own RUNPATH does not count.
+SANITIZE = $(SUB) LD_LIBRARY_PATH='$(CURDIR)/build-$@/lib' LSAN_OPTIONS=suppressions=tests/support/lsan.supp:print_suppressions=0 BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer $(1)' CK_TIMEOUT_MULTIPLIER=50
 # The readers in minutes, for every edit of one.
 READERS := $(filter test_dicom test_hostile test_io_% test_labels test_manifest test_hash_list,$(notdir $(TESTS)))
 asan-readers:
