@@ -403,7 +403,10 @@ static redux_status walk(rdx_dicom *out, cursor *c)
     while (out->offset == 0 && c->at < c->end) {
         element e;
         RDX_TRY(next_element(&e, c));
-        RDX_TRY(visit(out, c, &e));
+        if (e.tag >> 16 == 2) /* a second transfer syntax, which was not the one checked */
+            RDX_TRY(skip_element(c, &e, 0));
+        else
+            RDX_TRY(visit(out, c, &e));
     }
     if (out->offset != 0 && out->encapsulated != s->compressed)
         return rdx_fail(REDUX_E_FORMAT, "%s: its pixels do not fit its transfer syntax %s", c->path,
