@@ -402,12 +402,20 @@ coverage:
 	@tools/coverage.sh build-coverage
 
 # ---- demo, bench, lint, docs -------------------------------------------------------------------
-.PHONY: demo bench lint docs
+.PHONY: demo bench bench-check lint docs
 demo: $(PROGRAMS)
 	@$(BUILD)/bin/redux-demo --patients data/sts-small --out demo data/ct
 
 bench: $(BUILD)/bin/redux-bench
 	@$(BUILD)/bin/redux-bench $(BENCH_FLAGS) data/ct/STS_012_CT.nii.gz
+
+# By hand, on a quiet machine, before a release: make bench-check BENCH_PEERS="tools/peers FOLDER"
+BENCH_PEERS = tools/peers
+bench-check: $(BUILD)/bin/redux-bench
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/bin/redux-bench --json \
+	    $(addprefix --peers ,$(BENCH_PEERS)) $(BENCH_FLAGS) data/ct/STS_012_CT.nii.gz \
+	    >$(BUILD)/bench.json
+	@tools/bench-check.py docs/performance.md $(BUILD)/bench.json
 
 lint:
 	@CC='$(CC)' TIDY_FLAGS='$(filter-out -MMD -MP -W%,$(wordlist 2,999,$(COMPILE))) $(CHECK_CFLAGS)' \
