@@ -119,13 +119,13 @@ def wrong_in_wheel(wheel):
         yield f"it has {os.path.getsize(wheel)} bytes, more than {MOST_BYTES}"
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
-        libraries = glob.glob(folder + "/redux/libs/*.so*")
+        libraries = glob.glob(folder + "/**/redux/libs/*.so*", recursive=True)
         names = {os.path.basename(path) for path in libraries}
         for path in libraries:
             yield from wrong_in_library(path, SYSTEM | names, tuple(map(int, found.groups())))
         if not any(name.startswith("libredux.so.") for name in names):
             yield "libredux is not in it"
-        licences = open(glob.glob(folder + "/redux/libs/LICENCES.txt")[0], encoding="utf-8").read()
+        licences = open(glob.glob(folder + "/**/LICENCES.txt", recursive=True)[0], encoding="utf-8").read()
         for name in names:
             plain = name.replace("libredux-", "")
             if not name.startswith("libredux.so") and plain + " (" not in licences:

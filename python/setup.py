@@ -74,7 +74,8 @@ class PlatformWheel(bdist_wheel):
     def get_tag(self):
         platform = super().get_tag()[2]
         if FOR_OTHERS:
-            libraries = glob.glob(os.path.join(self.bdist_dir, "redux", "libs", "*.so*"))
+            built = self.get_finalized_command("build_py").build_lib
+            libraries = glob.glob(os.path.join(built, "redux", "libs", "*.so*"))
             platform = manylinux.tag(libraries)
         return "py3", "none", platform
 
