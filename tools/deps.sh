@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that are missing: tools/deps.sh build [lint] [dev]
 # Nothing missing: no output, no network. As root by apt-get, else through sudo, else the line to
-# run is printed and the exit status is 1.
+# run is printed and the exit status is 1. LIST=1 prints the packages and does nothing; ARCH: for that
+# processor, as `uname -m` names it.
 # shellcheck disable=SC2086 # lists of packages and command lines are split into words on purpose
 set -eu
 
@@ -11,7 +12,7 @@ build="gcc g++ libc6-dev make pkg-config libopenblas-dev zlib1g-dev libnifti-dev
     libjpeg62-turbo-dev libjansson-dev libminizip-dev check"
 [ "${GDCM:-1}" = 0 ] || build="$build libgdcm-dev libcharls-dev libopenjp2-7-dev"
 [ "${FFTW:-1}" = 0 ] || build="$build libfftw3-dev"
-case ${ISAL:-1}$(uname -m) in 1x86_64 | 1aarch64) build="$build libisal-dev" ;; esac
+case ${ISAL:-1}${ARCH:-$(uname -m)} in 1x86_64 | 1aarch64) build="$build libisal-dev" ;; esac
 [ "${TIFF:-1}" = 0 ] || build="$build libtiff-dev"
 [ "${WEBP:-1}" = 0 ] || build="$build libwebp-dev"
 [ "${ZSTD:-1}" = 0 ] || build="$build libzstd-dev"
@@ -35,6 +36,10 @@ for group in "$@"; do
     esac
 done
 
+if [ "${LIST:-0}" = 1 ]; then
+    echo $wanted
+    exit 0
+fi
 if ! command -v dpkg-query >/dev/null; then
     echo "deps: this is no Debian system; install what these packages hold:" $wanted >&2
     exit 1

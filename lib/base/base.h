@@ -138,8 +138,13 @@ void rdx_format_fixed(char *text, double value, int digits);
 /* strtod with '.' in every locale of the host. */
 double rdx_parse_double(const char *text, char **end);
 
-/* Instruction sets, in order. */
-typedef enum rdx_tier { RDX_PORTABLE = 0, RDX_AVX2 = 1, RDX_AVX512 = 2 } rdx_tier;
+/* Instruction sets: those of one family of processors in order. */
+typedef enum rdx_tier {
+    RDX_PORTABLE = 0,
+    RDX_AVX2 = 1, /* x86-64 */
+    RDX_AVX512 = 2,
+    RDX_NEON = 1 /* aarch64 */
+} rdx_tier;
 rdx_tier rdx_tier_in_use(void);
 /* Products of rounded numbers (lib/kernels/bfloat16_template.h). */
 bool rdx_cpu_has_bfloat16(void);

@@ -5,7 +5,14 @@
 #include <string.h>
 #include "base.h"
 
+#if defined(__x86_64__)
 static const char *const names[] = {"portable", "avx2", "avx512"};
+#elif defined(__aarch64__)
+static const char *const names[] = {"portable", "neon"};
+#else
+static const char *const names[] = {"portable"};
+#endif
+
 static rdx_tier chosen;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -22,6 +29,8 @@ static rdx_tier best(void)
         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq"))
         return RDX_AVX512;
     return RDX_AVX2;
+#elif defined(__aarch64__)
+    return RDX_NEON; /* part of the architecture */
 #else
     return RDX_PORTABLE;
 #endif
@@ -31,9 +40,9 @@ static void choose(void)
 {
     const char *wanted = getenv("REDUX_TIER");
     chosen = best();
-    for (rdx_tier tier = RDX_PORTABLE; wanted != NULL && tier <= RDX_AVX512; tier++)
-        if (strcmp(wanted, names[tier]) == 0)
-            chosen = RDX_MIN(chosen, tier);
+    for (int tier = 0; wanted != NULL && tier < RDX_COUNT(names); tier++)
+        if (strcmp(wanted, names[tier]) == 0 && (rdx_tier)tier < chosen)
+            chosen = (rdx_tier)tier;
 }
 
 rdx_tier rdx_tier_in_use(void)

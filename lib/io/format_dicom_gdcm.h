@@ -5,6 +5,7 @@
 #define RDX_DICOM_GDCM_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <redux/status.h>
 
 #ifdef __cplusplus

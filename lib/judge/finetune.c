@@ -148,11 +148,12 @@ void rdx_images_free(rdx_images *images)
 /* Softmax of float logits in double. */
 static void softmax(double *out, const float *logits, int64_t classes)
 {
-    double most = (double)logits[0], sum = 0;
+    float most = logits[0]; /* as a float: GCC 12 for ARM fails on a maximum of converted ones */
+    double sum = 0;
     for (int64_t c = 1; c < classes; c++)
-        most = fmax(most, (double)logits[c]);
+        most = fmaxf(most, logits[c]);
     for (int64_t c = 0; c < classes; c++) {
-        out[c] = exp((double)logits[c] - most);
+        out[c] = exp((double)logits[c] - (double)most);
         sum += out[c];
     }
     for (int64_t c = 0; c < classes; c++)

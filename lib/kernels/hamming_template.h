@@ -7,7 +7,10 @@
  * AVX2 cannot count bits, so it looks them up. If several queries meet the same codes, those are
  * transposed into planes: of 128 codes first all lowest nibbles, a byte each, then the next ones,
  * and so on. One shuffle then counts, for 32 codes, the bits of a nibble that differ from the
- * query's. Codes whose first nibbles are too far away skip the others. */
+ * query's. Codes whose first nibbles are too far away skip the others.
+ *
+ * NEON counts the bits of each byte; pairwise additions, of which one serves two registers, leave
+ * a sum a code. */
 
 static uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t words)
 {
@@ -17,11 +20,81 @@ static uint32_t hamming_distance(const uint64_t *a, const uint64_t *b, int64_t w
     return distance;
 }
 
+#if defined(RDX_TIER_NEON)
+#define HAMMING_BLOCK_64 16 /* codes that are looked at together: of 64 bits, */
+#define HAMMING_BLOCK_256 8 /* and of 256 */
+
+/* How many bits of each byte differ. */
+static inline uint8x16_t hamming_bytes(const uint64_t *codes, uint64x2_t query)
+{
+    return vcntq_u8(vreinterpretq_u8_u64(veorq_u64(vld1q_u64(codes), query)));
+}
+
+/* Sixteen codes of 64 bits: four bits of the result for each one within the limit. */
+static inline uint64_t hamming_near_64(const uint64_t *codes, uint64x2_t query, uint8x16_t limit)
+{
+    uint8x16_t sum[8];
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; k++)
+        sum[k] = hamming_bytes(codes + 2 * k, query);
+#pragma GCC unroll 3
+    for (int count = 4; count > 0; count /= 2)
+#pragma GCC unroll 4
+        for (int k = 0; k < count; k++)
+            sum[k] = vpaddq_u8(sum[2 * k], sum[2 * k + 1]);
+    const uint16x8_t near = vreinterpretq_u16_u8(vcleq_u8(sum[0], limit));
+    return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(near, 4)), 0);
+}
+
+/* Eight codes of 256 bits: eight bits of the result for each one within the limit. */
+static inline uint64_t hamming_near_256(const uint64_t *codes, const uint64_t *query,
+                                        uint16x8_t limit)
+{
+    const uint64x2_t first = vld1q_u64(query), second = vld1q_u64(query + 2);
+    uint8x16_t sum[8];
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; k++)
+        sum[k] =
+            vaddq_u8(hamming_bytes(codes + 4 * k, first), hamming_bytes(codes + 4 * k + 2, second));
+#pragma GCC unroll 3
+    for (int count = 4; count > 0; count /= 2)
+#pragma GCC unroll 4
+        for (int k = 0; k < count; k++)
+            sum[k] = vpaddq_u8(sum[2 * k], sum[2 * k + 1]);
+    const uint8x8_t near = vmovn_u16(vcleq_u16(vpaddlq_u8(sum[0]), limit));
+    return vget_lane_u64(vreinterpret_u64_u8(near), 0);
+}
+
+static inline uint8x16_t hamming_limit_64(uint32_t radius)
+{
+    return vdupq_n_u8((uint8_t)(radius < 255 ? radius : 255));
+}
+
+static inline uint16x8_t hamming_limit_256(uint32_t radius)
+{
+    return vdupq_n_u16((uint16_t)(radius < 65535 ? radius : 65535));
+}
+#endif
+
 /* One query: the first of the kept codes from `start` on within the radius, or -1. */
 static int64_t hamming_first_one(const uint64_t *kept, int64_t start, int64_t kept_count,
                                  const uint64_t *query, int64_t words, uint32_t radius)
 {
-    for (int64_t i = start; i < kept_count; i++)
+    int64_t i = start;
+#if defined(RDX_TIER_NEON)
+    const uint64x2_t one = vdupq_n_u64(query[0]);
+    for (; words == 1 && i + HAMMING_BLOCK_64 <= kept_count; i += HAMMING_BLOCK_64) {
+        const uint64_t near = hamming_near_64(kept + i, one, hamming_limit_64(radius));
+        if (near != 0)
+            return i + __builtin_ctzll(near) / 4;
+    }
+    for (; words == 4 && i + HAMMING_BLOCK_256 <= kept_count; i += HAMMING_BLOCK_256) {
+        const uint64_t near = hamming_near_256(kept + 4 * i, query, hamming_limit_256(radius));
+        if (near != 0)
+            return i + __builtin_ctzll(near) / 8;
+    }
+#endif
+    for (; i < kept_count; i++)
         if (hamming_distance(kept + i * words, query, words) <= radius)
             return i;
     return -1;
@@ -358,6 +431,21 @@ static int64_t hamming_within(const uint64_t *many, const uint8_t *planes, int64
         for (; hits != 0; hits &= hits - 1)
             rows[found++] = (int32_t)(i + __builtin_ctz(hits));
     }
+#elif defined(RDX_TIER_NEON)
+    const uint64x2_t one = vdupq_n_u64(query[0]);
+    for (; words == 1 && i + HAMMING_BLOCK_64 <= count; i += HAMMING_BLOCK_64)
+        for (uint64_t near = hamming_near_64(many + i, one, hamming_limit_64(radius)); near != 0;) {
+            const int place = __builtin_ctzll(near) / 4;
+            rows[found++] = (int32_t)(i + place);
+            near &= ~(15ULL << 4 * place);
+        }
+    for (; words == 4 && i + HAMMING_BLOCK_256 <= count; i += HAMMING_BLOCK_256)
+        for (uint64_t near = hamming_near_256(many + 4 * i, query, hamming_limit_256(radius));
+             near != 0;) {
+            const int place = __builtin_ctzll(near) / 8;
+            rows[found++] = (int32_t)(i + place);
+            near &= ~(255ULL << 8 * place);
+        }
 #endif
     for (; i < count; i++)
         if (hamming_distance(many + i * words, query, words) <= radius)

@@ -14,6 +14,9 @@ const rdx_kernels *rdx_kernels_get(void)
     case RDX_PORTABLE:
         break;
     }
+#elif defined(__aarch64__)
+    if (rdx_tier_in_use() == RDX_NEON)
+        return &rdx_kernels_neon;
 #endif
     return &rdx_kernels_portable;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The hot loops, one table of functions per instruction set. Internal.
  *
- * Each *_template.h is written once and compiled by tier_portable.c, tier_avx2.c and tier_avx512.c
- * with that tier's compiler flags, over the vectors of vector.h or in plain C. The integer loops of
- * hamming, histogram and resize have intrinsics of their own under RDX_TIER_AVX2 and
- * RDX_TIER_AVX512, because their algorithms differ, and plain C for any other tier; bfloat16 is for
- * AVX-512 alone. Integer results are equal in every tier; floating ones within the bound that the
- * metric states. */
+ * Each *_template.h is written once and compiled by each tier_*.c with that tier's compiler flags,
+ * over the vectors of vector.h or in plain C. The integer loops of hamming, histogram and resize
+ * have intrinsics of their own under RDX_TIER_AVX2, RDX_TIER_AVX512 and RDX_TIER_NEON where the
+ * algorithms differ; bfloat16 is for AVX-512 alone. Integer results are equal in every tier;
+ * floating ones within the bound that the metric states. */
 #ifndef RDX_KERNELS_H
 #define RDX_KERNELS_H
 
@@ -173,6 +172,8 @@ typedef struct rdx_kernels {
 extern const rdx_kernels rdx_kernels_portable;
 #if defined(__x86_64__)
 extern const rdx_kernels rdx_kernels_avx2, rdx_kernels_avx512;
+#elif defined(__aarch64__)
+extern const rdx_kernels rdx_kernels_neon;
 #endif
 
 /* The table of the tier in use (rdx_tier_in_use). */

@@ -17,6 +17,8 @@
 #include <string.h>
 #if defined(RDX_TIER_AVX2) || defined(RDX_TIER_AVX512)
 #include <immintrin.h>
+#elif defined(RDX_TIER_NEON)
+#include <arm_neon.h>
 #endif
 
 /* Loops take constants as arguments, for which they are compiled anew. */
@@ -256,6 +258,103 @@ static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
         out[j] = (vec_i32)_mm256_permute2x128_si256(a[j], a[4 + j], 0x20);
         out[4 + j] = (vec_i32)_mm256_permute2x128_si256(a[j], a[4 + j], 0x31);
     }
+}
+
+#elif defined(RDX_TIER_NEON)
+
+#define VEC_LANES 4
+#define VEC_REGISTERS 32
+#define VEC_FUSED 1
+#define VEC_INTEGERS 1
+typedef float vec_f32 __attribute__((vector_size(16)));
+typedef int32_t vec_i32 __attribute__((vector_size(16)));
+typedef uint32_t vec_u32 __attribute__((vector_size(16)));
+typedef int16_t vec_i16 __attribute__((vector_size(16)));
+typedef uint16_t vec_u16 __attribute__((vector_size(16)));
+typedef vec_i32 vec_mask;
+
+#define VEC_CUT(in, low, high, k) ((void)(low), (void)(high), vec_load((in) + (k)))
+#define VEC_CUTS 0
+
+VEC_INLINE vec_f32 vec_fma(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return vfmaq_f32(c, a, b);
+}
+
+VEC_INLINE vec_mask vec_less(vec_f32 a, vec_f32 b)
+{
+    return (vec_mask)vcltq_f32(a, b);
+}
+
+VEC_INLINE vec_mask vec_at_least(vec_f32 a, vec_f32 b)
+{
+    return (vec_mask)vcgeq_f32(a, b);
+}
+
+VEC_INLINE vec_f32 vec_select(vec_mask mask, vec_f32 a, vec_f32 b)
+{
+    return vbslq_f32((uint32x4_t)mask, a, b);
+}
+
+/* Not vminq_f32, which gives NaN where either is. */
+VEC_INLINE vec_f32 vec_min(vec_f32 a, vec_f32 b)
+{
+    return vbslq_f32(vcltq_f32(a, b), a, b);
+}
+
+VEC_INLINE vec_f32 vec_max(vec_f32 a, vec_f32 b)
+{
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+VEC_INLINE unsigned vec_bits(vec_mask mask)
+{
+    const uint32x4_t of_lane = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32((uint32x4_t)mask, of_lane));
+}
+
+VEC_INLINE vec_i32 vec_load_u8(const uint8_t *in)
+{
+    uint32_t bytes;
+    memcpy(&bytes, in, sizeof bytes);
+    const uint8x8_t eight = vreinterpret_u8_u32(vdup_n_u32(bytes));
+    return (vec_i32)vmovl_u16(vget_low_u16(vmovl_u8(eight)));
+}
+
+VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
+{
+    const int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
+    return (vec_i32)vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+}
+
+VEC_INLINE vec_u16 vec_load_u8_u16(const uint8_t *in)
+{
+    return (vec_u16)vmovl_u8(vld1_u8(in));
+}
+
+VEC_INLINE vec_i16 vec_narrow(vec_i32 low, vec_i32 high)
+{
+    return (vec_i16)vqmovn_high_s32(vqmovn_s32((int32x4_t)low), (int32x4_t)high);
+}
+
+VEC_INLINE void vec_store_u8(uint8_t *out, vec_i16 x)
+{
+    vst1_u8(out, vqmovun_s16((int16x8_t)x));
+}
+
+VEC_INLINE int vec_is_zero(vec_i32 x)
+{
+    return vmaxvq_u32((uint32x4_t)x) == 0;
+}
+
+static inline void vec_turn(vec_i32 out[VEC_LANES], const vec_i32 in[VEC_LANES])
+{
+    const int32x4_t low = vzip1q_s32(in[0], in[2]), high = vzip2q_s32(in[0], in[2]);
+    const int32x4_t low2 = vzip1q_s32(in[1], in[3]), high2 = vzip2q_s32(in[1], in[3]);
+    out[0] = (vec_i32)vzip1q_s32(low, low2);
+    out[1] = (vec_i32)vzip2q_s32(low, low2);
+    out[2] = (vec_i32)vzip1q_s32(high, high2);
+    out[3] = (vec_i32)vzip2q_s32(high, high2);
 }
 
 #else /* any processor: the compiler chooses the instructions */

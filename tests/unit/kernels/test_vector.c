@@ -6,6 +6,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #include "base/base.h"
 #include "support/test.h"
@@ -131,6 +133,18 @@ START_TEST(test_avx512)
 }
 END_TEST
 
+#elif defined(__aarch64__)
+
+#define TIER neon
+#define RDX_TIER_NEON 1
+#include "vector_checks.h"
+
+START_TEST(test_neon)
+{
+    neon_check(_i);
+}
+END_TEST
+
 #endif
 
 int main(void)
@@ -143,6 +157,8 @@ int main(void)
         tcase_add_loop_test(tests, test_avx2, 0, CHECKS);
     if (rdx_tier_in_use() >= RDX_AVX512)
         tcase_add_loop_test(tests, test_avx512, 0, CHECKS);
+#elif defined(__aarch64__)
+    tcase_add_loop_test(tests, test_neon, 0, CHECKS);
 #endif
     suite_add_tcase(suite, tests);
     return run_suite(suite);

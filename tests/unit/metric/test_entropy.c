@@ -466,6 +466,8 @@ START_TEST(tiers_agree)
 #if defined(__x86_64__)
         &rdx_kernels_avx2,
         &rdx_kernels_avx512
+#elif defined(__aarch64__)
+        &rdx_kernels_neon
 #endif
     };
     const redux_random_key key = {.seed = 5};
@@ -524,6 +526,8 @@ START_TEST(any_number_of_pixels)
 #if defined(__x86_64__)
         &rdx_kernels_avx2,
         &rdx_kernels_avx512
+#elif defined(__aarch64__)
+        &rdx_kernels_neon
 #endif
     };
     const int32_t bins = _i % 2 == 0 ? 256 : 37, spread = _i / 2 == 0 ? 2 : bins;
