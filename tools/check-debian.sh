@@ -24,7 +24,7 @@ ${CC:-cc} -o "$work/consumer" tests/install/consumer.c $(pkg-config --cflags --l
 "$work/consumer"
 "$work/root/usr/bin/redux-reduce" --quiet data/ct | tail -n 1
 REDUX_LIBRARY=$library/libredux.so PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONPATH=$work/root/usr/lib/python3/dist-packages /usr/bin/python3 -c \
+    PYTHONPATH=$work/root/usr/share/doc/libredux-dev/python /usr/bin/python3 -c \
     'import redux; print("Python: libredux", redux.__version__)' || echo "  skipped: Python with NumPy"
 cd "$work"
 ls -l ./*.deb
