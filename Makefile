@@ -313,6 +313,17 @@ check-programs: all $(FAULT_SHIM)
 check-python: all
 	@BUILD='$(BUILD)' CC='$(CC)' tests/python/run.sh
 
+# Python's package: a wheel for every x86-64 Linux of its glibc, checked (python/manylinux.py), and the
+# sources with the library's, both in build/dist.
+.PHONY: wheel sdist
+PYTHON ?= /usr/bin/python3
+wheel:
+	@rm -rf python/build
+	$(Q)cd python && REDUX_WHEEL=1 $(PYTHON) setup.py -q bdist_wheel -d '$(abspath $(BUILD))/dist'
+	$(Q)$(PYTHON) python/manylinux.py $(BUILD)/dist/libredux-$(VERSION)-py3-none-manylinux_*_x86_64.whl
+sdist:
+	$(Q)cd python && $(PYTHON) setup.py -q sdist -d '$(abspath $(BUILD))/dist'
+
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
 
