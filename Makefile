@@ -313,6 +313,17 @@ check-programs: all $(FAULT_SHIM)
 check-python: all
 	@BUILD='$(BUILD)' CC='$(CC)' tests/python/run.sh
 
+# Python's package: a wheel for every x86-64 Linux of its glibc, checked (python/manylinux.py), and the
+# sources with the library's, both in build/dist.
+.PHONY: wheel sdist
+PYTHON ?= /usr/bin/python3
+wheel:
+	@rm -rf python/build
+	$(Q)cd python && REDUX_WHEEL=1 $(PYTHON) setup.py -q bdist_wheel -d '$(abspath $(BUILD))/dist'
+	$(Q)$(PYTHON) python/manylinux.py $(BUILD)/dist/libredux-$(VERSION)-py3-none-manylinux_*_x86_64.whl
+sdist:
+	$(Q)cd python && $(PYTHON) setup.py -q sdist -d '$(abspath $(BUILD))/dist'
+
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
 
@@ -402,12 +413,20 @@ coverage:
 	@tools/coverage.sh build-coverage
 
 # ---- demo, bench, lint, docs -------------------------------------------------------------------
-.PHONY: demo bench lint docs
+.PHONY: demo bench bench-check lint docs
 demo: $(PROGRAMS)
 	@$(BUILD)/bin/redux-demo --patients data/sts-small --out demo data/ct
 
 bench: $(BUILD)/bin/redux-bench
 	@$(BUILD)/bin/redux-bench $(BENCH_FLAGS) data/ct/STS_012_CT.nii.gz
+
+# By hand, on a quiet machine, before a release: make bench-check BENCH_PEERS="tools/peers FOLDER"
+BENCH_PEERS = tools/peers
+bench-check: $(BUILD)/bin/redux-bench
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/bin/redux-bench --json \
+	    $(addprefix --peers ,$(BENCH_PEERS)) $(BENCH_FLAGS) data/ct/STS_012_CT.nii.gz \
+	    >$(BUILD)/bench.json
+	@tools/bench-check.py docs/performance.md $(BUILD)/bench.json
 
 lint:
 	@CC='$(CC)' TIDY_FLAGS='$(filter-out -MMD -MP -W%,$(wordlist 2,999,$(COMPILE))) $(CHECK_CFLAGS)' \

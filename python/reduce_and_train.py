@@ -9,19 +9,20 @@ import torch
 from torch.utils.data import DataLoader
 
 import redux
+import redux.torch
 
 if len(sys.argv) > 3 or any(argument.startswith("-") for argument in sys.argv[1:]):
     sys.exit(__doc__)
 folder = sys.argv[1] if len(sys.argv) > 1 else "data/ct"
 slices = redux.Dataset(folder)
-manifest = redux.reduce(slices, strategy="ssim", percent=25)
+manifest = redux.reduce(slices, strategy="ssim", keep="25%")
 print(f"kept {manifest.kept.sum()} of {len(manifest)} slices, "
       f"SSIM threshold {manifest.summary['threshold']:.3f}")
 if len(sys.argv) > 2:
     manifest.save(sys.argv[2])
 
-inputs = redux.Inputs(slices, window="-160:240", size=64)
-loader = DataLoader(manifest.subset(inputs), batch_size=16, shuffle=True, num_workers=2)
+inputs = redux.torch.SliceDataset(slices, manifest, window="-160:240", size=64, cache="memory")
+loader = DataLoader(inputs, batch_size=16, shuffle=True, num_workers=2)
 torch.manual_seed(0)
 model = torch.nn.Sequential(
     torch.nn.Conv2d(1, 8, 3, stride=2, padding=1), torch.nn.ReLU(),

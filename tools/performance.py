@@ -28,11 +28,13 @@ def bench_table(bench):
     machine = bench["machine"]
     limits = ", ".join(f"{value:.4g} {name}" for name, value in machine.items() if isinstance(value, float))
     lines = [f"{machine['cpu']}, tier {machine['tier']}, OpenBLAS kernels {machine['blas']}, {machine['threads']} threads; limits of all threads: {limits}.", "",
-             "| path | threads | ours | spread | of the limit | peer | its rate | ratio |", "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |"]
+             "| path | threads | ours | spread | of the limit | peer | its rate | ratio | MiB, its MiB |",
+             "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |"]
     for row in bench["results"]:
         percent = "" if row["percent"] is None else f"{row['percent']:.0f} %"
         peer = ["", "", ""] if row["peer"] is None else [row["peer"], rate(row["peer_rate"], row["unit"]), f"{row['ratio']:.3g}"]
-        lines.append("| " + " | ".join([row["name"], str(row["threads"]), rate(row["rate"], row["unit"]), f"{100 * row['spread']:.0f} %", percent, *peer]) + " |")
+        peaks = f"{row['peak_mb']:.0f}, {row['peer_peak_mb']:.0f}" if "peak_mb" in row else ""
+        lines.append("| " + " | ".join([row["name"], str(row["threads"]), rate(row["rate"], row["unit"]), f"{100 * row['spread']:.0f} %", percent, *peer, peaks]) + " |")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@
  *   limits.c        what the machine can do, measured at the start
  *   paths.c         the hot paths, and how much of a limit a unit of each takes
  *   train.c         those of the network
- *   objectives.c    short runs of SwAV, MoCo and BYOL
+ *   objectives.c    training steps of SwAV, MoCo and BYOL
  *   peers.c         other libraries' programs, run between our own samples */
 #ifndef REDUX_EXAMPLES_BENCH_H
 #define REDUX_EXAMPLES_BENCH_H
@@ -53,7 +53,8 @@ typedef struct bench {
     int file_count;
     struct network_bench *network;
     struct search_bench *search;
-    int64_t next; /* the next image to use */
+    int64_t next;   /* the next image to use */
+    double untimed; /* seconds that the paths spent on what does not count */
     bench_scratch scratch;
 } bench;
 
@@ -86,7 +87,7 @@ void free_train_bench(bench *b);
 /* What a script printed. */
 typedef struct peer_rate {
     char name[48], which[112];
-    double rate;
+    double rate, peak_mb; /* 0: not said */
 } peer_rate;
 
 enum { MOST_PEER_RATES = 32 };

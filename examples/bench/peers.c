@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Other libraries' programs: Python scripts that print one JSON object a line for each measurement
- * ("peer", "case", "rate", "unit"). Each gets the settings under which it is fastest. */
+ * ("peer", "case", "rate", "unit", and "peak_mb" if memory counts). Each gets the settings under
+ * which it is fastest. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static bool parse_line(peer_rate *out, const char *line)
         snprintf(out->name, sizeof out->name, "%s", peer);
         snprintf(out->which, sizeof out->which, "%s", which);
         out->rate = mega ? rate * 1e6 : rate;
+        out->peak_mb = json_number_value(json_object_get(object, "peak_mb"));
     }
     json_decref(object);
     return is_one;

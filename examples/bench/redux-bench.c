@@ -61,6 +61,7 @@ typedef struct row {
     int count, peer_count[MOST_CASES];
     double peer_rates[MOST_CASES][16];
     char peer_names[MOST_CASES][48];
+    double peak_mb, peer_peak_mb; /* of memory; 0: unknown */
 } row;
 
 /* ---- samples ---- */
@@ -81,11 +82,36 @@ static double median(const double *values, int count)
     return count % 2 == 1 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
 }
 
+/* Makes the kernel forget the process's peak of memory (Linux). */
+static void forget_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "we");
+    if (file == NULL)
+        return;
+    fputs("5", file);
+    fclose(file);
+}
+
+/* MiB; 0 if the kernel does not say. */
+static double peak_of_memory(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtod(line + 6, NULL);
+    if (file != NULL)
+        fclose(file);
+    return kib / 1024;
+}
+
 static redux_status run(double *rate, double *seconds, bench *b, const bench_path *path,
                         int64_t repeat)
 {
     double total = 0;
     const double start = seconds_now();
+    b->untimed = 0;
     for (int64_t i = 0; i < repeat; i++) {
         double units = 0;
         const redux_status status = path->run(&units, b, path);
@@ -96,7 +122,7 @@ static redux_status run(double *rate, double *seconds, bench *b, const bench_pat
             return REDUX_E_CANCELLED;
         total += units;
     }
-    *seconds = fmax(seconds_now() - start, 1e-9);
+    *seconds = fmax(seconds_now() - start - b->untimed, 1e-9);
     *rate = total / *seconds;
     return REDUX_OK;
 }
@@ -119,12 +145,14 @@ static redux_status find_repeat(row *r, bench *b, double seconds)
 static redux_status sample(row *r, bench *b, double seconds)
 {
     double rate = 0;
+    forget_peak();
     if (r->seconds < LONG_SAMPLE)
         TRY(run(&rate, &r->seconds, b, r->path, 1));
     if (r->repeat == 0 && r->seconds < LONG_SAMPLE)
         TRY(find_repeat(r, b, seconds));
     r->repeat = r->repeat > 0 ? r->repeat : 1;
     TRY(run(&rate, &r->seconds, b, r->path, r->repeat));
+    r->peak_mb = fmax(r->peak_mb, peak_of_memory());
     if (r->count < 16 && rate > 0)
         r->rates[r->count++] = rate;
     return REDUX_OK;
@@ -155,6 +183,7 @@ static void take_peer(row *r, const peer_rate *peers, int count)
                 continue;
             snprintf(r->peer_names[c], sizeof r->peer_names[c], "%.47s", peers[i].name);
             sum += peers[i].rate;
+            r->peer_peak_mb = fmax(r->peer_peak_mb, peers[i].peak_mb);
             found++;
             if (strcmp(r->path->unit, "bytes") != 0)
                 break;
@@ -247,6 +276,8 @@ static void print_case(const row *r, const bench_limits *limits, const bench *b,
                    peer, rate / peer);
         else
             printf(", \"peer\": null, \"peer_rate\": null, \"ratio\": null");
+        if (r->peer_peak_mb > 0)
+            printf(", \"peak_mb\": %.4g, \"peer_peak_mb\": %.4g", r->peak_mb, r->peer_peak_mb);
         printf(", \"spread\": %.3g}", spread_of(r));
     } else {
         printf("%-34s%s ", named ? r->path->name : "", r->path->single ? "1" : " ");
@@ -258,6 +289,8 @@ static void print_case(const row *r, const bench_limits *limits, const bench *b,
             printf("        ");
         if (peer > 0)
             printf("  %7.2f x %s", rate / peer, r->peer_names[c]);
+        if (r->peer_peak_mb > 0)
+            printf(", %.0f of its %.0f MiB", r->peak_mb, r->peer_peak_mb);
         printf("\n");
     }
     *first = false;

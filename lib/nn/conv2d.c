@@ -16,6 +16,28 @@
 #define PARTIALS ((int64_t)8 << 20) /* bytes of all chunks' gradients, if they allow two chunks */
 #define SUM_TILE ((int64_t)1 << 14)
 
+/* A pixel of the output. */
+typedef struct pixel {
+    int64_t n, y, x;
+} pixel;
+
+static pixel pixel_of(const rdx_conv_plan *p, int64_t index)
+{
+    return (pixel){index / (p->ow * p->oh), index / p->ow % p->oh, index % p->ow};
+}
+
+/* Counting on is cheaper than dividing for every pixel. */
+static inline void next_pixel(pixel *at, const rdx_conv_plan *p)
+{
+    if (++at->x < p->ow)
+        return;
+    at->x = 0;
+    if (++at->y < p->oh)
+        return;
+    at->y = 0;
+    at->n++;
+}
+
 /* Memory of all threads for gathered rows, and for weights if products are bfloat16. */
 static uint64_t columns_floats(const rdx_conv_plan *p)
 {

@@ -15,15 +15,26 @@ static REAL *NAME(own_columns)(const NAME(conv) * c)
     return c->columns + (size_t)rdx_thread_index() * (size_t)(c->plan.tile * c->plan.k);
 }
 
+/* A line of the stem's fields has seven values: two copies that overlap take less than a call. */
+static inline void NAME(copy_line)(REAL *out, const REAL *in, int64_t count)
+{
+    if (count < 4 || count > 8) {
+        memcpy(out, in, (size_t)count * sizeof(REAL));
+        return;
+    }
+    memcpy(out, in, 4 * sizeof(REAL));
+    memcpy(out + count - 4, in + count - 4, 4 * sizeof(REAL));
+}
+
 /* Pixels outside of the image are 0. Along x the pixels of a field are adjacent in memory. */
 void NAME(rdx_conv_gather)(REAL *out, const rdx_conv_plan *p, const REAL *in, int64_t first,
                            int64_t count)
 {
     const int64_t line = p->kw * p->c;
-    for (int64_t r = first; r < first + count; r++) {
-        const int64_t x0 = r % p->ow * p->stride - p->padding;
-        const int64_t y0 = r / p->ow % p->oh * p->stride - p->padding;
-        const REAL *image = in + r / (p->ow * p->oh) * p->h * p->w * p->c;
+    pixel at = pixel_of(p, first);
+    for (int64_t r = 0; r < count; r++, next_pixel(&at, p)) {
+        const int64_t x0 = at.x * p->stride - p->padding, y0 = at.y * p->stride - p->padding;
+        const REAL *image = in + at.n * p->h * p->w * p->c;
         const int64_t from = RDX_MAX(-x0, 0), to = RDX_MIN(p->kw, p->w - x0);
         for (int64_t y = y0; y < y0 + p->kh; y++, out += line) {
             if (y < 0 || y >= p->h || from >= to) {
@@ -33,8 +44,7 @@ void NAME(rdx_conv_gather)(REAL *out, const rdx_conv_plan *p, const REAL *in, in
             const REAL *row = image + (y * p->w + x0) * p->c;
             for (int64_t i = 0; i < from * p->c; i++)
                 out[i] = 0;
-            for (int64_t i = from * p->c; i < to * p->c; i++)
-                out[i] = row[i];
+            NAME(copy_line)(out + from * p->c, row + from * p->c, (to - from) * p->c);
             for (int64_t i = to * p->c; i < line; i++)
                 out[i] = 0;
         }
@@ -45,10 +55,10 @@ void NAME(rdx_conv_scatter)(REAL *d_in, const rdx_conv_plan *p, const REAL *colu
                             int64_t count)
 {
     const int64_t line = p->kw * p->c;
-    for (int64_t r = first; r < first + count; r++) {
-        const int64_t x0 = r % p->ow * p->stride - p->padding;
-        const int64_t y0 = r / p->ow % p->oh * p->stride - p->padding;
-        REAL *image = d_in + r / (p->ow * p->oh) * p->h * p->w * p->c;
+    pixel at = pixel_of(p, first);
+    for (int64_t r = 0; r < count; r++, next_pixel(&at, p)) {
+        const int64_t x0 = at.x * p->stride - p->padding, y0 = at.y * p->stride - p->padding;
+        REAL *image = d_in + at.n * p->h * p->w * p->c;
         const int64_t from = RDX_MAX(-x0, 0), to = RDX_MIN(p->kw, p->w - x0);
         for (int64_t y = y0; y < y0 + p->kh; y++, columns += line) {
             if (y < 0 || y >= p->h || from >= to)

@@ -67,3 +67,22 @@ kill -INT $pid
 wait $pid
 check "bench: Ctrl-C" test $? = 130
 check "bench: says that it was interrupted" grep -qx 'redux-bench: interrupted' "$work/err"
+
+# Ratios that fell beyond the spread are found.
+cat >"$work/record.md" <<'RECORD'
+<!-- bench avx2 -->
+| path | threads | ours | spread | of the limit | peer | its rate | ratio |
+| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |
+| entropy | 1 | 12.6 kimages/s | 4 % | 25 % | scikit-image 0.19.3 | 106 images/s | 100 |
+| views | 1 | 12.6 kimages/s | 4 % |  |  |  |  |
+<!-- /bench avx2 -->
+RECORD
+gate() { # gate TIER RATIO STATUS WORDS
+    printf '{"machine": {"tier": "%s"}, "results": [{"name": "entropy", "threads": 1,
+        "peer": "scikit-image 0.20", "ratio": %s, "spread": 0.03}]}' "$1" "$2" >"$work/gate.json"
+    tools/bench-check.py "$work/record.md" "$work/gate.json" >"$work/gate.txt"
+    test $? = "$3" && grep -q "$4" "$work/gate.txt"
+}
+check "bench-check: within the spread" gate avx2 74 0 '^holds  entropy'
+check "bench-check: a loss" gate avx2 72 1 '^LOST   entropy'
+check "bench-check: another tier" gate avx512 100 2 'no row'

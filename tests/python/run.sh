@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# python/redux.py against the built library, by the first Python that has NumPy: PYTHON,
+# python/redux against the built library, by the first Python that has NumPy: PYTHON,
 # python3, Debian's. Without one nothing is tested, and that is said. `make check-python`.
 set -u
 : "${BUILD:=build}" "${CC:=cc}"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""python/redux.py: its structs and signatures against the headers, its numbers against
-NumPy's, its arrays against copies, and what PyTorch makes of it. Run from the project's root."""
+"""python/redux: its numbers against NumPy's, its arrays against copies, and what PyTorch makes of
+it. Run from the project's root."""
 import csv
 import gc
 import glob
@@ -22,6 +22,7 @@ import numpy as np
 
 sys.path.insert(0, "python")
 import redux  # noqa: E402
+from redux import _tensor  # noqa: E402
 
 try:
     import torch
@@ -63,96 +64,6 @@ def pictures(count=6, side=48, seed=0):
     return np.rint((smooth - low) / (high - low) * 255).astype(np.uint8)
 
 
-class InterfaceTest(unittest.TestCase):
-    """What ctypes cannot check: the structs and signatures are written down a second time."""
-
-    STRUCTS = {
-        "_Tensor": "redux_tensor", "_Window": "redux_window", "_Information": "redux_information",
-        "_Shift": "redux_shift", "_Pair": "redux_pair", "_Row": "redux_row",
-        "_ManifestRow": "redux_manifest_row", "_ContextOptions": "redux_context_options",
-        "_DatasetOptions": "redux_dataset_options", "_VolumeInfo": "redux_volume_info", "_VolumeSource": "redux_volume_source",
-        "_LoaderOptions": "redux_loader_options",
-        "_InputOptions": "redux_input_options", "_HashOptions": "redux_hash_options",
-        "_SsimOptions": "redux_ssim_options", "_MsSsimOptions": "redux_ms_ssim_options",
-        "_HistogramOptions": "redux_histogram_options", "_PhaseOptions": "redux_phase_options",
-        "_ReduceOptions": "redux_reduce_options", "_ReduceSummary": "redux_reduce_summary",
-        "_KMeansOptions": "redux_k_means_options",
-        "_SafetensorsContent": "redux_safetensors_content"}
-
-    def test_every_struct_is_looked_at(self):
-        own = {name for name, value in vars(redux).items() if isinstance(value, type)
-               and issubclass(value, redux.ctypes.Structure)}
-        foreign = {"_Sized", "_DLManagedTensor"}
-        self.assertEqual(own - foreign, set(self.STRUCTS))
-
-    def test_structs_have_the_compiler_s_layout_and_defaults(self):
-        lines = []
-        expected = []
-        for name, c_name in self.STRUCTS.items():
-            kind = getattr(redux, name)
-            expected.append(f"{c_name} {redux.ctypes.sizeof(kind)}")
-            lines.append(f'printf("{c_name} %zu\\n", sizeof({c_name}));')
-            for field, _ in kind._fields_:
-                place = getattr(kind, field)
-                expected.append(f"{c_name}.{field} {place.offset} {place.size}")
-                lines.append(f'printf("{c_name}.{field} %zu %zu\\n", offsetof({c_name}, {field}), '
-                             f"sizeof((({c_name} *)0)->{field}));")
-            # Options have an ..._INIT macro; padding is not compared, so by fields.
-            if issubclass(kind, redux._Sized) and c_name != "redux_reduce_summary":
-                one = kind()
-                for field, _ in kind._fields_:
-                    place = getattr(kind, field)
-                    raw = bytes(one)[place.offset:place.offset + place.size]
-                    if field == "window" and place.size == 24:
-                        raw = raw[:4] + raw[8:]
-                        code = (f"hex(&o.{field}.kind, 4); hex(&o.{field}.low, 16);")
-                    else:
-                        code = f"hex(&o.{field}, sizeof o.{field});"
-                    expected.append(f"{c_name}.{field}={raw.hex()}")
-                    lines.append(f"{{ {c_name} o = {c_name.upper()}_INIT; "
-                                 f'printf("{c_name}.{field}="); {code} puts(""); }}')
-        source = ("#include <redux.h>\n#include <stddef.h>\n#include <stdio.h>\n"
-                  "static void hex(const void *p, size_t n) { for (size_t i = 0; i < n; i++)"
-                  ' printf("%02x", ((const unsigned char *)p)[i]); }\n'
-                  "int main(void) {\n" + "\n".join(lines) + "\nreturn 0; }\n")
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "layout")
-            subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c11", "-Iinclude", "-x", "c",
-                            "-o", path, "-"], input=source.encode(), check=True)
-            printed = subprocess.run([path], capture_output=True, check=True).stdout.decode()
-        self.assertEqual(printed.split("\n")[:-1], expected)
-
-    def test_signatures_are_those_of_the_headers(self):
-        headers = "".join(text_of(name) for name in sorted(glob.glob("include/redux/*.h")))
-        headers = re.sub(r"/\*.*?\*/", " ", headers, flags=re.S)
-        declared = {name: (result.strip(), arguments) for result, name, arguments in re.findall(
-            r"REDUX_API ([^;(]*?)\s*\bredux_(\w+)\(([^;]*?)\);", headers)}
-        results = {"status": "redux_status", None: "void", redux.c_char_p: "const char *",
-                   redux.c_int: "int", redux.c_int64: "int64_t", redux._Window: "redux_window",
-                   redux.c_void_p: "const int64_t *"}
-        enums = "redux_hash_profile", "redux_hash", "redux_dtype"
-        for result, listed in redux._FUNCTIONS.items():
-            for name, letters in (entry.split() for entry in listed.split(",")):
-                seen, arguments = declared[name]
-                seen = "int" if seen in enums else seen
-                self.assertEqual(seen, results[result], name)
-                parts = [] if arguments.strip() == "void" else arguments.split(",")
-                self.assertEqual("".join(self.letter(part) for part in parts),
-                                 letters.strip("-"), name)
-
-    @staticmethod
-    def letter(argument):
-        text = " ".join(argument.split())
-        stars = text.count("*")
-        if stars == 0:
-            kind = text.split()[-2]
-            return {"double": "d", "int64_t": "l", "redux_window": "W",
-                    "redux_pair_fn": "F"}.get(kind, "i" if not text.startswith("void") else "?")
-        if "redux_tensor *" in text and stars == 1:
-            return "T"
-        return "s" if re.match(r"const char \*\w+$", text) else "P"
-
-
 class ArrayTest(unittest.TestCase):
     def test_arrays_are_shared_not_copied(self):
         base = np.arange(24, dtype=np.int16).reshape(4, 6)
@@ -165,7 +76,7 @@ class ArrayTest(unittest.TestCase):
                 self.assertTrue(np.shares_memory(seen, base))
 
     def test_every_element_type(self):
-        for dtype in redux._CODES:
+        for dtype in _tensor.CODES:
             array = np.array([[0, 1], [1, 0]]).astype(dtype)
             seen = redux.Tensor.of(array).numpy()
             self.assertEqual(seen.dtype, dtype)
@@ -475,7 +386,7 @@ class ReduceTest(unittest.TestCase):
                 (["--strategy", "ssim", "--threshold", "0.7"],
                  {"strategy": "ssim", "threshold": 0.7}),
                 (["--strategy", "mi", "--keep", "30", "--scope", "dataset"],
-                 {"strategy": "mi", "count": 30, "scope": "dataset"}),
+                 {"strategy": "mi", "keep": 30, "scope": "dataset"}),
                 (["--strategy", "hash", "--hash", "dct", "--profile", "imagehash",
                   "--rule", "k-centre"],
                  {"hash": "dct", "profile": "imagehash", "rule": "k-centre"})):
@@ -616,7 +527,7 @@ class WeightsTest(unittest.TestCase):
         with torch.no_grad():
             expected = loaded(torch.stack([torch.from_numpy(inputs[i]) for i in range(3)])).numpy()
         np.testing.assert_allclose(features[:3], expected, rtol=1e-4, atol=1e-4)
-        manifest = redux.reduce(SCAN, "cosine", percent=20, embeddings=features)
+        manifest = redux.reduce(SCAN, "cosine", keep="20%", embeddings=features)
         self.assertEqual(manifest.summary["kept"], 9)
 
     @needs(torchvision, "python3-torchvision")
@@ -766,6 +677,13 @@ class FormatsTest(unittest.TestCase):
         for name in "kept.csv", "example.csv":
             kept = redux.Manifest.load(os.path.join(self.folder.name, name)).kept
             self.assertEqual(kept.sum(), 50)
+
+
+def load_tests(loader, tests, pattern):
+    import test_abi
+    import test_package
+    tests.addTests(loader.loadTestsFromModule(module) for module in (test_abi, test_package))
+    return tests
 
 
 def main():

@@ -6,7 +6,6 @@ objectives_torch.py OBJECTIVE WIDTH BATCH SIZE SMALL_VIEWS nchw|channels_last TH
 WIDTH is the share of the channels; SMALL_VIEWS small views a sample (SwAV only), at 3/7 of the size. SGD with momentum,
 momentum networks updated by torch._foreach."""
 import copy
-import resource
 import sys
 
 import torch
@@ -14,7 +13,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 import torchvision
 
-from timing import measure, report
+from timing import measure, peak_mb, report
 
 objective, width = sys.argv[1], float(sys.argv[2])
 batch, size, small_views, threads = map(int, [*sys.argv[3:6], sys.argv[7]])
@@ -121,5 +120,4 @@ def step():
 images = (2 + small_views) * batch
 seconds = measure(step, 4)
 report(f"torch {torch.__version__}", f"{objective} resnet18 width {width:g} size {size} small {small_views}",
-       images / seconds, "images/s")
-print("peak MiB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+       images / seconds, "images/s", peak_mb=peak_mb())

@@ -16,5 +16,11 @@ def measure(function, seconds=2.0):
     return statistics.median(times)
 
 
-def report(peer, case, rate, unit):
-    print(json.dumps({"peer": peer, "case": case, "rate": rate, "unit": unit}), flush=True)
+def peak_mb():
+    """MiB, of this process alone: ru_maxrss would include the one that started it."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM"))
+
+
+def report(peer, case, rate, unit, **more):
+    print(json.dumps({"peer": peer, "case": case, "rate": rate, "unit": unit, **more}), flush=True)
