@@ -399,7 +399,8 @@ class AuditSlicesOptions(Sized):
     _fields_ = [("struct_size", c_size_t), ("flat", c_double), ("flat_hu", c_double),
                 ("air", c_double), ("dark", c_double), ("light", c_double),
                 ("low_contrast", c_double), ("blurred", c_double), ("low_information", c_double),
-                ("cropped", c_double), ("padding", c_double), ("range", c_double)]
+                ("cropped", c_double), ("padding", c_double), ("range", c_double),
+                ("against", c_void_p)]
     _init_ = {"flat": 0.01, "flat_hu": 20.0, "air": 0.005, "dark": 0.1, "light": 0.9,
               "low_contrast": 0.1, "blurred": 5.0, "low_information": 1.0, "cropped": 0.1,
               "padding": 0.8, "range": 3.0}
@@ -416,7 +417,7 @@ class Finding(Sized):
                 ("slice", c_int64), ("volume", c_int64), ("group", c_int64),
                 ("other_is_against", c_int32), ("turn", c_int32), ("other_slice", c_int64),
                 ("other_volume", c_int64), ("other_group", c_int64), ("found", c_int64),
-                ("of", c_int64), ("score", c_double)]
+                ("of", c_int64), ("score", c_double), ("skipped", c_int64)]
 
 
 # ---- functions ---------------------------------------------------------------------------------
