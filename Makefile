@@ -344,6 +344,12 @@ check-install: all
 	$(RUN)@CC='$(CC)' CXX='$(CXX)' MAKE='$(SUBMAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
 
+# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64 (s390x, i386).
+.PHONY: check-arch
+ARCH ?= arm64
+check-arch:
+	$(RUN)@MAKE='$(SUBMAKE)' tools/check-arch.sh $(ARCH)
+
 # The Debian packages of the last commit, built and looked at by lintian (long).
 .PHONY: check-debian
 check-debian:
