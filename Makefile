@@ -344,7 +344,7 @@ check-install: all
 	$(RUN)@CC='$(CC)' CXX='$(CXX)' MAKE='$(SUBMAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
 
-# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64 (s390x, i386).
+# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64.
 .PHONY: check-arch
 ARCH ?= arm64
 check-arch:

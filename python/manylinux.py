@@ -110,6 +110,14 @@ def wrong_in_library(path, allowed, limit):
         yield f"{name} asks for an executable stack"
 
 
+def wrong_in_loading(library):
+    """All symbols are looked up at once: what is missing would otherwise come to light in use."""
+    loaded = subprocess.run([sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", library],
+                            env={**os.environ, "LD_BIND_NOW": "1"}, capture_output=True, text=True)
+    if loaded.returncode != 0:
+        yield f"{os.path.basename(library)} does not load: {loaded.stderr.strip().splitlines()[-1]}"
+
+
 def wrong_in_wheel(wheel):
     found = re.search(r"-py3-none-manylinux_(\d+)_(\d+)_x86_64\.whl$", wheel)
     if found is None:
@@ -123,6 +131,7 @@ def wrong_in_wheel(wheel):
         names = {os.path.basename(path) for path in libraries}
         for path in libraries:
             yield from wrong_in_library(path, SYSTEM | names, tuple(map(int, found.groups())))
+            yield from wrong_in_loading(path)
         if not any(name.startswith("libredux.so.") for name in names):
             yield "libredux is not in it"
         licences = open(glob.glob(folder + "/**/LICENCES.txt", recursive=True)[0], encoding="utf-8").read()

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 from wheel.bdist_wheel import bdist_wheel
@@ -64,6 +64,13 @@ class BuildWithLibrary(build_py):
         return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
 
 
+class WithLibrary(Distribution):
+    """Goes where packages of one platform are, though it has no extension module."""
+
+    def has_ext_modules(self):
+        return not WITHOUT_LIB
+
+
 class PlatformWheel(bdist_wheel):
     """One for every Python: ctypes needs no extension module."""
 
@@ -83,6 +90,7 @@ class PlatformWheel(bdist_wheel):
 class SourceWithC(sdist):
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
+        os.makedirs(os.path.join(base_dir, "csrc"), exist_ok=True)
         for name in "Makefile", "LICENSE", "lib", "include":
             path, copy = os.path.join(SOURCES, name), os.path.join(base_dir, "csrc", name)
             if os.path.isdir(path):
@@ -91,5 +99,6 @@ class SourceWithC(sdist):
                 shutil.copy(path, copy)
 
 
-setup(version=".".join(version_part("VERSION_" + part) for part in ("MAJOR", "MINOR", "PATCH")),
+setup(distclass=WithLibrary,
+      version=".".join(version_part("VERSION_" + part) for part in ("MAJOR", "MINOR", "PATCH")),
       cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel, "sdist": SourceWithC})

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # tools/check-arch.sh ARCH [GOAL...]: builds for another processor with Debian's cross compiler and runs the tests under
-# qemu-user. ARCH as Debian names it: arm64, s390x (big-endian) or i386 (32 bits). The libraries beneath are unpacked
-# into build-ARCH/sysroot; nothing of that processor is installed on this machine. GOAL: those of the Makefile
-# (default: check-tests check-fuzz check-tiers). PROGRAMS: parts of tests/programs to run as well (reduce hash ...).
-# MAKE, JOBS.
+# qemu-user. ARCH as Debian names it: arm64; s390x (big-endian) and i386 (32 bits) have not been run yet. The libraries
+# beneath are unpacked into build-ARCH/sysroot; nothing of that processor is installed on this machine. GOAL: those of
+# the Makefile (default: check-tests check-fuzz check-tiers). PROGRAMS: parts of tests/programs to run as well (reduce
+# hash ...). MAKE, JOBS.
 set -euo pipefail
 arch=${1:?tools/check-arch.sh arm64|s390x|i386 [GOAL...]}
 shift

@@ -404,9 +404,10 @@ void print_escaped(FILE *out, const char *text)
             text++;
         } else if (control == 0) {
             putc(*text++, out);
+        } else {
+            for (; control > 0; control--)
+                fprintf(out, "\\x%02x", (unsigned char)*text++);
         }
-        for (; found == NULL && control > 0; control--)
-            fprintf(out, "\\x%02x", (unsigned char)*text++);
     }
 }
 

@@ -148,7 +148,7 @@ REDUX_DEFINE_INIT(redux_scan_options, REDUX_SCAN_OPTIONS_DEFAULTS)
 /** Reads every slice of a dataset once, on all threads of the context; reports slices as progress.
  *  The dataset must outlive the scan. `options` may be NULL. The caller owns *out. Errors: those of
  *  redux_volume_open, REDUX_E_NOT_FOUND (the dataset has no slices), REDUX_E_INVALID,
- * REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. */
+ *  REDUX_E_CANCELLED, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_scan_new(redux_scan **out, redux_context *context,
                                       const redux_dataset *dataset,
                                       const redux_scan_options *options);
@@ -241,11 +241,11 @@ REDUX_API redux_status redux_audit_labels(redux_findings **out, redux_context *c
 
 /** Label suspicion of each row: d_other^2 / (d_same^2 + d_other^2), d the cosine distance (1 - cos)
  *  to the nearest row of the same and of another label: 0 ... 1, low is suspect. Where a label has
- *  one row, d_same is the largest distance to others. NaN for rows without a label (-1) and for
- * rows of zeros, which are no neighbours either, and for all with fewer than two classes; 0.5 where
- * both distances are 0. others: the nearest row of another label, -1: none; may be NULL.
- * embeddings: [N, D] float32. Memory: N x D floats. Reports rows as progress. Source: Groeger et
- * al., NeurIPS 2024; Ho and Basu, IEEE TPAMI 24(3), 2002. */
+ *  one row, d_same is the largest distance to others. NaN for rows without a label (below 0), for
+ *  rows of zeros, which are no neighbours either, and for all with fewer than two classes; 0.5
+ *  where both distances are 0. others: the nearest row of another label, -1: none; may be NULL.
+ *  embeddings: [N, D] float32. Memory: N x D floats. Reports rows as progress. Source: Groeger et
+ *  al., NeurIPS 2024; Ho and Basu, IEEE TPAMI 24(3), 2002. */
 REDUX_API redux_status redux_audit_suspicion(double *scores, int64_t *others,
                                              redux_context *context, const redux_tensor *embeddings,
                                              const int32_t *labels);

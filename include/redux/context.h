@@ -110,8 +110,8 @@ REDUX_API redux_status redux_context_protect(redux_context *context, const char 
 REDUX_API int redux_context_threads(const redux_context *context);
 
 /** The instruction set in use: "portable", "avx2", "avx512" or "neon". The environment variable
- * REDUX_TIER, set to one of these names, lowers it (never raises it); it is read once per process.
- * Static storage. Any thread. */
+ *  REDUX_TIER, set to one of these names, lowers it (never raises it); it is read once per process.
+ *  Static storage. Any thread. */
 REDUX_API const char *redux_cpu_tier(void);
 
 REDUX_END_DECLS

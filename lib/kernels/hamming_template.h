@@ -30,6 +30,17 @@ static inline uint8x16_t hamming_bytes(const uint64_t *codes, uint64x2_t query)
     return vcntq_u8(vreinterpretq_u8_u64(veorq_u64(vld1q_u64(codes), query)));
 }
 
+/* Neighbouring bytes are added three times: each byte of the result is a sum of eight. */
+static inline uint8x16_t hamming_add_pairs(uint8x16_t sum[8])
+{
+#pragma GCC unroll 3
+    for (int count = 4; count > 0; count /= 2)
+#pragma GCC unroll 4
+        for (int k = 0; k < count; k++)
+            sum[k] = vpaddq_u8(sum[2 * k], sum[2 * k + 1]);
+    return sum[0];
+}
+
 /* Sixteen codes of 64 bits: four bits of the result for each one within the limit. */
 static inline uint64_t hamming_near_64(const uint64_t *codes, uint64x2_t query, uint8x16_t limit)
 {
@@ -37,12 +48,8 @@ static inline uint64_t hamming_near_64(const uint64_t *codes, uint64x2_t query, 
 #pragma GCC unroll 8
     for (int k = 0; k < 8; k++)
         sum[k] = hamming_bytes(codes + 2 * k, query);
-#pragma GCC unroll 3
-    for (int count = 4; count > 0; count /= 2)
-#pragma GCC unroll 4
-        for (int k = 0; k < count; k++)
-            sum[k] = vpaddq_u8(sum[2 * k], sum[2 * k + 1]);
-    const uint16x8_t near = vreinterpretq_u16_u8(vcleq_u8(sum[0], limit));
+    const uint8x16_t sums = hamming_add_pairs(sum);
+    const uint16x8_t near = vreinterpretq_u16_u8(vcleq_u8(sums, limit));
     return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(near, 4)), 0);
 }
 
@@ -56,12 +63,8 @@ static inline uint64_t hamming_near_256(const uint64_t *codes, const uint64_t *q
     for (int k = 0; k < 8; k++)
         sum[k] =
             vaddq_u8(hamming_bytes(codes + 4 * k, first), hamming_bytes(codes + 4 * k + 2, second));
-#pragma GCC unroll 3
-    for (int count = 4; count > 0; count /= 2)
-#pragma GCC unroll 4
-        for (int k = 0; k < count; k++)
-            sum[k] = vpaddq_u8(sum[2 * k], sum[2 * k + 1]);
-    const uint8x8_t near = vmovn_u16(vcleq_u16(vpaddlq_u8(sum[0]), limit));
+    const uint8x16_t sums = hamming_add_pairs(sum);
+    const uint8x8_t near = vmovn_u16(vcleq_u16(vpaddlq_u8(sums), limit));
     return vget_lane_u64(vreinterpret_u64_u8(near), 0);
 }
 
