@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from ctypes import POINTER, byref, c_char_p, c_double, c_int64, c_void_p, pointer
+from ctypes import POINTER, byref, c_char_p, c_double, c_int64, c_uint32, c_void_p, pointer
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -240,18 +240,17 @@ class Dataset:
         return [self.read(int(i)) for i in np.arange(len(self))[index]]
 
     def fingerprint(self) -> Tuple[Any, ...]:
-        """What changes when the files do: source, bytes and time of each volume's file; of volumes
-        that are no file, a checksum."""
+        """What changes when the files do: source, bytes and time of a volume that is one file; of
+        others, such as a folder of pictures, whose own time says nothing of them, a checksum."""
         return tuple(self._volume_fingerprint(v) for v in range(len(self.volumes)))
 
     def _volume_fingerprint(self, volume: int) -> Tuple[Any, ...]:
         info = self.volumes[volume]
-        try:
+        if os.path.isfile(info["source"]):
             return info["source"], info["bytes"], os.stat(info["source"]).st_mtime_ns
-        except OSError:
-            checksum = c_int64()
-            lib.dataset_checksum(byref(checksum), short_call(), self._handle, volume)
-            return info["source"], info["bytes"], checksum.value
+        checksum = c_uint32()
+        lib.dataset_checksum(byref(checksum), short_call(), self._handle, volume)
+        return info["source"], info["bytes"], checksum.value
 
     def visit(self, work: Callable[[int, Any], None], wanted: Any = None,
               context: Optional[Context] = None) -> None:

@@ -136,6 +136,18 @@ class DatasetTest(unittest.TestCase):
         rows = redux.reduce(CT, "every-n").to_pandas()
         self.assertEqual((len(rows), rows["kept"].sum()), (199, 22))
 
+    def test_a_picture_changed_in_place_changes_the_fingerprint(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "a.pgm", "b.pgm":
+                with open(os.path.join(folder, name), "wb") as file:
+                    file.write(b"P5 16 16 255\n" + bytes(range(256)))
+            before = redux.Dataset(folder).fingerprint()
+            self.assertEqual(redux.Dataset(folder).fingerprint(), before)
+            with open(os.path.join(folder, "b.pgm"), "r+b") as file:  # its folder's time stays
+                file.seek(100)
+                file.write(b"\0")
+            self.assertNotEqual(redux.Dataset(folder).fingerprint(), before)
+
     def test_notebooks_show_pictures(self):
         dataset = redux.Dataset(CT)
         self.assertEqual(dataset._repr_html_().count("<img"), 24)
