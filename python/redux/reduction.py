@@ -337,6 +337,8 @@ def select(embeddings: Any, keep: Keep = None, method: str = "k-centre",
     options = dict(scope="dataset", embeddings=embeddings, seed=seed, context=context,
                    **_METHODS[method], **further)
     if method == "semdedup" and keep is not None:
+        if threshold is not None:
+            raise ValueError("semdedup takes a threshold or keep, not both")
         return _within_budget(items, _budget(keep, shape[0]), options)
     return reduce(items, threshold=threshold, keep=keep, **options)
 

@@ -87,6 +87,7 @@ class Loader:
         for i in range(lib.loader_view_count(handle)):
             shape = tuple(found[i].shape[:4])
             memory: Any = (c_float * int(np.prod(shape))).from_address(found[i].data)
+            memory.owner = self._owner  # the array holds `memory`, and so the loader, alive
             views.append(np.frombuffer(memory, np.float32).reshape(shape))
         rows = (c_int64 * lib.loader_batch(handle)).from_address(lib.loader_rows(handle))
         return np.array(rows), views

@@ -194,6 +194,8 @@ class SelectTest(unittest.TestCase):
             redux.select(self.rows, keep=3, method="kcentre")
         with self.assertRaisesRegex(ValueError, "embeddings are"):
             redux.select(self.rows[0], keep=3)
+        with self.assertRaisesRegex(ValueError, "not both"):
+            redux.select(self.rows, keep=3, threshold=0.9, method="semdedup")
 
     def test_k_centre_is_the_farthest_point(self):
         unit = self.rows / np.linalg.norm(self.rows, axis=1, keepdims=True)
