@@ -194,16 +194,22 @@ check "folders in folders, with a small stack" limited "folders deep" "-s 128" "
 rm -rf "$h/deep"
 
 # ---- signals ----
+# As for `interrupt`: the work may be done before the signal comes, or not yet listen.
 ends_soon() { # ends_soon SIGNAL COMMAND...: within a second, with 130, leaving nothing
-    local signal=$1 pid started
+    local signal=$1 moment pid started
     shift
-    "$@" >/dev/null 2>"$work/err" &
-    pid=$!
-    sleep 0.5
-    started=$(date +%s%N)
-    kill "-$signal" $pid
-    wait $pid
-    [ $? = 130 ] && [ $((($(date +%s%N) - started) / 1000000)) -lt 1500 ] && [ -z "$(find "$h" -name '*redux-tmp*')" ]
+    for moment in 0.2 0.3 0.1 0.05 0.5 1; do
+        "$@" >/dev/null 2>"$work/err" &
+        pid=$!
+        sleep "$moment"
+        started=$(date +%s%N)
+        kill "-$signal" $pid 2>/dev/null
+        wait $pid
+        [ $? = 130 ] || continue
+        [ $((($(date +%s%N) - started) / 1000000)) -lt 1500 ] && [ -z "$(find "$h" -name '*redux-tmp*')" ]
+        return
+    done
+    return 1
 }
 long=("$reduce" --quiet --strategy ssim --scope dataset --keep 50% --manifest "$h/i.csv" "$ct" "$ct" "$ct" "$ct")
 for signal in INT TERM HUP; do
