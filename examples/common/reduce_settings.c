@@ -75,7 +75,7 @@ static const char help_rest[] =
     "  --manifest FILE.csv  the manifest, and FILE.json beside it; over a dataset also\n"
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
     "  --export DIR         the kept slices; --format NAME: png (default), npy or npz\n"
-    "  --sheet FILE.png     a contact sheet: kept slices bright, dropped ones dimmed\n"
+    "  --sheet FILE.png     a contact sheet: slices by volume, kept ones framed\n"
     "  --overwrite          replace files of other kinds, and an earlier export; inputs never are\n"
     "  --json               the summary as JSON on stdout, in place of the CSV\n"
     "  --on-error NAME      stop (default) at unusable input, or skip it\n"
