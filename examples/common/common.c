@@ -123,10 +123,15 @@ int usage_error(const char *format, ...)
     return EXIT_USAGE;
 }
 
+bool program_lacks_memory;
+
 int data_error(void)
 {
     progress_label(NULL);
-    fprintf(stderr, "%s: %s\n", program_name, interrupted ? "interrupted" : redux_error_message());
+    fprintf(stderr, "%s: %s\n", program_name,
+            interrupted            ? "interrupted"
+            : program_lacks_memory ? "no memory"
+                                   : redux_error_message());
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 
