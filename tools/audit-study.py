@@ -270,42 +270,48 @@ def write_table(path, rows):
         csv.writer(file).writerows([('file', 'slice', 'label')] + rows)
 
 
+def find_labels(run, work, rows, is_hu):
+    write_table(work / 'labels.csv', rows)
+    found = run.audit(work, '--labels', work / 'labels.csv', '--group-by',
+                      'file' if is_hu else 'folder', '--skip', 'slices,outliers,redundancy')
+    got = defaultdict(set)
+    for f in found['labels']:
+        got[f['issue']].add((f['source'], f['slice']))
+    return got
+
+
 def study_labels(run, name, series, work, random, most, folder):
-    """2 % of the labels are swapped; 40 slices are copied to another group with another label."""
-    rows, swapped, twins, beside, where = [], set(), set(), set(), {}
-    labels, places = read_labels(folder), []
+    """2 % of the labels are swapped; then 40 slices are copied to another group and label."""
+    labels, places, where = read_labels(folder), [], {}
     for s in series:
         for old, new in zip(s.places, s.write(work, s.name)):
             if old in labels:
                 places.append((new, labels[old], s, old))
                 where[old] = new
     classes = sorted({label for _, label, _, _ in places})
-    chosen = set(random.choice(len(places), max(1, round(.02 * len(places))), replace=False))
-    for i, (place, label, _, _) in enumerate(places):
-        if i in chosen:
-            label = classes[(classes.index(label) + 1) % len(classes)]
-            swapped.add(place)
-        rows.append((*place, label))
-    rest = [i for i in range(len(places)) if i not in chosen]
-    for n, i in enumerate(random.choice(rest, 40, replace=False)):
+
+    def other(label):
+        return classes[(classes.index(label) + 1) % len(classes)]
+
+    def report(issue, planted, good, got):
+        print(f'| {name} | {issue} | {len(planted)} | {len(got)} | '
+              f'{share(len(good & got), len(got))} | {share(len(got & planted), len(planted))} |')
+
+    count = max(1, round(.02 * len(places)))
+    swapped = {places[i][0] for i in random.choice(len(places), count, replace=False)}
+    rows = [(*p, other(label) if p in swapped else label) for p, label, _, _ in places]
+    suspects = find_labels(run, work, rows, series[0].is_hu)['label-suspect']
+    report('label-suspect', swapped, swapped, suspects)
+    rows, twins, beside = [(*p, label) for p, label, _, _ in places], set(), set()
+    for n, i in enumerate(random.choice(len(places), 40, replace=False)):
         place, label, s, old = places[i]
-        pixels = zoom(.7)(s.slices[s.places.index(old)], s, random)
-        new = s.write(work, f'twin{n:02d}', [pixels])[0]
-        rows.append((*new, classes[(classes.index(label) + 1) % len(classes)]))
         at = s.places.index(old)
+        new = s.write(work, f'twin{n:02d}', [zoom(.7)(s.slices[at], s, random)])[0]
+        rows.append((*new, other(label)))
         twins |= {place, new}
         beside |= {where[o] for o in s.places[max(at - 2, 0):at + 3] if o in where}
-    write_table(work / 'labels.csv', rows)
-    found = run.audit(work, '--labels', work / 'labels.csv', '--group-by',
-                      'folder' if not series[0].is_hu else 'file', '--skip',
-                      'slices,outliers,redundancy')['labels']
-    planted_wrong = swapped | {(f, k) for f, k, _ in rows if 'twin' in f}
-    for issue, planted in (('label-suspect', swapped), ('label-conflict', twins)):
-        got = {(f['source'], f['slice']) for f in found if f['issue'] == issue}
-        # neighbours of a copied slice are twins of the copy too
-        good = got & (planted_wrong | twins | (beside if issue == 'label-conflict' else set()))
-        print(f'| {name} | {issue} | {len(planted)} | {len(got)} | {share(len(good), len(got))} | '
-              f'{share(len(got & planted), len(planted))} |')
+    conflicts = find_labels(run, work, rows, series[0].is_hu)['label-conflict']
+    report('label-conflict', twins, twins | beside, conflicts)  # neighbours are twins too
 
 
 # ---- slices --------------------------------------------------------------------------------------
