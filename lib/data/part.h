@@ -65,6 +65,7 @@ typedef struct rdx_part {
     char *path;
     int fd;
     json_t *header;
+    uint64_t data_end; /* where the header begins */
     int64_t index;
 } rdx_part;
 

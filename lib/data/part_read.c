@@ -65,6 +65,7 @@ static redux_status read_header(rdx_part *part, redux_context *context, uint64_t
         length > HEADER_MAX)
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short or damaged", part->path);
     RDX_TRY(check_crc(part, context, end, (uint32_t)get_number(tail + 16, 4)));
+    part->data_end = begin;
     RDX_TRY(rdx_alloc(context, &text, length, 1));
     redux_status status = read_exactly(part, begin, text, (size_t)length);
     if (status == REDUX_OK)
@@ -144,33 +145,44 @@ static char *shown(const json_t *value)
                          : rdx_json_text(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
 }
 
-/* REDUX_E_FORMAT: names the first member in which two objects differ. */
+/* The first key in whose values two objects differ; NULL: none, or no memory. It belongs to one of
+ * them. */
+static const char *first_difference(const json_t *a, const json_t *b)
+{
+    const json_t *sides[2] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        void *at = json_object_iter((json_t *)(uintptr_t)sides[i]);
+        for (; at != NULL; at = json_object_iter_next((json_t *)(uintptr_t)sides[i], at)) {
+            const char *key = json_object_iter_key(at);
+            if (!json_equal(json_object_get(a, key), json_object_get(b, key)))
+                return key;
+        }
+    }
+    return NULL;
+}
+
+/* REDUX_E_FORMAT: names the first member in which two jobs differ, within objects in them. */
 static redux_status fail_difference(const char *a_name, const json_t *a, const char *b_name,
                                     const json_t *b)
 {
-    const char *key = NULL;
-    json_t *both = json_object();
-    if (json_object_update(both, (json_t *)(uintptr_t)a) != 0 ||
-        json_object_update(both, (json_t *)(uintptr_t)b) != 0) {
-        json_decref(both);
-        return rdx_fail(REDUX_E_NO_MEMORY, "no memory to compare parts");
-    }
-    void *at = json_object_iter(both);
-    for (; at != NULL; at = json_object_iter_next(both, at)) {
-        key = json_object_iter_key(at);
-        if (!json_equal(json_object_get(a, key), json_object_get(b, key)))
+    const char *key = "something";
+    while (json_is_object(a) && json_is_object(b)) {
+        const char *next = first_difference(a, b);
+        if (next == NULL)
             break;
+        key = next;
+        a = json_object_get(a, key);
+        b = json_object_get(b, key);
     }
-    char *first = shown(json_object_get(a, key)), *second = shown(json_object_get(b, key));
+    char *first = shown(a), *second = shown(b);
     const redux_status status =
         rdx_fail(REDUX_E_FORMAT,
                  "%s and %s are of different jobs: %s is %.120s in one and %.120s in the "
                  "other",
-                 a_name, b_name, key == NULL ? "something" : key,
-                 first == NULL ? "not given" : first, second == NULL ? "not given" : second);
+                 a_name, b_name, key, first == NULL ? "not given" : first,
+                 second == NULL ? "not given" : second);
     free(first);
     free(second);
-    json_decref(both);
     return status;
 }
 
@@ -417,11 +429,13 @@ redux_status rdx_part_find_array(rdx_part_array_info *out, const rdx_part *part,
             (i == 0 || !__builtin_mul_overflow(out->row_bytes, (uint64_t)json_integer_value(length),
                                                &out->row_bytes));
     }
-    if (!fits)
-        return rdx_fail(REDUX_E_FORMAT, "%s: the description of array '%.80s' is damaged",
-                        part->path, name);
     out->offset = (uint64_t)json_integer_value(offset);
-    return REDUX_OK;
+    uint64_t bytes = 0;
+    fits = fits && !__builtin_mul_overflow(out->row_bytes, (uint64_t)out->shape[0], &bytes) &&
+           bytes <= part->data_end && out->offset <= part->data_end - bytes;
+    return fits ? REDUX_OK
+                : rdx_fail(REDUX_E_FORMAT, "%s: the description of array '%.80s' is damaged",
+                           part->path, name);
 }
 
 /* Rows `first` ... `first + count - 1` of an array. */
