@@ -4,18 +4,24 @@
  * of a cluster's scheduler, by make -j.
  *
  * @code
- * const char *path = "data/ct", *name = "numbers", *file = "numbers.1-of-2.part";
+ * const char *path = "data/ct", *name = "first";
+ * uint8_t wanted[1024];
+ * int64_t count = 0;
  * redux_part_options part = REDUX_PART_OPTIONS_INIT;
  * redux_dataset *dataset = NULL;
- * uint8_t *wanted = NULL;
+ * redux_tensor rows = REDUX_TENSOR_INIT;
  * redux_status status = redux_dataset_open(&dataset, context, &path, 1, NULL);
  * part.count = 2; // the first of two parts
- * part.kind = "numbers";
- * if (status == REDUX_OK)
- *     wanted = malloc((size_t)redux_dataset_slice_count(dataset));
- * if (wanted != NULL)
+ * part.kind = "example";
+ * if (status == REDUX_OK && redux_dataset_slice_count(dataset) <= 1024)
  *     status = redux_dataset_cut(wanted, context, dataset, &part);
- * free(wanted); // after some work on the slices that are wanted: redux_part_save
+ * for (int64_t i = 0; status == REDUX_OK && i < redux_dataset_slice_count(dataset); i++)
+ *     count += wanted[i];
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_new(&rows, context, REDUX_FLOAT32, 1, &count); // your work's results
+ * if (status == REDUX_OK)
+ *     status = redux_part_save("one.1-of-2.part", context, dataset, &part, 1, &name, &rows);
+ * redux_tensor_release(&rows);
  * redux_dataset_free(dataset);
  * return status;
  * @endcode
