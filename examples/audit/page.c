@@ -351,7 +351,7 @@ static redux_status put_section(page *p, album *pictures, audit_section section)
         put_issue_counts(p, a, section);
     put_tables(p, a, section);
     const int64_t count = choose(shown, a, section);
-    put(p, "<div class=\"pairs\">\n");
+    put(p, "<div class=\"pairs%s\">\n", section == SECTION_SLICES ? " single" : "");
     for (int64_t i = 0; i < count; i++)
         TRY(put_pair(p, pictures, &shown[i]));
     put(p, "</div></section>\n");

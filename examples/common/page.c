@@ -236,6 +236,8 @@ static const char style_gallery[] =
     "1fr));margin:1.5rem 0}.pair>div{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));"
     "gap:.6rem}.pair p,.pair span{font-size:.8rem;color:var(--soft);margin:.25rem 0 0;"
     "display:block}.pair b{color:var(--ink)}.pair .in b{color:var(--kept)}"
+    ".single{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:1rem}"
+    ".single .pair>div{grid-template-columns:minmax(0,1fr)}"
     ".stands{display:grid;gap:1.6rem 2rem;margin:1.5rem 0;"
     "grid-template-columns:repeat(auto-fill,minmax(min(28rem,100%),1fr))}"
     ".stand{display:grid;grid-template-columns:7rem minmax(0,1fr);gap:.2rem "
