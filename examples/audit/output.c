@@ -115,7 +115,7 @@ static void drop_volume(dropped *list, const audit *a, int64_t volume, dropped w
 static dropped *find_dropped(const audit *a)
 {
     const int64_t slices = redux_dataset_slice_count(a->dataset);
-    dropped *list = malloc((size_t)(slices + 1) * sizeof *list);
+    dropped *list = calloc((size_t)slices + 1, sizeof *list);
     for (int64_t i = 0; i < slices && list != NULL; i++)
         list[i] = (dropped){-1, -1};
     for (int section = 0; section < FINDING_SECTIONS && list != NULL; section++)

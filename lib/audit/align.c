@@ -228,8 +228,8 @@ static double take_step(rdx_affine *map, const level *a, const level *b, const d
 /* The correlation of what lies over each other. */
 static double correlation(const level *a, const level *b, const rdx_affine *map)
 {
-    float warped[RDX_THUMB_PIXELS], mean[2], deviation[2];
-    bool inside[RDX_THUMB_PIXELS];
+    float warped[RDX_THUMB_PIXELS] = {0}, mean[2], deviation[2];
+    bool inside[RDX_THUMB_PIXELS] = {false};
     double sum = 0;
     const int count = a->side * a->side, used = warp(warped, inside, b, map);
     if (used == 0)

@@ -170,14 +170,9 @@ redux_status rdx_suspicion(double *scores, int64_t *others, redux_context *conte
     if (scores == NULL || labels == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_audit_suspicion: an argument is NULL");
     RDX_TRY(rdx_unit_rows(&rows, &zero, context, embeddings));
-    suspicion s = {.context = context,
-                   .rows = rows,
-                   .zero = zero,
-                   .n = embeddings->shape[0],
-                   .d = embeddings->shape[1],
-                   .labels = labels,
-                   .scores = scores,
-                   .others = others};
+    suspicion s = {
+        context, rows, zero, embeddings->shape[0], embeddings->shape[1], labels, scores, others,
+        NULL,    NULL, 0};
     redux_status status = rdx_blas_ready(context);
     if (status == REDUX_OK)
         status = choose_references(&s, most);
