@@ -34,6 +34,8 @@
 #ifndef REDUX_COMMUNICATOR_H
 #define REDUX_COMMUNICATOR_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <redux/status.h>
 
 REDUX_BEGIN_DECLS

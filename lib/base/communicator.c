@@ -43,16 +43,26 @@ static void pause_briefly(int64_t round)
         nanosleep(&time, NULL);
 }
 
+/* A communicator's functions may fail without a message. */
+static redux_status passed(redux_status status, uint64_t messages, const char *what, int32_t rank)
+{
+    return status == REDUX_OK || rdx_messages() != messages
+               ? status
+               : rdx_fail(status, "the communicator failed to %s rank %d", what, (int)rank);
+}
+
 /* Waits for two requests at once, so that neighbours that send to each other do not block. */
 static redux_status wait_for(redux_context *context, void *requests[2], const int32_t ranks[2])
 {
     const redux_communicator *c = of(context);
     const double start = now();
+    const uint64_t messages = rdx_messages();
     int32_t done[2] = {requests[0] == NULL, requests[1] == NULL};
     for (int64_t round = 0; !done[0] || !done[1]; round++) {
         for (int i = 0; i < 2; i++)
             if (!done[i])
-                RDX_TRY(c->test(&done[i], requests[i], c->user));
+                RDX_TRY(passed(c->test(&done[i], requests[i], c->user), messages,
+                               i == 0 ? "send to" : "receive from", ranks[i]));
         if (round % 256 == 255) {
             RDX_TRY(rdx_progress_poll(context));
             if (now() - start > c->time_limit)
@@ -70,14 +80,17 @@ static redux_status exchange(redux_context *context, const void *out, uint64_t o
 {
     const redux_communicator *c = of(context);
     const int32_t ranks[2] = {to, from};
+    const uint64_t messages = rdx_messages();
     for (uint64_t at = 0; at < out_size || at < in_size; at += PIECE) {
         void *requests[2] = {NULL, NULL};
         if (at < out_size)
-            RDX_TRY(c->send(&requests[0], (const char *)out + at,
-                            (size_t)RDX_MIN(out_size - at, PIECE), to, c->user));
+            RDX_TRY(passed(c->send(&requests[0], (const char *)out + at,
+                                   (size_t)RDX_MIN(out_size - at, PIECE), to, c->user),
+                           messages, "send to", to));
         if (at < in_size)
-            RDX_TRY(c->receive(&requests[1], (char *)in + at, (size_t)RDX_MIN(in_size - at, PIECE),
-                               from, c->user));
+            RDX_TRY(passed(c->receive(&requests[1], (char *)in + at,
+                                      (size_t)RDX_MIN(in_size - at, PIECE), from, c->user),
+                           messages, "receive from", from));
         RDX_TRY(wait_for(context, requests, ranks));
     }
     return REDUX_OK;
