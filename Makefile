@@ -113,15 +113,17 @@ endif
 # Debug information names the sources from the top folder, so that builds in two folders are equal.
 # No contraction to fused multiply-add behind our back, or results would differ between compilers;
 # errno of math functions is never read. Nothing of -ffast-math.
+# Files beyond 2 GiB on 32 bits.
+FEATURES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_FFTW),-DREDUX_FFTW=1) \
+COMPILE = $(CC) -std=c11 $(FEATURES) -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_FFTW),-DREDUX_FFTW=1) \
 	$(if $(USE_ISAL),-DREDUX_ISAL=1) $(if $(USE_TIFF),-DREDUX_TIFF=1) $(if $(USE_WEBP),-DREDUX_WEBP=1) \
 	$(if $(USE_ZSTD),-DREDUX_ZSTD=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
 # The one C++ file, which reads compressed DICOM pixels by GDCM. It is a module, loaded when it is
 # needed: GDCM and what it stands on take 30 ms to load.
-COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
+COMPILE_CXX = $(CXX) -std=c++17 $(FEATURES) -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
 	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) $(CODEC_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
 LINKER = $(CC)
@@ -138,6 +140,10 @@ ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 AVX2_FLAGS := -mavx2 -mfma -mpopcnt -mbmi -mbmi2
 AVX512_FLAGS := $(AVX2_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq \
 	-mprefer-vector-width=512
+endif
+# For s390x GCC calculates floats in double where ISO C is asked for: other bits, and vectors cannot.
+ifneq ($(filter s390x-%,$(shell $(CC) -dumpmachine)),)
+FEATURES += -fexcess-precision=fast
 endif
 # GCC 12 for ARM fails to compile some loops that find a maximum of floats as a double; tests have several.
 ifneq ($(filter aarch64-%,$(shell $(CC) -dumpmachine)),)
@@ -254,6 +260,13 @@ $(TESTS): $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
+# Files between machines (tools/check-exchange.sh).
+EXCHANGE := $(BUILD)/tests/exchange
+$(EXCHANGE): $(call objects,tests/exchange/exchange.c,.o) $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(STATIC) $(DEP_LIBS) $(LDLIBS)
+
 # Each reader of outside bytes with its corpus; see `make fuzz`. Fuzzing engines are C++.
 $(BUILD)/fuzz/%: private LINKER = $(if $(LIBFUZZER),$(CXX),$(CC))
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_COMMON) $(STATIC)
@@ -272,6 +285,7 @@ $(FAULT_SHIM): tests/support/fault_shim.c tests/support/fault_shim.h
 	$(call objects,$(PROGRAM_SOURCES) $(COMMON_SOURCES) $(TUTORIAL_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
 .SECONDARY:
 .DELETE_ON_ERROR:
+.PHONY: FORCE
 FORCE:
 
 # ---- tests -------------------------------------------------------------------------------------
@@ -344,11 +358,15 @@ check-install: all
 	$(RUN)@CC='$(CC)' CXX='$(CXX)' MAKE='$(SUBMAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
 
-# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64.
-.PHONY: check-arch
+# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64 (or s390x, i386). Then
+# files are exchanged with those that have been built before, and with this machine.
+.PHONY: check-arch exchange check-exchange
 ARCH ?= arm64
-check-arch:
-	$(RUN)@MAKE='$(SUBMAKE)' tools/check-arch.sh $(ARCH)
+check-arch: $(EXCHANGE)
+	$(RUN)@MAKE='$(SUBMAKE)' BUILD='$(BUILD)' tools/check-arch.sh $(ARCH)
+exchange: $(EXCHANGE)
+check-exchange: $(EXCHANGE)
+	@BUILD='$(BUILD)' tools/check-exchange.sh
 
 # The Debian packages of the last commit, built and looked at by lintian (long).
 .PHONY: check-debian

@@ -1218,16 +1218,19 @@ int main(void)
 {
     Suite *suite = suite_create("base");
     TCase *context = tcase_create("context"), *pool = tcase_create("pool");
+    TCase *forks = tcase_create("forks");
     TCase *tensor = tcase_create("tensor"), *random = tcase_create("random");
     tcase_add_test(context, options_of_other_versions);
     tcase_add_test(context, refused_options);
-    tcase_add_test(context, fork_after_threads);
+    tcase_set_tags(forks, "threads-after-fork"); /* which an emulator cannot do */
+    tcase_add_test(forks, fork_after_threads);
     tcase_add_test(context, messages_hold_no_controls);
     tcase_add_test(context, statuses);
     tcase_add_test(context, no_leaks_at_any_failure);
     tcase_add_test(context, limits);
     tcase_add_test(context, log_lines);
     suite_add_tcase(suite, context);
+    suite_add_tcase(suite, forks);
     tcase_add_test(pool, every_index_once);
     tcase_add_test(pool, lowest_failure);
     tcase_add_test(pool, nested_loops_run_inline);
