@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# tools/instructions/count.sh [ARCH [TIER...]]: instructions of each path a pixel, a pair or an element, in each tier,
+# counted by a plugin of qemu-user over the library that tools/check-arch.sh ARCH has built (its build-ARCH).
+set -euo pipefail
+arch=${1:-arm64}
+shift || true
+case $arch in
+arm64) machine=aarch64 triple=aarch64-linux-gnu ;;
+*) echo "count.sh: unknown ARCH $arch: arm64" >&2 && exit 2 ;;
+esac
+[ $# -gt 0 ] || set -- portable neon
+here=tools/instructions
+folder=build-$arch/instructions
+root=$PWD/build-$arch/sysroot
+blas=usr/lib/$triple/openblas-pthread
+export QEMU_LD_PREFIX=$root QEMU_SET_ENV=LD_LIBRARY_PATH=/$blas OPENBLAS_NUM_THREADS=1
+mkdir -p "$folder"
+gcc -O2 -fPIC -shared -fvisibility=hidden -o "$folder/plugin.so" $here/plugin.c
+# shellcheck disable=SC2046 # a list of libraries
+"$triple-gcc" --sysroot="$root" -std=c11 -O2 -Iinclude -Ilib -o "$folder/paths" $here/paths.c "build-$arch/lib/libredux.a" \
+    -L"$root/$blas" -Wl,-rpath-link,"$root/$blas:$root/usr/lib/$triple:$root/lib/$triple" \
+    $(grep -o -e ' -l[a-z0-9]*' "build-$arch/flags" | sort -u)
+
+instructions() { # instructions PATH TIMES
+    "qemu-$machine" -plugin "$folder/plugin.so" "$folder/paths" "$@" 2>&1 >/dev/null | sed -n 's/^instructions //p'
+}
+
+"qemu-$machine" "$folder/paths" | while read -r path units unit; do
+    printf '%-20s' "$path"
+    for tier in "$@"; do
+        export REDUX_TIER=$tier
+        printf '  %s %8.4f' "$tier" "$(echo "scale=6; ($(instructions "$path" 4) - $(instructions "$path" 2)) / 2 / $units" | bc)"
+    done
+    echo "  a $unit"
+done
