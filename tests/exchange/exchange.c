@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "support/recipe.h"
 
 enum { SLICES = 24, SIDE = 20, CODES = 500, BYTES = 8, VECTORS = 40, WIDTH = 24, STOP = 3 };
@@ -32,15 +33,6 @@ static void must_hold(int holds, const char *what)
         return;
     fprintf(stderr, "exchange: %s: %s differs from what this machine makes\n", folder, what);
     exit(1);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][4096];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
 }
 
 /* ---- what is written: numbers that no machine rounds ---- */
@@ -69,9 +61,9 @@ enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
 static const char *array_name(redux_dtype dtype)
 {
-    char name[64];
+    static char name[64];
     snprintf(name, sizeof name, "equal/%s.npy", redux_dtype_name(dtype));
-    return in_folder(name);
+    return name;
 }
 
 /* A bright square wanders over a noisy ground, and stays where it is for two slices. */
@@ -93,7 +85,7 @@ static redux_tensor slices(void)
 
 static redux_dataset *open_slices(void)
 {
-    const char *path = in_folder("equal/slices.npy");
+    const char *path = "equal/slices.npy";
     redux_dataset *out;
     must(redux_dataset_open(&out, NULL, &path, 1, NULL));
     return out;
@@ -161,7 +153,7 @@ static redux_network *network(void)
     must(redux_network_new(&out, NULL, &options));
     for (int64_t p = 0; p < redux_network_parameter_count(out); p++) {
         const redux_tensor *value = &redux_network_parameter(out, p)->value;
-        for (int64_t i = 0; i < redux_tensor_elements(value); i++)
+        for (int64_t i = 0; value->dtype == REDUX_FLOAT32 && i < redux_tensor_elements(value); i++)
             ((float *)value->data)[i] = (float)number((uint32_t)(p * 7919 + i)) / (1 << 24);
     }
     return out;
@@ -183,7 +175,7 @@ static redux_status train(redux_pretrain_result *out, const redux_dataset *datas
     options.run.warm_up = 1;
     options.run.resume = REDUX_RESUME_CONTINUE;
     options.run.report = report;
-    return recipe_run(out, NULL, in_folder("run"), dataset, NULL, &options);
+    return recipe_run(out, NULL, "run", dataset, NULL, &options);
 }
 
 static redux_reduction *reduction(const redux_dataset *dataset)
@@ -204,15 +196,15 @@ static void write_arrays(void)
         redux_tensor_release(&t);
     }
     redux_tensor volume = slices();
-    must(redux_npy_write(in_folder("equal/slices.npy"), NULL, &volume));
+    must(redux_npy_write("equal/slices.npy", NULL, &volume));
     redux_tensor_release(&volume);
 }
 
 static void write_indexes(void)
 {
     redux_index *of_codes = codes(), *of_vectors = vectors();
-    must(redux_index_save(in_folder("equal/codes.index"), NULL, of_codes));
-    must(redux_index_save(in_folder("equal/vectors.index"), NULL, of_vectors));
+    must(redux_index_save("equal/codes.index", NULL, of_codes));
+    must(redux_index_save("equal/vectors.index", NULL, of_vectors));
     redux_index_free(of_codes);
     redux_index_free(of_vectors);
 }
@@ -220,22 +212,21 @@ static void write_indexes(void)
 static void write_all(void)
 {
     redux_pretrain_result result = {.struct_size = sizeof result};
-    mkdir(in_folder("equal"), 0777);
+    mkdir("equal", 0777);
     write_arrays();
     write_indexes();
     redux_dataset *dataset = open_slices();
     redux_hash_list *list = hashes(dataset);
-    must(
-        redux_hash_list_save(in_folder("equal/hashes.bin"), NULL, list, REDUX_HASH_LIST_BINARY, 1));
+    must(redux_hash_list_save("equal/hashes.bin", NULL, list, REDUX_HASH_LIST_BINARY, 1));
     redux_hash_list_free(list);
     redux_tensor code = volume_hash(dataset);
-    must(redux_npy_write(in_folder("equal/volume-hash.npy"), NULL, &code));
+    must(redux_npy_write("equal/volume-hash.npy", NULL, &code));
     redux_tensor_release(&code);
     redux_reduction *kept = reduction(dataset);
-    must(redux_results_save(in_folder("kept.csv"), in_folder("kept.json"), NULL, kept, 0));
+    must(redux_results_save("kept.csv", "kept.json", NULL, kept, 0));
     redux_reduction_free(kept);
     redux_network *n = network();
-    must(redux_network_save(in_folder("equal/weights.safetensors"), NULL, n, NULL, NULL));
+    must(redux_network_save("equal/weights.safetensors", NULL, n, NULL, NULL));
     redux_network_free(n);
     if (train(&result, dataset, stop) != REDUX_E_CANCELLED)
         must(REDUX_E_INVALID);
@@ -279,7 +270,7 @@ static void read_index(const char *name, redux_index *expected, redux_dtype dtyp
     must(redux_index_nearest(ids[0], scores[0], NULL, expected, &queries, K));
     for (int writable = 0; writable < 2; writable++) {
         redux_index *index;
-        must(redux_index_open(&index, NULL, in_folder(name), writable));
+        must(redux_index_open(&index, NULL, name, writable));
         must(redux_index_nearest(ids[1], scores[1], NULL, index, &queries, K));
         must_hold(memcmp(ids[0], ids[1], sizeof ids[0]) == 0, name);
         must_hold(memcmp(scores[0], scores[1], sizeof scores[0]) == 0, name);
@@ -294,13 +285,13 @@ static void read_hashes(const redux_dataset *dataset)
 {
     redux_hash_list *list, *expected = hashes(dataset);
     redux_tensor a, b, code = volume_hash(dataset);
-    must(redux_hash_list_load(&list, NULL, in_folder("equal/hashes.bin")));
+    must(redux_hash_list_load(&list, NULL, "equal/hashes.bin"));
     must(redux_hash_list_get_codes(&a, list));
     must(redux_hash_list_get_codes(&b, expected));
     must_hold(same(&a, &b), "hashes.bin");
     redux_tensor_release(&a);
     redux_tensor_release(&b);
-    must(redux_npy_read(&a, NULL, in_folder("equal/volume-hash.npy")));
+    must(redux_npy_read(&a, NULL, "equal/volume-hash.npy"));
     must_hold(same(&a, &code), "volume-hash.npy");
     redux_tensor_release(&a);
     redux_tensor_release(&code);
@@ -312,7 +303,7 @@ static void read_manifest(const redux_dataset *dataset)
 {
     redux_reduction *expected = reduction(dataset);
     redux_manifest *manifest;
-    must(redux_manifest_load(&manifest, NULL, in_folder("kept.csv")));
+    must(redux_manifest_load(&manifest, NULL, "kept.csv"));
     must_hold(redux_manifest_row_count(manifest) == redux_reduction_row_count(expected),
               "kept.csv");
     for (int64_t i = 0; i < redux_manifest_row_count(manifest); i++) {
@@ -333,7 +324,7 @@ static void read_weights(void)
     redux_safetensors *file;
     options.width = 0.125;
     must(redux_network_new(&loaded, NULL, &options));
-    must(redux_safetensors_load(&file, NULL, in_folder("equal/weights.safetensors")));
+    must(redux_safetensors_load(&file, NULL, "equal/weights.safetensors"));
     must(redux_network_load(loaded, NULL, file));
     redux_safetensors_free(file);
     for (int64_t p = 0; p < redux_network_parameter_count(expected); p++)
@@ -367,6 +358,10 @@ int main(int count, char **arguments)
         return 2;
     }
     folder = arguments[2];
+    if (chdir(folder) != 0) { /* the names in lists and manifests are the same everywhere */
+        perror(folder);
+        return 1;
+    }
     if (arguments[1][0] == 'w')
         write_all();
     else
