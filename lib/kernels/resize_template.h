@@ -27,7 +27,11 @@ static inline uint8_t resize_clip(int32_t sum)
 #elif VEC_INTEGERS
 #define RESIZE_UNIT 2
 #define RESIZE_DIGITS 2
+#if VEC_REGISTERS > 16 /* for twice as many sums */
+#define RESIZE_GROUPS 4
+#else
 #define RESIZE_GROUPS 2
+#endif
 #endif
 
 #if defined(RESIZE_UNIT)
@@ -151,7 +155,8 @@ static inline void resize_clipped(uint8_t *out, vec_sums sums[RESIZE_DIGITS][RES
         const vec_u32 whole = (high << 16) + low;
         sum[g] = (vec_i32)(whole + (1U << (RESIZE_BITS - 1))) >> RESIZE_BITS;
     }
-    vec_store_u8(out, vec_narrow(sum[0], sum[1]));
+    for (int g = 0; g < RESIZE_GROUPS; g += 2)
+        vec_store_u8(out + g * VEC_LANES, vec_narrow(sum[g], sum[g + 1]));
 }
 
 #endif

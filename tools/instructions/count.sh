@@ -27,6 +27,7 @@ instructions() { # instructions PATH TIMES
 }
 
 "qemu-$machine" "$folder/paths" | while read -r path units unit; do
+    [ -z "${ONLY:-}" ] || [[ $path == $ONLY ]] || continue
     printf '%-20s' "$path"
     for tier in "$@"; do
         export REDUX_TIER=$tier

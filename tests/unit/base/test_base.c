@@ -682,6 +682,8 @@ static bool is_signed_integer(redux_dtype dtype)
     return ((unsigned)dtype & 255) == 0;
 }
 
+static const bool is_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+
 /* What must be stored for `value`, as raw bytes; NaN for floats is told apart by the caller. */
 static void store_plainly(void *out, redux_dtype dtype, double value)
 {
@@ -707,7 +709,7 @@ static void store_plainly(void *out, redux_dtype dtype, double value)
         return;
     default:
         integer = nearest_integer(value, (int)(8 * size), is_signed_integer(dtype));
-        memcpy(out, &integer, size); /* little-endian */
+        memcpy(out, (const char *)&integer + (is_big ? sizeof integer - size : 0), size);
     }
 }
 
