@@ -63,9 +63,14 @@ ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 version_part = $(shell sed -n 's/^.define REDUX_VERSION_$(1) //p' include/redux/version.h)
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 ABI := $(shell sed -n 's/^.define REDUX_ABI_VERSION //p' include/redux/version.h)
-SONAME := libredux.so.$(ABI)
-MODULE_NAME := libredux-gdcm.so.$(ABI)
-REALNAME := libredux.so.$(ABI).$(call version_part,MINOR).$(call version_part,PATCH)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+PATCH := $(call version_part,MINOR).$(call version_part,PATCH)
+# macOS has other names and another linker. By its documentation only: it was never built there.
+DARWIN := $(findstring darwin,$(MACHINE))
+LINKNAME := libredux.$(if $(DARWIN),dylib,so)
+SONAME := $(if $(DARWIN),libredux.$(ABI).dylib,libredux.so.$(ABI))
+MODULE_NAME := $(if $(DARWIN),libredux-gdcm.$(ABI).dylib,libredux-gdcm.so.$(ABI))
+REALNAME := $(if $(DARWIN),libredux.$(ABI).$(PATCH).dylib,libredux.so.$(ABI).$(PATCH))
 
 # ---- dependencies (docs/dependencies.md) -------------------------------------------------------
 FFTW ?= $(shell $(PKG_CONFIG) --exists fftw3f 2>/dev/null && echo 1 || echo 0)
@@ -118,34 +123,46 @@ endif
 # Debug information names the sources from the top folder, so that builds in two folders are equal.
 # No contraction to fused multiply-add behind our back, or results would differ between compilers;
 # errno of math functions is never read. Nothing of -ffast-math.
+# _FILE_OFFSET_BITS: files beyond 2 GiB on 32 bits.
+FEATURES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(filter 1,$(WERROR)),-Werror)
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_FFTW),-DREDUX_FFTW=1) \
+COMPILE = $(CC) -std=c11 $(FEATURES) -Iinclude -Ilib $(ROOM_FLAGS) $(if $(USE_FFTW),-DREDUX_FFTW=1) \
 	$(if $(USE_ISAL),-DREDUX_ISAL=1) $(if $(USE_TIFF),-DREDUX_TIFF=1) $(if $(USE_WEBP),-DREDUX_WEBP=1) \
 	$(if $(USE_ZSTD),-DREDUX_ZSTD=1) -fdebug-prefix-map='$(CURDIR)'=. -ffp-contract=off -fno-math-errno -fvisibility=hidden $(WARNINGS) $(DEP_CFLAGS) $(NIFTI_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS) $(TIER_FLAGS) -MMD -MP
 # The one C++ file, which reads compressed DICOM pixels by GDCM. It is a module, loaded when it is
 # needed: GDCM and what it stands on take 30 ms to load.
-COMPILE_CXX = $(CXX) -std=c++17 -D_GNU_SOURCE -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
+COMPILE_CXX = $(CXX) -std=c++17 $(FEATURES) -Iinclude -Ilib -fdebug-prefix-map='$(CURDIR)'=. -fvisibility=hidden \
 	-Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror) -isystem $(GDCM_INCLUDE) $(CODEC_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
 LINKER = $(CC)
-LINK = $(LINKER) $(CFLAGS) -Wl,--as-needed $(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
+LINK = $(LINKER) $(CFLAGS) -Wl,$(if $(DARWIN),-dead_strip_dylibs,--as-needed) \
+	$(if $(RUNPATH),-Wl$(comma)-rpath$(comma)'$(RUNPATH)') $(LDFLAGS)
 comma := ,
 # Where the module is looked for first: beside the library, and in ../lib of a program. An installation that
 # has it in a folder of its own sets MODULEDIR, and RUNPATH to that.
-RUNPATH ?= $$ORIGIN:$$ORIGIN/../lib
-SHARED_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libredux.map
+RUNPATH ?= $(if $(DARWIN),@loader_path/../lib,$$ORIGIN:$$ORIGIN/../lib)
+# What may be missing at run time: OpenBLAS's own functions, where another BLAS is used (lib/base).
+MAYBE := openblas_set_num_threads openblas_get_corename blas_memory_alloc blas_memory_free
+EXPORTS := $(BUILD)/lib/exports
+SHARED_LDFLAGS = $(if $(DARWIN),-dynamiclib -install_name @rpath/$(SONAME) -Wl$(comma)-exported_symbols_list$(comma)$(EXPORTS) \
+	$(MAYBE:%=-Wl$(comma)-U$(comma)_%),-shared -Wl$(comma)-soname$(comma)$(SONAME) -Wl$(comma)--version-script=lib/libredux.map)
+MODULE_LDFLAGS = $(if $(DARWIN),-dynamiclib -install_name @rpath/$(MODULE_NAME),-shared -Wl$(comma)-soname$(comma)$(MODULE_NAME))
 
 # Each instruction set is one file that re-includes the kernel templates (lib/kernels/kernels.h);
 # on other processors those files are empty and get no flags.
-ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+ifneq ($(filter x86_64-%,$(MACHINE)),)
 AVX2_FLAGS := -mavx2 -mfma -mpopcnt -mbmi -mbmi2
 AVX512_FLAGS := $(AVX2_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq \
 	-mprefer-vector-width=512
 endif
+# For s390x GCC calculates floats in double where ISO C is asked for: other bits, and vectors cannot.
+ifneq ($(filter s390x-%,$(MACHINE)),)
+FEATURES += -fexcess-precision=fast
+endif
 # GCC 12 for ARM fails to compile some loops that find a maximum of floats as a double; tests have several.
-ifneq ($(filter aarch64-%,$(shell $(CC) -dumpmachine)),)
+ifneq ($(filter aarch64-%,$(MACHINE)),)
 $(BUILD)/obj/tests/%.o: TIER_FLAGS = -fno-tree-vectorize
 endif
 $(BUILD)/obj/%/tier_avx2.o $(BUILD)/obj/%/tier_avx2.pic.o: TIER_FLAGS = $(AVX2_FLAGS)
@@ -176,7 +193,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 # libFuzzer brings its own main.
 FUZZ_COMMON := $(call objects,$(if $(LIBFUZZER),tests/fuzz/fuzz.c,$(FUZZ_COMMON_SOURCES)),.o)
 STATIC := $(BUILD)/lib/libredux.a
-SHARED := $(BUILD)/lib/libredux.so
+SHARED := $(BUILD)/lib/$(LINKNAME)
 MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
 MPI_NAME := libredux-mpi.so.$(ABI)
 MPI_LIBRARY := $(if $(USE_MPI),$(BUILD)/lib/$(MPI_NAME))
@@ -209,7 +226,7 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 $(BUILD)/lib/$(MODULE_NAME): lib/io/format_dicom_gdcm.cpp lib/io/format_dicom_gdcm.h $(BUILD)/flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE_CXX) -fPIC -shared -Wl,-soname,$(MODULE_NAME) $(LDFLAGS) -o $@ $< $(GDCM_LIBS) $(CODEC_LIBS)
+	$(Q)$(COMPILE_CXX) -fPIC $(MODULE_LDFLAGS) $(LDFLAGS) -o $@ $< $(GDCM_LIBS) $(CODEC_LIBS)
 
 # MPI's own compiler knows where MPI is.
 $(BUILD)/lib/$(MPI_NAME): lib/mpi/mpi.c lib/mpi/redux/mpi.h lib/mpi/libredux-mpi.map include/redux/communicator.h $(BUILD)/flags
@@ -227,6 +244,7 @@ $(STATIC): $(LIB_OBJECTS)
 $(BUILD)/lib/$(REALNAME): $(PIC_OBJECTS) lib/libredux.map
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
+	$(if $(DARWIN),$(Q)sed -n 's/^ *\([a-z_]*redux_[a-z0-9_]*\);.*/_\1/p' lib/libredux.map > $(EXPORTS))
 	$(Q)$(LINK) $(SHARED_LDFLAGS) -o $@ $(PIC_OBJECTS) $(DEP_LIBS) $(LDLIBS)
 
 $(SHARED): $(BUILD)/lib/$(REALNAME)
@@ -269,6 +287,13 @@ $(TESTS): $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(DEP_LIBS) $(LDLIBS)
 
+# Files between machines (tools/check-exchange.sh).
+EXCHANGE := $(BUILD)/tests/exchange
+$(EXCHANGE): $(call objects,tests/exchange/exchange.c,.o) $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(STATIC) $(DEP_LIBS) $(LDLIBS)
+
 # Each reader of outside bytes with its corpus; see `make fuzz`. Fuzzing engines are C++.
 $(BUILD)/fuzz/%: private LINKER = $(if $(LIBFUZZER),$(CXX),$(CC))
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_COMMON) $(STATIC)
@@ -287,6 +312,7 @@ $(FAULT_SHIM): tests/support/fault_shim.c tests/support/fault_shim.h
 	$(call objects,$(PROGRAM_SOURCES) $(COMMON_SOURCES) $(TUTORIAL_SOURCES) $(TEST_SOURCES) $(FUZZ_SOURCES) $(FUZZ_COMMON_SOURCES),.o))
 .SECONDARY:
 .DELETE_ON_ERROR:
+.PHONY: FORCE
 FORCE:
 
 # ---- tests -------------------------------------------------------------------------------------
@@ -365,11 +391,20 @@ check-install: all
 	$(RUN)@CC='$(CC)' CXX='$(CXX)' MAKE='$(SUBMAKE)' PKG_CONFIG='$(PKG_CONFIG)' CFLAGS='$(CFLAGS)' \
 	LDFLAGS='$(LDFLAGS)' BUILD='$(BUILD)' tests/install/run.sh
 
-# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64.
-.PHONY: check-arch
+# The tests under an emulator, built by a cross compiler: make check-arch ARCH=arm64 (or s390x, i386). Then
+# files are exchanged with those that have been built before, and with this machine.
+.PHONY: check-arch exchange check-exchange
 ARCH ?= arm64
-check-arch:
-	$(RUN)@MAKE='$(SUBMAKE)' tools/check-arch.sh $(ARCH)
+check-arch: $(EXCHANGE)
+	$(RUN)@MAKE='$(SUBMAKE)' BUILD='$(BUILD)' tools/check-arch.sh $(ARCH)
+exchange: $(EXCHANGE)
+check-exchange: $(EXCHANGE)
+	@BUILD='$(BUILD)' tools/check-exchange.sh
+
+# lib/ with nothing but POSIX, and with musl's headers.
+.PHONY: check-posix
+check-posix:
+	@CC='$(CC)' DEP_CFLAGS='$(DEP_CFLAGS) $(NIFTI_CFLAGS)' tools/check-posix.sh
 
 # The Debian packages of the last commit, built and looked at by lintian (long).
 .PHONY: check-debian
@@ -472,7 +507,7 @@ docs:
 space := $(subst ,, )
 POINTER_BYTES = $(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -)
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
-INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
+INSTALLED = $(foreach f,libredux.a $(LINKNAME) $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
 	$(LIBDIR)/libredux-mpi.so $(LIBDIR)/$(MPI_NAME) $(INCLUDEDIR)/redux/mpi.h $(PKGCONFIGDIR)/libredux-mpi.pc \
 	$(MODULEDIR)/$(MODULE_NAME) $(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
 	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
@@ -491,7 +526,7 @@ install: all
 	ln -sf $(MPI_NAME) '$(DESTDIR)$(LIBDIR)/libredux-mpi.so' && \
 	install -m 644 lib/mpi/redux/mpi.h '$(DESTDIR)$(INCLUDEDIR)/redux')
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
-	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
+	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/$(LINKNAME)'
 	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
 	$(Q)install -m 644 $(PUBLIC_HEADERS) '$(DESTDIR)$(INCLUDEDIR)/redux'
 	$(Q)install -m 755 $(PROGRAMS) '$(DESTDIR)$(BINDIR)'

@@ -44,6 +44,8 @@ static void catch_signals(void)
 
 static FILE *terminal; /* standard error without that, for the progress bar */
 
+#if defined(__linux__) && defined(_GNU_SOURCE) /* others have no streams over functions */
+
 static ssize_t write_visibly(void *cookie, const char *bytes, size_t size)
 {
     FILE *out = cookie;
@@ -71,6 +73,16 @@ static void guard_terminal(FILE **stream, int mode)
     setvbuf(guard, NULL, mode, BUFSIZ);
     *stream = guard;
 }
+
+#else
+
+static void guard_terminal(FILE **stream, int mode)
+{
+    (void)stream;
+    (void)mode;
+}
+
+#endif
 
 /* OpenBLAS 0.3.21 mistakes newer CPUs for older ones and then leaves AVX-512 unused. */
 static const char *blas_core_type(void)

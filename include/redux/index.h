@@ -146,12 +146,12 @@ REDUX_API redux_status redux_index_save(const char *path, redux_context *context
  *  `auto`. The caller owns *out.
  *  - writable 0: the file is mapped, searched in place and shared with other processes; do not
  *    change it meanwhile (saving over it is fine: that replaces it). If another program cuts it
- *    short, SIGBUS ends the process, as with every mapping. Adding and removing are refused.
+ *    short, SIGBUS ends the process, as with every mapping. Big-endian machines, whose numbers lie
+ *    otherwise, read it into memory instead. Adding and removing are refused.
  *  - writable 1: read into memory, a copy like any other.
  *
  *  Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT (damaged, cut short, not an index),
- *  REDUX_E_UNSUPPORTED (a newer version, or a big-endian machine), REDUX_E_LIMIT,
- *  REDUX_E_NO_MEMORY. */
+ *  REDUX_E_UNSUPPORTED (a newer version), REDUX_E_LIMIT, REDUX_E_NO_MEMORY. */
 REDUX_API redux_status redux_index_open(redux_index **out, redux_context *context, const char *path,
                                         int writable);
 

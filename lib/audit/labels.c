@@ -58,7 +58,7 @@ static int compare_labels(const void *left, const void *right)
 /* The labels in use, each once, in order: they may be any numbers. */
 static redux_status list_classes(int32_t **out, int64_t *count, const label_job *job)
 {
-    const uint64_t slices = (uint64_t)job->scan->count;
+    const size_t slices = (size_t)job->scan->count;
     void *block;
     RDX_TRY(rdx_alloc(job->context, &block, slices, sizeof(int32_t)));
     *out = block;

@@ -25,14 +25,20 @@ typedef struct candidate {
     rdx_affine start;
 } candidate;
 
+/* A reference by the hash of its pixels. */
+typedef struct pixels_row {
+    uint64_t pixels;
+    int64_t reference;
+} pixels_row;
+
 typedef struct twin_search {
     redux_context *context;
     const rdx_item *queries, *references;
     int64_t query_count, reference_count;
     const rdx_twins_options *options;
     redux_index *parts, *wholes;
-    int64_t *by_pixels; /* references sorted by the hash of their pixels */
-    int64_t first;      /* of the batch */
+    pixels_row *by_pixels;                                        /* sorted */
+    int64_t first;                                                /* of the batch */
     uint8_t (*turn_codes)[REDUX_DIHEDRAL_COUNT][REDUX_PDQ_BYTES]; /* [BATCH] */
     uint8_t (*part_codes)[RDX_PARTS][REDUX_PDQ_BYTES];            /* [BATCH] */
     int64_t *turn_ids, *part_ids; /* [BATCH, turns or parts, candidates] */
@@ -63,25 +69,22 @@ static bool same_group(const rdx_item *a, const rdx_item *b)
 
 /* ---- the same pixels ---- */
 
-static int compare_pixels(const void *left, const void *right, void *user)
+static int compare_pixels(const void *left, const void *right)
 {
-    const rdx_item *references = user;
-    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    const uint64_t x = pixels_of(&references[a]), y = pixels_of(&references[b]);
-    if (x != y)
-        return x < y ? -1 : 1;
-    return (a > b) - (a < b);
+    const pixels_row *a = left, *b = right;
+    if (a->pixels != b->pixels)
+        return a->pixels < b->pixels ? -1 : 1;
+    return (a->reference > b->reference) - (a->reference < b->reference);
 }
 
 static redux_status sort_by_pixels(twin_search *s)
 {
     void *block;
-    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)s->reference_count, sizeof(int64_t)));
+    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)s->reference_count, sizeof(pixels_row)));
     s->by_pixels = block;
     for (int64_t i = 0; i < s->reference_count; i++)
-        s->by_pixels[i] = i;
-    qsort_r(s->by_pixels, (size_t)s->reference_count, sizeof(int64_t), compare_pixels,
-            (void *)(uintptr_t)s->references);
+        s->by_pixels[i] = (pixels_row){pixels_of(&s->references[i]), i};
+    qsort(s->by_pixels, (size_t)s->reference_count, sizeof(pixels_row), compare_pixels);
     return REDUX_OK;
 }
 
@@ -92,14 +95,14 @@ static int64_t find_same_pixels(const twin_search *s, const rdx_item *query)
     int64_t low = 0, high = s->reference_count;
     while (low < high) {
         const int64_t middle = (low + high) / 2;
-        if (pixels_of(&s->references[s->by_pixels[middle]]) < wanted)
+        if (s->by_pixels[middle].pixels < wanted)
             low = middle + 1;
         else
             high = middle;
     }
     for (; low < s->reference_count; low++) {
-        const int64_t at = s->by_pixels[low];
-        if (pixels_of(&s->references[at]) != wanted)
+        const int64_t at = s->by_pixels[low].reference;
+        if (s->by_pixels[low].pixels != wanted)
             return -1;
         if (is_comparable(&s->references[at]))
             return at;

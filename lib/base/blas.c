@@ -19,11 +19,15 @@ static atomic_int ready; /* buffers that OpenBLAS holds; they are the process's,
 /* Room for the buffers, and for one more, because OpenBLAS takes twice its size to align each. */
 static bool has_room(int buffers)
 {
+#if defined(MAP_ANONYMOUS) && defined(MAP_NORESERVE)
     const size_t size = (size_t)(buffers + 1) * BUFFER;
     void *room = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED)
         return false;
     munmap(room, size);
+#else
+    (void)buffers; /* POSIX has no way to ask */
+#endif
     return true;
 }
 

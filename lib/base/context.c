@@ -62,9 +62,11 @@ static void default_deallocate(void *block, void *user)
 
 static int processors(void)
 {
+#ifdef CPU_COUNT /* Linux: those that this process may use */
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
         return RDX_MAX(1, CPU_COUNT(&set));
+#endif
     return (int)RDX_MAX(1, sysconf(_SC_NPROCESSORS_ONLN));
 }
 

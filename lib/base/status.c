@@ -171,7 +171,9 @@ double rdx_parse_double(const char *text, char **end)
         newlocale(LC_ALL_MASK, "C", (locale_t)0); /* the C library's own: no memory */
     if (c == (locale_t)0)
         return strtod(text, end);
-    const double value = strtod_l(text, end, c);
+    const locale_t host = uselocale(c); /* of this thread */
+    const double value = strtod(text, end);
+    uselocale(host);
     freelocale(c);
     return value;
 }

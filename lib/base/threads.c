@@ -164,11 +164,19 @@ static void poll_progress(redux_context *context, rdx_pool *pool, loop *work)
         record_failure(work, -1, status);
 }
 
+#ifdef __APPLE__ /* has no other clock for conditions */
+#define set_wait_clock(attributes) ((void)(attributes))
+#define WAIT_CLOCK CLOCK_REALTIME
+#else
+#define set_wait_clock(attributes) pthread_condattr_setclock(attributes, WAIT_CLOCK)
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#endif
+
 void rdx_cond_init(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    set_wait_clock(&attributes);
     pthread_cond_init(condition, &attributes);
     pthread_condattr_destroy(&attributes);
 }
@@ -176,7 +184,7 @@ void rdx_cond_init(pthread_cond_t *condition)
 void rdx_cond_wait_briefly(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
     struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(WAIT_CLOCK, &until);
     until.tv_nsec += 100000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;

@@ -266,6 +266,20 @@ static redux_status pass_hidden(finder *f, const char *folder, const char *name)
     return status;
 }
 
+/* What the folder says of an entry: 0 where the file must be asked. */
+static mode_t listed_mode(const struct dirent *entry)
+{
+#ifdef DT_UNKNOWN
+    if (entry->d_type == DT_DIR)
+        return S_IFDIR;
+    if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_REG ? S_IFREG : S_IFIFO; /* or anything else */
+#else
+    (void)entry;
+#endif
+    return 0;
+}
+
 /* What an entry is. Links are followed. A broken link with a promising name is kept, and later
  * reported as an error. */
 static redux_status classify(char *kind, finder *f, int fd, const struct dirent *entry,
@@ -273,10 +287,10 @@ static redux_status classify(char *kind, finder *f, int fd, const struct dirent 
 {
     const char *name = entry->d_name;
     const bool named = rdx_format_of(name, NULL) != NULL;
-    mode_t mode = entry->d_type == DT_DIR ? S_IFDIR : entry->d_type == DT_REG ? S_IFREG : 0;
+    mode_t mode = listed_mode(entry);
     struct stat status;
     *kind = NOTHING;
-    if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN)
+    if (mode == 0)
         mode = fstatat(fd, name, &status, 0) == 0 ? status.st_mode : named ? S_IFREG : 0;
     if (name[0] == '.')
         return S_ISDIR(mode) ? pass_hidden(f, folder, name) : REDUX_OK;

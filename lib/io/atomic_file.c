@@ -35,6 +35,8 @@ int rdx_write_all(int fd, const char *bytes, size_t size)
     return 0;
 }
 
+#if defined(__linux__) && defined(_GNU_SOURCE) /* glibc and musl */
+
 static ssize_t stream_write(void *cookie, const char *bytes, size_t size)
 {
     rdx_file *file = cookie;
@@ -44,15 +46,36 @@ static ssize_t stream_write(void *cookie, const char *bytes, size_t size)
 }
 
 /* Archives seek back to fill in sizes. */
-static int stream_seek(void *cookie, off64_t *offset, int whence)
+static int stream_seek(void *cookie, off_t *offset, int whence)
 {
     const rdx_file *file = cookie;
-    const off64_t position = lseek64(file->descriptor, *offset, whence);
+    const off_t position = lseek(file->descriptor, *offset, whence);
     if (position < 0)
         return -1;
     *offset = position;
     return 0;
 }
+
+static FILE *stream_over(rdx_file *file)
+{
+    const cookie_io_functions_t functions = {NULL, stream_write, stream_seek, NULL};
+    return fopencookie(file, "w", functions);
+}
+
+#else
+
+/* POSIX has no streams over functions. Its own continue short writes too, but an interruption is an
+ * error of theirs where a signal's handler asks for that (no SA_RESTART). */
+static FILE *stream_over(rdx_file *file)
+{
+    const int fd = fcntl(file->descriptor, F_DUPFD_CLOEXEC, 0); /* closed with the stream */
+    FILE *stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (stream == NULL && fd >= 0)
+        close(fd);
+    return stream;
+}
+
+#endif
 
 int rdx_sync(int fd)
 {
@@ -219,7 +242,7 @@ static redux_status name_temporary(rdx_file *file)
 {
     char random[RDX_RANDOM_DIGITS + 1];
     uint64_t number;
-    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+    if (getentropy(&number, sizeof number) != 0)
         return rdx_fail_errno(file->path, "no random name for it", errno);
     snprintf(random, sizeof random, "%016llx", (unsigned long long)number);
     const int error = rdx_write_all(file->lock, random, RDX_RANDOM_DIGITS);
@@ -271,8 +294,7 @@ static redux_status begin(rdx_file *file, const char *path, const char *mark)
         if (file->descriptor < 0)
             return rdx_fail_errno(path, "cannot be written", errno);
     }
-    const cookie_io_functions_t functions = {NULL, stream_write, stream_seek, NULL};
-    file->stream = fopencookie(file, "w", functions);
+    file->stream = stream_over(file);
     if (file->stream == NULL)
         return rdx_fail_errno(path, "cannot be written", ENOMEM);
     setvbuf(file->stream, NULL, _IOFBF, 1 << 16);

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -205,6 +207,45 @@ redux_status rdx_folder_begin(rdx_file *folder, redux_context *context, const ch
     return status;
 }
 
+/* Two folders change places; 0, or -1 and errno. */
+#if defined(RENAME_EXCHANGE)
+
+static int exchange(const char *a, const char *b)
+{
+    return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+}
+
+#elif defined(RENAME_SWAP) /* macOS */
+
+static int exchange(const char *a, const char *b)
+{
+    return renamex_np(a, b, RENAME_SWAP);
+}
+
+#else
+
+/* POSIX has no exchange: for a moment there is nothing at `b`, and a crash then leaves its folder
+ * under a hidden name. */
+static int exchange(const char *a, const char *b)
+{
+    char aside[PATH_MAX];
+    const int length = snprintf(aside, sizeof aside, "%s-old", a);
+    if (length >= (int)sizeof aside) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (rename(b, aside) != 0)
+        return -1;
+    if (rename(a, b) == 0)
+        return rename(aside, a);
+    const int error = errno;
+    rename(aside, b);
+    errno = error;
+    return -1;
+}
+
+#endif
+
 /* An empty folder is replaced by rename; one with files changes places with the new one, and is
  * then removed. */
 static redux_status put_in_place(rdx_file *folder)
@@ -215,7 +256,7 @@ static redux_status put_in_place(rdx_file *folder)
         return REDUX_OK;
     }
     if (folder->replaces && (errno == ENOTEMPTY || errno == EEXIST) &&
-        renameat2(AT_FDCWD, folder->temporary, AT_FDCWD, folder->path, RENAME_EXCHANGE) == 0)
+        exchange(folder->temporary, folder->path) == 0)
         return REDUX_OK; /* the temporary folder is the old one now: abort removes it */
     return rdx_fail_errno(folder->path, "the new folder could not be put in place", errno);
 }

@@ -14,7 +14,11 @@
 
 /* The ABI number of the library is part of the file name, as text. */
 #define TEXT(number) #number
+#ifdef __APPLE__ /* beside the library, by its rpath */
+#define MODULE_OF(number) "@rpath/libredux-gdcm." TEXT(number) ".dylib"
+#else
 #define MODULE_OF(number) "libredux-gdcm.so." TEXT(number)
+#endif
 #define MODULE MODULE_OF(REDUX_ABI_VERSION)
 
 /* The module with GDCM, or NULL. It is loaded for the first compressed image only, because loading

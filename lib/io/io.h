@@ -68,6 +68,12 @@ int rdx_sync(int fd);
 
 #define RDX_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 
+/* The number whose bytes are those of `value`, the lowest first. */
+static inline uint64_t rdx_little_64(uint64_t value)
+{
+    return RDX_BIG_ENDIAN ? __builtin_bswap64(value) : value;
+}
+
 /* Sets the message "PATH: WHAT: strerror(error)" and picks the status. */
 redux_status rdx_fail_errno(const char *path, const char *what, int error);
 /* REDUX_E_IO where `path` is a link, which would lead out of the folder that the caller writes to.

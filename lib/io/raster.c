@@ -214,11 +214,24 @@ void rdx_geometry_orient(rdx_geometry *g, const double axes[3][3])
 #define HEADER_FIRST (64 << 10)
 #define HEADER_MOST (64 << 20) /* tables of gradients and segments make some headers long */
 
+static const char *find_text(const char *text, size_t size, const char *wanted)
+{
+    const size_t length = strlen(wanted);
+    const char *const stop = text + size;
+    while ((text = memchr(text, wanted[0], (size_t)(stop - text))) != NULL &&
+           (size_t)(stop - text) >= length) {
+        if (memcmp(text, wanted, length) == 0)
+            return text;
+        text++;
+    }
+    return NULL;
+}
+
 /* An end that is not a line's own has the rest of its line behind it, which belongs to it. */
 static bool has_one_end(const char *text, size_t size, const char *end)
 {
     const size_t length = strlen(end);
-    const char *at = memmem(text, size, end, length);
+    const char *at = find_text(text, size, end);
     if (at == NULL || end[length - 1] == '\n')
         return at != NULL;
     at += length;

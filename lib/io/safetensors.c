@@ -537,11 +537,12 @@ static redux_status write_file(const char *path, redux_context *context, const c
                                const rdx_named_tensor *entries, int64_t count)
 {
     const size_t length = strlen(header), padding = (8 - length % 8) % 8;
+    const uint64_t whole = length + padding;
     unsigned char prelude[PRELUDE];
     rdx_file file;
     RDX_TRY(rdx_file_begin(&file, context, path, REDUX_MARK_SAFETENSORS));
     for (int i = 0; i < PRELUDE; i++)
-        prelude[i] = (unsigned char)((length + padding) >> (8 * i) & 255);
+        prelude[i] = (unsigned char)(whole >> (8 * i) & 255);
     fwrite(prelude, 1, PRELUDE, file.stream);
     fwrite(header, 1, length, file.stream);
     fwrite("       ", 1, padding, file.stream);

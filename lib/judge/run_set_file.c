@@ -214,7 +214,7 @@ static redux_status read_file(file *f, redux_context *context, const char *path)
     f->probabilities = block;
     for (int64_t i = 0; i < f->table.rows; i++)
         RDX_TRY(read_item(&f->items[i], f, i));
-    qsort(f->items, rows, sizeof *f->items, by_name);
+    qsort(f->items, (size_t)rows, sizeof *f->items, by_name);
     return REDUX_OK;
 }
 

@@ -40,13 +40,15 @@ static inline int64_t blur_steps(uint8_t *out, const int16_t *in, int64_t width,
         right[k] = blur_pair(k > 0 ? weights[2 * k - 1] : 0, weights[2 * k]);
     }
     for (; x + BLUR_STEP <= width; x += BLUR_STEP) {
-        vec_i32 even = half, odd = half;
+        vec_sums even = {0}, odd = {0};
         for (int k = 0; k < 4; k++) {
             const vec_i16 pair = (vec_i16)vec_load_i32(in + x + 2 * k - 3);
-            even += vec_pairs(pair, left[k]);
-            odd += vec_pairs(pair, right[k]);
+            even = vec_add_pairs(even, pair, left[k]);
+            odd = vec_add_pairs(odd, pair, right[k]);
         }
-        vec_store_u8(out + x, (vec_i16)(((vec_u32)even >> 16) + ((vec_u32)odd >> 16 << 16)));
+        const vec_u32 left_sums = (vec_u32)(vec_totals(even) + half);
+        const vec_u32 right_sums = (vec_u32)(vec_totals(odd) + half);
+        vec_store_u8(out + x, (vec_i16)((left_sums >> 16) + (right_sums >> 16 << 16)));
     }
     return x;
 }

@@ -27,7 +27,11 @@ static inline uint8_t resize_clip(int32_t sum)
 #elif VEC_INTEGERS
 #define RESIZE_UNIT 2
 #define RESIZE_DIGITS 2
+#if VEC_REGISTERS > 16 /* for twice as many sums */
+#define RESIZE_GROUPS 4
+#else
 #define RESIZE_GROUPS 2
+#endif
 #endif
 
 #if defined(RESIZE_UNIT)
@@ -95,7 +99,7 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
         vec_store_i32(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
-static inline vec_i32 resize_add(vec_i32 sum, const int32_t *pixels, int32_t weights)
+static inline vec_sums resize_add(vec_sums sum, const int32_t *pixels, int32_t weights)
 {
     const vec_i32 p = vec_load_i32(pixels), w = vec_all_i32(weights);
     /* _mm512_dpbusd_epi32, of which GCC 12 copies the sum to and fro */
@@ -103,7 +107,7 @@ static inline vec_i32 resize_add(vec_i32 sum, const int32_t *pixels, int32_t wei
     return sum;
 }
 
-static inline void resize_clipped(uint8_t *out, vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS])
+static inline void resize_clipped(uint8_t *out, vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS])
 {
     for (int g = 0; g < RESIZE_GROUPS; g++) {
         __m512i sum = _mm512_set1_epi32(1 << (RESIZE_BITS - 1));
@@ -137,27 +141,29 @@ static void resize_turn(int32_t *out, const uint8_t *in, int64_t stride, int64_t
         vec_store_i32(out + (int64_t)i * RESIZE_BATCH, words[i]);
 }
 
-static inline vec_i32 resize_add(vec_i32 sum, const int32_t *pixels, int32_t weights)
+static inline vec_sums resize_add(vec_sums sum, const int32_t *pixels, int32_t weights)
 {
     const vec_i32 p = vec_load_i32(pixels), w = vec_all_i32(weights);
-    return (vec_i32)((vec_u32)sum + (vec_u32)vec_pairs((vec_i16)p, (vec_i16)w));
+    return vec_add_pairs(sum, (vec_i16)p, (vec_i16)w);
 }
 
-static inline void resize_clipped(uint8_t *out, vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS])
+static inline void resize_clipped(uint8_t *out, vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS])
 {
     vec_i32 sum[RESIZE_GROUPS];
     for (int g = 0; g < RESIZE_GROUPS; g++) {
-        const vec_u32 whole = ((vec_u32)sums[1][g] << 16) + (vec_u32)sums[0][g];
+        const vec_u32 low = (vec_u32)vec_totals(sums[0][g]), high = (vec_u32)vec_totals(sums[1][g]);
+        const vec_u32 whole = (high << 16) + low;
         sum[g] = (vec_i32)(whole + (1U << (RESIZE_BITS - 1))) >> RESIZE_BITS;
     }
-    vec_store_u8(out, vec_narrow(sum[0], sum[1]));
+    for (int g = 0; g < RESIZE_GROUPS; g += 2)
+        vec_store_u8(out + g * VEC_LANES, vec_narrow(sum[g], sum[g + 1]));
 }
 
 #endif
 
 /* One digit of all rows of a batch. */
 static inline __attribute__((always_inline)) void
-resize_digit(vec_i32 sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights, int groups)
+resize_digit(vec_sums sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights, int groups)
 {
 #pragma GCC unroll 4
     for (int g = 0; g < groups; g++)
@@ -166,7 +172,7 @@ resize_digit(vec_i32 sums[RESIZE_GROUPS], const int32_t *pixels, int32_t weights
 
 /* Some units of an output, the lowest digits of each. (With AVX-512 the products bind as it is.) */
 static inline __attribute__((always_inline)) void
-resize_units(vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
+resize_units(vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
              const int32_t *words, int32_t from, int32_t to, int digits, int groups)
 {
     pixels += from * RESIZE_BATCH;
@@ -184,7 +190,7 @@ resize_units(vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
 static inline __attribute__((always_inline)) void
 resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words, int32_t units, int groups)
 {
-    vec_i32 sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
+    vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
     const int32_t *const digits = words + RESIZE_HEAD;
     resize_units(sums, pixels, digits, 0, words[0], RESIZE_DIGITS - 1, groups);
     resize_units(sums, pixels, digits, words[0], words[1], RESIZE_DIGITS, groups);

@@ -27,7 +27,7 @@
 /* VEC_LANES      floats of a vector: 4, 8 or 16
  * VEC_REGISTERS  vectors that the processor holds at once
  * VEC_FUSED      1 where vec_fma rounds once, not after each operation
- * VEC_INTEGERS   1 where there are the operations on 8 and 16 bits, vec_pairs ... vec_is_zero
+ * VEC_INTEGERS   1 where there are the operations on 8 and 16 bits, vec_sums ... vec_is_zero
  * VEC_CUT        the vector at in + k, for a constant k of 0 ... 7, where `low` and `high` are
  * those at in and in + VEC_LANES VEC_CUTS       1 where it is cut from these two, 0 where it is
  * loaded like any other vec_mask       one truth value for each lane */
@@ -98,10 +98,18 @@ VEC_INLINE vec_i32 vec_load_u8(const uint8_t *in)
     return (vec_i32)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)in));
 }
 
-/* Lane k is a[2 k] * b[2 k] + a[2 k + 1] * b[2 k + 1]. */
-VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
+/* A running sum for each lane, from (vec_sums){0} on, modulo 2^32. */
+typedef vec_i32 vec_sums;
+
+/* To lane k is added a[2 k] * b[2 k] + a[2 k + 1] * b[2 k + 1]. */
+VEC_INLINE vec_sums vec_add_pairs(vec_sums sums, vec_i16 a, vec_i16 b)
 {
-    return (vec_i32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+    return (vec_i32)((vec_u32)sums + (vec_u32)_mm512_madd_epi16((__m512i)a, (__m512i)b));
+}
+
+VEC_INLINE vec_i32 vec_totals(vec_sums sums)
+{
+    return sums;
 }
 
 /* 2 VEC_LANES bytes. */
@@ -213,9 +221,16 @@ VEC_INLINE vec_i32 vec_load_u8(const uint8_t *in)
     return (vec_i32)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)in));
 }
 
-VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
+typedef vec_i32 vec_sums;
+
+VEC_INLINE vec_sums vec_add_pairs(vec_sums sums, vec_i16 a, vec_i16 b)
 {
-    return (vec_i32)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+    return (vec_i32)((vec_u32)sums + (vec_u32)_mm256_madd_epi16((__m256i)a, (__m256i)b));
+}
+
+VEC_INLINE vec_i32 vec_totals(vec_sums sums)
+{
+    return sums;
 }
 
 VEC_INLINE vec_u16 vec_load_u8_u16(const uint8_t *in)
@@ -321,10 +336,22 @@ VEC_INLINE vec_i32 vec_load_u8(const uint8_t *in)
     return (vec_i32)vmovl_u16(vget_low_u16(vmovl_u8(eight)));
 }
 
-VEC_INLINE vec_i32 vec_pairs(vec_i16 a, vec_i16 b)
+/* Neighbours are added once, at the end. */
+typedef struct vec_sums {
+    int32x4_t low, high;
+} vec_sums;
+
+VEC_INLINE vec_sums vec_add_pairs(vec_sums sums, vec_i16 a, vec_i16 b)
 {
     const int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
-    return (vec_i32)vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+    sums.low = vmlal_s16(sums.low, vget_low_s16(x), vget_low_s16(y));
+    sums.high = vmlal_high_s16(sums.high, x, y);
+    return sums;
+}
+
+VEC_INLINE vec_i32 vec_totals(vec_sums sums)
+{
+    return (vec_i32)vpaddq_s32(sums.low, sums.high);
 }
 
 VEC_INLINE vec_u16 vec_load_u8_u16(const uint8_t *in)

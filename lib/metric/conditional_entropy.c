@@ -116,7 +116,7 @@ redux_status redux_conditional_entropy_sequence(double *out, redux_context *cont
     RDX_TRY(redux_metric_new_conditional_entropy(&metric, context, options));
     redux_status status = rdx_metric_layout(metric, volume, &layout);
     if (status == REDUX_OK && volume->shape[0] > 0) {
-        const uint64_t count = (uint64_t)volume->shape[0];
+        const size_t count = (size_t)volume->shape[0];
         status = rdx_alloc(context, &scores, count, sizeof *out);
         if (status == REDUX_OK) {
             sequence_job job = {context, metric, &layout, volume, scores};

@@ -20,6 +20,8 @@ typedef struct cosine_tail {
     double padding[7];
 } cosine_tail;
 
+_Static_assert(sizeof(cosine_tail) == RDX_COSINE_TAIL, "saved indexes hold it");
+
 static int64_t floats_per_item(const rdx_layout *layout)
 {
     return (int64_t)(layout->item_bytes / sizeof(float));

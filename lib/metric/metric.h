@@ -13,6 +13,8 @@
 
 /* The most rows that `hits` gets at a time. */
 #define RDX_BLOCK_ROWS 512
+/* Bytes of doubles behind the floats of a vector prepared for cosine similarity. */
+#define RDX_COSINE_TAIL 64
 
 /* How items of one shape and dtype are prepared. */
 typedef struct rdx_layout {

@@ -222,7 +222,7 @@ static redux_status check_ids(redux_index *index, redux_context *context, const 
 
 static redux_status refuse_mapped(const redux_index *index)
 {
-    if (index->mapping == NULL)
+    if (!index->is_fixed)
         return REDUX_OK;
     return rdx_fail(REDUX_E_INVALID, "the index is mapped from a file, which is read-only: open it "
                                      "as writable to change it");

@@ -60,6 +60,7 @@ struct redux_index {
     pthread_mutex_t making;           /* of tables, by searches */
     double wished;                    /* nanoseconds that tables would have saved so far */
     _Atomic int64_t tried, abandoned; /* nearest searches through tables, and those given up */
+    bool is_fixed;                    /* opened without the right to change it */
     void *mapping;                    /* of a file, or NULL */
     size_t mapping_size;
 };

@@ -2,7 +2,8 @@
  * Saved indexes. A file is a header of 128 bytes and three sections, each beginning at a multiple
  * of 64: ids (int64), prepared items, tables (uint32; README.md). All little-endian; CRC-32 over
  * each section and over the header. A mapped file is searched in place, so opening it checks
- * everything that a search uses unchecked (rows in tables). */
+ * everything that a search uses unchecked (rows in tables). A big-endian machine maps none: it
+ * turns the numbers of a copy. */
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -62,7 +63,7 @@ typedef struct writer {
     uint32_t sum;
 } writer;
 
-static void put(writer *w, const void *bytes, uint64_t size)
+static void put_bytes(writer *w, const void *bytes, uint64_t size)
 {
     if (w->stream == NULL)
         w->sum = checksum(w->sum, bytes, size);
@@ -71,26 +72,94 @@ static void put(writer *w, const void *bytes, uint64_t size)
     w->position += size;
 }
 
+/* Numbers of `unit` bytes each, `size` bytes in all. */
+static void put(writer *w, const void *numbers, uint64_t size, size_t unit)
+{
+    uint64_t turned[512];
+    if (!RDX_BIG_ENDIAN || unit == 1) {
+        put_bytes(w, numbers, size);
+        return;
+    }
+    for (uint64_t at = 0; at < size; at += sizeof turned) {
+        const size_t some = (size_t)RDX_MIN(size - at, sizeof turned);
+        memcpy(turned, (const char *)numbers + at, some);
+        rdx_swap_bytes(turned, some / unit, unit);
+        put_bytes(w, turned, some);
+    }
+}
+
 static void pad_to(writer *w, uint64_t position)
 {
     static const char zeros[ALIGNMENT];
-    put(w, zeros, position - w->position);
+    put_bytes(w, zeros, position - w->position);
 }
 
-static void put_rows(writer *w, const redux_index *index, const void *base, size_t bytes)
+/* A row of the section is `bytes` numbers of `unit` bytes each, and behind them doubles. */
+typedef struct section {
+    void *base;
+    size_t bytes, unit, doubles;
+} section;
+
+static section ids_of(const redux_index *index)
 {
-    for (int64_t row = 0; row < index->rows; row++)
-        if (rdx_index_alive(index, row))
-            put(w, (const char *)base + (size_t)row * bytes, bytes);
+    return (section){index->ids, sizeof(int64_t), sizeof(int64_t), 0};
 }
 
-static uint32_t sum_rows(const redux_index *index, const void *base, size_t bytes)
+/* Codes are bytes. */
+static section items_of(const redux_index *index)
+{
+    const size_t bytes = index->layout.item_bytes;
+    return index->options.kind == REDUX_INDEX_COSINE
+               ? (section){index->items, bytes - RDX_COSINE_TAIL, sizeof(float), RDX_COSINE_TAIL}
+               : (section){index->items, bytes, 1, 0};
+}
+
+static void put_rows(writer *w, const redux_index *index, const section *s)
+{
+    const size_t bytes = s->bytes + s->doubles;
+    const char *at = s->base;
+    for (int64_t row = 0; row < index->rows; row++, at += bytes) {
+        if (!rdx_index_alive(index, row))
+            continue;
+        put(w, at, s->bytes, s->unit);
+        put(w, at + s->bytes, s->doubles, sizeof(double));
+    }
+}
+
+static uint32_t sum_rows(const redux_index *index, const section *s)
 {
     writer w = {NULL, 0, checksum(0, NULL, 0)};
-    if (index->dead == NULL)
-        return checksum(w.sum, base, (uint64_t)index->rows * bytes);
-    put_rows(&w, index, base, bytes);
+    if (index->dead == NULL && !RDX_BIG_ENDIAN)
+        return checksum(w.sum, s->base, (uint64_t)index->rows * (s->bytes + s->doubles));
+    put_rows(&w, index, s);
     return w.sum;
+}
+
+/* Rows as they were in a file, for this machine. */
+static void turn_rows(const section *s, int64_t rows)
+{
+    char *at = s->base;
+    for (int64_t row = 0; RDX_BIG_ENDIAN && row < rows; row++, at += s->bytes + s->doubles) {
+        rdx_swap_bytes(at, s->bytes / s->unit, s->unit);
+        rdx_swap_bytes(at + s->bytes, s->doubles / sizeof(double), sizeof(double));
+    }
+}
+
+/* From this machine's order of bytes to the file's, or back. */
+static void turn_header(header *h)
+{
+    char *const at = (char *)h;
+    if (!RDX_BIG_ENDIAN)
+        return;
+    rdx_swap_bytes(at + offsetof(header, version), 2, sizeof(uint32_t));
+    rdx_swap_bytes(at + offsetof(header, width), 4, sizeof(int64_t));
+    rdx_swap_bytes(at + offsetof(header, parts), 5, sizeof(uint32_t));
+    rdx_swap_bytes(at + offsetof(header, header_sum), 1, sizeof(uint32_t));
+}
+
+static uint32_t header_sum(const header *h) /* as it is in the file */
+{
+    return checksum(checksum(0, NULL, 0), h, offsetof(header, header_sum));
 }
 
 /* Tables of all rows; else NULL. */
@@ -100,9 +169,17 @@ static const rdx_index_tables *whole_tables(const redux_index *index)
     return tables != NULL && tables->rows == index->rows && index->dead_rows == 0 ? tables : NULL;
 }
 
+static uint32_t sum_tables(const rdx_index_tables *tables, int64_t block_size)
+{
+    writer w = {NULL, 0, checksum(0, NULL, 0)};
+    put(&w, tables->block, (uint64_t)block_size * sizeof(uint32_t), sizeof(uint32_t));
+    return w.sum;
+}
+
 static void describe(header *h, const redux_index *index, const rdx_index_tables *tables,
                      int64_t block_size)
 {
+    const section ids = ids_of(index), items = items_of(index);
     memset(h, 0, sizeof *h);
     memcpy(h->magic, MAGIC, sizeof h->magic);
     h->version = VERSION;
@@ -111,15 +188,23 @@ static void describe(header *h, const redux_index *index, const rdx_index_tables
     h->item_bytes = (int64_t)index->layout.item_bytes;
     h->rows = redux_index_count(index);
     h->next_id = index->next_id;
-    h->ids_sum = sum_rows(index, index->ids, sizeof(int64_t));
-    h->items_sum = sum_rows(index, index->items, index->layout.item_bytes);
+    h->ids_sum = sum_rows(index, &ids);
+    h->items_sum = sum_rows(index, &items);
     if (tables != NULL) {
         h->parts = tables->parts;
         h->part_bits = tables->part_bits;
-        h->tables_sum =
-            checksum(checksum(0, NULL, 0), tables->block, (uint64_t)block_size * sizeof(uint32_t));
+        h->tables_sum = sum_tables(tables, block_size);
     }
-    h->header_sum = checksum(checksum(0, NULL, 0), h, offsetof(header, header_sum));
+}
+
+/* The header in the file's order of bytes, under its checksum. */
+static void put_header(writer *w, header h)
+{
+    turn_header(&h);
+    h.header_sum = header_sum(&h);
+    if (RDX_BIG_ENDIAN)
+        rdx_swap_bytes(&h.header_sum, 1, sizeof h.header_sum);
+    put_bytes(w, &h, sizeof h);
 }
 
 redux_status redux_index_save(const char *path, redux_context *context, const redux_index *index)
@@ -128,8 +213,7 @@ redux_status redux_index_save(const char *path, redux_context *context, const re
     header h;
     if (index == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_index_save: index is NULL");
-    if (RDX_BIG_ENDIAN)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "indexes are not saved on big-endian machines");
+    const section ids = ids_of(index), items = items_of(index);
     const rdx_index_tables *tables = whole_tables(index);
     const int64_t block_size =
         tables == NULL ? 0 : rdx_index_block_size(tables->part, tables->parts, tables->rows);
@@ -137,13 +221,13 @@ redux_status redux_index_save(const char *path, redux_context *context, const re
     const plan p = plan_of(&h, block_size);
     RDX_TRY(rdx_file_begin(&file, context, path, MAGIC));
     writer w = {file.stream, 0, 0};
-    put(&w, &h, sizeof h);
-    put_rows(&w, index, index->ids, sizeof(int64_t));
+    put_header(&w, h);
+    put_rows(&w, index, &ids);
     pad_to(&w, p.items);
-    put_rows(&w, index, index->items, index->layout.item_bytes);
+    put_rows(&w, index, &items);
     pad_to(&w, p.tables);
     if (tables != NULL)
-        put(&w, tables->block, (uint64_t)block_size * sizeof(uint32_t));
+        put(&w, tables->block, (uint64_t)block_size * sizeof(uint32_t), sizeof(uint32_t));
     return rdx_file_commit(&file);
 }
 
@@ -197,9 +281,9 @@ static redux_status check_header(header *h, const image *file)
     if (file->size < sizeof *h || memcmp(file->bytes, MAGIC, 8) != 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: is not an index", file->path);
     memcpy(h, file->bytes, sizeof *h);
-    if (RDX_BIG_ENDIAN)
-        return rdx_fail(REDUX_E_UNSUPPORTED, "indexes are not read on big-endian machines");
-    if (h->header_sum != checksum(checksum(0, NULL, 0), h, offsetof(header, header_sum)))
+    const uint32_t sum = header_sum(h);
+    turn_header(h);
+    if (h->header_sum != sum)
         return damaged(file, "the checksum of its header differs");
     if (h->version != VERSION)
         return rdx_fail(REDUX_E_UNSUPPORTED, "%s: has version %u; this library reads %u",
@@ -272,6 +356,8 @@ static redux_status open_tables(redux_index *index, redux_context *context, cons
     block = file->bytes + p.tables;
     if (!file->mapped)
         RDX_TRY(copy_section(&block, context, file->bytes + p.tables, bytes));
+    if (RDX_BIG_ENDIAN)
+        rdx_swap_bytes(block, (uint64_t)size, sizeof(uint32_t));
     tables->mapped = file->mapped;
     rdx_index_place(tables, block);
     RDX_TRY(check_tables(tables, file));
@@ -305,6 +391,9 @@ static redux_status open_sections(redux_index *index, redux_context *context, co
         index->items = block;
         index->ids_capacity = index->items_capacity = h->rows;
     }
+    const section id_rows = ids_of(index), item_rows = items_of(index);
+    turn_rows(&id_rows, h->rows);
+    turn_rows(&item_rows, h->rows);
     index->rows = h->rows;
     index->next_id = h->next_id;
     RDX_TRY(check_ids(index, file));
@@ -344,8 +433,10 @@ redux_status redux_index_open(redux_index **out, redux_context *context, const c
     image file;
     if (out == NULL || path == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_index_open: an argument is NULL");
-    RDX_TRY(map_file(&file, context, path, writable == 0));
+    RDX_TRY(map_file(&file, context, path, writable == 0 && !RDX_BIG_ENDIAN));
     const redux_status status = open_image(out, context, &file);
+    if (status == REDUX_OK)
+        (*out)->is_fixed = writable == 0;
     close_file(&file);
     return status;
 }

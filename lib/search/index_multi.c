@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 #include "index.h"
+#include "io/io.h"
 #include "kernels/kernels.h"
 
 /* ---- parts ---- */
@@ -36,9 +37,9 @@ int32_t rdx_index_divide(rdx_index_part *part, int64_t bits, int32_t part_bits)
 RDX_WRAPS static uint32_t part_of(const uint64_t *code, const rdx_index_part *part)
 {
     const int word = part->first >> 6, shift = part->first & 63;
-    uint64_t value = code[word] >> shift;
+    uint64_t value = rdx_little_64(code[word]) >> shift;
     if (shift + part->bits > 64)
-        value |= code[word + 1] << (64 - shift);
+        value |= rdx_little_64(code[word + 1]) << (64 - shift);
     return (uint32_t)value & ((1U << part->bits) - 1);
 }
 

@@ -87,7 +87,7 @@ static redux_status settle(cluster *c, int64_t medoid)
 
 redux_status rdx_medoid(const rdx_group *group, double threshold)
 {
-    const uint64_t n = (uint64_t)group->count;
+    const size_t n = (size_t)group->count;
     cluster c = {.group = group, .threshold = threshold};
     redux_status status = REDUX_OK;
     void *block;

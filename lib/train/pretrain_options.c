@@ -169,8 +169,10 @@ static redux_status checksum(uint32_t *out, const rdx_run *run)
     for (int64_t i = 0; i < redux_dataset_volume_count(run->dataset); i++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
         RDX_TRY(redux_dataset_get_volume_info(&info, run->dataset, i));
-        const int64_t numbers[] = {info.is_scan, (int64_t)info.dtype, info.slices,
-                                   info.height,  info.width,          (int64_t)info.bytes};
+        uint64_t numbers[] = {(uint64_t)info.is_scan, (uint64_t)info.dtype, (uint64_t)info.slices,
+                              (uint64_t)info.height,  (uint64_t)info.width, info.bytes};
+        for (int k = 0; k < RDX_COUNT(numbers); k++)
+            numbers[k] = rdx_little_64(numbers[k]); /* runs are resumed on any machine */
         crc = crc32(crc, (const Bytef *)numbers, sizeof numbers);
     }
     for (int64_t i = 0; i < slices; i++) {

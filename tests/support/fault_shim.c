@@ -33,6 +33,8 @@
 #define EXPORTED __attribute__((visibility("default")))
 #define SHORT (-1) /* in place of an errno */
 #define CALLER __builtin_return_address(0)
+/* As system calls of 64 bits and of i386 take it: in one register, or the low half first. */
+#define OFFSET(offset) (long)(offset), (long)((offset) >> 32)
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
@@ -196,14 +198,14 @@ EXPORTED ssize_t read(int fd, void *bytes, size_t size)
     return broken(FAULT_READ, &size) ? -1 : syscall(SYS_read, fd, bytes, size);
 }
 
-EXPORTED ssize_t pread(int fd, void *bytes, size_t size, off_t offset)
-{
-    return broken(FAULT_READ, &size) ? -1 : syscall(SYS_pread64, fd, bytes, size, offset);
-}
-
 EXPORTED ssize_t pread64(int fd, void *bytes, size_t size, off64_t offset)
 {
-    return pread(fd, bytes, size, offset);
+    return broken(FAULT_READ, &size) ? -1 : syscall(SYS_pread64, fd, bytes, size, OFFSET(offset));
+}
+
+EXPORTED ssize_t pread(int fd, void *bytes, size_t size, off_t offset)
+{
+    return pread64(fd, bytes, size, offset);
 }
 
 EXPORTED ssize_t write(int fd, const void *bytes, size_t size)
@@ -214,14 +216,14 @@ EXPORTED ssize_t write(int fd, const void *bytes, size_t size)
     return syscall(SYS_write, fd, bytes, size);
 }
 
-EXPORTED ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
-{
-    return broken(FAULT_WRITE, &size) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, offset);
-}
-
 EXPORTED ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
 {
-    return pwrite(fd, bytes, size, offset);
+    return broken(FAULT_WRITE, &size) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, OFFSET(offset));
+}
+
+EXPORTED ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+    return pwrite64(fd, bytes, size, offset);
 }
 
 static int opened(const char *path, int flags, mode_t mode)
@@ -249,7 +251,7 @@ EXPORTED int open64(const char *path, int flags, ...)
     va_start(arguments, flags);
     const mode_t mode = mode_of(flags, arguments);
     va_end(arguments);
-    return opened(path, flags, mode);
+    return opened(path, flags | O_LARGEFILE, mode);
 }
 
 EXPORTED DIR *opendir(const char *path)
@@ -283,17 +285,20 @@ EXPORTED int rename(const char *from, const char *to)
                : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-EXPORTED void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+/* The system call takes its arguments otherwise on each processor. */
+EXPORTED void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
 {
+    void *(*next)(void *, size_t, int, int, int, off64_t) = NULL;
     /* memory without a file is OpenBLAS's, which cannot do without */
     if (fd >= 0 && broken(FAULT_MMAP, NULL))
         return MAP_FAILED;
-    return (void *)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
+    *(void **)(void *)&next = dlsym(RTLD_NEXT, "mmap64");
+    return next(address, size, protection, flags, fd, offset);
 }
 
-EXPORTED void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+EXPORTED void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
-    return mmap(address, size, protection, flags, fd, offset);
+    return mmap64(address, size, protection, flags, fd, offset);
 }
 
 /* ---- streams ---- */

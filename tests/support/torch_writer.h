@@ -63,6 +63,20 @@ static inline void torch_add(torch_bytes *b, const char *name, const void *data,
     b->members++;
 }
 
+/* `count` numbers of `size` bytes each, little-endian as archives are that say nothing else. */
+static inline void torch_add_numbers(torch_bytes *b, const char *name, const void *numbers,
+                                     size_t count, size_t size)
+{
+    unsigned char bytes[256];
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < size; k++)
+            bytes[i * size + k] =
+                ((const unsigned char *)
+                     numbers)[i * size +
+                              (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? size - 1 - k : k)];
+    torch_add(b, name, bytes, count * size);
+}
+
 static inline void torch_end(torch_bytes *b)
 {
     const size_t begin = b->size;

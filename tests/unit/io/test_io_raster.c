@@ -60,8 +60,8 @@ static void write_as_nifti(const char *name, double d[3][3])
         start.header.srow_z[i] = (float)d[i][2];
     }
     FILE *file = begin(name);
-    fwrite(&start, sizeof start, 1, file);
-    put_voxels(file, false);
+    fwrite(&start, sizeof start, 1, file); /* in this machine's order of bytes */
+    put_voxels(file, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 /* `data`: LOCAL, or the file of the voxels. */

@@ -19,7 +19,7 @@ static const char *write_pickle(const char *pickle, size_t length)
 {
     memset(&bytes, 0, sizeof bytes);
     torch_add(&bytes, "archive/data.pkl", pickle, length);
-    torch_add(&bytes, "archive/data/0", numbers, sizeof numbers);
+    torch_add_numbers(&bytes, "archive/data/0", numbers, 6, sizeof *numbers);
     torch_end(&bytes);
     write_bytes(in_scratch("w.pt"), bytes.at, bytes.size);
     return in_scratch("w.pt");
@@ -77,9 +77,9 @@ START_TEST(each_way_to_pickle_a_tensor)
     redux_safetensors *file;
     memset(&bytes, 0, sizeof bytes);
     torch_add(&bytes, "x/data.pkl", pickle, sizeof pickle - 1);
-    torch_add(&bytes, "x/data/1", more, sizeof more);
+    torch_add_numbers(&bytes, "x/data/1", more, 3, sizeof *more);
     torch_add(&bytes, "x/version", "3\n", 2);
-    torch_add(&bytes, "x/data/0", numbers, sizeof numbers);
+    torch_add_numbers(&bytes, "x/data/0", numbers, 6, sizeof *numbers);
     torch_end(&bytes);
     write_bytes(in_scratch("w.pt"), bytes.at, bytes.size);
     ck_assert_redux_ok(redux_safetensors_load(&file, NULL, in_scratch("w.pt")));

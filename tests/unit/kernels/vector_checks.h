@@ -180,9 +180,16 @@ static void OWN(check_pairs)(void)
             a[k] = (int16_t)(i * 257 + k * 4099);
             b[k] = (int16_t)(k % 3 == 0 ? INT16_MAX : -i * 101 + k * 977);
         }
-        vec_store_i32(out, vec_pairs((vec_i16)vec_load_i32(a), (vec_i16)vec_load_i32(b)));
+        const vec_i16 left = (vec_i16)vec_load_i32(a), right = (vec_i16)vec_load_i32(b);
+        vec_store_i32(out, vec_totals(vec_add_pairs((vec_sums){0}, left, right)));
         for (int k = 0; k < VEC_LANES; k++)
             ck_assert_int_eq(out[k], a[2 * k] * b[2 * k] + a[2 * k + 1] * b[2 * k + 1]);
+        vec_store_i32(out, vec_totals(vec_add_pairs(vec_add_pairs((vec_sums){0}, left, right),
+                                                    right, right)));
+        for (int k = 0; k < VEC_LANES; k++)
+            ck_assert_int_eq((uint32_t)out[k],
+                             (uint32_t)(b[2 * k] * (a[2 * k] + b[2 * k])) +
+                                 (uint32_t)(b[2 * k + 1] * (a[2 * k + 1] + b[2 * k + 1])));
     }
 }
 
