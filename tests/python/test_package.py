@@ -2,6 +2,7 @@
 """python/redux as a package: what people do with it, its examples, its types and its end."""
 import copy
 import doctest
+import gc
 import glob
 import importlib
 import os
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import numpy as np
@@ -60,6 +62,35 @@ class ExamplesTest(unittest.TestCase):
     @needs(torch, "python3-torch")
     def test_docstrings_of_torch(self):
         self.assertGreater(self.check("torch"), 3)
+
+    def test_the_page(self):
+        """docs/python.md as a newcomer follows it: each block, and what it prints."""
+        ran = subprocess.run([sys.executable, "tests/python/page.py", "docs/python.md"],
+                             capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": os.path.abspath("python")})
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        print(re.sub("^.*examples ran.*\n", "", ran.stdout, flags=re.M), end="")
+        self.assertGreaterEqual(int(re.search(r"(\d+) examples ran", ran.stdout)[1]), 9)
+
+    def test_a_page_that_is_wrong_is_found(self):
+        import page
+        good = "# A\n\n```python\nx = 1\n```\n\n```python\nprint(x)\n```\n\n```text\n1\n```\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "page.md")
+            for text, wanted in ((good, (2, [])), (good.replace("text\n1", "text\n2"), None),
+                                 (good.replace("x = 1", "x = y"), None),
+                                 (good.replace("x = 1", "import nowhere\nx = 1").replace("print", "z="),
+                                  None)):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+                if wanted is None:
+                    with self.assertRaises((AssertionError, NameError)):
+                        page.run_page(path)
+                else:
+                    self.assertEqual(page.run_page(path), wanted)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("```python\nimport nowhere\n```\n")
+            self.assertEqual(page.run_page(path), (0, [path + ":2: no nowhere"]))
 
     def test_every_public_name_is_described(self):
         for name in redux.__all__:
@@ -169,6 +200,55 @@ class DatasetTest(unittest.TestCase):
         manifest = redux.reduce(SCAN, "ssim")
         worst = np.nanargmin(np.where(manifest.kept, np.nan, manifest.rows["score"]))
         self.assertIn(f"dropped {worst} (", str(manifest.show(1)))
+
+    def test_a_million_rows(self):
+        """Columns of NumPy: no Python object a row, neither by load() nor by what is asked of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "long.csv")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("source,slice,kept,witness_source,witness_slice,score\n")
+                for v in range(1000):
+                    name = f"scans/{v:04}.nii.gz"
+                    file.write(f"{name},0,1,,,\n")
+                    file.writelines(f"{name},{s},0,{name},{s - 1},0.5\n" for s in range(1, 1000))
+            gc.collect()
+            before, begin = sys.getallocatedblocks(), time.perf_counter()
+            manifest = redux.Manifest.load(path)
+            seconds = time.perf_counter() - begin
+            self.assertLess(sys.getallocatedblocks() - before, 5000)
+        print(f"  check-python: a manifest of 1,000,000 rows is read in {seconds:.2f} s, ", end="")
+        self.assertEqual((len(manifest), manifest.kept.sum()), (10**6, 1000))
+        begin = time.perf_counter()
+        row = manifest.rows[999_998]
+        print(f"its rows made in {time.perf_counter() - begin:.2f} s")
+        self.assertEqual(row.tolist(), ("scans/0999.nii.gz", 998, False, "scans/0999.nii.gz", 997, 0.5))
+        self.assertLess(sys.getallocatedblocks() - before, 5000)
+        first = manifest.rows[0].tolist()
+        self.assertEqual(first[:5], ("scans/0000.nii.gz", 0, True, None, -1))
+        self.assertNotEqual(first[5], first[5])
+        self.assertIn("1000 of 1000000 slices kept", str(manifest.show()))
+
+    def test_groups_of_a_manifest_are_those_of_its_file(self):
+        made = redux.reduce(CT, "every-n", group_by="folder")
+        with tempfile.TemporaryDirectory() as folder:
+            made.save(folder + "/kept.csv")
+            loaded = redux.Manifest.load(folder + "/kept.csv")
+        for manifest in made, loaded:
+            self.assertEqual(manifest.columns.groups, made.dataset.groups[:1])
+            self.assertEqual(manifest.data_list()[198]["group"], made.dataset.groups[198])
+        np.testing.assert_array_equal(made.rows["score"], loaded.rows["score"])
+        for name in "source", "slice", "kept", "witness_source", "witness_slice":
+            self.assertEqual(made.rows[name].tolist(), loaded.rows[name].tolist(), name)
+
+    def test_witnesses_outside_the_dataset(self):
+        """reduce(against=...) names the other dataset's slices; several rows have one of them."""
+        other = redux.Dataset(SCAN)
+        stack = np.stack([np.asarray(other.stored(i)) for i in (5, 5, 9)])
+        own = redux.Dataset.of_arrays({"copies": stack}, scan=True)
+        made = redux.reduce(own, "ssim", 0.99, scope="dataset", against=other._handle)
+        self.assertEqual(made.kept.tolist(), [False] * 3)
+        self.assertEqual(made.rows["witness_source"].tolist(), [SCAN] * 3)
+        self.assertEqual(made.columns.sources, ["copies", SCAN])
 
     def test_an_exception_of_a_visitor_comes_back(self):
         def stop(number, image):
