@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import tempfile
 from ctypes import byref, memmove
@@ -34,6 +35,16 @@ def default_cache() -> str:
     return os.path.join(home, "redux")
 
 
+def _map(path: str) -> Array:
+    """A file's bytes. It is read at once, in order and in the background, where half of the memory
+    holds it: slices are then asked for in any order at the same rate, from the first epoch on."""
+    with open(path, "rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if len(mapped) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2:
+        mapped.madvise(mmap.MADV_WILLNEED)
+    return np.frombuffer(mapped, np.uint8)
+
+
 class _Store:
     """Arrays of one dtype each, one after the other in a file or in shared memory."""
 
@@ -48,8 +59,7 @@ class _Store:
 
     def __getitem__(self, index: int) -> Array:
         if self._bytes is None:
-            self._bytes = (self._shared.numpy() if self._path is None else
-                           np.memmap(self._path, np.uint8, "r").view(np.ndarray))
+            self._bytes = self._shared.numpy() if self._path is None else _map(self._path)
         return np.ndarray(self._shapes[index], self._dtypes[index], self._bytes,
                           self._offsets[index])
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """python/redux as a package: what people do with it, its examples, its types and its end."""
+import contextlib
 import copy
 import doctest
 import gc
 import glob
 import importlib
+import io
 import os
 import pickle
 import re
@@ -104,6 +106,46 @@ class ExamplesTest(unittest.TestCase):
         self.assertEqual(found.returncode, 0, found.stdout + found.stderr)
 
 
+class NotebookTest(unittest.TestCase):
+    """Their code, without a kernel: `make check-notebooks` runs them as Jupyter does."""
+
+    def run_notebook(self, name):
+        import notebooks
+        path = os.path.join(notebooks.FOLDER, name)
+        missing, here = notebooks.missing_for(path), os.getcwd()
+        if missing:
+            self.skipTest(f"{path}: no {', '.join(missing)}")
+        names = {"__name__": name}
+        os.chdir(notebooks.FOLDER)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                for number, code in enumerate(notebooks.code_of(notebooks.read(name))):
+                    exec(compile(code, f"{name}:{number}", "exec"), names)
+        finally:
+            os.chdir(here)
+        return names
+
+    def test_reduce_and_look(self):
+        self.assertEqual(self.run_notebook("reduce_and_look.ipynb")["manifest"].kept.sum(), 40)
+
+    def test_select_and_train(self):
+        names = self.run_notebook("select_and_train.ipynb")
+        self.assertEqual(names["chosen"].kept.sum(), 50)
+        self.assertLess(names["loss"].item(), 4.6)  # of 50 pairs a network that knows nothing has log 99
+
+    def test_their_output_is_there_and_small(self):
+        import notebooks
+        found = glob.glob(notebooks.FOLDER + "/*.ipynb")
+        self.assertEqual(len(found), 2)
+        for path in found:
+            self.assertLess(os.path.getsize(path), 120_000, path)
+            cells = [c for c in notebooks.read(path)["cells"] if c["cell_type"] == "code"]
+            self.assertEqual([c["execution_count"] for c in cells], [*range(1, len(cells) + 1)])
+            kinds = [output["output_type"] for cell in cells for output in cell["outputs"]]
+            self.assertNotIn("error", kinds)
+            self.assertGreaterEqual(len(kinds), 4)
+
+
 class InputTest(unittest.TestCase):
     def test_keep_is_as_the_programs_have_it(self):
         for keep, count in (("20%", 40), (30, 30), ("30", 30)):
@@ -190,7 +232,6 @@ class DatasetTest(unittest.TestCase):
 
     @needs(Image, "python3-pil")
     def test_png(self):
-        import io
         from redux import _show
         grey = np.arange(200, dtype=np.uint8).reshape(10, 20)
         with Image.open(io.BytesIO(_show.png(grey))) as picture:
