@@ -31,7 +31,7 @@ mkdir -p "$root/try/wheels" "$root/try/tests"
 cp "$wheel" "$root/try/wheels"
 cp -r data docs "$root/try"
 cp tests/python/page.py "$root/try/tests"
-chroot "$root" sh -euc '
+chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -euc '
     cd /try
     if command -v cc gcc make; then echo "check-wheel: a compiler is here"; exit 1; fi
     python3 -m venv --system-site-packages venv
