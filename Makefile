@@ -520,7 +520,8 @@ dist:
 	@echo "$(BUILD)/libredux-$(VERSION).tar.gz"
 
 clean:
-	rm -rf $(BUILD) build-fuzz build-asan build-asan-readers build-ubsan build-integer build-msan build-tsan build-coverage build-lint-gcc build-lint-clang demo
+	rm -rf $(BUILD) build-fuzz build-asan build-asan-readers build-ubsan build-integer build-msan build-tsan build-coverage build-lint-gcc build-lint-clang demo \
+	    python/build python/csrc python/libredux.egg-info
 
 help:
 	@sed -n 's/^# *//; 1,/^$$/p' Makefile | head -n 11

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Rates of DataLoaders and of random views, ours beside nibabel's and torchvision's, in one run: a table for docs/python.md.
+"""Rates of DataLoaders and of random views, ours beside nibabel's and torchvision's, in one run.
 
 dataloader.py [--scans FOLDER] [--repeats N] [--slices N]
 
-Every loader makes the same inputs: a slice under the window -160:240, 64 x 64, (x - 0.5) / 0.25, batches of 64. What is taken
-is the best of N epochs, in order and shuffled in turns, after one that warms up.
+Every loader makes the same inputs: a slice under the window -160:240, 64 x 64, (x - 0.5) / 0.25,
+batches of 64. What is taken is the best of N epochs, in order and shuffled in turns, after one that
+warms up. The tables are those of docs/python.md.
 """
 import argparse
 import functools
@@ -17,7 +18,7 @@ import time
 
 import numpy as np
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "python"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 import nibabel  # noqa: E402
 import torch  # noqa: E402
 import torchvision.transforms as T  # noqa: E402
@@ -46,7 +47,8 @@ class Nibabel(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         path, k = self.places[index]
-        grey = torch.from_numpy(volume(path)[:, :, k].T.copy())[None].sub(LOW).div(HIGH - LOW).clamp(0, 1)
+        values = torch.from_numpy(volume(path)[:, :, k].T.copy())[None]
+        grey = values.sub(LOW).div(HIGH - LOW).clamp(0, 1)
         return F.resize(grey, [SIZE, SIZE], antialias=True).sub(0.5).div(0.25)
 
 
@@ -89,17 +91,23 @@ def rates(data, slices, repeats, workers, start):
     return best
 
 
+def line(name, workers, found):
+    print(f"| {name} | {workers} | {found[0]:,.0f} | {found[1]:,.0f} | "
+          f"{found[1] / found[0]:.2f} |", flush=True)
+
+
 def loaders(scans, cache, slices, repeats):
     dataset = redux.Dataset(scans)
-    shown = [(f"`SliceDataset`, {where}", redux.torch.SliceDataset(dataset, window=f"{LOW}:{HIGH}", cache=there), slices, repeats)
-             for where, there in (("file", cache), ("memory", "memory"))]
+    shown = []
+    for where, there in ("file", cache), ("memory", "memory"):
+        data = redux.torch.SliceDataset(dataset, window=f"{LOW}:{HIGH}", cache=there)
+        shown.append((f"`SliceDataset`, {where}", data, slices, repeats))
     paths = sorted(glob.glob(os.path.join(scans, "*.nii*")))
     shown.append(("nibabel and torchvision", Nibabel(paths), len(dataset), 1))
     print("| | workers | in order | shuffled | ratio |\n| --- | --- | ---: | ---: | ---: |")
     for name, data, most, times in shown:
         for workers, start in ((0, None), (2, "fork"), (2, "spawn")):
-            first, second = rates(data, most, times, workers, start)
-            print(f"| {name} | {workers}{', ' + start if start else ''} | {first:,.0f} | {second:,.0f} | {second / first:.2f} |", flush=True)
+            line(name, f"2, {start}" if start else "0", rates(data, most, times, workers, start))
 
 
 def cold(folder, repeats):
@@ -113,8 +121,9 @@ def cold(folder, repeats):
             with open(data._store._path, "rb") as file:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             order.shuffle(shuffled)
-            best[shuffled] = max(best[shuffled], epoch(torch.utils.data.DataLoader(data, BATCH, sampler=order)))
-    print(f"| `SliceDataset`, file on disk alone | 0 | {best[0]:,.0f} | {best[1]:,.0f} | {best[1] / best[0]:.2f} |")
+            loader = torch.utils.data.DataLoader(data, BATCH, sampler=order)
+            best[shuffled] = max(best[shuffled], epoch(loader))
+    line("`SliceDataset`, file on disk alone", "0", best)
 
 
 def peer_views():
@@ -123,7 +132,8 @@ def peer_views():
     width = max(3, 2 * int(2 * o.blur_high * SIZE / 224) + 1)
     blur = T.GaussianBlur(width, (max(1e-3, o.blur_low * SIZE / 224), o.blur_high * SIZE / 224))
     return T.Compose([
-        T.RandomResizedCrop(SIZE, (o.scale_low, o.scale_high), (1 / o.ratio, o.ratio), antialias=True),
+        T.RandomResizedCrop(SIZE, (o.scale_low, o.scale_high), (1 / o.ratio, o.ratio),
+                            antialias=True),
         T.RandomHorizontalFlip(o.flip_horizontal), T.RandomVerticalFlip(o.flip_vertical),
         T.RandomApply([T.ColorJitter(o.brightness, o.contrast)], o.jitter_probability),
         T.RandomApply([blur], o.blur_probability), T.Normalize(0.5, 0.25)])
@@ -134,9 +144,10 @@ def views(name, dataset, repeats):
     ours = redux.torch.SliceDataset(dataset, window=f"{LOW}:{HIGH}", views="simclr", cache="memory")
     grey = [torch.from_numpy(dataset.read(i, f"{LOW}:{HIGH}"))[None] for i in range(len(dataset))]
     theirs, best = peer_views(), [0.0, 0.0]
+    makers = (lambda k: ours[k]), (lambda k: (theirs(grey[k]), theirs(grey[k])))
     for i in range(40 * repeats):
         span = [k % len(dataset) for k in range(10 * i, 10 * i + 10)]
-        for which, make in enumerate((lambda k: ours[k], lambda k: (theirs(grey[k]), theirs(grey[k])))):
+        for which, make in enumerate(makers):
             begin = time.perf_counter()
             for k in span:
                 make(k)
@@ -145,17 +156,20 @@ def views(name, dataset, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scans", default="data/ct", help="a folder of NIfTI files")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--slices", type=int, default=4000, help="an epoch")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; PyTorch {torch.__version__}, nibabel {nibabel.__version__}\n")
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; "
+          f"PyTorch {torch.__version__}, nibabel {nibabel.__version__}\n")
     with tempfile.TemporaryDirectory() as folder:
         loaders(options.scans, folder, options.slices, options.repeats)
         cold(folder, options.repeats)
-    print("\n| views of one thread, images/s | ours | torchvision | ratio |\n| --- | ---: | ---: | ---: |")
+    print("\n| views of one thread, images/s | ours | torchvision | ratio |\n"
+          "| --- | ---: | ---: | ---: |")
     views("the scans", redux.Dataset(options.scans), options.repeats)
     large = np.random.default_rng(0).integers(-1000, 1000, (40, 512, 512), np.int16)
     views("512 x 512, int16", redux.Dataset.of_arrays({"noise": large}, scan=True), options.repeats)

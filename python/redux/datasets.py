@@ -42,7 +42,8 @@ class Dataset:
     """Slices of the scans, pictures and arrays below some paths.
 
     ``len(d)`` counts slices; ``d[i]`` is slice i as values (HU for CT), [H, W] float32;
-    ``d[2:5]`` and ``d[[7, 9]]`` are lists of them. Can be pickled, and used in DataLoader's workers.
+    ``d[2:5]`` and ``d[[7, 9]]`` are lists of them. Can be pickled, and used in a DataLoader's
+    workers.
 
     Parameters
     ----------
@@ -150,8 +151,9 @@ class Dataset:
 
     def show(self, count: int = 24, window: str = "auto") -> _show.Html:
         """A contact sheet inside a notebook: up to `count` slices, spread over all volumes."""
-        shown = "".join(_show.picture(self.read(i, window), 96, "{}:{}".format(*_short(self.name(i))))
-                        for i in _show.spread(len(self), count))
+        shown = "".join(
+            _show.picture(self.read(i, window), 96, "{}:{}".format(*_short(self.name(i))))
+            for i in _show.spread(len(self), count))
         return _show.Html(f"<p>{len(self)} slices of {len(self.volumes)} volumes</p>{shown}")
 
     def __reduce__(self) -> Any:
@@ -317,7 +319,7 @@ def dataset_of(data: Any, **options: Any) -> Dataset:
 
 
 class Inputs:
-    """A Dataset as networks want it: [channels, size, size] float32 each, read when it is asked for.
+    """A Dataset as networks want it: [channels, size, size] float32 each, read when asked for.
 
     For training in random order take redux.torch.SliceDataset, which prepares them once.
 

@@ -181,7 +181,7 @@ class Manifest:
 
     @property
     def metric(self) -> Metric:
-        """Of what reduce() returned: the metric of its scores, as for metric.pair(kept, dropped)."""
+        """Of what reduce() returned: the metric of its scores, for metric.pair(kept, dropped)."""
         return Metric._of(self._made("has a metric").options)
 
     def items(self, indices: Sequence[int], context: Optional[Context] = None) -> Array:
@@ -400,6 +400,8 @@ def select(embeddings: Any, keep: Keep = None, method: str = "k-centre",
     keep : int or str, optional
         100 rows, or "10%" of them; without it the threshold decides.
     method : {"k-centre", "semdedup", "hierarchical", "density", "cosine"}
+        "semdedup" is defined by a threshold: with `keep`, up to twelve thresholds are tried, and
+        each repeats the k-means.
     threshold : float, optional
         The cosine from which two rows are redundant.
 
@@ -444,8 +446,8 @@ def _within_budget(items: Dataset, wanted: int, options: Dict[str, Any]) -> Mani
     low, high = -1.0, 1.0
     best = reduce(items, threshold=low, **options)
     if int(best.kept.sum()) > wanted:
-        raise ValueError(f"semdedup keeps {int(best.kept.sum())} rows at least, one a cluster: give "
-                         f"fewer clusters, or keep more than {wanted}")
+        raise ValueError(f"semdedup keeps {int(best.kept.sum())} rows at least, one a cluster: "
+                         f"give fewer clusters, or keep more than {wanted}")
     while high - low > 1e-3 and int(best.kept.sum()) != wanted:
         middle = (low + high) / 2
         found = reduce(items, threshold=middle, **options)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The notebooks of python/notebooks: notebooks.py [write]
 
-By nbconvert and a kernel of their own (`make check-notebooks`; with `write` their output is kept in the
-repository). test_package.py runs their code alone, for which neither is needed.
+By nbconvert and a kernel of their own (`make check-notebooks`; with `write` their output is kept in
+the repository). test_package.py runs their code alone, for which neither is needed.
 """
 import glob
 import importlib.util
@@ -31,23 +31,24 @@ def missing_for(path):
 
 
 def execute(path):
-    """The notebook with its output, as nbconvert makes it; CalledProcessError where a cell raises."""
+    """The notebook with its output, as nbconvert makes it; the end where a cell raises."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir",
-                               folder, path], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONPATH": os.path.abspath("python"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"})
+        done = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute",
+                               "--output-dir", folder, path], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONPATH": os.path.abspath("python")})
         if done.returncode != 0:
             sys.exit(f"{path}: {done.stderr}")
         return read(os.path.join(folder, os.path.basename(path)))
 
 
 def write(path, notebook):
-    """What is the same from run to run, for the repository: no times, no warnings of other packages."""
+    """For the repository, what is the same from run to run: no times, no warnings of others."""
     for cell in notebook["cells"]:
         cell["metadata"] = {}
         if cell["cell_type"] == "code":
             cell["outputs"] = [o for o in cell["outputs"] if o.get("name") != "stderr"]
-    notebook["metadata"] = {"kernelspec": notebook["metadata"]["kernelspec"], "language_info": {"name": "python"}}
+    notebook["metadata"] = {"kernelspec": notebook["metadata"]["kernelspec"],
+                            "language_info": {"name": "python"}}
     with open(path, "w", encoding="utf-8") as file:
         json.dump(notebook, file, indent=1)
         file.write("\n")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the examples of a page: page.py FILE.md [FOLDER]. FOLDER (default: .) has data/.
 
-The ```python blocks are one program, run in an empty folder beside data/; a ```text block after one is
-what it prints. Blocks that import what is not installed are skipped by name.
+The ```python blocks are one program, run in an empty folder beside data/; a ```text block after one
+is what it prints. Blocks that import what is not installed are skipped by name.
 """
 import contextlib
 import importlib.util

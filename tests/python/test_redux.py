@@ -560,10 +560,12 @@ class WeightsTest(unittest.TestCase):
             np.testing.assert_allclose(own["conv1.weight"][:, channel].numpy(), stem[:, 0] / 3)
         np.testing.assert_array_equal(own["layer4.1.conv2.weight"].numpy(),
                                       tensors["layer4.1.conv2.weight"])
-        wide = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2], width_per_group=64)
+        wide = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2],
+                                         width_per_group=64)
         wide.layer4[1].bn2 = torch.nn.BatchNorm2d(256)
         for model, part in ((torchvision.models.resnet34(), "is missing"),
-                            (torchvision.models.resnet50(), "layer1.0.conv1.weight is [64, 64, 3, 3], and [64, 64, 1, 1]"),
+                            (torchvision.models.resnet50(),
+                             "layer1.0.conv1.weight is [64, 64, 3, 3], and [64, 64, 1, 1]"),
                             (wide, "is [512], and [256] in this model")):
             with self.assertRaises(redux.ReduxError) as raised:  # in one line
                 redux.load_torchvision(path, model)
