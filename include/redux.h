@@ -69,6 +69,7 @@
 #include <redux/context.h>  /* threads, memory, log, progress */
 #include <redux/tensor.h>   /* arrays in memory */
 #include <redux/volume.h>   /* datasets and volumes: scans, pictures, arrays */
+#include <redux/part.h>     /* work on a dataset in parts that are done apart */
 #include <redux/column.h>   /* what a table says of the slices of a dataset */
 #include <redux/window.h>   /* from voxel values (HU) to grey values */
 #include <redux/reduce.h>   /* which slices to keep, and why; exports */

@@ -16,9 +16,8 @@ void encoder_close(encoder *e)
     e->network = NULL;
 }
 
-/* Moves the first `count` rows, those of wanted slices, to their places, from the last one on, so
- * that none is overwritten before it has moved. */
-static void spread_rows(redux_tensor *rows, int64_t count, const uint8_t *wanted)
+/* From the last one on, so that none is overwritten before it has moved. */
+void encoder_spread_rows(redux_tensor *rows, int64_t count, const uint8_t *wanted)
 {
     const size_t bytes = (size_t)rows->shape[1] * sizeof(float);
     float *data = rows->data;
@@ -65,6 +64,6 @@ redux_status encoder_embed(redux_tensor *out, redux_context *context, const enco
         return status;
     }
     if (wanted != NULL)
-        spread_rows(out, count, wanted);
+        encoder_spread_rows(out, count, wanted);
     return REDUX_OK;
 }

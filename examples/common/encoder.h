@@ -19,5 +19,7 @@ void encoder_close(encoder *e);
  */
 redux_status encoder_embed(redux_tensor *out, redux_context *context, const encoder *e,
                            const redux_dataset *dataset, const uint8_t *wanted);
+/* Moves the first `count` rows, those of wanted slices, to their places; other rows become 0. */
+void encoder_spread_rows(redux_tensor *rows, int64_t count, const uint8_t *wanted);
 
 #endif

@@ -76,6 +76,9 @@ static const char help_rest[] =
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
     "  --export DIR         the kept slices; --format NAME: png (default), npy or npz\n"
     "  --sheet FILE.png     a contact sheet: kept slices bright, dropped ones dimmed\n"
+    "  --shard I/N          do only part I of N, and write it to FILE.I-of-N.part instead of\n"
+    "                       FILE.csv: redux-merge makes the whole of all parts\n"
+    "  --resume             leave a part that is complete as it is\n"
     "  --overwrite          replace files of other kinds, and an earlier export; inputs never are\n"
     "  --json               the summary as JSON on stdout, in place of the CSV\n"
     "  --on-error NAME      stop (default) at unusable input, or skip it\n"
@@ -94,7 +97,8 @@ static const char help_rest[] =
     "  redux-reduce --strategy hierarchical --keep 10%% --scope dataset --encoder w.pt scans/\n"
     "  redux-reduce --threshold 10 --then ssim:0.8 --manifest kept.csv scans/\n"
     "  redux-reduce --against train.csv --false-drops 0.1%% --manifest test.csv test-scans/\n"
-    "  redux-reduce --update kept.csv --manifest kept.csv new-scans/\n";
+    "  redux-reduce --update kept.csv --manifest kept.csv new-scans/\n"
+    "  redux-reduce --shard 3/50 --resume --strategy ssim --manifest parts/kept.csv scans/\n";
 
 enum {
     OPTION_STRATEGY = 256,
@@ -128,6 +132,8 @@ enum {
     OPTION_FORMAT,
     OPTION_SHEET,
     OPTION_JSON,
+    OPTION_SHARD,
+    OPTION_RESUME,
     OPTION_ON_ERROR,
     OPTION_THREADS,
     OPTION_QUIET
@@ -166,6 +172,8 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"sheet", required_argument, NULL, OPTION_SHEET},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"shard", required_argument, NULL, OPTION_SHARD},
+    {"resume", no_argument, NULL, OPTION_RESUME},
     {"overwrite", no_argument, NULL, 'O'},
     {"on-error", required_argument, NULL, OPTION_ON_ERROR},
     {"threads", required_argument, NULL, OPTION_THREADS},
@@ -237,7 +245,7 @@ static int wrong_value(const char *option, const char *text, const char *wanted)
 }
 
 /* How slices are compared. */
-static int set_metric_option(settings *s, int option, const char *text)
+static int set_metric_option(reduce_settings *s, int option, const char *text)
 {
     int64_t number;
     switch (option) {
@@ -272,7 +280,7 @@ static int set_metric_option(settings *s, int option, const char *text)
 }
 
 /* Strategies that cluster. */
-static int set_cluster_option(settings *s, int option, const char *text)
+static int set_cluster_option(reduce_settings *s, int option, const char *text)
 {
     static const char *const leaves[] = {"random", "nearest", NULL};
     int64_t number;
@@ -304,7 +312,7 @@ static int set_cluster_option(settings *s, int option, const char *text)
 }
 
 /* Other files to read, besides the input. */
-static int set_other_option(settings *s, int option, const char *text)
+static int set_other_option(reduce_settings *s, int option, const char *text)
 {
     switch (option) {
     case OPTION_EMBEDDINGS:
@@ -329,7 +337,7 @@ static int set_other_option(settings *s, int option, const char *text)
 }
 
 /* Which slices are kept. */
-static int set_choice_option(settings *s, int option, const char *text)
+static int set_choice_option(reduce_settings *s, int option, const char *text)
 {
     switch (option) {
     case OPTION_STRATEGY:
@@ -372,7 +380,7 @@ static int set_choice_option(settings *s, int option, const char *text)
 }
 
 /* What is written, and how the program runs. */
-static int set_output_option(settings *s, int option, const char *text)
+static int set_output_option(reduce_settings *s, int option, const char *text)
 {
     static const char *const formats[] = {"png", "npy", "npz", NULL};
     static const char *const reactions[] = {"stop", "skip", NULL};
@@ -401,6 +409,11 @@ static int set_output_option(settings *s, int option, const char *text)
     case OPTION_JSON:
         s->json = true;
         return EXIT_OK;
+    case OPTION_SHARD:
+        return set_shard(&s->shard, text);
+    case OPTION_RESUME:
+        s->shard.resumes = true;
+        return EXIT_OK;
     case OPTION_QUIET:
         s->quiet = true;
         return EXIT_OK;
@@ -410,7 +423,7 @@ static int set_output_option(settings *s, int option, const char *text)
 }
 
 /* FILE.csv -> FILE.json; a name without ".csv" gets ".json" added. */
-static int settle_json_path(settings *s)
+int settle_json_path(reduce_settings *s)
 {
     size_t length = strlen(s->manifest);
     if (length == 0 || length + 6 > sizeof s->json_path)
@@ -421,7 +434,21 @@ static int settle_json_path(settings *s)
     return EXIT_OK;
 }
 
-static int check_settings(settings *s)
+static int check_shard_settings(const reduce_settings *s, const redux_reduce_options *probe)
+{
+    if (!s->shard.given)
+        return check_no_shard(&s->shard);
+    if (s->manifest == NULL)
+        return usage_error("--shard writes a file for each part: name it by --manifest");
+    if (s->export_folder != NULL || s->sheet != NULL || s->json)
+        return usage_error("--export, --sheet and --json need the whole result: give them to "
+                           "redux-merge");
+    if (redux_part_check(&s->shard.part, probe) != REDUX_OK)
+        return usage_error("--shard: %s", redux_error_message());
+    return EXIT_OK;
+}
+
+static int check_settings(reduce_settings *s)
 {
     const redux_tensor not_read_yet = REDUX_TENSOR_INIT;
     if (s->encoder != NULL && (s->embeddings != NULL || s->against_embeddings != NULL))
@@ -446,6 +473,9 @@ static int check_settings(settings *s)
         return usage_error("%s", redux_error_message());
     if (s->has_format && s->export_folder == NULL)
         return usage_error("--format needs --export");
+    const int code = check_shard_settings(s, &probe);
+    if (code != EXIT_OK)
+        return code;
     s->reduce.keep_exemplars = s->manifest != NULL;
     if ((s->reduce.strategy == REDUX_STRATEGY_HASH || s->reduce.then == REDUX_STRATEGY_HASH) &&
         s->reduce.profile == REDUX_PROFILE_PAPER_HASH)
@@ -455,7 +485,7 @@ static int check_settings(settings *s)
 
 static int set_option(void *user, int option, const char *text)
 {
-    settings *s = user;
+    reduce_settings *s = user;
     int code;
     if (set_input_option(&s->dataset, option, text, &code))
         return code;
@@ -472,7 +502,7 @@ static int set_option(void *user, int option, const char *text)
 
 /* Parses the parameters of the earlier result, then the command line again over them.
  * redux_reduce_check finds differences. */
-static int settle_update(settings *s, int count, char **arguments)
+static int settle_update(reduce_settings *s, int count, char **arguments)
 {
     bool done = false;
     if (redux_manifest_load(&s->earlier, NULL, s->update) != REDUX_OK)
@@ -487,7 +517,7 @@ static int settle_update(settings *s, int count, char **arguments)
     return parse_options(count, arguments, long_options, "", set_option, s, &done);
 }
 
-int parse_settings(settings *s, int count, char **arguments, bool *done)
+int parse_reduce_settings(reduce_settings *s, int count, char **arguments, bool *done)
 {
     char help_text[sizeof help_choices + sizeof help_rest + 100];
     const int length = snprintf(help_text, sizeof help_text, help_choices, REDUX_DEFAULT_SSIM,

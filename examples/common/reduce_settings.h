@@ -4,8 +4,9 @@
 #define REDUX_EXAMPLES_REDUCE_SETTINGS_H
 
 #include "common.h"
+#include "shard.h"
 
-typedef struct settings {
+typedef struct reduce_settings {
     redux_reduce_options reduce;
     redux_dataset_options dataset;
     const char *manifest, *export_folder, *sheet, *embeddings;
@@ -15,10 +16,13 @@ typedef struct settings {
     bool has_format, has_hash, has_profile, json, quiet;
     int64_t threads;
     char json_path[4200];
-} settings;
+    shard shard;
+} reduce_settings;
 
 /* Parses the command line; *done: there is nothing more to do (--help, --version). Afterwards
  * optind is the first input. */
-int parse_settings(settings *s, int count, char **arguments, bool *done);
+int parse_reduce_settings(reduce_settings *s, int count, char **arguments, bool *done);
+/* Names the JSON beside the manifest; EXIT_OK or EXIT_USAGE. */
+int settle_json_path(reduce_settings *s);
 
 #endif

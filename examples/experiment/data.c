@@ -78,7 +78,7 @@ int experiment_check(experiment *e)
     int code = EXIT_OK;
     for (size_t i = 0; i < json_array_size(e->strategies) && code == EXIT_OK; i++) {
         const json_t *strategy = json_array_get(e->strategies, i);
-        settings s;
+        reduce_settings s;
         code = experiment_set_reduction(e, &s, strategy,
                                         member(strategy, "encoder_of") == NULL ? NULL : "weights");
         if (code != EXIT_OK)

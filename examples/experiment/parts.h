@@ -13,7 +13,7 @@
 int experiment_set_pretrain(experiment *e, pretrain_settings *s, const json_t *object);
 int experiment_set_evaluation(experiment *e, evaluate_settings *s, const json_t *object);
 /* weights: for --encoder, or NULL. */
-int experiment_set_reduction(experiment *e, settings *s, const json_t *strategy,
+int experiment_set_reduction(experiment *e, reduce_settings *s, const json_t *strategy,
                              const char *weights);
 
 typedef struct names {

@@ -84,7 +84,7 @@ static int reduce_with(reduced *out, const cell *c, const redux_dataset *dataset
 }
 
 /* The same with embeddings by an encoder, where the strategy wants one. */
-static int reduce_by(reduced *out, const cell *c, const redux_dataset *dataset, settings *s)
+static int reduce_by(reduced *out, const cell *c, const redux_dataset *dataset, reduce_settings *s)
 {
     redux_tensor embeddings = REDUX_TENSOR_INIT;
     encoder e;
@@ -121,7 +121,7 @@ static void encoder_path(char *out, size_t size, const cell *c)
 
 static int reduce(reduced *out, cell *c, const names *held_out)
 {
-    settings s;
+    reduce_settings s;
     redux_dataset *dataset = NULL;
     char path[4500];
     encoder_path(path, sizeof path, c);

@@ -65,7 +65,7 @@ int experiment_set_evaluation(experiment *e, evaluate_settings *s, const json_t 
 }
 
 /* Options of a reduction, read as redux-reduce reads its command line. */
-int experiment_set_reduction(experiment *e, settings *s, const json_t *strategy,
+int experiment_set_reduction(experiment *e, reduce_settings *s, const json_t *strategy,
                              const char *weights)
 {
     static const char *const others[] = {"name", "steps_of", "encoder_of", "pretrain", "note"};
@@ -103,9 +103,12 @@ int experiment_set_reduction(experiment *e, settings *s, const json_t *strategy,
     arguments[count++] = (char *)"input"; /* required, but not read */
     arguments[count] = NULL;
     optind = 0; /* glibc: from the beginning */
-    const settings empty = {.reduce = REDUX_REDUCE_OPTIONS_INIT,
-                            .dataset = REDUX_DATASET_OPTIONS_INIT};
+    const reduce_settings empty = {.reduce = REDUX_REDUCE_OPTIONS_INIT,
+                                   .dataset = REDUX_DATASET_OPTIONS_INIT,
+                                   .shard = SHARD_NONE};
     *s = empty;
-    const int code = parse_settings(s, count, arguments, &done);
+    const int code = parse_reduce_settings(s, count, arguments, &done);
+    if (code == EXIT_OK && s->shard.given)
+        return usage_error("a strategy cannot contain shard");
     return code == EXIT_OK && done ? usage_error("a strategy cannot contain help") : code;
 }

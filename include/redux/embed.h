@@ -9,12 +9,13 @@
  * redux_network *network = NULL;
  * redux_dataset *dataset = NULL;
  * redux_tensor out = REDUX_TENSOR_INIT;
- * redux_status status = redux_encoder_load(&network, &input, NULL, context,
- * "run/weights.safetensors"); if (status == REDUX_OK) status = redux_dataset_open(&dataset,
- * context, &path, 1, NULL); if (status == REDUX_OK) { shape[0] =
- * redux_dataset_slice_count(dataset); status = redux_tensor_new(&out, context, REDUX_FLOAT32, 2,
- * shape);
- * }
+ * const char *weights = "run/weights.safetensors";
+ * redux_status status = redux_encoder_load(&network, &input, NULL, context, weights);
+ * if (status == REDUX_OK)
+ *     status = redux_dataset_open(&dataset, context, &path, 1, NULL);
+ * shape[0] = redux_dataset_slice_count(dataset);
+ * if (status == REDUX_OK)
+ *     status = redux_tensor_new(&out, context, REDUX_FLOAT32, 2, shape);
  * if (status == REDUX_OK)
  *     status = redux_embed(&out, NULL, context, network, dataset, NULL, &input, 0);
  * redux_tensor_release(&out);

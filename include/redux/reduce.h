@@ -50,6 +50,7 @@
 #include <redux/hash.h>
 #include <redux/manifest.h>
 #include <redux/metric.h>
+#include <redux/part.h>
 #include <redux/volume.h>
 #include <redux/window.h>
 
@@ -419,6 +420,45 @@ REDUX_API redux_status redux_calibrate(redux_calibration **out, redux_context *c
  *  beside the manifest), REDUX_E_FORMAT. */
 REDUX_API redux_status redux_manifest_get_options(redux_reduce_options *out,
                                                   const redux_manifest *manifest);
+
+/* ---- in parts ---- */
+
+/** Does one part of a reduction and writes it (redux/part.h). What a part does depends on the
+ *  options:
+ *  - Where images are compared within volumes or groups, it judges its own rows.
+ *  - Else it makes what is compared (hashes, descriptors, entropies, embeddings, resized slices),
+ *    and redux_parts_reduce compares: so budgets, calibration and the scope dataset work.
+ *
+ *  `options` NULL means the defaults. `part` gives index, count and note; kind, job, exact and
+ *  by_group are set here: by_group is 1 in scope group, so cut the dataset in this way if you make
+ *  embeddings for the rows of the part alone; other rows of embeddings must be there and finite.
+ *  With `against`, a part that judges reads all of that set. Reports slices as progress. Errors: as
+ *  redux_reduce and redux_file_save; REDUX_E_INVALID (as redux_part_check). Since 0.2. */
+REDUX_API redux_status redux_part_reduce(const char *path, redux_context *context,
+                                         const redux_dataset *dataset,
+                                         const redux_part_options *part,
+                                         const redux_reduce_options *options);
+
+/** Checks options as redux_part_reduce does, before anything is read. Errors: REDUX_E_INVALID
+ *  (index, count, job; strategy metric, update; of parts that judge: a budget over all groups,
+ *  calibrate and false_drops, which need them all). Any thread. Since 0.2. */
+REDUX_API redux_status redux_part_check(const redux_part_options *part,
+                                        const redux_reduce_options *options);
+
+/** redux_part_is_done for redux_part_reduce. Since 0.2. */
+REDUX_API redux_status redux_part_reduce_is_done(int32_t *done, redux_context *context,
+                                                 const char *path, const redux_dataset *dataset,
+                                                 const redux_part_options *part,
+                                                 const redux_reduce_options *options);
+
+/** The whole reduction from its parts. `options` as for each part, but for embeddings: the parts
+ *  have them. Where parts judged, `against` only names slices; else it is read here, with
+ *  against_embeddings where the parts had embeddings. The dataset's files are not read, but for
+ *  checksums of volumes of which no part could read the first slice. The caller owns *out; the
+ *  dataset must outlive it. Errors: as redux_parts_join and redux_reduce. Since 0.2. */
+REDUX_API redux_status redux_parts_reduce(redux_reduction **out, redux_context *context,
+                                          const redux_parts *parts, const redux_dataset *dataset,
+                                          const redux_reduce_options *options);
 
 /* ---- results ---- */
 

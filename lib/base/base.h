@@ -94,6 +94,8 @@ void rdx_progress_hold(redux_context *context, bool hold);
 /* To be called before matrix products on the threads of a context: OpenBLAS waits for ever where it
  * gets no memory. Errors: REDUX_E_NO_MEMORY. */
 redux_status rdx_blas_ready(redux_context *context);
+/* OpenBLAS's name for the kernels that it chose; "unknown" of another BLAS. */
+const char *rdx_blas_kernels(void);
 
 /* Runs task(i, user) once for every i in 0 ... count - 1, in any order, on the pool's threads and
  * the caller's, and returns when all are done. Tiles must not depend on the number of threads.

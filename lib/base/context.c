@@ -69,13 +69,19 @@ static int processors(void)
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 extern char *openblas_get_corename(void) __attribute__((weak));
 
+const char *rdx_blas_kernels(void)
+{
+    const char *core = openblas_get_corename == NULL ? NULL : openblas_get_corename();
+    return core == NULL ? "unknown" : core;
+}
+
 /* OpenBLAS mistakes new processors for older ones and then runs at half speed. The process chooses
  * its kernels, so the library only warns. */
 static void report_blas(redux_context *context)
 {
     static const char *const with_avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-    const char *core = openblas_get_corename == NULL ? NULL : openblas_get_corename();
-    if (core == NULL || rdx_tier_in_use() != RDX_AVX512)
+    const char *core = rdx_blas_kernels();
+    if (strcmp(core, "unknown") == 0 || rdx_tier_in_use() != RDX_AVX512)
         return;
     for (int i = 0; i < RDX_COUNT(with_avx512); i++)
         if (strcmp(core, with_avx512[i]) == 0)

@@ -76,7 +76,7 @@ redux_status rdx_slice_hasher_run(rdx_slice_hasher *hasher, uint8_t *code, redux
 
 typedef struct dataset_job {
     redux_hash_list *list;
-    int64_t first; /* entry of row 0 */
+    int64_t first; /* entry of the first row */
     redux_window window;
     bool with_info;
 } dataset_job;
@@ -96,21 +96,28 @@ static redux_status hash_slice(const rdx_visited *slice, void *worker, void *use
 {
     const dataset_job *job = user;
     redux_hash_list *list = job->list;
-    const int64_t entry = job->first + slice->row;
+    const int64_t entry = job->first + slice->at;
     return rdx_slice_hasher_run(worker, list->codes + entry * list->bytes,
                                 job->with_info ? &list->entries[entry].info : NULL, slice);
 }
 
-/* Entries without codes, one a row. */
+/* Entries without codes, one for each wanted row; the rows go into a block that the caller frees.
+ */
 static redux_status name_slices(redux_hash_list *list, redux_context *context,
-                                const redux_dataset *dataset)
+                                const redux_dataset *dataset, const uint8_t *wanted, int64_t **out)
 {
-    const int64_t rows = redux_dataset_slice_count(dataset);
-    RDX_TRY(rdx_hash_list_reserve(list, context, rows));
-    for (int64_t row = 0; row < rows; row++) {
+    const int64_t slices = redux_dataset_slice_count(dataset);
+    void *block;
+    RDX_TRY(rdx_alloc(context, &block, (uint64_t)slices, sizeof(int64_t)));
+    int64_t *rows = *out = block, count = 0;
+    for (int64_t row = 0; row < slices; row++)
+        if (wanted == NULL || wanted[row] != 0)
+            rows[count++] = row;
+    RDX_TRY(rdx_hash_list_reserve(list, context, count));
+    for (int64_t i = 0; i < count; i++) {
         const char *source;
         rdx_hash_entry entry = {.info = {RDX_NO_QUALITY, 0}};
-        RDX_TRY(rdx_dataset_row_name(&source, &entry.slice, dataset, row));
+        RDX_TRY(rdx_dataset_row_name(&source, &entry.slice, dataset, rows[i]));
         RDX_TRY(rdx_hash_list_source(&entry.source, list, context, source));
         list->entries[list->count++] = entry;
     }
@@ -135,30 +142,41 @@ static redux_status check_window(const redux_hash_list *list, redux_window windo
     return REDUX_OK;
 }
 
-redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *context,
-                                         const redux_dataset *dataset, redux_window window,
-                                         int32_t with_info)
+redux_status redux_hash_list_add_wanted(redux_hash_list *list, redux_context *context,
+                                        const redux_dataset *dataset, const uint8_t *wanted,
+                                        redux_window window, int32_t with_info)
 {
     if (list == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_list_add_dataset: an argument is NULL");
     RDX_TRY(check_window(list, window));
     const int64_t count = list->count, source_count = list->source_count;
+    int64_t *rows = NULL;
     dataset_job job = {list, count, window, with_info != 0};
+    redux_status status = name_slices(list, context, dataset, wanted, &rows);
     const rdx_visit visit = {.dataset = dataset,
+                             .rows = rows,
+                             .count = list->count - count,
                              .worker_bytes = sizeof(rdx_slice_hasher),
                              .worker_init = worker_init,
                              .worker_clear = worker_clear,
                              .slice = hash_slice,
                              .user = &job};
-    redux_status status = name_slices(list, context, dataset);
     if (status == REDUX_OK) {
-        rdx_progress_begin(context, list->count - count);
+        rdx_progress_begin(context, visit.count);
         status = rdx_visit_any_order(context, &visit);
         rdx_progress_begin(context, 0);
     }
+    rdx_free(rows);
     if (status != REDUX_OK)
         rdx_hash_list_cut(list, count, source_count);
     else
         list->options.window = window;
     return status;
+}
+
+redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_context *context,
+                                         const redux_dataset *dataset, redux_window window,
+                                         int32_t with_info)
+{
+    return redux_hash_list_add_wanted(list, context, dataset, NULL, window, with_info);
 }

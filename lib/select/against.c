@@ -4,15 +4,14 @@
 #include <string.h>
 #include "manifest_read.h"
 
-static redux_status add_name(rdx_base *base, redux_context *context, const char *source,
-                             int64_t slice)
+static redux_status add_name(rdx_base *base, redux_context *context, rdx_name name)
 {
     void *block = base->names;
     redux_status status = rdx_grow(context, &block, &base->capacity, base->count, base->count + 1,
                                    sizeof *base->names);
     base->names = block;
     if (status == REDUX_OK)
-        base->names[base->count++] = (rdx_name){source, slice};
+        base->names[base->count++] = name;
     return status;
 }
 
@@ -31,7 +30,7 @@ static redux_status append(void *user, redux_context *context, const redux_tenso
         const char *source = NULL;
         int64_t slice = 0;
         RDX_TRY(rdx_dataset_row_name(&source, &slice, other->dataset, rows[i]));
-        RDX_TRY(add_name(other->base, context, source, slice));
+        RDX_TRY(add_name(other->base, context, (rdx_name){source, slice, rows[i]}));
     }
     RDX_TRY(rdx_exemplars_append(context, other->base->exemplars, items));
     return rdx_progress_add(context, items->shape[0]);
@@ -86,7 +85,7 @@ static redux_status name_kept(rdx_base *base, redux_context *context,
         redux_manifest_row row;
         RDX_TRY(redux_manifest_get_row(&row, manifest, i));
         if (row.kept)
-            RDX_TRY(add_name(base, context, row.source, row.slice));
+            RDX_TRY(add_name(base, context, (rdx_name){row.source, row.slice, -1}));
     }
     return REDUX_OK;
 }

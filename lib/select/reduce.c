@@ -65,8 +65,8 @@ static redux_status settle_budget(rdx_judging *judging)
     int64_t groups;
     count_readable(reduction);
     judging->budget = summary->budget = -1;
-    if (summary->slices == 0 && options->update != NULL)
-        return REDUX_OK; /* there is nothing new */
+    if (summary->slices == 0 && (options->update != NULL || judging->stream->wanted != NULL))
+        return REDUX_OK; /* there is nothing new, or only in other parts */
     if (summary->slices == 0)
         return rdx_fail(REDUX_E_NOT_FOUND, "none of %lld slices could be read: %s",
                         (long long)reduction->row_count,
@@ -452,7 +452,7 @@ static redux_status count_shared(redux_context *context, redux_reduction *reduct
     return REDUX_OK;
 }
 
-static redux_status count_result(redux_context *context, redux_reduction *reduction)
+redux_status rdx_reduction_count(redux_reduction *reduction, redux_context *context)
 {
     redux_reduce_summary *summary = &reduction->summary;
     void *block;
@@ -488,14 +488,23 @@ static redux_status check_dataset(const redux_reduce_options *options, redux_con
     return options->update == NULL ? REDUX_OK : rdx_update_check_volumes(options, context, dataset);
 }
 
+/* The same where nothing is grouped: results name what was compared. */
+static void settle_scope(redux_reduction *reduction)
+{
+    redux_reduce_options *options = &reduction->options;
+    if (options->scope == REDUX_SCOPE_GROUP && !rdx_dataset_is_grouped(reduction->dataset))
+        options->scope = REDUX_SCOPE_VOLUME;
+}
+
 static redux_status judge_all(redux_context *context, redux_reduction *reduction,
                               rdx_stream *stream)
 {
     redux_reduce_options *options = &reduction->options;
     rdx_walk walk;
-    if (options->scope == REDUX_SCOPE_GROUP && !rdx_dataset_is_grouped(reduction->dataset))
-        options->scope = REDUX_SCOPE_VOLUME; /* the same: results name what was compared */
+    settle_scope(reduction);
     RDX_TRY(rdx_walk_init(&walk, context, reduction->dataset, options->scope, options->order));
+    if (stream->wanted != NULL)
+        rdx_walk_filter(&walk, reduction->rows);
     rdx_judging judging = {
         .context = context, .reduction = reduction, .stream = stream, .walk = &walk};
     redux_status status = run_strategy(&judging);
@@ -511,27 +520,55 @@ static redux_status judge_all(redux_context *context, redux_reduction *reduction
     return status;
 }
 
-static redux_status reduce(redux_context *context, redux_reduction *reduction)
+redux_status rdx_reduction_count_judged(redux_reduction *reduction, redux_context *context)
 {
-    const redux_reduce_options *options = &reduction->options;
-    rdx_stream stream = {.context = context,
-                         .dataset = reduction->dataset,
-                         .options = options,
-                         .embeddings = options->embeddings,
-                         .skips = &reduction->skips};
-    RDX_TRY(check_dataset(options, context, reduction->dataset));
-    RDX_TRY(rdx_rows_new(&reduction->rows, context, reduction->dataset));
-    reduction->row_count = redux_dataset_slice_count(reduction->dataset);
-    stream.rows = reduction->rows;
-    reduction->summary.threshold = (double)NAN;
-    reduction->summary.default_threshold = rdx_options_default_threshold(options);
-    reduction->summary.threshold_low = reduction->summary.threshold_high = (double)NAN;
-    reduction->summary.false_drops = reduction->summary.false_drops_error = (double)NAN;
-    reduction->summary.threshold_is_exact = 1;
+    redux_reduce_options *options = &reduction->options;
+    const rdx_stream none = {.wanted = NULL};
+    rdx_walk walk;
+    settle_scope(reduction);
+    RDX_TRY(rdx_walk_init(&walk, context, reduction->dataset, options->scope, options->order));
+    rdx_judging judging = {.context = context,
+                           .reduction = reduction,
+                           .stream = (rdx_stream *)(uintptr_t)&none,
+                           .walk = &walk};
+    const redux_status status = settle_budget(&judging);
+    count_groups(&reduction->summary.groups, &judging);
+    if (rdx_options_resize(options))
+        reduction->summary.compared_size = options->size;
+    rdx_walk_clear(&walk);
+    return status;
+}
+
+/* Marks the slices of other parts. */
+static void mark_others(redux_reduction *reduction, const rdx_stream *stream)
+{
+    for (int64_t row = 0, i = 0; stream->wanted != NULL && row < reduction->row_count; row++)
+        if (i < stream->wanted_count && stream->wanted[i] == row)
+            i++;
+        else
+            reduction->rows[row].skipped = RDX_OTHER_PART;
+}
+
+void rdx_reduction_bind(rdx_stream *stream, redux_context *context, redux_reduction *reduction)
+{
+    stream->context = context;
+    stream->dataset = reduction->dataset;
+    stream->options = &reduction->options;
+    stream->embeddings = reduction->options.embeddings;
+    stream->rows = reduction->rows;
+    stream->skips = &reduction->skips;
+    mark_others(reduction, stream);
+}
+
+redux_status rdx_reduction_run(redux_reduction *reduction, redux_context *context,
+                               const rdx_stream *from)
+{
+    rdx_stream stream = *from;
+    rdx_reduction_bind(&stream, context, reduction);
     RDX_TRY(rdx_stream_open(&stream));
     const redux_status status = judge_all(context, reduction, &stream);
     rdx_stream_close(&stream);
-    return status != REDUX_OK ? status : count_result(context, reduction);
+    return status;
 }
 
 static void free_captured(redux_reduction *reduction)
@@ -540,30 +577,55 @@ static void free_captured(redux_reduction *reduction)
         rdx_free(reduction->captured[i].bytes);
 }
 
+redux_status rdx_reduction_new(redux_reduction **out, redux_context *context,
+                               const redux_dataset *dataset, const redux_reduce_options *known)
+{
+    void *block;
+    RDX_TRY(check_dataset(known, context, dataset));
+    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_reduction)));
+    redux_reduction *reduction = *out = block;
+    redux_reduce_summary *summary = &reduction->summary;
+    reduction->dataset = dataset;
+    reduction->options = *known;
+    reduction->has_embeddings = known->embeddings != NULL;
+    reduction->row_count = redux_dataset_slice_count(dataset);
+    summary->default_threshold = rdx_options_default_threshold(known);
+    summary->threshold = summary->threshold_low = summary->threshold_high = (double)NAN;
+    summary->false_drops = summary->false_drops_error = (double)NAN;
+    summary->threshold_is_exact = 1;
+    const redux_status status = rdx_rows_new(&reduction->rows, context, dataset);
+    if (status != REDUX_OK)
+        redux_reduction_free(reduction);
+    return status;
+}
+
+void rdx_reduction_settle(redux_reduction *reduction)
+{
+    /* The caller owns these; they are not read again. */
+    reduction->options.embeddings = reduction->options.against_embeddings = NULL;
+    reduction->options.metric = NULL;
+    reduction->options.against_kept = NULL;
+}
+
 redux_status redux_reduce(redux_reduction **out, redux_context *context,
                           const redux_dataset *dataset, const redux_reduce_options *options)
 {
     redux_reduce_options known = REDUX_REDUCE_OPTIONS_INIT;
-    void *block;
+    const rdx_stream everything = {.wanted = NULL};
+    redux_reduction *reduction;
     if (out == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_reduce: an argument is NULL");
     RDX_TRY(rdx_options_read(&known, options));
-    RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_reduction)));
-    redux_reduction *reduction = block;
-    reduction->dataset = dataset;
-    reduction->options = known;
-    reduction->has_embeddings = known.embeddings != NULL;
-    redux_status status = reduce(context, reduction);
-    /* The caller owns it; it is not read again. */
-    reduction->options.embeddings = reduction->options.against_embeddings = NULL;
-    reduction->options.metric = NULL;
-    reduction->options.against_kept = NULL;
-    if (status != REDUX_OK) {
+    RDX_TRY(rdx_reduction_new(&reduction, context, dataset, &known));
+    redux_status status = rdx_reduction_run(reduction, context, &everything);
+    if (status == REDUX_OK)
+        status = rdx_reduction_count(reduction, context);
+    rdx_reduction_settle(reduction);
+    if (status == REDUX_OK)
+        *out = reduction;
+    else
         redux_reduction_free(reduction);
-        return status;
-    }
-    *out = reduction;
-    return REDUX_OK;
+    return status;
 }
 
 void redux_reduction_free(redux_reduction *reduction)
@@ -575,6 +637,7 @@ void redux_reduction_free(redux_reduction *reduction)
     rdx_base_close(&reduction->base);
     free_captured(reduction);
     redux_calibration_free(reduction->calibration);
+    rdx_free(reduction->checksums);
     rdx_free(reduction);
 }
 

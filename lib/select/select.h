@@ -14,6 +14,7 @@
  *   against.c        exemplars of another set, or of an earlier result, that stand first
  *   calibrate.c      scores between different volumes, and what they say of a threshold
  *   reduce.c         options in, a row for every slice out
+ *   part_reduce.c    the same for one part of the dataset, into a file;  merge.c from all parts
  *   manifest.c       the result as CSV;  summary.c as JSON;  export.c, contact_sheet.c as pictures
  *   manifest_read.c  an earlier result, read back;  manifest_options.c what made it
  *   manifest_slices.c  the slices that it keeps, for other work */
@@ -23,7 +24,7 @@
 #include <pthread.h>
 #include <redux/exemplars.h>
 #include <redux/reduce.h>
-#include "data/data.h"
+#include "data/part.h"
 #include "hash/hash_slice.h"
 #include "image/image.h"
 #include "metric/metric.h"
@@ -34,6 +35,7 @@
 typedef struct rdx_skip {
     const redux_dataset *dataset;
     int64_t row;
+    bool whole; /* a volume that could not be opened; `row` is the first one that was wanted */
     char *source, *reason;
 } rdx_skip;
 
@@ -47,6 +49,7 @@ typedef struct rdx_skips {
 typedef struct rdx_name {
     const char *source;
     int64_t slice;
+    int64_t row; /* of the other set; -1: of an earlier result */
 } rdx_name;
 
 /* The base: exemplars before all others (against.c). */
@@ -74,7 +77,12 @@ struct redux_reduction {
     rdx_base base;
     rdx_captured captured[2];       /* one a stage */
     redux_calibration *calibration; /* or NULL */
+    uint32_t *checksums;            /* of the volumes, from parts; or NULL: not computed yet */
+    uint8_t *has_checksum;          /* which of them are known */
 };
+
+/* redux_row.skipped of a slice that belongs to another part. */
+#define RDX_OTHER_PART 2
 
 /* The encoding of a row's witness, here and in redux_row: the row of a kept slice; from the number
  * of rows on, the number of an exemplar of the base; RDX_NO_WITNESS. Numbers that are internal to
@@ -109,6 +117,8 @@ typedef struct rdx_walk {
     int64_t *rows;  /* row numbers in the order of the walk */
 } rdx_walk;
 
+/* Leaves out rows of other parts. */
+void rdx_walk_filter(rdx_walk *walk, const redux_row *rows);
 redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_dataset *dataset,
                            redux_scope scope, redux_order order);
 void rdx_walk_clear(rdx_walk *walk);
@@ -232,24 +242,31 @@ typedef struct rdx_stream {
     const redux_tensor *embeddings;      /* of this dataset, or NULL */
     redux_row *rows;                     /* one a slice; marks slices that are unreadable or flat */
     rdx_skips *skips;                    /* records reasons, with skip_errors */
+    const int64_t *wanted;               /* rows of one part of the dataset, in order; NULL: all */
+    int64_t wanted_count;
+    const redux_parts *parts; /* have the items; NULL: they are made from the dataset */
     /* set by rdx_stream_open */
     int64_t row_count;
     rdx_stage stages[2];
     int stage_count;
     bool
         has_images; /* some stage compares them: they are streamed, and small features come along */
-    bool read;      /* rdx_stream_read has filled the caches */
+    bool read;      /* the caches are filled */
+    rdx_part_table images; /* those of the parts */
     pthread_mutex_t skip_mutex;
 } rdx_stream;
 
 /* One row a slice, in dataset order, undecided; the caller frees *out. */
 redux_status rdx_rows_new(redux_row **out, redux_context *context, const redux_dataset *dataset);
+/* Copies a note in, among those of its dataset in the order of the rows. */
+redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_skip *note);
 void rdx_skips_clear(rdx_skips *skips);
 
 /* Sets up the stages that the options name. */
 redux_status rdx_stream_open(rdx_stream *stream);
 void rdx_stream_close(rdx_stream *stream);
-/* Reads every slice once: caches small features, or only checks that it can be read. */
+/* Reads every slice once, unless parts have the items: caches small features, or only checks that
+ * it can be read. */
 redux_status rdx_stream_read(rdx_stream *stream);
 /* Items of the rows in `list`, in order, some at a time: one tensor a stage; rows[i] is the row of
  * item i. Leaves out rows marked as skipped. May be called for several lists at once. `resize`
@@ -259,6 +276,25 @@ typedef redux_status (*rdx_consume_fn)(void *user, redux_context *context,
                                        const redux_tensor *items, const int64_t *rows);
 redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
                              bool *ragged, rdx_consume_fn consume, void *user);
+
+/* ---- stream_part.c: items in part files ---- */
+
+/* Makes the items of the wanted rows and writes them: an array for each feature, `skipped` and
+ * `flat`. */
+redux_status rdx_stream_save(rdx_stream *stream, rdx_part_writer *writer);
+/* Fills the caches and marks the rows from the parts; images are read as they are needed. */
+redux_status rdx_stream_fill(rdx_stream *stream);
+/* Copies rows of `source`, by number, into all of `items`. */
+redux_status rdx_gather_rows(const redux_tensor *items, const redux_tensor *source,
+                             const int64_t *rows);
+/* Columns of the rows, in parts of any kind: skipped and flat; a column of all parts, which the
+ * caller releases. */
+redux_status rdx_rows_save(rdx_part_writer *writer, const redux_row *rows, const int64_t *wanted,
+                           int64_t count);
+redux_status rdx_column_join(redux_tensor *out, redux_context *context, const redux_parts *parts,
+                             const redux_dataset *dataset, const char *name, redux_dtype dtype);
+redux_status rdx_rows_fill(redux_row *rows, redux_context *context, const redux_parts *parts,
+                           const redux_dataset *dataset);
 
 /* ---- exemplars.c, beyond the public part. `items`: one tensor a stage. ---- */
 
@@ -274,6 +310,23 @@ redux_status rdx_exemplars_append(redux_context *context, redux_exemplars *exemp
 redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context *context,
                                 const redux_exemplars *exemplars, const void *prepared,
                                 int64_t count);
+
+/* ---- reduce.c: from other files ---- */
+
+/* A reduction without rows; `known`: options in force. */
+redux_status rdx_reduction_new(redux_reduction **out, redux_context *context,
+                               const redux_dataset *dataset, const redux_reduce_options *known);
+/* Sets up a stream of its slices. */
+void rdx_reduction_bind(rdx_stream *stream, redux_context *context, redux_reduction *reduction);
+/* Counts slices, volumes and groups of rows that parts have judged. */
+redux_status rdx_reduction_count_judged(redux_reduction *reduction, redux_context *context);
+/* Judges the rows: all; those of one part (wanted); or, from their items, those of all parts. */
+redux_status rdx_reduction_run(redux_reduction *reduction, redux_context *context,
+                               const rdx_stream *from);
+/* Counts a result whose rows are judged. */
+redux_status rdx_reduction_count(redux_reduction *reduction, redux_context *context);
+/* Notes that it no longer refers to what the caller owns. */
+void rdx_reduction_settle(redux_reduction *reduction);
 
 /* ---- greedy.c ---- */
 

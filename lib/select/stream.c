@@ -14,31 +14,29 @@
 
 /* ---- opening, skipping ---- */
 
-/* Notes are in the order of the dataset's rows, whichever thread met them first. */
-static redux_status add_skip(const rdx_stream *stream, int64_t row, const char *source,
-                             const char *reason)
+/* In the order of the rows, whichever thread met them first. */
+redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_skip *note)
 {
-    redux_context *context = stream->context;
-    rdx_skips *skips = stream->skips;
-    rdx_skip note = {stream->dataset, row, NULL, NULL};
+    rdx_skip own = *note;
     int64_t at = skips->count;
     void *block = skips->list;
+    own.source = own.reason = NULL;
     redux_status status =
-        rdx_grow(context, &block, &skips->capacity, skips->count, skips->count + 1, sizeof note);
+        rdx_grow(context, &block, &skips->capacity, skips->count, skips->count + 1, sizeof own);
     skips->list = block;
     if (status == REDUX_OK)
-        status = rdx_strdup(context, &note.source, source);
+        status = rdx_strdup(context, &own.source, note->source);
     if (status == REDUX_OK)
-        status = rdx_strdup(context, &note.reason, reason);
+        status = rdx_strdup(context, &own.reason, note->reason);
     if (status != REDUX_OK) {
-        rdx_free(note.source);
+        rdx_free(own.source);
         return status;
     }
     for (;
-         at > 0 && skips->list[at - 1].dataset == stream->dataset && skips->list[at - 1].row > row;
+         at > 0 && skips->list[at - 1].dataset == own.dataset && skips->list[at - 1].row > own.row;
          at--)
         skips->list[at] = skips->list[at - 1];
-    skips->list[at] = note;
+    skips->list[at] = own;
     skips->count++;
     return REDUX_OK;
 }
@@ -110,6 +108,8 @@ redux_status rdx_stream_open(rdx_stream *stream)
     redux_status status = add_stage(stream, options->strategy);
     if (status == REDUX_OK && rdx_options_have_stages(options))
         status = add_stage(stream, options->then);
+    if (status == REDUX_OK && stream->parts != NULL)
+        status = rdx_stream_fill(stream);
     if (status != REDUX_OK)
         rdx_stream_close(stream);
     return status;
@@ -119,6 +119,7 @@ void rdx_stream_close(rdx_stream *stream)
 {
     redux_tensor_release(&stream->stages[0].cache);
     redux_tensor_release(&stream->stages[1].cache);
+    rdx_part_rows_close(&stream->images);
     pthread_mutex_destroy(&stream->skip_mutex);
 }
 
@@ -126,22 +127,28 @@ void rdx_stream_close(rdx_stream *stream)
  * else returns the failure. Repeated passes over a slice record it once. */
 static redux_status skip(rdx_stream *stream, redux_status status, const rdx_visited *slice)
 {
-    const char *reason = redux_error_message(), *source = slice->info->source;
+    const char *source = slice->info->source;
     const bool whole = slice->volume == NULL;
-    const int64_t first = whole ? slice->row - slice->slice : slice->row;
+    int64_t first = whole ? slice->row - slice->slice : slice->row;
     const int64_t end = whole ? first + slice->info->slices : first + 1;
     int64_t number = 0;
     if (!stream->options->skip_errors || !rdx_is_input_failure(status))
         return status;
+    while (first + 1 < end && stream->rows[first].skipped == RDX_OTHER_PART)
+        first++;
     pthread_mutex_lock(&stream->skip_mutex);
     status = REDUX_OK;
     if (!stream->rows[first].skipped) {
+        const char *reason = redux_error_message();
         if (!whole)
             redux_dataset_get_slice_name(&source, &number, slice->dataset, slice->volume_number,
                                          slice->slice);
-        status = add_skip(stream, first, source, reason);
+        const rdx_skip note = {stream->dataset, first, whole, (char *)(uintptr_t)source,
+                               (char *)(uintptr_t)reason};
+        status = rdx_skips_add(stream->skips, stream->context, &note);
         for (int64_t i = first; status == REDUX_OK && i < end; i++)
-            stream->rows[i].skipped = 1;
+            if (stream->rows[i].skipped != RDX_OTHER_PART)
+                stream->rows[i].skipped = 1;
     }
     pthread_mutex_unlock(&stream->skip_mutex);
     return status;
@@ -224,13 +231,18 @@ static redux_status read_failed(redux_status status, const rdx_visited *slice, v
 redux_status rdx_stream_read(rdx_stream *stream)
 {
     const rdx_visit visit = {.dataset = stream->dataset,
+                             .rows = stream->wanted,
+                             .count = stream->wanted_count,
                              .worker_bytes = sizeof(side),
                              .worker_init = reader_init,
                              .worker_clear = reader_clear,
                              .slice = read_slice,
                              .failed = read_failed,
                              .user = stream};
-    rdx_progress_begin(stream->context, stream->row_count);
+    if (stream->read)
+        return REDUX_OK;
+    rdx_progress_begin(stream->context,
+                       stream->wanted == NULL ? stream->row_count : stream->wanted_count);
     RDX_TRY(rdx_visit_any_order(stream->context, &visit));
     rdx_progress_begin(stream->context, 0);
     stream->read = true;
@@ -239,10 +251,10 @@ redux_status rdx_stream_read(rdx_stream *stream)
 
 /* ---- items of cached features ---- */
 
-static redux_status gather(const redux_tensor *source, const redux_tensor *items,
-                           const int64_t *rows, int64_t count)
+redux_status rdx_gather_rows(const redux_tensor *items, const redux_tensor *source,
+                             const int64_t *rows)
 {
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < items->shape[0]; i++) {
         redux_tensor from, to;
         RDX_TRY(redux_tensor_select(&from, source, 0, rows[i]));
         redux_status status = redux_tensor_select(&to, items, 0, i);
@@ -274,7 +286,7 @@ static redux_status gather_stage(redux_tensor *part, const redux_tensor *items,
     const redux_tensor *source = stage->embeddings != NULL ? stage->embeddings : &stage->cache;
     *part = *items;
     part->shape[0] = count;
-    return gather(source, items, rows, count);
+    return rdx_gather_rows(part, source, rows);
 }
 
 static redux_status stream_cached(rdx_stream *stream, const int64_t *list, int64_t list_count,
@@ -375,31 +387,40 @@ static void release_items(image_job *job)
     redux_tensor_release(&job->items);
 }
 
-/* Room for a batch of images, made for the first volume. A group may hold volumes of other sizes:
- * those are reported as ragged, slice by slice. */
+/* Room for a batch of images of one size. */
+static redux_status make_room(image_job *job, int64_t height, int64_t width)
+{
+    const rdx_stream *stream = job->stream;
+    const redux_dtype dtype = redux_window_dtype(stream->options->window);
+    const size_t bytes = (size_t)height * (size_t)width * redux_dtype_size(dtype);
+    const int64_t most =
+        RDX_MIN(RDX_MAX((int64_t)(BATCH_BYTES / RDX_MAX(bytes, 1)), 1), BATCH_ITEMS);
+    const int64_t shape[3] = {most, height, width};
+    RDX_TRY(redux_tensor_new(&job->items, stream->context, dtype, 3, shape));
+    for (int i = 0; i < stream->stage_count; i++)
+        if (stream->stages[i].feature != RDX_FEATURE_IMAGE)
+            RDX_TRY(new_items(&job->small[i], stream, &stream->stages[i], most));
+    return REDUX_OK;
+}
+
+/* The room is made for the first volume. A group may hold volumes of other sizes: those are
+ * reported as ragged, slice by slice. */
 static redux_status begin_volume(int64_t *most, const redux_volume_info *info, void *user)
 {
     image_job *job = user;
     (void)info;
     const rdx_stream *stream = job->stream;
-    const redux_dtype dtype = redux_window_dtype(stream->options->window);
-    int64_t shape[3] = {0, 0, 0};
+    int64_t height, width;
     *most = job->items.shape[0];
     if (job->items.data != NULL)
         return REDUX_OK;
-    const redux_status known =
-        rdx_dataset_row_size(&shape[1], &shape[2], stream->dataset, job->rows[0]);
+    const redux_status known = rdx_dataset_row_size(&height, &width, stream->dataset, job->rows[0]);
     if (known != REDUX_OK && !(stream->options->skip_errors && rdx_is_input_failure(known)))
         return known;
     if (job->resize)
-        shape[1] = shape[2] = stream->options->size;
-    const size_t bytes = (size_t)shape[1] * (size_t)shape[2] * redux_dtype_size(dtype);
-    shape[0] = RDX_MIN(RDX_MAX((int64_t)(BATCH_BYTES / RDX_MAX(bytes, 1)), 1), BATCH_ITEMS);
-    *most = shape[0];
-    RDX_TRY(redux_tensor_new(&job->items, stream->context, dtype, 3, shape));
-    for (int i = 0; i < stream->stage_count; i++)
-        if (stream->stages[i].feature != RDX_FEATURE_IMAGE)
-            RDX_TRY(new_items(&job->small[i], stream, &stream->stages[i], shape[0]));
+        height = width = stream->options->size;
+    RDX_TRY(make_room(job, height, width));
+    *most = job->items.shape[0];
     return REDUX_OK;
 }
 
@@ -448,6 +469,29 @@ static redux_status end_batch(int64_t first, int64_t batch, void *user)
     return count == 0 ? REDUX_OK : hand_on(job, rows, count);
 }
 
+/* Images that parts have. A batch ends where its volume does, as when they are read. */
+static redux_status stream_stored(image_job *job, int64_t count)
+{
+    const rdx_stream *stream = job->stream;
+    const int64_t size = stream->options->size;
+    redux_status status = make_room(job, size, size);
+    const size_t item_bytes = (size_t)job->items.strides[0] * redux_dtype_size(job->items.dtype);
+    for (int64_t at = 0, end; at < count && status == REDUX_OK; at = end) {
+        const int64_t volume = stream->rows[job->rows[at]].volume;
+        for (end = at; end < count && end - at < job->items.shape[0]; end++) {
+            const redux_row *row = &stream->rows[job->rows[end]];
+            if (row->volume != volume || status != REDUX_OK)
+                break;
+            job->fates[end - at] = row->skipped ? FAILED : EXTRACTED;
+            status = rdx_part_rows_read((char *)job->items.data + (size_t)(end - at) * item_bytes,
+                                        &stream->images, job->rows[end], 1);
+        }
+        if (status == REDUX_OK)
+            status = end_batch(at, end - at, job);
+    }
+    return status;
+}
+
 redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
                              bool *ragged, rdx_consume_fn consume, void *user)
 {
@@ -466,7 +510,9 @@ redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t co
     *ragged = false;
     if (!stream->has_images)
         return stream_cached(stream, list, count, consume, user);
-    const redux_status status = rdx_visit_in_order(stream->context, &visit, &batches);
+    const redux_status status = stream->parts != NULL
+                                    ? stream_stored(&job, count)
+                                    : rdx_visit_in_order(stream->context, &visit, &batches);
     release_items(&job);
     *ragged = job.ragged;
     return status;

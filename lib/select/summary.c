@@ -9,10 +9,10 @@
 #include <redux/version.h>
 #include "io/json.h"
 #include "manifest_read.h"
+#include "summary.h"
 #include "io/io.h"
 
-/* Paths are bytes, JSON is UTF-8: bytes that are not UTF-8 become "?". */
-static json_t *text(const char *bytes)
+json_t *rdx_text_json(const char *bytes)
 {
     json_t *value = json_string(bytes);
     if (value != NULL)
@@ -46,7 +46,7 @@ static void append(json_t **array, json_t *value)
     }
 }
 
-static json_t *number(double value)
+json_t *rdx_number_json(double value)
 {
     if (isnan(value))
         return json_null();
@@ -61,7 +61,8 @@ static json_t *one_window_json(redux_window window)
 {
     if (window.kind != REDUX_WINDOW_RANGE)
         return json_string(window_kinds[window.kind]);
-    return json_pack("{s:o, s:o}", "low", number(window.low), "high", number(window.high));
+    return json_pack("{s:o, s:o}", "low", rdx_number_json(window.low), "high",
+                     rdx_number_json(window.high));
 }
 
 /* The window used; "auto" if it means `slice` for some inputs and `full` for others. */
@@ -96,7 +97,7 @@ static void add_descriptor(json_t **json, const redux_reduction *reduction)
 {
     put(json, "descriptor", json_string(reduction->has_embeddings ? "embeddings" : "pixels"));
     if (reduction->options.encoder != NULL)
-        put(json, "encoder", text(reduction->options.encoder));
+        put(json, "encoder", rdx_text_json(reduction->options.encoder));
 }
 
 /* The parameters of a stage's metric. */
@@ -126,7 +127,7 @@ static void add_metric(json_t **json, const redux_reduction *reduction, redux_st
         add_descriptor(json, reduction);
 }
 
-static json_t *parameters_json(const redux_reduction *reduction)
+json_t *rdx_parameters_json(const redux_reduction *reduction)
 {
     const redux_reduce_options *options = &reduction->options;
     const redux_reduce_summary *summary = &reduction->summary;
@@ -134,7 +135,7 @@ static json_t *parameters_json(const redux_reduction *reduction)
     json_t *json = json_pack("{s:s, s:s}", "scope", redux_scope_name(options->scope), "order",
                              redux_order_name(options->order));
     if (group_by != NULL)
-        put(&json, "group_by", text(group_by));
+        put(&json, "group_by", rdx_text_json(group_by));
     if (reduction->dataset->options.frame >= 0)
         put(&json, "frame", json_integer(reduction->dataset->options.frame));
     if (options->each_group) {
@@ -152,7 +153,7 @@ static json_t *parameters_json(const redux_reduction *reduction)
         add_metric(&json, reduction, options->then);
         put(&json, "then",
             json_pack("{s:s, s:o, s:b}", "strategy", redux_strategy_name(options->then),
-                      "threshold", number(options->then_threshold), "exact",
+                      "threshold", rdx_number_json(options->then_threshold), "exact",
                       summary->then_is_exact));
     }
     if (rdx_options_have(options, RDX_FEATURE_IMAGE)) {
@@ -169,7 +170,7 @@ static redux_status input_json(json_t **out, const redux_reduction *reduction, i
     char checksum[16];
     RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, volume));
     snprintf(checksum, sizeof checksum, "%08x", (unsigned)crc);
-    *out = json_pack("{s:o, s:I, s:I, s:s}", "source", text(info.source), "slices",
+    *out = json_pack("{s:o, s:I, s:I, s:s}", "source", rdx_text_json(info.source), "slices",
                      (json_int_t)info.slices, "bytes", (json_int_t)info.bytes, "crc32", checksum);
     return REDUX_OK;
 }
@@ -183,6 +184,12 @@ static bool all_skipped(const redux_reduction *reduction, int64_t volume)
     return true;
 }
 
+/* Whether a part has computed it. */
+static bool has_checksum(const redux_reduction *reduction, int64_t volume)
+{
+    return reduction->checksums != NULL && reduction->has_checksum[volume];
+}
+
 static redux_status own_inputs_json(json_t **array, redux_context *context,
                                     const redux_reduction *reduction)
 {
@@ -192,12 +199,14 @@ static redux_status own_inputs_json(json_t **array, redux_context *context,
     uint32_t *sums = block;
     uint8_t *wanted = (uint8_t *)(sums + volumes);
     for (int64_t v = 0; v < volumes; v++)
-        wanted[v] = !all_skipped(reduction, v);
+        wanted[v] = !all_skipped(reduction, v) && !has_checksum(reduction, v);
     redux_status status = rdx_dataset_checksums(sums, context, reduction->dataset, wanted);
     for (int64_t v = 0; v < volumes && status == REDUX_OK; v++) {
         json_t *input = NULL;
-        if (wanted[v] == 0)
+        if (all_skipped(reduction, v))
             continue;
+        if (has_checksum(reduction, v))
+            sums[v] = reduction->checksums[v];
         status = input_json(&input, reduction, v, sums[v]);
         if (status == REDUX_OK)
             append(array, input);
@@ -221,8 +230,8 @@ static void append_skip(json_t **array, const char *source, const char *reason)
 {
     json_t *skip =
         json_object(); /* json_pack would leak the second text if there is no first one */
-    put(&skip, "source", text(source));
-    put(&skip, "reason", text(reason));
+    put(&skip, "source", rdx_text_json(source));
+    put(&skip, "reason", rdx_text_json(reason));
     append(array, skip);
 }
 
@@ -245,9 +254,9 @@ static json_t *passed_json(const redux_dataset *dataset)
         redux_passed_over p = REDUX_PASSED_OVER_INIT;
         json_t *entry = json_object();
         redux_dataset_get_passed_over(&p, dataset, i);
-        put(&entry, "reason", text(p.reason));
+        put(&entry, "reason", rdx_text_json(p.reason));
         put(&entry, "count", json_integer(p.count));
-        put(&entry, "names", text(p.names));
+        put(&entry, "names", rdx_text_json(p.names));
         append(&array, entry);
     }
     return array;
@@ -299,16 +308,17 @@ static json_t *calibration_json(const redux_reduction *reduction)
         const double threshold = redux_calibration_threshold(calibration, rates[i]);
         /* If even the most similar pair has no score (not proposed, NaN), any threshold will do. */
         const double shown = fabs(threshold) < 1e300 ? threshold : (double)NAN;
-        append(&curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold", number(shown),
-                                 "rate", redux_calibration_rate(calibration, threshold)));
+        append(&curve, json_pack("{s:f, s:o, s:f}", "at_most", rates[i], "threshold",
+                                 rdx_number_json(shown), "rate",
+                                 redux_calibration_rate(calibration, threshold)));
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "pairs",
                      (json_int_t)redux_calibration_pair_count(calibration), "slices",
                      (json_int_t)redux_calibration_slice_count(calibration),
                      rdx_dataset_is_grouped(reduction->dataset) ? "groups" : "volumes",
                      (json_int_t)redux_calibration_group_count(calibration), "false_drops",
-                     number(reduction->summary.false_drops), "standard_error",
-                     number(reduction->summary.false_drops_error), "curve", curve);
+                     rdx_number_json(reduction->summary.false_drops), "standard_error",
+                     rdx_number_json(reduction->summary.false_drops_error), "curve", curve);
 }
 
 /* As one text, so that short memory is not mistaken for a failure of the callback. */
@@ -331,8 +341,8 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
     json_t *json =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", REDUX_VERSION_STRING,
                   "strategy", redux_strategy_name(reduction->options.strategy), "threshold",
-                  number(reduction->summary.threshold), "window", window_json(reduction),
-                  "parameters", parameters_json(reduction), "counts", counts_json(reduction),
+                  rdx_number_json(reduction->summary.threshold), "window", window_json(reduction),
+                  "parameters", rdx_parameters_json(reduction), "counts", counts_json(reduction),
                   "inputs", inputs, "skipped", skipped_json(reduction));
     if (status == REDUX_OK && reduction->summary.budget >= 0 &&
         rdx_strategy_of(reduction->options.strategy)->judge_budget == NULL)
@@ -340,8 +350,8 @@ redux_status rdx_produce_summary(redux_context *context, const rdx_writer *write
             json_string(reduction->summary.threshold_is_exact ? "exact" : "bisection"));
     if (status == REDUX_OK && reduction->options.each_group)
         put(&json, "thresholds",
-            json_pack("{s:o, s:o}", "low", number(reduction->summary.threshold_low), "high",
-                      number(reduction->summary.threshold_high)));
+            json_pack("{s:o, s:o}", "low", rdx_number_json(reduction->summary.threshold_low),
+                      "high", rdx_number_json(reduction->summary.threshold_high)));
     if (status == REDUX_OK && redux_dataset_passed_over_count(reduction->dataset) > 0)
         put(&json, "passed_over", passed_json(reduction->dataset));
     if (status == REDUX_OK && reduction->options.against != NULL)

@@ -106,6 +106,19 @@ redux_status rdx_walk_init(rdx_walk *walk, redux_context *context, const redux_d
     return status;
 }
 
+void rdx_walk_filter(rdx_walk *walk, const redux_row *rows)
+{
+    int64_t left = 0;
+    for (int64_t g = 0, p = 0; g < walk->groups; g++) {
+        const int64_t end = walk->start[g + 1];
+        walk->start[g] = left;
+        for (; p < end; p++)
+            if (rows[walk->rows[p]].skipped != RDX_OTHER_PART)
+                walk->rows[left++] = walk->rows[p];
+    }
+    walk->start[walk->groups] = left;
+}
+
 void rdx_walk_clear(rdx_walk *walk)
 {
     rdx_free(walk->start);

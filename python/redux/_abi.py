@@ -106,6 +106,13 @@ class DatasetOptions(Sized):
     _init_ = {"frame": -1}
 
 
+class PartOptions(Sized):
+    _fields_ = [("struct_size", c_size_t), ("index", c_int64), ("count", c_int64),
+                ("by_group", c_int32), ("exact", c_int32), ("kind", c_char_p), ("job", c_char_p),
+                ("note", c_char_p)]
+    _init_ = {"index": 1, "count": 1}
+
+
 class VisitOptions(Sized):
     _fields_ = [("struct_size", c_size_t), ("form", c_int32), ("window", Window),
                 ("orientation", c_int32), ("wanted", c_void_p), ("any_order", c_int32),

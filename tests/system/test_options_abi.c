@@ -251,6 +251,13 @@ static redux_status with_content(void *given)
     return redux_safetensors_save(in_scratch("c.safetensors"), NULL, given);
 }
 
+static redux_status with_part(void *given)
+{
+    uint8_t wanted[1024];
+    ck_assert_int_le(redux_dataset_slice_count(dataset), 1024);
+    return redux_dataset_cut(wanted, NULL, dataset, given);
+}
+
 static redux_status with_evaluate(void *given)
 {
     redux_evaluation *out = NULL;
@@ -629,6 +636,7 @@ static redux_pool_options pool = REDUX_POOL_OPTIONS_INIT;
 static redux_batch_norm_options batch_norm = REDUX_BATCH_NORM_OPTIONS_INIT;
 static redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
 static redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
+static redux_part_options part = REDUX_PART_OPTIONS_INIT;
 static redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
 static redux_swav_options swav = REDUX_SWAV_OPTIONS_INIT;
 static redux_moco_options moco = REDUX_MOCO_OPTIONS_INIT;
@@ -705,6 +713,7 @@ static const entry entries[] = {
     {"redux_views_options", sizeof views_options, with_views, &views_options,
      sizeof(redux_views_options)},
     {"redux_views_options", sizeof views_options, get_views, NULL, 0},
+    {"redux_part_options", sizeof part, with_part, &part, 0},
     {"redux_safetensors_content", sizeof content, with_content, &content, 0},
     {"redux_evaluate_options", sizeof evaluate_options, with_evaluate, &evaluate_options,
      offsetof(redux_evaluate_options, network)},
