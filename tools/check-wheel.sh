@@ -31,7 +31,13 @@ mkdir -p "$root/try/wheels" "$root/try/tests"
 cp "$wheel" "$root/try/wheels"
 cp -r data docs "$root/try"
 cp tests/python/page.py "$root/try/tests"
-chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -euc '
+# shellcheck disable=SC2016 # expanded by the inner shells
+# In a mount namespace of its own: PyTorch, where ROOT has it, needs /proc and shared memory.
+unshare --mount sh -euc '
+    mkdir -p "$1/proc" "$1/dev/shm"
+    mount -t proc proc "$1/proc"
+    mount -t tmpfs tmpfs "$1/dev/shm"
+    exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -euc "$2"' sh "$root" '
     cd /try
     if command -v cc gcc make; then echo "check-wheel: a compiler is here"; exit 1; fi
     python3 -m venv --system-site-packages venv
