@@ -312,7 +312,7 @@ class DatasetTest(unittest.TestCase):
                 witness = manifest.rows["witness_slice"][i]
                 self.assertEqual(metric.pair(items[witness], items[i]), manifest.rows["score"][i])
         with self.assertRaises(ValueError):
-            redux.Manifest(manifest.rows).metric
+            redux.Manifest(manifest.columns).metric
         with self.assertRaises(redux.ReduxError):
             redux.reduce(SCAN, "every-n").metric
 
@@ -413,7 +413,7 @@ class ReduceTest(unittest.TestCase):
         with self.assertRaises(redux.ReduxError):
             redux.reduce(SCAN, "nothing")
         with self.assertRaises(ValueError):
-            redux.Manifest(np.empty(0, redux.ROW)).save("x.csv")
+            redux.Manifest(redux.reduce(SCAN, "every-n").columns).save("x.csv")
 
     def test_embeddings_of_one_s_own(self):
         angle = np.repeat([0.0, 1.0, 2.0], [20, 20, 7])
