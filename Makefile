@@ -12,17 +12,18 @@
 # On a fresh machine not even pkg-config is there when make reads this file. So when `deps` is
 # named together with other goals, this make only installs packages and then runs itself, once, on
 # the other goals; that second make finds the flags. The same under -j.
-DEPS_GOALS := $(filter deps deps-lint deps-dev,$(MAKECMDGOALS))
-OTHER_GOALS := $(filter-out deps deps-lint deps-dev,$(MAKECMDGOALS))
+DEPS_GOALS := $(filter deps deps-lint deps-dev deps-mpi,$(MAKECMDGOALS))
+OTHER_GOALS := $(filter-out deps deps-lint deps-dev deps-mpi,$(MAKECMDGOALS))
 ifneq ($(and $(DEPS_GOALS),$(OTHER_GOALS)),)
 
-.PHONY: deps deps-lint deps-dev $(OTHER_GOALS) after-deps
+.PHONY: deps deps-lint deps-dev deps-mpi $(OTHER_GOALS) after-deps
 .NOTPARALLEL:
 $(OTHER_GOALS): after-deps ; @:
 after-deps: $(DEPS_GOALS) ; +@$(MAKE) --no-print-directory $(OTHER_GOALS)
 deps: ; @tools/deps.sh build
 deps-lint: ; @tools/deps.sh build lint
 deps-dev: ; @tools/deps.sh build lint dev
+deps-mpi: ; @tools/deps.sh build mpi
 
 else
 
@@ -87,6 +88,10 @@ GDCM_LIBS ?= $(if $(USE_GDCM),-lgdcmMSFF -lgdcmDSED -lgdcmCommon)
 CODECS := $(foreach codec,charls libopenjp2,$(shell $(PKG_CONFIG) --exists $(codec) 2>/dev/null && echo $(codec)))
 CODEC_CFLAGS := $(if $(CODECS),$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(CODECS))))
 CODEC_LIBS := $(if $(CODECS),$(shell $(PKG_CONFIG) --libs $(CODECS)))
+# libredux-mpi, a library of its own: MPI=1, with MPICC=mpicc.mpich for another one than the default.
+MPI ?= 0
+USE_MPI := $(filter 1,$(MPI))
+MPICC ?= mpicc
 PC_PACKAGES := zlib libpng libjpeg jansson minizip $(if $(USE_FFTW),fftw3f) $(if $(USE_ISAL),libisal) \
 	$(if $(USE_TIFF),libtiff-4) $(if $(USE_WEBP),libwebp) $(if $(USE_ZSTD),libzstd)
 PACKAGES := openblas $(PC_PACKAGES)
@@ -100,7 +105,7 @@ CHECK_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags check 2
 CHECK_LIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
 
 # Goals that compile say what is missing before the compiler does. nifti_clib has no .pc file.
-ifneq ($(filter-out deps deps-lint deps-dev help clean uninstall dist docs,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-lint deps-dev deps-mpi help clean uninstall dist docs,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(if $(shell command -v $(PKG_CONFIG)),$(shell for p in $(PACKAGES); do \
 	$(PKG_CONFIG) --exists $$p || echo $$p; done),$(PKG_CONFIG))
 MISSING += $(shell echo 'int main(void) { return nifti_short_order(); }' | \
@@ -148,7 +153,7 @@ $(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: TIER_FLAGS = $(AV
 
 # ---- what is built -----------------------------------------------------------------------------
 objects = $(patsubst %.c,$(BUILD)/obj/%$(2),$(1))
-LIB_SOURCES := $(wildcard lib/*/*.c)
+LIB_SOURCES := $(filter-out lib/mpi/%,$(wildcard lib/*/*.c))
 LIB_OBJECTS := $(call objects,$(LIB_SOURCES),.o)
 PIC_OBJECTS := $(call objects,$(LIB_SOURCES),.pic.o)
 PUBLIC_HEADERS := $(wildcard include/redux/*.h)
@@ -173,13 +178,15 @@ FUZZ_COMMON := $(call objects,$(if $(LIBFUZZER),tests/fuzz/fuzz.c,$(FUZZ_COMMON_
 STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/libredux.so
 MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
+MPI_NAME := libredux-mpi.so.$(ABI)
+MPI_LIBRARY := $(if $(USE_MPI),$(BUILD)/lib/$(MPI_NAME))
 
 # What --help prints, as man pages and completions (tools/help).
 SHARE := $(BUILD)/share
 MAN_PAGES := $(PROGRAM_NAMES:%=$(SHARE)/man/man1/%.1)
 
 .PHONY: all tests
-all: $(STATIC) $(SHARED) $(MODULE) $(PROGRAMS) $(TUTORIALS) $(MAN_PAGES) $(SHARE)/man/man3/redux.3
+all: $(STATIC) $(SHARED) $(MODULE) $(MPI_LIBRARY) $(PROGRAMS) $(TUTORIALS) $(MAN_PAGES) $(SHARE)/man/man3/redux.3
 tests: $(TESTS) $(MODULE) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
 # The command line of the last build: a file that is written anew only when its text changes.
@@ -203,6 +210,14 @@ $(BUILD)/lib/$(MODULE_NAME): lib/io/format_dicom_gdcm.cpp lib/io/format_dicom_gd
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) -fPIC -shared -Wl,-soname,$(MODULE_NAME) $(LDFLAGS) -o $@ $< $(GDCM_LIBS) $(CODEC_LIBS)
+
+# MPI's own compiler knows where MPI is.
+$(BUILD)/lib/$(MPI_NAME): lib/mpi/mpi.c lib/mpi/redux/mpi.h lib/mpi/libredux-mpi.map include/redux/communicator.h $(BUILD)/flags
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MPICC) -std=c11 -Iinclude -Ilib/mpi -fPIC -fvisibility=hidden $(filter-out -Wpedantic,$(WARNINGS)) $(CFLAGS) \
+	    -shared -Wl,-soname,$(MPI_NAME) -Wl,--version-script=lib/mpi/libredux-mpi.map $(LDFLAGS) -o $@ $<
+	@ln -sf $(MPI_NAME) $(@D)/libredux-mpi.so
 
 $(STATIC): $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -298,7 +313,7 @@ check-fuzz: $(FUZZ_TARGETS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
-TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
+TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_part $(BUILD)/tests/test_ranks $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS) $(FAULT_SHIM)
 	@for tier in $${TIERS-portable avx2}; do REDUX_TIER=$$tier tests/support/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
@@ -308,6 +323,12 @@ check-tutorials: $(TUTORIALS)
 
 check-programs: all $(FAULT_SHIM)
 	@BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 tests/programs/run.sh
+
+# The programs on several processes of this machine, and libredux-mpi for a C program: make MPI=1 check-mpi.
+.PHONY: check-mpi
+check-mpi: all
+	$(if $(USE_MPI),,$(error check-mpi needs MPI=1))
+	@BUILD='$(BUILD)' BIN='$(BUILD)/bin' MPICC='$(MPICC)' tests/mpi/run.sh
 
 # python/, where there is NumPy; PyTorch's part where there is PyTorch.
 check-python: all
@@ -462,6 +483,7 @@ space := $(subst ,, )
 POINTER_BYTES = $(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -)
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
 INSTALLED = $(foreach f,libredux.a libredux.so $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
+	$(LIBDIR)/libredux-mpi.so $(LIBDIR)/$(MPI_NAME) $(INCLUDEDIR)/redux/mpi.h $(PKGCONFIGDIR)/libredux-mpi.pc \
 	$(MODULEDIR)/$(MODULE_NAME) $(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
 	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
@@ -475,6 +497,9 @@ install: all
 	'$(DESTDIR)$(MANDIR)/man3' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)'
 	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
 	$(if $(MODULE),$(Q)install -D -m 644 $(MODULE) '$(DESTDIR)$(MODULEDIR)/$(MODULE_NAME)')
+	$(if $(MPI_LIBRARY),$(Q)install -m 644 $(MPI_LIBRARY) '$(DESTDIR)$(LIBDIR)' && \
+	ln -sf $(MPI_NAME) '$(DESTDIR)$(LIBDIR)/libredux-mpi.so' && \
+	install -m 644 lib/mpi/redux/mpi.h '$(DESTDIR)$(INCLUDEDIR)/redux')
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libredux.so'
 	$(Q)install -m 644 include/redux.h include/redux.hpp '$(DESTDIR)$(INCLUDEDIR)'
@@ -490,6 +515,10 @@ install: all
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(strip $(PC_PACKAGES))|' \
 	-e 's|@LIBS@|$(strip $(BLAS_LIBS) $(NIFTI_LIBS) -lpthread -lm -ldl)|' pkgconfig/libredux.pc.in \
 	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc' && chmod 644 '$(DESTDIR)$(PKGCONFIGDIR)/libredux.pc'
+	$(if $(MPI_LIBRARY),$(Q)sed -e 's|@PREFIX@|$${pcfiledir}/$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \
+	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
+	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
+	-e 's|@VERSION@|$(VERSION)|' pkgconfig/libredux-mpi.pc.in > '$(DESTDIR)$(PKGCONFIGDIR)/libredux-mpi.pc')
 	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
 	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
 	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
@@ -509,10 +538,11 @@ uninstall:
 	do [ ! -d "$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$$folder"; done
 
 # ---- the rest ----------------------------------------------------------------------------------
-.PHONY: deps deps-lint deps-dev dist clean help
+.PHONY: deps deps-lint deps-dev deps-mpi dist clean help
 deps: ; @tools/deps.sh build
 deps-lint: ; @tools/deps.sh build lint
 deps-dev: ; @tools/deps.sh build lint dev
+deps-mpi: ; @tools/deps.sh build mpi
 
 dist:
 	@mkdir -p $(BUILD)

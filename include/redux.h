@@ -65,16 +65,17 @@
 #define REDUX_H
 
 /* Start here: from a folder to a manifest. */
-#include <redux/status.h>   /* error codes and messages */
-#include <redux/context.h>  /* threads, memory, log, progress */
-#include <redux/tensor.h>   /* arrays in memory */
-#include <redux/volume.h>   /* datasets and volumes: scans, pictures, arrays */
-#include <redux/part.h>     /* work on a dataset in parts that are done apart */
-#include <redux/column.h>   /* what a table says of the slices of a dataset */
-#include <redux/window.h>   /* from voxel values (HU) to grey values */
-#include <redux/reduce.h>   /* which slices to keep, and why; exports */
-#include <redux/manifest.h> /* earlier results, read back */
-#include <redux/version.h>  /* of the header and of the library */
+#include <redux/status.h>       /* error codes and messages */
+#include <redux/context.h>      /* threads, memory, log, progress */
+#include <redux/communicator.h> /* several processes on one job */
+#include <redux/tensor.h>       /* arrays in memory */
+#include <redux/volume.h>       /* datasets and volumes: scans, pictures, arrays */
+#include <redux/part.h>         /* work on a dataset in parts that are done apart */
+#include <redux/column.h>       /* what a table says of the slices of a dataset */
+#include <redux/window.h>       /* from voxel values (HU) to grey values */
+#include <redux/reduce.h>       /* which slices to keep, and why; exports */
+#include <redux/manifest.h>     /* earlier results, read back */
+#include <redux/version.h>      /* of the header and of the library */
 
 /* Building blocks: hashes, metrics, search, files. */
 #include <redux/hash.h>              /* perceptual hashes of images */

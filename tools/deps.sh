@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing: tools/deps.sh build [lint] [dev]
+# Installs the Debian packages that are missing: tools/deps.sh build [lint] [mpi] [dev]
 # Nothing missing: no output, no network. As root by apt-get, else through sudo, else the line to
 # run is printed and the exit status is 1. LIST=1 prints the packages and does nothing; ARCH: for that
 # processor, as `uname -m` names it.
@@ -18,6 +18,8 @@ case ${ISAL:-1}${ARCH:-$(uname -m)} in 1x86_64 | 1aarch64) build="$build libisal
 [ "${ZSTD:-1}" = 0 ] || build="$build libzstd-dev"
 # For what CI runs besides the tests: format, cppcheck, shellcheck, each header alone, the manual.
 lint="clang clang-format cppcheck shellcheck doxygen"
+# For libredux-mpi and its checks (make MPI=1 check-mpi).
+mpi="libopenmpi-dev openmpi-bin"
 # For clang-tidy, valgrind, coverage, check-abi, all of check-install and check-python, and for making
 # goldens anew.
 dev="clang-tidy llvm valgrind abigail-tools lcov
@@ -33,7 +35,8 @@ for group in "$@"; do
     build) wanted="$wanted $build" ;;
     lint) wanted="$wanted $lint" ;;
     dev) wanted="$wanted $dev" ;;
-    *) echo "usage: tools/deps.sh build [lint] [dev]" >&2; exit 2 ;;
+    mpi) wanted="$wanted $mpi" ;;
+    *) echo "usage: tools/deps.sh build [lint] [mpi] [dev]" >&2; exit 2 ;;
     esac
 done
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "common.h"
+#include "ranks.h"
 
 const char *program_name = "redux";
 bool program_overwrites;
@@ -126,7 +127,10 @@ int usage_error(const char *format, ...)
 int data_error(void)
 {
     progress_label(NULL);
-    fprintf(stderr, "%s: %s\n", program_name, interrupted ? "interrupted" : redux_error_message());
+    /* What another rank reports itself, the first one repeats, and the others do not. */
+    if (program_rank() == 0 || strncmp(redux_error_message(), "rank ", 5) != 0)
+        fprintf(stderr, "%s: %s\n", program_name,
+                interrupted ? "interrupted" : redux_error_message());
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 
@@ -182,8 +186,9 @@ int parse_options(int count, char **arguments, const struct option *options, con
             return usage_error("%s needs a value", arguments[optind - 1]);
         if (option == '?')
             return usage_error("unknown option %s", arguments[optind - 1]);
-        if (option == 'O') {
-            program_overwrites = true;
+        if (option == 'O' || option == 'M') {
+            program_overwrites = program_overwrites || option == 'O';
+            program_uses_ranks = program_uses_ranks || option == 'M';
             continue;
         }
         if (option == 'h' || option == 'V') {
@@ -343,6 +348,7 @@ redux_status new_context(redux_context **out, int64_t threads, bool quiet)
     options.flags = program_overwrites ? 0 : REDUX_CONTEXT_KEEPS_FILES;
     options.threads = threads == 0 ? REDUX_THREADS_ALL : (int32_t)threads;
     options.progress = on_progress;
+    options.communicator = program_communicator();
     options.log = quiet ? NULL : on_log;
     bar.visible = !quiet && isatty(STDERR_FILENO);
     bar.start = seconds_now();

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "embed_settings.h"
 #include "input.h"
+#include "ranks.h"
 
 static const char help[] =
     "Usage: redux-embed --weights FILE --out FILE.npy [options] INPUT...\n"
@@ -31,7 +32,7 @@ static const char help[] =
     "                       unreadable slices with 0\n"
     "  --shard I/N          do only part I of N, and write it to FILE.I-of-N.part for --out\n"
     "                       FILE.npy; redux-merge --out makes the whole of all parts\n"
-    "  --resume             leave a part that is complete as it is\n"
+    "  --resume             leave a part that is complete as it is\n" RANKS_HELP
     "  --overwrite          replace files of other kinds; inputs never are\n"
     "  --threads N          0 (default): all processors\n"
     "  --quiet              errors only\n"
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"overwrite", no_argument, NULL, 'O'},
     {"shard", required_argument, NULL, 'S'},
+    RANKS_OPTION,
     {"resume", no_argument, NULL, 'R'},
     {"data", required_argument, NULL, 'd'},
     {"help", no_argument, NULL, 'h'},
@@ -146,6 +148,8 @@ static int check_settings(embed_settings *s, int count, char **arguments)
         return usage_error("no --out");
     if (s->input_count == 0 && s->manifest == NULL)
         return usage_error("no input");
+    if (s->shard.given && program_uses_ranks)
+        return usage_error("--shard and --mpi exclude each other");
     if (s->shard.given && s->index != NULL)
         return usage_error("--index is of the whole input: give it to redux-merge");
     if (check_no_shard(&s->shard) != EXIT_OK && !s->shard.given)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "hash_settings.h"
 #include "input.h"
+#include "ranks.h"
 
 static const char help[] =
     "Usage: redux-hash [options] INPUT...\n"
@@ -39,6 +40,8 @@ static const char help[] =
     "  --shard I/N      do only part I of N, and write it to FILE.I-of-N.part for --out FILE.csv;\n"
     "                   redux-merge --out makes the whole of all parts\n"
     "  --resume         leave a part that is complete as it is\n"
+    "  --mpi            one of several processes that mpirun or srun started: they share the\n"
+    "                   work, and the first one writes (docs/cluster.md)\n"
     "  --decode FILE    print a text or binary file instead of hashing\n"
     "  --volume         hash whole volumes instead, or look them up in another set; see\n"
     "                   redux-hash --volume --help\n"
@@ -69,6 +72,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"overwrite", no_argument, NULL, 'O'},
     {"shard", required_argument, NULL, 'S'},
+    RANKS_OPTION,
     {"resume", no_argument, NULL, 'R'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -154,6 +158,8 @@ static int check_shard_settings(const hash_settings *s)
 {
     if (!s->shard.given)
         return check_no_shard(&s->shard);
+    if (program_uses_ranks)
+        return usage_error("--shard and --mpi exclude each other");
     if (s->out == NULL)
         return usage_error("--shard writes a file for each part: name it by --out");
     if (s->pairs >= 0 || s->decode != NULL)

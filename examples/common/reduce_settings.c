@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "input.h"
+#include "ranks.h"
 #include "reduce_settings.h"
 
-/* Two texts, because compilers need not accept longer ones. */
+/* Three texts, because compilers need not accept longer ones. */
 static const char help_choices[] =
     "Usage: redux-reduce [options] INPUT...\n"
     "Cut redundant slices from image datasets. A manifest lists each slice, kept or dropped.\n"
@@ -70,7 +71,9 @@ static const char help_rest[] =
     "centre\n"
     "  --temperature X      of density: larger values share the budget out more evenly (default "
     "%g)\n"
-    "  --seed N             of clusters and the calibration's sample (default 0)\n" INPUT_HELP
+    "  --seed N             of clusters and the calibration's sample (default 0)\n" INPUT_HELP;
+
+static const char help_output[] =
     "What to write\n"
     "  --manifest FILE.csv  the manifest, and FILE.json beside it; over a dataset also\n"
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
@@ -78,7 +81,7 @@ static const char help_rest[] =
     "  --sheet FILE.png     a contact sheet: kept slices bright, dropped ones dimmed\n"
     "  --shard I/N          do only part I of N, and write it to FILE.I-of-N.part instead of\n"
     "                       FILE.csv: redux-merge makes the whole of all parts\n"
-    "  --resume             leave a part that is complete as it is\n"
+    "  --resume             leave a part that is complete as it is\n" RANKS_HELP
     "  --overwrite          replace files of other kinds, and an earlier export; inputs never are\n"
     "  --json               the summary as JSON on stdout, in place of the CSV\n"
     "  --on-error NAME      stop (default) at unusable input, or skip it\n"
@@ -90,13 +93,13 @@ static const char help_rest[] =
     "\n"
     "Examples:\n"
     "  redux-reduce --manifest kept.csv scans/\n"
-    "  redux-reduce --strategy ssim --keep 10%% --manifest kept.csv --export kept/ scans/\n"
+    "  redux-reduce --strategy ssim --keep 10% --manifest kept.csv --export kept/ scans/\n"
     "  redux-reduce --order lexicographic --strategy hash --threshold 6 scans/ > paper.csv\n"
     "  redux-reduce --strategy cosine --embeddings features.npy --scope dataset scans/*.nii.gz\n"
     "  redux-reduce --strategy cosine --encoder weights.safetensors --manifest kept.csv scans/\n"
-    "  redux-reduce --strategy hierarchical --keep 10%% --scope dataset --encoder w.pt scans/\n"
+    "  redux-reduce --strategy hierarchical --keep 10% --scope dataset --encoder w.pt scans/\n"
     "  redux-reduce --threshold 10 --then ssim:0.8 --manifest kept.csv scans/\n"
-    "  redux-reduce --against train.csv --false-drops 0.1%% --manifest test.csv test-scans/\n"
+    "  redux-reduce --against train.csv --false-drops 0.1% --manifest test.csv test-scans/\n"
     "  redux-reduce --update kept.csv --manifest kept.csv new-scans/\n"
     "  redux-reduce --shard 3/50 --resume --strategy ssim --manifest parts/kept.csv scans/\n";
 
@@ -173,6 +176,7 @@ static const struct option long_options[] = {
     {"sheet", required_argument, NULL, OPTION_SHEET},
     {"json", no_argument, NULL, OPTION_JSON},
     {"shard", required_argument, NULL, OPTION_SHARD},
+    RANKS_OPTION,
     {"resume", no_argument, NULL, OPTION_RESUME},
     {"overwrite", no_argument, NULL, 'O'},
     {"on-error", required_argument, NULL, OPTION_ON_ERROR},
@@ -438,6 +442,8 @@ static int check_shard_settings(const reduce_settings *s, const redux_reduce_opt
 {
     if (!s->shard.given)
         return check_no_shard(&s->shard);
+    if (program_uses_ranks)
+        return usage_error("--shard and --mpi exclude each other");
     if (s->manifest == NULL)
         return usage_error("--shard writes a file for each part: name it by --manifest");
     if (s->export_folder != NULL || s->sheet != NULL || s->json)
@@ -519,14 +525,16 @@ static int settle_update(reduce_settings *s, int count, char **arguments)
 
 int parse_reduce_settings(reduce_settings *s, int count, char **arguments, bool *done)
 {
-    char help_text[sizeof help_choices + sizeof help_rest + 100];
+    char help_text[sizeof help_choices + sizeof help_rest + sizeof help_output + 100];
     const int length = snprintf(help_text, sizeof help_text, help_choices, REDUX_DEFAULT_SSIM,
                                 REDUX_DEFAULT_MI, REDUX_DEFAULT_COSINE, REDUX_DEFAULT_MS_SSIM,
                                 REDUX_DEFAULT_MATTES, REDUX_DEFAULT_PHASE_CORRELATION,
                                 REDUX_DEFAULT_COSINE, REDUX_DEFAULT_INFORMATION_GAIN,
                                 REDUX_DEFAULT_ENTROPY, REDUX_DEFAULT_EVERY_N, REDUX_DEFAULT_COSINE);
-    snprintf(help_text + length, sizeof help_text - (size_t)length, help_rest,
-             REDUX_DEFAULT_TEMPERATURE);
+    const int rest = snprintf(help_text + length, sizeof help_text - (size_t)length, help_rest,
+                              REDUX_DEFAULT_TEMPERATURE);
+    snprintf(help_text + length + rest, sizeof help_text - (size_t)(length + rest), "%s",
+             help_output);
     int code = parse_options(count, arguments, long_options, help_text, set_option, s, done);
     if (code != EXIT_OK || *done)
         return code;

@@ -6,6 +6,7 @@
 #include "common/embed_work.h"
 #include "common/encoder.h"
 #include "common/input.h"
+#include "common/ranks.h"
 
 static redux_status embed_readable(embed_work *w, redux_context *context, const encoder *e)
 {
@@ -67,7 +68,10 @@ static int run(const embed_settings *s, redux_context *context)
     if (status == REDUX_OK)
         status = embed(&w, context, s);
     progress_label(NULL);
-    code = status == REDUX_OK ? write_work(&w, context, s) : data_error();
+    if (status != REDUX_OK)
+        code = data_error();
+    else if (program_rank() == 0)
+        code = write_work(&w, context, s);
     if (code == EXIT_OK)
         report_work(&w, s, seconds_now() - start);
     close_work(&w);
@@ -227,6 +231,8 @@ int main(int count, char **arguments)
     char *note = shard_note("redux-embed", arguments);
     s.shard.part.note = note;
     int code = parse_embed_settings(&s, count, arguments, &done);
+    if (code == EXIT_OK && !done)
+        code = begin_ranks(&s.quiet);
     if (code == EXIT_OK && !done) {
         if (new_context(&context, s.threads, s.quiet) != REDUX_OK)
             code = data_error();
@@ -236,5 +242,5 @@ int main(int count, char **arguments)
     }
     free(s.inputs);
     free(note);
-    return code;
+    return end_ranks(code);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "common/hash_settings.h"
 #include "common/input.h"
+#include "common/ranks.h"
 #include "pairs.h"
 #include "volume.h"
 
@@ -98,7 +99,8 @@ static int run_hash(const hash_settings *s, redux_context *context, const char *
         progress_label(NULL);
         if (!s->quiet && !s->quality)
             warn_of_flat(list);
-        code = print_list(s, context, list);
+        if (program_rank() == 0)
+            code = print_list(s, context, list);
     }
     redux_hash_list_free(list);
     redux_dataset_free(dataset);
@@ -208,6 +210,8 @@ int main(int count, char **arguments)
     char *note = shard_note("redux-hash", arguments);
     s.shard.part.note = note;
     int code = parse_hash_settings(&s, count, arguments, &done);
+    if (code == EXIT_OK && !done)
+        code = begin_ranks(&s.quiet);
     if (code == EXIT_OK && !done) {
         code = new_context(&context, s.threads, s.quiet) == REDUX_OK
                    ? run(&s, context, arguments + optind, count - optind)
@@ -215,5 +219,5 @@ int main(int count, char **arguments)
         redux_context_free(context);
     }
     free(note);
-    return code;
+    return end_ranks(code);
 }

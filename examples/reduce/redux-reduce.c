@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/input.h"
+#include "common/ranks.h"
 #include "common/reduce_others.h"
 #include "common/reduce_output.h"
 
@@ -40,7 +41,7 @@ static int reduce(reduce_settings *s, redux_context *context, const redux_datase
         code = data_error();
     } else {
         const double seconds = seconds_now() - start;
-        code = write_reduction(s, context, reduction, seconds);
+        code = program_rank() == 0 ? write_reduction(s, context, reduction, seconds) : EXIT_OK;
         if (code == EXIT_OK)
             report_reduction(s, dataset, reduction, seconds);
     }
@@ -106,6 +107,8 @@ int main(int count, char **arguments)
     char *note = shard_note("redux-reduce", arguments);
     s.shard.part.note = note;
     int code = parse_reduce_settings(&s, count, arguments, &done);
+    if (code == EXIT_OK && !done)
+        code = begin_ranks(&s.quiet);
     if (code == EXIT_OK && !done && new_context(&context, s.threads, s.quiet) != REDUX_OK)
         code = data_error();
     if (code == EXIT_OK && !done) {
@@ -120,5 +123,5 @@ int main(int count, char **arguments)
     redux_context_free(context);
     redux_manifest_free(s.earlier);
     free(note);
-    return code;
+    return end_ranks(code);
 }

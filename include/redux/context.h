@@ -85,6 +85,9 @@ typedef struct redux_context_options {
     int32_t threads;    /**< 0: one; REDUX_THREADS_ALL: every processor; else that many */
     uint32_t flags;     /**< of redux_context_flag */
     uint64_t max_bytes; /**< limit of a single allocation; 0: the physical memory */
+    /** Other processes that work on the same job (redux/communicator.h); copied. NULL: none. Since
+     *  0.2. */
+    const struct redux_communicator *communicator;
 } redux_context_options;
 
 #define REDUX_CONTEXT_OPTIONS_DEFAULTS(set) set(struct_size, sizeof(redux_context_options))

@@ -97,6 +97,10 @@ redux_status rdx_blas_ready(redux_context *context);
 /* OpenBLAS's name for the kernels that it chose; "unknown" of another BLAS. */
 const char *rdx_blas_kernels(void);
 
+/* The ranks that this process is one of (communicator.h). NULL: no context. */
+const struct redux_communicator *rdx_context_communicator(const redux_context *context);
+bool *rdx_context_failed_together(redux_context *context);
+
 /* Runs task(i, user) once for every i in 0 ... count - 1, in any order, on the pool's threads and
  * the caller's, and returns when all are done. Tiles must not depend on the number of threads.
  * Returns the failure of the lowest index that failed; after a failure, tasks that have not begun

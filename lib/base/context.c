@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <redux/communicator.h>
 #include "base.h"
 #include "fftw.h"
 #include "storage.h"
@@ -27,6 +28,8 @@
 
 struct redux_context {
     redux_context_options options;
+    bool failed_together;            /* an agreement that failed ends the call on all ranks */
+    redux_communicator communicator; /* of one rank, if the caller gave none */
     pthread_mutex_t log_mutex;
     rdx_pool *pool;
     rdx_fft_plans plans;
@@ -92,15 +95,43 @@ static void report_blas(redux_context *context)
             core);
 }
 
+/* One of one rank sends nothing and needs no functions. */
+static redux_status read_communicator(redux_communicator *known, const redux_communicator *given)
+{
+    if (given == NULL)
+        return REDUX_OK;
+    RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_communicator"));
+    if (known->size < 1 || known->rank < 0 || known->rank >= known->size ||
+        !(known->time_limit > 0) ||
+        (known->size > 1 && (known->send == NULL || known->receive == NULL || known->test == NULL)))
+        return rdx_fail(
+            REDUX_E_INVALID,
+            "redux_communicator: rank %d of %d, time limit %g, or a function is missing",
+            (int)known->rank, (int)known->size, known->time_limit);
+    return REDUX_OK;
+}
+
+const redux_communicator *rdx_context_communicator(const redux_context *context)
+{
+    return context == NULL ? NULL : &context->communicator;
+}
+
+bool *rdx_context_failed_together(redux_context *context)
+{
+    return &context->failed_together;
+}
+
 redux_status redux_context_new(redux_context **out, const redux_context_options *options)
 {
     redux_context_options known = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_communicator communicator = REDUX_COMMUNICATOR_INIT;
     redux_context *context;
     redux_status status;
 
     if (out == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_context_new: out is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_context_options"));
+    RDX_TRY(read_communicator(&communicator, known.communicator));
     if ((known.allocate == NULL) != (known.deallocate == NULL))
         return rdx_fail(REDUX_E_INVALID, "redux_context_options: set both allocator functions");
     if (known.threads < REDUX_THREADS_ALL || known.threads > 4096)
@@ -124,6 +155,9 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
     if (context == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "no memory for a context");
     context->options = known;
+    context->options.communicator = NULL; /* the caller's is not read again */
+    context->communicator = communicator;
+    context->failed_together = false;
     context->pool = NULL;
     atomic_init(&context->plans.first, NULL);
     atomic_init(&context->done, 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Codes of all slices of a dataset: volumes in parallel, and slices within one. */
 #include <string.h>
+#include "base/communicator.h"
+#include "data/part.h"
 #include "hash_list.h"
 #include "hash_slice.h"
 
@@ -142,6 +144,54 @@ static redux_status check_window(const redux_hash_list *list, redux_window windo
     return REDUX_OK;
 }
 
+/* Hashes some rows; the job knows the entry of the first of them. */
+static redux_status hash_rows(dataset_job *job, redux_context *context,
+                              const redux_dataset *dataset, const int64_t *rows, int64_t count)
+{
+    const rdx_visit visit = {.dataset = dataset,
+                             .rows = rows,
+                             .count = count,
+                             .worker_bytes = sizeof(rdx_slice_hasher),
+                             .worker_init = worker_init,
+                             .worker_clear = worker_clear,
+                             .slice = hash_slice,
+                             .user = job};
+    rdx_progress_begin(context, count);
+    const redux_status status = rdx_visit_any_order(context, &visit);
+    rdx_progress_begin(context, 0);
+    return status;
+}
+
+/* Each rank hashes the slices of its volumes, which follow one another, and all get all codes. */
+static redux_status hash_together(dataset_job *job, redux_context *context,
+                                  const redux_dataset *dataset, const int64_t *rows, int64_t count)
+{
+    const int32_t rank = rdx_rank(context);
+    redux_hash_list *list = job->list;
+    dataset_job own = *job;
+    int32_t *parts;
+    int64_t first = 0, end;
+    rdx_agree_begin(context);
+    RDX_TRY(rdx_dataset_parts(&parts, context, dataset, rdx_ranks(context), false));
+    for (int64_t i = 0; i < count; i++) /* of each row instead of each slice */
+        parts[i] = parts[rows[i]];
+    while (first < count && parts[first] < rank)
+        first++;
+    for (end = first; end < count && parts[end] == rank;)
+        end++;
+    own.first += first;
+    redux_status status =
+        rdx_agree(context, hash_rows(&own, context, dataset, rows + first, end - first));
+    if (status == REDUX_OK)
+        status = rdx_gather_owned(context, list->codes + job->first * list->bytes,
+                                  (uint64_t)list->bytes, parts, count);
+    if (status == REDUX_OK)
+        status = rdx_gather_owned(context, list->entries + job->first, sizeof *list->entries, parts,
+                                  count);
+    rdx_free(parts);
+    return status;
+}
+
 redux_status redux_hash_list_add_wanted(redux_hash_list *list, redux_context *context,
                                         const redux_dataset *dataset, const uint8_t *wanted,
                                         redux_window window, int32_t with_info)
@@ -153,19 +203,10 @@ redux_status redux_hash_list_add_wanted(redux_hash_list *list, redux_context *co
     int64_t *rows = NULL;
     dataset_job job = {list, count, window, with_info != 0};
     redux_status status = name_slices(list, context, dataset, wanted, &rows);
-    const rdx_visit visit = {.dataset = dataset,
-                             .rows = rows,
-                             .count = list->count - count,
-                             .worker_bytes = sizeof(rdx_slice_hasher),
-                             .worker_init = worker_init,
-                             .worker_clear = worker_clear,
-                             .slice = hash_slice,
-                             .user = &job};
-    if (status == REDUX_OK) {
-        rdx_progress_begin(context, visit.count);
-        status = rdx_visit_any_order(context, &visit);
-        rdx_progress_begin(context, 0);
-    }
+    if (status == REDUX_OK)
+        status = rdx_ranks(context) > 1
+                     ? hash_together(&job, context, dataset, rows, list->count - count)
+                     : hash_rows(&job, context, dataset, rows, list->count - count);
     rdx_free(rows);
     if (status != REDUX_OK)
         rdx_hash_list_cut(list, count, source_count);

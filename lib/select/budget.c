@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/communicator.h"
 #include "select.h"
 
 #define SWEEP_MAX 4096
@@ -166,6 +167,8 @@ static redux_status sweep_task(int64_t index, void *user)
     rdx_step *steps = NULL;
     int64_t count = 0, capacity = 0;
     void *block = NULL;
+    if (!rdx_rank_owns(job->judging, index))
+        return REDUX_OK;
     RDX_TRY(rdx_group_collect(&group.items, job->judging, index));
     const int64_t n = group.items.count;
     redux_status status = rdx_alloc(context, &block, pair_index(0, RDX_MAX(n, 1)), sizeof(double));
@@ -198,6 +201,27 @@ static int64_t readable_rows(const rdx_judging *judging)
     return count;
 }
 
+/* The steps of all ranks' groups. */
+static redux_status share_steps(budget_job *job, redux_status status)
+{
+    const rdx_judging *judging = job->judging;
+    redux_context *context = judging->context;
+    uint64_t *sizes = NULL, total = 0;
+    void *all = NULL;
+    if (judging->reduction->owner == NULL || judging->walk->groups == 1)
+        return status;
+    RDX_TRY(rdx_ranks_share(judging->reduction, context, status));
+    RDX_TRY(rdx_gather(&all, &sizes, context, job->steps,
+                       (uint64_t)job->step_count * sizeof *job->steps));
+    for (int32_t r = 0; r < rdx_ranks(context); r++)
+        total += sizes[r];
+    rdx_free(sizes);
+    rdx_free(job->steps);
+    job->steps = all;
+    job->step_count = (int64_t)(total / sizeof *job->steps);
+    return REDUX_OK;
+}
+
 static redux_status threshold_by_sweep(double *threshold, const rdx_judging *judging)
 {
     const rdx_walk *walk = judging->walk;
@@ -210,6 +234,7 @@ static redux_status threshold_by_sweep(double *threshold, const rdx_judging *jud
     }
     rdx_progress_begin(judging->context, pairs);
     redux_status status = rdx_parallel(judging->context, walk->groups, sweep_task, &job);
+    status = share_steps(&job, status);
     rdx_progress_begin(judging->context, 0);
     int64_t kept = readable_rows(judging), i = 0;
     *threshold = (double)NAN;

@@ -3,6 +3,7 @@
  * takes items as they come; the others need a whole group at once (group.c). */
 #include <math.h>
 #include <string.h>
+#include "base/communicator.h"
 #include "select.h"
 
 typedef struct greedy_job {
@@ -140,12 +141,29 @@ static redux_status greedy_task(int64_t index, void *user)
     const greedy_job *job = user;
     const redux_reduce_options *options = &job->judging->reduction->options;
     bool ragged = false;
+    if (!rdx_rank_owns(job->judging, index))
+        return REDUX_OK;
     if (options->rule != REDUX_RULE_FIRST ||
         rdx_strategy_of(options->strategy)->judge_group != NULL)
         return judge_group(job, index);
     RDX_TRY(judge_first(job, index, rdx_options_resize(options), &ragged));
     if (ragged) /* a folder of pictures of several sizes is read again, resized */
         RDX_TRY(judge_first(job, index, true, &ragged));
+    return REDUX_OK;
+}
+
+/* Ranks count the pairs of their own groups. */
+static redux_status share_groups(const rdx_judging *judging, redux_status status,
+                                 const int64_t before[2])
+{
+    redux_reduce_summary *summary = &judging->reduction->summary;
+    int64_t pairs[2] = {summary->pairs_compared - before[0], summary->pairs_skipped - before[1]};
+    if (judging->walk->groups == 1)
+        return status;
+    RDX_TRY(rdx_ranks_share(judging->reduction, judging->context, status));
+    RDX_TRY(rdx_sum(judging->context, pairs, 2));
+    summary->pairs_compared = before[0] + pairs[0];
+    summary->pairs_skipped = before[1] + pairs[1];
     return REDUX_OK;
 }
 
@@ -157,7 +175,10 @@ redux_status rdx_greedy(int64_t *kept, const rdx_judging *judging, double thresh
     if (count == reduction->row_count) /* another threshold over everything: the last one counts */
         reduction->summary.pairs_compared = reduction->summary.pairs_skipped = 0;
     rdx_progress_begin(judging->context, count);
-    RDX_TRY(rdx_parallel(judging->context, judging->walk->groups, greedy_task, &job));
+    const int64_t before[2] = {reduction->summary.pairs_compared, reduction->summary.pairs_skipped};
+    const redux_status status =
+        rdx_parallel(judging->context, judging->walk->groups, greedy_task, &job);
+    RDX_TRY(share_groups(judging, status, before));
     rdx_progress_begin(judging->context, 0);
     *kept = 0;
     for (int64_t p = 0; p < count; p++) {

@@ -68,19 +68,6 @@ static redux_status take_checksums(redux_reduction *reduction, redux_context *co
     return REDUX_OK;
 }
 
-/* A volume of which several parts have slices could be opened by none of them. */
-static bool is_noted(const redux_reduction *reduction, const rdx_skip *note)
-{
-    const redux_dataset *dataset = reduction->dataset;
-    for (int64_t i = 0; note->whole && i < reduction->skips.count; i++) {
-        const rdx_skip *other = &reduction->skips.list[i];
-        if (other->whole && other->dataset == note->dataset && note->dataset == dataset &&
-            rdx_dataset_volume_of(dataset, other->row) == rdx_dataset_volume_of(dataset, note->row))
-            return true;
-    }
-    return false;
-}
-
 static redux_status add_skip(redux_reduction *reduction, redux_context *context,
                              const json_t *entry, const rdx_part *part)
 {
@@ -95,7 +82,9 @@ static redux_status add_skip(redux_reduction *reduction, redux_context *context,
     if (source == NULL || reason == NULL || dataset == NULL || note.row < 0 ||
         note.row >= redux_dataset_slice_count(dataset))
         return rdx_fail(REDUX_E_FORMAT, "%s: its list of skipped slices is damaged", part->path);
-    return is_noted(reduction, &note) ? REDUX_OK : rdx_skips_add(&reduction->skips, context, &note);
+    return rdx_skips_have(&reduction->skips, &note)
+               ? REDUX_OK
+               : rdx_skips_add(&reduction->skips, context, &note);
 }
 
 static redux_status add_skips(redux_reduction *reduction, redux_context *context,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/communicator.h"
 #include "manifest_read.h"
 
 /* ---- the budget in slices ---- */
@@ -106,17 +107,22 @@ static redux_status judge_parts(const rdx_judging *judging,
     int32_t is_exact = 1;
     if (!judging->reduction->options.each_group)
         return judge(judging);
-    for (int64_t g = 0; g < walk->groups; g++) {
+    redux_status status = REDUX_OK;
+    for (int64_t g = 0; g < walk->groups && status == REDUX_OK; g++) {
         int64_t start[2] = {0, walk->start[g + 1] - walk->start[g]};
         const rdx_walk one = {1, start, walk->rows + walk->start[g]};
         rdx_judging part = *judging;
         part.walk = &one;
+        if (!rdx_rank_owns(judging, g))
+            continue;
         part.budget = budget_of_group(judging, g);
         if (part.budget > 0)
-            RDX_TRY(judge(&part));
+            status = judge(&part);
         note_threshold(summary);
         is_exact = is_exact && summary->threshold_is_exact;
     }
+    RDX_TRY(rdx_ranks_share_groups(judging, status, is_exact));
+    is_exact = summary->threshold_is_exact;
     summary->threshold =
         summary->threshold_low == summary->threshold_high ? summary->threshold_low : (double)NAN;
     summary->threshold_is_exact = is_exact;
@@ -557,6 +563,7 @@ void rdx_reduction_bind(rdx_stream *stream, redux_context *context, redux_reduct
     stream->embeddings = reduction->options.embeddings;
     stream->rows = reduction->rows;
     stream->skips = &reduction->skips;
+    stream->shared = reduction;
     mark_others(reduction, stream);
 }
 
@@ -617,7 +624,11 @@ redux_status redux_reduce(redux_reduction **out, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_reduce: an argument is NULL");
     RDX_TRY(rdx_options_read(&known, options));
     RDX_TRY(rdx_reduction_new(&reduction, context, dataset, &known));
-    redux_status status = rdx_reduction_run(reduction, context, &everything);
+    redux_status status = rdx_ranks_begin(reduction, context);
+    if (status == REDUX_OK)
+        status = rdx_agree(context, rdx_reduction_run(reduction, context, &everything));
+    if (status == REDUX_OK)
+        status = rdx_ranks_checksums(reduction, context);
     if (status == REDUX_OK)
         status = rdx_reduction_count(reduction, context);
     rdx_reduction_settle(reduction);
@@ -638,6 +649,7 @@ void redux_reduction_free(redux_reduction *reduction)
     free_captured(reduction);
     redux_calibration_free(reduction->calibration);
     rdx_free(reduction->checksums);
+    rdx_free(reduction->owner);
     rdx_free(reduction);
 }
 

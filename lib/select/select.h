@@ -14,6 +14,7 @@
  *   against.c        exemplars of another set, or of an earlier result, that stand first
  *   calibrate.c      scores between different volumes, and what they say of a threshold
  *   reduce.c         options in, a row for every slice out
+ *   ranks.c          the same shared out to several processes
  *   part_reduce.c    the same for one part of the dataset, into a file;  merge.c from all parts
  *   manifest.c       the result as CSV;  summary.c as JSON;  export.c, contact_sheet.c as pictures
  *   manifest_read.c  an earlier result, read back;  manifest_options.c what made it
@@ -79,6 +80,7 @@ struct redux_reduction {
     redux_calibration *calibration; /* or NULL */
     uint32_t *checksums;            /* of the volumes, from parts; or NULL: not computed yet */
     uint8_t *has_checksum;          /* which of them are known */
+    int32_t *owner;                 /* the rank that has each row; NULL: there is one rank */
 };
 
 /* redux_row.skipped of a slice that belongs to another part. */
@@ -244,6 +246,7 @@ typedef struct rdx_stream {
     rdx_skips *skips;                    /* records reasons, with skip_errors */
     const int64_t *wanted;               /* rows of one part of the dataset, in order; NULL: all */
     int64_t wanted_count;
+    redux_reduction *shared;  /* between ranks, which read it together; NULL: it is not */
     const redux_parts *parts; /* have the items; NULL: they are made from the dataset */
     /* set by rdx_stream_open */
     int64_t row_count;
@@ -260,6 +263,8 @@ typedef struct rdx_stream {
 redux_status rdx_rows_new(redux_row **out, redux_context *context, const redux_dataset *dataset);
 /* Copies a note in, among those of its dataset in the order of the rows. */
 redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_skip *note);
+/* Whether there is that note, or another one of the same volume that could not be opened. */
+bool rdx_skips_have(const rdx_skips *skips, const rdx_skip *note);
 void rdx_skips_clear(rdx_skips *skips);
 
 /* Sets up the stages that the options name. */
@@ -327,6 +332,20 @@ redux_status rdx_reduction_run(redux_reduction *reduction, redux_context *contex
 redux_status rdx_reduction_count(redux_reduction *reduction, redux_context *context);
 /* Notes that it no longer refers to what the caller owns. */
 void rdx_reduction_settle(redux_reduction *reduction);
+
+/* ---- ranks.c: several processes; with one, these do nothing ---- */
+
+/* Checks that ranks do the same, and shares the rows out. */
+redux_status rdx_ranks_begin(redux_reduction *reduction, redux_context *context);
+/* Whether this rank judges a group. One that is alone in its walk is judged by each rank. */
+bool rdx_rank_owns(const rdx_judging *judging, int64_t group);
+/* Ends work that each rank did on its own rows: all get the rows of all, or the failure of one. */
+redux_status rdx_ranks_share(redux_reduction *reduction, redux_context *context,
+                             redux_status status);
+/* The same where each group had its own budget: the summary's thresholds, too. */
+redux_status rdx_ranks_share_groups(const rdx_judging *judging, redux_status status,
+                                    int32_t is_exact);
+redux_status rdx_ranks_checksums(redux_reduction *reduction, redux_context *context);
 
 /* ---- greedy.c ---- */
 

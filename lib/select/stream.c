@@ -6,6 +6,7 @@
  * and each volume is open only while its slices are used. */
 #include <math.h>
 #include <string.h>
+#include "base/communicator.h"
 #include "select.h"
 
 #define BATCH_BYTES ((size_t)64 << 20)
@@ -39,6 +40,20 @@ redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_s
     skips->list[at] = own;
     skips->count++;
     return REDUX_OK;
+}
+
+bool rdx_skips_have(const rdx_skips *skips, const rdx_skip *note)
+{
+    for (int64_t i = 0; i < skips->count; i++) {
+        const rdx_skip *other = &skips->list[i];
+        if (other->dataset != note->dataset || other->whole != note->whole)
+            continue;
+        if (other->row == note->row ||
+            (note->whole && rdx_dataset_volume_of(note->dataset, other->row) ==
+                                rdx_dataset_volume_of(note->dataset, note->row)))
+            return true;
+    }
+    return false;
 }
 
 void rdx_skips_clear(rdx_skips *skips)
@@ -228,23 +243,61 @@ static redux_status read_failed(redux_status status, const rdx_visited *slice, v
     return skip(user, status, slice);
 }
 
-redux_status rdx_stream_read(rdx_stream *stream)
+static redux_status read_rows(rdx_stream *stream, const int64_t *rows, int64_t count)
 {
     const rdx_visit visit = {.dataset = stream->dataset,
-                             .rows = stream->wanted,
-                             .count = stream->wanted_count,
+                             .rows = rows,
+                             .count = count,
                              .worker_bytes = sizeof(side),
                              .worker_init = reader_init,
                              .worker_clear = reader_clear,
                              .slice = read_slice,
                              .failed = read_failed,
                              .user = stream};
-    if (stream->read)
-        return REDUX_OK;
-    rdx_progress_begin(stream->context,
-                       stream->wanted == NULL ? stream->row_count : stream->wanted_count);
+    rdx_progress_begin(stream->context, rows == NULL ? stream->row_count : count);
     RDX_TRY(rdx_visit_any_order(stream->context, &visit));
     rdx_progress_begin(stream->context, 0);
+    return REDUX_OK;
+}
+
+static redux_status read_own(rdx_stream *stream)
+{
+    const int32_t *owner = stream->shared->owner;
+    int64_t count = 0;
+    void *block;
+    RDX_TRY(rdx_alloc(stream->context, &block, (uint64_t)stream->row_count, sizeof(int64_t)));
+    int64_t *rows = block;
+    for (int64_t i = 0; i < stream->row_count; i++)
+        if (owner[i] == rdx_rank(stream->context))
+            rows[count++] = i;
+    const redux_status status = read_rows(stream, rows, count);
+    rdx_free(block);
+    return status;
+}
+
+/* Each rank reads its rows, and all get the features of all. */
+static redux_status read_together(rdx_stream *stream)
+{
+    redux_reduction *shared = stream->shared;
+    RDX_TRY(rdx_ranks_share(shared, stream->context, read_own(stream)));
+    for (int i = 0; i < stream->stage_count; i++) {
+        const redux_tensor *cache = &stream->stages[i].cache;
+        if (cache->data != NULL)
+            RDX_TRY(rdx_gather_owned(stream->context, cache->data,
+                                     (uint64_t)cache->strides[0] * redux_dtype_size(cache->dtype),
+                                     shared->owner, stream->row_count));
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_stream_read(rdx_stream *stream)
+{
+    if (stream->read)
+        return REDUX_OK;
+    if (stream->shared != NULL && stream->shared->owner != NULL)
+        RDX_TRY(read_together(stream));
+    else
+        RDX_TRY(read_rows(stream, stream->wanted, stream->wanted_count));
     stream->read = true;
     return REDUX_OK;
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <zlib.h>
 #include <redux/embed.h>
-#include "data/data.h"
+#include "base/communicator.h"
+#include "data/part.h"
 #include "image/views.h"
 
 #define DEFAULT_BATCH 64
@@ -301,6 +302,66 @@ static redux_status run(embed_job *job, const redux_tensor *out)
     return status;
 }
 
+/* The runs of rows of each rank: those of its volumes, which follow one another. */
+static redux_status list_owners(int32_t **out, const embed_job *job)
+{
+    int32_t *parts;
+    void *block;
+    RDX_TRY(rdx_dataset_parts(&parts, job->context, job->dataset, rdx_ranks(job->context), false));
+    const redux_status status = rdx_alloc(job->context, &block, (uint64_t)job->count, sizeof **out);
+    *out = block;
+    for (int64_t i = 0; status == REDUX_OK && i < job->count; i++)
+        (*out)[i] = parts[job->rows[i]];
+    rdx_free(parts);
+    return status;
+}
+
+/* A flag for each wanted row, as ranks know it of their own, put where the caller wants it. */
+static redux_status share_readable(const embed_job *job, const int32_t *owner)
+{
+    void *block;
+    if (job->readable == NULL)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc(job->context, &block, (uint64_t)job->count, 1));
+    uint8_t *flags = block;
+    for (int64_t i = 0; i < job->count; i++)
+        flags[i] = job->readable[job->rows[i]];
+    const redux_status status = rdx_gather_owned(job->context, flags, 1, owner, job->count);
+    for (int64_t i = 0; status == REDUX_OK && i < job->count; i++)
+        job->readable[job->rows[i]] = flags[i];
+    rdx_free(block);
+    return status;
+}
+
+/* Each rank embeds the slices of its volumes, and all get all rows. */
+static redux_status run_together(embed_job *job, const redux_tensor *out)
+{
+    const int32_t rank = rdx_rank(job->context);
+    embed_job own = *job;
+    redux_tensor part = *out;
+    int32_t *owner;
+    int64_t first = 0;
+    RDX_TRY(check_out(out, job));
+    rdx_agree_begin(job->context);
+    RDX_TRY(list_owners(&owner, job));
+    while (first < job->count && owner[first] < rank)
+        first++;
+    own.count = 0;
+    while (first + own.count < job->count && owner[first + own.count] == rank)
+        own.count++;
+    own.rows += first;
+    part.data = (float *)out->data + first * job->features;
+    part.shape[0] = own.count;
+    redux_status status = rdx_agree(job->context, run(&own, &part));
+    if (status == REDUX_OK)
+        status = rdx_gather_owned(job->context, out->data, (uint64_t)job->features * sizeof(float),
+                                  owner, job->count);
+    if (status == REDUX_OK)
+        status = share_readable(job, owner);
+    rdx_free(owner);
+    return status;
+}
+
 redux_status redux_embed(const redux_tensor *out, uint8_t *readable, redux_context *context,
                          redux_network *network, const redux_dataset *dataset,
                          const uint8_t *wanted, const redux_input_options *input, int64_t batch)
@@ -322,7 +383,7 @@ redux_status redux_embed(const redux_tensor *out, uint8_t *readable, redux_conte
         memset(readable, 1, (size_t)redux_dataset_slice_count(dataset));
     redux_status status = list_wanted(&job, wanted);
     if (status == REDUX_OK)
-        status = run(&job, out);
+        status = rdx_ranks(context) > 1 ? run_together(&job, out) : run(&job, out);
     rdx_free(job.rows);
     return status;
 }

@@ -95,7 +95,8 @@ class ContextOptions(Sized):
     _fields_ = [("struct_size", c_size_t), ("allocate", c_void_p), ("deallocate", c_void_p),
                 ("allocator_user", c_void_p), ("log", c_void_p), ("log_user", c_void_p),
                 ("progress", PROGRESS), ("progress_user", c_void_p), ("threads", c_int32),
-                ("flags", c_uint32), ("max_bytes", c_uint64)]
+                ("flags", c_uint32), ("max_bytes", c_uint64),
+                ("communicator", c_void_p)]
 
 
 class DatasetOptions(Sized):

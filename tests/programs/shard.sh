@@ -167,6 +167,9 @@ rm -f "$parts"/*
 wait
 check "a killed part leaves nothing" test -z "$(find "$parts" -name '*.part')"
 
+cp "$reduce" "$work/alone" # where no libredux-mpi is beside it
+check "--mpi without libredux-mpi" exits 1 "make MPI=1" "$work/alone" --mpi $scan
+check "--mpi and --shard" exits 2 "exclude each other" "$reduce" --mpi --shard 1/2 --manifest "$parts/p.csv" $scan
 check "--shard needs --manifest" exits 2 "name it by --manifest" "$reduce" --shard 1/2 $scan
 check "no part 3 of 2" exits 2 "with I from 1 to N" "$reduce" --shard 3/2 --manifest "$parts/p.csv" $scan
 check "--resume needs --shard" exits 2 "needs --shard" "$reduce" --resume --manifest "$parts/p.csv" $scan

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ * Collective operations over a communicator's messages. */
+#include "communicator.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <redux/communicator.h>
+
+#define MOST_BYTES ((uint64_t)1 << 48)
+#define PIECE ((size_t)64 << 20) /* a message's most bytes */
+
+static const redux_communicator *of(const redux_context *context)
+{
+    const redux_communicator *communicator = rdx_context_communicator(context);
+    return communicator == NULL || communicator->size < 2 ? NULL : communicator;
+}
+
+int32_t rdx_rank(const redux_context *context)
+{
+    return of(context) == NULL ? 0 : of(context)->rank;
+}
+
+int32_t rdx_ranks(const redux_context *context)
+{
+    return of(context) == NULL ? 1 : of(context)->size;
+}
+
+/* ---- waiting ---- */
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* The first rounds do not sleep, since messages on one machine take microseconds. */
+static void pause_briefly(int64_t round)
+{
+    const struct timespec time = {0, round < 2000 ? 1000 : 500000};
+    if (round > 200)
+        nanosleep(&time, NULL);
+}
+
+/* A communicator's functions may fail without a message. */
+static redux_status passed(redux_status status, uint64_t messages, const char *what, int32_t rank)
+{
+    return status == REDUX_OK || rdx_messages() != messages
+               ? status
+               : rdx_fail(status, "the communicator failed to %s rank %d", what, (int)rank);
+}
+
+/* Waits for two requests at once, so that neighbours that send to each other do not block. */
+static redux_status wait_for(redux_context *context, void *requests[2], const int32_t ranks[2])
+{
+    const redux_communicator *c = of(context);
+    const double start = now();
+    const uint64_t messages = rdx_messages();
+    int32_t done[2] = {requests[0] == NULL, requests[1] == NULL};
+    for (int64_t round = 0; !done[0] || !done[1]; round++) {
+        for (int i = 0; i < 2; i++)
+            if (!done[i])
+                RDX_TRY(passed(c->test(&done[i], requests[i], c->user), messages,
+                               i == 0 ? "send to" : "receive from", ranks[i]));
+        if (round % 256 == 255) {
+            RDX_TRY(rdx_progress_poll(context));
+            if (now() - start > c->time_limit)
+                return rdx_fail(REDUX_E_IO, "rank %d did not answer for %g seconds",
+                                (int)ranks[done[0] ? 1 : 0], c->time_limit);
+        }
+        pause_briefly(round);
+    }
+    return REDUX_OK;
+}
+
+/* Sends to one rank while it receives from another, piece by piece; either may be empty. */
+static redux_status exchange(redux_context *context, const void *out, uint64_t out_size, int32_t to,
+                             void *in, uint64_t in_size, int32_t from)
+{
+    const redux_communicator *c = of(context);
+    const int32_t ranks[2] = {to, from};
+    const uint64_t messages = rdx_messages();
+    for (uint64_t at = 0; at < out_size || at < in_size; at += PIECE) {
+        void *requests[2] = {NULL, NULL};
+        if (at < out_size)
+            RDX_TRY(passed(c->send(&requests[0], (const char *)out + at,
+                                   (size_t)RDX_MIN(out_size - at, PIECE), to, c->user),
+                           messages, "send to", to));
+        if (at < in_size)
+            RDX_TRY(passed(c->receive(&requests[1], (char *)in + at,
+                                      (size_t)RDX_MIN(in_size - at, PIECE), from, c->user),
+                           messages, "receive from", from));
+        RDX_TRY(wait_for(context, requests, ranks));
+    }
+    return REDUX_OK;
+}
+
+/* ---- around the ring ---- */
+
+/* Each rank hands on to the next one what it got last, until all have all: blocks[r] of sizes[r]
+ * bytes. */
+static redux_status pass_around(redux_context *context, char *const *blocks, const uint64_t *sizes)
+{
+    const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
+    for (int32_t step = 0; step + 1 < size; step++) {
+        const int32_t out = (rank - step + size) % size, in = (rank - step - 1 + size) % size;
+        RDX_TRY(exchange(context, blocks[out], sizes[out], (rank + 1) % size, blocks[in], sizes[in],
+                         (rank - 1 + size) % size));
+    }
+    return REDUX_OK;
+}
+
+static redux_status gather_sizes(uint64_t *sizes, redux_context *context, uint64_t own)
+{
+    const int32_t size = rdx_ranks(context);
+    uint64_t *each;
+    char **blocks;
+    void *memory;
+    RDX_TRY(rdx_alloc(context, &memory, (uint64_t)size, sizeof *each + sizeof *blocks));
+    each = memory;
+    blocks = (char **)(each + size);
+    for (int32_t r = 0; r < size; r++) {
+        each[r] = sizeof *sizes;
+        blocks[r] = (char *)&sizes[r];
+    }
+    sizes[rdx_rank(context)] = own;
+    redux_status status = pass_around(context, blocks, each);
+    for (int32_t r = 0; r < size && status == REDUX_OK; r++)
+        if (sizes[r] > MOST_BYTES)
+            status = rdx_fail(REDUX_E_INVALID,
+                              "rank %d is of another byte order or does something else", (int)r);
+    rdx_free(memory);
+    return status;
+}
+
+static redux_status gather_blocks(void **out, const uint64_t *sizes, redux_context *context,
+                                  const void *block)
+{
+    const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
+    uint64_t total = 0;
+    void *memory;
+    for (int32_t r = 0; r < size; r++)
+        total += sizes[r];
+    RDX_TRY(rdx_alloc(context, &memory, (uint64_t)size, sizeof(char *)));
+    char **blocks = memory;
+    redux_status status = rdx_alloc(context, out, 1, total + 1);
+    if (status == REDUX_OK) {
+        char *at = *out;
+        for (int32_t r = 0; r < size; at += sizes[r++])
+            blocks[r] = at;
+        if (sizes[rank] > 0)
+            memcpy(blocks[rank], block, (size_t)sizes[rank]);
+        status = pass_around(context, blocks, sizes);
+        if (status != REDUX_OK)
+            rdx_free(*out);
+    }
+    rdx_free(memory);
+    return status;
+}
+
+redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
+                        uint64_t size)
+{
+    void *memory;
+    RDX_TRY(rdx_alloc(context, &memory, (uint64_t)rdx_ranks(context), sizeof **sizes));
+    *sizes = memory;
+    redux_status status = gather_sizes(*sizes, context, size);
+    if (status == REDUX_OK)
+        status = gather_blocks(out, *sizes, context, block);
+    if (status != REDUX_OK)
+        rdx_free(memory);
+    return status;
+}
+
+/* ---- what is built on it ---- */
+
+/* One rank's part of an agreement. */
+typedef struct verdict {
+    int32_t status;
+    char message[508];
+} verdict;
+
+void rdx_agree_begin(redux_context *context)
+{
+    if (of(context) != NULL)
+        *rdx_context_failed_together(context) = false;
+}
+
+redux_status rdx_agree(redux_context *context, redux_status status)
+{
+    const int32_t size = rdx_ranks(context);
+    verdict own = {.status = (int32_t)status};
+    void *all = NULL;
+    uint64_t *sizes = NULL;
+    if (size == 1 || *rdx_context_failed_together(context))
+        return status;
+    if (status != REDUX_OK)
+        snprintf(own.message, sizeof own.message, "%s", redux_error_message());
+    RDX_TRY(rdx_gather(&all, &sizes, context, &own, sizeof own));
+    const verdict *verdicts = all;
+    int32_t failed = 0;
+    while (failed < size && verdicts[failed].status == REDUX_OK)
+        failed++;
+    redux_status agreed = REDUX_OK;
+    *rdx_context_failed_together(context) = failed < size;
+    if (failed < size && failed == rdx_rank(context))
+        agreed = rdx_fail_again(status, own.message);
+    else if (failed < size)
+        agreed = rdx_fail((redux_status)verdicts[failed].status, "rank %d: %.500s", (int)failed,
+                          verdicts[failed].message);
+    rdx_free(all);
+    rdx_free(sizes);
+    return agreed;
+}
+
+redux_status rdx_agree_on(redux_context *context, const char *what, const char *text)
+{
+    const int32_t size = rdx_ranks(context);
+    uint64_t *sizes = NULL;
+    void *all = NULL;
+    redux_status status = REDUX_OK;
+    if (size == 1)
+        return REDUX_OK;
+    RDX_TRY(rdx_gather(&all, &sizes, context, text, strlen(text) + 1));
+    const char *first = all, *at = all;
+    for (int32_t r = 0; r < size && status == REDUX_OK; at += sizes[r++])
+        if (sizes[r] != sizes[0] || memcmp(at, first, (size_t)sizes[0]) != 0) {
+            int64_t same = 0; /* a little of what they share shows where they begin to differ */
+            while (first[same] == at[same])
+                same++;
+            same = same > 40 ? same - 30 : 0;
+            status = rdx_fail(REDUX_E_INVALID,
+                              "ranks differ in %s: rank 0 has %.160s, rank %d has %.160s", what,
+                              first + same, (int)r, at + same);
+        }
+    rdx_free(all);
+    rdx_free(sizes);
+    return status;
+}
+
+redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
+                              const int32_t *owner, int64_t count)
+{
+    const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
+    char *data = rows;
+    void *memory, *all = NULL;
+    if (size == 1)
+        return REDUX_OK;
+    RDX_TRY(rdx_alloc_zero(context, &memory, 1,
+                           (uint64_t)count * row_bytes + 2 * (uint64_t)size * sizeof(uint64_t)));
+    uint64_t *sizes = memory, *at = sizes + size;
+    char *packed = (char *)(at + size);
+    for (int64_t i = 0; i < count; i++) {
+        if (owner[i] == rank)
+            memcpy(packed + sizes[rank], data + (uint64_t)i * row_bytes, (size_t)row_bytes);
+        sizes[owner[i]] += row_bytes;
+    }
+    redux_status status = gather_blocks(&all, sizes, context, packed);
+    for (int32_t r = 1; r < size; r++)
+        at[r] = at[r - 1] + sizes[r - 1];
+    for (int64_t i = 0; i < count && status == REDUX_OK; i++) {
+        memcpy(data + (uint64_t)i * row_bytes, (const char *)all + at[owner[i]], (size_t)row_bytes);
+        at[owner[i]] += row_bytes;
+    }
+    if (status == REDUX_OK)
+        rdx_free(all);
+    rdx_free(memory);
+    return status;
+}
+
+redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
+{
+    const int32_t size = rdx_ranks(context);
+    uint64_t *sizes = NULL;
+    void *all = NULL;
+    if (size == 1)
+        return REDUX_OK;
+    RDX_TRY(rdx_gather(&all, &sizes, context, numbers, (uint64_t)count * sizeof *numbers));
+    const int64_t *each = all;
+    for (int64_t i = 0; i < count; i++) {
+        numbers[i] = 0;
+        for (int32_t r = 0; r < size; r++)
+            numbers[i] += each[r * count + i];
+    }
+    rdx_free(all);
+    rdx_free(sizes);
+    return REDUX_OK;
+}

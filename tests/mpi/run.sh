@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086 # options are several words on purpose
+# Programs with --mpi on 1 to 8 processes of this machine: the bytes of one process, and what happens
+# when one fails. BIN: where the programs are; MPIRUN: with its options. Run from the project's root.
+# Prints "check-mpi: N passed, N failed".
+set -u
+BUILD=${BUILD:-build}
+BIN=${BIN:-$BUILD/bin}
+MPIRUN=${MPIRUN:-mpirun --oversubscribe --bind-to none}
+reduce=$BIN/redux-reduce
+ct=data/ct
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OPENBLAS_NUM_THREADS=1
+# Containers run as root.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+passed=0
+failed=0
+
+check() { # check NAME COMMAND...: succeeds
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "mpi: FAILED: $name"
+    fi
+}
+on() { # on N PROGRAM...: N processes of it
+    local n=$1
+    shift
+    timeout 120 $MPIRUN -np "$n" "$@" --threads 1 2>"$work/err"
+}
+without_seconds() {
+    grep -v '"seconds"' "$1"
+}
+same_reduction() { # same_reduction N OPTIONS...: N processes against one
+    local n=$1
+    shift
+    rm -f "$work"/one.* "$work"/ranks.*
+    "$reduce" --quiet "$@" --manifest "$work/one.csv" &&
+        on "$n" "$reduce" --mpi --quiet "$@" --manifest "$work/ranks.csv" &&
+        cmp "$work/one.csv" "$work/ranks.csv" &&
+        cmp <(without_seconds "$work/one.json") <(without_seconds "$work/ranks.json") || return 1
+    if [ -e "$work/one.exemplars" ]; then
+        cmp "$work/one.exemplars" "$work/ranks.exemplars"
+    fi
+}
+fails() { # fails N CODE WORDS PROGRAM...
+    local n=$1 code=$2 words=$3
+    shift 3
+    on "$n" "$@" >"$work/out"
+    local status=$?
+    if [ $status -ne "$code" ] || ! grep -qF -e "$words" "$work/err"; then
+        echo "  exit $status, expected $code and '$words'"
+        sed 's/^/    /' "$work/err"
+        return 1
+    fi
+}
+
+for n in 1 2 3 4 8; do
+    check "hash on $n" same_reduction $n $ct
+    check "ssim on $n" same_reduction $n --strategy ssim $ct
+done
+for options in "--scope dataset" "--strategy ssim --keep 20%" "--strategy mi --scope dataset --size 48" \
+    "--strategy cosine --scope dataset --keep 10%" "--strategy semdedup" "--rule k-centre --keep 30" \
+    "--strategy hierarchical --scope dataset --keep 10%" "--strategy ssim --calibrate" \
+    "--strategy ssim --keep 5 --each group" "--threshold 12 --then ssim"; do
+    check "$options" same_reduction 3 $options $ct
+done
+check "another set" same_reduction 2 --strategy ssim --against $ct/STS_019_CT.nii.gz $ct/STS_002_CT.nii.gz \
+    $ct/STS_012_CT.nii.gz
+mkdir "$work/broken"
+cp $ct/STS_002_CT.nii.gz $ct/STS_012_CT.nii.gz "$work/broken"
+head -c 30000 $ct/STS_019_CT.nii.gz >"$work/broken/STS_008_CT.nii.gz"
+check "skipped input" same_reduction 3 --on-error skip --strategy ssim "$work/broken"
+"$BIN/redux-pretrain" --width 0.125 --projection 8 --size 32 --batch 8 --window -160:240 --quiet \
+    --steps 2 --warm-up 0 --out "$work/w" $ct/STS_019_CT.nii.gz
+weights=$work/w/weights.safetensors
+check "embeddings by an encoder" same_reduction 3 --strategy cosine --encoder "$weights" $ct
+"$BIN/redux-embed" --quiet --weights "$weights" --out "$work/one.npy" $ct
+check "redux-embed" on 3 "$BIN/redux-embed" --mpi --quiet --weights "$weights" --out "$work/ranks.npy" $ct
+check "gives one process's array" cmp "$work/one.npy" "$work/ranks.npy"
+"$BIN/redux-hash" --quiet --quality $ct >"$work/one.txt"
+on 3 "$BIN/redux-hash" --mpi --quiet --quality $ct >"$work/ranks.txt"
+check "redux-hash" cmp "$work/one.txt" "$work/ranks.txt"
+check "update goes on from one process's result" same_reduction 2 --scope dataset $ct/STS_002_CT.nii.gz
+
+# ---- failures: all processes end, with a message ----
+check "input that cannot be read" fails 3 1 "STS_008_CT" "$reduce" --mpi --strategy ssim "$work/broken"
+check "wrong usage" fails 2 2 "no input" "$reduce" --mpi
+differing() { # rank 1 has another option
+    # shellcheck disable=SC2016 # expanded by the ranks
+    timeout 120 $MPIRUN -np 3 sh -c 'rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
+        exec "$0" --mpi --threads 1 --strategy mi --bins $((64 + rank % 2)) --manifest "$1" "$2"' \
+        "$reduce" "$work/d.csv" $ct 2>"$work/err"
+    [ $? -eq 1 ] && grep -q "ranks differ in options" "$work/err" && [ ! -e "$work/d.csv" ]
+}
+check "ranks that differ" differing
+killed() { # rank 1 dies while it works
+    # shellcheck disable=SC2016
+    timeout 60 $MPIRUN -np 3 sh -c 'rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
+        [ "$rank" != 1 ] || (sleep "$3" && kill -9 $$) &
+        exec "$0" --mpi --threads 1 --strategy mi --scope dataset --size 256 --manifest "$1" "$2" "$2" "$2"' \
+        "$reduce" "$work/k.csv" $ct "$1" >/dev/null 2>&1
+    local status=$?
+    [ $status -ne 0 ] && [ $status -ne 124 ] && [ ! -e "$work/k.csv" ]
+}
+for moment in 0.1 0.3 0.6; do
+    check "a rank that is killed after $moment s" killed $moment
+done
+
+# ---- a C program of one's own ----
+cat >"$work/own.c" <<'END'
+#include <redux.h>
+#include <redux/mpi.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    redux_communicator communicator = REDUX_COMMUNICATOR_INIT;
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_reduce_summary summary = {.struct_size = sizeof summary};
+    redux_context *context = NULL;
+    redux_dataset *dataset = NULL;
+    redux_reduction *reduction = NULL;
+    const char *path = argc > 1 ? argv[1] : "data/ct";
+    int provided;
+    if (redux_mpi_communicator(&communicator, MPI_COMM_WORLD) != REDUX_E_INVALID)
+        return 1; /* MPI has not been initialised */
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    redux_status status = redux_mpi_communicator(&communicator, MPI_COMM_WORLD);
+    options.communicator = &communicator;
+    if (status == REDUX_OK)
+        status = redux_context_new(&context, &options);
+    if (status == REDUX_OK)
+        status = redux_dataset_open(&dataset, context, &path, 1, NULL);
+    if (status == REDUX_OK)
+        status = redux_reduce(&reduction, context, dataset, NULL);
+    if (status == REDUX_OK)
+        status = redux_reduction_get_summary(&summary, reduction);
+    if (status == REDUX_OK)
+        printf("%d of %d\n", (int)summary.kept, (int)summary.slices);
+    redux_reduction_free(reduction);
+    redux_dataset_free(dataset);
+    redux_context_free(context);
+    redux_mpi_communicator_free(&communicator);
+    MPI_Finalize();
+    return status != REDUX_OK;
+}
+END
+check "a C program" "${MPICC:-mpicc}" -std=c11 -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
+    "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
+timeout 120 $MPIRUN -np 3 "$work/own" $ct >"$work/own.txt" 2>"$work/err"
+check "on three ranks" test "$(sort -u "$work/own.txt" | wc -l)" = 1 -a "$(wc -l <"$work/own.txt")" = 3
+check "exports only what its header names" test "$(nm -D --defined-only "$BUILD/lib/libredux-mpi.so" |
+    awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort | tr '\n' ' ')" = \
+    "$(grep -o 'redux_mpi_[a-z_]*(' lib/mpi/redux/mpi.h | tr -d '(' | sort -u | tr '\n' ' ')"
+
+echo "check-mpi: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
