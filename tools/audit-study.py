@@ -176,6 +176,7 @@ EDITS = {
 class Run:
     def __init__(self, options):
         self.program, self.options = options.program, options.options.split()
+        self.faults = options.faults
 
     def audit(self, *arguments):
         result = subprocess.run([self.program, '--json', '--quiet', *self.options,
@@ -269,44 +270,63 @@ def write_table(path, rows):
         csv.writer(file).writerows([('file', 'slice', 'label')] + rows)
 
 
+def find_labels(run, work, rows, is_hu):
+    write_table(work / 'labels.csv', rows)
+    found = run.audit(work, '--labels', work / 'labels.csv', '--group-by',
+                      'file' if is_hu else 'folder', '--skip', 'slices,outliers,redundancy')
+    got = defaultdict(set)
+    for f in found['labels']:
+        got[f['issue']].add((f['source'], f['slice']))
+    return got
+
+
 def study_labels(run, name, series, work, random, most, folder):
-    """2 % of the labels are swapped; 40 slices are copied to another group with another label."""
-    rows, swapped, twins = [], set(), set()
-    labels, places = read_labels(folder), []
+    """2 % of the labels are swapped; then 40 slices are copied to another group and label."""
+    labels, places, where = read_labels(folder), [], {}
     for s in series:
         for old, new in zip(s.places, s.write(work, s.name)):
             if old in labels:
                 places.append((new, labels[old], s, old))
+                where[old] = new
     classes = sorted({label for _, label, _, _ in places})
-    chosen = set(random.choice(len(places), max(1, round(.02 * len(places))), replace=False))
-    for i, (place, label, _, _) in enumerate(places):
-        if i in chosen:
-            label = classes[(classes.index(label) + 1) % len(classes)]
-            swapped.add(place)
-        rows.append((*place, label))
-    rest = [i for i in range(len(places)) if i not in chosen]
-    for n, i in enumerate(random.choice(rest, 40, replace=False)):
+
+    def other(label):
+        return classes[(classes.index(label) + 1) % len(classes)]
+
+    def report(issue, planted, good, got):
+        print(f'| {name} | {issue} | {len(planted)} | {len(got)} | '
+              f'{share(len(good & got), len(got))} | {share(len(got & planted), len(planted))} |')
+
+    count = max(1, round(.02 * len(places)))
+    swapped = {places[i][0] for i in random.choice(len(places), count, replace=False)}
+    rows = [(*p, other(label) if p in swapped else label) for p, label, _, _ in places]
+    suspects = find_labels(run, work, rows, series[0].is_hu)['label-suspect']
+    report('label-suspect', swapped, swapped, suspects)
+    rows, twins, beside = [(*p, label) for p, label, _, _ in places], set(), set()
+    for n, i in enumerate(random.choice(len(places), 40, replace=False)):
         place, label, s, old = places[i]
-        pixels = zoom(.7)(s.slices[s.places.index(old)], s, random)
-        new = s.write(work, f'twin{n:02d}', [pixels])[0]
-        rows.append((*new, classes[(classes.index(label) + 1) % len(classes)]))
+        at = s.places.index(old)
+        new = s.write(work, f'twin{n:02d}', [zoom(.7)(s.slices[at], s, random)])[0]
+        rows.append((*new, other(label)))
         twins |= {place, new}
-    write_table(work / 'labels.csv', rows)
-    found = run.audit(work, '--labels', work / 'labels.csv', '--group-by',
-                      'folder' if not series[0].is_hu else 'file', '--skip',
-                      'slices,outliers,redundancy')['labels']
-    planted_wrong = swapped | {(f, k) for f, k, _ in rows if 'twin' in f}
-    for issue, planted in (('label-suspect', swapped), ('label-conflict', twins)):
-        got = {(f['source'], f['slice']) for f in found if f['issue'] == issue}
-        good = got & (planted_wrong | twins if issue == 'label-suspect' else planted)
-        print(f'| {name} | {issue} | {len(planted)} | {len(got)} | {share(len(good), len(got))} | '
-              f'{share(len(got & planted), len(planted))} |')
+        beside |= {where[o] for o in s.places[max(at - 2, 0):at + 3] if o in where}
+    conflicts = find_labels(run, work, rows, series[0].is_hu)['label-conflict']
+    report('label-conflict', twins, twins | beside, conflicts)  # neighbours are twins too
 
 
 # ---- slices --------------------------------------------------------------------------------------
 
 def half_grey(a, s):
     return np.full(a.shape, 40.0 if s.is_hu else 128.0)
+
+
+def shrink(a, s):
+    """The picture at half the size, in padding that leaves the size as it was."""
+    small = ndimage.zoom(a.astype(float), .5, order=1, grid_mode=True, mode='nearest')
+    out = np.full(a.shape, float(outside(s)))
+    top, left = [(n - m) // 2 for n, m in zip(a.shape, small.shape)]
+    out[top:top + small.shape[0], left:left + small.shape[1]] = small
+    return out
 
 
 FAULTS = {
@@ -321,8 +341,9 @@ FAULTS = {
     'few values': (['low-information'], lambda a, s, r: (a > a.mean()) * (1000.0 if s.is_hu else 255)),
     'turned by 90': (['orientation'], lambda a, s, r: np.rot90(a)),
     'turned by 180': (['orientation'], lambda a, s, r: np.rot90(a, 2)),
-    'padded': (['padding'], lambda a, s, r: np.pad(
+    'padded': (['padding', 'odd-size'], lambda a, s, r: np.pad(
         a, ((0, 0), (a.shape[1] * 6 // 5, 0)), constant_values=outside(s))),
+    'half the size in padding': (['padding'], lambda a, s, r: shrink(a, s)),
     'another range': (['odd-range'], lambda a, s, r: a * .2 + (0 if s.is_hu else 20)),
 }
 HU_ONLY, GREY_ONLY = {'air'}, {'dark', 'light', 'low contrast', 'padded'}
@@ -346,6 +367,8 @@ def study_slices(run, name, series, work, random, most, _):
     long = [s for s in series if len(s.slices) >= 8]
     skip = ('--skip', 'leaks,labels,outliers,redundancy')
     for fault, (issues, function) in FAULTS.items():
+        if run.faults not in fault:
+            continue
         if not long or fault in (GREY_ONLY if long[0].is_hu else HU_ONLY):
             continue
         folder = work / fault.replace(' ', '-')
@@ -390,9 +413,11 @@ def main():
     parser.add_argument('--only', default='leaks,labels,slices')
     parser.add_argument('--options', default='')
     parser.add_argument('--most', type=int, default=200, help='copies of each edit')
+    parser.add_argument('--faults', default='', help='of slices: only those whose name has this')
     parser.add_argument('--seed', type=int, default=24)
     parser.add_argument('sets', nargs='+')
     options = parser.parse_args()
+    options.work = options.work and pathlib.Path(options.work).resolve()
     run = Run(options)
     sets = {pathlib.Path(f).name: read_set(f) for f in options.sets}
 

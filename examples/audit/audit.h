@@ -77,17 +77,26 @@ typedef struct audit_name {
     int64_t slice; /* -1: none */
 } audit_name;
 audit_name audit_name_of(const audit *a, const redux_finding *finding, bool other);
+/* Whether the number of the slice is part of its name: a picture has only one. */
+bool audit_has_number(const redux_finding *finding, const audit_name *name);
 /* Whether a finding has such a side: what cannot be read in the other set has no own one. */
 bool audit_has_side(const redux_finding *finding, bool other);
 
 /* Checks before the work that files may be written, and protects what is read. */
 redux_status audit_check_outputs(const audit *a);
 redux_status audit_write_files(const audit *a);
+/* 1 for each slice that --write-clean keeps, [slices]; the caller frees it. NULL: no memory. */
+uint8_t *audit_kept(const audit *a);
 redux_status audit_print_json(const audit *a);
 
 /* ---- table.c ---- */
 
 redux_status audit_print_table(const audit *a);
+/* "1 of 4 groups in SET: 1 whole, 0 in part; 51 slices (51 the same pixels)". */
+redux_status audit_describe_leaks(char *text, size_t size, const audit *a);
+/* How many findings of a section have an issue, or a level. */
+int64_t audit_count_issue(const audit *a, audit_section section, redux_audit_issue issue);
+int64_t audit_count_level(const audit *a, audit_section section, redux_audit_level level);
 /* "51 of 51 slices", "labelled 1, the other 0", "0.93": what a finding has besides names. */
 void audit_describe(char *text, size_t size, const audit *a, const redux_finding *finding);
 

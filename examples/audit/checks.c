@@ -72,7 +72,7 @@ static redux_status read_labels(audit *a)
     report_unused(a, a->label_column);
     a->labels = malloc((size_t)(slices + 1) * sizeof *a->labels);
     if (a->labels == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     for (int64_t i = 0; i < slices; i++)
         a->labels[i] = (int32_t)redux_column_value(a->label_column, i);
     return REDUX_OK;
@@ -100,7 +100,7 @@ static redux_status read_splits(audit *a)
     TRY(redux_column_read(&column, a->context, a->dataset, a->settings->labels,
                           a->settings->split));
     a->split = malloc((size_t)redux_dataset_slice_count(a->dataset) + 1);
-    const redux_status status = a->split == NULL ? REDUX_E_NO_MEMORY : name_splits(a, column);
+    const redux_status status = a->split == NULL ? no_memory() : name_splits(a, column);
     redux_column_free(column);
     return status;
 }
@@ -233,7 +233,7 @@ static redux_status count_class(audit_class *out, const audit *a, int64_t label,
     const int64_t slices = redux_dataset_slice_count(a->dataset);
     uint8_t *seen = calloc((size_t)redux_dataset_group_count(a->dataset) + 1, 1);
     if (seen == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     *out = (audit_class){label, split, 0, 0};
     for (int64_t i = 0; i < slices; i++) {
         int64_t volume, slice;
@@ -258,7 +258,7 @@ static redux_status count_classes(audit *a)
         return REDUX_OK;
     a->classes = calloc((size_t)((classes + 1) * splits), sizeof *a->classes);
     if (a->classes == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     for (int64_t label = -1; label < classes; label++)
         for (int split = 0; split < splits; split++) {
             audit_class *next = &a->classes[a->class_count];

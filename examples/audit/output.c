@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "common/json_text.h"
 #include "audit.h"
 
 #define MARK_CSV "level,issue,source,slice,group,other_source"
@@ -39,6 +40,12 @@ audit_name audit_name_of(const audit *a, const redux_finding *finding, bool othe
             name.source = info.source;
     }
     return name;
+}
+
+bool audit_has_number(const redux_finding *finding, const audit_name *name)
+{
+    return finding->level == REDUX_AUDIT_SLICE && name->slice >= 0 &&
+           (name->slice > 0 || redux_source_is_volume(NULL, name->source) != 0);
 }
 
 /* ---- audit.csv ---- */
@@ -108,7 +115,7 @@ static void drop_volume(dropped *list, const audit *a, int64_t volume, dropped w
 static dropped *find_dropped(const audit *a)
 {
     const int64_t slices = redux_dataset_slice_count(a->dataset);
-    dropped *list = malloc((size_t)(slices + 1) * sizeof *list);
+    dropped *list = calloc((size_t)slices + 1, sizeof *list);
     for (int64_t i = 0; i < slices && list != NULL; i++)
         list[i] = (dropped){-1, -1};
     for (int section = 0; section < FINDING_SECTIONS && list != NULL; section++)
@@ -123,6 +130,17 @@ static dropped *find_dropped(const audit *a)
                 list[f.slice] = why;
         }
     return list;
+}
+
+uint8_t *audit_kept(const audit *a)
+{
+    const int64_t slices = redux_dataset_slice_count(a->dataset);
+    dropped *list = find_dropped(a);
+    uint8_t *kept = list == NULL ? NULL : malloc((size_t)slices + 1);
+    for (int64_t i = 0; i < slices && kept != NULL; i++)
+        kept[i] = list[i].section < 0;
+    free(list);
+    return kept;
 }
 
 /* One line of the manifest. A witness is another slice of the manifest's own kind: of a leak, the
@@ -158,7 +176,7 @@ static redux_status print_clean(FILE *stream, void *user)
     const bool has_groups = redux_dataset_group_by(a->dataset) != NULL;
     dropped *list = find_dropped(a);
     if (list == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     fprintf(stream, REDUX_MARK_MANIFEST ",witness_slice,score%s\n", has_groups ? ",group" : "");
     for (int64_t i = 0; i < redux_dataset_slice_count(a->dataset); i++)
         print_clean_row(stream, a, i, &list[i], has_groups);
@@ -212,11 +230,10 @@ redux_status audit_write_files(const audit *a)
 
 /* ---- JSON ---- */
 
-/* Paths are bytes, JSON is UTF-8: other paths become null. */
-static json_t *json_text(const char *text)
+/* "" becomes null. */
+static json_t *name_json(const char *text)
 {
-    json_t *value = text[0] == '\0' ? NULL : json_string(text);
-    return value == NULL ? json_null() : value;
+    return text[0] == '\0' ? json_null() : json_text(text);
 }
 
 static json_t *json_count(int64_t number)
@@ -229,9 +246,9 @@ static json_t *finding_json(const audit *a, const redux_finding *f)
     const audit_name own = audit_name_of(a, f, false), other = audit_name_of(a, f, true);
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "level",
                      redux_audit_level_name(f->level), "issue", redux_audit_issue_name(f->issue),
-                     "source", json_text(own.source), "slice", json_count(own.slice), "group",
-                     json_text(own.group), "other_source", json_text(other.source), "other_slice",
-                     json_count(other.slice), "other_group", json_text(other.group), "score",
+                     "source", name_json(own.source), "slice", json_count(own.slice), "group",
+                     name_json(own.group), "other_source", name_json(other.source), "other_slice",
+                     json_count(other.slice), "other_group", name_json(other.group), "score",
                      isfinite(f->score) ? json_real(f->score) : json_null(), "found",
                      json_count(f->found), "of", json_count(f->of), "turn", (int)f->turn);
 }
@@ -241,7 +258,7 @@ static json_t *section_json(const audit *a, audit_section section)
     json_t *list = json_array();
     for (int64_t i = 0; i < audit_count(a, section); i++) {
         const redux_finding f = audit_finding(a, section, i);
-        json_array_append_new(list, finding_json(a, &f));
+        json_append(&list, finding_json(a, &f));
     }
     return list;
 }
@@ -251,10 +268,9 @@ static json_t *redundancy_json(const audit *a)
     json_t *list = json_array();
     for (int64_t i = 0; i < a->strategy_count; i++) {
         const audit_strategy *s = &a->strategies[i];
-        json_array_append_new(list, json_pack("{s:s, s:f, s:I, s:I}", "strategy",
-                                              redux_strategy_name(s->strategy), "threshold",
-                                              s->threshold, "kept", (json_int_t)s->kept, "slices",
-                                              (json_int_t)s->slices));
+        json_append(&list, json_pack("{s:s, s:f, s:I, s:I}", "strategy",
+                                     redux_strategy_name(s->strategy), "threshold", s->threshold,
+                                     "kept", (json_int_t)s->kept, "slices", (json_int_t)s->slices));
     }
     return list;
 }
@@ -266,10 +282,9 @@ static json_t *classes_json(const audit *a)
     for (int64_t i = 0; i < a->class_count; i++) {
         const audit_class *c = &a->classes[i];
         const char *label = c->label < 0 ? "" : redux_column_name(a->label_column, c->label);
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:I, s:I}", "label", json_text(label), "split",
-                                        json_text(c->split < 0 ? "" : splits[c->split]), "slices",
-                                        (json_int_t)c->slices, "groups", (json_int_t)c->groups));
+        json_append(&list, json_pack("{s:o, s:o, s:I, s:I}", "label", name_json(label), "split",
+                                     name_json(c->split < 0 ? "" : splits[c->split]), "slices",
+                                     (json_int_t)c->slices, "groups", (json_int_t)c->groups));
     }
     return list;
 }
@@ -281,23 +296,38 @@ static json_t *set_json(const redux_dataset *dataset)
                      (json_int_t)redux_dataset_slice_count(dataset), "volumes",
                      (json_int_t)redux_dataset_volume_count(dataset), "groups",
                      (json_int_t)redux_dataset_group_count(dataset), "group_by",
-                     json_text(by == NULL ? "" : by));
+                     name_json(by == NULL ? "" : by));
+}
+
+/* NULL: no memory. */
+static json_t *audit_json(const audit *a)
+{
+    json_t *inputs = json_pack("{s:o, s:o, s:o}", "input", set_json(a->dataset), "against",
+                               a->against == NULL ? json_null() : set_json(a->against),
+                               "embeddings", name_json(a->embedding));
+    json_t *json = json_pack("{s:s, s:o, s:o}", "version", redux_version_string(), "inputs", inputs,
+                             "classes", classes_json(a));
+    bool good = json != NULL;
+    for (int i = 0; i < FINDING_SECTIONS && good; i++)
+        good = json_object_set_new(json, section_names[i], section_json(a, (audit_section)i)) == 0;
+    good = good &&
+           json_object_set_new(json, section_names[SECTION_REDUNDANCY], redundancy_json(a)) == 0 &&
+           json_object_set_new(json, "effective_slices",
+                               a->effective < 0 ? json_null() : json_real(a->effective)) == 0;
+    if (good)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 redux_status audit_print_json(const audit *a)
 {
-    json_t *inputs = json_pack("{s:o, s:o, s:o}", "input", set_json(a->dataset), "against",
-                               a->against == NULL ? json_null() : set_json(a->against),
-                               "embeddings", json_text(a->embedding));
-    json_t *json = json_pack("{s:s, s:o, s:o}", "version", redux_version_string(), "inputs", inputs,
-                             "classes", classes_json(a));
-    for (int i = 0; i < FINDING_SECTIONS; i++)
-        json_object_set_new(json, section_names[i], section_json(a, (audit_section)i));
-    json_object_set_new(json, section_names[SECTION_REDUNDANCY], redundancy_json(a));
-    json_object_set_new(json, "effective_slices",
-                        a->effective < 0 ? json_null() : json_real(a->effective));
-    const bool good = json_dumpf(json, stdout, JSON_INDENT(2)) == 0;
-    putchar('\n');
+    json_t *json = audit_json(a);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
     json_decref(json);
-    return good ? REDUX_OK : REDUX_E_IO;
+    if (text == NULL)
+        return no_memory();
+    puts(text); /* the caller looks at the stream */
+    free(text);
+    return REDUX_OK;
 }

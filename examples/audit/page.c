@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "common/page.h"
+#include "common/map.h"
 #include "audit.h"
 
 #define MARK_PAGE "name=\"generator\" content=\"redux-audit"
@@ -111,7 +111,7 @@ static redux_status read_pictures(album *pictures, const redux_dataset *dataset,
         return REDUX_OK;
     uint8_t *wanted = calloc((size_t)redux_dataset_slice_count(dataset) + 1, 1);
     if (wanted == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     for (int64_t i = 0; i < pictures->count; i++)
         if (pictures->list[i].is_against == is_against)
             wanted[pictures->list[i].slice] = 1;
@@ -191,7 +191,7 @@ static void put_name(page *p, const audit *a, const redux_finding *f, bool other
         return;
     }
     put_text(p, short_name(name.source));
-    if (f->level == REDUX_AUDIT_SLICE && name.slice > 0)
+    if (audit_has_number(f, &name))
         put(p, ", slice&nbsp;%lld", (long long)name.slice);
 }
 
@@ -255,20 +255,47 @@ static void put_row(page *p, const audit *a, const redux_finding *f)
     put(p, "</td></tr>\n");
 }
 
-/* The worst lines: groups, then volumes, then slices. */
-static void put_lines(page *p, const audit *a, audit_section section)
+static void begin_table(page *p, const char *kind, const char *about, const char *const *heads)
 {
-    const int64_t count = audit_count(a, section);
-    put(p, "<div class=\"wide\"><table><thead><tr><th>level</th><th>issue</th><th>what</th>"
-           "<th>other</th><th>score or share</th></tr></thead><tbody>\n");
-    for (int64_t i = 0; i < count && i < MOST_LINES; i++) {
+    put(p, "<div class=\"%s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table><thead><tr>",
+        kind, about);
+    for (; *heads != NULL; heads++)
+        put(p, "<th scope=\"col\">%s</th>", *heads);
+    put(p, "</tr></thead><tbody>\n");
+}
+
+/* The worst lines about slices, or about groups and volumes. */
+static void put_lines(page *p, const audit *a, audit_section section, bool of_slices)
+{
+    static const char *const heads[] = {"level", "issue", "what", "other", "score or share", NULL};
+    int64_t shown = 0;
+    begin_table(p, "scroll lines", "Findings", heads);
+    for (int64_t i = 0; i < audit_count(a, section) && shown < MOST_LINES; i++) {
         const redux_finding f = audit_finding(a, section, i);
+        if ((f.level == REDUX_AUDIT_SLICE) != of_slices)
+            continue;
         put_row(p, a, &f);
+        shown++;
     }
     put(p, "</tbody></table></div>\n");
-    if (count > MOST_LINES)
-        put(p, "<p class=\"soft\">The first %d of %lld: all are in audit.csv.</p>\n", MOST_LINES,
-            (long long)count);
+}
+
+/* Groups and volumes first; slices, which have pictures, are folded. */
+static void put_tables(page *p, const audit *a, audit_section section)
+{
+    const int64_t slices = audit_count_level(a, section, REDUX_AUDIT_SLICE);
+    const int64_t others = audit_count(a, section) - slices;
+    if (others > 0)
+        put_lines(p, a, section, false);
+    if (slices > 0) {
+        put(p, "<details><summary>%lld line%s about slices</summary>\n", (long long)slices,
+            slices == 1 ? "" : "s");
+        put_lines(p, a, section, true);
+        put(p, "</details>\n");
+    }
+    if (slices > MOST_LINES || others > MOST_LINES)
+        put(p, "<p class=\"soft\">A table has %d lines at most: all are in audit.csv.</p>\n",
+            MOST_LINES);
 }
 
 static const char *const abouts[FINDING_SECTIONS] = {
@@ -283,6 +310,28 @@ static const char *const abouts[FINDING_SECTIONS] = {
     "Slices far from all others: the mean distance to the 20 nearest. The other picture is the "
     "nearest slice."};
 
+static redux_status put_verdict(page *p, const audit *a)
+{
+    char text[400];
+    TRY(audit_describe_leaks(text, sizeof text, a));
+    put(p, "<p class=\"note name\">");
+    put_text(p, text);
+    put(p, "</p>\n");
+    return REDUX_OK;
+}
+
+static void put_issue_counts(page *p, const audit *a, audit_section section)
+{
+    put(p, "<dl>");
+    for (int issue = 0; issue <= REDUX_AUDIT_OUTLIER; issue++) {
+        const int64_t count = audit_count_issue(a, section, (redux_audit_issue)issue);
+        if (count > 0)
+            put(p, "<div><dt>%s</dt><dd>%lld</dd></div>",
+                redux_audit_issue_name((redux_audit_issue)issue), (long long)count);
+    }
+    put(p, "</dl>\n");
+}
+
 static redux_status put_section(page *p, album *pictures, audit_section section)
 {
     static const char *const titles[] = {"Leaks", "Labels", "Slices", "Outliers"};
@@ -292,13 +341,17 @@ static redux_status put_section(page *p, album *pictures, audit_section section)
         return REDUX_OK;
     put(p, "<section id=\"%s\"><h2>%s</h2>\n<p>%s</p>\n", section_names[section], titles[section],
         abouts[section]);
+    if (section == SECTION_LEAKS)
+        TRY(put_verdict(p, a));
     if (audit_count(a, section) == 0) {
         put(p, "<p>Nothing was found.</p></section>\n");
         return REDUX_OK;
     }
-    put_lines(p, a, section);
+    if (section != SECTION_LEAKS)
+        put_issue_counts(p, a, section);
+    put_tables(p, a, section);
     const int64_t count = choose(shown, a, section);
-    put(p, "<div class=\"pairs\">\n");
+    put(p, "<div class=\"pairs%s\">\n", section == SECTION_SLICES ? " single" : "");
     for (int64_t i = 0; i < count; i++)
         TRY(put_pair(p, pictures, &shown[i]));
     put(p, "</div></section>\n");
@@ -308,10 +361,11 @@ static redux_status put_section(page *p, album *pictures, audit_section section)
 static void put_classes(page *p, const audit *a)
 {
     static const char *const splits[] = {"train", "val", "test", "none"};
+    static const char *const heads[] = {"label", "split", "slices", "groups", NULL};
     if (a->class_count == 0)
         return;
-    put(p, "<h3>Classes</h3><div class=\"wide\"><table><thead><tr><th>label</th><th>split</th>"
-           "<th>slices</th><th>groups</th></tr></thead><tbody>\n");
+    put(p, "<h3>Classes</h3>");
+    begin_table(p, "scroll", "Classes", heads);
     for (int64_t i = 0; i < a->class_count; i++) {
         const audit_class *c = &a->classes[i];
         put(p, "<tr><td>");
@@ -327,14 +381,14 @@ static void put_classes(page *p, const audit *a)
 
 static void put_redundancy(page *p, const audit *a)
 {
+    static const char *const heads[] = {"strategy", "threshold", "kept", "removed", NULL};
     if (a->strategy_count == 0)
         return;
     put(p,
         "<section id=\"redundancy\"><h2>Redundancy</h2>\n<p>What each strategy would remove at "
-        "its default. %.1f slices that share nothing would hold as much (in the embedding).</p>\n"
-        "<div class=\"wide\"><table><thead><tr><th>strategy</th><th>threshold</th><th>kept</th>"
-        "<th>removed</th></tr></thead><tbody>\n",
+        "its default. %.1f slices that share nothing would hold as much (in the embedding).</p>\n",
         a->effective);
+    begin_table(p, "scroll", "What strategies would remove", heads);
     for (int64_t i = 0; i < a->strategy_count; i++) {
         const audit_strategy *s = &a->strategies[i];
         put(p, "<tr><td>%s</td><td>%g</td><td>", redux_strategy_name(s->strategy), s->threshold);
@@ -343,6 +397,54 @@ static void put_redundancy(page *p, const audit *a)
     }
     put(p, "</tbody></table></div>\n<p class=\"soft\">Not run, for they take longer: ssim, mi, "
            "ms-ssim, mattes, phase-correlation, information-gain, semdedup.</p></section>\n");
+}
+
+/* ---- the map ---- */
+
+static bool has_map(const audit *a)
+{
+    return a->embeddings.data != NULL && redux_dataset_slice_count(a->dataset) > 1;
+}
+
+static void mark_outliers(uint8_t *marks, const audit *a)
+{
+    for (int64_t i = 0; i < audit_count(a, SECTION_OUTLIERS); i++)
+        marks[audit_finding(a, SECTION_OUTLIERS, i).slice] = 1;
+}
+
+static redux_status put_points(page *p, const audit *a, uint8_t *outliers, const uint8_t *kept)
+{
+    if (outliers == NULL || kept == NULL)
+        return no_memory();
+    mark_outliers(outliers, a);
+    const map_points points = {.embeddings = &a->embeddings,
+                               .count = redux_dataset_slice_count(a->dataset),
+                               .kept = kept,
+                               .outliers = a->findings[SECTION_OUTLIERS] == NULL ? NULL : outliers,
+                               .classes = a->labels,
+                               .class_word =
+                                   a->settings->label == NULL ? "label" : a->settings->label,
+                               .names = a->label_column,
+                               .kept_name = "clean",
+                               .dropped_name = "left out by --write-clean",
+                               .outlier_name = "outlier",
+                               .note = ""};
+    put(p, "<section id=\"map\"><h2>Map of the embedding</h2>\n");
+    const redux_status status = put_map(p, &points);
+    put(p, "</section>\n");
+    return status;
+}
+
+static redux_status put_map_section(page *p, const audit *a)
+{
+    if (!has_map(a))
+        return REDUX_OK;
+    uint8_t *outliers = calloc((size_t)redux_dataset_slice_count(a->dataset), 1);
+    uint8_t *kept = audit_kept(a);
+    const redux_status status = put_points(p, a, outliers, kept);
+    free(outliers);
+    free(kept);
+    return status;
 }
 
 /* ---- the whole ---- */
@@ -373,6 +475,8 @@ static void put_header(page *p, const audit *a)
     for (int i = 0; i < SECTIONS; i++)
         if (i == SECTION_REDUNDANCY ? a->strategy_count > 0 : a->findings[i] != NULL)
             put(p, "<li><a href=\"#%s\">%s</a></li>", section_names[i], section_names[i]);
+    if (has_map(a))
+        put(p, "<li><a href=\"#map\">map</a></li>");
     put(p, "</ul></nav>\n<main id=\"main\">\n");
 }
 
@@ -389,6 +493,7 @@ static redux_status print_page(FILE *stream, void *user)
             put_classes(&p, a);
     }
     put_redundancy(&p, a);
+    TRY(put_map_section(&p, a));
     put(&p,
         "</main>\n<footer>Made by redux-audit %s. A finding is something to look at. Pictures are "
         "for looking, not for diagnosis.</footer>\n",
@@ -401,7 +506,7 @@ redux_status audit_write_page(const audit *a, const char *path)
 {
     album *pictures = calloc(1, sizeof *pictures);
     if (pictures == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     pictures->a = a;
     want_all(pictures);
     redux_status status = read_pictures(pictures, a->dataset, false);

@@ -62,7 +62,7 @@ static void print_name(const audit *a, const redux_finding *finding, bool other)
         return;
     }
     print_escaped(stdout, tail(name.source));
-    if (finding->level == REDUX_AUDIT_SLICE && name.slice > 0)
+    if (audit_has_number(finding, &name))
         printf(" slice %lld", (long long)name.slice);
 }
 
@@ -135,7 +135,7 @@ static redux_status count_groups(const audit *a, int64_t *whole, int64_t *some, 
     const int64_t count = audit_count(a, SECTION_LEAKS);
     bool *seen = calloc((size_t)redux_dataset_group_count(a->dataset) + 1, sizeof *seen);
     if (seen == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     *whole = *some = *shared = 0;
     for (int64_t i = 0; i < count; i++) {
         const redux_finding f = audit_finding(a, SECTION_LEAKS, i);
@@ -150,7 +150,7 @@ static redux_status count_groups(const audit *a, int64_t *whole, int64_t *some, 
     return REDUX_OK;
 }
 
-static int64_t count_issue(const audit *a, audit_section section, redux_audit_issue issue)
+int64_t audit_count_issue(const audit *a, audit_section section, redux_audit_issue issue)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < audit_count(a, section); i++)
@@ -158,7 +158,7 @@ static int64_t count_issue(const audit *a, audit_section section, redux_audit_is
     return count;
 }
 
-static int64_t count_level(const audit *a, audit_section section, redux_audit_level level)
+int64_t audit_count_level(const audit *a, audit_section section, redux_audit_level level)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < audit_count(a, section); i++)
@@ -166,31 +166,39 @@ static int64_t count_level(const audit *a, audit_section section, redux_audit_le
     return count;
 }
 
-static void print_leak_counts(const audit *a, int64_t whole, int64_t some, int64_t shared)
+redux_status audit_describe_leaks(char *text, size_t size, const audit *a)
 {
-    const int64_t slices = count_level(a, SECTION_LEAKS, REDUX_AUDIT_SLICE);
+    int64_t whole, some, shared;
+    TRY(count_groups(a, &whole, &some, &shared));
+    const int64_t slices = audit_count_level(a, SECTION_LEAKS, REDUX_AUDIT_SLICE);
     const int64_t groups = redux_dataset_group_count(a->dataset);
     const char *what = redux_dataset_group_by(a->dataset) == NULL ? "volume" : "group";
-    printf("Leaks       %lld of %lld %s%s in ", (long long)some, (long long)groups, what,
-           plural(groups));
-    print_escaped(stdout, a->against == NULL ? "an earlier split" : tail(a->settings->against));
-    printf(": %lld whole, %lld in part; %lld slice%s (%lld the same pixels)", (long long)whole,
-           (long long)(some - whole), (long long)slices, plural(slices),
-           (long long)count_issue(a, SECTION_LEAKS, REDUX_AUDIT_SAME_PIXELS));
+    const char *other = a->against == NULL ? "an earlier split" : tail(a->settings->against);
+    char names[64] = "";
     if (shared > 0)
-        printf("; %lld %s%s on both sides by name", (long long)shared, what, plural(shared));
-    putchar('\n');
+        snprintf(names, sizeof names, "; %lld %s%s on both sides by name", (long long)shared, what,
+                 plural(shared));
+    snprintf(text, size,
+             "%lld of %lld %s%s in %s: %lld whole, %lld in part; %lld slice%s (%lld the same "
+             "pixels)%s",
+             (long long)some, (long long)groups, what, plural(groups), other, (long long)whole,
+             (long long)(some - whole), (long long)slices, plural(slices),
+             (long long)audit_count_issue(a, SECTION_LEAKS, REDUX_AUDIT_SAME_PIXELS), names);
+    return REDUX_OK;
 }
 
 static redux_status print_leaks(const audit *a)
 {
-    int64_t whole, some, shared, shown = 0;
+    char text[400];
+    int64_t shown = 0;
     if (a->findings[SECTION_LEAKS] == NULL) {
         puts("Leaks       not checked: --against PATH or --split COLUMN says between what");
         return REDUX_OK;
     }
-    TRY(count_groups(a, &whole, &some, &shared));
-    print_leak_counts(a, whole, some, shared);
+    TRY(audit_describe_leaks(text, sizeof text, a));
+    fputs("Leaks       ", stdout);
+    print_escaped(stdout, text);
+    putchar('\n');
     for (int64_t i = 0; i < audit_count(a, SECTION_LEAKS) && shown < MOST_LEAKS; i++) {
         const redux_finding f = audit_finding(a, SECTION_LEAKS, i);
         if (f.level == REDUX_AUDIT_VOLUME && redux_dataset_group_by(a->dataset) == NULL)
@@ -210,7 +218,7 @@ static void print_issues(const audit *a, audit_section section, const char *titl
     int64_t shown = 0;
     printf("%-11s", title);
     for (int issue = 0; issue <= REDUX_AUDIT_OUTLIER; issue++) {
-        const int64_t of_issue = count_issue(a, section, (redux_audit_issue)issue);
+        const int64_t of_issue = audit_count_issue(a, section, (redux_audit_issue)issue);
         if (of_issue > 0)
             printf(" %s %lld", redux_audit_issue_name((redux_audit_issue)issue),
                    (long long)of_issue);

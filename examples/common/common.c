@@ -124,13 +124,18 @@ int usage_error(const char *format, ...)
     return EXIT_USAGE;
 }
 
+bool program_lacks_memory;
+
 int data_error(void)
 {
     progress_label(NULL);
     /* What another rank reports itself, the first one repeats, and the others do not. */
-    if (program_rank() == 0 || strncmp(redux_error_message(), "rank ", 5) != 0)
+    if (program_rank() == 0 || program_lacks_memory ||
+        strncmp(redux_error_message(), "rank ", 5) != 0)
         fprintf(stderr, "%s: %s\n", program_name,
-                interrupted ? "interrupted" : redux_error_message());
+                interrupted            ? "interrupted"
+                : program_lacks_memory ? "no memory"
+                                       : redux_error_message());
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 

@@ -22,6 +22,7 @@ enum { EXIT_OK = 0, EXIT_DATA = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
     } while (0)
 
 extern const char *program_name;
+extern bool program_lacks_memory; /* no_memory sets it */
 
 /* The first call in main. OpenBLAS must run one thread (its bits depend on its thread count) with
  * kernels that fit the CPU. It reads both from the environment when it is loaded, so this sets them
@@ -33,6 +34,13 @@ int usage_error(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Prints "NAME: " and libredux's message on stderr; returns EXIT_DATA, or EXIT_INTERRUPTED after
  * Ctrl-C. */
 int data_error(void);
+/* REDUX_E_NO_MEMORY, when an allocation of the program's own failed: data_error then says so, for
+ * libredux's message is about something else. */
+static inline redux_status no_memory(void)
+{
+    program_lacks_memory = true;
+    return REDUX_E_NO_MEMORY;
+}
 
 /* Parses all long options. `set` gets each (its `val`) with its value and returns an exit code.
  * --help ('h') and --version ('V') are answered here and set *done. Afterwards optind is the first

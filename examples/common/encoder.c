@@ -36,7 +36,7 @@ static redux_status embed_wanted(const redux_tensor *rows, redux_context *contex
     if (e->skip_errors) {
         readable = malloc((size_t)redux_dataset_slice_count(dataset) + 1);
         if (readable == NULL)
-            return REDUX_E_NO_MEMORY;
+            return no_memory();
     }
     const redux_status status =
         redux_embed(rows, readable, context, e->network, dataset, wanted, &e->input, e->batch);

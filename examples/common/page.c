@@ -117,7 +117,7 @@ redux_status put_png(page *p, const redux_tensor *picture)
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     unsigned char *bytes = malloc(size);
     if (bytes == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     const bool good =
         png_image_write_to_memory(&image, bytes, &size, 0, picture->data, 0, NULL) != 0;
     if (good) {
@@ -125,19 +125,20 @@ redux_status put_png(page *p, const redux_tensor *picture)
         put_base64(p, bytes, size);
     }
     free(bytes);
-    return good ? REDUX_OK : REDUX_E_NO_MEMORY;
+    return good ? REDUX_OK : no_memory();
 }
 
 /* ---- head and style ---- */
 
 /* Kept is blue, dropped is grey, the threshold is orange: hues that differ with any colour vision,
- * and in grey. */
+ * and in grey. Classes have the colours of Okabe and Ito (2008), with yellow darkened on paper. */
 static const char style_colours[] =
     ":root{color-scheme:light dark;--page:#fbfaf7;--card:#fff;--ink:#1c2126;--soft:#5b646d;"
-    "--line:#dedbd4;--kept:#0b6a9c;--dropped:#b4bac0;--mark:#b84c0e;--wash:#e6f0f6}\n"
+    "--line:#dedbd4;--kept:#0b6a9c;--dropped:#b4bac0;--mark:#b84c0e;--wash:#e6f0f6;--c0:#0072b2;"
+    "--c1:#e69f00;--c2:#009e73;--c3:#cc79a7;--c4:#d55e00;--c5:#56b4e9;--c6:#a89a00}\n"
     "@media (prefers-color-scheme:dark){:root{--page:#14171a;--card:#1b1f23;--ink:#e9e7e2;"
     "--soft:#a3abb3;--line:#31373d;--kept:#62b7e6;--dropped:#59626b;--mark:#f2a05c;"
-    "--wash:#1d2c36}}\n";
+    "--wash:#1d2c36;--c0:#3d9be0;--c6:#f0e442}}\n";
 
 static const char style_text[] =
     "*{box-sizing:border-box}"
@@ -176,10 +177,10 @@ static const char style_text[] =
     ".note{border-left:3px solid var(--mark);padding:.2rem 0 .2rem 1rem;max-width:44rem}\n";
 
 static const char style_figures[] =
-    ".plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(18.5rem,100%),1fr));"
+    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(18.5rem,100%),1fr));"
     "gap:1.5rem;margin:1.5rem 0}"
     "figure{margin:0;min-width:0}.plots>figure{background:var(--card);border:1px solid var(--line);"
-    "border-radius:.6rem;padding:1.1rem 1.2rem}"
+    "border-radius:.6rem;padding:1.1rem 1.2rem;max-width:42rem}"
     "figure h3,figure h4{font-size:.95rem;font-weight:650;margin:0 0 .6rem}"
     "figcaption{font-size:.85rem;line-height:1.45;margin-top:.5rem}"
     "svg{display:block;width:100%;height:auto;overflow:visible}"
@@ -190,8 +191,19 @@ static const char style_figures[] =
     ".curve{fill:none;stroke:var(--kept);stroke-width:2;stroke-linejoin:round}"
     ".dot{fill:var(--kept)}.whisker{stroke:var(--kept);stroke-width:1.5}"
     ".null .curve{stroke:var(--soft)}.null .dot{fill:var(--soft)}"
-    ".map{max-width:60rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}"
-    ".ring{fill:none;stroke:var(--mark);stroke-width:.7}"
+    ".map{background:var(--card);border:1px solid var(--line);border-radius:.4rem}"
+    ".map path,.sample path{fill:none;stroke-linecap:round}"
+    ".point{stroke:var(--kept);stroke-width:1.9}.cross{stroke:var(--soft);stroke-width:.35}"
+    "path.ring{stroke:var(--mark);stroke-width:.5}"
+    ".plain{stroke:var(--ink)}.c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{"
+    "stroke:var(--c3)}"
+    ".c4{stroke:var(--c4)}.c5{stroke:var(--c5)}.c6{stroke:var(--c6)}.c7{stroke:var(--dropped)}"
+    ".mapped{display:flex;flex-wrap:wrap;gap:.6rem 2rem}.mapped figure{flex:1 1 40rem;"
+    "max-width:72rem}.mapped .legend{flex:1 0 11rem}"
+    ".legend{list-style:none;display:flex;flex-wrap:wrap;align-content:start;gap:.2rem 1.4rem;"
+    "padding:0;margin:.6rem 0;font-size:.875rem}.legend "
+    "li{display:flex;align-items:center;gap:.35rem;overflow-wrap:anywhere}"
+    ".sample{width:1.3rem;height:1.3rem;flex:none}"
     ".strip{height:1.5rem;border-radius:.2rem}.strip .bar,.strip .in{shape-rendering:crispEdges}"
     ".key{display:inline-block;width:.8em;height:.8em;border-radius:.15em;background:var(--dropped)"
     ";"
@@ -205,6 +217,7 @@ static const char style_figures[] =
     ".ends{display:flex;justify-content:space-between;font-size:.8rem;color:var(--soft)}"
     ".thumbs{list-style:none;margin:.9rem 0 0;padding:0;display:grid;gap:.65rem .6rem;"
     "grid-template-columns:repeat(auto-fill,minmax(5.1rem,1fr))}"
+    ".dense{gap:.3rem;grid-template-columns:repeat(auto-fill,minmax(2.3rem,1fr))}"
     ".thumbs li{font-size:.75rem;line-height:1.3;color:var(--soft)}"
     ".thumbs img,.pair img,.stand img{display:block;width:100%;height:auto;background:#000;"
     "border-radius:.2rem}"
@@ -223,6 +236,8 @@ static const char style_gallery[] =
     "1fr));margin:1.5rem 0}.pair>div{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));"
     "gap:.6rem}.pair p,.pair span{font-size:.8rem;color:var(--soft);margin:.25rem 0 0;"
     "display:block}.pair b{color:var(--ink)}.pair .in b{color:var(--kept)}"
+    ".single{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:1rem}"
+    ".single .pair>div{grid-template-columns:minmax(0,1fr)}"
     ".stands{display:grid;gap:1.6rem 2rem;margin:1.5rem 0;"
     "grid-template-columns:repeat(auto-fill,minmax(min(28rem,100%),1fr))}"
     ".stand{display:grid;grid-template-columns:7rem minmax(0,1fr);gap:.2rem "
@@ -232,7 +247,7 @@ static const char style_gallery[] =
     ".stand>div img{outline:3px solid var(--kept)}"
     ".none{display:grid;place-items:center;aspect-ratio:1;border:1px dashed var(--line);"
     "border-radius:.2rem;font-size:.75rem;color:var(--soft);text-align:center}"
-    ".scroll{overflow-x:auto;margin:1rem 0}"
+    ".scroll{overflow-x:auto;margin:1rem 0}.lines table{min-width:38rem}"
     "table{border-collapse:collapse;width:100%;font-size:.9rem}"
     "caption{text-align:left;font-size:.85rem;padding-bottom:.4rem}"
     "th,td{padding:.4rem .9rem .4rem 0;text-align:left;border-bottom:1px solid var(--line);"

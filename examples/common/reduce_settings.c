@@ -78,7 +78,7 @@ static const char help_output[] =
     "  --manifest FILE.csv  the manifest, and FILE.json beside it; over a dataset also\n"
     "                       FILE.exemplars, which --update needs; default: CSV on stdout\n"
     "  --export DIR         the kept slices; --format NAME: png (default), npy or npz\n"
-    "  --sheet FILE.png     a contact sheet: kept slices bright, dropped ones dimmed\n"
+    "  --sheet FILE.png     a contact sheet: slices by volume, kept ones framed\n"
     "  --shard I/N          do only part I of N, and write it to FILE.I-of-N.part instead of\n"
     "                       FILE.csv: redux-merge makes the whole of all parts\n"
     "  --resume             leave a part that is complete as it is\n" RANKS_HELP

@@ -184,7 +184,7 @@ int main(int count, char **arguments)
     redux_context_free(context);
     if (code == EXIT_OK) {
         printf("\nManifests:     %s/*.csv (and .json: parameters, inputs, counts)\n"
-               "Contact sheet: %s/kept-and-dropped.png (hash: kept slices framed green)\n",
+               "Contact sheet: %s/kept-and-dropped.png (hash: kept slices framed blue)\n",
                s.folder, s.folder);
         fflush(stdout);
         write_report(arguments[0], s.folder);

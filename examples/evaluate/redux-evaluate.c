@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/evaluate_settings.h"
+#include "common/json_text.h"
 #include "seen.h"
 
 static const char help_begin[] =
@@ -290,11 +291,11 @@ static json_t *leakage_json(const redux_labels *labels, const redux_leakage *lea
     for (int64_t i = 0; i < redux_leakage_worst_count(leakage); i++) {
         redux_leak leak = {.struct_size = sizeof leak};
         if (redux_leakage_get_worst(&leak, leakage, i) == REDUX_OK)
-            json_array_append_new(worst, json_pack("{s:s, s:s, s:i, s:i}", "slice",
-                                                   row_name(a, sizeof a, labels, leak.row), "of",
-                                                   row_name(b, sizeof b, labels, leak.of_row),
-                                                   "distance", (int)leak.distance, "pdq_distance",
-                                                   (int)leak.pdq_distance));
+            json_array_append_new(
+                worst, json_pack("{s:o, s:o, s:i, s:i}", "slice",
+                                 json_text(row_name(a, sizeof a, labels, leak.row)), "of",
+                                 json_text(row_name(b, sizeof b, labels, leak.of_row)), "distance",
+                                 (int)leak.distance, "pdq_distance", (int)leak.pdq_distance));
     }
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "compared", (json_int_t)found.compared,
                      "pairs", (json_int_t)found.pairs, "validation", (json_int_t)found.validation,
@@ -348,7 +349,7 @@ static int print_json(const program *p, const redux_labels *labels,
     if (redux_evaluation_get_summary(&s, evaluation) != REDUX_OK)
         return data_error();
     for (int64_t i = 0; i < s.classes; i++)
-        json_array_append_new(classes, json_string(redux_labels_class_name(labels, i)));
+        json_array_append_new(classes, json_text(redux_labels_class_name(labels, i)));
     for (int64_t i = 0; i < s.runs; i++) {
         redux_evaluation_run run = {.struct_size = sizeof run};
         redux_evaluation_get_run(&run, evaluation, i);

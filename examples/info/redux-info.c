@@ -7,6 +7,7 @@
 #include <string.h>
 #include "common/common.h"
 #include "common/input.h"
+#include "common/json_text.h"
 
 static const char help[] =
     "Usage: redux-info [options] INPUT...\n"
@@ -245,19 +246,12 @@ static redux_status print_text(const redux_dataset *dataset, const values *found
 
 /* ---- as JSON ---- */
 
-/* Paths are bytes, JSON is UTF-8: other paths become null. */
-static json_t *json_path(const char *text)
-{
-    json_t *value = json_string(text);
-    return value == NULL ? json_null() : value;
-}
-
 static json_t *volume_json(const volume *v)
 {
     const redux_volume_info *info = &v->info;
     json_t *json = json_pack(
         "{s:o, s:s, s:o, s:I, s:I, s:I, s:s, s:[f, f, f], s:b, s:s, s:I, s:I, s:I}", "source",
-        json_path(info->source), "format", info->format, "group", json_path(v->groups), "slices",
+        json_text(info->source), "format", info->format, "group", json_text(v->groups), "slices",
         (json_int_t)info->slices, "height", (json_int_t)info->height, "width",
         (json_int_t)info->width, "dtype", redux_dtype_name(info->dtype), "spacing",
         info->spacing[0], info->spacing[1], info->spacing[2], "is_scan", info->is_scan, "window",
@@ -288,17 +282,17 @@ static redux_status print_json(const redux_dataset *dataset, const values *found
         if (redux_dataset_get_passed_over(&p, dataset, i) == REDUX_OK)
             json_array_append_new(passed,
                                   json_pack("{s:s, s:I, s:o}", "reason", p.reason, "count",
-                                            (json_int_t)p.count, "names", json_path(p.names)));
+                                            (json_int_t)p.count, "names", json_text(p.names)));
     }
     for (int64_t i = 0; i < redux_dataset_skipped_count(dataset); i++)
         json_array_append_new(
             skipped,
-            json_pack("{s:o, s:o}", "source", json_path(redux_dataset_skipped_source(dataset, i)),
-                      "reason", json_path(redux_dataset_skipped_reason(dataset, i))));
+            json_pack("{s:o, s:o}", "source", json_text(redux_dataset_skipped_source(dataset, i)),
+                      "reason", json_text(redux_dataset_skipped_reason(dataset, i))));
     json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "slices",
                              (json_int_t)redux_dataset_slice_count(dataset), "groups",
                              (json_int_t)redux_dataset_group_count(dataset), "group_by",
-                             by == NULL ? json_null() : json_path(by), "volumes", volumes,
+                             by == NULL ? json_null() : json_text(by), "volumes", volumes,
                              "passed_over", passed, "skipped", skipped);
     if (status == REDUX_OK && json_dumpf(json, stdout, JSON_INDENT(2)) == 0)
         putchar('\n');

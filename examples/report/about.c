@@ -179,7 +179,7 @@ static redux_status put_parameters(page *p, const report_data *data)
 {
     char *text = json_dumps(json_object_get(data->summary, "parameters"), JSON_INDENT(2));
     if (text == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     put(p, "<details><summary>All parameters in force</summary><pre>");
     put_text(p, text);
     put(p, "</pre></details>\n");

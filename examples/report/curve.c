@@ -52,7 +52,7 @@ static redux_status find_all(char **paths, int64_t *found, const report_data *da
         if (!report_find_source(path, sizeof path, data, s->folder, sources[*found]))
             return REDUX_E_NOT_FOUND;
         if ((paths[*found] = strdup(path)) == NULL)
-            return REDUX_E_NO_MEMORY;
+            return no_memory();
     }
     return REDUX_OK;
 }
@@ -70,14 +70,14 @@ static redux_status open_paths(redux_dataset **out, redux_context *context, cons
     return redux_dataset_slice_count(*out) == data->count ? REDUX_OK : REDUX_E_FORMAT;
 }
 
-static redux_status open_all(redux_dataset **out, redux_context *context, const report_data *data,
+redux_status report_open_all(redux_dataset **out, redux_context *context, const report_data *data,
                              const report_settings *s)
 {
     int64_t count, found = 0;
     redux_manifest_sources(data->manifest, &count);
     char **paths = calloc((size_t)count + 1, sizeof *paths);
     if (paths == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     redux_status status = find_all(paths, &found, data, s);
     if (status == REDUX_OK)
         status = open_paths(out, context, data, s->folder, (const char *const *)paths, count);
@@ -126,7 +126,7 @@ static redux_status reduce_again(report_curve *curve, redux_context *context,
                                  const report_data *data, const report_settings *s, int64_t points)
 {
     redux_dataset *dataset = NULL;
-    redux_status status = open_all(&dataset, context, data, s);
+    redux_status status = report_open_all(&dataset, context, data, s);
     progress_label("curve");
     choose_thresholds(curve, &data->strategy, data->threshold, points);
     if (status == REDUX_OK)
@@ -151,7 +151,7 @@ static redux_status from_scores(report_curve *curve, const report_data *data)
     double *scores = malloc(((size_t)data->count + 1) * sizeof *scores);
     int64_t count = 0, passed = 0;
     if (scores == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     for (int64_t i = 0; i < data->count; i++)
         if (!data->rows[i].row.kept && isfinite(data->rows[i].row.score))
             scores[count++] = data->rows[i].row.score;

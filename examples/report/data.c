@@ -197,29 +197,6 @@ double report_margin(const report_data *data, double score)
     return data->is_distance ? data->threshold - score : score - data->threshold;
 }
 
-/* Without a summary, whole numbers are assumed to be Hamming distances, and the widest score to be
- * the threshold. */
-static void guess_scores(report_data *data)
-{
-    bool whole = true;
-    double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < data->count; i++) {
-        const double score = data->rows[i].row.score;
-        if (isnan(score))
-            continue;
-        data->has_scores = true;
-        whole = whole && score == floor(score);
-        low = fmin(low, score);
-        high = fmax(high, score);
-    }
-    if (data->has_options) {
-        data->is_distance = data->last.is_distance;
-        return;
-    }
-    data->is_distance = whole;
-    data->threshold = !data->has_scores ? (double)NAN : whole ? high : low;
-}
-
 static redux_status describe_strategies(report_data *data)
 {
     data->strategy.struct_size = data->last.struct_size = sizeof data->strategy;
@@ -237,7 +214,7 @@ static redux_status read_summary(report_data *data)
     data->options = defaults;
     data->threshold = (double)NAN;
     if (path == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     snprintf(path, length + 6, "%.*s.json", (int)(has_ending ? length - 4 : length), data->path);
     data->summary = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     free(path);
@@ -246,6 +223,7 @@ static redux_status read_summary(report_data *data)
     TRY(redux_manifest_get_options(&data->options, data->manifest));
     data->has_options = true;
     TRY(describe_strategies(data));
+    data->is_distance = data->last.is_distance;
     const char *descriptor = json_string_value(
         json_object_get(json_object_get(data->summary, "parameters"), "descriptor"));
     data->has_embeddings = descriptor != NULL && strcmp(descriptor, "pixels") != 0;
@@ -280,14 +258,13 @@ static redux_status load_rows(report_data *data, redux_context *context)
 
 int report_data_load(report_data *data, redux_context *context, const char *path)
 {
-    data->path = path;
+    *data = (report_data){.path = path, .embeddings = REDUX_TENSOR_INIT};
     if (load_rows(data, context) != REDUX_OK)
         return data_error();
     if (data->rows == NULL || !list_volumes(data) || !link_witnesses(data)) {
         fprintf(stderr, "%s: %s: no memory to read it\n", program_name, path);
         return EXIT_DATA;
     }
-    guess_scores(data);
     return EXIT_OK;
 }
 
@@ -300,6 +277,9 @@ void report_data_free(report_data *data)
     }
     free(data->volumes);
     free(data->rows);
+    free(data->class_of);
+    redux_column_free(data->classes);
+    redux_tensor_release(&data->embeddings);
     json_decref(data->summary);
     redux_manifest_free(data->manifest);
     memset(data, 0, sizeof *data);

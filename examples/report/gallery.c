@@ -59,12 +59,13 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
     int64_t counts[3] = {0, 0, 0};
     memset(gallery, 0, sizeof *gallery);
     if (lists == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     ranked *pairs = lists, *leaks = lists + data->count, *kept = leaks + data->count;
     for (int64_t i = 0; i < data->count; i++) {
         const report_row *row = &data->rows[i];
         const double score = row->row.score;
-        const double margin = isnan(score)             ? INFINITY
+        const double margin = !data->has_options       ? 0 /* which are weak is unknown */
+                              : isnan(score)           ? INFINITY
                               : isnan(data->threshold) ? (data->is_distance ? -score : score)
                                                        : report_margin(data, score);
         if (row->witness >= 0)
@@ -84,7 +85,7 @@ redux_status gallery_choose(report_gallery *gallery, report_data *data, const re
     for (int64_t i = 0; i < gallery->leak_count; i++)
         if (report_other_volume(data, data->rows[gallery->leaks[i]].row.witness_source,
                                 data->rows[gallery->leaks[i]].row.witness_slice) < 0)
-            return REDUX_E_NO_MEMORY;
+            return no_memory();
     return REDUX_OK;
 }
 
@@ -142,7 +143,7 @@ redux_status gallery_want(report_pictures *pictures, const report_gallery *galle
         for (int64_t k = 0; k < count && good; k++)
             good = want(pictures, &data->rows[followers[k]], SIDE_SMALL);
     }
-    return good ? REDUX_OK : REDUX_E_NO_MEMORY;
+    return good ? REDUX_OK : no_memory();
 }
 
 /* ---- how they are shown ---- */
@@ -331,6 +332,11 @@ static redux_status put_flagged(page *p, const report_pictures *pictures, const 
     return REDUX_OK;
 }
 
+const char *report_pairs_title(const report_data *data)
+{
+    return data->has_options ? "On the border" : "Pairs";
+}
+
 redux_status section_leaks(page *p, redux_context *context, const report_gallery *gallery,
                            const report_data *data, const report_pictures *pictures, int64_t number)
 {
@@ -341,7 +347,9 @@ redux_status section_leaks(page *p, redux_context *context, const report_gallery
         "slices are in the other set already. If you train on one set and test on the other, you "
         "test on training data.%s</p>\n",
         (long long)number, (long long)data->leaked, (long long)data->count,
-        gallery->leak_count > 0 ? " The closest matches:" : "");
+        gallery->leak_count == 0 ? ""
+        : data->has_options      ? " The closest matches:"
+                                 : " Some of them:");
     return put_pairs(p, context, pictures, data, gallery->leaks, gallery->leak_count);
 }
 
@@ -351,10 +359,13 @@ redux_status section_pairs(page *p, redux_context *context, const report_gallery
     if (gallery->pair_count == 0)
         return REDUX_OK;
     put(p,
-        "<h3 id=\"pairs%lld\">On the border</h3>\n<p>%s In the difference, blue is where the "
+        "<h3 id=\"pairs%lld\">%s</h3>\n<p>%s In the difference, blue is where the "
         "dropped slice is darker, orange where it is brighter.</p>\n",
-        (long long)number,
-        isnan(data->threshold)
+        (long long)number, report_pairs_title(data),
+        !data->has_options
+            ? "Dropped slices that lie far from the kept one that replaces them. Which scores are "
+              "weak is unknown without the summary."
+        : isnan(data->threshold)
             ? "The dropped slices that are least similar to the kept one that replaces them: how "
               "far "
               "the budget reached."

@@ -171,7 +171,7 @@ static redux_status compare_all(report_matrix *matrix, comparison *c, redux_cont
     matrix->is_own = data->has_options && c->strategy == report_last_strategy(data) &&
                      (!c->is_resized || data->options.scope == REDUX_SCOPE_DATASET) &&
                      (c->strategy != REDUX_STRATEGY_COSINE || !data->has_embeddings);
-    return matrix->note == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+    return matrix->note == NULL ? no_memory() : REDUX_OK;
 }
 
 redux_status matrix_scores(report_matrix *matrix, redux_context *context, const report_data *data,

@@ -213,7 +213,7 @@ static redux_status open_volume(found *o, redux_context *context, const report_d
     *is_gone = false;
     o->is_folder = data->volumes[number].is_folder;
     if (!list_sources(o, data, pictures, number) || !find_paths(o, data, folder))
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     options.orientation = uses_stored(data) ? REDUX_ORIENTATION_STORED : REDUX_ORIENTATION_AXIAL;
     options.frame = data->frame;
     options.within = folder;
@@ -338,13 +338,15 @@ static redux_status read_matrix(report_pictures *pictures, redux_context *contex
     const report_volume *volume = &data->volumes[number];
     const int64_t count = volume->count < s->matrix ? volume->count : s->matrix;
     matrix_room room = {NULL, NULL, NULL};
-    redux_status status = REDUX_E_NO_MEMORY;
+    redux_status status;
     if (count < 2)
         return REDUX_OK;
     report_matrix *matrix = &pictures->matrices[pictures->matrix_count++];
     *matrix = (report_matrix){.volume = number};
     if (matrix_room_new(&room, matrix, count, (size_t)redux_dataset_slice_count(o->dataset)))
         status = fill_matrix(matrix, &room, context, data, o, count);
+    else
+        status = no_memory();
     matrix_room_free(&room, count);
     if (status == REDUX_OK && matrix->count > 1) {
         check_scores(pictures, data, matrix);
@@ -446,7 +448,7 @@ static redux_status keep_reason(looking *l)
 {
     if (l->reason == NULL)
         l->reason = strdup(redux_error_message());
-    return l->reason == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+    return l->reason == NULL ? no_memory() : REDUX_OK;
 }
 
 static redux_status make_pictures(looking *l, const redux_tensor *grey,
@@ -456,7 +458,7 @@ static redux_status make_pictures(looking *l, const redux_tensor *grey,
         report_picture *picture = &l->pictures->list[i];
         if (l->picture_at[i] == number && picture_shrink(&picture->grey, l->context, grey, info,
                                                          picture->side) == REDUX_E_NO_MEMORY)
-            return REDUX_E_NO_MEMORY;
+            return no_memory();
     }
     return l->row_at[number] >= 0 ? look_at_row(l, grey, l->row_at[number]) : REDUX_OK;
 }
@@ -489,7 +491,7 @@ static redux_status read_pictures(char **reason, report_pictures *pictures, redu
 {
     redux_visit_options options = REDUX_VISIT_OPTIONS_INIT;
     looking l;
-    redux_status status = REDUX_E_NO_MEMORY;
+    redux_status status;
     if (looking_new(&l, context, pictures, o->dataset, show_window(data, s))) {
         want_pictures(&l, o, number);
         if (all)
@@ -499,6 +501,8 @@ static redux_status read_pictures(char **reason, report_pictures *pictures, redu
         options.wanted = l.wanted;
         options.skip_errors = 1;
         status = redux_dataset_visit(context, o->dataset, &options, look, &l);
+    } else {
+        status = no_memory();
     }
     *reason = NULL;
     if (l.read == 0) {
@@ -539,7 +543,7 @@ static redux_status read_volume(report_pictures *pictures, redux_context *contex
     } else if (status != REDUX_E_NO_MEMORY && status != REDUX_E_CANCELLED) {
         volume->is_gone = is_gone;
         volume->missing = strdup(is_gone ? "the file does not exist" : redux_error_message());
-        status = volume->missing == NULL ? REDUX_E_NO_MEMORY : REDUX_OK;
+        status = volume->missing == NULL ? no_memory() : REDUX_OK;
     }
     close_volume(&o);
     return status;
@@ -550,7 +554,7 @@ redux_status report_pictures_read(report_pictures *pictures, redux_context *cont
 {
     pictures->matrices = calloc((size_t)data->own_volumes + 1, sizeof *pictures->matrices);
     if (pictures->matrices == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     progress_label("pictures");
     for (int64_t v = 0; v < data->volume_count; v++) {
         progress_note("volume %lld of %lld", (long long)v + 1, (long long)data->volume_count);
@@ -592,7 +596,7 @@ redux_status report_pictures_flagged(report_pictures *pictures, redux_context *c
     for (int64_t i = 0; i < pictures->flagged_count; i++) {
         const report_row *row = &data->rows[pictures->flagged[i].row];
         if (report_picture_want(pictures, row->volume, row->row.source, row->row.slice, side) < 0)
-            return REDUX_E_NO_MEMORY;
+            return no_memory();
     }
     for (int64_t v = 0; v < data->own_volumes; v++)
         if (is_flagged(pictures, data, v))

@@ -6,13 +6,13 @@
 #include "report.h"
 
 static const char help[] =
-    "Usage: redux-report [options] MANIFEST... --out FILE.html\n"
+    "Usage: redux-report [options] [MANIFEST...] --out FILE.html\n"
     "\n"
     "Make one HTML file from manifests (CSV, with the JSON beside each): what was kept, scores "
     "and\n"
     "threshold, volumes with their similarity matrices, pairs at the threshold, slices that\n"
     "replace many others, leaks between sets. The page works offline, without scripts, and prints\n"
-    "well.\n"
+    "well. Without a manifest it shows what --training and --experiment name.\n"
     "\n"
     "  --out FILE           the page; written whole or not at all\n"
     "  --title TEXT         its title\n"
@@ -20,6 +20,9 @@ static const char help[] =
     "  --embeddings FILE    .npy with one row for each slice of the manifest (redux-embed): a map "
     "of\n"
     "                       them, for a page of one manifest\n"
+    "  --labels FILE.csv    colours for the map: a table with the columns file and, if need be, "
+    "slice\n"
+    "  --label COLUMN       its classes (default: label)\n"
     "  --window NAME        of the pictures: slice, full, lung, mediastinum, abdomen, bone, brain\n"
     "                       or LO:HI (HU); default: the manifest's\n"
     "  --volumes N          volumes shown with pictures (default 12, fewer if there are many)\n"
@@ -41,6 +44,8 @@ static const char help[] =
     "  redux-reduce --strategy hash scans/ --manifest kept.csv\n"
     "  redux-report kept.csv --out kept.html\n"
     "  redux-report kept.csv --window mediastinum --data /mnt/scans --out kept.html\n"
+    "  redux-report kept.csv --embeddings all.npy --labels labels.csv --out kept.html\n"
+    "  redux-report --training runs/simclr --out training.html\n"
     "  redux-report hash.csv ssim.csv --experiment runs/e1 --training runs/simclr --out all.html\n"
     "\n"
     "Exit status: 0 done, 1 unusable data or failure to write, 2 wrong usage, 130 interrupted.\n";
@@ -50,6 +55,8 @@ enum {
     OPTION_TITLE,
     OPTION_DATA,
     OPTION_EMBEDDINGS,
+    OPTION_LABELS,
+    OPTION_LABEL,
     OPTION_WINDOW,
     OPTION_VOLUMES,
     OPTION_GALLERY,
@@ -68,6 +75,8 @@ static const struct option long_options[] = {
     {"title", required_argument, NULL, OPTION_TITLE},
     {"data", required_argument, NULL, OPTION_DATA},
     {"embeddings", required_argument, NULL, OPTION_EMBEDDINGS},
+    {"labels", required_argument, NULL, OPTION_LABELS},
+    {"label", required_argument, NULL, OPTION_LABEL},
     {"window", required_argument, NULL, OPTION_WINDOW},
     {"volumes", required_argument, NULL, OPTION_VOLUMES},
     {"gallery", required_argument, NULL, OPTION_GALLERY},
@@ -117,6 +126,12 @@ static int set_option(void *user, int option, const char *text)
     case OPTION_EMBEDDINGS:
         s->embeddings = text;
         return EXIT_OK;
+    case OPTION_LABELS:
+        s->labels = text;
+        return EXIT_OK;
+    case OPTION_LABEL:
+        s->label = text;
+        return EXIT_OK;
     case OPTION_WINDOW:
         return set_window(&s->window, text);
     case OPTION_VOLUMES:
@@ -151,19 +166,25 @@ static int parse_arguments(report_settings *s, int count, char **arguments, bool
     const int code = parse_options(count, arguments, long_options, help, set_option, s, done);
     if (code != EXIT_OK || *done)
         return code;
-    if (optind == count)
-        return usage_error("no manifest");
+    const int64_t manifests = count - optind;
+    if (manifests == 0 && s->training_count == 0 && s->experiment_count == 0)
+        return usage_error("no manifest, and no --training or --experiment");
     if (s->out == NULL)
         return usage_error("no --out FILE.html");
-    const int64_t manifests = count - optind;
-    if (s->embeddings != NULL && manifests > 1)
+    if (s->embeddings != NULL && manifests != 1)
         return usage_error("--embeddings needs one manifest, and there are %lld: make a page "
                            "for each",
                            (long long)manifests);
+    if (s->labels != NULL && s->embeddings == NULL)
+        return usage_error("--labels colours the map of --embeddings FILE.npy");
+    if (s->label != NULL && s->labels == NULL)
+        return usage_error("--label names a column of --labels FILE.csv");
+    if (s->title == NULL)
+        s->title = manifests > 0 ? "What was kept, and what was cut" : "Training and experiments";
     if (s->volumes < 0)
-        s->volumes = manifests < 6 ? 12 / manifests : 2;
+        s->volumes = manifests < 1 ? 0 : manifests < 6 ? 12 / manifests : 2;
     if (s->gallery < 0)
-        s->gallery = manifests < 4 ? 8 / manifests : 2;
+        s->gallery = manifests < 1 ? 0 : manifests < 4 ? 8 / manifests : 2;
     return EXIT_OK;
 }
 
@@ -176,41 +197,35 @@ static void put_link(page *p, const char *id, const char *name)
     put(p, "</a></li>");
 }
 
-/* Links to the parts of a page of one manifest, which is read to see whether it has leaks and
- * pairs. */
-static int put_parts_nav(page *p, redux_context *context, const report_settings *s,
-                         const char *manifest)
+/* Links to the parts of a page of one manifest. */
+static void put_parts_nav(page *p, const report_settings *s, const report_data *data)
 {
-    report_data data = {.path = NULL};
-    const int code = report_data_load(&data, context, manifest);
     bool has_pairs = false;
-    for (int64_t i = 0; s->gallery > 0 && i < data.count && code == EXIT_OK && !has_pairs; i++)
-        has_pairs = data.rows[i].witness >= 0;
+    for (int64_t i = 0; s->gallery > 0 && i < data->count && !has_pairs; i++)
+        has_pairs = data->rows[i].witness >= 0;
     put_link(p, "set1", "Overview");
-    if (data.leaked > 0)
+    if (data->leaked > 0)
         put_link(p, "leaks1", "Leaks");
     if (has_pairs)
-        put_link(p, "pairs1", "On the border");
+        put_link(p, "pairs1", report_pairs_title(data));
     put_link(p, "scores1", "Scores");
-    if (s->embeddings != NULL && data.count > 1)
+    if (data->embeddings.data != NULL && data->count > 1)
         put_link(p, "map1", "Map");
     put_link(p, "volumes1", "Volumes");
     put_link(p, "gallery1", "Gallery");
     put_link(p, "made1", "How it was made");
-    report_data_free(&data);
-    return code;
 }
 
-static int put_nav(page *p, redux_context *context, const report_settings *s, char **manifests,
-                   int count)
+/* `only`: the one manifest of the page; NULL: there are several, or none. */
+static void put_nav(page *p, const report_settings *s, const report_data *only, char **manifests,
+                    int count)
 {
-    int code = EXIT_OK;
     put(p, "<nav aria-label=\"Parts of the report\"><ul>");
-    if (count == 1)
-        code = put_parts_nav(p, context, s, manifests[0]);
-    else
+    if (only != NULL)
+        put_parts_nav(p, s, only);
+    else if (count > 1)
         put_link(p, "side", "Side by side");
-    for (int i = 0; i < count && count > 1; i++) {
+    for (int i = 0; i < count && only == NULL; i++) {
         char id[32];
         snprintf(id, sizeof id, "set%d", i + 1);
         put_link(p, id, short_name(manifests[i]));
@@ -220,13 +235,22 @@ static int put_nav(page *p, redux_context *context, const report_settings *s, ch
     if (s->experiment_count > 0)
         put_link(p, "experiment", "Experiment");
     put(p, "</ul></nav>\n");
-    return code;
 }
 
-static int put_header(page *p, redux_context *context, const report_settings *s, char **manifests,
-                      int count)
+static void put_names(page *p, const char *const *names, int64_t count, bool *is_first)
+{
+    for (int64_t i = 0; i < count; i++) {
+        put_text(p, *is_first ? "" : ", ");
+        put_text(p, names[i]);
+        *is_first = false;
+    }
+}
+
+static void put_header(page *p, const report_settings *s, const report_data *only, char **manifests,
+                       int count)
 {
     char day[32] = "";
+    bool is_first = true;
     const time_t now = time(NULL);
     struct tm date;
     if (gmtime_r(&now, &date) != NULL)
@@ -234,14 +258,14 @@ static int put_header(page *p, redux_context *context, const report_settings *s,
     put(p, "<header><h1 class=\"name\">");
     put_text(p, s->title);
     put(p, "</h1>\n<p class=\"soft name\">");
-    for (int i = 0; i < count; i++) {
-        put_text(p, i == 0 ? "" : ", ");
-        put_text(p, manifests[i]);
+    put_names(p, (const char *const *)manifests, count, &is_first);
+    if (count == 0) {
+        put_names(p, s->training, s->training_count, &is_first);
+        put_names(p, s->experiment, s->experiment_count, &is_first);
     }
     put(p, " &middot; %s</p></header>\n", day);
-    const int code = put_nav(p, context, s, manifests, count);
+    put_nav(p, s, only, manifests, count);
     put(p, "<main id=\"main\">\n");
-    return code;
 }
 
 static redux_status read_pictures(report_pictures *pictures, const report_gallery *gallery,
@@ -281,37 +305,61 @@ static redux_status put_manifest(page *p, redux_context *context, report_data *d
     return status;
 }
 
-static int put_sections(page *p, redux_context *context, const report_settings *s, char **manifests,
-                        int count)
+static int load_manifest(report_data *data, redux_context *context, const report_settings *s,
+                         const char *path)
 {
-    int code = count > 1 ? section_comparison(p, context, manifests, count) : EXIT_OK;
+    const int code = report_data_load(data, context, path);
+    return code == EXIT_OK ? report_map_load(data, context, s) : code;
+}
+
+/* Several manifests, one after the other in memory. */
+static int put_manifests(page *p, redux_context *context, const report_settings *s,
+                         char **manifests, int count)
+{
+    int code = section_comparison(p, context, manifests, count);
     for (int i = 0; i < count && code == EXIT_OK; i++) {
-        report_data data = {.path = NULL};
-        code = report_data_load(&data, context, manifests[i]);
-        if (code == EXIT_OK)
-            code = report_map_check(context, &data, s);
+        report_data data;
+        code = load_manifest(&data, context, s, manifests[i]);
         if (code == EXIT_OK && put_manifest(p, context, &data, s, i + 1, count) != REDUX_OK)
             code = data_error();
         report_data_free(&data);
     }
-    if (code == EXIT_OK)
-        code = section_training(p, s);
-    return code == EXIT_OK ? section_experiment(p, s) : code;
+    return code;
 }
 
-static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
-                    int count)
+static int put_sections(page *p, redux_context *context, const report_settings *s,
+                        report_data *only, char **manifests, int count)
 {
+    int code = EXIT_OK;
     page_begin(p, s->title);
-    int code = put_header(p, context, s, manifests, count);
+    put_header(p, s, only, manifests, count);
+    if (count > 1)
+        code = put_manifests(p, context, s, manifests, count);
+    else if (only != NULL && put_manifest(p, context, only, s, 1, 1) != REDUX_OK)
+        code = data_error();
     if (code == EXIT_OK)
-        code = put_sections(p, context, s, manifests, count);
+        code = section_training(p, s);
+    if (code == EXIT_OK)
+        code = section_experiment(p, s);
     put(p,
         "</main>\n<footer>Made by redux-report %s. Pictures are for looking, not for "
         "diagnosis.</footer>\n",
         redux_version_string());
     page_end(p);
     return code == EXIT_OK && program_interrupted() ? data_error() : code;
+}
+
+static int put_page(page *p, redux_context *context, const report_settings *s, char **manifests,
+                    int count)
+{
+    report_data only;
+    if (count != 1)
+        return put_sections(p, context, s, NULL, manifests, count);
+    int code = load_manifest(&only, context, s, manifests[0]);
+    if (code == EXIT_OK)
+        code = put_sections(p, context, s, &only, manifests, count);
+    report_data_free(&only);
+    return code;
 }
 
 /* ---- the file ---- */
@@ -339,8 +387,8 @@ static redux_status protect_inputs(redux_context *context, const report_settings
 {
     for (int i = 0; i < count; i++)
         TRY(protect_manifest(context, manifests[i]));
-    if (s->embeddings != NULL)
-        TRY(protect_file(context, s->embeddings));
+    TRY(protect_file(context, s->embeddings));
+    TRY(protect_file(context, s->labels));
     for (int64_t i = 0; i < s->training_count; i++)
         TRY(protect_file(context, s->training[i]));
     for (int64_t i = 0; i < s->experiment_count; i++)
@@ -365,11 +413,7 @@ static int write_page(redux_context *context, const report_settings *s, char **m
 
 int main(int count, char **arguments)
 {
-    report_settings s = {.volumes = -1,
-                         .gallery = -1,
-                         .matrix = 48,
-                         .curve = -1,
-                         .title = "What was kept, and what was cut"};
+    report_settings s = {.volumes = -1, .gallery = -1, .matrix = 48, .curve = -1};
     redux_context *context = NULL;
     bool done = false;
     program_start("redux-report", arguments);

@@ -40,10 +40,14 @@ typedef struct report_data {
     json_t *summary;                    /* NULL: none */
     redux_reduce_options options;       /* defaults without a summary */
     redux_strategy_info strategy, last; /* of the first and of the last stage */
-    bool has_options;
+    bool has_options; /* without, strategy, threshold and is_distance are unknown */
     double threshold; /* the one used; NaN: unknown or none */
     bool is_distance; /* smaller scores mean more similar */
-    bool has_scores, has_embeddings;
+    bool has_embeddings;
+    redux_tensor embeddings; /* for the map: [count, width] float32; data NULL: none are given */
+    redux_column *classes;   /* NULL: none are given */
+    int32_t *class_of;       /* [count], -1: none; NULL likewise */
+    const char *class_word;  /* their column */
     report_row *rows;
     int64_t count, kept, leaked;
     report_volume *volumes; /* first the manifest's, then other sets' */
@@ -94,17 +98,20 @@ typedef struct report_pictures {
     report_flagged flagged[MOST_FLAGGED];
     int64_t checked, differ; /* recorded scores that were computed again; those that differ */
     int64_t flagged_count, flat, looked_at; /* of all slices of the volumes that were read */
+    int32_t thumb_side;                     /* of the pictures in the volumes' strips */
+    int64_t most_kept;                      /* with pictures, in each strip */
 } report_pictures;
 
 typedef struct report_settings {
     const char *out, *title;
     const char *folder;     /* --data */
     const char *embeddings; /* for the map */
-    redux_window window;    /* --window; AUTO: the manifest's */
-    int64_t volumes;        /* with pictures, at most */
-    int64_t gallery;        /* items of each kind */
-    int64_t curve;          /* thresholds to try; 0: none; -1: as many as is cheap */
-    int64_t matrix;         /* slices of a matrix, at most */
+    const char *labels, *label;
+    redux_window window; /* --window; AUTO: the manifest's */
+    int64_t volumes;     /* with pictures, at most */
+    int64_t gallery;     /* items of each kind */
+    int64_t curve;       /* thresholds to try; 0: none; -1: as many as is cheap */
+    int64_t matrix;      /* slices of a matrix, at most */
     int64_t threads;
     bool quiet, no_pictures;
     const char *training[16], *experiment[8];
@@ -136,6 +143,10 @@ typedef struct report_curve {
 } report_curve;
 
 /* Whether reducing again is possible: everything that the manifest was made with is available. */
+/* Opens what the manifest's slices are of, in its order, where it is now. REDUX_E_NOT_FOUND and
+ * REDUX_E_FORMAT: files are missing, or have other slices. */
+redux_status report_open_all(redux_dataset **out, redux_context *context, const report_data *data,
+                             const report_settings *s);
 /* The strategy whose scores are recorded. */
 redux_strategy report_last_strategy(const report_data *data);
 bool report_can_reduce(const report_data *data);
@@ -187,6 +198,8 @@ redux_status section_leaks(page *p, redux_context *context, const report_gallery
 redux_status section_pairs(page *p, redux_context *context, const report_gallery *gallery,
                            const report_data *data, const report_pictures *pictures,
                            int64_t number);
+/* What the section of pairs is called. */
+const char *report_pairs_title(const report_data *data);
 redux_status section_gallery(page *p, const report_gallery *gallery, const report_data *data,
                              const report_pictures *pictures, int64_t number);
 /* <img>, or a box that says there is none. */
@@ -207,10 +220,10 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
 /* The name of a score, with its unit: "Hamming distance, bits". */
 const char *score_label(const report_data *data);
 
-/* Nothing without --embeddings. The check prints why they do not fit, and returns an exit code. */
-int report_map_check(redux_context *context, const report_data *data, const report_settings *s);
-redux_status section_map(page *p, redux_context *context, const report_data *data,
-                         const report_settings *s, int64_t number);
+/* Nothing without --embeddings. Loading prints why they or the labels do not fit, and returns an
+ * exit code. */
+int report_map_load(report_data *data, redux_context *context, const report_settings *s);
+redux_status section_map(page *p, redux_context *context, const report_data *data, int64_t number);
 /* How the manifest was made, and what the words mean. */
 redux_status section_about(page *p, const report_data *data, int64_t number);
 int section_training(page *p, const report_settings *s);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include "report.h"
 
-enum { MOST_POINTS = 400, MOST_ROWS = 200, LOG_COLUMNS = 7 };
+enum { MOST_POINTS = 400, MOST_ROWS = 200 };
 
 /* PATH itself, or `name` in the folder PATH. */
 static void file_in(char *out, size_t size, const char *path, const char *name)
@@ -20,21 +20,22 @@ static void file_in(char *out, size_t size, const char *path, const char *name)
 
 /* ---- training ---- */
 
+/* The columns of a log, as they come. */
+enum { LOG_STEP, LOG_EPOCH, LOG_LOSS, LOG_RATE, LOG_GRADIENT, LOG_SPEED, LOG_SECONDS, LOG_COLUMNS };
+
 typedef struct log_table {
-    double *step, *loss, *rate;
+    double *columns[LOG_COLUMNS];
     int64_t count, capacity;
-    double seconds, epochs;
 } log_table;
 
 static bool grow(log_table *t)
 {
     const int64_t capacity = 2 * t->capacity + 256;
-    double **columns[] = {&t->step, &t->loss, &t->rate};
-    for (int i = 0; i < 3; i++) {
-        double *grown = realloc(*columns[i], (size_t)capacity * sizeof *grown);
+    for (int i = 0; i < LOG_COLUMNS; i++) {
+        double *grown = realloc(t->columns[i], (size_t)capacity * sizeof *grown);
         if (grown == NULL)
             return false;
-        *columns[i] = grown;
+        t->columns[i] = grown;
     }
     t->capacity = capacity;
     return true;
@@ -78,16 +79,12 @@ static int read_log(log_table *t, const char *path)
             code = file_error(path);
             break;
         }
-        const int64_t i = t->count;
         if (!read_numbers(numbers, line)) {
             code = wrong_log(path, number);
             break;
         }
-        t->step[i] = numbers[0];
-        t->loss[i] = numbers[2];
-        t->rate[i] = numbers[3];
-        t->epochs = numbers[1] + 1;
-        t->seconds = numbers[6];
+        for (int i = 0; i < LOG_COLUMNS; i++)
+            t->columns[i][t->count] = numbers[i];
         t->count++;
     }
     if (code == EXIT_OK && ferror(file))
@@ -97,55 +94,92 @@ static int read_log(log_table *t, const char *path)
 }
 
 /* Means over runs of steps, so that a long log is a light curve. */
-static void thin(log_table *t)
+static int64_t thin(log_table *t)
 {
     const int64_t points = t->count < MOST_POINTS ? t->count : MOST_POINTS;
-    for (int64_t i = 0; i < points; i++) {
-        const int64_t first = i * t->count / points, last = (i + 1) * t->count / points;
-        double step = 0, loss = 0, rate = 0;
-        for (int64_t k = first; k < last; k++) {
-            step += t->step[k];
-            loss += t->loss[k];
-            rate += t->rate[k];
+    for (int c = 0; c < LOG_COLUMNS; c++)
+        for (int64_t i = 0; i < points; i++) {
+            const int64_t first = i * t->count / points, last = (i + 1) * t->count / points;
+            double sum = 0;
+            for (int64_t k = first; k < last; k++)
+                sum += t->columns[c][k];
+            t->columns[c][i] = sum / (double)(last - first);
         }
-        t->step[i] = step / (double)(last - first);
-        t->loss[i] = loss / (double)(last - first);
-        t->rate[i] = rate / (double)(last - first);
+    return points;
+}
+
+/* ---- the section of a run ---- */
+
+static void put_run_fact(page *p, const char *name, double value, const char *unit)
+{
+    put(p, "<div><dt>%s</dt><dd>%.4g%s</dd></div>\n", name, value, unit);
+}
+
+static void put_run_facts(page *p, const log_table *t)
+{
+    const int64_t last = t->count - 1;
+    double speed = 0;
+    put(p, "<dl>\n<div><dt>Steps</dt><dd>");
+    put_count(p, t->count);
+    put(p, "</dd></div>\n");
+    if (last >= 0) {
+        for (int64_t i = 0; i <= last; i++)
+            speed += t->columns[LOG_SPEED][i] / (double)t->count;
+        put_run_fact(p, "Epochs", t->columns[LOG_EPOCH][last] + 1, "");
+        put_run_fact(p, "Time", t->columns[LOG_SECONDS][last], " s");
+        put_run_fact(p, "Images per second", speed, "");
+        put_run_fact(p, "Loss at the end", t->columns[LOG_LOSS][last], "");
     }
-    t->count = points;
+    put(p, "</dl>\n");
+}
+
+static void put_run_plots(page *p, const log_table *t, int64_t points)
+{
+    static const struct {
+        int column;
+        const char *title, *label;
+    } curves[] = {{LOG_LOSS, "Loss", "loss"},
+                  {LOG_RATE, "Learning rate", "rate"},
+                  {LOG_GRADIENT, "Norm of the gradient", "norm"},
+                  {LOG_SPEED, "Images per second", "images/s"}};
+    put(p, "<div class=\"plots\">\n");
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+        const series line = {
+            .x = t->columns[LOG_STEP], .y = t->columns[curves[i].column], .count = points};
+        const plot settings = {.title = curves[i].title,
+                               .about = "A curve by step of training.",
+                               .x_label = "step",
+                               .y_label = curves[i].label,
+                               .x_low = REDUX_NAN,
+                               .x_high = REDUX_NAN,
+                               .y_low = curves[i].column == LOG_LOSS ? REDUX_NAN : 0,
+                               .y_high = REDUX_NAN,
+                               .threshold = REDUX_NAN};
+        put(p, "<figure>");
+        plot_lines(p, &settings, &line, 1, false);
+        put(p, "</figure>\n");
+    }
+    put(p, "</div>\n");
 }
 
 static int put_training(page *p, const char *path)
 {
     char file[4400];
-    log_table t = {.step = NULL};
+    log_table t = {.count = 0};
     file_in(file, sizeof file, path, "log.csv");
     const int code = read_log(&t, file);
     if (code == EXIT_OK) {
-        const int64_t steps = t.count;
-        thin(&t);
-        const series loss = {.x = t.step, .y = t.loss, .count = t.count};
-        const plot settings = {.title = short_name(path),
-                               .about = "Training loss by step.",
-                               .x_label = "step",
-                               .y_label = "loss",
-                               .x_low = REDUX_NAN,
-                               .x_high = REDUX_NAN,
-                               .y_low = REDUX_NAN,
-                               .y_high = REDUX_NAN,
-                               .threshold = REDUX_NAN};
-        put(p, "<figure>");
-        plot_lines(p, &settings, &loss, 1, false);
-        put(p, "<figcaption>%lld step%s, %.0f epoch%s, %.4g s", (long long)steps,
-            steps == 1 ? "" : "s", t.epochs, t.epochs == 1 ? "" : "s", t.seconds);
-        if (t.count > 0)
-            put(p, "; loss at the end %.4g", t.loss[t.count - 1]);
-        put(p, ".%s</figcaption></figure>\n",
-            steps > t.count ? " Each point is a mean over several steps." : "");
+        put(p, "<h3 class=\"name\">");
+        put_text(p, path);
+        put(p, "</h3>\n");
+        put_run_facts(p, &t);
+        const int64_t points = thin(&t);
+        put_run_plots(p, &t, points);
+        if (points < t.count)
+            put(p, "<p class=\"soft\">Each point of a curve is a mean over several steps.</p>\n");
     }
-    free(t.step);
-    free(t.loss);
-    free(t.rate);
+    for (int i = 0; i < LOG_COLUMNS; i++)
+        free(t.columns[i]);
     return code;
 }
 
@@ -154,11 +188,10 @@ int section_training(page *p, const report_settings *s)
     int code = EXIT_OK;
     if (s->training_count == 0)
         return EXIT_OK;
-    put(p, "<section aria-labelledby=\"training\"><h2 id=\"training\">Training</h2>\n<div "
-           "class=\"plots\">\n");
+    put(p, "<section aria-labelledby=\"training\"><h2 id=\"training\">Training</h2>\n");
     for (int64_t i = 0; i < s->training_count && code == EXIT_OK; i++)
         code = put_training(p, s->training[i]);
-    put(p, "</div></section>\n");
+    put(p, "</section>\n");
     return code;
 }
 

@@ -49,8 +49,11 @@ static void put_summary_facts(page *p, const report_data *data)
     char text[200];
     const json_t *parameters = json_object_get(data->summary, "parameters");
     const redux_reduce_options *o = &data->options;
-    if (!data->has_options)
+    if (!data->has_options) {
+        put_fact(p, "Strategy", "unknown");
+        put_fact(p, "Threshold", "unknown");
         return;
+    }
     snprintf(text, sizeof text, "%s%s%s", redux_strategy_name(o->strategy),
              o->then == REDUX_STRATEGY_ALL ? "" : ", then ",
              o->then == REDUX_STRATEGY_ALL ? "" : redux_strategy_name(o->then));
@@ -110,8 +113,9 @@ static void put_facts(page *p, const report_data *data, int64_t number)
     }
     put(p, "</dl>\n");
     if (data->summary == NULL)
-        put(p, "<p class=\"note\">There is no summary (JSON) beside the manifest: strategy and "
-               "threshold are unknown. The page uses the weakest score as the threshold.</p>\n");
+        put(p, "<p class=\"note\">There is no summary (JSON) beside the manifest, so that strategy "
+               "and threshold are unknown, and whether larger scores mean more similar slices or "
+               "less similar ones.</p>\n");
 }
 
 static void put_lead(page *p, const report_data *data)
@@ -143,7 +147,7 @@ static redux_status put_histogram(page *p, const report_data *data)
     int64_t n = 0;
     bool whole = true;
     if (scores == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     for (int64_t i = 0; i < data->count; i++)
         if (fabs(data->rows[i].row.score) < 1e150) {
             scores[n] = data->rows[i].row.score;
@@ -179,8 +183,10 @@ static redux_status put_histogram(page *p, const report_data *data)
                            .is_whole = whole};
     put(p, "<figure>");
     plot_bars(p, &settings, bins, count, start, width);
-    put(p, "<figcaption>Median %.4g. %s mean more similar slices.", scores[n / 2],
-        data->is_distance ? "Smaller scores" : "Larger scores");
+    put(p, "<figcaption>Median %.4g.%s", scores[n / 2],
+        !data->has_options  ? ""
+        : data->is_distance ? " Smaller scores mean more similar slices."
+                            : " Larger scores mean more similar slices.");
     put(p, data->options.strategy == REDUX_STRATEGY_ENTROPY
                ? " Slices under the threshold are dropped.</figcaption></figure>\n"
                : " Each score compares a dropped slice with the kept one that replaces it."
@@ -303,7 +309,7 @@ redux_status section_manifest(page *p, redux_context *context, const report_data
     put_curve(p, data, curve);
     put_null(p, data);
     put(p, "</div>\n");
-    TRY(section_map(p, context, data, s, number));
+    TRY(section_map(p, context, data, number));
     TRY(section_volumes(p, context, data, pictures, s, number));
     TRY(section_gallery(p, gallery, data, pictures, number));
     TRY(section_about(p, data, number));
@@ -322,7 +328,7 @@ int section_comparison(page *p, redux_context *context, char **manifests, int co
         "<th scope=\"col\" class=\"number\">of</th><th "
         "scope=\"col\" class=\"number\">share</th><td></td></tr></thead><tbody>\n");
     for (int i = 0; i < count && code == EXIT_OK; i++) {
-        report_data data = {.path = NULL};
+        report_data data;
         code = report_data_load(&data, context, manifests[i]);
         put(p, "<tr><th scope=\"row\"><a href=\"#set%d\">", i + 1);
         put_text(p, short_name(manifests[i]));

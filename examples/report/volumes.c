@@ -6,7 +6,12 @@
 #include "report.h"
 #include "matrix.h"
 
-enum { MOST_THUMBS = 24, MOST_KEPT = 96, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12 };
+enum { MOST_THUMBS = 24, MOST_TABLE_ROWS = 400, OPEN_TABLE_ROWS = 12 };
+
+/* The strips show all kept slices, so that their pictures are the smaller the more there are: about
+ * a byte for each pixel in the page, and some for its element. */
+#define THUMBS_BYTES 12e6
+enum { ELEMENT_BYTES = 300, SIDE_LEAST = 16, SIDE_WITH_WORDS = 56, MOST_KEPT = 20000 };
 
 /* Volumes are chosen along the order of their kept share, so that the extremes are among them. */
 typedef struct ranked {
@@ -31,19 +36,34 @@ static bool is_spread(int64_t i, int64_t all, int64_t most)
     return step * (all - 1) / (most - 1) == i;
 }
 
-/* The rows with pictures: some of the volume, spread evenly, and all that are kept. */
-static int64_t next_thumb(int64_t *kept, const report_data *data, const report_volume *volume,
-                          int64_t from)
+/* The next row with a picture: some of the volume, spread evenly, and all that are kept. Of more
+ * kept slices than a page can hold: some. */
+static int64_t next_thumb(int64_t *kept, const report_pictures *pictures, const report_data *data,
+                          const report_volume *volume, int64_t from)
 {
     for (int64_t i = from; i < volume->count; i++) {
         const bool is_kept = data->rows[volume->rows[i]].row.kept;
         const int64_t before = *kept;
         *kept += is_kept;
         if (is_spread(i, volume->count, MOST_THUMBS) ||
-            (is_kept && is_spread(before, volume->kept, MOST_KEPT)))
+            (is_kept && is_spread(before, volume->kept, pictures->most_kept)))
             return i;
     }
     return -1;
+}
+
+static int32_t thumb_side(const report_pictures *pictures, const report_data *data)
+{
+    int64_t count = 0;
+    for (int64_t v = 0; v < data->own_volumes; v++) {
+        int64_t kept = 0;
+        for (int64_t i = -1;
+             data->volumes[v].is_shown &&
+             (i = next_thumb(&kept, pictures, data, &data->volumes[v], i + 1)) >= 0;)
+            count++;
+    }
+    const double area = fmax(THUMBS_BYTES / (double)(count + 1) - ELEMENT_BYTES, 0);
+    return (int32_t)fmin(fmax(sqrt(area), SIDE_LEAST), SIDE_SMALL);
 }
 
 redux_status choose_volumes(report_pictures *pictures, report_data *data, const report_settings *s)
@@ -51,7 +71,7 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
     const int64_t all = data->own_volumes, shown = all < s->volumes ? all : s->volumes;
     ranked *order = malloc(((size_t)all + 1) * sizeof *order);
     if (order == NULL)
-        return REDUX_E_NO_MEMORY;
+        return no_memory();
     for (int64_t v = 0; v < all; v++)
         order[v] = (ranked){v, report_percent(data->volumes[v].kept, data->volumes[v].count)};
     qsort(order, (size_t)all, sizeof *order, compare_shares);
@@ -59,14 +79,16 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
         data->volumes[order[shown == 1 ? all / 2 : i * (all - 1) / (shown - 1)].volume].is_shown =
             true;
     free(order);
+    pictures->most_kept = MOST_KEPT / (shown > 0 ? shown : 1);
+    pictures->thumb_side = thumb_side(pictures, data);
     for (int64_t v = 0; v < all; v++) {
         const report_volume *volume = &data->volumes[v];
         int64_t kept = 0;
         for (int64_t i = -1;
-             volume->is_shown && (i = next_thumb(&kept, data, volume, i + 1)) >= 0;) {
+             volume->is_shown && (i = next_thumb(&kept, pictures, data, volume, i + 1)) >= 0;) {
             const redux_manifest_row *row = &data->rows[volume->rows[i]].row;
-            if (report_picture_want(pictures, v, row->source, row->slice, SIDE_SMALL) < 0)
-                return REDUX_E_NO_MEMORY;
+            if (report_picture_want(pictures, v, row->source, row->slice, pictures->thumb_side) < 0)
+                return no_memory();
         }
     }
     return REDUX_OK;
@@ -75,18 +97,19 @@ redux_status choose_volumes(report_pictures *pictures, report_data *data, const 
 static redux_status put_thumbs(page *p, const report_data *data, const report_volume *volume,
                                const report_pictures *pictures)
 {
+    const bool has_words = pictures->thumb_side >= SIDE_WITH_WORDS;
     int64_t kept = 0, shown = 0;
-    put(p, "<ul class=\"thumbs\">");
-    for (int64_t i = -1; (i = next_thumb(&kept, data, volume, i + 1)) >= 0;) {
+    put(p, "<ul class=\"thumbs%s\">", has_words ? "" : " dense");
+    for (int64_t i = -1; (i = next_thumb(&kept, pictures, data, volume, i + 1)) >= 0;) {
         const report_row *row = &data->rows[volume->rows[i]];
         shown += row->row.kept;
         put(p, "<li class=\"%s\">", row->row.kept ? "kept" : "gone");
-        TRY(put_image(p, pictures, row, SIDE_SMALL));
+        const int64_t number = volume->is_folder ? row->place : row->row.slice;
+        TRY(put_image(p, pictures, row, pictures->thumb_side));
         if (row->row.kept)
-            put(p, "<b>%lld kept</b>",
-                (long long)(volume->is_folder ? row->place : row->row.slice));
+            put(p, "<b>%lld%s</b>", (long long)number, has_words ? " kept" : "");
         else
-            put(p, "%lld", (long long)(volume->is_folder ? row->place : row->row.slice));
+            put(p, "%lld", (long long)number);
         put(p, "</li>\n");
     }
     put(p, "</ul>\n");

@@ -213,12 +213,13 @@ typedef struct redux_audit_labels_options {
     double threshold;   /**< as redux_audit_leaks_options.threshold; 0.9 */
     int32_t candidates; /**< as redux_audit_leaks_options.candidates; 16 */
     int32_t reserved;
-    double alpha, quantile; /**< of redux_audit_cut; 0.01 and 0.05 */
+    double alpha, quantile; /**< of redux_audit_cut; 0.2 and 0.05: an alpha beyond the share of
+                                 wrong labels, which docs/audit.md says how it was chosen */
 } redux_audit_labels_options;
 
 #define REDUX_AUDIT_LABELS_OPTIONS_DEFAULTS(set)                                                   \
     set(struct_size, sizeof(redux_audit_labels_options)), set(threshold, 0.9),                     \
-        set(candidates, 16), set(alpha, 0.01), set(quantile, 0.05)
+        set(candidates, 16), set(alpha, 0.2), set(quantile, 0.05)
 REDUX_DEFINE_INIT(redux_audit_labels_options, REDUX_AUDIT_LABELS_OPTIONS_DEFAULTS)
 #define REDUX_AUDIT_LABELS_OPTIONS_INIT                                                            \
     REDUX_INIT(redux_audit_labels_options, REDUX_AUDIT_LABELS_OPTIONS_DEFAULTS)
@@ -244,7 +245,8 @@ REDUX_API redux_status redux_audit_labels(redux_findings **out, redux_context *c
  *  one row, d_same is the largest distance to others. NaN for rows without a label (below 0), for
  *  rows of zeros, which are no neighbours either, and for all with fewer than two classes; 0.5
  *  where both distances are 0. others: the nearest row of another label, -1: none; may be NULL.
- *  embeddings: [N, D] float32. Memory: N x D floats. Reports rows as progress. Source: Groeger et
+ *  embeddings: [N, D] float32. Of more than 65,536 rows, neighbours are looked for among as many,
+ *  evenly spaced. Memory: twice N x D floats at most. Reports rows as progress. Source: Groeger et
  *  al., NeurIPS 2024; Ho and Basu, IEEE TPAMI 24(3), 2002. */
 REDUX_API redux_status redux_audit_suspicion(double *scores, int64_t *others,
                                              redux_context *context, const redux_tensor *embeddings,

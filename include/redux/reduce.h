@@ -563,7 +563,8 @@ REDUX_API redux_status redux_export(const char *folder, redux_context *context,
                                     const redux_reduction *reduction, redux_export_format format);
 
 /** Draws a contact sheet as a PNG: for each of at most `volumes` volumes a band of up to `columns`
- *  slices spread over it, in order; kept slices are bright with a green frame, dropped ones dimmed.
+ *  slices spread over it, in order, under its name (the last part of its source) and how many of
+ *  its slices are kept. Each slice has its number; a blue frame and a word mark the kept ones.
  *  Windowed as the reduction was (auto: by slice). Errors: as redux_export. */
 REDUX_API redux_status redux_contact_sheet(const char *path, redux_context *context,
                                            const redux_reduction *reduction, int32_t columns,

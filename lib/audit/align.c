@@ -70,7 +70,7 @@ static bool sample(float *out, const float *pixels, int side, double x, double y
 {
     const double px = to_pixel(x, side), py = to_pixel(y, side), last = side - 1;
     const bool inside = px >= -0.5 && py >= -0.5 && px <= last + 0.5 && py <= last + 0.5;
-    const double cx = fmin(fmax(px, 0), last), cy = fmin(fmax(py, 0), last);
+    const double cx = px < 0 ? 0 : px > last ? last : px, cy = py < 0 ? 0 : py > last ? last : py;
     const int x0 = (int)cx, y0 = (int)cy;
     const int right = x0 < side - 1, down = y0 < side - 1 ? side : 0;
     const float fx = (float)(cx - x0), fy = (float)(cy - y0);
@@ -120,6 +120,19 @@ static void moments(float *mean, float *deviation, const float *pixels, const bo
     *deviation = (float)sqrt(fmax(squares / used - sum / used * (sum / used), 0));
 }
 
+/* In lanes, so that the loop can be vectorised. */
+static double product(const float *a, const float *b, int count)
+{
+    float sums[8] = {0};
+    double sum = 0;
+    for (int i = 0; i < count; i += 8)
+        for (int l = 0; l < 8; l++)
+            sums[l] += a[i + l] * b[i + l];
+    for (int l = 0; l < 8; l++)
+        sum += (double)sums[l];
+    return sum;
+}
+
 /* The normal equations of the error, brought to the gain and offset of `a`; 0 outside. */
 static void normal_equations(double h[PARAMETERS][PARAMETERS + 1], const derivatives *d,
                              const float *error, const bool *inside, int count)
@@ -128,16 +141,9 @@ static void normal_equations(double h[PARAMETERS][PARAMETERS + 1], const derivat
     for (int j = 0; j < PARAMETERS; j++) {
         for (int i = 0; i < count; i++)
             masked[i] = inside[i] ? d->of[j][i] : 0;
-        for (int k = 0; k <= PARAMETERS; k++) {
-            const float *other = k < PARAMETERS ? d->of[k] : error;
-            float sums[8] = {0}; /* in lanes, so that the loop can be vectorised */
-            for (int i = 0; i < count; i += 8)
-                for (int l = 0; l < 8; l++)
-                    sums[l] += masked[i + l] * other[i + l];
-            h[j][k] = 0;
-            for (int l = 0; l < 8; l++)
-                h[j][k] += (double)sums[l];
-        }
+        for (int k = j; k < PARAMETERS; k++)
+            h[j][k] = h[k][j] = product(masked, d->of[k], count);
+        h[j][PARAMETERS] = product(masked, error, count);
     }
 }
 
@@ -219,7 +225,27 @@ static double take_step(rdx_affine *map, const level *a, const level *b, const d
     return is_plausible(map) ? most : -1;
 }
 
-static bool refine(rdx_affine *map, const uint8_t *a, const uint8_t *b, int side, int steps)
+/* The correlation of what lies over each other. */
+static double correlation(const level *a, const level *b, const rdx_affine *map)
+{
+    float warped[RDX_THUMB_PIXELS] = {0}, mean[2], deviation[2];
+    bool inside[RDX_THUMB_PIXELS] = {false};
+    double sum = 0;
+    const int count = a->side * a->side, used = warp(warped, inside, b, map);
+    if (used == 0)
+        return 0;
+    moments(&mean[0], &deviation[0], a->pixels, inside, count, used);
+    moments(&mean[1], &deviation[1], warped, inside, count, used);
+    for (int i = 0; i < count; i++)
+        if (inside[i])
+            sum += ((double)a->pixels[i] - (double)mean[0]) * ((double)warped[i] - (double)mean[1]);
+    const double scale = (double)deviation[0] * (double)deviation[1] * used;
+    return scale > 0 ? sum / scale : 0;
+}
+
+/* False: it fails, or the correlation comes to less than `least`. */
+static bool refine(rdx_affine *map, const uint8_t *a, const uint8_t *b, int side, int steps,
+                   double least)
 {
     level first, second;
     derivatives d;
@@ -233,11 +259,11 @@ static bool refine(rdx_affine *map, const uint8_t *a, const uint8_t *b, int side
         if (size < SETTLED)
             break;
     }
-    return true;
+    return least <= -1 || correlation(&first, &second, map) >= least;
 }
 
-bool rdx_align(rdx_affine *map, const uint8_t *a, const uint8_t *b)
+bool rdx_align(rdx_affine *map, const uint8_t *a, const uint8_t *b, double least)
 {
-    return refine(map, a, b, RDX_THUMB / 2, COARSE_STEPS) &&
-           refine(map, a, b, RDX_THUMB, FINE_STEPS);
+    return refine(map, a, b, RDX_THUMB / 2, COARSE_STEPS, least) &&
+           refine(map, a, b, RDX_THUMB, FINE_STEPS, -1);
 }

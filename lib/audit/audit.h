@@ -60,16 +60,18 @@ void rdx_thumb_turn(uint8_t *out, const uint8_t *rank, int32_t turn);
 
 /* Refines the map from points of `a` to points of `b` (ranks) by least squares: Gauss-Newton on the
  * six parameters, inverse compositional (Baker, Matthews 2004), up to gain and offset. False: the
- * two do not overlap, or it diverges. */
-bool rdx_align(rdx_affine *map, const uint8_t *a, const uint8_t *b);
+ * two do not overlap, it diverges, or at half the resolution their correlation is below `least`
+ * (-1: any will do). */
+bool rdx_align(rdx_affine *map, const uint8_t *a, const uint8_t *b, double least);
 /* Ranks of `b` at the mapped points of all pixels of `a`; inside[i] is false beyond its edge. */
 void rdx_warp(float *out, bool *inside, const uint8_t *b, const rdx_affine *map);
 
 /* ---- similarity.c ---- */
 
-/* How much `b` looks like `a`, 0 ... 1, starting from a map between them. */
+/* How much `b` looks like `a`, 0 ... 1, starting from a map between them. 0 may be said of what
+ * would be below `least`, which costs a third. */
 redux_status rdx_similarity(double *out, redux_context *context, const rdx_thumb *a, int32_t turn,
-                            const rdx_thumb *b, const rdx_affine *start);
+                            const rdx_thumb *b, const rdx_affine *start, double least);
 
 /* ---- figures.c ---- */
 
@@ -173,5 +175,9 @@ redux_status rdx_check_embeddings(const redux_tensor *embeddings, const redux_sc
 /* [N, D] float32 rows at unit length, copied; `zero[i]`: the row has no direction. */
 redux_status rdx_unit_rows(float **out, uint8_t **zero, redux_context *context,
                            const redux_tensor *embeddings);
+
+/* redux_audit_suspicion, with neighbours looked for among `most` rows. */
+redux_status rdx_suspicion(double *scores, int64_t *others, redux_context *context,
+                           const redux_tensor *embeddings, const int32_t *labels, int64_t most);
 
 #endif

@@ -8,6 +8,9 @@
 #include "metric/ssim.h"
 
 #define WINDOW 11
+#define ABOVE_CORRELATION                                                                          \
+    0.1 /* a similarity lies above the correlation of half the resolution by less: of 1,990 twins  \
+         * of two sets the correlation was below the similarity by 0.06 at most */
 #define VALID (RDX_THUMB - WINDOW + 1)
 #define LEAST_COMPARED 400 /* windows: a seventh of them */
 #define BINS 512
@@ -162,7 +165,7 @@ static redux_status compare(double *out, redux_context *context, const overlay *
 }
 
 redux_status rdx_similarity(double *out, redux_context *context, const rdx_thumb *a, int32_t turn,
-                            const rdx_thumb *b, const rdx_affine *start)
+                            const rdx_thumb *b, const rdx_affine *start, double least)
 {
     overlay o = {.compared = 0};
     rdx_affine map = *start;
@@ -170,7 +173,7 @@ redux_status rdx_similarity(double *out, redux_context *context, const rdx_thumb
     double there, back;
     *out = 0;
     rdx_thumb_turn(o.a, a->rank, turn);
-    if (!rdx_align(&map, o.a, b->rank))
+    if (!rdx_align(&map, o.a, b->rank, least - ABOVE_CORRELATION))
         return REDUX_OK;
     rdx_warp(warped, o.inside, b->rank, &map);
     for (int i = 0; i < RDX_THUMB_PIXELS; i++)

@@ -345,37 +345,55 @@ static redux_status check_size(slices_job *job, const series *s)
 
 /* ---- orientation ---- */
 
-/* The least distance of a slice, turned, to the slices about it as they are. */
-static int32_t distance_to_neighbours(const slices_job *job, const series *s, int64_t slice,
-                                      int32_t turn)
+/* A slice, turned, and the slices about it as they are. */
+typedef struct turn_match {
+    int32_t least,
+        second;         /* distances; the second one decides, for a neighbour may be turned too */
+    int32_t nearer, of; /* neighbours that are nearer than to the slice as it is */
+} turn_match;
+
+static void match_neighbour(turn_match *match, const rdx_thumb *slice, const rdx_thumb *neighbour,
+                            int32_t turn)
 {
-    const rdx_thumb *thumbs = job->scan->thumbs;
-    int32_t least = INT32_MAX;
-    for (int64_t i = RDX_MAX(slice - 2, s->first); i < RDX_MIN(slice + 3, s->end); i++)
-        if (i != slice && is_informative(job, s, i) && job->scan->slices[i].has_thumb) {
-            const int32_t distance =
-                rdx_hamming_bytes(thumbs[slice].turns[turn], thumbs[i].turns[0], REDUX_PDQ_BYTES);
-            least = RDX_MIN(least, distance);
-        }
-    return least;
+    const uint8_t *code = neighbour->turns[0];
+    const int32_t distance = rdx_hamming_bytes(slice->turns[turn], code, REDUX_PDQ_BYTES);
+    match->second = distance < match->least ? match->least : RDX_MIN(match->second, distance);
+    match->least = RDX_MIN(match->least, distance);
+    match->nearer += distance < rdx_hamming_bytes(slice->turns[0], code, REDUX_PDQ_BYTES);
+    match->of++;
 }
 
+static turn_match match_neighbours(const slices_job *job, const series *s, int64_t slice,
+                                   int32_t turn)
+{
+    const rdx_thumb *thumbs = job->scan->thumbs;
+    turn_match match = {INT32_MAX, INT32_MAX, 0, 0};
+    for (int64_t i = RDX_MAX(slice - 2, s->first); i < RDX_MIN(slice + 3, s->end); i++)
+        if (i != slice && is_informative(job, s, i) && job->scan->slices[i].has_thumb)
+            match_neighbour(&match, &thumbs[slice], &thumbs[i], turn);
+    return match;
+}
+
+/* Most of the slices about it must be nearer to it turned: else they may be the turned ones. */
 static redux_status check_orientation(slices_job *job, const series *s)
 {
     for (int64_t i = s->first; i < s->end; i++) {
-        int32_t best = INT32_MAX, turn = 0;
+        turn_match best = {.second = INT32_MAX};
+        int32_t turn = 0;
         if (!is_informative(job, s, i) || !job->scan->slices[i].has_thumb)
             continue;
-        const int32_t as_it_is = distance_to_neighbours(job, s, i, 0);
+        const int32_t as_it_is = match_neighbours(job, s, i, 0).second;
         for (int32_t t = 1; t < REDUX_DIHEDRAL_COUNT; t++) {
-            const int32_t distance = distance_to_neighbours(job, s, i, t);
-            turn = distance < best ? t : turn;
-            best = RDX_MIN(best, distance);
+            const turn_match match = match_neighbours(job, s, i, t);
+            if (match.second >= best.second)
+                continue;
+            best = match;
+            turn = t;
         }
-        if (best > TURNED || best + BETTER > as_it_is)
+        if (best.second > TURNED || best.second + BETTER > as_it_is || 2 * best.nearer <= best.of)
             continue;
         redux_finding finding = rdx_finding_slice(job->scan->dataset, REDUX_AUDIT_ORIENTATION, i,
-                                                  (double)(as_it_is - best));
+                                                  (double)(as_it_is - best.second));
         finding.turn = turn;
         RDX_TRY(rdx_findings_add(job->findings, &finding));
     }

@@ -8,6 +8,8 @@
 
 #define TILE 64    /* rows of one task */
 #define BLOCK 1024 /* rows of one product */
+#define MOST                                                                                       \
+    65536 /* rows among which neighbours are looked for: time grows with n, not its square */
 
 redux_status rdx_unit_rows(float **out, uint8_t **zero, redux_context *context,
                            const redux_tensor *embeddings)
@@ -54,7 +56,28 @@ typedef struct suspicion {
     const int32_t *labels;
     double *scores;
     int64_t *others;
+    float *references;       /* [reference_count, d]: some of the rows */
+    int64_t *reference_rows; /* which */
+    int64_t reference_count;
 } suspicion;
+
+/* All rows, or `most` of them, evenly spaced. */
+static redux_status choose_references(suspicion *s, int64_t most)
+{
+    void *block;
+    s->reference_count = RDX_MIN(s->n, most);
+    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)s->reference_count, sizeof(int64_t)));
+    s->reference_rows = block;
+    RDX_TRY(rdx_alloc(s->context, &block, (uint64_t)s->reference_count * (uint64_t)s->d,
+                      sizeof(float)));
+    s->references = block;
+    for (int64_t i = 0; i < s->reference_count; i++) {
+        const int64_t row = (int64_t)((double)i * (double)s->n / (double)s->reference_count);
+        s->reference_rows[i] = row;
+        memcpy(s->references + i * s->d, s->rows + row * s->d, (size_t)s->d * sizeof(float));
+    }
+    return REDUX_OK;
+}
 
 /* The most similar rows so far, and the least similar one. */
 typedef struct nearest {
@@ -71,7 +94,7 @@ static void look(nearest *found, const suspicion *s, int64_t row, int64_t first,
                  const float *cosines)
 {
     for (int64_t i = 0; i < count; i++) {
-        const int64_t at = first + i;
+        const int64_t at = s->reference_rows[first + i];
         if (at == row || !takes_part(s, at))
             continue;
         if (found->farthest < 0 || cosines[i] < found->least) {
@@ -124,10 +147,10 @@ static redux_status suspect_tile(int64_t tile, void *user)
     float *cosines = block;
     for (int64_t i = 0; i < rows; i++)
         found[i] = (nearest){.same = -1, .other = -1, .farthest = -1};
-    for (int64_t begin = 0; begin < s->n; begin += BLOCK) {
-        const int64_t count = RDX_MIN(BLOCK, s->n - begin);
+    for (int64_t begin = 0; begin < s->reference_count; begin += BLOCK) {
+        const int64_t count = RDX_MIN(BLOCK, s->reference_count - begin);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)count, (int)s->d, 1,
-                    s->rows + first * s->d, (int)s->d, s->rows + begin * s->d, (int)s->d, 0,
+                    s->rows + first * s->d, (int)s->d, s->references + begin * s->d, (int)s->d, 0,
                     cosines, BLOCK);
         for (int64_t i = 0; i < rows; i++)
             if (takes_part(s, first + i))
@@ -139,23 +162,33 @@ static redux_status suspect_tile(int64_t tile, void *user)
     return rdx_progress_add(s->context, rows);
 }
 
-redux_status redux_audit_suspicion(double *scores, int64_t *others, redux_context *context,
-                                   const redux_tensor *embeddings, const int32_t *labels)
+redux_status rdx_suspicion(double *scores, int64_t *others, redux_context *context,
+                           const redux_tensor *embeddings, const int32_t *labels, int64_t most)
 {
     float *rows;
     uint8_t *zero;
     if (scores == NULL || labels == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_audit_suspicion: an argument is NULL");
     RDX_TRY(rdx_unit_rows(&rows, &zero, context, embeddings));
-    const suspicion s = {context, rows,   zero,  embeddings->shape[0], embeddings->shape[1],
-                         labels,  scores, others};
+    suspicion s = {
+        context, rows, zero, embeddings->shape[0], embeddings->shape[1], labels, scores, others,
+        NULL,    NULL, 0};
     redux_status status = rdx_blas_ready(context);
+    if (status == REDUX_OK)
+        status = choose_references(&s, most);
     rdx_progress_begin(context, s.n);
     if (status == REDUX_OK)
-        status =
-            rdx_parallel(context, (s.n + TILE - 1) / TILE, suspect_tile, (void *)(uintptr_t)&s);
+        status = rdx_parallel(context, (s.n + TILE - 1) / TILE, suspect_tile, &s);
     rdx_progress_begin(context, 0);
+    rdx_free(s.references);
+    rdx_free(s.reference_rows);
     rdx_free(rows);
     rdx_free(zero);
     return status;
+}
+
+redux_status redux_audit_suspicion(double *scores, int64_t *others, redux_context *context,
+                                   const redux_tensor *embeddings, const int32_t *labels)
+{
+    return rdx_suspicion(scores, others, context, embeddings, labels, MOST);
 }

@@ -5,6 +5,7 @@
  * An index holds the codes of all parts of the references; queries look up the codes of their eight
  * turns in it. So a reference is found by a turned copy and by a crop. Where the query is the
  * larger one, its own parts are looked up among the whole references. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <redux/index.h>
@@ -229,7 +230,8 @@ static redux_status decide(int64_t query, void *user)
     for (int64_t i = 0; i < count && twin->score < CERTAIN; i++) {
         double score;
         RDX_TRY(rdx_similarity(&score, s->context, thumb_of(item), list[i].turn,
-                               thumb_of(&s->references[list[i].reference]), &list[i].start));
+                               thumb_of(&s->references[list[i].reference]), &list[i].start,
+                               fmax(s->options->threshold, twin->score)));
         if (score >= s->options->threshold && score > twin->score)
             *twin = (rdx_twin){list[i].reference, list[i].turn, RDX_MIN(score, 0.999999)};
     }

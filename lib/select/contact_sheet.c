@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * A contact sheet: kept slices bright in a green frame, dropped ones dimmed. */
+ * A contact sheet: a band of slices for each volume, under its name. A frame and a word mark what
+ * is kept; dropped slices are as bright as kept ones, so that both can be judged. */
+#include <stdio.h>
 #include <string.h>
 #include <redux/picture.h>
 #include "picture.h"
 
 #define TILE_SIDE 96
-#define FRAME 2
+#define FRAME 3
 #define CELL (TILE_SIDE + 2 * FRAME + 4)
+#define LINE (RDX_LETTER_HEIGHT + 3)
+#define BAND (CELL + 2 * LINE) /* name, slices, numbers */
+#define MARGIN ((CELL - TILE_SIDE - 2 * FRAME) / 2)
 
-static const uint8_t kept_colour[3] = {64, 200, 96}, dropped_colour[3] = {56, 56, 60},
-                     paper[3] = {24, 24, 26};
+/* Blue and grey differ with any colour vision, and in brightness. */
+static const uint8_t kept_colour[3] = {86, 180, 233}, dropped_colour[3] = {72, 72, 78},
+                     paper[3] = {24, 24, 26}, ink[3] = {225, 225, 228}, soft[3] = {160, 160, 168};
 
 static void fill(const redux_tensor *sheet, int64_t top, int64_t left, int64_t height,
                  int64_t width, const uint8_t colour[3])
@@ -46,37 +52,72 @@ static redux_status draw_slice(const redux_tensor *sheet, redux_context *context
     uint8_t tile[TILE_SIDE * TILE_SIDE] = {0};
     redux_tensor picture;
     RDX_TRY(rdx_slice_picture(&picture, context, reduction, volume, info, row->slice));
-    redux_status status = fit_tile(tile, context, &picture);
+    const redux_status status = fit_tile(tile, context, &picture);
     redux_tensor_release(&picture);
     fill(sheet, top, left, TILE_SIDE + 2 * FRAME, TILE_SIDE + 2 * FRAME,
          row->kept ? kept_colour : dropped_colour);
     for (int64_t y = 0; y < TILE_SIDE; y++)
         for (int64_t x = 0; x < TILE_SIDE; x++) {
-            const uint8_t grey = tile[y * TILE_SIDE + x];
-            const uint8_t shown = row->kept ? grey : (uint8_t)(grey * 2 / 5);
-            const uint8_t colour[3] = {shown, shown, shown};
+            const uint8_t grey = tile[y * TILE_SIDE + x], colour[3] = {grey, grey, grey};
             fill(sheet, top + FRAME + y, left + FRAME + x, 1, 1, colour);
         }
     return status;
 }
 
-/* One band: slices spread evenly over the volume. */
+static void draw_number(const redux_tensor *sheet, const redux_row *row, int64_t top, int64_t left)
+{
+    char text[48];
+    snprintf(text, sizeof text, "%lld%s", (long long)row->slice,
+             row->skipped ? " unreadable"
+             : row->kept  ? " kept"
+                          : "");
+    rdx_draw_text(sheet, top, left, text, row->kept ? kept_colour : soft);
+}
+
+/* "19 of 51 kept  NAME": of a name that is too long, the end. */
+static void draw_name(const redux_tensor *sheet, const char *source, int64_t kept, int64_t rows,
+                      int64_t top)
+{
+    char count[64];
+    const char *slash = strrchr(source, '/');
+    const char *name = slash == NULL || slash[1] == '\0' ? source : slash + 1;
+    snprintf(count, sizeof count, "%lld of %lld kept  ", (long long)kept, (long long)rows);
+    rdx_draw_text(sheet, top, MARGIN, count, soft);
+    const int64_t left = MARGIN + rdx_letters(count) * RDX_LETTER_WIDTH;
+    int64_t over = rdx_letters(name) - (sheet->shape[1] - left) / RDX_LETTER_WIDTH;
+    if (over <= 0) {
+        rdx_draw_text(sheet, top, left, name, ink);
+        return;
+    }
+    for (over += 2; over > 0 && *name != '\0'; over--) /* room for the dots */
+        for (name++; ((unsigned char)*name & 0xc0) == 0x80;)
+            name++;
+    rdx_draw_text(sheet, top, left, "..", soft);
+    rdx_draw_text(sheet, top, left + 2 * RDX_LETTER_WIDTH, name, ink);
+}
+
+/* One band: slices spread evenly over the volume, under its name. */
 static redux_status draw_volume(const redux_tensor *sheet, redux_context *context,
                                 const redux_reduction *reduction, int64_t first_row, int64_t rows,
                                 int64_t columns, int64_t top)
 {
-    const int64_t index = reduction->rows[first_row].volume, shown = RDX_MIN(columns, rows);
+    const redux_row *all = reduction->rows + first_row;
+    const int64_t shown = RDX_MIN(columns, rows);
+    int64_t kept = 0;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
     redux_volume *volume;
     redux_status status = REDUX_OK;
-    RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, index));
-    RDX_TRY(redux_volume_open(&volume, context, reduction->dataset, index));
+    for (int64_t i = 0; i < rows; i++)
+        kept += all[i].kept;
+    RDX_TRY(redux_dataset_get_volume_info(&info, reduction->dataset, all->volume));
+    RDX_TRY(redux_volume_open(&volume, context, reduction->dataset, all->volume));
+    draw_name(sheet, info.source, kept, rows, top);
     for (int64_t c = 0; c < shown && status == REDUX_OK; c++) {
-        const redux_row *row =
-            &reduction->rows[first_row + (shown > 1 ? c * (rows - 1) / (shown - 1) : 0)];
+        const redux_row *row = &all[shown > 1 ? c * (rows - 1) / (shown - 1) : 0];
+        const int64_t left = c * CELL + MARGIN;
         if (!row->skipped)
-            status = draw_slice(sheet, context, reduction, volume, &info, row, top,
-                                c * CELL + (CELL - TILE_SIDE - 2 * FRAME) / 2);
+            status = draw_slice(sheet, context, reduction, volume, &info, row, top + LINE, left);
+        draw_number(sheet, row, top + LINE + TILE_SIDE + 2 * FRAME + 1, left);
     }
     redux_volume_free(volume);
     return status;
@@ -92,7 +133,7 @@ redux_status redux_contact_sheet(const char *path, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "redux_contact_sheet: %d columns, %d volumes",
                         (int)columns, (int)volumes);
     const int64_t most = RDX_MIN(reduction->summary.volumes, volumes);
-    const int64_t shape[3] = {most * CELL, (int64_t)columns * CELL, 3};
+    const int64_t shape[3] = {most * BAND, (int64_t)columns * CELL, 3};
     RDX_TRY(redux_tensor_new(&sheet, context, REDUX_UINT8, 3, shape));
     fill(&sheet, 0, 0, shape[0], shape[1], paper);
     redux_status status = REDUX_OK;
@@ -106,7 +147,7 @@ redux_status redux_contact_sheet(const char *path, redux_context *context,
             readable = readable || !reduction->rows[row].skipped;
         if (readable)
             status = draw_volume(&sheet, context, reduction, first, rows, columns,
-                                 bands++ * CELL + (CELL - TILE_SIDE - 2 * FRAME) / 2);
+                                 bands++ * BAND + MARGIN);
     }
     if (status == REDUX_OK)
         status = redux_picture_write_png(path, context, &sheet);

@@ -106,3 +106,23 @@ check "nothing to audit" exits 1 "no" "$audit" --quiet $quick "$a/nothing"
 cp "$a/test/other_name.nii.gz" "$(printf '%s/train/\033[31mred\303\251.nii.gz' "$a")"
 check "names with control bytes" finds 0 '\\x1b\[31mred' "$audit" --quiet $quick "$a/test" --against "$a/train"
 check "are printed without them" test -z "$(tr -cd '\033' <"$work/out")"
+
+# The page: a map, the verdict before the tables, names with the numbers of slices.
+"$audit" --quiet $labels "$a/train" --against "$a/test" --out "$a/page" >"$work/table"
+page=$a/page/audit.html
+check "the page has a map" grep -qE 'class="map".*<path class="(point|cross) c0" d="M[0-9]' "$page"
+check "... in its navigation" grep -q 'href="#map"' "$page"
+check "... with classes in its key" grep -q '<span>kind 0</span>.*<span>kind 1</span>' "$page"
+check "the page has the verdict" grep -q '<p class="note name">[0-9]* of [0-9]* groups* in test: ' "$page"
+check "... before its tables" test "$(grep -n 'class="note name"' "$page" | head -n 1 | cut -d: -f1)" -lt \
+    "$(grep -n '<table' "$page" | head -n 1 | cut -d: -f1)"
+check "slice 0 of a volume has its number" grep -q 'STS_012_CT.nii.gz, slice&nbsp;0' "$page"
+check "... in the table on the terminal too" finds 0 'STS_012_CT.nii.gz slice 0 = other_name.nii.gz slice 0 ' \
+    "$audit" --quiet $quick "$a/train/STS_012_CT.nii.gz" --against "$a/test/other_name.nii.gz"
+
+# Names are bytes, JSON is UTF-8: what is no UTF-8 is "?", as in the JSON of the other programs.
+mkdir "$a/bytes"
+cp "$a/test/other_name.nii.gz" "$(printf '%s/bytes/b\351t\303\251.nii.gz' "$a")"
+"$audit" --quiet $quick "$a/bytes" --against "$a/train/STS_012_CT.nii.gz" --json >"$a/bytes.json"
+check "a name that is no UTF-8 in JSON" grep -q '"source": ".*/bytes/b?t??.nii.gz"' "$a/bytes.json"
+check "... of redux-info too" grep -q '"source": ".*/bytes/b?t??.nii.gz"' <("$BIN/redux-info" --json "$a/bytes")

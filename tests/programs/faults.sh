@@ -16,6 +16,10 @@ fault_program() { # fault_program NAME: runs it, its files go to $out
     pictures) "$reduce" --quiet --strategy ssim --keep 5 --manifest "$out/m.csv" --export "$out/x" "$scan" ;;
     hash) "$hash" --quiet --format binary --out "$out/h.rdx" "$scan" ;;
     report) "$BIN/redux-report" --quiet --volumes 1 --gallery 1 --no-curve --out "$out/r.html" "$work/hash.csv" ;;
+    audit)
+        "$BIN/redux-audit" --quiet --json --on-error stop --skip redundancy --labels "$ct/labels.csv" --label tumour --out "$out/a" \
+            --write-clean "$out/c.csv" "$scan"
+        ;;
     embed) "$BIN/redux-embed" --quiet --weights "$work/faults-pretrain/p/weights.safetensors" --out "$out/e.npy" "$scan" ;;
     pretrain) "${tiny_run[@]}" --out "$out/p" "$scan" ;;
     evaluate)
@@ -50,7 +54,7 @@ with_fault() { # with_fault FAULT PROGRAM: its exit status
 failed_well() { # failed_well FAULT PROGRAM STATUS
     if files_whole "$work/faults-$2" && case $3 in
         0) [ "$(find "$out" -type f | wc -l)" = "$(find "$work/faults-$2" -type f | wc -l)" ] ;;
-        1) [ -s "$work/err" ] ;;
+        1) [ -s "$work/err" ] && ! grep -q ': $' "$work/err" ;; # a message, and not an empty one
         *) false ;;
         esac then
         return 0
@@ -75,7 +79,7 @@ each_call_fails() { # each_call_fails CALL ERROR PROGRAM
 if [ -e "$shim" ] && ! ldd "$reduce" | grep -q -e libasan -e libtsan -e libubsan; then
     failures="read:EIO write:ENOSPC open:EMFILE close:EIO fsync:EIO rename:EIO"
     grep -q __gcov_exit "$reduce" || failures="malloc:ENOMEM $failures" # gcov's own end does not survive that
-    for program in pretrain reduce pictures hash report embed evaluate; do
+    for program in pretrain reduce pictures hash report audit embed evaluate; do
         rm -rf "$out"
         mkdir "$out"
         fault_program $program >/dev/null 2>&1

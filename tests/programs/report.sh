@@ -122,10 +122,32 @@ array() { # array ROWS: .npy of bytes, three a row
 array "$all" >"$work/r/map.npy"
 array 7 >"$work/r/short.npy"
 check "a map of embeddings" exits 0 "" "$report" --no-curve --embeddings "$work/r/map.npy" "$work/r/h.csv" --out "$page"
-check "... with its points, in both colours" grep -qE \
-    'class="map".*<path class="bar" d="M[0-9].*<path class="in" d="M[0-9].*class="ring"' "$page"
+check "... with its points: dropped, kept, outliers" grep -qE \
+    'class="map".*<path class="cross" d="M[0-9].*<path class="point" d="M[0-9].*class="ring"' "$page"
 check "... and its place in the navigation" grep -q 'href="#map1"' "$page"
 check "... well-formed" balanced "$page"
+check "... with classes" exits 0 "" "$report" --no-curve --embeddings "$work/r/map.npy" --labels "$ct/labels.csv" \
+    --label tumour "$work/r/h.csv" --out "$page"
+check "... in colours, with shapes as before" grep -qE \
+    'class="map".*"cross c0" d="M[0-9].*"cross c1" d="M[0-9].*"point c0" d="M[0-9].*"point c1" d="M[0-9].*class="ring"' "$page"
+check "... which the key names" grep -q '<span>tumour 0</span>.*<span>tumour 1</span>' "$page"
+map_points() { # map_points CLASS: points and crosses of a colour; a cell may hide others
+    grep -o "<path class=\"[a-z]* c$1\" d=\"[^\"]*" <(grep 'class="map"' "$page") | grep -oE 'M[0-9]+ [0-9]+' | wc -l
+}
+labelled() { # labelled CLASS: slices in the table
+    awk -F, -v class="$1" 'NR > 1 && $3 == class' "$ct/labels.csv" | wc -l
+}
+for class in 0 1; do
+    check "... about as many as there are of $class" test "$(map_points $class)" -le "$(labelled $class)" -a \
+        "$(map_points $class)" -gt "$(($(labelled $class) / 4))"
+done
+check "... well-formed" balanced "$page"
+check "--labels without a map" exits 2 "--embeddings" "$report" --labels "$ct/labels.csv" "$work/r/h.csv" --out "$page"
+check "no such column of labels" exits 1 "tumour" "$report" --embeddings "$work/r/map.npy" --labels "$ct/labels.csv" \
+    --label none "$work/r/h.csv" --out "$page"
+sed "s|$ct|gone|" "$work/r/h.csv" >"$work/r/gone.csv"
+check "labels of files that are gone" exits 1 "--labels needs the files" "$report" --embeddings "$work/r/map.npy" \
+    --labels "$ct/labels.csv" --label tumour "$work/r/gone.csv" --out "$page"
 check "embeddings of other slices" exits 1 "one row of numbers for each slice" "$report" \
     --embeddings "$work/r/short.npy" "$work/r/h.csv" --out "$page"
 check "embeddings of several manifests" exits 2 "needs one manifest" "$report" \
@@ -155,12 +177,46 @@ printf '{"rows": [{"strategy": "<b>", "task": "t&t", "protocol": "linear", "seed
 check "two manifests, a run, an experiment" exits 0 "" "$report" "$work/r/h.csv" "$work/r/s.csv" \
     --training "$work/r" --experiment "$work/r" --gallery 2 --volumes 1 --title 'A "title" & <more>' --out "$page"
 check "... side by side" grep -q 'href="#set2">s.csv' "$page"
-check "... the run" grep -q "2 steps, 1 epoch, 1 s; loss at the end 3.9" "$page"
+check "... the run" grep -q "<dt>Loss at the end</dt><dd>3.9<" "$page"
 check "... the experiment" grep -q "81.2 &plusmn; 3.0" "$page"
 check "... escaped" grep -q 'A &quot;title&quot; &amp; &lt;more&gt;</title>' "$page"
 check "... well-formed" balanced "$page"
 check "... every id once" unique_ids "$page"
 check "... self-contained" self_contained "$page"
+
+check "a run alone" exits 0 "" "$report" --training "$work/r/log.csv" --out "$page"
+check "... its numbers" grep -qE '<dt>Steps</dt><dd>2</dd>.*<dt>Epochs</dt><dd>1</dd>.*<dt>Time</dt><dd>1 s</dd>' \
+    <(tr '\n' ' ' <"$page")
+check "... its four curves" test "$(count '<path class="curve"|<polyline|class="curve"' "$page")" = 4
+check "... its place in the navigation, and no other" test \
+    "$(sed -n '/<nav/,/<\/nav>/p' "$page" | grep -o 'href="#[a-z0-9]*"')" = 'href="#training"'
+check "... well-formed" balanced "$page"
+check "... self-contained" self_contained "$page"
+check "an experiment alone" exits 0 "" "$report" --experiment "$work/r" --out "$page"
+check "... self-contained" self_contained "$page"
+check "a run that is missing" exits 1 "away" "$report" --training "$work/away" --out "$page"
+
+# ---- every kept slice ----
+mkdir "$work/r/folder"
+for i in $(seq 100 229); do
+    { printf 'P5 8 8 255\n' && head -c 64 /dev/urandom; } >"$work/r/folder/$i.pgm"
+done
+"$reduce" --quiet --strategy all --manifest "$work/r/all.csv" "$work/r/folder"
+"$report" --quiet --no-curve --matrix 0 "$work/r/all.csv" --out "$page"
+pictured() { # kept slices with pictures in the strips
+    sed -n '/<article/,/<\/article>/p' "$page" | grep -o '<li class="kept"><img' | wc -l
+}
+check "all kept slices of a volume have pictures" test "$(pictured)" = 130
+printf 'P2 8 8 255\n' >"$work/r/black.pgm"
+seq 0 63 >>"$work/r/black.pgm"
+awk 'BEGIN { print "source,slice,kept,witness_source,witness_slice,score" }' >"$work/r/dense.csv"
+mkdir "$work/r/dense"
+for i in $(seq 1000 2499); do
+    cp "$work/r/black.pgm" "$work/r/dense/$i.pgm"
+    echo "$work/r/dense/$i.pgm,0,1,,," >>"$work/r/dense.csv"
+done
+check "1,500 kept slices" exits 0 "" timeout 60 "$report" --no-curve --matrix 0 "$work/r/dense.csv" --out "$page"
+check "... all have pictures" test "$(pictured)" = 1500
 
 # ---- data that are gone; hostile names; many slices ----
 name='<script>alert(1)</script>&amp;"x'\''y" onload=z'
@@ -180,6 +236,8 @@ check "... no control characters, no turned names" test \
     "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\xff]|\xe2\x80\xae' "$page")" = 0
 check "... the data are gone, which is told" grep -q "pictures are missing" "$page"
 check "... without a summary nothing is called bits" test "$(count 'bits' "$page")" = 0
+check "... and no threshold is invented" grep -q '<dt>Threshold</dt><dd>unknown</dd>' "$page"
+check "... nor drawn" test "$(count 'class="mark"|, threshold|other thresholds|mean more similar slices[.]' "$page")" = 0
 awk 'BEGIN { print "source,slice,kept,witness_source,witness_slice,score"
     for (v = 0; v < 200; v++) for (s = 0; s < 100; s++)
         printf s % 4 ? "gone/%d.nii,%d,0,gone/%d.nii,%d,%d\n" : "gone/%d.nii,%d,1,,,\n", v, s, v, s - s % 4, s % 7 }' \

@@ -147,6 +147,30 @@ START_TEST(suspicion_is_numpys)
 }
 END_TEST
 
+/* Some scores by brute force, with every `step`th row as a neighbour. */
+static void compare_scores(const double *scores, const float *x, const int32_t *labels, int count,
+                           int width, int step)
+{
+    for (int i = 0; i < count; i += 97) {
+        double near[2] = {INFINITY, INFINITY};
+        for (int j = 0; j < count && labels[i] >= 0; j += step) {
+            double dot = 0, a = 0, b = 0;
+            if (j == i || labels[j] < 0)
+                continue;
+            for (int k = 0; k < width; k++) {
+                dot += (double)x[i * width + k] * (double)x[j * width + k];
+                a += (double)x[i * width + k] * (double)x[i * width + k];
+                b += (double)x[j * width + k] * (double)x[j * width + k];
+            }
+            double *least = &near[labels[i] == labels[j]];
+            *least = fmin(*least, 1 - dot / sqrt(a * b));
+        }
+        if (labels[i] >= 0)
+            ck_assert_double_eq_tol(
+                scores[i], near[0] * near[0] / (near[0] * near[0] + near[1] * near[1]), 1e-4);
+    }
+}
+
 /* Many rows: tiles and blocks, by brute force in double; the same bits on any number of threads. */
 START_TEST(suspicion_of_many)
 {
@@ -168,24 +192,9 @@ START_TEST(suspicion_of_many)
         redux_context_free(context);
     }
     ck_assert_mem_eq(scores[0], scores[1], sizeof scores[0]);
-    for (int i = 0; i < ROWS; i += 97) {
-        double near[2] = {INFINITY, INFINITY};
-        for (int j = 0; j < ROWS && labels[i] >= 0; j++) {
-            double dot = 0, a = 0, b = 0;
-            if (j == i || labels[j] < 0)
-                continue;
-            for (int k = 0; k < WIDTH; k++) {
-                dot += (double)x[i * WIDTH + k] * (double)x[j * WIDTH + k];
-                a += (double)x[i * WIDTH + k] * (double)x[i * WIDTH + k];
-                b += (double)x[j * WIDTH + k] * (double)x[j * WIDTH + k];
-            }
-            double *least = &near[labels[i] == labels[j]];
-            *least = fmin(*least, 1 - dot / sqrt(a * b));
-        }
-        if (labels[i] >= 0)
-            ck_assert_double_eq_tol(
-                scores[0][i], near[0] * near[0] / (near[0] * near[0] + near[1] * near[1]), 1e-4);
-    }
+    compare_scores(scores[0], x, labels, ROWS, WIDTH, 1);
+    ck_assert_redux_ok(rdx_suspicion(scores[1], NULL, NULL, &rows, labels, ROWS / 5));
+    compare_scores(scores[1], x, labels, ROWS, WIDTH, 5);
 }
 END_TEST
 
@@ -253,7 +262,7 @@ START_TEST(alignment_finds_the_map)
         rdx_warp(warped, inside, thumb.rank, &maps[k]);
         for (int i = 0; i < RDX_THUMB_PIXELS; i++)
             part[i] = (uint8_t)(warped[i] + 0.5F);
-        ck_assert(rdx_align(&found, part, thumb.rank));
+        ck_assert(rdx_align(&found, part, thumb.rank, -1));
         for (int i = 0; i < 6; i++)
             ck_assert_double_eq_tol(found.m[i], maps[k].m[i], 0.01);
     }
@@ -462,6 +471,34 @@ START_TEST(labels_in_conflict)
 END_TEST
 
 /* ---- slices ---- */
+
+/* A slice is told from its neighbours though one of them is turned as well. */
+START_TEST(turned_neighbours)
+{
+    enum { FIRST = 5 };
+    volumes all = {.count = 0};
+    redux_dataset *dataset;
+    redux_scan *scan;
+    redux_findings *findings;
+    float *pixels = add_volume(&all, "one", SLICES, 1), turned[SIDE * SIDE];
+    for (int k = FIRST; k < FIRST + 2; k++) {
+        for (int i = 0; i < SIDE * SIDE; i++)
+            turned[i] = pixels[k * SIDE * SIDE + SIDE * SIDE - 1 - i];
+        memcpy(pixels + k * SIDE * SIDE, turned, sizeof turned);
+    }
+    open_volumes(&dataset, &scan, NULL, &all);
+    ck_assert_redux_ok(redux_audit_slices(&findings, NULL, scan, NULL));
+    ck_assert_int_eq(count_issue(findings, REDUX_AUDIT_ORIENTATION), 2);
+    for (int64_t i = 0; i < redux_findings_count(findings); i++)
+        if (finding_at(findings, i).issue == REDUX_AUDIT_ORIENTATION)
+            ck_assert(finding_at(findings, i).slice == FIRST ||
+                      finding_at(findings, i).slice == FIRST + 1);
+    redux_findings_free(findings);
+    redux_scan_free(scan);
+    redux_dataset_free(dataset);
+    release_volumes(&all);
+}
+END_TEST
 
 START_TEST(odd_slices)
 {
@@ -816,6 +853,7 @@ int main(void)
     tcase_add_test(tests, similarity_of_two);
     tcase_add_test(tests, labels_in_conflict);
     tcase_add_test(tests, odd_slices);
+    tcase_add_test(tests, turned_neighbours);
     tcase_add_test(tests, extreme_values);
     tcase_add_test(tests, most_slices_are_not_the_volume);
     tcase_add_test(tests, slices_without_numbers_do_not_widen_the_range);

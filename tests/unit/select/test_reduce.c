@@ -528,6 +528,47 @@ START_TEST(numbers_read_back)
 END_TEST
 
 /* Exports hold the kept slices and nothing else, and read back as what they were. */
+/* Pixels of a colour in some rows of a picture. */
+static int64_t count_colour(const redux_tensor *picture, int64_t top, int64_t end, int red,
+                            int green, int blue)
+{
+    const int64_t width = picture->shape[1];
+    int64_t count = 0;
+    for (int64_t i = top * width; i < end * width; i++) {
+        const uint8_t *pixel = (const uint8_t *)picture->data + 3 * i;
+        count += pixel[0] == red && pixel[1] == green && pixel[2] == blue;
+    }
+    return count;
+}
+
+/* A band of a contact sheet has a name above and numbers below, and dropped slices as bright as
+ * they are. */
+static void check_sheet(const redux_reduction *reduction)
+{
+    enum { BANDS = 2, LINE = 16, TILE = 102, DROPPED = 72 };
+    redux_tensor sheet;
+    int brightest = 0;
+    ck_assert_redux_ok(redux_contact_sheet(in_scratch("sheet.png"), NULL, reduction, 6, BANDS));
+    ck_assert_redux_ok(redux_picture_read_colour(&sheet, NULL, in_scratch("sheet.png")));
+    ck_assert_int_eq(sheet.ndim, 3);
+    ck_assert_int_eq(sheet.shape[0], BANDS * (TILE + 4 + 2 * LINE));
+    for (int64_t top = 0; top < sheet.shape[0]; top += sheet.shape[0] / BANDS) {
+        ck_assert_int_gt(count_colour(&sheet, top, top + LINE, 225, 225, 228), 0);
+        ck_assert_int_gt(count_colour(&sheet, top, top + LINE, 160, 160, 168), 0);
+        const int64_t numbers = top + LINE + TILE + 3, end = numbers + LINE - 2;
+        ck_assert_int_gt(count_colour(&sheet, numbers, end, 160, 160, 168) +
+                             count_colour(&sheet, numbers, end, 86, 180, 233),
+                         0);
+    }
+    const uint8_t *row = (const uint8_t *)sheet.data + (2 + LINE + TILE / 2) * sheet.shape[1] * 3;
+    for (int64_t x = 0; x + TILE < sheet.shape[1]; x++) /* tiles in the frame of dropped ones */
+        if (row[3 * x] == DROPPED && row[3 * x + 2] == DROPPED + 6)
+            for (int64_t i = x + 3; i < x + TILE - 3; i++)
+                brightest = row[3 * i] > brightest ? row[3 * i] : brightest;
+    ck_assert_int_gt(brightest, 120); /* 102 at most, were they dimmed */
+    redux_tensor_release(&sheet);
+}
+
 START_TEST(exports)
 {
     static const char *const endings[] = {"png", "npy", "npz"};
@@ -575,11 +616,7 @@ START_TEST(exports)
             redux_tensor_release(&expected);
         }
     }
-    redux_tensor sheet;
-    ck_assert_redux_ok(redux_contact_sheet(in_scratch("sheet.png"), NULL, reduction, 6, 2));
-    ck_assert_redux_ok(redux_picture_read_colour(&sheet, NULL, in_scratch("sheet.png")));
-    ck_assert_int_eq(sheet.ndim, 3);
-    redux_tensor_release(&sheet);
+    check_sheet(reduction);
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_save("/nonexistent/a.csv", NULL, reduction));
     ck_assert_redux_ok(redux_summary_save(in_scratch("m.json"), NULL, reduction, 1.5));
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_results_save(in_scratch("pair.csv"), "/nonexistent/a",
