@@ -360,6 +360,11 @@ check-mpi: all
 check-python: all
 	@BUILD='$(BUILD)' CC='$(CC)' tests/python/run.sh
 
+# The notebooks of python/notebooks, each in a kernel of its own (NOTEBOOKS=write keeps their output).
+.PHONY: check-notebooks
+check-notebooks: $(SHARED) $(MODULE)
+	@REDUX_LIBRARY='$(abspath $(SHARED))' PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/python/notebooks.py $(NOTEBOOKS)
+
 # Python's package: a wheel for every x86-64 Linux of its glibc, checked (python/manylinux.py), and the
 # sources with the library's, both in build/dist.
 .PHONY: wheel sdist
@@ -370,6 +375,11 @@ wheel:
 	$(Q)$(PYTHON) python/manylinux.py $(BUILD)/dist/libredux-$(VERSION)-py3-none-manylinux_*_x86_64.whl
 sdist:
 	$(Q)cd python && $(PYTHON) setup.py -q sdist -d '$(abspath $(BUILD))/dist'
+
+# The wheel in a Debian of its own, with no compiler and no library of ours; docs/python.md runs there.
+.PHONY: check-wheel
+check-wheel: wheel
+	@tools/check-wheel.sh $(BUILD)/dist/libredux-$(VERSION)-py3-none-manylinux_*_x86_64.whl $(ROOT)
 
 check-symbols: $(STATIC) $(SHARED)
 	@CC='$(CC)' tools/check-symbols.sh include lib/libredux.map $(SHARED) $(STATIC)
@@ -575,7 +585,8 @@ dist:
 	@echo "$(BUILD)/libredux-$(VERSION).tar.gz"
 
 clean:
-	rm -rf $(BUILD) build-fuzz build-asan build-asan-readers build-ubsan build-integer build-msan build-tsan build-coverage build-lint-gcc build-lint-clang demo
+	rm -rf $(BUILD) build-fuzz build-asan build-asan-readers build-ubsan build-integer build-msan build-tsan build-coverage build-lint-gcc build-lint-clang demo \
+	    python/build python/csrc python/libredux.egg-info
 
 help:
 	@sed -n 's/^# *//; 1,/^$$/p' Makefile | head -n 11

@@ -18,8 +18,9 @@ SYSTEM = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1
           "libgcc_s.so.1", "libstdc++.so.6", "ld-linux-x86-64.so.2"}
 MOST_BYTES = 20 << 20
 # What is bundled or linked in, by the Debian package whose licence goes with it.
-LICENCES = {"libopenblas": "libopenblas-dev", "libpng16": "libpng16-16", "libjpeg": "libjpeg62-turbo",
-            "libjansson": "libjansson4", "libminizip": "libminizip1", "libwebp": "libwebp7",
+LICENCES = {"libopenblas": "libopenblas-dev", "libpng16": "libpng16-16",
+            "libjpeg": "libjpeg62-turbo", "libjansson": "libjansson4", "libminizip": "libminizip1",
+            "libwebp": "libwebp7",
             "libzstd": "libzstd1", "libnifti2": "libnifti2-2", "libznz": "libznz3",
             "libgfortran": "libgfortran5", "libquadmath": "libquadmath0"}
 
@@ -27,7 +28,8 @@ LICENCES = {"libopenblas": "libopenblas-dev", "libpng16": "libpng16-16", "libjpe
 def make_options(here):
     """Without FFTW (GPL), TIFF (its libjbig is GPL) and GDCM (its libexpat asks for glibc 2.36).
     OpenBLAS is linked in, so that no other copy in the process is met, nor its Fortran."""
-    return ["FFTW=0", "TIFF=0", "GDCM=0", "ISAL=0", "CFLAGS=-O3", "LDFLAGS=-Wl,--exclude-libs,ALL -s",
+    return ["FFTW=0", "TIFF=0", "GDCM=0", "ISAL=0", "CFLAGS=-O3",
+            "LDFLAGS=-Wl,--exclude-libs,ALL -s",
             f"CPPFLAGS=-include {here}/glibc.h",
             "BLAS_LIBS=" + " ".join(["-L" + os.path.dirname(static_blas()), "-l:libopenblas.a"])]
 
@@ -112,7 +114,8 @@ def wrong_in_library(path, allowed, limit):
 
 def wrong_in_loading(library):
     """All symbols are looked up at once: what is missing would otherwise come to light in use."""
-    loaded = subprocess.run([sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", library],
+    code = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+    loaded = subprocess.run([sys.executable, "-c", code, library],
                             env={**os.environ, "LD_BIND_NOW": "1"}, capture_output=True, text=True)
     if loaded.returncode != 0:
         yield f"{os.path.basename(library)} does not load: {loaded.stderr.strip().splitlines()[-1]}"
@@ -134,7 +137,9 @@ def wrong_in_wheel(wheel):
             yield from wrong_in_loading(path)
         if not any(name.startswith("libredux.so.") for name in names):
             yield "libredux is not in it"
-        licences = open(glob.glob(folder + "/**/LICENCES.txt", recursive=True)[0], encoding="utf-8").read()
+        with open(glob.glob(folder + "/**/LICENCES.txt", recursive=True)[0],
+                  encoding="utf-8") as file:
+            licences = file.read()
         for name in names:
             plain = name.replace("libredux-", "")
             if not name.startswith("libredux.so") and plain + " (" not in licences:

@@ -5,11 +5,13 @@
     REDUX_WITHOUT_LIB=1  the Python files alone, for the system's library (Debian's python3-redux)
 """
 import glob
+import gzip
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
@@ -25,6 +27,8 @@ if not os.path.isdir(SOURCES):
     SOURCES = os.path.dirname(HERE)
 FOR_OTHERS = os.environ.get("REDUX_WHEEL") == "1"
 WITHOUT_LIB = os.environ.get("REDUX_WITHOUT_LIB") == "1"
+# The same sources give the same bytes: times in archives are this one, the earliest that ZIP has.
+EPOCH = os.environ.setdefault("SOURCE_DATE_EPOCH", "315532800")
 
 
 def version_part(name):
@@ -97,6 +101,20 @@ class SourceWithC(sdist):
                 shutil.copytree(path, copy, dirs_exist_ok=True)
             else:
                 shutil.copy(path, copy)
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, owner=None, group=None):
+        path = base_name + ".tar.gz"
+        with open(path, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, int(EPOCH)) as packed, \
+                tarfile.open(fileobj=packed, mode="w") as archive:
+            archive.add(base_dir, filter=nobodys)
+        return path
+
+
+def nobodys(member):
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime, member.mode = int(EPOCH), 0o755 if member.mode & 0o100 else 0o644
+    return member
 
 
 setup(distclass=WithLibrary,

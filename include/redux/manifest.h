@@ -55,6 +55,14 @@ REDUX_API int64_t redux_manifest_row_count(const redux_manifest *manifest);
 REDUX_API redux_status redux_manifest_get_row(redux_manifest_row *out,
                                               const redux_manifest *manifest, int64_t index);
 
+/** Rows `first` to `first` + `count` - 1, into an array of `count`: for bindings, in which a call
+ * for each of a million rows is slow. Strings belong to the manifest, and those of one source have
+ * one address (a witness whose source has no rows aside). Errors: REDUX_E_INVALID (rows out of
+ * range, NULL); nothing is written then. Since 0.2. */
+REDUX_API redux_status redux_manifest_get_rows(redux_manifest_row *out,
+                                               const redux_manifest *manifest, int64_t first,
+                                               int64_t count);
+
 /** How the input was opened, from the summary, as far as it is not said by the manifest's own rows:
  *  group_by (it belongs to the manifest) and frame; all other options are the defaults. Set
  *  out->struct_size first (REDUX_DATASET_OPTIONS_INIT). Without a summary: the defaults. Errors:

@@ -479,6 +479,17 @@ REDUX_API redux_status redux_reduction_get_row(redux_row *out, const redux_reduc
 REDUX_API redux_status redux_reduction_get_name(const char **source, int64_t *slice,
                                                 const redux_reduction *reduction, int64_t row);
 
+/** Rows `first` to `first` + `count` - 1, into an array of `count`: for bindings, in which a call
+ * for each of a million rows is slow. Errors: REDUX_E_INVALID (rows out of range, NULL); nothing is
+ *  written then. Since 0.2. */
+REDUX_API redux_status redux_reduction_get_rows(redux_row *out, const redux_reduction *reduction,
+                                                int64_t first, int64_t count);
+/** Their names, likewise: two arrays of `count`. Witnesses outside the dataset are taken one by
+ * one, by redux_reduction_get_name. */
+REDUX_API redux_status redux_reduction_get_names(const char **sources, int64_t *slices,
+                                                 const redux_reduction *reduction, int64_t first,
+                                                 int64_t count);
+
 /** The calibration of a reduction, or NULL if none was asked for; belongs to the reduction. */
 REDUX_API const redux_calibration *redux_reduction_calibration(const redux_reduction *reduction);
 

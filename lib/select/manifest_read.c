@@ -70,8 +70,12 @@ static redux_status fill_rows(redux_manifest *manifest, redux_context *context)
     RDX_TRY(rdx_alloc_zero(context, &block, (uint64_t)table->rows, sizeof *manifest->rows));
     manifest->rows = block;
     manifest->count = table->rows;
-    for (int64_t i = 0; i < table->rows; i++)
-        RDX_TRY(fill_row(&manifest->rows[i].row, table, i, at));
+    for (int64_t i = 0; i < table->rows; i++) {
+        redux_manifest_row *row = &manifest->rows[i].row;
+        RDX_TRY(fill_row(row, table, i, at));
+        if (i > 0 && row->group != NULL && strcmp(row->group, manifest->rows[i - 1].row.group) == 0)
+            row->group = manifest->rows[i - 1].row.group; /* which come in runs */
+    }
     return REDUX_OK;
 }
 
@@ -95,6 +99,23 @@ static int compare_rows(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
+/* Gives witnesses the address of their source's name, where it has rows. seen: sorted by name. */
+static void share_names(redux_manifest *manifest, const first_seen *seen, int64_t count)
+{
+    for (int64_t i = 0; i < manifest->count; i++) {
+        redux_manifest_row *row = &manifest->rows[i].row;
+        const first_seen *low = seen, *end = seen + count;
+        while (row->witness_source != NULL && low < end) {
+            const first_seen *middle = low + (end - low) / 2;
+            const int order = strcmp(row->witness_source, middle->source);
+            if (order == 0)
+                row->witness_source = middle->source;
+            low = order > 0 ? middle + 1 : low;
+            end = order > 0 ? end : order < 0 ? middle : low;
+        }
+    }
+}
+
 /* Numbers each source once, by first appearance, and gives the rows their numbers. */
 static redux_status list_sources(redux_manifest *manifest, redux_context *context)
 {
@@ -114,13 +135,17 @@ static redux_status list_sources(redux_manifest *manifest, redux_context *contex
             seen[count++] = seen[i];
         manifest->rows[seen[i].row].first_row = seen[count - 1].row;
     }
+    share_names(manifest, seen, count);
     qsort(seen, (size_t)count, sizeof *seen, compare_rows);
     for (int64_t i = 0; i < count; i++) {
         manifest->sources[i] = seen[i].source;
         manifest->rows[seen[i].row].source_number = i;
     }
-    for (int64_t i = 0; i < n; i++)
-        manifest->rows[i].source_number = manifest->rows[manifest->rows[i].first_row].source_number;
+    for (int64_t i = 0; i < n; i++) {
+        rdx_manifest_entry *entry = &manifest->rows[i];
+        entry->source_number = manifest->rows[entry->first_row].source_number;
+        entry->row.source = manifest->sources[entry->source_number];
+    }
     manifest->source_count = count;
     rdx_free(block);
     return REDUX_OK;
@@ -211,10 +236,17 @@ redux_status redux_manifest_get_row(redux_manifest_row *out, const redux_manifes
 {
     if (out == NULL || manifest == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_row: an argument is NULL");
-    if (index < 0 || index >= manifest->count)
-        return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld", (long long)index,
-                        (long long)manifest->count);
-    *out = manifest->rows[index].row;
+    return redux_manifest_get_rows(out, manifest, index, 1);
+}
+
+redux_status redux_manifest_get_rows(redux_manifest_row *out, const redux_manifest *manifest,
+                                     int64_t first, int64_t count)
+{
+    if (out == NULL || manifest == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_manifest_get_rows: an argument is NULL");
+    RDX_TRY(rdx_check_rows(first, count, manifest->count));
+    for (int64_t i = 0; i < count; i++)
+        out[i] = manifest->rows[first + i].row;
     return REDUX_OK;
 }
 

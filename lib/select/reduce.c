@@ -715,10 +715,37 @@ redux_status redux_reduction_get_row(redux_row *out, const redux_reduction *redu
 {
     if (out == NULL || reduction == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_row: an argument is NULL");
-    if (index < 0 || index >= reduction->row_count)
-        return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld", (long long)index,
-                        (long long)reduction->row_count);
-    *out = reduction->rows[index];
+    return redux_reduction_get_rows(out, reduction, index, 1);
+}
+
+redux_status rdx_check_rows(int64_t first, int64_t count, int64_t rows)
+{
+    if (first >= 0 && count >= 0 && first <= rows && count <= rows - first)
+        return REDUX_OK;
+    return rdx_fail(REDUX_E_INVALID, "there is no row %lld: there are %lld",
+                    (long long)(first < 0 || first > rows ? first : rows), (long long)rows);
+}
+
+redux_status redux_reduction_get_rows(redux_row *out, const redux_reduction *reduction,
+                                      int64_t first, int64_t count)
+{
+    if (out == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_rows: an argument is NULL");
+    RDX_TRY(rdx_check_rows(first, count, reduction->row_count));
+    for (int64_t i = 0; i < count; i++)
+        out[i] = reduction->rows[first + i];
+    return REDUX_OK;
+}
+
+redux_status redux_reduction_get_names(const char **sources, int64_t *slices,
+                                       const redux_reduction *reduction, int64_t first,
+                                       int64_t count)
+{
+    if (sources == NULL || slices == NULL || reduction == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_reduction_get_names: an argument is NULL");
+    RDX_TRY(rdx_check_rows(first, count, reduction->row_count));
+    for (int64_t i = 0; i < count; i++)
+        RDX_TRY(rdx_dataset_row_name(&sources[i], &slices[i], reduction->dataset, first + i));
     return REDUX_OK;
 }
 

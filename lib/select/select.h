@@ -409,6 +409,8 @@ redux_status rdx_k_centre(const rdx_group *group, double threshold, int64_t most
 /* k-centre over all groups, with the budget altogether; *threshold: the distance of the farthest
  * dropped one from the kept ones. */
 redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging);
+/* Whether `count` rows from `first` on are among `rows`. */
+redux_status rdx_check_rows(int64_t first, int64_t count, int64_t rows);
 /* Strategies with a budget of their own (judge_budget). */
 redux_status rdx_hierarchical(double *threshold, const rdx_judging *judging);
 redux_status rdx_density(double *threshold, const rdx_judging *judging);

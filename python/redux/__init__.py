@@ -27,7 +27,7 @@ __version__: str = _lib.version_string().decode()
 
 __all__ = [
     "Context", "Dataset", "Encoder", "Hashes", "ImageHash", "Inputs", "Loader", "Manifest",
-    "Metric", "ROW", "ReduxError", "Shift", "Status", "Tensor", "cosine", "embed", "entropy", "hash",
-    "hex_to_hash", "information", "k_means", "load_safetensors", "load_torchvision", "luma", "mark",
-    "ms_ssim", "mutual_information", "one_to_many", "phase_correlation", "reduce", "resize",
+    "Metric", "ROW", "ReduxError", "Shift", "Status", "Tensor", "cosine", "embed", "entropy",
+    "hash", "hex_to_hash", "information", "k_means", "load_safetensors", "load_torchvision", "luma",
+    "mark", "ms_ssim", "mutual_information", "one_to_many", "phase_correlation", "reduce", "resize",
     "save_safetensors", "select", "ssim", "state_dict", "window"]

@@ -64,9 +64,10 @@ class Row(ctypes.Structure):
 
 
 class ManifestRow(ctypes.Structure):
-    _fields_ = [("source", c_char_p), ("slice", c_int64), ("kept", c_int32),
-                ("witness_source", c_char_p), ("witness_slice", c_int64), ("score", c_double),
-                ("group", c_char_p)]
+    """Texts as addresses: NumPy reads arrays of it."""
+    _fields_ = [("source", c_void_p), ("slice", c_int64), ("kept", c_int32),
+                ("witness_source", c_void_p), ("witness_slice", c_int64), ("score", c_double),
+                ("group", c_void_p)]
 
 
 class DLManagedTensor(ctypes.Structure):
@@ -448,12 +449,13 @@ FUNCTIONS: Dict[Any, str] = {
         hash_picture PPPTP, hash_profile_parse Ps, hash_to_text PPP, image_luma TPT,
         image_resize TPTi,
         information_compute PPTTP, information_normalise PPi, input_apply TPTddiP, k_means TPPTP,
-        loader_new PPPPP, loader_next PPP, manifest_get_row PPl, manifest_load PPs,
+        loader_new PPPPP, loader_next PPP, manifest_get_rows PPll, manifest_load PPs,
         metric_nearest PPPPTTl, metric_new_cosine PP, metric_new_hamming PP, metric_new_named PPs,
         metric_new_strategy PPP, metric_one_to_many PPPTT, metric_pair PPPTT, metric_pairs PPTdFP,
         ms_ssim PPTTP, network_save sPPPP, normalisation_parse Ps, order_parse Ps,
         phase_correlation PPTTP, reduce PPPP, reduce_items TPPPlP, reduction_get_name PPPl,
-        reduction_get_row PPl, reduction_get_summary PP, results_save ssPPd, rule_parse Ps,
+        reduction_get_names PPPll, reduction_get_rows PPll,
+        reduction_get_summary PP, results_save ssPPd, rule_parse Ps,
         safetensors_get_tensor TPl, safetensors_load PPs, safetensors_save sPP, scope_parse Ps,
         ssim PPTTP, strategy_parse Ps, tensor_borrow TPiiPP, tensor_from_dlpack TPP,
         tensor_new TPiiP, tensor_to_dlpack PPT, views_apply TPTddiPPPi, views_preset Ps,

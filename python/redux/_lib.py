@@ -83,7 +83,11 @@ class _Library:
             raise ImportError(f"libredux cannot be loaded: {error}. Set REDUX_LIBRARY to its path, "
                               "or install the wheel, which has it") from None
         for name, result, letters in _abi.signatures():
-            function = getattr(library, "redux_" + name)
+            try:
+                function = getattr(library, "redux_" + name)
+            except AttributeError:
+                raise ImportError(f"{path} is older than this package: it has no redux_{name}"
+                                  ) from None
             function.argtypes = [_abi.LETTERS[letter] for letter in letters]
             function.restype = ctypes.c_int if result == "status" else result
             if result == "status":

@@ -56,7 +56,7 @@ class Tensor:
 
     @staticmethod
     def of(array: Any) -> Tensor:
-        """Shares NumPy arrays, whatever has ``__dlpack__`` (PyTorch's tensors), or becomes an array.
+        """Shares NumPy arrays and what has ``__dlpack__`` (PyTorch's tensors), or becomes an array.
 
         Raises
         ------
@@ -67,6 +67,8 @@ class Tensor:
             return array
         result = Tensor()
         if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
+            if "complex" in str(getattr(array, "dtype", "")):
+                raise TypeError(f"libredux has no elements of type {array.dtype}")
             result._take(array)
             return result
         if isinstance(array, np.ma.MaskedArray):

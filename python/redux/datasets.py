@@ -42,7 +42,8 @@ class Dataset:
     """Slices of the scans, pictures and arrays below some paths.
 
     ``len(d)`` counts slices; ``d[i]`` is slice i as values (HU for CT), [H, W] float32;
-    ``d[2:5]`` and ``d[[7, 9]]`` are lists of them. Can be pickled, and used in DataLoader's workers.
+    ``d[2:5]`` and ``d[[7, 9]]`` are lists of them. Can be pickled, and used in a DataLoader's
+    workers.
 
     Parameters
     ----------
@@ -146,10 +147,14 @@ class Dataset:
         return f"<redux.Dataset: {len(self)} slices of {len(self.volumes)} volumes>"
 
     def _repr_html_(self) -> str:
-        """A contact sheet: up to 24 slices, spread over all volumes."""
-        shown = "".join(_show.picture(self.read(i, "auto"), 96, "{}:{}".format(*_short(self.name(i))))
-                        for i in _show.spread(len(self), 24))
-        return f"<p>{len(self)} slices of {len(self.volumes)} volumes</p>{shown}"
+        return str(self.show())
+
+    def show(self, count: int = 24, window: str = "auto") -> _show.Html:
+        """A contact sheet inside a notebook: up to `count` slices, spread over all volumes."""
+        shown = "".join(
+            _show.picture(self.read(i, window), 96, "{}:{}".format(*_short(self.name(i))))
+            for i in _show.spread(len(self), count))
+        return _show.Html(f"<p>{len(self)} slices of {len(self.volumes)} volumes</p>{shown}")
 
     def __reduce__(self) -> Any:
         return self._made
@@ -164,12 +169,18 @@ class Dataset:
     def groups(self) -> List[str]:
         """The name of each slice's group, in the order of the slices."""
         if self._groups is None:
-            names = [text_of(lib.dataset_group_name(self._handle, g))
-                     for g in range(lib.dataset_group_count(self._handle))]
-            self._groups = [names[lib.dataset_get_group(self._handle, v, s)]
-                            for v, volume in enumerate(self.volumes)
-                            for s in range(volume["slices"])]
+            names, numbers = self._numbered_groups()
+            self._groups = [names[number] for number in numbers.tolist()]
         return self._groups
+
+    def _numbered_groups(self) -> Tuple[List[str], Array]:
+        """The names of the groups, and the number of each slice's; a file's slices are of one."""
+        names = [text_of(lib.dataset_group_name(self._handle, g))
+                 for g in range(lib.dataset_group_count(self._handle))]
+        numbers = [np.array([lib.dataset_get_group(self._handle, v, s)
+                             for s in range(volume["slices"])], np.int64)
+                   for v, volume in enumerate(self.volumes)]
+        return names, np.concatenate(numbers)
 
     @property
     def skipped(self) -> Dict[str, str]:
@@ -308,7 +319,7 @@ def dataset_of(data: Any, **options: Any) -> Dataset:
 
 
 class Inputs:
-    """A Dataset as networks want it: [channels, size, size] float32 each, read when it is asked for.
+    """A Dataset as networks want it: [channels, size, size] float32 each, read when asked for.
 
     For training in random order take redux.torch.SliceDataset, which prepares them once.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from ctypes import byref, c_char_p, c_int64, c_void_p, pointer
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from ctypes import byref, c_void_p, pointer, string_at
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from . import _abi, _show
 from ._context import Context, long_call, short_call
 from ._lib import Owner, lib
-from ._options import Keep, Path, code_of, keep_of, text_of, window_of
+from ._options import Keep, Path, code_of, keep_of, window_of
 from ._tensor import Array, Tensor
 from .datasets import Dataset, dataset_of
 from .metrics import Metric
@@ -22,13 +22,93 @@ ROW = np.dtype([("source", object), ("slice", np.int64), ("kept", bool), ("witne
 _PAPER_HASH = 0  # REDUX_PROFILE_PAPER_HASH
 
 
+_MANIFEST_ROW: Any = np.dtype(_abi.ManifestRow)
+_REDUCTION_ROW: Any = np.dtype(_abi.Row)
+
+
+def _names_at(addresses: Array) -> Tuple[List[str], Array]:
+    """The texts at addresses, each once, by their first appearance, and the number of each
+    address's text; -1: NULL."""
+    different, first, place = np.unique(addresses, return_index=True, return_inverse=True)
+    known: Dict[str, int] = {}
+    numbers = np.full(len(different), -1, np.int64)
+    for i in np.argsort(first):
+        if different[i] != 0:
+            name = os.fsdecode(string_at(int(different[i])))
+            numbers[i] = known.setdefault(name, len(known))
+    return list(known), numbers[place]
+
+
+class Columns:
+    """The rows of a manifest by columns; a million rows make no Python object each.
+
+    Attributes
+    ----------
+    sources, groups : list of str
+        Each source once, and each group; groups are empty where they are volumes.
+    source, witness_source, group : [rows] int64
+        Numbers in `sources` and `groups`; -1: none.
+    slice, witness_slice : [rows] int64
+    kept : [rows] bool
+    score : [rows] float64
+    """
+
+    def __init__(self, sources: List[str], source: Array, slice: Array, kept: Array,
+                 witness_source: Array, witness_slice: Array, score: Array,
+                 grouping: Callable[[], Tuple[List[str], Array]]) -> None:
+        self._grouping = grouping
+        self._grouped: Optional[Tuple[List[str], Array]] = None
+        self.sources, self.source, self.slice, self.kept = sources, source, slice, kept
+        self.witness_source, self.witness_slice = witness_source, witness_slice
+        self.score = score
+
+    def _groups(self) -> Tuple[List[str], Array]:
+        if self._grouped is None:
+            self._grouped = self._grouping()
+        return self._grouped
+
+    @property
+    def groups(self) -> List[str]:
+        return self._groups()[0]
+
+    @property
+    def group(self) -> Array:
+        return self._groups()[1]
+
+    @classmethod
+    def of_file(cls, path: Path) -> Columns:
+        """Of a CSV manifest."""
+        handle = c_void_p()
+        lib.manifest_load(byref(handle), None, os.fsencode(path))
+        try:
+            rows = np.empty(lib.manifest_row_count(handle), _MANIFEST_ROW)
+            lib.manifest_get_rows(rows.ctypes.data, handle, 0, len(rows))
+            sources, number = _names_at(np.concatenate([rows["source"], rows["witness_source"]]))
+            grouping = _names_at(rows["group"])
+        finally:
+            lib.manifest_free(handle)
+        source, witness = np.split(number, 2)
+        return cls(sources, source, rows["slice"].copy(), rows["kept"] != 0, witness,
+                   np.where(witness < 0, -1, rows["witness_slice"]), rows["score"].copy(),
+                   lambda: grouping)
+
+    def rows(self) -> Array:
+        """As an array of ROW. Rows of one source share one str."""
+        names = np.array([*self.sources, None], object)  # the last one is number -1
+        rows = np.empty(len(self.slice), ROW)
+        rows["source"], rows["witness_source"] = names[self.source], names[self.witness_source]
+        for name in "slice", "kept", "witness_slice", "score":
+            rows[name] = getattr(self, name)
+        return rows
+
+
 class Manifest:
     """What was kept.
 
     Attributes
     ----------
-    rows : array of ROW
-        source, slice, kept, witness_source (None: none), witness_slice, score (NaN: none).
+    columns : Columns
+        The rows as NumPy arrays.
     kept : [slices] bool
     summary : dict
         Counts and thresholds; empty of a file's manifest.
@@ -36,29 +116,27 @@ class Manifest:
         What was reduced.
     """
 
-    def __init__(self, rows: Array, summary: Optional[Dict[str, Any]] = None,
+    def __init__(self, columns: Columns, summary: Optional[Dict[str, Any]] = None,
                  reduction: Optional[_Reduction] = None) -> None:
-        self.rows, self.summary, self._reduction = rows, summary or {}, reduction
-        self.kept: Array = rows["kept"]
+        self.columns, self.summary, self._reduction = columns, summary or {}, reduction
+        self.kept: Array = columns.kept
+        self._rows: Optional[Array] = None
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
         """Reads a CSV manifest of save() or redux-reduce."""
-        handle, row = c_void_p(), _abi.ManifestRow()
-        lib.manifest_load(byref(handle), None, os.fsencode(path))
-        try:
-            rows = np.empty(lib.manifest_row_count(handle), ROW)
-            for i in range(len(rows)):
-                lib.manifest_get_row(byref(row), handle, i)
-                witness = None if row.witness_source is None else os.fsdecode(row.witness_source)
-                rows[i] = (os.fsdecode(row.source), row.slice, row.kept, witness,
-                           row.witness_slice if witness is not None else -1, row.score)
-        finally:
-            lib.manifest_free(handle)
-        return cls(rows)
+        return cls(Columns.of_file(path))
+
+    @property
+    def rows(self) -> Array:
+        """An array of ROW, made when it is asked for: source, slice, kept, witness_source (None:
+        none), witness_slice, score (NaN: none)."""
+        if self._rows is None:
+            self._rows = self.columns.rows()
+        return self._rows
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.kept)
 
     def __repr__(self) -> str:
         return f"<redux.Manifest: {int(self.kept.sum())} of {len(self)} slices kept>"
@@ -79,11 +157,15 @@ class Manifest:
 
     def data_list(self, only_kept: bool = False) -> List[Dict[str, Any]]:
         """A data list as MONAI and Lightly take it: {"image": path, "slice", "group", "kept",
-        "score"} for each slice; groups are known of what reduce() returned."""
-        groups: Any = self.dataset.groups if self.dataset is not None else self.rows["source"]
-        return [{"image": row["source"], "slice": int(row["slice"]), "group": group,
-                 "kept": bool(row["kept"]), "score": float(row["score"])}
-                for row, group in zip(self.rows, groups) if row["kept"] or not only_kept]
+        "score"} for each slice."""
+        columns = self.columns
+        chosen = self.indices if only_kept else np.arange(len(self))
+        return [{"image": columns.sources[source], "slice": slice, "kept": kept, "score": score,
+                 "group": columns.groups[group] if group >= 0 else columns.sources[source]}
+                for source, slice, kept, score, group in zip(*(
+                    column[chosen].tolist() for column in (
+                        columns.source, columns.slice, columns.kept, columns.score,
+                        columns.group)))]
 
     def save(self, path: Path, seconds: float = 0) -> None:
         """Writes PATH (CSV) and, beside it, the parameters as JSON."""
@@ -99,7 +181,7 @@ class Manifest:
 
     @property
     def metric(self) -> Metric:
-        """Of what reduce() returned: the metric of its scores, as for metric.pair(kept, dropped)."""
+        """Of what reduce() returned: the metric of its scores, for metric.pair(kept, dropped)."""
         return Metric._of(self._made("has a metric").options)
 
     def items(self, indices: Sequence[int], context: Optional[Context] = None) -> Array:
@@ -124,10 +206,10 @@ class Manifest:
     def show(self, count: int = 12) -> _show.Html:
         """The report inside a notebook: counts for each source, and the dropped slices that are the
         least like the kept ones that replace them."""
-        sources, place = np.unique(self.rows["source"].astype(str), return_inverse=True)
-        total = np.bincount(place)
-        kept = np.bincount(place, weights=self.kept).astype(int)
-        most = 20
+        columns, most = self.columns, 20
+        total = np.bincount(columns.source)  # its witnesses may be of further sources
+        kept = np.bincount(columns.source, weights=self.kept).astype(int)
+        sources = columns.sources[:len(total)]
         counts = _show.table(("source", "slices", "kept"), zip(sources[:most], total, kept))
         further = f"<p>and {len(sources) - most} more sources</p>" if len(sources) > most else ""
         return _show.Html(f"<p>{int(self.kept.sum())} of {len(self)} slices kept{self._threshold()}"
@@ -143,13 +225,13 @@ class Manifest:
             return ""
         replaced = self._reduction.witnesses
         dropped = np.flatnonzero(~self.kept & (replaced >= 0) & (replaced < len(self)))
-        score = self.rows["score"][dropped]
+        score = self.columns.score[dropped]
         by_distance = self._reduction.is_distance
         order = np.argsort(-score if by_distance else score, kind="stable")[:count]
         shown = []
         for i in dropped[order]:
             for number, what in ((i, "dropped"), (replaced[i], "kept")):
-                caption = f"{what} {int(number)} ({self.rows['score'][i]:.3g})"
+                caption = f"{what} {int(number)} ({self.columns.score[i]:.3g})"
                 shown.append(_show.picture(self.dataset.read(int(number), "auto"), 96, caption))
         return f"<p>The least similar pairs:</p>{''.join(shown)}" if shown else ""
 
@@ -183,7 +265,9 @@ class _Reduction:
         self._owner = Owner(handle, lib.reduction_free, (dataset, options, needs))
         self.handle = handle
         self.count: int = lib.reduction_row_count(handle)
-        self.witnesses = np.full(self.count, -1, np.int64)
+        rows = np.empty(self.count, _REDUCTION_ROW)
+        lib.reduction_get_rows(rows.ctypes.data, handle, 0, self.count)
+        self._read, self.witnesses = rows, rows["witness"].copy()
 
     @property
     def is_distance(self) -> bool:
@@ -192,21 +276,24 @@ class _Reduction:
         except RuntimeError:  # every-n counts slices
             return True
 
-    def name(self, row: int) -> Tuple[str, int]:
-        source, number = c_char_p(), c_int64()
-        lib.reduction_get_name(byref(source), byref(number), self.handle, row)
-        return text_of(source.value), number.value
-
-    def rows(self) -> Array:
-        names = [self.name(i) for i in range(self.count)]
-        rows, row = np.empty(self.count, ROW), _abi.Row()
-        for i, (source, number) in enumerate(names):
-            lib.reduction_get_row(byref(row), self.handle, i)
-            self.witnesses[i] = row.witness
-            witness = (None, -1) if row.witness < 0 else (
-                names[row.witness] if row.witness < len(names) else self.name(row.witness))
-            rows[i] = (source, number, row.kept, *witness, row.score)
-        return rows
+    def columns(self) -> Columns:
+        rows, count = self._read, self.count
+        at, slices = np.empty(count, np.uint64), np.empty(count, np.int64)
+        lib.reduction_get_names(at.ctypes.data, slices.ctypes.data, self.handle, 0, count)
+        outside = np.unique(self.witnesses[self.witnesses >= count])  # of another dataset
+        others = np.empty(len(outside), np.uint64), np.empty(len(outside), np.int64)
+        for i, row in enumerate(outside.tolist()):
+            lib.reduction_get_name(others[0].ctypes.data + 8 * i, others[1].ctypes.data + 8 * i,
+                                   self.handle, row)
+        sources, number = _names_at(np.concatenate([at, others[0]]))
+        slices = np.concatenate([slices, others[1]])
+        # Where a witness stands among rows and others; -1, which any index will do for, has none.
+        place = np.where(self.witnesses < count, self.witnesses,
+                         count + np.searchsorted(outside, self.witnesses))
+        has_one = self.witnesses >= 0
+        return Columns(sources, number[:count], slices[:count], rows["kept"] != 0,
+                       np.where(has_one, number[place], -1), np.where(has_one, slices[place], -1),
+                       rows["score"].copy(), self.dataset._numbered_groups)
 
     def summary(self) -> Dict[str, Any]:
         summary = _abi.ReduceSummary()
@@ -293,7 +380,7 @@ def reduce(data: Any, strategy: str = "hash", threshold: Optional[float] = None,
     dataset = dataset_of(data, orientation="stored" if paper else "axial",
                          skip_errors=skip_errors, group_by=group_by)
     made = _Reduction(dataset, options, context, vectors)
-    return Manifest(made.rows(), made.summary(), made)
+    return Manifest(made.columns(), made.summary(), made)
 
 
 _METHODS: Dict[str, Dict[str, Any]] = {
@@ -313,6 +400,8 @@ def select(embeddings: Any, keep: Keep = None, method: str = "k-centre",
     keep : int or str, optional
         100 rows, or "10%" of them; without it the threshold decides.
     method : {"k-centre", "semdedup", "hierarchical", "density", "cosine"}
+        "semdedup" is defined by a threshold: with `keep`, up to twelve thresholds are tried, and
+        each repeats the k-means.
     threshold : float, optional
         The cosine from which two rows are redundant.
 
@@ -357,8 +446,8 @@ def _within_budget(items: Dataset, wanted: int, options: Dict[str, Any]) -> Mani
     low, high = -1.0, 1.0
     best = reduce(items, threshold=low, **options)
     if int(best.kept.sum()) > wanted:
-        raise ValueError(f"semdedup keeps {int(best.kept.sum())} rows at least, one a cluster: give "
-                         f"fewer clusters, or keep more than {wanted}")
+        raise ValueError(f"semdedup keeps {int(best.kept.sum())} rows at least, one a cluster: "
+                         f"give fewer clusters, or keep more than {wanted}")
     while high - low > 1e-3 and int(best.kept.sum()) != wanted:
         middle = (low + high) / 2
         found = reduce(items, threshold=middle, **options)
@@ -367,9 +456,11 @@ def _within_budget(items: Dataset, wanted: int, options: Dict[str, Any]) -> Mani
         else:
             high = middle
     dropped = np.flatnonzero(~best.kept)
-    weakest = np.argsort(best.rows["score"][dropped], kind="stable")
-    for i in dropped[weakest[:wanted - int(best.kept.sum())]]:
-        best.rows[i] = (best.rows["source"][i], i, True, None, -1, _abi.NAN)
+    columns = best.columns
+    weakest = np.argsort(columns.score[dropped], kind="stable")
+    again = dropped[weakest[:wanted - int(best.kept.sum())]]
+    columns.kept[again], columns.score[again] = True, _abi.NAN
+    columns.witness_source[again] = columns.witness_slice[again] = -1
     return best
 
 
@@ -400,11 +491,11 @@ def mark(data_list: Sequence[Mapping[str, Any]], key: str = "image",
     items = [dict(item) if isinstance(item, Mapping) else {key: item} for item in data_list]
     paths = [os.fspath(item[key]) for item in items]
     manifest = reduce(list(dict.fromkeys(paths)), **options)
-    kept: Dict[str, List[int]] = {}
-    for row in manifest.rows:
-        slices = kept.setdefault(os.path.realpath(row["source"]), [])
-        if row["kept"]:
-            slices.append(int(row["slice"]))
+    columns = manifest.columns
+    names = [os.path.realpath(name) for name in columns.sources]
+    kept: Dict[str, List[int]] = {name: [] for name in names}
+    for i in manifest.indices:
+        kept[names[columns.source[i]]].append(int(columns.slice[i]))
     for item, path in zip(items, paths):
         if os.path.realpath(path) not in kept:
             raise ValueError(f"{path} is not among the sources of the dataset: give files, not "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import tempfile
 from ctypes import byref, memmove
@@ -25,13 +26,23 @@ from .datasets import Dataset, Inputs, dataset_of
 from .reduction import Manifest
 from .training import Views, views_of
 
-_FORM = 1  # of the files in the cache
+_FORM = 2  # of the files in the cache
 
 
 def default_cache() -> str:
     """Where prepared slices are kept: $XDG_CACHE_HOME/redux, or ~/.cache/redux."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(home, "redux")
+
+
+def _map(path: str) -> Array:
+    """A file's bytes. It is read at once, in order and in the background, where half of the memory
+    holds it: slices are then asked for in any order at the same rate, from the first epoch on."""
+    with open(path, "rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if len(mapped) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2:
+        mapped.madvise(mmap.MADV_WILLNEED)
+    return np.frombuffer(mapped, np.uint8)
 
 
 class _Store:
@@ -48,8 +59,7 @@ class _Store:
 
     def __getitem__(self, index: int) -> Array:
         if self._bytes is None:
-            self._bytes = (self._shared.numpy() if self._path is None else
-                           np.memmap(self._path, np.uint8, "r").view(np.ndarray))
+            self._bytes = self._shared.numpy() if self._path is None else _map(self._path)
         return np.ndarray(self._shapes[index], self._dtypes[index], self._bytes,
                           self._offsets[index])
 
@@ -59,16 +69,15 @@ class _Prepared:
 
     def __init__(self, inputs: Inputs, rows: Array, as_stored: bool) -> None:
         self.inputs, self.rows, self.as_stored = inputs, rows, as_stored
-        dataset = inputs.dataset
-        self.volumes = np.array([dataset.place(int(i))[0] for i in rows], np.int64)
+        slices = [volume["slices"] for volume in inputs.dataset.volumes]
+        self.volumes = np.repeat(np.arange(len(slices)), slices)[rows]
         self._options = inputs.options()
         self.dtypes, self.shapes = ["float32"] * len(rows), np.full((len(rows), 2), inputs.size)
         if as_stored:
             self._look()
-        sizes = [np.dtype(d).itemsize * int(h) * int(w)
-                 for d, (h, w) in zip(self.dtypes, self.shapes)]
-        sizes = [-(-size // 64) * 64 for size in sizes]  # each begins a cache line
-        self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        bytes_ = np.array([np.dtype(name).itemsize for name in self.dtypes]) * self.shapes.prod(1)
+        self.offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(-(-bytes_ // 64) * 64, out=self.offsets[1:])  # each begins a cache line
 
     def _look(self) -> None:
         """Sizes of stored slices: pictures of a folder may differ, so those are read."""
@@ -89,7 +98,8 @@ class _Prepared:
     def key(self) -> str:
         """What the file is called by: it changes with the data and with what is made of them."""
         o = self._options
-        made = [_FORM, self.as_stored, self.inputs.dataset.fingerprint(), self.rows.tolist(),
+        made = [_FORM, self.as_stored, self.inputs.dataset.fingerprint(),
+                hashlib.sha256(self.rows.astype("<i8").tobytes()).hexdigest(),
                 self.inputs.dataset._made[1][1] if self.as_stored else "",
                 [o.window.kind, o.window.low, o.window.high, o.size, o.mean, o.deviation]]
         return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:32]

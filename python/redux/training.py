@@ -21,8 +21,8 @@ Views = Union[str, Mapping[str, float], None]
 
 
 def views_of(views: Views) -> _abi.ViewsOptions:
-    """Strengths of random views: a preset ("simclr", "paper-swav-crops", "moco-medical", "none"), or
-    a dict of fields of redux_views_options, whose "preset" is the one to begin with."""
+    """Strengths of random views: a preset ("simclr", "paper-swav-crops", "moco-medical", "none"),
+    or a dict of fields of redux_views_options, whose "preset" is the one to begin with."""
     options = _abi.ViewsOptions()
     fields = dict(views) if isinstance(views, Mapping) else {}
     preset: Any = fields.pop("preset", "simclr") if isinstance(views, Mapping) else views
@@ -173,7 +173,8 @@ def _fit(path: Path, name: str, value: Any, own: Any) -> Any:
     if name.startswith("fc."):
         return None
     raise ReduxError(Status.FORMAT, f"{os.fsdecode(path)}: {name} is {list(value.shape)}, and "
-                                    f"{list(own.shape)} in this model: its width or depth is another")
+                                    f"{list(own.shape)} in this model: its width or depth "
+                                    "is another")
 
 
 def load_torchvision(path: Path, model: Any) -> Any:
@@ -221,7 +222,7 @@ class Encoder:
         self.features: int = lib.network_features(handle)
 
     def save(self, path: Path) -> None:
-        """Writes the weights and what the input is like as a weight file, as redux-pretrain does."""
+        """Writes a weight file: the weights, and what the input is like, as redux-pretrain does."""
         lib.network_save(os.fsencode(path), None, self._owner.handle, byref(self._input), None)
 
     def embed(self, dataset: Dataset, batch: int = 0,

@@ -74,7 +74,8 @@ class AbiTest(unittest.TestCase):
         one = bytes(kind())
         for field, _ in kind._fields_:
             place = getattr(kind, field)
-            raw, code = one[place.offset:place.offset + place.size], f"hex(&o.{field}, sizeof o.{field});"
+            raw = one[place.offset:place.offset + place.size]
+            code = f"hex(&o.{field}, sizeof o.{field});"
             if field == "window" and place.size == 24:
                 raw, code = raw[:4] + raw[8:], f"hex(&o.{field}.kind, 4); hex(&o.{field}.low, 16);"
             expected.append(f"{name}.{field}={raw.hex()}")

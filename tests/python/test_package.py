@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """python/redux as a package: what people do with it, its examples, its types and its end."""
+import contextlib
 import copy
 import doctest
+import gc
 import glob
 import importlib
+import io
 import os
 import pickle
 import re
@@ -11,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import numpy as np
@@ -61,6 +65,34 @@ class ExamplesTest(unittest.TestCase):
     def test_docstrings_of_torch(self):
         self.assertGreater(self.check("torch"), 3)
 
+    def test_the_page(self):
+        """docs/python.md as a newcomer follows it: each block, and what it prints."""
+        ran = subprocess.run([sys.executable, "tests/python/page.py", "docs/python.md"],
+                             capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": os.path.abspath("python")})
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        print(re.sub("^.*examples ran.*\n", "", ran.stdout, flags=re.M), end="")
+        self.assertGreaterEqual(int(re.search(r"(\d+) examples ran", ran.stdout)[1]), 9)
+
+    def test_a_page_that_is_wrong_is_found(self):
+        import page
+        good = "# A\n\n```python\nx = 1\n```\n\n```python\nprint(x)\n```\n\n```text\n1\n```\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "page.md")
+            for text, wanted in ((good, (2, [])), (good.replace("text\n1", "text\n2"), None),
+                                 (good.replace("x = 1", "x = y"), None),
+                                 (good.replace("x = 1", "import nowhere\nx = 1"), None)):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+                if wanted is None:
+                    with self.assertRaises((AssertionError, NameError)):
+                        page.run_page(path)
+                else:
+                    self.assertEqual(page.run_page(path), wanted)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("```python\nimport nowhere\n```\n")
+            self.assertEqual(page.run_page(path), (0, [path + ":2: no nowhere"]))
+
     def test_every_public_name_is_described(self):
         for name in redux.__all__:
             if name != "ROW":
@@ -68,9 +100,50 @@ class ExamplesTest(unittest.TestCase):
 
     @unittest.skipIf(shutil.which("mypy") is None, "mypy is not installed")
     def test_types(self):
-        found = subprocess.run(["mypy", "--config-file", "pyproject.toml", "--cache-dir", os.devnull],
-                               cwd="python", capture_output=True, text=True)
+        found = subprocess.run(["mypy", "--config-file", "pyproject.toml",
+                                "--cache-dir", os.devnull], cwd="python",
+                               capture_output=True, text=True)
         self.assertEqual(found.returncode, 0, found.stdout + found.stderr)
+
+
+class NotebookTest(unittest.TestCase):
+    """Their code, without a kernel: `make check-notebooks` runs them as Jupyter does."""
+
+    def run_notebook(self, name):
+        import notebooks
+        path = os.path.join(notebooks.FOLDER, name)
+        missing, here = notebooks.missing_for(path), os.getcwd()
+        if missing:
+            self.skipTest(f"{path}: no {', '.join(missing)}")
+        names = {"__name__": name}
+        os.chdir(notebooks.FOLDER)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                for number, code in enumerate(notebooks.code_of(notebooks.read(name))):
+                    exec(compile(code, f"{name}:{number}", "exec"), names)
+        finally:
+            os.chdir(here)
+        return names
+
+    def test_reduce_and_look(self):
+        self.assertEqual(self.run_notebook("reduce_and_look.ipynb")["manifest"].kept.sum(), 40)
+
+    def test_select_and_train(self):
+        names = self.run_notebook("select_and_train.ipynb")
+        self.assertEqual(names["chosen"].kept.sum(), 50)
+        self.assertLess(names["loss"].item(), 4.6)  # a network that knows nothing has log 99
+
+    def test_their_output_is_there_and_small(self):
+        import notebooks
+        found = glob.glob(notebooks.FOLDER + "/*.ipynb")
+        self.assertEqual(len(found), 2)
+        for path in found:
+            self.assertLess(os.path.getsize(path), 120_000, path)
+            cells = [c for c in notebooks.read(path)["cells"] if c["cell_type"] == "code"]
+            self.assertEqual([c["execution_count"] for c in cells], [*range(1, len(cells) + 1)])
+            kinds = [output["output_type"] for cell in cells for output in cell["outputs"]]
+            self.assertNotIn("error", kinds)
+            self.assertGreaterEqual(len(kinds), 4)
 
 
 class InputTest(unittest.TestCase):
@@ -88,6 +161,11 @@ class InputTest(unittest.TestCase):
                 redux.hash(array)
             with self.assertRaises(TypeError):
                 redux.entropy(array)
+
+    @needs(torch, "python3-torch")
+    def test_complex_numbers_of_torch(self):
+        with self.assertRaisesRegex(TypeError, "complex64"):
+            redux.entropy(torch.zeros(9, 9, dtype=torch.complex64))
 
     def test_ranges_of_floats(self):
         hu = np.linspace(-1000, 1000, 4096).reshape(64, 64)
@@ -159,7 +237,6 @@ class DatasetTest(unittest.TestCase):
 
     @needs(Image, "python3-pil")
     def test_png(self):
-        import io
         from redux import _show
         grey = np.arange(200, dtype=np.uint8).reshape(10, 20)
         with Image.open(io.BytesIO(_show.png(grey))) as picture:
@@ -169,6 +246,56 @@ class DatasetTest(unittest.TestCase):
         manifest = redux.reduce(SCAN, "ssim")
         worst = np.nanargmin(np.where(manifest.kept, np.nan, manifest.rows["score"]))
         self.assertIn(f"dropped {worst} (", str(manifest.show(1)))
+
+    def test_a_million_rows(self):
+        """Columns of NumPy: no Python object a row, neither by load() nor by its rows."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "long.csv")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("source,slice,kept,witness_source,witness_slice,score\n")
+                for v in range(1000):
+                    name = f"scans/{v:04}.nii.gz"
+                    file.write(f"{name},0,1,,,\n")
+                    file.writelines(f"{name},{s},0,{name},{s - 1},0.5\n" for s in range(1, 1000))
+            gc.collect()
+            before, begin = sys.getallocatedblocks(), time.perf_counter()
+            manifest = redux.Manifest.load(path)
+            seconds = time.perf_counter() - begin
+            self.assertLess(sys.getallocatedblocks() - before, 5000)
+        print(f"  check-python: a manifest of 1,000,000 rows is read in {seconds:.2f} s, ", end="")
+        self.assertEqual((len(manifest), manifest.kept.sum()), (10**6, 1000))
+        begin = time.perf_counter()
+        row = manifest.rows[999_998]
+        print(f"its rows made in {time.perf_counter() - begin:.2f} s")
+        self.assertEqual(row.tolist(),
+                         ("scans/0999.nii.gz", 998, False, "scans/0999.nii.gz", 997, 0.5))
+        self.assertLess(sys.getallocatedblocks() - before, 5000)
+        first = manifest.rows[0].tolist()
+        self.assertEqual(first[:5], ("scans/0000.nii.gz", 0, True, None, -1))
+        self.assertNotEqual(first[5], first[5])
+        self.assertIn("1000 of 1000000 slices kept", str(manifest.show()))
+
+    def test_groups_of_a_manifest_are_those_of_its_file(self):
+        made = redux.reduce(CT, "every-n", group_by="folder")
+        with tempfile.TemporaryDirectory() as folder:
+            made.save(folder + "/kept.csv")
+            loaded = redux.Manifest.load(folder + "/kept.csv")
+        for manifest in made, loaded:
+            self.assertEqual(manifest.columns.groups, made.dataset.groups[:1])
+            self.assertEqual(manifest.data_list()[198]["group"], made.dataset.groups[198])
+        np.testing.assert_array_equal(made.rows["score"], loaded.rows["score"])
+        for name in "source", "slice", "kept", "witness_source", "witness_slice":
+            self.assertEqual(made.rows[name].tolist(), loaded.rows[name].tolist(), name)
+
+    def test_witnesses_outside_the_dataset(self):
+        """reduce(against=...) names the other dataset's slices; several rows have one of them."""
+        other = redux.Dataset(SCAN)
+        stack = np.stack([np.asarray(other.stored(i)) for i in (5, 5, 9)])
+        own = redux.Dataset.of_arrays({"copies": stack}, scan=True)
+        made = redux.reduce(own, "ssim", 0.99, scope="dataset", against=other._handle)
+        self.assertEqual(made.kept.tolist(), [False] * 3)
+        self.assertEqual(made.rows["witness_source"].tolist(), [SCAN] * 3)
+        self.assertEqual(made.columns.sources, ["copies", SCAN])
 
     def test_an_exception_of_a_visitor_comes_back(self):
         def stop(number, image):
@@ -346,7 +473,8 @@ class TorchTest(unittest.TestCase):
         images, sizes, labels = redux_torch.pad_collate([data[0], data[41]])
         self.assertEqual(sizes.tolist(), [[143, 161], [134, 136]])
         self.assertEqual((images.shape, labels.tolist()), ((2, 1, 143, 161), [7, 7]))
-        np.testing.assert_array_equal(images[1, 0, :134, :136], self.dataset.read(self.manifest.indices[41], "lung"))
+        np.testing.assert_array_equal(images[1, 0, :134, :136],
+                                      self.dataset.read(self.manifest.indices[41], "lung"))
         self.assertEqual(images[1, 0, 134:].abs().sum(), 0)
 
     def test_a_manifest_of_other_data_raises(self):

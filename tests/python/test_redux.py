@@ -312,7 +312,7 @@ class DatasetTest(unittest.TestCase):
                 witness = manifest.rows["witness_slice"][i]
                 self.assertEqual(metric.pair(items[witness], items[i]), manifest.rows["score"][i])
         with self.assertRaises(ValueError):
-            redux.Manifest(manifest.rows).metric
+            redux.Manifest(manifest.columns).metric
         with self.assertRaises(redux.ReduxError):
             redux.reduce(SCAN, "every-n").metric
 
@@ -413,7 +413,7 @@ class ReduceTest(unittest.TestCase):
         with self.assertRaises(redux.ReduxError):
             redux.reduce(SCAN, "nothing")
         with self.assertRaises(ValueError):
-            redux.Manifest(np.empty(0, redux.ROW)).save("x.csv")
+            redux.Manifest(redux.reduce(SCAN, "every-n").columns).save("x.csv")
 
     def test_embeddings_of_one_s_own(self):
         angle = np.repeat([0.0, 1.0, 2.0], [20, 20, 7])
@@ -560,10 +560,12 @@ class WeightsTest(unittest.TestCase):
             np.testing.assert_allclose(own["conv1.weight"][:, channel].numpy(), stem[:, 0] / 3)
         np.testing.assert_array_equal(own["layer4.1.conv2.weight"].numpy(),
                                       tensors["layer4.1.conv2.weight"])
-        wide = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2], width_per_group=64)
+        wide = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2],
+                                         width_per_group=64)
         wide.layer4[1].bn2 = torch.nn.BatchNorm2d(256)
         for model, part in ((torchvision.models.resnet34(), "is missing"),
-                            (torchvision.models.resnet50(), "layer1.0.conv1.weight is [64, 64, 3, 3], and [64, 64, 1, 1]"),
+                            (torchvision.models.resnet50(),
+                             "layer1.0.conv1.weight is [64, 64, 3, 3], and [64, 64, 1, 1]"),
                             (wide, "is [512], and [256] in this model")):
             with self.assertRaises(redux.ReduxError) as raised:  # in one line
                 redux.load_torchvision(path, model)

@@ -60,6 +60,27 @@ static int64_t check_against(const redux_reduction *reduction, const plain *p, c
     return leaked;
 }
 
+/* Rows and names of a span are those that single calls give. */
+static void check_spans(const redux_reduction *reduction, int64_t first, int64_t count)
+{
+    redux_row rows[14], row;
+    const char *sources[14], *source;
+    int64_t slices[14], slice;
+    ck_assert_redux_ok(redux_reduction_get_rows(rows, reduction, first, count));
+    ck_assert_redux_ok(redux_reduction_get_names(sources, slices, reduction, first, count));
+    for (int64_t i = 0; i < count; i++) {
+        ck_assert_redux_ok(redux_reduction_get_row(&row, reduction, first + i));
+        ck_assert_redux_ok(redux_reduction_get_name(&source, &slice, reduction, first + i));
+        ck_assert(rows[i].kept == row.kept && rows[i].witness == row.witness &&
+                  rows[i].slice == row.slice);
+        ck_assert_ptr_eq(sources[i], source);
+        ck_assert_int_eq(slices[i], slice);
+    }
+    ck_assert_redux(REDUX_E_INVALID, redux_reduction_get_rows(rows, reduction, first, 15 - first));
+    ck_assert_redux(REDUX_E_INVALID,
+                    redux_reduction_get_names(sources, slices, reduction, -1, count));
+}
+
 START_TEST(another_set_stands_first)
 {
     static plain p;
@@ -85,6 +106,8 @@ START_TEST(another_set_stands_first)
             ck_assert_int_eq(summary.leaked, leaked);
             ck_assert_int_eq(summary.against, t % 2 == 1 ? 16 : IN_A);
             ck_assert_int_eq(summary.slices, 14);
+            check_spans(reduction, 0, 14);
+            check_spans(reduction, 5, 3);
             redux_reduction_free(reduction);
             options.rule = REDUX_RULE_MEDOID; /* the same ones are in A */
             reduction = run(b, &options, 2);
@@ -257,6 +280,18 @@ START_TEST(manifests_are_read_back)
     ck_assert_str_eq(sources[1], "d.png");
     ck_assert_str_eq(sources[2], "e.png");
     ck_assert_redux(REDUX_E_INVALID, redux_manifest_get_row(&row, manifest, 4));
+    redux_manifest_row rows[4];
+    ck_assert_redux_ok(redux_manifest_get_rows(rows, manifest, 0, 4));
+    ck_assert_ptr_eq(rows[0].source, sources[0]);
+    ck_assert_ptr_eq(rows[1].source, sources[0]);
+    ck_assert_ptr_eq(rows[1].witness_source, sources[0]);
+    ck_assert_ptr_eq(rows[2].witness_source, sources[2]);
+    ck_assert(rows[3].kept && rows[2].score == -1.5e-3 && rows[1].slice == 12);
+    ck_assert_redux_ok(redux_manifest_get_rows(rows, manifest, 4, 0));
+    ck_assert_redux(REDUX_E_INVALID, redux_manifest_get_rows(rows, manifest, 1, 4));
+    ck_assert_redux(REDUX_E_INVALID, redux_manifest_get_rows(rows, manifest, -1, 1));
+    ck_assert_redux(REDUX_E_INVALID, redux_manifest_get_rows(rows, manifest, 1, INT64_MAX));
+    ck_assert_redux(REDUX_E_INVALID, redux_manifest_get_rows(NULL, manifest, 0, 1));
     ck_assert_redux(REDUX_E_NOT_FOUND, redux_manifest_get_options(&options, manifest));
     redux_manifest_free(manifest);
     unlink(in_scratch("m.csv"));
