@@ -401,7 +401,7 @@ class AuditLeaksOptions(Sized):
 class AuditLabelsOptions(Sized):
     _fields_ = [("struct_size", c_size_t), ("threshold", c_double), ("candidates", c_int32),
                 ("reserved", c_int32), ("alpha", c_double), ("quantile", c_double)]
-    _init_ = {"threshold": 0.9, "candidates": 16, "alpha": 0.01, "quantile": 0.05}
+    _init_ = {"threshold": 0.9, "candidates": 16, "alpha": 0.2, "quantile": 0.05}
 
 
 class AuditSlicesOptions(Sized):

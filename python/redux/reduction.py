@@ -175,7 +175,7 @@ class Manifest:
                          self._made("is saved").handle, seconds)
 
     def save_sheet(self, path: Path, columns: int = 12, volumes: int = 20) -> None:
-        """Draws a contact sheet as a PNG: slices by volume, with names and numbers; kept ones framed."""
+        """Draws a contact sheet as a PNG: slices by volume, numbered; kept ones framed."""
         lib.contact_sheet(os.fsencode(path), short_call(), self._made("is drawn").handle, columns,
                           volumes)
 
