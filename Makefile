@@ -163,10 +163,10 @@ FEATURES += -fexcess-precision=fast
 endif
 # GCC 12 for ARM fails to compile some loops that find a maximum of floats as a double; tests have several.
 ifneq ($(filter aarch64-%,$(MACHINE)),)
-$(BUILD)/obj/tests/%.o: TIER_FLAGS = -fno-tree-vectorize
+$(BUILD)/obj/tests/%.o: private TIER_FLAGS = -fno-tree-vectorize
 endif
-$(BUILD)/obj/%/tier_avx2.o $(BUILD)/obj/%/tier_avx2.pic.o: TIER_FLAGS = $(AVX2_FLAGS)
-$(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: TIER_FLAGS = $(AVX512_FLAGS)
+$(BUILD)/obj/%/tier_avx2.o $(BUILD)/obj/%/tier_avx2.pic.o: private TIER_FLAGS = $(AVX2_FLAGS)
+$(BUILD)/obj/%/tier_avx512.o $(BUILD)/obj/%/tier_avx512.pic.o: private TIER_FLAGS = $(AVX512_FLAGS)
 
 # ---- what is built -----------------------------------------------------------------------------
 objects = $(patsubst %.c,$(BUILD)/obj/%$(2),$(1))
@@ -209,6 +209,7 @@ tests: $(TESTS) $(MODULE) $(FAULT_SHIM) $(FUZZ_TARGETS)
 # The command line of the last build: a file that is written anew only when its text changes.
 quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(COMPILE_CXX) $(LINK) $(SHARED_LDFLAGS) \
 	$(AVX512_FLAGS) $(DEP_LIBS) $(LDLIBS) $(CHECK_LIBS))
+# It is the same whoever asks first, because flags of single objects are private to them.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(quoted_flags)' | cmp -s - $@ || echo '$(quoted_flags)' > $@
@@ -256,7 +257,7 @@ $(COMMON): $(call objects,$(COMMON_SOURCES),.o)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/obj/examples/%.o: ROOM_FLAGS = -Iexamples
+$(BUILD)/obj/examples/%.o: private ROOM_FLAGS = -Iexamples
 $(foreach name,$(PROGRAM_NAMES),$(eval $(BUILD)/bin/$(name): \
 	$(call objects,$(wildcard examples/$(name:redux-%=%)/*.c),.o)))
 $(PROGRAMS): $(COMMON) $(STATIC)
@@ -279,8 +280,8 @@ $(SHARE)/man/man3/redux.3: $(wildcard tools/help/*) README.md include/redux.h $(
 	$(Q)tools/help/library.sh $@ $(VERSION) $(MAN_DATE) '$(PROGRAM_NAMES)' $(PUBLIC_HEADERS)
 
 # Tests link the static library: they also reach what is internal.
-$(BUILD)/obj/tests/%.o: DEP_CFLAGS += $(CHECK_CFLAGS)
-$(BUILD)/obj/tests/%.o: ROOM_FLAGS = -Itests -Iexamples
+$(BUILD)/obj/tests/%.o: private DEP_CFLAGS += $(CHECK_CFLAGS)
+$(BUILD)/obj/tests/%.o: private ROOM_FLAGS = -Itests -Iexamples
 $(foreach source,$(TEST_SOURCES),$(eval $(BUILD)/tests/$(basename $(notdir $(source))): $(call objects,$(source),.o)))
 $(TESTS): $(STATIC)
 	$(call say,LD,$@)

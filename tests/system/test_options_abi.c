@@ -258,6 +258,16 @@ static redux_status with_part(void *given)
     return redux_dataset_cut(wanted, NULL, dataset, given);
 }
 
+static redux_status with_communicator(void *given)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *out = NULL;
+    options.communicator = given;
+    const redux_status status = redux_context_new(&out, &options);
+    redux_context_free(out);
+    return status;
+}
+
 static redux_status with_evaluate(void *given)
 {
     redux_evaluation *out = NULL;
@@ -637,6 +647,7 @@ static redux_batch_norm_options batch_norm = REDUX_BATCH_NORM_OPTIONS_INIT;
 static redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
 static redux_safetensors_content content = REDUX_SAFETENSORS_CONTENT_INIT;
 static redux_part_options part = REDUX_PART_OPTIONS_INIT;
+static redux_communicator communicator = REDUX_COMMUNICATOR_INIT;
 static redux_nt_xent_options nt_xent = REDUX_NT_XENT_OPTIONS_INIT;
 static redux_swav_options swav = REDUX_SWAV_OPTIONS_INIT;
 static redux_moco_options moco = REDUX_MOCO_OPTIONS_INIT;
@@ -714,6 +725,8 @@ static const entry entries[] = {
      sizeof(redux_views_options)},
     {"redux_views_options", sizeof views_options, get_views, NULL, 0},
     {"redux_part_options", sizeof part, with_part, &part, 0},
+    {"redux_communicator", sizeof communicator, with_communicator, &communicator,
+     offsetof(redux_communicator, send)},
     {"redux_safetensors_content", sizeof content, with_content, &content, 0},
     {"redux_evaluate_options", sizeof evaluate_options, with_evaluate, &evaluate_options,
      offsetof(redux_evaluate_options, network)},
