@@ -206,13 +206,18 @@ MAN_PAGES := $(PROGRAM_NAMES:%=$(SHARE)/man/man1/%.1)
 all: $(STATIC) $(SHARED) $(MODULE) $(MPI_LIBRARY) $(PROGRAMS) $(TUTORIALS) $(MAN_PAGES) $(SHARE)/man/man3/redux.3
 tests: $(TESTS) $(MODULE) $(FAULT_SHIM) $(FUZZ_TARGETS)
 
-# The command line of the last build: a file that is written anew only when its text changes.
-quoted_flags = $(subst ','\'',$(shell $(CC) --version | head -n 1) $(COMPILE) $(COMPILE_CXX) $(LINK) $(SHARED_LDFLAGS) \
-	$(AVX512_FLAGS) $(DEP_LIBS) $(LDLIBS) $(CHECK_LIBS))
-# It is the same whoever asks first, because flags of single objects are private to them.
+# The command lines of the last build, to compile and to link: files that are written anew only when
+# their text changes. Another RUNPATH, as `make install` may have, links anew and compiles nothing. They
+# are the same whoever asks first, because flags of single objects are private to them.
+compile_flags = $(shell $(CC) --version | head -n 1) $(COMPILE) $(COMPILE_CXX) $(AVX512_FLAGS)
+link_flags = $(LINK) $(SHARED_LDFLAGS) $(MODULE_LDFLAGS) $(DEP_LIBS) $(LDLIBS) $(CHECK_LIBS)
+in_quotes = $(subst ','\'',$(1))
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(quoted_flags)' | cmp -s - $@ || echo '$(quoted_flags)' > $@
+	@echo '$(call in_quotes,$(compile_flags))' | cmp -s - $@ || echo '$(call in_quotes,$(compile_flags))' > $@
+$(BUILD)/link-flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(call in_quotes,$(link_flags))' | cmp -s - $@ || echo '$(call in_quotes,$(link_flags))' > $@
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
@@ -224,13 +229,13 @@ $(BUILD)/obj/%.pic.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -fPIC -c -o $@ $<
 
-$(BUILD)/lib/$(MODULE_NAME): lib/io/format_dicom_gdcm.cpp lib/io/format_dicom_gdcm.h $(BUILD)/flags
+$(BUILD)/lib/$(MODULE_NAME): lib/io/format_dicom_gdcm.cpp lib/io/format_dicom_gdcm.h $(BUILD)/flags $(BUILD)/link-flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) -fPIC $(MODULE_LDFLAGS) $(LDFLAGS) -o $@ $< $(GDCM_LIBS) $(CODEC_LIBS)
 
 # MPI's own compiler knows where MPI is.
-$(BUILD)/lib/$(MPI_NAME): lib/mpi/mpi.c lib/mpi/redux/mpi.h lib/mpi/libredux-mpi.map include/redux/communicator.h $(BUILD)/flags
+$(BUILD)/lib/$(MPI_NAME): lib/mpi/mpi.c lib/mpi/redux/mpi.h lib/mpi/libredux-mpi.map include/redux/communicator.h $(BUILD)/flags $(BUILD)/link-flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(MPICC) -std=c11 -Iinclude -Ilib/mpi -fPIC -fvisibility=hidden $(filter-out -Wpedantic,$(WARNINGS)) $(CFLAGS) \
@@ -242,7 +247,7 @@ $(STATIC): $(LIB_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/lib/$(REALNAME): $(PIC_OBJECTS) lib/libredux.map
+$(BUILD)/lib/$(REALNAME): $(PIC_OBJECTS) lib/libredux.map $(BUILD)/link-flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(if $(DARWIN),$(Q)sed -n 's/^ *\([a-z_]*redux_[a-z0-9_]*\);.*/_\1/p' lib/libredux.map > $(EXPORTS))
@@ -260,7 +265,7 @@ $(COMMON): $(call objects,$(COMMON_SOURCES),.o)
 $(BUILD)/obj/examples/%.o: private ROOM_FLAGS = -Iexamples
 $(foreach name,$(PROGRAM_NAMES),$(eval $(BUILD)/bin/$(name): \
 	$(call objects,$(wildcard examples/$(name:redux-%=%)/*.c),.o)))
-$(PROGRAMS): $(COMMON) $(STATIC)
+$(PROGRAMS): $(COMMON) $(STATIC) $(BUILD)/link-flags
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(COMMON) $(STATIC) $(DEP_LIBS) $(LDLIBS)

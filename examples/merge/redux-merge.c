@@ -14,9 +14,9 @@
 static const char help[] =
     "Usage: redux-merge --manifest FILE.csv [options] PART...\n"
     "       redux-merge --out FILE [options] PART...\n"
-    "Make the whole result of all parts that redux-reduce, redux-hash or redux-embed wrote with\n"
-    "--shard I/N. It is the one that a single run without --shard gives, byte for byte (but for\n"
-    "`seconds` in the JSON). Run it in the folder where the parts were made, if their inputs were\n"
+    "Make the whole result of all parts (shards) that redux-reduce, redux-hash or redux-embed\n"
+    "wrote. It is the one that a single run gives, byte for byte (but for `seconds` in the JSON).\n"
+    "Run it in the folder where the parts were made, if their inputs were\n"
     "named from there. Parts that are missing are listed with the commands that make them.\n"
     "\n"
     "  --manifest FILE.csv  of reductions: the manifest, and FILE.json beside it; over a dataset\n"
@@ -37,7 +37,6 @@ static const char help[] =
     "write, 2 wrong usage, 130 interrupted.\n"
     "\n"
     "Examples:\n"
-    "  for i in 1 2 3; do redux-reduce --shard $i/3 --manifest parts/kept.csv scans/; done\n"
     "  redux-merge --manifest kept.csv parts/kept.*.part\n"
     "  redux-merge --out codes.txt parts/codes.*.part\n";
 
