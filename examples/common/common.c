@@ -203,9 +203,9 @@ int parse_options(int count, char **arguments, const struct option *options, con
             return usage_error("%s needs a value", arguments[optind - 1]);
         if (option == '?')
             return usage_error("unknown option %s", arguments[optind - 1]);
-        if (option == 'O' || option == 'M') {
+        if (option == 'O' || option == RANKS_VALUE) {
             program_overwrites = program_overwrites || option == 'O';
-            program_uses_ranks = program_uses_ranks || option == 'M';
+            program_uses_ranks = program_uses_ranks || option == RANKS_VALUE;
             continue;
         }
         if (option == 'h' || option == 'V') {

@@ -5,9 +5,10 @@
 
 #include "common.h"
 
+enum { RANKS_VALUE = 2000 }; /* no program has an option of that value */
 #define RANKS_OPTION                                                                               \
     {                                                                                              \
-        "mpi", no_argument, NULL, 'M'                                                              \
+        "mpi", no_argument, NULL, RANKS_VALUE                                                      \
     }
 #define RANKS_HELP                                                                                 \
     "  --mpi                one of several processes that mpirun or srun started: they share "     \

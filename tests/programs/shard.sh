@@ -162,10 +162,20 @@ if [ "$(uname -m)" = x86_64 ]; then
     check "hashes are the same on each" "$merge" --quiet --manifest "$parts/m.csv" "$parts"/t.?-of-2.part
 fi
 rm -f "$parts"/*
-(sleep 0.2 && pkill -9 -f "shard-killed.csv") &
-"$reduce" --quiet --strategy mi --scope dataset --size 512 --shard 1/2 --manifest "$parts/shard-killed.csv" $three 2>/dev/null
-wait
-check "a killed part leaves nothing" test -z "$(find "$parts" -name '*.part')"
+killed=(--quiet --strategy mi --scope dataset --size 512 --shard 1/2 --manifest "$parts/killed.csv")
+whole_or_nothing() { # what a killed run left
+    [ ! -e "$parts/killed.1-of-2.part" ] ||
+        exits 0 "was complete" "$reduce" "${killed[@]:1}" --resume $three
+}
+for moment in 1 2 3; do
+    "$reduce" "${killed[@]}" $three 2>/dev/null &
+    kill_at $moment 3 400 || true
+    check "a part killed at moment $moment: whole or nothing" whole_or_nothing
+    rm -f "$parts/killed.1-of-2.part"
+done
+"$reduce" "${killed[@]}" $three
+check "and the next run makes it" test -s "$parts/killed.1-of-2.part"
+check "without leftovers" test -z "$(find "$parts" -name '*redux-tmp*')"
 
 cp "$reduce" "$work/alone" # where no libredux-mpi is beside it
 check "--mpi without libredux-mpi" exits 1 "make MPI=1" "$work/alone" --mpi $scan
