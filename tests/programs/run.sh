@@ -217,7 +217,11 @@ kill_at() { # kill_at I OF MS: the last job, at a random moment of the I-th part
     return $was
 }
 set -m # so that a background job gets SIGINT
-check "Ctrl-C" interrupt "$reduce" --strategy ssim --scope dataset --keep 50% \
+anew() { # what an earlier try finished does not count
+    rm -f "$work/i.csv" "$work/i.json"
+    exec "$@"
+}
+check "Ctrl-C" interrupt anew "$reduce" --strategy ssim --scope dataset --keep 50% \
     --manifest "$work/i.csv" $ct $ct $ct $ct
 check "Ctrl-C: no manifest" test ! -e "$work/i.csv"
 check "Ctrl-C leaves nothing" test -z "$(find "$work" -name '*redux-tmp*')"
