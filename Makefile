@@ -195,7 +195,10 @@ FUZZ_COMMON := $(call objects,$(if $(LIBFUZZER),tests/fuzz/fuzz.c,$(FUZZ_COMMON_
 STATIC := $(BUILD)/lib/libredux.a
 SHARED := $(BUILD)/lib/$(LINKNAME)
 MODULE := $(if $(USE_GDCM),$(BUILD)/lib/$(MODULE_NAME))
-MPI_NAME := libredux-mpi.so.$(ABI)
+MPI_NAME := $(if $(DARWIN),libredux-mpi.$(ABI).dylib,libredux-mpi.so.$(ABI))
+MPI_LINKNAME := libredux-mpi.$(if $(DARWIN),dylib,so)
+MPI_LDFLAGS = $(if $(DARWIN),-dynamiclib -install_name @rpath/$(MPI_NAME),-shared -Wl$(comma)-soname$(comma)$(MPI_NAME) \
+	-Wl$(comma)--version-script=lib/mpi/libredux-mpi.map)
 MPI_LIBRARY := $(if $(USE_MPI),$(BUILD)/lib/$(MPI_NAME))
 
 # What --help prints, as man pages and completions (tools/help).
@@ -239,8 +242,8 @@ $(BUILD)/lib/$(MPI_NAME): lib/mpi/mpi.c lib/mpi/redux/mpi.h lib/mpi/libredux-mpi
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(MPICC) -std=c11 -Iinclude -Ilib/mpi -fPIC -fvisibility=hidden $(filter-out -Wpedantic,$(WARNINGS)) $(CFLAGS) \
-	    -shared -Wl,-soname,$(MPI_NAME) -Wl,--version-script=lib/mpi/libredux-mpi.map $(LDFLAGS) -o $@ $<
-	@ln -sf $(MPI_NAME) $(@D)/libredux-mpi.so
+	    $(MPI_LDFLAGS) $(LDFLAGS) -o $@ $<
+	@ln -sf $(MPI_NAME) $(@D)/$(MPI_LINKNAME)
 
 $(STATIC): $(LIB_OBJECTS)
 	$(call say,AR,$@)
@@ -524,7 +527,7 @@ space := $(subst ,, )
 POINTER_BYTES = $(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P -)
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
 INSTALLED = $(foreach f,libredux.a $(LINKNAME) $(SONAME) $(REALNAME),$(LIBDIR)/$(f)) \
-	$(LIBDIR)/libredux-mpi.so $(LIBDIR)/$(MPI_NAME) $(INCLUDEDIR)/redux/mpi.h $(PKGCONFIGDIR)/libredux-mpi.pc \
+	$(LIBDIR)/$(MPI_LINKNAME) $(LIBDIR)/$(MPI_NAME) $(INCLUDEDIR)/redux/mpi.h $(PKGCONFIGDIR)/libredux-mpi.pc \
 	$(MODULEDIR)/$(MODULE_NAME) $(PKGCONFIGDIR)/libredux.pc $(INCLUDEDIR)/redux.h $(INCLUDEDIR)/redux.hpp \
 	$(CMAKEDIR)/reduxConfig.cmake $(CMAKEDIR)/reduxConfigVersion.cmake \
 	$(foreach f,$(PUBLIC_HEADERS),$(INCLUDEDIR)/redux/$(notdir $(f))) \
@@ -539,7 +542,7 @@ install: all
 	$(Q)install -m 644 $(STATIC) $(BUILD)/lib/$(REALNAME) '$(DESTDIR)$(LIBDIR)'
 	$(if $(MODULE),$(Q)install -D -m 644 $(MODULE) '$(DESTDIR)$(MODULEDIR)/$(MODULE_NAME)')
 	$(if $(MPI_LIBRARY),$(Q)install -m 644 $(MPI_LIBRARY) '$(DESTDIR)$(LIBDIR)' && \
-	ln -sf $(MPI_NAME) '$(DESTDIR)$(LIBDIR)/libredux-mpi.so' && \
+	ln -sf $(MPI_NAME) '$(DESTDIR)$(LIBDIR)/$(MPI_LINKNAME)' && \
 	install -m 644 lib/mpi/redux/mpi.h '$(DESTDIR)$(INCLUDEDIR)/redux')
 	$(Q)ln -sf $(REALNAME) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/$(LINKNAME)'

@@ -148,12 +148,11 @@ static int check_settings(embed_settings *s, int count, char **arguments)
         return usage_error("no --out");
     if (s->input_count == 0 && s->manifest == NULL)
         return usage_error("no input");
-    if (s->shard.given && program_uses_ranks)
-        return usage_error("--shard and --mpi exclude each other");
+    const int code = check_shard(&s->shard);
+    if (code != EXIT_OK)
+        return code;
     if (s->shard.given && s->index != NULL)
         return usage_error("--index is of the whole input: give it to redux-merge");
-    if (check_no_shard(&s->shard) != EXIT_OK && !s->shard.given)
-        return EXIT_USAGE;
     const size_t length = strlen(s->out);
     if (!s->has_format)
         s->npz = length > 4 && strcmp(s->out + length - 4, ".npz") == 0;

@@ -156,10 +156,9 @@ static int set_option(void *user, int option, const char *text)
 
 static int check_shard_settings(const hash_settings *s)
 {
-    if (!s->shard.given)
-        return check_no_shard(&s->shard);
-    if (program_uses_ranks)
-        return usage_error("--shard and --mpi exclude each other");
+    const int code = check_shard(&s->shard);
+    if (code != EXIT_OK || !s->shard.given)
+        return code;
     if (s->out == NULL)
         return usage_error("--shard writes a file for each part: name it by --out");
     if (s->pairs >= 0 || s->decode != NULL)
@@ -212,14 +211,13 @@ const char *const hash_part_arrays[HASH_ARRAYS] = {"codes", "quality", "flags"};
 
 char *hash_part_job(const hash_settings *s)
 {
-    char text[400];
-    const redux_window *w = &s->window;
-    const int length = snprintf(
+    char text[400], window[REDUX_WINDOW_TEXT];
+    if (redux_window_to_text(window, s->window) != REDUX_OK)
+        return NULL;
+    snprintf(
         text, sizeof text,
-        "{\"hash\": \"%s\", \"profile\": \"%s\", \"size\": %d, \"window\": [%d, %.17g, %.17g], "
-        "\"frame\": %d}",
+        "{\"hash\": \"%s\", \"profile\": \"%s\", \"size\": %d, \"window\": \"%s\", \"frame\": %d}",
         redux_hash_name(s->hash.hash), redux_hash_profile_name(s->hash.profile), (int)s->hash.size,
-        (int)w->kind, w->kind == REDUX_WINDOW_RANGE ? w->low : 0,
-        w->kind == REDUX_WINDOW_RANGE ? w->high : 0, (int)s->dataset.frame);
-    return length < (int)sizeof text ? strdup(text) : NULL;
+        window, (int)s->dataset.frame);
+    return strdup(text);
 }

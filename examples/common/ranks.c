@@ -8,7 +8,11 @@
 
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
+#ifdef __APPLE__ /* beside the library, by its rpath */
+#define MODULE "@rpath/libredux-mpi." TEXT(REDUX_ABI_VERSION) ".dylib"
+#else
 #define MODULE "libredux-mpi.so." TEXT(REDUX_ABI_VERSION)
+#endif
 
 bool program_uses_ranks;
 static redux_communicator communicator = REDUX_COMMUNICATOR_INIT;

@@ -440,10 +440,9 @@ int settle_json_path(reduce_settings *s)
 
 static int check_shard_settings(const reduce_settings *s, const redux_reduce_options *probe)
 {
-    if (!s->shard.given)
-        return check_no_shard(&s->shard);
-    if (program_uses_ranks)
-        return usage_error("--shard and --mpi exclude each other");
+    const int code = check_shard(&s->shard);
+    if (code != EXIT_OK || !s->shard.given)
+        return code;
     if (s->manifest == NULL)
         return usage_error("--shard writes a file for each part: name it by --manifest");
     if (s->export_folder != NULL || s->sheet != NULL || s->json)

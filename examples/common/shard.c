@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "ranks.h"
 #include "shard.h"
 
 int set_shard(shard *s, const char *text)
@@ -25,9 +26,11 @@ int set_shard(shard *s, const char *text)
     return EXIT_OK;
 }
 
-int check_no_shard(const shard *s)
+int check_shard(const shard *s)
 {
-    return s->resumes ? usage_error("--resume needs --shard I/N") : EXIT_OK;
+    if (s->given && program_uses_ranks)
+        return usage_error("--shard and --mpi exclude each other");
+    return s->resumes && !s->given ? usage_error("--resume needs --shard I/N") : EXIT_OK;
 }
 
 int shard_path(char *path, size_t size, const shard *s, const char *output)

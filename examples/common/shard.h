@@ -18,15 +18,15 @@ typedef struct shard {
 
 /* Takes --shard's "I/N"; EXIT_OK or EXIT_USAGE. */
 int set_shard(shard *s, const char *text);
-/* EXIT_USAGE where --resume is given without --shard. */
-int check_no_shard(const shard *s);
+/* What --shard, --resume and --mpi say together; EXIT_OK or EXIT_USAGE. */
+int check_shard(const shard *s);
 /* DIR/kept.csv -> DIR/kept.3-of-50.part. */
 int shard_path(char *path, size_t size, const shard *s, const char *output);
 /* A line on stderr: the part is written, or was there. */
 void report_shard(const shard *s, const char *path, bool was_there);
 
 /* The command line without --shard and --resume, and the folder in which it was given, as JSON for
- * a part's note; free it. NULL: no memory, which is reported. */
+ * a part's note; free it. NULL: no memory, or some of it is not UTF-8. */
 char *shard_note(const char *program, char **arguments);
 
 /* A note, read back. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "common/embed_work.h"
 #include "common/encoder.h"
 #include "common/input.h"
@@ -93,22 +94,17 @@ typedef struct part_work {
 /* What decides about the rows, but for the files' pixels. */
 static char *make_job(const embed_settings *s, const part_work *p)
 {
-    const redux_window *w = &p->e.input.window;
-    const uint8_t *kept = p->all.kept.data;
-    uint64_t selection = 0;
-    char text[500];
-    for (int64_t i = 0; kept != NULL && i < redux_dataset_slice_count(p->all.dataset); i++)
-        if (kept[i])
-            selection = (selection * 31 + (uint64_t)i) % 4294967291u;
-    const int length = snprintf(
-        text, sizeof text,
-        "{\"encoder\": \"%s\", \"window\": [%d, %.17g, %.17g], \"size\": %d, \"batch\": %lld, "
-        "\"skip_errors\": %d, \"frame\": %d, \"kept\": %lld, \"selection\": %llu}",
-        p->e.name, (int)w->kind, w->kind == REDUX_WINDOW_RANGE ? w->low : 0,
-        w->kind == REDUX_WINDOW_RANGE ? w->high : 0, (int)p->e.input.size, (long long)s->batch,
-        (int)s->dataset.skip_errors, (int)s->dataset.frame, (long long)p->all.wanted,
-        (unsigned long long)selection);
-    return length < (int)sizeof text ? strdup(text) : NULL;
+    const size_t slices = (size_t)redux_dataset_slice_count(p->all.dataset);
+    char text[500], window[REDUX_WINDOW_TEXT];
+    if (redux_window_to_text(window, p->e.input.window) != REDUX_OK)
+        return NULL;
+    snprintf(text, sizeof text,
+             "{\"encoder\": \"%s\", \"window\": \"%s\", \"size\": %d, \"batch\": %lld, "
+             "\"skip_errors\": %d, \"frame\": %d, \"kept\": %lld, \"selection\": %lu}",
+             p->e.name, window, (int)p->e.input.size, (long long)s->batch,
+             (int)s->dataset.skip_errors, (int)s->dataset.frame, (long long)p->all.wanted,
+             p->all.kept.data == NULL ? 0 : crc32_z(0, p->all.kept.data, slices));
+    return strdup(text);
 }
 
 static redux_status list_rows(part_work *p, redux_context *context)

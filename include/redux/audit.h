@@ -213,8 +213,8 @@ typedef struct redux_audit_labels_options {
     double threshold;   /**< as redux_audit_leaks_options.threshold; 0.9 */
     int32_t candidates; /**< as redux_audit_leaks_options.candidates; 16 */
     int32_t reserved;
-    double alpha, quantile; /**< of redux_audit_cut; 0.2 and 0.05: an alpha beyond the share of
-                                 wrong labels, which docs/audit.md says how it was chosen */
+    double alpha, quantile; /**< of redux_audit_cut; 0.2 and 0.05. alpha must be above the share of
+                                 wrong labels; docs/audit.md says how 0.2 was chosen */
 } redux_audit_labels_options;
 
 #define REDUX_AUDIT_LABELS_OPTIONS_DEFAULTS(set)                                                   \

@@ -70,9 +70,8 @@ REDUX_API redux_status redux_hash_list_add_dataset(redux_hash_list *list, redux_
                                                    const redux_dataset *dataset,
                                                    redux_window window, int32_t with_info);
 
-/** The same of the slices that are wanted: [slices] uint8, 1 for each of them; NULL: all. Since
- * 0.2.
- */
+/** The same of some slices. wanted: [slices of the dataset] bytes, those not 0 are hashed; NULL:
+ *  all. Since 0.2. */
 REDUX_API redux_status redux_hash_list_add_wanted(redux_hash_list *list, redux_context *context,
                                                   const redux_dataset *dataset,
                                                   const uint8_t *wanted, redux_window window,

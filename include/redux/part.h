@@ -103,7 +103,7 @@ REDUX_API redux_status redux_part_is_done(int32_t *done, redux_context *context,
 typedef struct redux_parts redux_parts;
 
 /** Opens part files, in any order, and checks that each is whole, that they are of one job, and
- *  that none is there twice. Some may be missing. The files stay open and must stay in place. The
+ *  that none is there twice. Some may be missing. The files must stay in place. The
  *  caller owns *out. Errors: REDUX_E_NOT_FOUND, REDUX_E_IO, REDUX_E_FORMAT (not a part, damaged, of
  *  another job: the message says in what they differ), REDUX_E_UNSUPPORTED (of another version of
  *  the library), REDUX_E_INVALID, REDUX_E_NO_MEMORY. */

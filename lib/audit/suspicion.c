@@ -176,6 +176,10 @@ redux_status rdx_suspicion(double *scores, int64_t *others, redux_context *conte
     redux_status status = rdx_blas_ready(context);
     if (status == REDUX_OK)
         status = choose_references(&s, most);
+    if (status == REDUX_OK && s.n > most)
+        rdx_log(context, REDUX_LOG_INFO,
+                "labels: the neighbours of %lld rows are looked for among %lld of them",
+                (long long)s.n, (long long)most);
     rdx_progress_begin(context, s.n);
     if (status == REDUX_OK)
         status = rdx_parallel(context, (s.n + TILE - 1) / TILE, suspect_tile, &s);

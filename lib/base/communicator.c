@@ -247,8 +247,10 @@ redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_b
     void *memory, *all = NULL;
     if (size == 1)
         return REDUX_OK;
-    RDX_TRY(rdx_alloc_zero(context, &memory, 1,
-                           (uint64_t)count * row_bytes + 2 * (uint64_t)size * sizeof(uint64_t)));
+    uint64_t own = 0;
+    for (int64_t i = 0; i < count; i++)
+        own += owner[i] == rank ? row_bytes : 0;
+    RDX_TRY(rdx_alloc_zero(context, &memory, 1, own + 2 * (uint64_t)size * sizeof(uint64_t)));
     uint64_t *sizes = memory, *at = sizes + size;
     char *packed = (char *)(at + size);
     for (int64_t i = 0; i < count; i++) {

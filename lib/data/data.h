@@ -8,6 +8,8 @@
  *   groups.c                 what slices belong to, if not to their volume
  *   column.c                 what a table says of slices
  *   volume.c                 an opened volume
+ *   cut.c, part.c, part_read.c  parts of a job, and their files (part.h)
+ *   share.c                  rows shared out to several processes
  *   visit.c                  each slice of some volumes, on whichever thread it is read
  *   visit_dataset.c          the same for callers of the library
  *

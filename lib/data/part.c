@@ -213,7 +213,7 @@ void rdx_part_abort(rdx_part_writer *writer)
     writer->arrays = NULL;
 }
 
-/* ---- arrays of the caller's ---- */
+/* ---- the caller's arrays ---- */
 
 static redux_status check_arrays(int64_t count, const char *const *names,
                                  const redux_tensor *tensors, int64_t rows)

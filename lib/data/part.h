@@ -25,6 +25,21 @@ uint64_t rdx_dataset_identity(const redux_dataset *dataset);
 redux_status rdx_dataset_parts(int32_t **out, redux_context *context, const redux_dataset *dataset,
                                int64_t parts, bool by_group);
 
+/* ---- share.c: a list of rows shared out to ranks, each a run of them ---- */
+
+typedef struct rdx_rank_rows {
+    int32_t *owner;       /* the rank of each row of the list */
+    int64_t first, count; /* this rank's run of the list */
+} rdx_rank_rows;
+
+/* Whether all ranks have the same library, instructions, BLAS kernels, dataset and job (a text). */
+redux_status rdx_ranks_agree(redux_context *context, const redux_dataset *dataset, const char *job);
+/* Begins a call in which ranks work together on rows of a dataset: checks that they do the same
+ * (job: a text) and shares the rows out by volumes. The caller frees out->owner. */
+redux_status rdx_rank_rows_share(rdx_rank_rows *out, redux_context *context,
+                                 const redux_dataset *dataset, const int64_t *rows, int64_t count,
+                                 const char *job);
+
 /* ---- part.c ---- */
 
 /* Reads and checks the options, but for `kind`. */
@@ -63,7 +78,6 @@ void rdx_part_abort(rdx_part_writer *writer);
 
 typedef struct rdx_part {
     char *path;
-    int fd;
     json_t *header;
     uint64_t data_end; /* where the header begins */
     int64_t index;

@@ -19,15 +19,21 @@ static uint64_t get_number(const unsigned char *bytes, int size)
     return value;
 }
 
-static redux_status read_exactly(const rdx_part *part, uint64_t offset, void *out, size_t size)
+/* A part's file while it is read: there may be more parts than a process may have open files. */
+typedef struct part_file {
+    int fd;
+    const char *path;
+} part_file;
+
+static redux_status read_exactly(const part_file *file, uint64_t offset, void *out, size_t size)
 {
     size_t got;
-    RDX_TRY(rdx_read_at(part->fd, part->path, offset, out, size, &got));
-    return got == size ? REDUX_OK : rdx_fail(REDUX_E_FORMAT, "%s: is cut short", part->path);
+    RDX_TRY(rdx_read_at(file->fd, file->path, offset, out, size, &got));
+    return got == size ? REDUX_OK : rdx_fail(REDUX_E_FORMAT, "%s: is cut short", file->path);
 }
 
 /* Whether the bytes before the tail have the checksum that the tail names. */
-static redux_status check_crc(const rdx_part *part, redux_context *context, uint64_t size,
+static redux_status check_crc(const part_file *file, redux_context *context, uint64_t size,
                               uint32_t expected)
 {
     const size_t piece = (size_t)1 << 20;
@@ -37,7 +43,7 @@ static redux_status check_crc(const rdx_part *part, redux_context *context, uint
     RDX_TRY(rdx_alloc(context, &buffer, 1, piece));
     for (uint64_t at = 0; at < size && status == REDUX_OK; at += piece) {
         const size_t length = (size_t)RDX_MIN(size - at, piece);
-        status = read_exactly(part, at, buffer, length);
+        status = read_exactly(file, at, buffer, length);
         if (status == REDUX_OK)
             crc = crc32_z(crc, buffer, length);
         if (status == REDUX_OK)
@@ -45,29 +51,30 @@ static redux_status check_crc(const rdx_part *part, redux_context *context, uint
     }
     rdx_free(buffer);
     if (status == REDUX_OK && crc != expected)
-        status = rdx_fail(REDUX_E_FORMAT, "%s: is damaged: its checksum does not hold", part->path);
+        status = rdx_fail(REDUX_E_FORMAT, "%s: is damaged: its checksum does not hold", file->path);
     return status;
 }
 
-static redux_status read_header(rdx_part *part, redux_context *context, uint64_t size)
+static redux_status read_header(rdx_part *part, redux_context *context, const part_file *file,
+                                uint64_t size)
 {
     unsigned char tail[RDX_PART_TAIL], mark[sizeof REDUX_MARK_PART - 1];
     void *text;
     if (size < sizeof mark + sizeof tail)
         return rdx_fail(REDUX_E_FORMAT, "%s: is not a part of a job", part->path);
-    RDX_TRY(read_exactly(part, 0, mark, sizeof mark));
+    RDX_TRY(read_exactly(file, 0, mark, sizeof mark));
     if (memcmp(mark, REDUX_MARK_PART, sizeof mark) != 0)
         return rdx_fail(REDUX_E_FORMAT, "%s: is not a part of a job", part->path);
     const uint64_t end = size - sizeof tail;
-    RDX_TRY(read_exactly(part, end, tail, sizeof tail));
+    RDX_TRY(read_exactly(file, end, tail, sizeof tail));
     const uint64_t begin = get_number(tail, 8), length = get_number(tail + 8, 8);
     if (memcmp(tail + 20, RDX_PART_MAGIC, 8) != 0 || begin > end || length != end - begin ||
         length > HEADER_MAX)
         return rdx_fail(REDUX_E_FORMAT, "%s: is cut short or damaged", part->path);
-    RDX_TRY(check_crc(part, context, end, (uint32_t)get_number(tail + 16, 4)));
+    RDX_TRY(check_crc(file, context, end, (uint32_t)get_number(tail + 16, 4)));
     part->data_end = begin;
     RDX_TRY(rdx_alloc(context, &text, length, 1));
-    redux_status status = read_exactly(part, begin, text, (size_t)length);
+    redux_status status = read_exactly(file, begin, text, (size_t)length);
     if (status == REDUX_OK)
         status = rdx_json_parse(&part->header, text, (size_t)length, 0, part->path);
     rdx_free(text);
@@ -118,22 +125,18 @@ static redux_status check_header(rdx_part *part)
     return REDUX_OK;
 }
 
-static void close_part(rdx_part *part)
-{
-    if (part->fd >= 0)
-        close(part->fd);
-    json_decref(part->header);
-    rdx_free(part->path);
-}
-
 static redux_status open_part(rdx_part *part, redux_context *context, const char *path)
 {
     struct stat status;
-    part->fd = -1;
+    part_file file;
+    if (path == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_parts_open: a path is NULL");
     RDX_TRY(rdx_strdup(context, &part->path, path));
-    RDX_TRY(rdx_open_read(&part->fd, &status, path));
-    RDX_TRY(read_header(part, context, (uint64_t)status.st_size));
-    return check_header(part);
+    file.path = part->path;
+    RDX_TRY(rdx_open_read(&file.fd, &status, path));
+    const redux_status result = read_header(part, context, &file, (uint64_t)status.st_size);
+    close(file.fd);
+    return result != REDUX_OK ? result : check_header(part);
 }
 
 /* ---- what parts must have in common ---- */
@@ -246,9 +249,7 @@ redux_status redux_parts_open(redux_parts **out, redux_context *context, const c
     parts->list = (rdx_part *)(parts + 1);
     redux_status status = REDUX_OK;
     for (; parts->there < count && status == REDUX_OK; parts->there++)
-        status = paths[parts->there] == NULL
-                     ? rdx_fail(REDUX_E_INVALID, "redux_parts_open: a path is NULL")
-                     : open_part(&parts->list[parts->there], context, paths[parts->there]);
+        status = open_part(&parts->list[parts->there], context, paths[parts->there]);
     if (status == REDUX_OK)
         status = check_parts(parts);
     if (status == REDUX_OK) {
@@ -267,8 +268,10 @@ void redux_parts_free(redux_parts *parts)
 {
     if (parts == NULL)
         return;
-    for (int64_t i = 0; i < parts->there; i++)
-        close_part(&parts->list[i]);
+    for (int64_t i = 0; i < parts->there; i++) {
+        json_decref(parts->list[i].header);
+        rdx_free(parts->list[i].path);
+    }
     free(parts->job);
     rdx_free(parts);
 }
@@ -443,11 +446,16 @@ static redux_status read_rows(void *out, const rdx_part *part, const rdx_part_ar
                               int64_t first, int64_t count)
 {
     const size_t bytes = (size_t)array->row_bytes * (size_t)count;
-    RDX_TRY(read_exactly(part, array->offset + (uint64_t)first * array->row_bytes, out, bytes));
     const size_t element = redux_dtype_size(array->dtype);
-    if (RDX_BIG_ENDIAN)
+    part_file file = {-1, part->path};
+    struct stat status;
+    RDX_TRY(rdx_open_read(&file.fd, &status, file.path));
+    const redux_status result =
+        read_exactly(&file, array->offset + (uint64_t)first * array->row_bytes, out, bytes);
+    close(file.fd);
+    if (RDX_BIG_ENDIAN && result == REDUX_OK)
         rdx_swap_bytes(out, bytes / element, element);
-    return REDUX_OK;
+    return result;
 }
 
 static bool fit_together(const rdx_part_array_info *a, const rdx_part_array_info *b)

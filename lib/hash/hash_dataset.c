@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Codes of all slices of a dataset: volumes in parallel, and slices within one. */
+#include <stdio.h>
 #include <string.h>
 #include "base/communicator.h"
 #include "data/part.h"
@@ -162,33 +163,30 @@ static redux_status hash_rows(dataset_job *job, redux_context *context,
     return status;
 }
 
-/* Each rank hashes the slices of its volumes, which follow one another, and all get all codes. */
-static redux_status hash_together(dataset_job *job, redux_context *context,
+/* Each rank hashes the slices of its volumes, and all get all codes. */
+static redux_status hash_together(const dataset_job *job, redux_context *context,
                                   const redux_dataset *dataset, const int64_t *rows, int64_t count)
 {
-    const int32_t rank = rdx_rank(context);
+    char text[200];
     redux_hash_list *list = job->list;
+    const redux_hash_options *options = &list->options;
     dataset_job own = *job;
-    int32_t *parts;
-    int64_t first = 0, end;
-    rdx_agree_begin(context);
-    RDX_TRY(rdx_dataset_parts(&parts, context, dataset, rdx_ranks(context), false));
-    for (int64_t i = 0; i < count; i++) /* of each row instead of each slice */
-        parts[i] = parts[rows[i]];
-    while (first < count && parts[first] < rank)
-        first++;
-    for (end = first; end < count && parts[end] == rank;)
-        end++;
-    own.first += first;
+    rdx_rank_rows share;
+    snprintf(text, sizeof text, "hash %s, profile %s, size %d, window %d %g %g, info %d",
+             redux_hash_name(options->hash), redux_hash_profile_name(options->profile),
+             (int)options->size, (int)job->window.kind, job->window.low, job->window.high,
+             (int)job->with_info);
+    RDX_TRY(rdx_rank_rows_share(&share, context, dataset, rows, count, text));
+    own.first += share.first;
     redux_status status =
-        rdx_agree(context, hash_rows(&own, context, dataset, rows + first, end - first));
+        rdx_agree(context, hash_rows(&own, context, dataset, rows + share.first, share.count));
     if (status == REDUX_OK)
         status = rdx_gather_owned(context, list->codes + job->first * list->bytes,
-                                  (uint64_t)list->bytes, parts, count);
+                                  (uint64_t)list->bytes, share.owner, count);
     if (status == REDUX_OK)
-        status = rdx_gather_owned(context, list->entries + job->first, sizeof *list->entries, parts,
-                                  count);
-    rdx_free(parts);
+        status = rdx_gather_owned(context, list->entries + job->first, sizeof *list->entries,
+                                  share.owner, count);
+    rdx_free(share.owner);
     return status;
 }
 

@@ -106,7 +106,7 @@ static const uint8_t glyphs[95][RDX_LETTER_HEIGHT] = {
 static const uint8_t box[RDX_LETTER_HEIGHT] = {0,    0,    0x3e, 0x22, 0x22, 0x22, 0x22,
                                                0x22, 0x22, 0x22, 0x3e, 0,    0};
 
-/* Whether a byte goes on with a character of UTF-8. */
+/* Whether a byte continues a character of UTF-8. */
 static bool is_inside(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;

@@ -76,13 +76,15 @@ static redux_status add_skip(redux_reduction *reduction, redux_context *context,
     const redux_dataset *dataset = json_is_true(json_object_get(entry, "other"))
                                        ? reduction->options.against
                                        : reduction->dataset;
-    const rdx_skip note = {dataset, count_of(entry, "row"),
-                           json_is_true(json_object_get(entry, "whole")), (char *)(uintptr_t)source,
-                           (char *)(uintptr_t)reason};
+    const rdx_skip note = {.dataset = dataset,
+                           .row = count_of(entry, "row"),
+                           .whole = json_is_true(json_object_get(entry, "whole")),
+                           .source = (char *)(uintptr_t)source,
+                           .reason = (char *)(uintptr_t)reason};
     if (source == NULL || reason == NULL || dataset == NULL || note.row < 0 ||
         note.row >= redux_dataset_slice_count(dataset))
         return rdx_fail(REDUX_E_FORMAT, "%s: its list of skipped slices is damaged", part->path);
-    return rdx_skips_have(&reduction->skips, &note)
+    return rdx_skips_have_volume(&reduction->skips, &note)
                ? REDUX_OK
                : rdx_skips_add(&reduction->skips, context, &note);
 }
@@ -224,11 +226,12 @@ static redux_status merge_judged(redux_reduction *reduction, redux_context *cont
 static redux_status judge_items(redux_reduction *reduction, redux_context *context,
                                 const redux_parts *parts)
 {
-    const rdx_stream stream = {.parts = parts};
+    rdx_stream stream = {.parts = parts};
     const bool has_images = rdx_options_have(&reduction->options, RDX_FEATURE_IMAGE);
     if (!has_images)
         RDX_TRY(take_skips(reduction, context, parts));
-    RDX_TRY(rdx_reduction_run(reduction, context, &stream));
+    rdx_reduction_bind(&stream, context, reduction);
+    RDX_TRY(rdx_reduction_run(reduction, &stream));
     if (has_images)
         RDX_TRY(take_skips(reduction, context, parts));
     return rdx_reduction_count(reduction, context);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "part_reduce.h"
 #include "summary.h"
 
@@ -62,18 +63,13 @@ static bool is_exact(const redux_reduce_options *known)
 static json_t *against_json(const redux_reduce_options *known)
 {
     const uint8_t *kept = known->against_kept;
-    int64_t count = 0;
-    uint64_t hash = 0;
     if (known->against == NULL)
         return json_null();
     json_t *json = rdx_part_dataset_json(known->against);
-    for (int64_t i = 0; kept != NULL && i < redux_dataset_slice_count(known->against); i++)
-        if (kept[i]) {
-            count++;
-            hash = (hash * 31 + (uint64_t)i) % 4294967291u; /* tells selections apart */
-        }
-    if (kept != NULL && (json_object_set_new(json, "kept", json_integer(count)) != 0 ||
-                         json_object_set_new(json, "rows", json_integer((json_int_t)hash)) != 0)) {
+    const size_t slices = (size_t)redux_dataset_slice_count(known->against);
+    if (kept != NULL &&
+        json_object_set_new(json, "kept", json_integer((json_int_t)crc32_z(0, kept, slices))) !=
+            0) {
         json_decref(json);
         return NULL;
     }
@@ -241,19 +237,18 @@ static redux_status result_json(json_t **out, redux_context *context,
 /* ---- the whole ---- */
 
 static redux_status judge_part(rdx_part_writer *writer, redux_reduction *reduction,
-                               const rdx_stream *part)
+                               rdx_stream *part)
 {
     if (part->wanted_count > 0)
-        RDX_TRY(rdx_reduction_run(reduction, writer->context, part));
+        RDX_TRY(rdx_reduction_run(reduction, part));
     return save_fates(writer, reduction, part->wanted, part->wanted_count);
 }
 
-static redux_status make_items(rdx_part_writer *writer, const rdx_stream *part)
+static redux_status make_items(rdx_part_writer *writer, rdx_stream *part)
 {
-    rdx_stream stream = *part;
-    RDX_TRY(rdx_stream_open(&stream));
-    const redux_status status = rdx_stream_save(&stream, writer);
-    rdx_stream_close(&stream);
+    RDX_TRY(rdx_stream_open(part));
+    const redux_status status = rdx_stream_save(part, writer);
+    rdx_stream_close(part);
     return status;
 }
 

@@ -5,48 +5,23 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <redux/version.h>
 #include "base/communicator.h"
 #include "part_reduce.h"
 
 /* ---- beginning ---- */
 
-static redux_status agree_on_dataset(redux_context *context, const redux_dataset *dataset,
-                                     const char *what)
-{
-    char text[120];
-    snprintf(text, sizeof text, "%lld slices of %lld volumes (%016llx)",
-             (long long)redux_dataset_slice_count(dataset),
-             (long long)redux_dataset_volume_count(dataset),
-             (unsigned long long)rdx_dataset_identity(dataset));
-    return rdx_agree_on(context, what, text);
-}
-
-static redux_status agree_on_job(redux_context *context, const redux_dataset *dataset,
-                                 const redux_reduce_options *known)
-{
-    char *job = NULL;
-    redux_status status = rdx_part_job(&job, dataset, known);
-    status = rdx_agree(context, status);
-    if (status == REDUX_OK)
-        status = rdx_agree_on(context, "options", job);
-    free(job);
-    return status;
-}
-
 redux_status rdx_ranks_begin(redux_reduction *reduction, redux_context *context)
 {
     const redux_reduce_options *known = &reduction->options;
+    char *job = NULL;
     if (rdx_ranks(context) == 1)
         return REDUX_OK;
     rdx_agree_begin(context);
-    RDX_TRY(rdx_agree_on(context, "the version of libredux", REDUX_VERSION_STRING));
-    RDX_TRY(rdx_agree_on(context, "the instruction set (REDUX_TIER)", redux_cpu_tier()));
-    RDX_TRY(rdx_agree_on(context, "OpenBLAS's kernels (OPENBLAS_CORETYPE)", rdx_blas_kernels()));
-    RDX_TRY(agree_on_dataset(context, reduction->dataset, "the dataset"));
-    if (known->against != NULL)
-        RDX_TRY(agree_on_dataset(context, known->against, "the other dataset"));
-    RDX_TRY(agree_on_job(context, reduction->dataset, known));
+    redux_status status = rdx_agree(context, rdx_part_job(&job, reduction->dataset, known));
+    if (status == REDUX_OK)
+        status = rdx_ranks_agree(context, reduction->dataset, job);
+    free(job);
+    RDX_TRY(status);
     return rdx_agree(context,
                      rdx_dataset_parts(&reduction->owner, context, reduction->dataset,
                                        rdx_ranks(context), known->scope == REDUX_SCOPE_GROUP));
@@ -67,27 +42,45 @@ typedef struct note_head {
     int64_t row, whole, source_length, reason_length;
 } note_head;
 
-static redux_status pack_notes(void **out, int64_t *size, redux_context *context,
-                               const redux_reduction *reduction)
+static redux_status pack_note(void **out, int64_t *size, int64_t *capacity, redux_context *context,
+                              const rdx_skip *note)
 {
-    int64_t capacity = 0;
-    *out = NULL;
-    *size = 0;
-    for (int64_t i = 0; i < reduction->skips.count; i++) {
-        const rdx_skip *note = &reduction->skips.list[i];
-        if (note->dataset != reduction->dataset || reduction->owner[note->row] != rdx_rank(context))
-            continue;
-        const note_head head = {note->row, note->whole, (int64_t)strlen(note->source) + 1,
-                                (int64_t)strlen(note->reason) + 1};
-        const int64_t more = (int64_t)sizeof head + head.source_length + head.reason_length;
-        RDX_TRY(rdx_grow(context, out, &capacity, *size, *size + more, 1));
-        char *at = (char *)*out + *size;
-        memcpy(at, &head, sizeof head);
-        memcpy(at + sizeof head, note->source, (size_t)head.source_length);
-        memcpy(at + sizeof head + head.source_length, note->reason, (size_t)head.reason_length);
-        *size += more;
-    }
+    const note_head head = {note->row, note->whole, (int64_t)strlen(note->source) + 1,
+                            (int64_t)strlen(note->reason) + 1};
+    const int64_t more = (int64_t)sizeof head + head.source_length + head.reason_length;
+    RDX_TRY(rdx_grow(context, out, capacity, *size, *size + more, 1));
+    char *at = (char *)*out + *size;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, note->source, (size_t)head.source_length);
+    memcpy(at + sizeof head + head.source_length, note->reason, (size_t)head.reason_length);
+    *size += more;
     return REDUX_OK;
+}
+
+/* Packs the new notes of this rank's rows, and drops those of rows that it read for others: their
+ * owners send them. */
+static redux_status pack_notes(void **out, int64_t *size, redux_context *context,
+                               redux_reduction *reduction)
+{
+    rdx_skips *skips = &reduction->skips;
+    int64_t capacity = 0, left = 0;
+    redux_status status = REDUX_OK;
+    for (int64_t i = 0; i < skips->count; i++) {
+        rdx_skip *note = &skips->list[i];
+        const bool is_new = note->dataset == reduction->dataset && !note->shared;
+        const bool is_own = is_new && reduction->owner[note->row] == rdx_rank(context);
+        if (is_own && status == REDUX_OK)
+            status = pack_note(out, size, &capacity, context, note);
+        note->shared = true;
+        if (!is_new || is_own) {
+            skips->list[left++] = *note;
+            continue;
+        }
+        rdx_free(note->source);
+        rdx_free(note->reason);
+    }
+    skips->count = left;
+    return status;
 }
 
 static redux_status take_notes(redux_reduction *reduction, redux_context *context, char *notes,
@@ -97,10 +90,14 @@ static redux_status take_notes(redux_reduction *reduction, redux_context *contex
         note_head head;
         memcpy(&head, notes + at, sizeof head);
         at += sizeof head;
-        const rdx_skip note = {reduction->dataset, head.row, head.whole != 0, notes + at,
-                               notes + at + head.source_length};
+        const rdx_skip note = {.dataset = reduction->dataset,
+                               .row = head.row,
+                               .whole = head.whole != 0,
+                               .shared = true,
+                               .source = notes + at,
+                               .reason = notes + at + head.source_length};
         at += (uint64_t)(head.source_length + head.reason_length);
-        if (!rdx_skips_have(&reduction->skips, &note))
+        if (!rdx_skips_have_volume(&reduction->skips, &note))
             RDX_TRY(rdx_skips_add(&reduction->skips, context, &note));
     }
     return REDUX_OK;
@@ -109,16 +106,17 @@ static redux_status take_notes(redux_reduction *reduction, redux_context *contex
 static redux_status share_notes(redux_reduction *reduction, redux_context *context)
 {
     void *own = NULL, *all = NULL;
-    uint64_t *sizes = NULL, total = 0;
+    uint64_t *sizes = NULL;
     int64_t size = 0;
     redux_status status = rdx_agree(context, pack_notes(&own, &size, context, reduction));
     if (status == REDUX_OK)
         status = rdx_gather(&all, &sizes, context, own, (uint64_t)size);
     rdx_free(own);
     RDX_TRY(status);
-    for (int32_t r = 0; r < rdx_ranks(context); r++)
-        total += sizes[r];
-    status = take_notes(reduction, context, all, total);
+    char *at = all;
+    for (int32_t r = 0; r < rdx_ranks(context) && status == REDUX_OK; at += sizes[r++])
+        if (r != rdx_rank(context))
+            status = take_notes(reduction, context, at, sizes[r]);
     rdx_free(all);
     rdx_free(sizes);
     return status;

@@ -122,10 +122,8 @@ static redux_status judge_parts(const rdx_judging *judging,
         is_exact = is_exact && summary->threshold_is_exact;
     }
     RDX_TRY(rdx_ranks_share_groups(judging, status, is_exact));
-    is_exact = summary->threshold_is_exact;
     summary->threshold =
         summary->threshold_low == summary->threshold_high ? summary->threshold_low : (double)NAN;
-    summary->threshold_is_exact = is_exact;
     return REDUX_OK;
 }
 
@@ -502,8 +500,9 @@ static void settle_scope(redux_reduction *reduction)
         options->scope = REDUX_SCOPE_VOLUME;
 }
 
+/* judge: run_strategy, or, where the rows are judged, settle_budget, which counts them. */
 static redux_status judge_all(redux_context *context, redux_reduction *reduction,
-                              rdx_stream *stream)
+                              rdx_stream *stream, redux_status (*judge)(rdx_judging *judging))
 {
     redux_reduce_options *options = &reduction->options;
     rdx_walk walk;
@@ -513,7 +512,7 @@ static redux_status judge_all(redux_context *context, redux_reduction *reduction
         rdx_walk_filter(&walk, reduction->rows);
     rdx_judging judging = {
         .context = context, .reduction = reduction, .stream = stream, .walk = &walk};
-    redux_status status = run_strategy(&judging);
+    redux_status status = judge(&judging);
     if (status == REDUX_OK) {
         count_readable(reduction);
         count_groups(&reduction->summary.groups, &judging);
@@ -528,21 +527,8 @@ static redux_status judge_all(redux_context *context, redux_reduction *reduction
 
 redux_status rdx_reduction_count_judged(redux_reduction *reduction, redux_context *context)
 {
-    redux_reduce_options *options = &reduction->options;
-    const rdx_stream none = {.wanted = NULL};
-    rdx_walk walk;
-    settle_scope(reduction);
-    RDX_TRY(rdx_walk_init(&walk, context, reduction->dataset, options->scope, options->order));
-    rdx_judging judging = {.context = context,
-                           .reduction = reduction,
-                           .stream = (rdx_stream *)(uintptr_t)&none,
-                           .walk = &walk};
-    const redux_status status = settle_budget(&judging);
-    count_groups(&reduction->summary.groups, &judging);
-    if (rdx_options_resize(options))
-        reduction->summary.compared_size = options->size;
-    rdx_walk_clear(&walk);
-    return status;
+    rdx_stream judged = {.has_images = true}; /* which is why the parts judged */
+    return judge_all(context, reduction, &judged, settle_budget);
 }
 
 /* Marks the slices of other parts. */
@@ -567,14 +553,11 @@ void rdx_reduction_bind(rdx_stream *stream, redux_context *context, redux_reduct
     mark_others(reduction, stream);
 }
 
-redux_status rdx_reduction_run(redux_reduction *reduction, redux_context *context,
-                               const rdx_stream *from)
+redux_status rdx_reduction_run(redux_reduction *reduction, rdx_stream *stream)
 {
-    rdx_stream stream = *from;
-    rdx_reduction_bind(&stream, context, reduction);
-    RDX_TRY(rdx_stream_open(&stream));
-    const redux_status status = judge_all(context, reduction, &stream);
-    rdx_stream_close(&stream);
+    RDX_TRY(rdx_stream_open(stream));
+    const redux_status status = judge_all(stream->context, reduction, stream, run_strategy);
+    rdx_stream_close(stream);
     return status;
 }
 
@@ -618,15 +601,16 @@ redux_status redux_reduce(redux_reduction **out, redux_context *context,
                           const redux_dataset *dataset, const redux_reduce_options *options)
 {
     redux_reduce_options known = REDUX_REDUCE_OPTIONS_INIT;
-    const rdx_stream everything = {.wanted = NULL};
+    rdx_stream everything = {.wanted = NULL};
     redux_reduction *reduction;
     if (out == NULL || dataset == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_reduce: an argument is NULL");
     RDX_TRY(rdx_options_read(&known, options));
     RDX_TRY(rdx_reduction_new(&reduction, context, dataset, &known));
     redux_status status = rdx_ranks_begin(reduction, context);
+    rdx_reduction_bind(&everything, context, reduction);
     if (status == REDUX_OK)
-        status = rdx_agree(context, rdx_reduction_run(reduction, context, &everything));
+        status = rdx_agree(context, rdx_reduction_run(reduction, &everything));
     if (status == REDUX_OK)
         status = rdx_ranks_checksums(reduction, context);
     if (status == REDUX_OK)

@@ -36,7 +36,8 @@
 typedef struct rdx_skip {
     const redux_dataset *dataset;
     int64_t row;
-    bool whole; /* a volume that could not be opened; `row` is the first one that was wanted */
+    bool whole;  /* a volume that could not be opened; `row` is the first one that was wanted */
+    bool shared; /* all ranks have it */
     char *source, *reason;
 } rdx_skip;
 
@@ -78,9 +79,9 @@ struct redux_reduction {
     rdx_base base;
     rdx_captured captured[2];       /* one a stage */
     redux_calibration *calibration; /* or NULL */
-    uint32_t *checksums;            /* of the volumes, from parts; or NULL: not computed yet */
-    uint8_t *has_checksum;          /* which of them are known */
-    int32_t *owner;                 /* the rank that has each row; NULL: there is one rank */
+    uint32_t *checksums;   /* of the volumes, by parts or ranks; or NULL: not computed yet */
+    uint8_t *has_checksum; /* which of them are known */
+    int32_t *owner;        /* the rank that has each row; NULL: there is one rank */
 };
 
 /* redux_row.skipped of a slice that belongs to another part. */
@@ -263,8 +264,8 @@ typedef struct rdx_stream {
 redux_status rdx_rows_new(redux_row **out, redux_context *context, const redux_dataset *dataset);
 /* Copies a note in, among those of its dataset in the order of the rows. */
 redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_skip *note);
-/* Whether there is that note, or another one of the same volume that could not be opened. */
-bool rdx_skips_have(const rdx_skips *skips, const rdx_skip *note);
+/* Whether the note is of a volume that could not be opened, and there is another one of it. */
+bool rdx_skips_have_volume(const rdx_skips *skips, const rdx_skip *note);
 void rdx_skips_clear(rdx_skips *skips);
 
 /* Sets up the stages that the options name. */
@@ -321,16 +322,16 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
 /* A reduction without rows; `known`: options in force. */
 redux_status rdx_reduction_new(redux_reduction **out, redux_context *context,
                                const redux_dataset *dataset, const redux_reduce_options *known);
-/* Sets up a stream of its slices. */
+/* Sets up a stream of its slices, and marks those of other parts. */
 void rdx_reduction_bind(rdx_stream *stream, redux_context *context, redux_reduction *reduction);
 /* Counts slices, volumes and groups of rows that parts have judged. */
 redux_status rdx_reduction_count_judged(redux_reduction *reduction, redux_context *context);
-/* Judges the rows: all; those of one part (wanted); or, from their items, those of all parts. */
-redux_status rdx_reduction_run(redux_reduction *reduction, redux_context *context,
-                               const rdx_stream *from);
+/* Judges the rows of a stream that is set up: all; those of one part (wanted); or, from their
+ * items, those of all parts. */
+redux_status rdx_reduction_run(redux_reduction *reduction, rdx_stream *stream);
 /* Counts a result whose rows are judged. */
 redux_status rdx_reduction_count(redux_reduction *reduction, redux_context *context);
-/* Notes that it no longer refers to what the caller owns. */
+/* Forgets what the caller owns. */
 void rdx_reduction_settle(redux_reduction *reduction);
 
 /* ---- ranks.c: several processes; with one, these do nothing ---- */

@@ -42,15 +42,13 @@ redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_s
     return REDUX_OK;
 }
 
-bool rdx_skips_have(const rdx_skips *skips, const rdx_skip *note)
+bool rdx_skips_have_volume(const rdx_skips *skips, const rdx_skip *note)
 {
-    for (int64_t i = 0; i < skips->count; i++) {
+    for (int64_t i = 0; note->whole && i < skips->count; i++) {
         const rdx_skip *other = &skips->list[i];
-        if (other->dataset != note->dataset || other->whole != note->whole)
-            continue;
-        if (other->row == note->row ||
-            (note->whole && rdx_dataset_volume_of(note->dataset, other->row) ==
-                                rdx_dataset_volume_of(note->dataset, note->row)))
+        if (other->whole && other->dataset == note->dataset &&
+            rdx_dataset_volume_of(note->dataset, other->row) ==
+                rdx_dataset_volume_of(note->dataset, note->row))
             return true;
     }
     return false;
@@ -158,8 +156,11 @@ static redux_status skip(rdx_stream *stream, redux_status status, const rdx_visi
         if (!whole)
             redux_dataset_get_slice_name(&source, &number, slice->dataset, slice->volume_number,
                                          slice->slice);
-        const rdx_skip note = {stream->dataset, first, whole, (char *)(uintptr_t)source,
-                               (char *)(uintptr_t)reason};
+        const rdx_skip note = {.dataset = stream->dataset,
+                               .row = first,
+                               .whole = whole,
+                               .source = (char *)(uintptr_t)source,
+                               .reason = (char *)(uintptr_t)reason};
         status = rdx_skips_add(stream->skips, stream->context, &note);
         for (int64_t i = first; status == REDUX_OK && i < end; i++)
             if (stream->rows[i].skipped != RDX_OTHER_PART)

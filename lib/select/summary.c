@@ -184,7 +184,7 @@ static bool all_skipped(const redux_reduction *reduction, int64_t volume)
     return true;
 }
 
-/* Whether a part has computed it. */
+/* Whether a part or a rank has computed it. */
 static bool has_checksum(const redux_reduction *reduction, int64_t volume)
 {
     return reduction->checksums != NULL && reduction->has_checksum[volume];

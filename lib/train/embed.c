@@ -302,20 +302,6 @@ static redux_status run(embed_job *job, const redux_tensor *out)
     return status;
 }
 
-/* The runs of rows of each rank: those of its volumes, which follow one another. */
-static redux_status list_owners(int32_t **out, const embed_job *job)
-{
-    int32_t *parts;
-    void *block;
-    RDX_TRY(rdx_dataset_parts(&parts, job->context, job->dataset, rdx_ranks(job->context), false));
-    const redux_status status = rdx_alloc(job->context, &block, (uint64_t)job->count, sizeof **out);
-    *out = block;
-    for (int64_t i = 0; status == REDUX_OK && i < job->count; i++)
-        (*out)[i] = parts[job->rows[i]];
-    rdx_free(parts);
-    return status;
-}
-
 /* A flag for each wanted row, as ranks know it of their own, put where the caller wants it. */
 static redux_status share_readable(const embed_job *job, const int32_t *owner)
 {
@@ -333,32 +319,42 @@ static redux_status share_readable(const embed_job *job, const int32_t *owner)
     return status;
 }
 
+static uLong sum_weights(const redux_network *network)
+{
+    uLong sum = 0;
+    for (int64_t i = 0; i < redux_network_parameter_count(network); i++) {
+        const redux_tensor *value = &redux_network_parameter(network, i)->value;
+        sum = crc32_z(sum, value->data,
+                      (size_t)redux_tensor_elements(value) * redux_dtype_size(value->dtype));
+    }
+    return sum;
+}
+
 /* Each rank embeds the slices of its volumes, and all get all rows. */
 static redux_status run_together(embed_job *job, const redux_tensor *out)
 {
-    const int32_t rank = rdx_rank(job->context);
+    char text[200];
     embed_job own = *job;
     redux_tensor part = *out;
-    int32_t *owner;
-    int64_t first = 0;
+    rdx_rank_rows share;
+    snprintf(text, sizeof text,
+             "weights %08lx, window %d %g %g, size %d, mean %g, deviation %g, "
+             "batch %lld, unreadable %d",
+             sum_weights(job->network), (int)job->input.window.kind, job->input.window.low,
+             job->input.window.high, (int)job->input.size, job->input.mean, job->input.deviation,
+             (long long)job->batch, job->readable != NULL);
     RDX_TRY(check_out(out, job));
-    rdx_agree_begin(job->context);
-    RDX_TRY(list_owners(&owner, job));
-    while (first < job->count && owner[first] < rank)
-        first++;
-    own.count = 0;
-    while (first + own.count < job->count && owner[first + own.count] == rank)
-        own.count++;
-    own.rows += first;
-    part.data = (float *)out->data + first * job->features;
-    part.shape[0] = own.count;
+    RDX_TRY(rdx_rank_rows_share(&share, job->context, job->dataset, job->rows, job->count, text));
+    own.rows += share.first;
+    own.count = part.shape[0] = share.count;
+    part.data = (float *)out->data + share.first * job->features;
     redux_status status = rdx_agree(job->context, run(&own, &part));
     if (status == REDUX_OK)
         status = rdx_gather_owned(job->context, out->data, (uint64_t)job->features * sizeof(float),
-                                  owner, job->count);
+                                  share.owner, job->count);
     if (status == REDUX_OK)
-        status = share_readable(job, owner);
-    rdx_free(owner);
+        status = share_readable(job, share.owner);
+    rdx_free(share.owner);
     return status;
 }
 

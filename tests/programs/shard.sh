@@ -122,6 +122,14 @@ in_parts 2 "$embed" --weights "$weights" --on-error skip --out "$parts/e.npy" "$
 "$merge" --quiet --out "$parts/merged.npy" "$parts"/e.*.part
 check "embeddings of skipped input" cmp "$parts/one.npy" "$parts/merged.npy"
 
+again() { # again PROGRAM...: the same part once more is left, and nothing else is said
+    "$@" --shard 1/2 --resume 2>"$work/err" && grep -q "was complete" "$work/err" && [ "$(wc -l <"$work/err")" = 1 ]
+}
+check "redux-embed --resume" again "$embed" --weights "$weights" --on-error skip --out "$parts/e.npy" "$broken"
+"$hash" --quiet --shard 1/2 --out "$parts/h.txt" $three
+check "redux-hash --resume" again "$hash" --out "$parts/h.txt" $three
+check "redux-embed --resume needs --shard" exits 2 "needs --shard" "$embed" --weights "$weights" --resume --out "$parts/x.npy" $scan
+
 # Parts that are missing, killed, foreign, damaged, done again.
 rm -f "$parts"/*
 in_parts 4 "$reduce" --strategy ssim --manifest "$parts/p.csv" $three

@@ -372,6 +372,50 @@ START_TEST(hashes_and_embeddings)
 }
 END_TEST
 
+typedef struct differing {
+    redux_status hash[MOST_RANKS], embed[MOST_RANKS];
+    char messages[MOST_RANKS][600];
+} differing;
+
+static void work_apart(redux_context *context, int32_t rank, void *user)
+{
+    differing *d = user;
+    redux_network_options network_options = REDUX_NETWORK_OPTIONS_INIT;
+    redux_hash_options hash_options = REDUX_HASH_OPTIONS_INIT;
+    redux_network *network = NULL;
+    redux_dataset *dataset = NULL;
+    redux_hash_list *list = NULL;
+    redux_tensor rows = REDUX_TENSOR_INIT;
+    const redux_window automatic = {REDUX_WINDOW_AUTO, 0, 0};
+    network_options.width = 0.125;
+    network_options.seed = (uint64_t)(rank == 1); /* other weights */
+    hash_options.hash = rank == 2 ? REDUX_HASH_AVERAGE : REDUX_HASH_DIFFERENCE;
+    redux_dataset_open(&dataset, context, paths, 2, NULL);
+    redux_hash_list_new(&list, context, &hash_options);
+    redux_network_new(&network, context, &network_options);
+    const int64_t shape[2] = {redux_dataset_slice_count(dataset), redux_network_features(network)};
+    redux_tensor_new(&rows, context, REDUX_FLOAT32, 2, shape);
+    d->hash[rank] = redux_hash_list_add_dataset(list, context, dataset, automatic, 0);
+    d->embed[rank] = redux_embed(&rows, NULL, context, network, dataset, NULL, NULL, 16);
+    snprintf(d->messages[rank], sizeof d->messages[rank], "%s", redux_error_message());
+    redux_tensor_release(&rows);
+    redux_network_free(network);
+    redux_hash_list_free(list);
+    redux_dataset_free(dataset);
+}
+
+START_TEST(other_hashes_or_weights)
+{
+    static differing d;
+    on_ranks(3, 60, -1, work_apart, &d);
+    for (int r = 0; r < 3; r++) {
+        ck_assert_int_eq(d.hash[r], REDUX_E_INVALID);
+        ck_assert_int_eq(d.embed[r], REDUX_E_INVALID);
+        ck_assert_ptr_nonnull(strstr(d.messages[r], "rank 1 has weights"));
+    }
+}
+END_TEST
+
 START_TEST(wrong_communicators)
 {
     redux_communicator c = REDUX_COMMUNICATOR_INIT;
@@ -401,6 +445,7 @@ int main(void)
     suite_add_tcase(suite, same);
     tcase_add_test(other, other_options);
     tcase_add_test(other, another_dataset);
+    tcase_add_test(other, other_hashes_or_weights);
     tcase_add_loop_test(other, one_rank_fails, 0, 4);
     tcase_add_test(other, one_rank_is_silent);
     tcase_add_test(other, wrong_communicators);
