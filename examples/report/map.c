@@ -163,18 +163,20 @@ static redux_status put_points(page *p, redux_context *context, const report_dat
     TRY(find_outliers(outliers, &any, context, &data->embeddings));
     for (int64_t i = 0; i < data->count; i++)
         kept[i] = data->rows[i].row.kept != 0;
-    const map_points points = {.embeddings = &data->embeddings,
-                               .count = data->count,
-                               .kept = kept,
-                               .outliers = any ? outliers : NULL,
-                               .classes = data->class_of,
-                               .class_word = data->class_word,
-                               .names = data->classes,
-                               .kept_name = "kept",
-                               .dropped_name = "dropped",
-                               .outlier_name =
-                                   "the hundredth farthest from its 20 nearest neighbours",
-                               .note = "Kept slices should cover the map."};
+    const map_points points = {
+        .embeddings = &data->embeddings,
+        .count = data->count,
+        .kept = kept,
+        .outliers = any ? outliers : NULL,
+        .classes = data->class_of,
+        .class_word = data->class_word,
+        .names = data->classes,
+        .kept_name = "kept",
+        .dropped_name = "dropped",
+        .outlier_name = "the 1 % that is farthest from its 20 nearest neighbours",
+        .note = data->count > MOST_WITH_OUTLIERS ? "Kept slices should cover the map. Outliers are "
+                                                   "marked only in maps of up to 30,000 slices."
+                                                 : "Kept slices should cover the map."};
     return put_map(p, &points);
 }
 

@@ -52,8 +52,12 @@ typedef struct redux_communicator {
      *  done. Sets *request. Errors: any status. */
     redux_status (*send)(void **request, const void *bytes, size_t count, int32_t to, void *user);
     redux_status (*receive)(void **request, void *bytes, size_t count, int32_t from, void *user);
-    /** Whether a request is done; then it is released. Does not wait. */
+    /** Whether a request is done; then it is released. Does not wait. On failure it is not
+     *  released. */
     redux_status (*test)(int32_t *done, void *request, void *user);
+    /** Gives up a request that is not done, after a failure: releases it, and its bytes are used no
+     *  more. */
+    void (*cancel)(void *request, void *user);
     void *user; /**< passed to all; must outlive the context */
 } redux_communicator;
 

@@ -51,27 +51,62 @@ static redux_status passed(redux_status status, uint64_t messages, const char *w
                : rdx_fail(status, "the communicator failed to %s rank %d", what, (int)rank);
 }
 
-/* Waits for two requests at once, so that neighbours that send to each other do not block. */
-static redux_status wait_for(redux_context *context, void *requests[2], const int32_t ranks[2])
+/* Messages under way to one rank and from another; NULL: there is none, or it is done. */
+typedef struct exchange_state {
+    void *requests[2];
+    int32_t ranks[2];
+} exchange_state;
+
+static redux_status test_both(exchange_state *e, const redux_communicator *c)
+{
+    const uint64_t messages = rdx_messages();
+    for (int i = 0; i < 2; i++) {
+        int32_t done = 0;
+        if (e->requests[i] == NULL)
+            continue;
+        RDX_TRY(passed(c->test(&done, e->requests[i], c->user), messages,
+                       i == 0 ? "send to" : "receive from", e->ranks[i]));
+        if (done)
+            e->requests[i] = NULL;
+    }
+    return REDUX_OK;
+}
+
+/* Waits for both at once, so that neighbours that send to each other do not block. */
+static redux_status wait_for(exchange_state *e, redux_context *context)
 {
     const redux_communicator *c = of(context);
     const double start = now();
-    const uint64_t messages = rdx_messages();
-    int32_t done[2] = {requests[0] == NULL, requests[1] == NULL};
-    for (int64_t round = 0; !done[0] || !done[1]; round++) {
-        for (int i = 0; i < 2; i++)
-            if (!done[i])
-                RDX_TRY(passed(c->test(&done[i], requests[i], c->user), messages,
-                               i == 0 ? "send to" : "receive from", ranks[i]));
+    for (int64_t round = 0;; round++) {
+        RDX_TRY(test_both(e, c));
+        if (e->requests[0] == NULL && e->requests[1] == NULL)
+            return REDUX_OK;
         if (round % 256 == 255) {
             RDX_TRY(rdx_progress_poll(context));
             if (now() - start > c->time_limit)
                 return rdx_fail(REDUX_E_IO, "rank %d did not answer for %g seconds",
-                                (int)ranks[done[0] ? 1 : 0], c->time_limit);
+                                (int)e->ranks[e->requests[0] == NULL ? 1 : 0], c->time_limit);
         }
         pause_briefly(round);
     }
-    return REDUX_OK;
+}
+
+static redux_status begin(exchange_state *e, const redux_communicator *c, const void *out,
+                          size_t out_size, void *in, size_t in_size)
+{
+    const uint64_t messages = rdx_messages();
+    if (out_size > 0)
+        RDX_TRY(passed(c->send(&e->requests[0], out, out_size, e->ranks[0], c->user), messages,
+                       "send to", e->ranks[0]));
+    if (in_size == 0)
+        return REDUX_OK;
+    return passed(c->receive(&e->requests[1], in, in_size, e->ranks[1], c->user), messages,
+                  "receive from", e->ranks[1]);
+}
+
+static size_t piece_at(uint64_t at, uint64_t size)
+{
+    return at < size ? (size_t)RDX_MIN(size - at, PIECE) : 0;
 }
 
 /* Sends to one rank while it receives from another, piece by piece; either may be empty. */
@@ -79,19 +114,16 @@ static redux_status exchange(redux_context *context, const void *out, uint64_t o
                              void *in, uint64_t in_size, int32_t from)
 {
     const redux_communicator *c = of(context);
-    const int32_t ranks[2] = {to, from};
-    const uint64_t messages = rdx_messages();
     for (uint64_t at = 0; at < out_size || at < in_size; at += PIECE) {
-        void *requests[2] = {NULL, NULL};
-        if (at < out_size)
-            RDX_TRY(passed(c->send(&requests[0], (const char *)out + at,
-                                   (size_t)RDX_MIN(out_size - at, PIECE), to, c->user),
-                           messages, "send to", to));
-        if (at < in_size)
-            RDX_TRY(passed(c->receive(&requests[1], (char *)in + at,
-                                      (size_t)RDX_MIN(in_size - at, PIECE), from, c->user),
-                           messages, "receive from", from));
-        RDX_TRY(wait_for(context, requests, ranks));
+        exchange_state e = {.ranks = {to, from}};
+        redux_status status = begin(&e, c, (const char *)out + at, piece_at(at, out_size),
+                                    (char *)in + at, piece_at(at, in_size));
+        if (status == REDUX_OK)
+            status = wait_for(&e, context);
+        for (int i = 0; i < 2; i++)
+            if (e.requests[i] != NULL)
+                c->cancel(e.requests[i], c->user);
+        RDX_TRY(status);
     }
     return REDUX_OK;
 }

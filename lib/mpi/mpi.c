@@ -2,6 +2,7 @@
  * libredux-mpi: messages by MPI. It uses nothing of libredux but types, so that a program that has
  * libredux inside can load it, too. */
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <redux/mpi.h>
@@ -13,7 +14,23 @@ typedef struct world {
 /* Messages of one rank to another arrive in order: one tag is enough. */
 enum { TAG = 1 };
 
-static redux_status keep(void **request, int answer, MPI_Request *made)
+typedef struct message {
+    MPI_Request request;
+    bool is_sent;
+} message;
+
+static redux_status begin(message **out, size_t count, bool is_sent)
+{
+    if (count > INT_MAX)
+        return REDUX_E_LIMIT;
+    *out = malloc(sizeof **out);
+    if (*out == NULL)
+        return REDUX_E_NO_MEMORY;
+    (*out)->is_sent = is_sent;
+    return REDUX_OK;
+}
+
+static redux_status keep(void **request, int answer, message *made)
 {
     if (answer == MPI_SUCCESS) {
         *request = made;
@@ -26,35 +43,51 @@ static redux_status keep(void **request, int answer, MPI_Request *made)
 static redux_status send(void **request, const void *bytes, size_t count, int32_t to, void *user)
 {
     const world *w = user;
-    MPI_Request *made = malloc(sizeof *made);
-    if (made == NULL || count > INT_MAX) {
-        free(made);
-        return REDUX_E_NO_MEMORY;
-    }
-    return keep(request, MPI_Isend(bytes, (int)count, MPI_BYTE, to, TAG, w->comm, made), made);
+    message *made;
+    const redux_status status = begin(&made, count, true);
+    if (status != REDUX_OK)
+        return status;
+    return keep(request, MPI_Isend(bytes, (int)count, MPI_BYTE, to, TAG, w->comm, &made->request),
+                made);
 }
 
 static redux_status receive(void **request, void *bytes, size_t count, int32_t from, void *user)
 {
     const world *w = user;
-    MPI_Request *made = malloc(sizeof *made);
-    if (made == NULL || count > INT_MAX) {
-        free(made);
-        return REDUX_E_NO_MEMORY;
-    }
-    return keep(request, MPI_Irecv(bytes, (int)count, MPI_BYTE, from, TAG, w->comm, made), made);
+    message *made;
+    const redux_status status = begin(&made, count, false);
+    if (status != REDUX_OK)
+        return status;
+    return keep(request, MPI_Irecv(bytes, (int)count, MPI_BYTE, from, TAG, w->comm, &made->request),
+                made);
 }
 
 static redux_status test(int32_t *done, void *request, void *user)
 {
+    message *m = request;
     int flag = 0;
     (void)user;
-    if (MPI_Test(request, &flag, MPI_STATUS_IGNORE) != MPI_SUCCESS)
+    if (MPI_Test(&m->request, &flag, MPI_STATUS_IGNORE) != MPI_SUCCESS)
         return REDUX_E_IO;
     *done = flag != 0;
     if (flag)
-        free(request);
+        free(m);
     return REDUX_OK;
+}
+
+/* Waiting for a receive that is cancelled is local. A send may not be cancelled by an MPI, and is
+ * left to it: it reads the bytes only if its peer comes back and this process calls MPI again. */
+static void cancel(void *request, void *user)
+{
+    message *m = request;
+    (void)user;
+    if (m->is_sent) {
+        MPI_Request_free(&m->request);
+    } else {
+        MPI_Cancel(&m->request);
+        MPI_Wait(&m->request, MPI_STATUS_IGNORE);
+    }
+    free(m);
 }
 
 redux_status redux_mpi_communicator(redux_communicator *out, MPI_Comm comm)
@@ -81,6 +114,7 @@ redux_status redux_mpi_communicator(redux_communicator *out, MPI_Comm comm)
     out->send = send;
     out->receive = receive;
     out->test = test;
+    out->cancel = cancel;
     out->user = w;
     return REDUX_OK;
 }

@@ -97,6 +97,12 @@ static inline redux_status post_test(int32_t *done, void *request, void *user)
     return status;
 }
 
+static inline void post_cancel(void *request, void *user)
+{
+    (void)user;
+    free(request);
+}
+
 /* Runs `work` on `size` ranks at once, each with a context of its own; returns when all are done.
  */
 typedef void (*rank_fn)(redux_context *context, int32_t rank, void *user);
@@ -122,6 +128,7 @@ static inline void *run_rank(void *user)
     communicator.send = post_send;
     communicator.receive = post_receive;
     communicator.test = post_test;
+    communicator.cancel = post_cancel;
     communicator.user = &t->self;
     options.communicator = &communicator;
     options.threads = 1 + t->self.rank % 2; /* neither number matters */

@@ -247,7 +247,7 @@ static void reduce_failing(redux_context *context, int32_t rank, void *user)
     redux_dataset *dataset = NULL;
     redux_reduction *reduction = NULL;
     redux_reduce_options options = REDUX_REDUCE_OPTIONS_INIT;
-    char names[6][8];
+    char names[6][16];
     options.strategy = j->recipe->strategy;
     options.scope = j->recipe->scope;
     options.keep_count = j->recipe->keep;
