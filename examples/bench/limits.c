@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the machine can do: rates that no program on it exceeds. */
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 const char *const limit_names[LIMIT_KINDS] = {"none",    "GFLOP/s float32",  "GB/s DRAM",
                                               "GB/s L2", "Gwords/s Hamming", "GB/s inflate"};
 
-enum { SECONDS_SHARE = 4, REPEATS = 5 }; /* a fourth of a second for each, five times */
+#define LONGEST 0.05 /* seconds, a sample */
+enum { REPEATS = 5 };
 
 typedef struct worker {
     limit_kind kind;
@@ -23,7 +25,7 @@ typedef struct worker {
     size_t size;
     unsigned char *packed; /* for inflate */
     size_t packed_size;
-    double units;
+    double seconds, units;
     volatile double sink;
 } worker;
 
@@ -247,7 +249,7 @@ static double work(worker *w)
 static void *run_worker(void *user)
 {
     worker *w = user;
-    const double end = seconds_now() + 1.0 / SECONDS_SHARE / REPEATS;
+    const double end = seconds_now() + w->seconds;
     w->units = 0;
     do
         w->units += work(w);
@@ -277,10 +279,10 @@ static double best_rate(worker *workers, int threads)
     return best;
 }
 
-static redux_status prepare(worker *w, limit_kind kind)
+static redux_status prepare(worker *w, limit_kind kind, double seconds)
 {
     static const size_t sizes[LIMIT_KINDS] = {0, 0, (size_t)64 << 20, 256 << 10, 16 << 10, 4 << 20};
-    *w = (worker){.kind = kind, .size = sizes[kind]};
+    *w = (worker){.kind = kind, .size = sizes[kind], .seconds = fmin(seconds, LONGEST)};
     if (w->size == 0)
         return REDUX_OK;
     w->block = aligned_alloc(64, w->size);
@@ -306,17 +308,16 @@ static redux_status prepare(worker *w, limit_kind kind)
     return REDUX_OK;
 }
 
-redux_status measure_limits(bench_limits *out, redux_context *context, int threads)
+redux_status measure_limits(bench_limits *out, int threads, double seconds)
 {
     worker workers[64];
     redux_status status = REDUX_OK;
-    (void)context;
     threads = threads > 64 ? 64 : threads;
     *out = (bench_limits){{0}};
     for (int kind = LIMIT_FLOPS; kind < LIMIT_KINDS && status == REDUX_OK; kind++) {
         int made = 0;
         for (; made < threads && status == REDUX_OK; made++)
-            status = prepare(&workers[made], (limit_kind)kind);
+            status = prepare(&workers[made], (limit_kind)kind, seconds);
         if (status == REDUX_OK)
             out->rate[kind] = best_rate(workers, threads);
         for (int i = 0; i < made; i++) {
