@@ -279,6 +279,20 @@ static double best_rate(worker *workers, int threads)
     return best;
 }
 
+/* 16 bits that wander, with noise. */
+static void fill_like_ct(unsigned char *block, size_t size)
+{
+    const redux_random_key key = {.seed = 3}, noise = {.seed = 4};
+    int value = -1000;
+    for (size_t i = 0; i < size; i += 2) {
+        if (i % 64 == 0)
+            value += (int)(redux_random_u32(&key, (uint32_t)(i / 64)) % 65) - 32;
+        const int noisy = value + (int)(redux_random_u32(&noise, (uint32_t)(i / 2)) % 32);
+        block[i] = (unsigned char)(noisy & 255);
+        block[i + 1] = (unsigned char)(noisy >> 8 & 255);
+    }
+}
+
 static redux_status prepare(worker *w, limit_kind kind, double seconds)
 {
     static const size_t sizes[LIMIT_KINDS] = {0, 0, (size_t)64 << 20, 256 << 10, 16 << 10, 4 << 20};
@@ -288,18 +302,10 @@ static redux_status prepare(worker *w, limit_kind kind, double seconds)
     w->block = aligned_alloc(64, w->size);
     if (w->block == NULL)
         return REDUX_E_NO_MEMORY;
-    /* Like CT: 16 bits that wander, with noise. */
-    const redux_random_key key = {.seed = 3}, noise = {.seed = 4};
-    int value = -1000;
-    for (size_t i = 0; i < w->size; i += 2) {
-        if (i % 64 == 0)
-            value += (int)(redux_random_u32(&key, (uint32_t)(i / 64)) % 65) - 32;
-        const int noisy = value + (int)(redux_random_u32(&noise, (uint32_t)(i / 2)) % 32);
-        w->block[i] = (unsigned char)(noisy & 255);
-        w->block[i + 1] = (unsigned char)(noisy >> 8 & 255);
-    }
+    memset(w->block, 1, w->size);
     if (kind != LIMIT_INFLATE)
         return REDUX_OK;
+    fill_like_ct(w->block, w->size);
     uLongf size = compressBound(w->size);
     w->packed = malloc(size);
     if (w->packed == NULL || compress2(w->packed, &size, w->block, w->size, 6) != Z_OK)

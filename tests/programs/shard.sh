@@ -258,4 +258,10 @@ for member in folder program arguments; do # a terminal gets no commands from th
     edited "$first" 's/\\"'$member'\\":\[*\\"/&\\\\u001b[31m/' "$parts/a"
     check "a command in its $member" exits 2 "not of redux-reduce" "$merge" --manifest "$parts/m.csv" "$parts/a"
 done
+edited "$first" 's/\\"--strategy\\"/\\"--overwrite\\",&/' "$parts/a"
+edited "$second" 's/\\"--strategy\\"/\\"--overwrite\\",&/' "$parts/b"
+echo words >"$parts/notes"
+check "a part's --overwrite is not the merge's" exits 1 "not an earlier output" "$merge" --manifest "$parts/notes" "$parts/a" "$parts/b"
+check "... whose own works" exits 0 "" "$merge" --overwrite --manifest "$parts/notes" "$parts/a" "$parts/b"
+check "a part's --manifest is not written" test ! -e "$parts/p.csv"
 check "is none that --shard writes" exits 2 "control character" "$reduce" --shard 1/2 --manifest "$parts/$(printf 'a\033b').csv" $scan
