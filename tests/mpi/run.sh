@@ -155,6 +155,21 @@ check "a C program" "${MPICC:-mpicc}" -std=c11 -Iinclude -Ilib/mpi "$work/own.c"
     "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
 timeout 120 $MPIRUN -np 3 "$work/own" $ct >"$work/own.txt" 2>"$work/err"
 check "on three ranks" test "$(sort -u "$work/own.txt" | wc -l)" = 1 -a "$(wc -l <"$work/own.txt")" = 3
+if command -v cmake >/dev/null; then
+    by_cmake() { # the installed library's component, for a project that asks for it
+        "${MAKE:-make}" --no-print-directory MPI=1 install PREFIX="$work/tree" >"$work/log" 2>&1 &&
+            printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(own LANGUAGES C)' \
+                'find_package(redux REQUIRED COMPONENTS mpi)' 'add_executable(own own.c)' \
+                'target_link_libraries(own PRIVATE redux::mpi)' >"$work/CMakeLists.txt" &&
+            cmake -S "$work" -B "$work/cmake" -Dredux_DIR="$work/tree/lib/cmake/redux" >"$work/log" 2>&1 &&
+            cmake --build "$work/cmake" >"$work/log" 2>&1 &&
+            timeout 120 $MPIRUN -np 2 "$work/cmake/own" $ct 2>"$work/err" | sort -u |
+                cmp - <(sort -u "$work/own.txt")
+    }
+    check "CMake's component mpi" by_cmake
+else
+    echo "  skipped: CMake's component mpi: no cmake"
+fi
 check "exports only what its header names" test "$(nm -D --defined-only "$BUILD/lib/libredux-mpi.so" |
     awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort | tr '\n' ' ')" = \
     "$(grep -o 'redux_mpi_[a-z_]*(' lib/mpi/redux/mpi.h | tr -d '(' | sort -u | tr '\n' ' ')"
