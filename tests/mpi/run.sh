@@ -190,5 +190,8 @@ check "exports only what its header names" test "$(nm -D --defined-only "$BUILD/
     awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort | tr '\n' ' ')" = \
     "$(grep -o 'redux_mpi_[a-z_]*(' lib/mpi/redux/mpi.h | tr -d '(' | sort -u | tr '\n' ' ')"
 
+# shellcheck source=tests/mpi/hosts.sh
+. tests/mpi/hosts.sh
+
 echo "check-mpi: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
