@@ -120,6 +120,15 @@ static size_t piece_at(uint64_t at, uint64_t size)
     return at < size ? (size_t)RDX_MIN(size - at, PIECE) : 0;
 }
 
+/* A rank that fails while others wait for its messages cannot agree on anything with them: what it
+ * sent next would be taken for those. */
+static redux_status in_step(redux_context *context, redux_status status)
+{
+    if (status != REDUX_OK)
+        *rdx_context_failed_together(context) = true;
+    return status;
+}
+
 /* One message each way at most, whole or a piece. */
 static redux_status exchange_piece(redux_context *context, exchange_state *e, const void *out,
                                    size_t out_size, void *in, size_t in_size)
@@ -149,9 +158,7 @@ static redux_status exchange(redux_context *context, rdx_purpose purpose, const 
     }
     traffic->bytes_sent += out_size;
     traffic->seconds += now() - start;
-    if (status != REDUX_OK) /* ranks are out of step */
-        *rdx_context_failed_together(context) = true;
-    return status;
+    return in_step(context, status);
 }
 
 redux_status rdx_send(redux_context *context, const void *bytes, uint64_t size, int32_t to)
@@ -226,8 +233,8 @@ static redux_status gather_blocks(void **out, const uint64_t *sizes, redux_conte
     return status;
 }
 
-redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
-                        uint64_t size)
+static redux_status gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
+                           uint64_t size)
 {
     void *memory;
     RDX_TRY(rdx_alloc(context, &memory, (uint64_t)rdx_ranks(context), sizeof **sizes));
@@ -240,21 +247,35 @@ redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, co
     return status;
 }
 
+redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
+                        uint64_t size)
+{
+    return in_step(context, gather(out, sizes, context, block, size));
+}
+
 /* ---- along a chain ---- */
 
 /* Each rank hands a piece on to the next one while it receives the next piece, so that all have all
  * in little more time than one message takes. */
-redux_status rdx_broadcast(redux_context *context, void *bytes, uint64_t size)
+static redux_status broadcast(redux_context *context, rdx_purpose purpose, void *bytes,
+                              uint64_t size, int32_t root)
 {
     const int32_t ranks = rdx_ranks(context), rank = rdx_rank(context);
+    const int32_t place = (rank - root + ranks) % ranks;
     char *data = bytes;
     for (uint64_t at = 0; ranks > 1 && at < size + LINK; at += LINK) {
-        const uint64_t in = rank > 0 && at < size ? RDX_MIN(size - at, LINK) : 0;
-        const uint64_t out = rank < ranks - 1 && at > 0 ? RDX_MIN(size - at + LINK, LINK) : 0;
-        RDX_TRY(exchange(context, RDX_FOR_BROADCASTING, at > 0 ? data + at - LINK : NULL, out,
-                         rank + 1, at < size ? data + at : NULL, in, rank - 1));
+        const uint64_t in = place > 0 && at < size ? RDX_MIN(size - at, LINK) : 0;
+        const uint64_t out = place < ranks - 1 && at > 0 ? RDX_MIN(size - at + LINK, LINK) : 0;
+        RDX_TRY(exchange(context, purpose, at > 0 ? data + at - LINK : NULL, out,
+                         (rank + 1) % ranks, at < size ? data + at : NULL, in,
+                         (rank - 1 + ranks) % ranks));
     }
     return REDUX_OK;
+}
+
+redux_status rdx_broadcast(redux_context *context, void *bytes, uint64_t size)
+{
+    return broadcast(context, RDX_FOR_BROADCASTING, bytes, size, 0);
 }
 
 /* ---- what is built on it ---- */
@@ -287,32 +308,24 @@ static redux_status lowest_failed(int32_t *lowest, redux_context *context, redux
     return REDUX_OK;
 }
 
+/* Allocates nothing, since a lack of memory may be what is to be told. */
 redux_status rdx_agree(redux_context *context, redux_status status)
 {
     const int32_t size = rdx_ranks(context);
-    verdict own = {.status = (int32_t)status};
-    void *all = NULL;
-    uint64_t *sizes = NULL;
+    verdict told = {.status = (int32_t)status};
     int32_t failed;
     if (size == 1 || *rdx_context_failed_together(context))
         return status;
     if (status != REDUX_OK)
-        snprintf(own.message, sizeof own.message, "%s", redux_error_message());
+        snprintf(told.message, sizeof told.message, "%s", redux_error_message());
     RDX_TRY(lowest_failed(&failed, context, status));
     if (failed == size)
         return REDUX_OK;
-    RDX_TRY(rdx_gather(&all, &sizes, context, &own, sizeof own));
+    RDX_TRY(broadcast(context, RDX_FOR_AGREEMENT, &told, sizeof told, failed));
     *rdx_context_failed_together(context) = true;
-    const verdict *told = (const verdict *)all + failed;
-    redux_status agreed;
     if (failed == rdx_rank(context))
-        agreed = rdx_fail_again(status, own.message);
-    else
-        agreed =
-            rdx_fail((redux_status)told->status, "rank %d: %.500s", (int)failed, told->message);
-    rdx_free(all);
-    rdx_free(sizes);
-    return agreed;
+        return rdx_fail_again(status, told.message);
+    return rdx_fail((redux_status)told.status, "rank %d: %.500s", (int)failed, told.message);
 }
 
 redux_status rdx_agree_on(redux_context *context, const char *what, const char *text)
@@ -340,14 +353,12 @@ redux_status rdx_agree_on(redux_context *context, const char *what, const char *
     return status;
 }
 
-redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
-                              const int32_t *owner, int64_t count)
+static redux_status gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
+                                 const int32_t *owner, int64_t count)
 {
     const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
     char *data = rows;
     void *memory, *all = NULL;
-    if (size == 1)
-        return REDUX_OK;
     uint64_t own = 0;
     for (int64_t i = 0; i < count; i++)
         own += owner[i] == rank ? row_bytes : 0;
@@ -370,6 +381,14 @@ redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_b
         rdx_free(all);
     rdx_free(memory);
     return status;
+}
+
+redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
+                              const int32_t *owner, int64_t count)
+{
+    return rdx_ranks(context) == 1
+               ? REDUX_OK
+               : in_step(context, gather_owned(context, rows, row_bytes, owner, count));
 }
 
 redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
