@@ -111,7 +111,7 @@ for options in "--part 2 --steps 60" "--objective swav --prototypes 8 --freeze-s
 done
 for options in "--objective moco --queue 16 --part 2 --steps 12" "--objective byol --part 2 --steps 12" \
     "--part 5 --small-views 2 --small-size 16 --steps 6" \
-    "--part 2 --memory 9 --steps 24 $ct/STS_002_CT.nii.gz $ct/STS_008_CT.nii.gz $ct/STS_012_CT.nii.gz"; do
+    "--part 2 --memory 10 --steps 24 $ct/STS_002_CT.nii.gz $ct/STS_008_CT.nii.gz $ct/STS_012_CT.nii.gz"; do
     check "$options" one_trains $options
     check "$options on 3" same_training 3 $options
 done
