@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <zlib.h>
 #include "base/communicator.h"
-#include "data/part.h"
+#include "io/io.h"
 #include "loader_parts.h"
 
 #define RING 3 /* the caller's batch, and two ahead */
@@ -49,12 +48,6 @@ typedef struct worker {
     pthread_t thread;
 } worker;
 
-/* Where wishes are marked, for one thread at a time. */
-typedef struct rdx_wish_room {
-    uint8_t *wanted; /* [views, batch] */
-    int64_t *room;   /* [batch] */
-} rdx_wish_room;
-
 struct redux_loader {
     redux_context *context;
     rdx_views views;
@@ -68,10 +61,9 @@ struct redux_loader {
     pthread_t reader;
     bool reading;
     rdx_epoch_order claim_order, read_order;
-    uint64_t memory;   /* of the options */
-    bool is_shared;    /* with other ranks, which take other views */
-    rdx_wishes wishes; /* mark NULL: all */
-    rdx_wish_room claim_room, read_room;
+    uint64_t memory; /* of the options */
+    bool is_shared;  /* with other ranks, which take other views */
+    rdx_share share;
 
     pthread_mutex_t mutex;
     pthread_cond_t work;  /* a slot or a chunk is available, or the loader stops */
@@ -120,17 +112,6 @@ static void claim_epoch(redux_loader *loader, int64_t epoch)
     rdx_order_make(order, &loader->catalogue, epoch);
 }
 
-static size_t images_of(const redux_loader *loader)
-{
-    return (size_t)(redux_loader_view_count(loader) * loader->batch);
-}
-
-static void mark_wishes(uint8_t *wanted, int64_t *room, const redux_loader *loader, int64_t batch)
-{
-    memset(wanted, 0, images_of(loader));
-    loader->wishes.mark(wanted, room, loader->wishes.user, batch);
-}
-
 static void fill_slot(redux_loader *loader, slot *s, int64_t number)
 {
     const rdx_epoch_order *order = &loader->claim_order;
@@ -139,7 +120,7 @@ static void fill_slot(redux_loader *loader, slot *s, int64_t number)
     s->number = number;
     s->done = 0;
     if (s->wanted != NULL)
-        mark_wishes(s->wanted, loader->claim_room.room, loader, number);
+        rdx_share_mark(s->wanted, &loader->share, number);
     for (int64_t i = 0; i < loader->batch; i++) {
         const int64_t at = number % loader->batches * loader->batch + i;
         const int64_t chunk = rdx_order_chunk(order, at);
@@ -255,41 +236,6 @@ static void place_clear(place *p)
     p->count = 0;
 }
 
-/* The first place of a batch, in the order of its epoch. */
-static int64_t place_of(const redux_loader *loader, int64_t batch)
-{
-    return batch % loader->batches * loader->batch;
-}
-
-/* Marks the slices of a batch, between two places of its epoch's order, that any wished view needs;
- * how many were not marked before. */
-static int64_t mark_needed(redux_loader *loader, rdx_wish_room *room, const rdx_epoch_order *order,
-                           int64_t batch, int64_t from, int64_t to)
-{
-    const int64_t start = place_of(loader, batch);
-    int64_t count = 0;
-    mark_wishes(room->wanted, room->room, loader, batch);
-    for (size_t i = 0; i < images_of(loader); i++) {
-        const int64_t at = start + (int64_t)i % loader->batch;
-        if (room->wanted[i] == 0 || at < from || at >= to)
-            continue;
-        bool *needed = &loader->catalogue.items[order->items[at]].needed;
-        count += !*needed;
-        *needed = true;
-    }
-    return count;
-}
-
-/* Of a chunk, whose slices are not marked. */
-static void mark_chunk(redux_loader *loader, const rdx_epoch_order *order, int64_t from, int64_t to)
-{
-    const int64_t first = order->epoch * loader->batches;
-    for (int64_t at = from; at < to; at++)
-        loader->catalogue.items[order->items[at]].needed = false;
-    for (int64_t b = from / loader->batch; b < loader->batches && b * loader->batch < to; b++)
-        mark_needed(loader, &loader->read_room, order, first + b, from, to);
-}
-
 static redux_status read_chunk(redux_loader *loader, place *p, const rdx_epoch_order *order,
                                int64_t index)
 {
@@ -297,8 +243,8 @@ static redux_status read_chunk(redux_loader *loader, place *p, const rdx_epoch_o
     const int64_t start = order->starts[index];
     p->count = order->starts[index + 1] - start;
     memset(p->slices, 0, (size_t)p->count * sizeof *p->slices);
-    if (loader->wishes.mark != NULL)
-        mark_chunk(loader, order, start, start + p->count);
+    if (loader->share.wishes.mark != NULL)
+        rdx_share_mark_chunk(&loader->share, order, start, start + p->count);
     for (int64_t u = order->of_portions[index]; u < order->of_portions[index + 1]; u++) {
         const rdx_portion *portion = &loader->catalogue.portions[order->portions[u]];
         pthread_mutex_lock(&loader->mutex);
@@ -447,73 +393,11 @@ static redux_status read_everything(redux_loader *loader, const redux_loader_opt
     return REDUX_OK;
 }
 
-/* ---- over ranks ---- */
-
-/* Each rank tries the slices of its volumes; then all drop those that no rank could read. */
-static redux_status drop_together(redux_loader *loader, const int32_t *owner, uint8_t *dropped,
-                                  uint64_t memory)
+/* As rdx_try_fn. */
+static redux_status try_all(void *user)
 {
-    rdx_kept_slice *items = loader->catalogue.items;
-    const int64_t count = loader->catalogue.item_count;
-    for (int64_t i = 0; i < count; i++)
-        items[i].needed = owner[i] == rdx_rank(loader->context);
-    RDX_TRY(rdx_agree(loader->context, read_all(loader, memory, true, false)));
-    for (int64_t i = 0; i < count; i++)
-        dropped[i] = items[i].dropped;
-    RDX_TRY(rdx_gather_owned(loader->context, dropped, 1, owner, count));
-    for (int64_t i = 0; i < count; i++)
-        items[i].dropped = dropped[i] != 0;
-    rdx_catalogue_compact(&loader->catalogue);
-    loader->catalogue.blank = 0; /* they are counted again when they are read to be used */
-    return REDUX_OK;
-}
-
-/* Ranks whose catalogues differ would not even agree on what to tell each other. */
-static redux_status check_together(redux_loader *loader, const redux_loader_options *options)
-{
-    rdx_catalogue *catalogue = &loader->catalogue;
-    char text[80];
-    int32_t *owner = NULL;
-    void *dropped = NULL;
-    snprintf(text, sizeof text, "%lld (%08x)", (long long)catalogue->item_count,
-             rdx_loader_identity(loader));
-    RDX_TRY(rdx_agree_on(loader->context, "the slices that are there", text));
-    if (options->skip_errors == 0)
-        return REDUX_OK;
-    redux_status status = rdx_dataset_parts(&owner, loader->context, catalogue->dataset,
-                                            rdx_ranks(loader->context), false);
-    if (status == REDUX_OK)
-        status = rdx_alloc(loader->context, &dropped, (uint64_t)catalogue->item_count, 1);
-    status = rdx_agree(loader->context, status);
-    if (status == REDUX_OK) {
-        for (int64_t i = 0; i < catalogue->item_count; i++) /* in place: rows are not before i */
-            owner[i] = owner[catalogue->items[i].row];
-        status = drop_together(loader, owner, dropped, options->memory_bytes);
-    }
-    rdx_free(dropped);
-    rdx_free(owner);
-    return status;
-}
-
-/* Of all batches to come. A rank meets nearly all slices in so many epochs, and whoever trains for
- * longer reads all. */
-enum { EPOCHS_AHEAD = 64 };
-
-static void mark_all_needed(redux_loader *loader)
-{
-    rdx_catalogue *catalogue = &loader->catalogue;
-    rdx_epoch_order *order = &loader->claim_order;
-    const int64_t first = loader->first_batch, epoch = first / loader->batches;
-    const bool is_long = loader->end_batch / loader->batches - epoch > EPOCHS_AHEAD;
-    int64_t missing = is_long ? 0 : catalogue->item_count;
-    for (int64_t i = 0; i < catalogue->item_count; i++)
-        catalogue->items[i].needed = is_long;
-    for (int64_t b = first; b < loader->end_batch && missing > 0; b++) {
-        if (order->epoch != b / loader->batches)
-            rdx_order_make(order, catalogue, b / loader->batches);
-        missing -= mark_needed(loader, &loader->claim_room, order, b, 0, INT64_MAX);
-    }
-    rdx_order_make(order, catalogue, epoch);
+    redux_loader *loader = user;
+    return read_all(loader, loader->memory, true, false);
 }
 
 /* ---- making and ending ---- */
@@ -644,7 +528,8 @@ static redux_status loader_open(redux_loader *loader, const redux_dataset *datas
     if (loader->is_shared)
         status = rdx_agree(loader->context, status);
     if (status == REDUX_OK && loader->is_shared)
-        status = check_together(loader, options);
+        status = rdx_catalogue_agree(&loader->catalogue, loader->context,
+                                     options->skip_errors != 0 ? try_all : NULL, loader);
     RDX_TRY(status);
     RDX_TRY(check_count(loader));
     loader->batch = RDX_MIN(options->batch, loader->catalogue.item_count);
@@ -690,28 +575,19 @@ redux_status rdx_loader_new(redux_loader **out, redux_context *context,
     return REDUX_OK;
 }
 
-static redux_status new_wish_room(rdx_wish_room *out, const redux_loader *loader)
-{
-    void *block;
-    RDX_TRY(rdx_alloc(loader->context, &block, images_of(loader), 1));
-    out->wanted = block;
-    RDX_TRY(rdx_alloc(loader->context, &block, (uint64_t)loader->batch, sizeof *out->room));
-    out->room = block;
-    return REDUX_OK;
-}
-
 static redux_status take_wishes(redux_loader *loader, const rdx_wishes *wishes)
 {
+    const int64_t views = redux_loader_view_count(loader);
     void *block;
-    loader->wishes = *wishes;
-    RDX_TRY(new_wish_room(&loader->claim_room, loader));
-    RDX_TRY(new_wish_room(&loader->read_room, loader));
+    RDX_TRY(rdx_share_init(&loader->share, loader->context, &loader->catalogue, wishes, views,
+                           loader->batch));
     for (int i = 0; i < RING; i++) {
-        RDX_TRY(rdx_alloc(loader->context, &block, images_of(loader), 1));
+        RDX_TRY(rdx_alloc(loader->context, &block, (uint64_t)(views * loader->batch), 1));
         loader->slots[i].wanted = block;
     }
     if (loader->resident)
-        mark_all_needed(loader);
+        rdx_share_mark_all(&loader->share, &loader->claim_order, loader->first_batch,
+                           loader->end_batch);
     return REDUX_OK;
 }
 
@@ -773,23 +649,12 @@ void redux_loader_free(redux_loader *loader)
     rdx_order_clear(&loader->claim_order);
     rdx_order_clear(&loader->read_order);
     rdx_catalogue_clear(&loader->catalogue);
-    rdx_free(loader->claim_room.wanted);
-    rdx_free(loader->claim_room.room);
-    rdx_free(loader->read_room.wanted);
-    rdx_free(loader->read_room.room);
+    rdx_share_clear(&loader->share);
     rdx_free(loader->workers);
     pthread_cond_destroy(&loader->ready);
     pthread_cond_destroy(&loader->work);
     pthread_mutex_destroy(&loader->mutex);
     rdx_free(loader);
-}
-
-uint32_t rdx_loader_identity(const redux_loader *loader)
-{
-    uLong crc = crc32(0, NULL, 0);
-    for (int64_t i = 0; i < loader->catalogue.item_count; i++)
-        crc = crc32(crc, (const Bytef *)&loader->catalogue.items[i].row, sizeof(int64_t));
-    return (uint32_t)crc;
 }
 
 int64_t redux_loader_slice_count(const redux_loader *loader)

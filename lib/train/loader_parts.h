@@ -74,7 +74,7 @@ redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t star
                               const rdx_portion *portion, bool drop);
 void rdx_slice_release(rdx_slice *slice);
 
-/* ---- loader.c ---- */
+/* ---- loader_share.c: a loader that each of several ranks has, for its share of the views ---- */
 
 /* The views that this rank takes of a batch, for a loader that several ranks have: marks
  * wanted[view * batch + sample], all 0 before. room: [batch]. Called on threads of the loader. */
@@ -83,6 +83,36 @@ typedef struct rdx_wishes {
     const void *user;
 } rdx_wishes;
 
+typedef struct rdx_share {
+    rdx_wishes wishes; /* mark NULL: every view is taken */
+    rdx_catalogue *catalogue;
+    int64_t views, batch, batches; /* batches of an epoch */
+    int64_t *room;                 /* [batch], of the thread that claims slices */
+    uint8_t *read_wanted;          /* [views, batch] and */
+    int64_t *read_room;            /* [batch], of the one that reads */
+} rdx_share;
+
+redux_status rdx_share_init(rdx_share *out, redux_context *context, rdx_catalogue *catalogue,
+                            const rdx_wishes *wishes, int64_t views, int64_t batch);
+void rdx_share_clear(rdx_share *share);
+/* The wishes of a batch: wanted[views, batch]. */
+void rdx_share_mark(uint8_t *wanted, const rdx_share *share, int64_t batch);
+/* Marks as needed, of the slices between two places of an order, those that a wish needs; and of
+ * all slices those that batches first ... end - 1 need, with `order` at the first one's epoch on
+ * return. */
+void rdx_share_mark_chunk(const rdx_share *share, const rdx_epoch_order *order, int64_t from,
+                          int64_t to);
+void rdx_share_mark_all(const rdx_share *share, rdx_epoch_order *order, int64_t first, int64_t end);
+
+/* Whether ranks have the same catalogue. Where slices are skipped, each rank tries to read those
+ * that are marked as needed, of its volumes (try_needed; NULL: none is skipped), and all drop what
+ * could not be read. Ends in step. */
+typedef redux_status (*rdx_try_fn)(void *user);
+redux_status rdx_catalogue_agree(rdx_catalogue *catalogue, redux_context *context,
+                                 rdx_try_fn try_needed, void *user);
+
+/* ---- loader.c ---- */
+
 /* redux_loader_new in two steps. The first finds out which slices there are; with skip_errors ranks
  * share the reading out, and agree. The second begins to load: what all views need, or (wishes not
  * NULL) only what this rank wishes, in which case views that it does not wish are undefined. */
@@ -90,8 +120,6 @@ redux_status rdx_loader_new(redux_loader **out, redux_context *context,
                             const redux_dataset *dataset, const uint8_t *kept,
                             const redux_loader_options *options, bool is_shared);
 redux_status rdx_loader_begin(redux_loader *loader, const rdx_wishes *wishes);
-/* A number that tells orders apart. */
-uint32_t rdx_loader_identity(const redux_loader *loader);
 
 /* How many slices that were read show one value only. */
 int64_t rdx_loader_blank(const redux_loader *loader);
