@@ -102,6 +102,7 @@ can_fail() {
 }
 
 set -m # so that a background job gets SIGINT
+check "$part is a script" bash -n "tests/programs/$part.sh"
 # shellcheck source=/dev/null
 . "tests/programs/$part.sh"
 echo "$passed passed, $failed failed"
