@@ -254,6 +254,20 @@ redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, co
     return rdx_in_step(context, gather(out, sizes, context, block, size));
 }
 
+redux_status rdx_gather_equal(void **out, redux_context *context, const void *block, uint64_t size)
+{
+    uint64_t *sizes = NULL;
+    RDX_TRY(rdx_gather(out, &sizes, context, block, size));
+    int32_t r = 0;
+    while (r < rdx_ranks(context) && sizes[r] == size)
+        r++;
+    rdx_free(sizes);
+    if (r == rdx_ranks(context))
+        return REDUX_OK;
+    rdx_free(*out);
+    return rdx_in_step(context, rdx_fail(REDUX_E_INVALID, "rank %d does something else", (int)r));
+}
+
 /* ---- along a chain ---- */
 
 /* Each rank hands a piece on to the next one while it receives the next piece, so that all have all
@@ -342,7 +356,7 @@ redux_status rdx_agree_on(redux_context *context, const char *what, const char *
     for (int32_t r = 0; r < size && status == REDUX_OK; at += sizes[r++])
         if (sizes[r] != sizes[0] || memcmp(at, first, (size_t)sizes[0]) != 0) {
             int64_t same = 0; /* a little of what they share shows where they begin to differ */
-            while (first[same] == at[same])
+            while (same < (int64_t)RDX_MIN(sizes[0], sizes[r]) && first[same] == at[same])
                 same++;
             same = same > 40 ? same - 30 : 0;
             status = rdx_fail(REDUX_E_INVALID,
@@ -395,11 +409,10 @@ redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_b
 redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
 {
     const int32_t size = rdx_ranks(context);
-    uint64_t *sizes = NULL;
     void *all = NULL;
     if (size == 1)
         return REDUX_OK;
-    RDX_TRY(rdx_gather(&all, &sizes, context, numbers, (uint64_t)count * sizeof *numbers));
+    RDX_TRY(rdx_gather_equal(&all, context, numbers, (uint64_t)count * sizeof *numbers));
     const int64_t *each = all;
     for (int64_t i = 0; i < count; i++) {
         numbers[i] = 0;
@@ -407,7 +420,6 @@ redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
             numbers[i] += each[r * count + i];
     }
     rdx_free(all);
-    rdx_free(sizes);
     return REDUX_OK;
 }
 
