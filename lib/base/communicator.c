@@ -233,6 +233,20 @@ static redux_status gather_blocks(void **out, const uint64_t *sizes, redux_conte
     return status;
 }
 
+redux_status rdx_gather_in_place(redux_context *context, void *all, const uint64_t *sizes)
+{
+    const int32_t size = rdx_ranks(context);
+    char *at = all;
+    void *memory;
+    RDX_TRY(in_step(context, rdx_alloc(context, &memory, (uint64_t)size, sizeof(char *))));
+    char **blocks = memory;
+    for (int32_t r = 0; r < size; at += sizes[r++])
+        blocks[r] = at;
+    const redux_status status = rdx_gather_blocks(context, blocks, sizes);
+    rdx_free(memory);
+    return status;
+}
+
 static redux_status gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
                            uint64_t size)
 {

@@ -184,6 +184,7 @@ cat >"$work/own.c" <<'END'
 #include <redux.h>
 #include <redux/mpi.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -199,6 +200,11 @@ int main(int argc, char **argv)
         return 1; /* MPI has not been initialised */
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     redux_status status = redux_mpi_communicator(&communicator, MPI_COMM_WORLD);
+    if (argc > 2) { /* one does not answer */
+        communicator.time_limit = 1;
+        if (communicator.rank == 1)
+            sleep(60);
+    }
     options.communicator = &communicator;
     if (status == REDUX_OK)
         status = redux_context_new(&context, &options);
@@ -210,6 +216,10 @@ int main(int argc, char **argv)
         status = redux_reduction_get_summary(&summary, reduction);
     if (status == REDUX_OK)
         printf("%d of %d\n", (int)summary.kept, (int)summary.slices);
+    if (status != REDUX_OK) {
+        fprintf(stderr, "%s\n", redux_error_message());
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    }
     redux_reduction_free(reduction);
     redux_dataset_free(dataset);
     redux_context_free(context);
@@ -218,13 +228,37 @@ int main(int argc, char **argv)
     return status != REDUX_OK;
 }
 END
-check "a C program" "${MPICC:-mpicc}" -std=c11 -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
+check "a C program" "${MPICC:-mpicc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
     "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
 timeout 120 $MPIRUN -np 3 "$work/own" $ct >"$work/own.txt" 2>"$work/err"
 check "on three ranks" test "$(sort -u "$work/own.txt" | wc -l)" = 1 -a "$(wc -l <"$work/own.txt")" = 3
+silent() {
+    timeout 50 $MPIRUN -np 3 "$work/own" $ct silent >"$work/out" 2>"$work/err"
+    local status=$?
+    [ $status -ne 0 ] && [ $status -ne 124 ] && grep -q "did not answer for 1 seconds" "$work/err"
+}
+check "a rank that is silent ends all" silent
+if command -v cmake >/dev/null; then
+    by_cmake() { # the installed library's component, for a project that asks for it
+        "${MAKE:-make}" --no-print-directory MPI=1 install PREFIX="$work/tree" >"$work/log" 2>&1 &&
+            printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(own LANGUAGES C)' \
+                'find_package(redux REQUIRED COMPONENTS mpi)' 'add_executable(own own.c)' \
+                'target_link_libraries(own PRIVATE redux::mpi)' >"$work/CMakeLists.txt" &&
+            cmake -S "$work" -B "$work/cmake" -Dredux_DIR="$work/tree/lib/cmake/redux" >"$work/log" 2>&1 &&
+            cmake --build "$work/cmake" >"$work/log" 2>&1 &&
+            timeout 120 $MPIRUN -np 2 "$work/cmake/own" $ct 2>"$work/err" | sort -u |
+                cmp - <(sort -u "$work/own.txt")
+    }
+    check "CMake's component mpi" by_cmake
+else
+    echo "  skipped: CMake's component mpi: no cmake"
+fi
 check "exports only what its header names" test "$(nm -D --defined-only "$BUILD/lib/libredux-mpi.so" |
     awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort | tr '\n' ' ')" = \
     "$(grep -o 'redux_mpi_[a-z_]*(' lib/mpi/redux/mpi.h | tr -d '(' | sort -u | tr '\n' ' ')"
+
+# shellcheck source=tests/mpi/hosts.sh
+. tests/mpi/hosts.sh
 
 echo "check-mpi: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
