@@ -120,9 +120,7 @@ static size_t piece_at(uint64_t at, uint64_t size)
     return at < size ? (size_t)RDX_MIN(size - at, PIECE) : 0;
 }
 
-/* A rank that fails while others wait for its messages cannot agree on anything with them: what it
- * sent next would be taken for those. */
-static redux_status in_step(redux_context *context, redux_status status)
+redux_status rdx_in_step(redux_context *context, redux_status status)
 {
     if (status != REDUX_OK)
         *rdx_context_failed_together(context) = true;
@@ -158,7 +156,7 @@ static redux_status exchange(redux_context *context, rdx_purpose purpose, const 
     }
     traffic->bytes_sent += out_size;
     traffic->seconds += now() - start;
-    return in_step(context, status);
+    return rdx_in_step(context, status);
 }
 
 redux_status rdx_send(redux_context *context, const void *bytes, uint64_t size, int32_t to)
@@ -233,20 +231,6 @@ static redux_status gather_blocks(void **out, const uint64_t *sizes, redux_conte
     return status;
 }
 
-redux_status rdx_gather_in_place(redux_context *context, void *all, const uint64_t *sizes)
-{
-    const int32_t size = rdx_ranks(context);
-    char *at = all;
-    void *memory;
-    RDX_TRY(in_step(context, rdx_alloc(context, &memory, (uint64_t)size, sizeof(char *))));
-    char **blocks = memory;
-    for (int32_t r = 0; r < size; at += sizes[r++])
-        blocks[r] = at;
-    const redux_status status = rdx_gather_blocks(context, blocks, sizes);
-    rdx_free(memory);
-    return status;
-}
-
 static redux_status gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
                            uint64_t size)
 {
@@ -264,7 +248,7 @@ static redux_status gather(void **out, uint64_t **sizes, redux_context *context,
 redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
                         uint64_t size)
 {
-    return in_step(context, gather(out, sizes, context, block, size));
+    return rdx_in_step(context, gather(out, sizes, context, block, size));
 }
 
 /* ---- along a chain ---- */
@@ -402,7 +386,7 @@ redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_b
 {
     return rdx_ranks(context) == 1
                ? REDUX_OK
-               : in_step(context, gather_owned(context, rows, row_bytes, owner, count));
+               : rdx_in_step(context, gather_owned(context, rows, row_bytes, owner, count));
 }
 
 redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)

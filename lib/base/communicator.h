@@ -39,6 +39,10 @@ void rdx_agree_begin(redux_context *context);
  * agreement, which is the next one of the others. */
 redux_status rdx_agree(redux_context *context, redux_status status);
 
+/* A rank that fails while others wait for its messages cannot agree on anything with them: what it
+ * sent next would be taken for those. Returns the status, which it notes if it is a failure. */
+redux_status rdx_in_step(redux_context *context, redux_status status);
+
 /* Whether all ranks have the same text; else REDUX_E_INVALID, which names a rank that differs and
  * its text. `what` they are, for the message. */
 redux_status rdx_agree_on(redux_context *context, const char *what, const char *text);
@@ -47,10 +51,6 @@ redux_status rdx_agree_on(redux_context *context, const char *what, const char *
  * *out and *sizes. */
 redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
                         uint64_t size);
-
-/* The same in place, where every rank knows all sizes: the block of this rank is in its place in
- * `all`, between those of the lower and of the higher ranks. */
-redux_status rdx_gather_in_place(redux_context *context, void *all, const uint64_t *sizes);
 
 /* Gives every rank the rows of all: row i of `rows` is right on rank owner[i]. */
 redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
@@ -70,6 +70,27 @@ redux_status rdx_broadcast(redux_context *context, void *bytes, uint64_t size);
 
 /* The sum over ranks of each number, in place. */
 redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count);
+
+/* ---- spread.c: a piece of work on numbered items, which ranks share out ---- */
+
+/* Each rank works on a run of items of its own, and all get the results of all. */
+typedef struct rdx_spread {
+    redux_context *context;
+    bool together;         /* else this rank works on all items, and nothing is exchanged */
+    int64_t count;         /* of items */
+    int64_t unit;          /* items of a task; runs are cut at multiples of it */
+    const int64_t *starts; /* where the results of each item begin, count + 1 numbers; NULL: item i
+                              has result i */
+    int64_t first, end;    /* set by rdx_spread_begin: the items of this rank */
+} rdx_spread;
+
+void rdx_spread_begin(rdx_spread *spread);
+/* Runs the task for each unit of this rank's items, in parallel, and ends the work on them. */
+redux_status rdx_spread_run(const rdx_spread *spread, rdx_task_fn task, void *user);
+/* Ends this rank's work: REDUX_OK if all did theirs. */
+redux_status rdx_spread_end(const rdx_spread *spread, redux_status status);
+/* Completes an array of results, each of this size, after rdx_spread_end or rdx_spread_run. */
+redux_status rdx_spread_gather(const rdx_spread *spread, void *results, size_t size);
 
 /* ---- tree_sum.c: sums whose order of additions does not depend on the ranks ---- */
 
@@ -96,26 +117,5 @@ void rdx_tree_clear(rdx_tree *tree);
 void rdx_tree_add(rdx_tree *tree, redux_context *context, float *values, int64_t leaf);
 /* After this rank's last leaf: `values` becomes the sum of all leaves, on every rank. */
 redux_status rdx_tree_finish(rdx_tree *tree, redux_context *context, float *values);
-
-/* ---- spread.c: a piece of work on numbered items, which ranks share out ---- */
-
-/* Each rank works on a run of items of its own, and all get the results of all. */
-typedef struct rdx_spread {
-    redux_context *context;
-    bool together;         /* else this rank works on all items, and nothing is exchanged */
-    int64_t count;         /* of items */
-    int64_t unit;          /* items of a task; runs are cut at multiples of it */
-    const int64_t *starts; /* where the results of each item begin, count + 1 numbers; NULL: item i
-                              has result i */
-    int64_t first, end;    /* set by rdx_spread_begin: the items of this rank */
-} rdx_spread;
-
-void rdx_spread_begin(rdx_spread *spread);
-/* Runs the task for each unit of this rank's items, in parallel, and ends the work on them. */
-redux_status rdx_spread_run(const rdx_spread *spread, rdx_task_fn task, void *user);
-/* Ends this rank's work: REDUX_OK if all did theirs. */
-redux_status rdx_spread_end(const rdx_spread *spread, redux_status status);
-/* Completes an array of results, each of this size, after rdx_spread_end or rdx_spread_run. */
-redux_status rdx_spread_gather(const rdx_spread *spread, void *results, size_t size);
 
 #endif

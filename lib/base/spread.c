@@ -60,17 +60,24 @@ redux_status rdx_spread_end(const rdx_spread *s, redux_status status)
     return s->together ? rdx_agree(s->context, status) : status;
 }
 
-redux_status rdx_spread_gather(const rdx_spread *s, void *results, size_t size)
+static redux_status gather(const rdx_spread *s, char *results, size_t size)
 {
     const int32_t ranks = rdx_ranks(s->context);
     void *memory;
-    if (!s->together)
-        return REDUX_OK;
-    RDX_TRY(rdx_alloc(s->context, &memory, (uint64_t)ranks, sizeof(uint64_t)));
-    uint64_t *sizes = memory;
-    for (int32_t r = 0; r < ranks; r++)
-        sizes[r] = (uint64_t)(start_of(s, cut(s, r + 1)) - start_of(s, cut(s, r))) * size;
-    const redux_status status = rdx_gather_in_place(s->context, results, sizes);
+    RDX_TRY(rdx_alloc(s->context, &memory, (uint64_t)ranks, sizeof(char *) + sizeof(uint64_t)));
+    char **blocks = memory;
+    uint64_t *sizes = (uint64_t *)(blocks + ranks);
+    for (int32_t r = 0; r < ranks; r++) {
+        const int64_t first = start_of(s, cut(s, r)), end = start_of(s, cut(s, r + 1));
+        blocks[r] = results + (size_t)first * size;
+        sizes[r] = (uint64_t)(end - first) * size;
+    }
+    const redux_status status = rdx_gather_blocks(s->context, blocks, sizes);
     rdx_free(memory);
     return status;
+}
+
+redux_status rdx_spread_gather(const rdx_spread *s, void *results, size_t size)
+{
+    return s->together ? rdx_in_step(s->context, gather(s, results, size)) : REDUX_OK;
 }

@@ -206,7 +206,8 @@ redux_status rdx_ranks_checksums(redux_reduction *reduction, redux_context *cont
         owner[v] = reduction->owner[rdx_dataset_first_row(dataset, v)];
         for (int64_t row = rdx_dataset_first_row(dataset, v);
              row < rdx_dataset_first_row(dataset, v + 1) && !reduction->has_checksum[v]; row++)
-            reduction->has_checksum[v] = reduction->rows[row].skipped == 0;
+            reduction->has_checksum[v] =
+                reduction->rows[row].skipped == 0 && rdx_dataset_has_checksum(dataset, v);
         wanted[v] = reduction->has_checksum[v] && owner[v] == rdx_rank(context);
     }
     redux_status status =

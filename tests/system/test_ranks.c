@@ -306,6 +306,19 @@ START_TEST(one_rank_fails)
 }
 END_TEST
 
+/* Voxels by a function without a fingerprint: there is no checksum, which a manifest alone needs. */
+START_TEST(functions_without_fingerprints)
+{
+    const recipe phases[] = {{BY(ALL)}, {BY(EVERY_N), OVER}};
+    for (int p = 0; p < 2; p++) {
+        job j = {&phases[p], paths, NULL, 0, -1, {{0}}};
+        on_ranks(3, 60, -1, reduce_failing, &j);
+        for (int k = 0; k < 3; k++)
+            ck_assert_msg(j.out[k].status == REDUX_OK, "%s", j.out[k].message);
+    }
+}
+END_TEST
+
 START_TEST(one_rank_is_silent)
 {
     const recipe hash = {BY(HASH)};
@@ -470,6 +483,7 @@ int main(void)
     tcase_add_test(other, another_dataset);
     tcase_add_test(other, other_hashes_or_weights);
     tcase_add_loop_test(other, one_rank_fails, 0, 4);
+    tcase_add_test(other, functions_without_fingerprints);
     tcase_add_test(other, one_rank_is_silent);
     tcase_add_test(other, wrong_communicators);
     suite_add_tcase(suite, other);
