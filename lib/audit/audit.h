@@ -137,9 +137,8 @@ typedef struct rdx_twins_options {
     const int32_t *labels; /* of the slices of one scan: twins have different ones; NULL: no rule */
 } rdx_twins_options;
 
-/* For each query the most similar reference at or over the threshold; both in the order of their
- * series, which makes the search fast. Memory: at most 520 bytes a reference. Progress counts
- * queries. */
+/* For each query the most similar reference at or over the threshold. Memory: about 300 bytes a
+ * reference. Progress counts queries. */
 redux_status rdx_twins(rdx_twin *out, redux_context *context, const rdx_item *queries,
                        int64_t query_count, const rdx_item *references, int64_t reference_count,
                        const rdx_twins_options *options);

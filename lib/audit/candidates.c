@@ -5,48 +5,41 @@
  * reference is found by a turned copy and by a crop. Where the query is the larger one, its own
  * parts are looked up among the whole references.
  *
- * Neighbours in a series are alike, so codes are kept in runs: each code of a run lies within
- * `spread` bits of the first one, its leader. By the triangle inequality two codes within r bits of
- * each other have leaders within r + 2 spread bits. So leaders are compared first, those of the
- * queries with those of the references, and nothing near is missed. */
+ * Unrelated codes already differ in the 64 bits of the lowest frequencies, which edits change
+ * least: these are a sketch, and codes are compared where the sketches are near. */
 #include <string.h>
 #include "audit.h"
 #include "kernels/kernels.h"
 #include "metric/metric.h"
 
-#define RADIUS                                                                                     \
-    108 /* bits of 256; unrelated slices are about 128 apart, the nearest of 1,000 at              \
-           about 98 */
-#define VERY_LIKE 0.9 /* a similarity, from which on */
-#define NEAR 80       /* codes are nearer: of 1,600 planted twins one was farther apart */
-#define UNRELATED 112 /* leaders nearer than this are few: runs may be so wide */
-#define WORDS (REDUX_PDQ_BYTES / 8)
+/* Bits of 256 by which codes may differ, and bits of 64 by which sketches may. Unrelated slices are
+ * about 128 apart, the nearest of 1,000 at about 98. */
+#define RADIUS 108
+#define SKETCH_RADIUS 26 /* of 3,200 pairs at a similarity of 0.64 and more, 25 was the most */
+/* From a similarity of VERY_LIKE on: of 1,670 such pairs one was beyond 80, and none beyond 16. */
+#define VERY_LIKE 0.9
+#define NEAR 80
+#define SKETCH_NEAR 18
 #define TILE 16 /* queries of one task */
 #define ROWS (REDUX_DIHEDRAL_COUNT + RDX_PARTS - 1)
 
 typedef struct code {
-    uint64_t word[WORDS];
+    uint64_t word[REDUX_PDQ_BYTES / 8];
 } code;
 
 struct rdx_candidates {
     redux_context *context;
     const rdx_item *references;
     rdx_twins_options options;
-    int64_t radius, spread;
-    int64_t slices;      /* references that can be compared, */
-    int64_t *slice;      /* and which they are */
-    code *codes;         /* [RDX_PARTS, slices] */
-    int64_t runs, whole; /* all, and those of whole references, which come first */
-    code *leaders;       /* of runs */
-    int64_t *starts;     /* [runs + 1] */
-    redux_metric *metric;
+    int64_t radius;
+    double sketch_radius;
+    int64_t slices;       /* references that can be compared, */
+    int64_t *slice;       /* and which they are */
+    code *codes;          /* [RDX_PARTS, slices] */
+    uint64_t *sketches;   /* of the codes */
+    redux_metric *metric; /* of sketches */
     rdx_layout layout;
 };
-
-/* Consecutive queries of a tile whose codes lie within the spread of the first one's. */
-typedef struct query_run {
-    int32_t row, first, count;
-} query_run;
 
 /* Some queries. Codes are by row: of each turn, then of each part but the whole. */
 typedef struct tile {
@@ -54,9 +47,8 @@ typedef struct tile {
     const rdx_item *queries;
     int64_t count; /* of those that can be compared */
     int64_t query[TILE];
-    code codes[ROWS][TILE];
-    code leaders[ROWS * TILE];
-    query_run runs[ROWS * TILE];
+    code codes[ROWS * TILE]; /* [ROWS, count] */
+    uint64_t sketches[ROWS * TILE];
     double thresholds[ROWS * TILE];
     rdx_candidate_list *lists; /* of all queries */
     rdx_hit *hits;
@@ -73,25 +65,19 @@ static bool is_comparable(const rdx_item *item)
     return rdx_scan_comparable(item->scan, item->slice);
 }
 
-static int64_t distance(const code *a, const code *b)
+/* The first 8 of 16 frequencies of either axis: each second byte, from the last on. */
+static uint64_t sketch_of(const code *of)
 {
-    return rdx_kernels_get()->hamming_distance(a->word, b->word, WORDS);
+    const uint8_t *bytes = (const uint8_t *)of->word;
+    uint8_t sketch[8];
+    uint64_t out;
+    for (int i = 0; i < 8; i++)
+        sketch[i] = bytes[REDUX_PDQ_BYTES - 1 - 2 * i];
+    memcpy(&out, sketch, sizeof out);
+    return out;
 }
 
-/* ---- runs of references ---- */
-
-static redux_status allocate(rdx_candidates *c)
-{
-    const uint64_t codes = RDX_PARTS * (uint64_t)c->slices;
-    void *block;
-    RDX_TRY(rdx_alloc(c->context, &block, codes, sizeof(code)));
-    c->codes = block;
-    RDX_TRY(rdx_alloc(c->context, &block, codes, sizeof(code)));
-    c->leaders = block;
-    RDX_TRY(rdx_alloc(c->context, &block, codes + 1, sizeof(int64_t)));
-    c->starts = block;
-    return REDUX_OK;
-}
+/* ---- the references ---- */
 
 static redux_status list_slices(rdx_candidates *c, int64_t count)
 {
@@ -101,29 +87,26 @@ static redux_status list_slices(rdx_candidates *c, int64_t count)
     for (int64_t i = 0; i < count; i++)
         if (is_comparable(&c->references[i]))
             c->slice[c->slices++] = i;
-    return allocate(c);
+    RDX_TRY(rdx_alloc(c->context, &block, RDX_PARTS * (uint64_t)c->slices, sizeof(code)));
+    c->codes = block;
+    RDX_TRY(rdx_alloc(c->context, &block, RDX_PARTS * (uint64_t)c->slices, sizeof(uint64_t)));
+    c->sketches = block;
+    return REDUX_OK;
 }
 
-/* The codes of one part, in the order of the references. */
 static void add_part(rdx_candidates *c, int part)
 {
-    code *codes = c->codes + part * c->slices;
     for (int64_t i = 0; i < c->slices; i++) {
-        memcpy(&codes[i], thumb_of(&c->references[c->slice[i]])->parts[part], REDUX_PDQ_BYTES);
-        if (i == 0 || distance(&codes[i], &c->leaders[c->runs - 1]) > c->spread) {
-            c->starts[c->runs] = part * c->slices + i;
-            c->leaders[c->runs++] = codes[i];
-        }
+        code *own = &c->codes[part * c->slices + i];
+        memcpy(own, thumb_of(&c->references[c->slice[i]])->parts[part], REDUX_PDQ_BYTES);
+        c->sketches[part * c->slices + i] = sketch_of(own);
     }
-    c->starts[c->runs] = (part + 1) * c->slices;
-    if (part == 0)
-        c->whole = c->runs;
 }
 
 static redux_status make_metric(rdx_candidates *c)
 {
-    uint8_t none[REDUX_PDQ_BYTES];
-    const int64_t shape[2] = {1, REDUX_PDQ_BYTES};
+    uint8_t none[sizeof(uint64_t)];
+    const int64_t shape[2] = {1, sizeof none};
     redux_tensor item;
     RDX_TRY(redux_metric_new_hamming(&c->metric, c->context));
     RDX_TRY(redux_tensor_borrow(&item, none, REDUX_UINT8, 2, shape, NULL));
@@ -152,7 +135,7 @@ redux_status rdx_candidates_new(rdx_candidates **out, redux_context *context,
     c->references = references;
     c->options = *options;
     c->radius = options->threshold >= VERY_LIKE ? NEAR : RADIUS;
-    c->spread = (UNRELATED - c->radius) / 2;
+    c->sketch_radius = options->threshold >= VERY_LIKE ? SKETCH_NEAR : SKETCH_RADIUS;
     const redux_status status = fill(c, count);
     if (status != REDUX_OK) {
         rdx_candidates_free(c);
@@ -169,8 +152,7 @@ void rdx_candidates_free(rdx_candidates *candidates)
     redux_metric_free(candidates->metric);
     rdx_free(candidates->slice);
     rdx_free(candidates->codes);
-    rdx_free(candidates->leaders);
-    rdx_free(candidates->starts);
+    rdx_free(candidates->sketches);
     rdx_free(candidates);
 }
 
@@ -236,74 +218,45 @@ static void load_queries(tile *t, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         t->lists[i].count = 0;
-        if (!is_comparable(&t->queries[i]))
-            continue;
-        const rdx_thumb *thumb = thumb_of(&t->queries[i]);
-        for (int row = 0; row < ROWS; row++)
-            memcpy(&t->codes[row][t->count],
-                   row < REDUX_DIHEDRAL_COUNT ? thumb->turns[row]
-                                              : thumb->parts[row - REDUX_DIHEDRAL_COUNT + 1],
-                   REDUX_PDQ_BYTES);
-        t->query[t->count++] = i;
+        if (is_comparable(&t->queries[i]))
+            t->query[t->count++] = i;
+    }
+    for (int64_t i = 0; i < ROWS * t->count; i++) {
+        const int64_t row = i / t->count;
+        const rdx_thumb *thumb = thumb_of(&t->queries[t->query[i % t->count]]);
+        memcpy(&t->codes[i],
+               row < REDUX_DIHEDRAL_COUNT ? thumb->turns[row]
+                                          : thumb->parts[row - REDUX_DIHEDRAL_COUNT + 1],
+               REDUX_PDQ_BYTES);
+        t->sketches[i] = sketch_of(&t->codes[i]);
+        t->thresholds[i] = t->among->sketch_radius;
     }
 }
 
-/* Runs of the queries in rows first to end - 1; returns how many. */
-static int64_t group_queries(tile *t, int first, int end)
-{
-    int64_t runs = 0;
-    for (int row = first; row < end; row++)
-        for (int32_t q = 0; q < t->count; q++) {
-            const code *own = &t->codes[row][q];
-            if (q == 0 || distance(own, &t->leaders[runs - 1]) > t->among->spread) {
-                t->leaders[runs] = *own;
-                t->runs[runs++] = (query_run){row, q, 0};
-            }
-            t->runs[runs - 1].count++;
-        }
-    return runs;
-}
-
-/* All queries of one run with all codes of one run of references. */
-static void compare_runs(const tile *t, const query_run *run, int64_t other)
+/* A code of a query, by its place in the tile, and one of the references. */
+static void compare(const tile *t, int64_t own, int64_t other)
 {
     const rdx_candidates *c = t->among;
-    for (int32_t q = run->first; q < run->first + run->count; q++) {
-        const code *own = &t->codes[run->row][q];
-        const rdx_candidate_list *list = &t->lists[t->query[q]];
-        if (distance(own, &c->leaders[other]) > limit_of(c, list) + c->spread)
-            continue;
-        for (int64_t i = c->starts[other]; i < c->starts[other + 1]; i++) {
-            const int64_t bits = distance(own, &c->codes[i]);
-            const rdx_candidate found = {c->slice[i % c->slices], (int32_t)bits, run->row,
-                                         (int32_t)(i / c->slices)};
-            if (bits <= limit_of(c, list))
-                consider(t, t->query[q], &found);
-        }
-    }
+    const int64_t query = t->query[own % t->count];
+    const int64_t bits = rdx_kernels_get()->hamming_distance(
+        t->codes[own].word, c->codes[other].word, REDUX_PDQ_BYTES / 8);
+    const rdx_candidate found = {c->slice[other % c->slices], (int32_t)bits,
+                                 (int32_t)(own / t->count), (int32_t)(other / c->slices)};
+    if (bits <= limit_of(c, &t->lists[query]))
+        consider(t, query, &found);
 }
 
-/* How far the leaders of a run's twins may be from its own. */
-static double threshold_of(const tile *t, const query_run *run)
-{
-    int64_t most = 0;
-    for (int32_t q = run->first; q < run->first + run->count; q++)
-        most = RDX_MAX(most, limit_of(t->among, &t->lists[t->query[q]]));
-    return (double)(most + 2 * t->among->spread);
-}
-
-static void search_rows(tile *t, int first, int end, int64_t others)
+/* The codes of rows first to end - 1 with those of the first `parts` parts. */
+static void search_rows(tile *t, int64_t first, int64_t end, int64_t parts)
 {
     const rdx_candidates *c = t->among;
-    const int64_t runs = group_queries(t, first, end);
+    const int64_t others = parts * c->slices, begin = first * t->count;
     for (int64_t start = 0; start < others; start += RDX_BLOCK_ROWS) {
-        for (int64_t r = 0; r < runs; r++)
-            t->thresholds[r] = threshold_of(t, &t->runs[r]);
-        const int64_t count = RDX_MIN(RDX_BLOCK_ROWS, others - start);
-        const int64_t found = rdx_hits(c->metric, &c->layout, c->leaders + start, count, t->leaders,
-                                       runs, t->thresholds, t->hits, t->scratch);
+        const int64_t found = rdx_hits(c->metric, &c->layout, c->sketches + start,
+                                       RDX_MIN(RDX_BLOCK_ROWS, others - start), t->sketches + begin,
+                                       end * t->count - begin, t->thresholds, t->hits, t->scratch);
         for (int64_t h = 0; h < found; h++)
-            compare_runs(t, &t->runs[t->hits[h].query], start + t->hits[h].row);
+            compare(t, begin + t->hits[h].query, start + t->hits[h].row);
     }
 }
 
@@ -334,7 +287,7 @@ redux_status rdx_candidates_find(rdx_candidate_list **out, int64_t *first, int64
     t->scratch = (char *)block + lists;
     t->hits = (rdx_hit *)(void *)((char *)block + lists + scratch);
     load_queries(t, *count);
-    search_rows(t, 0, REDUX_DIHEDRAL_COUNT, among->runs);
-    search_rows(t, REDUX_DIHEDRAL_COUNT, ROWS, among->whole);
+    search_rows(t, 0, REDUX_DIHEDRAL_COUNT, RDX_PARTS);
+    search_rows(t, REDUX_DIHEDRAL_COUNT, ROWS, 1);
     return REDUX_OK;
 }
