@@ -348,7 +348,7 @@ check-fuzz: $(FUZZ_TARGETS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
-TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_part $(BUILD)/tests/test_ranks $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
+TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_part $(BUILD)/tests/test_ranks $(BUILD)/tests/test_ranks_train $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS) $(FAULT_SHIM)
 	@for tier in $${TIERS-portable avx2}; do REDUX_TIER=$$tier tests/support/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
@@ -566,7 +566,7 @@ install: all
 	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
 	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
 	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
-	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
+	-e 's|@REALNAME@|$(REALNAME)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@MPINAME@|$(MPI_NAME)|' -e 's|@POINTER@|$(POINTER_BYTES)|' \
 	-e 's|@LIBS@|$(subst $(space),;,$(strip $(DEP_LIBS)))|' pkgconfig/$$file.in \
 	> '$(DESTDIR)$(CMAKEDIR)'/$$file && chmod 644 '$(DESTDIR)$(CMAKEDIR)'/$$file || exit 1; done
 

@@ -7,7 +7,8 @@
 
 enum { BATCH = 64, SLICES = 1024, SOURCE_SIDE = 96, WARM_UP = 3, STEPS = 12 };
 enum { SWAV, MOCO, BYOL };
-#define WIDTH 0.25 /* of the channels */
+/* The bit of path->a that asks for all channels; else a quarter of them. */
+enum { FULL = 4 };
 
 static redux_status new_objective(redux_objective **out, redux_context *context, int64_t which)
 {
@@ -17,6 +18,11 @@ static redux_status new_objective(redux_objective **out, redux_context *context,
         return redux_objective_new_swav(out, context, NULL);
     return which == MOCO ? redux_objective_new_moco(out, context, &moco)
                          : redux_objective_new_byol(out, context, NULL);
+}
+
+static int which_of(const bench_path *path)
+{
+    return (int)path->a & ~FULL;
 }
 
 /* Noise: the work does not depend on what is on the slices. */
@@ -68,15 +74,15 @@ static redux_status train(step_clock *clock, bench *b, const bench_path *path,
     redux_input_options input = REDUX_INPUT_OPTIONS_INIT;
     redux_views_options views = REDUX_VIEWS_OPTIONS_INIT;
     TRY(redux_views_preset(&views, "none"));
-    head.batch_norm = path->a != MOCO;
-    if (path->a == BYOL) {
+    head.batch_norm = which_of(path) != MOCO;
+    if (which_of(path) == BYOL) {
         head.widths[0] = 4096;
         head.widths[1] = 256;
         head.no_bias = 2;
     }
-    network.width = WIDTH;
+    network.width = path->a & FULL ? 1 : 0.25;
     network.projection = &head;
-    network.prediction = path->a == BYOL ? &head : NULL;
+    network.prediction = which_of(path) == BYOL ? &head : NULL;
     views.views = 2;
     views.small_views = (int32_t)path->b;
     options.network = &network;
@@ -103,7 +109,7 @@ static redux_status run_objective(double *units, bench *b, const bench_path *pat
     *units = (double)(STEPS * BATCH * (2 + path->b));
     TRY(temporary_path(folder, b, "run"));
     TRY(open_slices(b));
-    TRY(new_objective(&objective, b->context, path->a));
+    TRY(new_objective(&objective, b->context, which_of(path)));
     const redux_status status = train(&clock, b, path, objective, folder);
     redux_objective_free(objective);
     remove_run(folder);
@@ -111,11 +117,21 @@ static redux_status run_objective(double *units, bench *b, const bench_path *pat
     return status;
 }
 
-/* Operations as in train.c, of channels by WIDTH. */
-#define R18_64 (0.283e9 * WIDTH * WIDTH)
-#define R18_27 (0.055e9 * WIDTH * WIDTH)
+/* Operations as in train.c; a quarter of the channels has a sixteenth of them. */
+#define R18_64 0.283e9
+#define R18_27 0.055e9
 
 const bench_path objective_paths[] = {
+    {"SwAV step, ResNet-18, 64 px",
+     "images",
+     run_objective,
+     SWAV | FULL,
+     0,
+     LIMIT_FLOPS,
+     false,
+     3 * R18_64,
+     "objectives_torch.py swav 1 64 64 0 channels_last %T",
+     {"swav"}},
     {"SwAV step, ResNet-18 / 4, 64 px",
      "images",
      run_objective,
@@ -123,7 +139,7 @@ const bench_path objective_paths[] = {
      0,
      LIMIT_FLOPS,
      false,
-     3 * R18_64,
+     3 * R18_64 / 16,
      "objectives_torch.py swav 0.25 64 64 0 channels_last %T",
      {"swav"}},
     {"SwAV step, four small views",
@@ -133,9 +149,19 @@ const bench_path objective_paths[] = {
      4,
      LIMIT_FLOPS,
      false,
-     R18_64 + 2 * R18_27, /* of a step's images a third are large */
+     (R18_64 + 2 * R18_27) / 16, /* of a step's images a third are large */
      "objectives_torch.py swav 0.25 64 64 4 channels_last %T",
      {"swav"}},
+    {"MoCo step, ResNet-18, 64 px",
+     "images",
+     run_objective,
+     MOCO | FULL,
+     0,
+     LIMIT_FLOPS,
+     false,
+     2 * R18_64,
+     "objectives_torch.py moco 1 64 64 0 channels_last %T",
+     {"moco"}},
     {"MoCo step, ResNet-18 / 4, 64 px",
      "images",
      run_objective,
@@ -143,9 +169,19 @@ const bench_path objective_paths[] = {
      0,
      LIMIT_FLOPS,
      false,
-     2 * R18_64, /* queries three times, keys once */
+     2 * R18_64 / 16, /* queries three times, keys once */
      "objectives_torch.py moco 0.25 64 64 0 channels_last %T",
      {"moco"}},
+    {"BYOL step, ResNet-18, 64 px",
+     "images",
+     run_objective,
+     BYOL | FULL,
+     0,
+     LIMIT_FLOPS,
+     false,
+     4 * R18_64,
+     "objectives_torch.py byol 1 64 64 0 channels_last %T",
+     {"byol"}},
     {"BYOL step, ResNet-18 / 4, 64 px",
      "images",
      run_objective,
@@ -153,7 +189,7 @@ const bench_path objective_paths[] = {
      0,
      LIMIT_FLOPS,
      false,
-     4 * R18_64, /* and the target's forward */
+     4 * R18_64 / 16, /* and the target's forward */
      "objectives_torch.py byol 0.25 64 64 0 channels_last %T",
      {"byol"}},
 };

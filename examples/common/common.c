@@ -208,6 +208,11 @@ int parse_options(int count, char **arguments, const struct option *options, con
             program_uses_ranks = program_uses_ranks || option == RANKS_VALUE;
             continue;
         }
+        if (option == RANKS_TIMEOUT_VALUE) {
+            if (!parse_number(&program_rank_timeout, optarg) || !(program_rank_timeout > 0))
+                code = usage_error("--mpi-timeout '%s': expected a number of seconds", optarg);
+            continue;
+        }
         if (option == 'h' || option == 'V') {
             if (option == 'h')
                 print_help(help);

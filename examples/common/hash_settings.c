@@ -42,6 +42,8 @@ static const char help[] =
     "  --resume         leave a part that is complete as it is\n"
     "  --mpi            one of several processes that mpirun or srun started: they share the\n"
     "                   work, and the first one writes (docs/cluster.md)\n"
+    "  --mpi-timeout S  end all processes when one does not answer for S seconds (default:\n"
+    "                   3600)\n"
     "  --decode FILE    print a text or binary file instead of hashing\n"
     "  --volume         hash whole volumes instead, or look them up in another set; see\n"
     "                   redux-hash --volume --help\n"

@@ -15,6 +15,7 @@
 #endif
 
 bool program_uses_ranks;
+double program_rank_timeout;
 static redux_communicator communicator = REDUX_COMMUNICATOR_INIT;
 static void (*end_module)(redux_communicator *communicator, int code);
 
@@ -28,7 +29,7 @@ int begin_ranks(bool *quiet)
     redux_status (*begin)(redux_communicator * out) = NULL;
     void (*end)(redux_communicator * used, int code) = NULL;
     if (!program_uses_ranks)
-        return EXIT_OK;
+        return program_rank_timeout > 0 ? usage_error("--mpi-timeout needs --mpi") : EXIT_OK;
     /* Global, because MPI loads parts of its own that need its symbols. */
     void *module = dlopen(MODULE, RTLD_NOW | RTLD_GLOBAL);
     if (module == NULL) {
@@ -50,6 +51,8 @@ int begin_ranks(bool *quiet)
         return EXIT_DATA;
     }
     end_module = end;
+    if (program_rank_timeout > 0)
+        communicator.time_limit = program_rank_timeout;
     if (communicator.rank > 0)
         *quiet = true;
     return EXIT_OK;

@@ -5,18 +5,24 @@
 
 #include "common.h"
 
-enum { RANKS_VALUE = 2000 }; /* no program has an option of that value */
+enum { RANKS_VALUE = 2000, RANKS_TIMEOUT_VALUE }; /* no program has options of these values */
 #define RANKS_OPTION                                                                               \
+    {"mpi", no_argument, NULL, RANKS_VALUE},                                                       \
     {                                                                                              \
-        "mpi", no_argument, NULL, RANKS_VALUE                                                      \
+        "mpi-timeout", required_argument, NULL, RANKS_TIMEOUT_VALUE                                \
     }
 #define RANKS_HELP                                                                                 \
     "  --mpi                one of several processes that mpirun or srun started: they share "     \
     "the\n"                                                                                        \
-    "                       work, and the first one writes (docs/cluster.md)\n"
+    "                       work, and the first one writes (docs/cluster.md)\n"                    \
+    "  --mpi-timeout S      end all processes when one does not answer for S seconds "             \
+    "(default:\n"                                                                                  \
+    "                       3600)\n"
 
 /* Whether --mpi was given, which parse_options sees to. */
 extern bool program_uses_ranks;
+/* --mpi-timeout; 0: not given. */
+extern double program_rank_timeout;
 
 /* For the context; NULL: this process is alone. */
 const struct redux_communicator *program_communicator(void);

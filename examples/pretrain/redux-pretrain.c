@@ -5,6 +5,7 @@
 #include <string.h>
 #include "common/input.h"
 #include "common/pretrain_settings.h"
+#include "common/ranks.h"
 
 static const char help_head[] =
     "Usage: redux-pretrain [options] --out DIR INPUT...\n"
@@ -25,7 +26,9 @@ static const char help_tail[] =
     "Other\n"
     "  --on-error NAME      stop (default) at unusable input, or skip it\n" INPUT_HELP
     "  --json               the result as JSON on stdout\n"
-    "  --threads N          0 (default): all processors; the weights do not depend on it\n"
+    "  --threads N          0 (default): all processors; the weights do not depend on "
+    "it\n" RANKS_HELP
+    "                       Processes share out the parts of each batch (--part)\n"
     "  --quiet              errors only\n"
     "  --help, --version\n"
     "\n"
@@ -135,6 +138,7 @@ static int parse(run_settings *s, int count, char **arguments, bool *done)
         {"on-error", required_argument, NULL, OPTION_ON_ERROR},
         {"json", no_argument, NULL, OPTION_JSON},
         {"threads", required_argument, NULL, OPTION_THREADS},
+        RANKS_OPTION,
         {"quiet", no_argument, NULL, OPTION_QUIET},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -189,6 +193,8 @@ static redux_status open_input(redux_dataset **dataset, redux_tensor *kept, redu
 
 static int report(const run_settings *s, const redux_pretrain_result *r)
 {
+    if (program_rank() > 0)
+        return EXIT_OK;
     if (s->json)
         printf("{\"complete\": true, \"slices\": %lld, \"batch\": %lld, \"steps\": %lld, "
                "\"epochs\": %lld, \"first_loss\": %.9g, \"last_loss\": %.9g, \"seconds\": %.3f}\n",
@@ -231,6 +237,8 @@ static int run(run_settings *s, redux_context *context)
     }
     if (status != REDUX_OK) {
         code = data_error();
+        if (status == REDUX_E_CANCELLED) /* this process, or another one */
+            code = EXIT_INTERRUPTED;
     } else {
         progress_label(NULL);
         code = report(s, &result);
@@ -248,11 +256,12 @@ int main(int count, char **arguments)
     program_start("redux-pretrain", arguments);
     pretrain_settings_init(&s.pretrain);
     int code = parse(&s, count, arguments, &done);
-    if (code != EXIT_OK || done)
-        return code;
-    if (new_context(&context, s.threads, s.quiet) != REDUX_OK)
-        return data_error();
-    code = run(&s, context);
-    redux_context_free(context);
-    return code;
+    if (code == EXIT_OK && !done)
+        code = begin_ranks(&s.quiet);
+    if (code == EXIT_OK && !done) {
+        code =
+            new_context(&context, s.threads, s.quiet) == REDUX_OK ? run(&s, context) : data_error();
+        redux_context_free(context);
+    }
+    return end_ranks(code);
 }

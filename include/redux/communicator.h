@@ -18,7 +18,8 @@
  *
  * Every rank makes the same calls with the same arguments, in the same order. redux_reduce,
  * redux_embed and redux_hash_list_add_dataset (and _add_wanted) then share the work out and give
- * every rank the whole result; all other functions work as if the rank were alone. If a rank fails,
+ * every rank the whole result. redux_pretrain shares out the parts of each batch; rank 0 alone uses
+ * the folder. All other functions work as if the rank were alone. If a rank fails,
  * the call fails on all of them, with the message of the lowest one that failed.
  *
  * Promised: the result of one process, to the bit, for any number of ranks with the same version,

@@ -21,7 +21,8 @@
  *
  * Promised:
  * - The same seed, data, options, build, instruction set and BLAS give the same weight file,
- *   whatever the number of threads, and however often the run was stopped, killed or resumed.
+ *   whatever the number of threads and of ranks (redux/communicator.h), and however often the run
+ *   was stopped, killed or resumed.
  * - Each file is written whole or not at all.
  *
  * Not promised: the same weights on other instruction sets or with another OpenBLAS; resuming a
@@ -75,7 +76,8 @@ typedef struct redux_pretrain_options {
     int64_t batch;  /**< slices a step (each has views + small_views views); all of them where there
                          are fewer; 256. Batches are whole: an epoch leaves out the slices of its
                          order that fill none. NT-Xent needs 2 */
-    int64_t part;   /**< images a forward pass at most; 0: all that the objective takes together */
+    int64_t part;   /**< images a forward pass at most; 0: all that the objective takes together.
+                         Ranks share out the parts of a batch; those beyond their number idle */
     int64_t epochs; /**< passes over the kept slices; 0: by `steps`; 100 */
     int64_t steps;  /**< steps in all; 0: by `epochs` */
     double
@@ -117,12 +119,15 @@ typedef struct redux_pretrain_result {
  *  - weights.safetensors: encoder and heads, with metadata that redux_input_options_of reads.
  *  - checkpoint.safetensors: all that resuming needs.
  *  - log.csv: one line per step.
- *  - run.json: settings, counts, seconds.
+ *  - run.json: settings, counts, seconds; what each rank sent, where there are several.
  *
  *  kept: [slices] bytes, those not 0 are used; NULL: all. *out and `options` may be NULL. The
  *  folder is locked meanwhile (flock, where the file system supports it): another run there gets
  *  REDUX_E_IO. A loss, a gradient or (when they would be written) weights that are not finite end
  *  the run with REDUX_E_NOT_FINITE; the last checkpoint stays.
+ *
+ *  Over ranks: all fail with the message of the lowest one that fails. REDUX_E_UNSUPPORTED: an
+ *  objective of your own is not shared. `report` is called on each rank; one that stops stops all.
  *
  *  Errors: REDUX_E_INVALID (options; the folder holds a run of other settings), those of
  *  redux_volume_open, REDUX_E_FORMAT (a checkpoint that was cut short or altered),

@@ -9,6 +9,8 @@
 
 #define MOST_BYTES ((uint64_t)1 << 48)
 #define PIECE ((size_t)64 << 20) /* a message's most bytes */
+#define LINK                                                                                       \
+    ((uint64_t)512 << 10) /* a broadcast's: long beside latencies, short beside gradients */
 
 static const redux_communicator *of(const redux_context *context)
 {
@@ -24,6 +26,15 @@ int32_t rdx_rank(const redux_context *context)
 int32_t rdx_ranks(const redux_context *context)
 {
     return of(context) == NULL ? 1 : of(context)->size;
+}
+
+/* ---- counting ---- */
+
+const char *rdx_purpose_name(rdx_purpose purpose)
+{
+    static const char *const names[RDX_PURPOSES] = {"agreement", "gathering", "summing",
+                                                    "broadcasting"};
+    return names[purpose];
 }
 
 /* ---- waiting ---- */
@@ -109,36 +120,65 @@ static size_t piece_at(uint64_t at, uint64_t size)
     return at < size ? (size_t)RDX_MIN(size - at, PIECE) : 0;
 }
 
-/* Sends to one rank while it receives from another, piece by piece; either may be empty. */
-static redux_status exchange(redux_context *context, const void *out, uint64_t out_size, int32_t to,
-                             void *in, uint64_t in_size, int32_t from)
+redux_status rdx_in_step(redux_context *context, redux_status status)
+{
+    if (status != REDUX_OK)
+        *rdx_context_failed_together(context) = true;
+    return status;
+}
+
+/* One message each way at most, whole or a piece. */
+static redux_status exchange_piece(redux_context *context, exchange_state *e, const void *out,
+                                   size_t out_size, void *in, size_t in_size)
 {
     const redux_communicator *c = of(context);
-    for (uint64_t at = 0; at < out_size || at < in_size; at += PIECE) {
+    redux_status status = begin(e, c, out, out_size, in, in_size);
+    if (status == REDUX_OK)
+        status = wait_for(e, context);
+    for (int i = 0; i < 2; i++)
+        if (e->requests[i] != NULL)
+            c->cancel(e->requests[i], c->user);
+    return status;
+}
+
+/* Sends to one rank while it receives from another, piece by piece; either may be empty. */
+static redux_status exchange(redux_context *context, rdx_purpose purpose, const void *out,
+                             uint64_t out_size, int32_t to, void *in, uint64_t in_size,
+                             int32_t from)
+{
+    rdx_traffic *traffic = &rdx_context_traffic(context)[purpose];
+    const double start = now();
+    redux_status status = REDUX_OK;
+    for (uint64_t at = 0; (at < out_size || at < in_size) && status == REDUX_OK; at += PIECE) {
         exchange_state e = {.ranks = {to, from}};
-        redux_status status = begin(&e, c, (const char *)out + at, piece_at(at, out_size),
-                                    (char *)in + at, piece_at(at, in_size));
-        if (status == REDUX_OK)
-            status = wait_for(&e, context);
-        for (int i = 0; i < 2; i++)
-            if (e.requests[i] != NULL)
-                c->cancel(e.requests[i], c->user);
-        RDX_TRY(status);
+        status = exchange_piece(context, &e, (const char *)out + at, piece_at(at, out_size),
+                                (char *)in + at, piece_at(at, in_size));
     }
-    return REDUX_OK;
+    traffic->bytes_sent += out_size;
+    traffic->seconds += now() - start;
+    return rdx_in_step(context, status);
+}
+
+redux_status rdx_send(redux_context *context, const void *bytes, uint64_t size, int32_t to)
+{
+    return exchange(context, RDX_FOR_SUMMING, bytes, size, to, NULL, 0, to);
+}
+
+redux_status rdx_receive(redux_context *context, void *bytes, uint64_t size, int32_t from)
+{
+    return exchange(context, RDX_FOR_SUMMING, NULL, 0, from, bytes, size, from);
 }
 
 /* ---- around the ring ---- */
 
-/* Each rank hands on to the next one what it got last, until all have all: blocks[r] of sizes[r]
- * bytes. */
-static redux_status pass_around(redux_context *context, char *const *blocks, const uint64_t *sizes)
+/* Each rank hands on to the next one what it got last, until all have all. */
+redux_status rdx_gather_blocks(redux_context *context, char *const *blocks, const uint64_t *sizes)
 {
     const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
     for (int32_t step = 0; step + 1 < size; step++) {
         const int32_t out = (rank - step + size) % size, in = (rank - step - 1 + size) % size;
-        RDX_TRY(exchange(context, blocks[out], sizes[out], (rank + 1) % size, blocks[in], sizes[in],
-                         (rank - 1 + size) % size));
+        RDX_TRY(exchange(context, RDX_FOR_GATHERING, blocks[out], sizes[out], (rank + 1) % size,
+                         blocks[in], sizes[in], (rank - 1 + size) % size));
     }
     return REDUX_OK;
 }
@@ -157,7 +197,7 @@ static redux_status gather_sizes(uint64_t *sizes, redux_context *context, uint64
         blocks[r] = (char *)&sizes[r];
     }
     sizes[rdx_rank(context)] = own;
-    redux_status status = pass_around(context, blocks, each);
+    redux_status status = rdx_gather_blocks(context, blocks, each);
     for (int32_t r = 0; r < size && status == REDUX_OK; r++)
         if (sizes[r] > MOST_BYTES)
             status = rdx_fail(REDUX_E_INVALID,
@@ -183,7 +223,7 @@ static redux_status gather_blocks(void **out, const uint64_t *sizes, redux_conte
             blocks[r] = at;
         if (sizes[rank] > 0)
             memcpy(blocks[rank], block, (size_t)sizes[rank]);
-        status = pass_around(context, blocks, sizes);
+        status = rdx_gather_blocks(context, blocks, sizes);
         if (status != REDUX_OK)
             rdx_free(*out);
     }
@@ -191,8 +231,8 @@ static redux_status gather_blocks(void **out, const uint64_t *sizes, redux_conte
     return status;
 }
 
-redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
-                        uint64_t size)
+static redux_status gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
+                           uint64_t size)
 {
     void *memory;
     RDX_TRY(rdx_alloc(context, &memory, (uint64_t)rdx_ranks(context), sizeof **sizes));
@@ -203,6 +243,37 @@ redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, co
     if (status != REDUX_OK)
         rdx_free(memory);
     return status;
+}
+
+redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
+                        uint64_t size)
+{
+    return rdx_in_step(context, gather(out, sizes, context, block, size));
+}
+
+/* ---- along a chain ---- */
+
+/* Each rank hands a piece on to the next one while it receives the next piece, so that all have all
+ * in little more time than one message takes. */
+static redux_status broadcast(redux_context *context, rdx_purpose purpose, void *bytes,
+                              uint64_t size, int32_t root)
+{
+    const int32_t ranks = rdx_ranks(context), rank = rdx_rank(context);
+    const int32_t place = (rank - root + ranks) % ranks;
+    char *data = bytes;
+    for (uint64_t at = 0; ranks > 1 && at < size + LINK; at += LINK) {
+        const uint64_t in = place > 0 && at < size ? RDX_MIN(size - at, LINK) : 0;
+        const uint64_t out = place < ranks - 1 && at > 0 ? RDX_MIN(size - at + LINK, LINK) : 0;
+        RDX_TRY(exchange(context, purpose, at > 0 ? data + at - LINK : NULL, out,
+                         (rank + 1) % ranks, at < size ? data + at : NULL, in,
+                         (rank - 1 + ranks) % ranks));
+    }
+    return REDUX_OK;
+}
+
+redux_status rdx_broadcast(redux_context *context, void *bytes, uint64_t size)
+{
+    return broadcast(context, RDX_FOR_BROADCASTING, bytes, size, 0);
 }
 
 /* ---- what is built on it ---- */
@@ -219,31 +290,40 @@ void rdx_agree_begin(redux_context *context)
         *rdx_context_failed_together(context) = false;
 }
 
+/* The lowest rank that failed; the number of ranks if none did. In the k-th round each rank hears
+ * what rank - 2^k knows, so that after log2 of their number all know all. */
+static redux_status lowest_failed(int32_t *lowest, redux_context *context, redux_status status)
+{
+    const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
+    *lowest = status == REDUX_OK ? size : rank;
+    for (int32_t step = 1; step < size; step *= 2) {
+        const int32_t own = *lowest;
+        int32_t other;
+        RDX_TRY(exchange(context, RDX_FOR_AGREEMENT, &own, sizeof own, (rank + step) % size, &other,
+                         sizeof other, (rank - step + size) % size));
+        *lowest = RDX_MIN(own, other);
+    }
+    return REDUX_OK;
+}
+
+/* Allocates nothing, since a lack of memory may be what is to be told. */
 redux_status rdx_agree(redux_context *context, redux_status status)
 {
     const int32_t size = rdx_ranks(context);
-    verdict own = {.status = (int32_t)status};
-    void *all = NULL;
-    uint64_t *sizes = NULL;
+    verdict told = {.status = (int32_t)status};
+    int32_t failed;
     if (size == 1 || *rdx_context_failed_together(context))
         return status;
     if (status != REDUX_OK)
-        snprintf(own.message, sizeof own.message, "%s", redux_error_message());
-    RDX_TRY(rdx_gather(&all, &sizes, context, &own, sizeof own));
-    const verdict *verdicts = all;
-    int32_t failed = 0;
-    while (failed < size && verdicts[failed].status == REDUX_OK)
-        failed++;
-    redux_status agreed = REDUX_OK;
-    *rdx_context_failed_together(context) = failed < size;
-    if (failed < size && failed == rdx_rank(context))
-        agreed = rdx_fail_again(status, own.message);
-    else if (failed < size)
-        agreed = rdx_fail((redux_status)verdicts[failed].status, "rank %d: %.500s", (int)failed,
-                          verdicts[failed].message);
-    rdx_free(all);
-    rdx_free(sizes);
-    return agreed;
+        snprintf(told.message, sizeof told.message, "%s", redux_error_message());
+    RDX_TRY(lowest_failed(&failed, context, status));
+    if (failed == size)
+        return REDUX_OK;
+    RDX_TRY(broadcast(context, RDX_FOR_AGREEMENT, &told, sizeof told, failed));
+    *rdx_context_failed_together(context) = true;
+    if (failed == rdx_rank(context))
+        return rdx_fail_again(status, told.message);
+    return rdx_fail((redux_status)told.status, "rank %d: %.500s", (int)failed, told.message);
 }
 
 redux_status rdx_agree_on(redux_context *context, const char *what, const char *text)
@@ -271,14 +351,12 @@ redux_status rdx_agree_on(redux_context *context, const char *what, const char *
     return status;
 }
 
-redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
-                              const int32_t *owner, int64_t count)
+static redux_status gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
+                                 const int32_t *owner, int64_t count)
 {
     const int32_t size = rdx_ranks(context), rank = rdx_rank(context);
     char *data = rows;
     void *memory, *all = NULL;
-    if (size == 1)
-        return REDUX_OK;
     uint64_t own = 0;
     for (int64_t i = 0; i < count; i++)
         own += owner[i] == rank ? row_bytes : 0;
@@ -301,6 +379,14 @@ redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_b
         rdx_free(all);
     rdx_free(memory);
     return status;
+}
+
+redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
+                              const int32_t *owner, int64_t count)
+{
+    return rdx_ranks(context) == 1
+               ? REDUX_OK
+               : rdx_in_step(context, gather_owned(context, rows, row_bytes, owner, count));
 }
 
 redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)

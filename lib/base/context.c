@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <redux/communicator.h>
 #include "base.h"
+#include "communicator.h"
 #include "fftw.h"
 #include "storage.h"
 
@@ -30,6 +31,7 @@ struct redux_context {
     redux_context_options options;
     bool failed_together;            /* an agreement that failed ends the call on all ranks */
     redux_communicator communicator; /* of one rank, if the caller gave none */
+    rdx_traffic traffic[RDX_PURPOSES];
     pthread_mutex_t log_mutex;
     rdx_pool *pool;
     rdx_fft_plans plans;
@@ -124,6 +126,11 @@ bool *rdx_context_failed_together(redux_context *context)
     return &context->failed_together;
 }
 
+rdx_traffic *rdx_context_traffic(redux_context *context)
+{
+    return context->traffic;
+}
+
 redux_status redux_context_new(redux_context **out, const redux_context_options *options)
 {
     redux_context_options known = REDUX_CONTEXT_OPTIONS_INIT;
@@ -161,6 +168,7 @@ redux_status redux_context_new(redux_context **out, const redux_context_options 
     context->options.communicator = NULL; /* the caller's is not read again */
     context->communicator = communicator;
     context->failed_together = false;
+    memset(context->traffic, 0, sizeof context->traffic);
     context->pool = NULL;
     atomic_init(&context->plans.first, NULL);
     atomic_init(&context->done, 0);

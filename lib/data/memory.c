@@ -108,6 +108,13 @@ static redux_status given_checksum(uint32_t *out, redux_context *context, const 
     return REDUX_OK;
 }
 
+bool rdx_dataset_has_checksum(const redux_dataset *dataset, int64_t volume)
+{
+    const rdx_found *found = &dataset->volumes[volume].found;
+    return found->format->checksum != given_checksum ||
+           ((const origin *)found->header)->has_fingerprint;
+}
+
 /* ---- the formats ---- */
 
 static const rdx_format in_memory = {

@@ -40,6 +40,14 @@ redux_status rdx_norm_forward(redux_context *context, const rdx_norm *norm)
                                              : norm_forward_f64(context, norm);
 }
 
+void rdx_norm_follow(float *mean, float *variance, const double *record, int64_t c, double momentum)
+{
+    for (int64_t k = 0; k < c; k++) {
+        mean[k] = follow_f32(mean[k], record[k], (float)momentum);
+        variance[k] = follow_f32(variance[k], record[c + k], (float)momentum);
+    }
+}
+
 redux_status rdx_norm_backward(redux_context *context, const rdx_norm *norm)
 {
     return norm->plan.dtype == REDUX_FLOAT32 ? norm_backward_f32(context, norm)

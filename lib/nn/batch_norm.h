@@ -21,6 +21,8 @@ typedef struct rdx_norm {
     void *out;            /* forward */
     void *mean, *inverse; /* of the batch: kept from forward for backward */
     void *running_mean, *running_variance; /* NULL: not updated */
+    double *record;                        /* [2 c]: receives the batch's mean and unbiased
+                                              variance, which running ones follow; NULL: not */
     double epsilon, momentum;
     const void *activated; /* backward with ReLU: the output of forward */
     const void *d_out;
@@ -33,6 +35,9 @@ typedef struct rdx_norm {
 rdx_norm_plan rdx_norm_plan_make(redux_dtype dtype, int64_t rows, int64_t c);
 uint64_t rdx_norm_workspace(const rdx_norm_plan *plan);
 redux_status rdx_norm_forward(redux_context *context, const rdx_norm *norm);
+/* running = (1 - momentum) running + momentum of the batch: c means, then c variances. float32. */
+void rdx_norm_follow(float *mean, float *variance, const double *record, int64_t c,
+                     double momentum);
 redux_status rdx_norm_backward(redux_context *context, const rdx_norm *norm);
 
 #endif

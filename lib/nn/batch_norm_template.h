@@ -8,6 +8,7 @@ typedef struct NAME(norm) {
     REAL *out, *d_in, *d_residual, *d_weight, *d_bias;
     REAL *mean, *inverse; /* of the batch: mean and 1 / deviation */
     REAL *running_mean, *running_variance;
+    double *record;
     REAL *scale, *shift; /* forward: out = scale in + shift; backward: the two means */
     REAL *partials;      /* two rows of C numbers a tile */
     REAL epsilon, momentum;
@@ -34,6 +35,12 @@ static redux_status NAME(tile_moments)(int64_t tile, void *user)
     return REDUX_OK;
 }
 
+static REAL NAME(follow)(REAL running, double of_batch, REAL momentum)
+{
+    const double m = (double)momentum;
+    return (REAL)((1 - m) * (double)running + m * of_batch);
+}
+
 /* Channels first ... of the whole batch, from the tiles' moments, in order (Chan et al. 1983). */
 static void NAME(merge_moments)(const NAME(norm) * n, int64_t k)
 {
@@ -49,11 +56,13 @@ static void NAME(merge_moments)(const NAME(norm) * n, int64_t k)
     }
     n->mean[k] = (REAL)mean;
     n->inverse[k] = (REAL)(1 / sqrt(squares / rows + (double)n->epsilon));
-    if (n->running_mean != NULL) {
-        const double variance = rows > 1 ? squares / (rows - 1) : squares; /* unbiased */
-        const double m = (double)n->momentum;
-        n->running_mean[k] = (REAL)((1 - m) * (double)n->running_mean[k] + m * mean);
-        n->running_variance[k] = (REAL)((1 - m) * (double)n->running_variance[k] + m * variance);
+    const double variance = rows > 1 ? squares / (rows - 1) : squares; /* unbiased */
+    if (n->record != NULL) {
+        n->record[k] = mean;
+        n->record[n->plan.c + k] = variance;
+    } else if (n->running_mean != NULL) {
+        n->running_mean[k] = NAME(follow)(n->running_mean[k], mean, n->momentum);
+        n->running_variance[k] = NAME(follow)(n->running_variance[k], variance, n->momentum);
     }
     n->scale[k] = n->weight[k] * n->inverse[k];
     n->shift[k] = n->bias[k] - n->mean[k] * n->scale[k];
@@ -131,6 +140,7 @@ static redux_status NAME(norm_forward)(redux_context *context, const rdx_norm *g
          .inverse = given->inverse,
          .running_mean = given->running_mean,
          .running_variance = given->running_variance,
+         .record = given->record,
          .epsilon = (REAL)given->epsilon,
          .momentum = (REAL)given->momentum,
          .relu = given->relu};

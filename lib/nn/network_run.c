@@ -201,6 +201,14 @@ rdx_norm rdx_norm_of(const rdx_network_pass *p, const rdx_norm_plan *plan, int64
                       .workspace = rdx_at(p, p->plan->workspace)};
 }
 
+/* The next entry of the record: the norm, by its first parameter, then what the batch has. */
+static void write_down(redux_network *net, rdx_norm *norm, int64_t parameter)
+{
+    *net->record = (double)parameter; /* never 0, which is a convolution's */
+    norm->record = net->record + 1;
+    net->record += 1 + 2 * norm->plan.c;
+}
+
 redux_status rdx_norm_run(const rdx_network_pass *p, rdx_norm *norm, int64_t parameter,
                           int64_t statistics, redux_network_mode mode)
 {
@@ -210,10 +218,34 @@ redux_status rdx_norm_run(const rdx_network_pass *p, rdx_norm *norm, int64_t par
         norm->inverse = rdx_at(p, statistics + norm->plan.c);
         if (mode == REDUX_MODE_REPEAT)
             norm->running_mean = norm->running_variance = NULL;
+        else if (p->net->record != NULL)
+            write_down(p->net, norm, parameter);
         else
             ++*(int64_t *)p->net->parameters[parameter + 4].value.data;
     }
     return rdx_norm_forward(p->context, norm);
+}
+
+int64_t rdx_network_record_size(const redux_network *net)
+{
+    int64_t size = 0;
+    for (int64_t i = 0; i < net->unit_count; i++)
+        size += 1 + 2 * net->units[i].out;
+    for (int h = 0; h < RDX_HEADS; h++)
+        for (int32_t i = 0; i < net->heads[h].count; i++)
+            size += net->heads[h].layers[i].norm < 0 ? 0 : 1 + 2 * net->heads[h].layers[i].out;
+    return size;
+}
+
+void rdx_network_follow(const redux_network *net, const double *record, const double *end)
+{
+    while (record < end && *record != 0) {
+        const redux_parameter *norm = &net->parameters[(int64_t)*record];
+        const int64_t c = norm->value.shape[0];
+        rdx_norm_follow(norm[2].value.data, norm[3].value.data, record + 1, c, MOMENTUM);
+        ++*(int64_t *)norm[4].value.data;
+        record += 1 + 2 * c;
+    }
 }
 
 /* Convolution, norm, residual, ReLU. In evaluation `x` and `y` may be the same. */

@@ -109,7 +109,17 @@ struct redux_network {
     bool can_go_back;
     bool encoder_trains; /* in the last forward, so that it was not frozen */
     const float *images[REDUX_NETWORK_GROUPS];
+    double *record; /* where running statistics are written down next; NULL: they follow at once */
 };
+
+/* ---- records: what batches have to say of running statistics, for networks that see parts of a
+ * batch only. Each norm that a forward runs adds an entry: its first parameter, c means, c unbiased
+ * variances. A record that is not full ends with a 0. ---- */
+
+/* Numbers that one forward of one group writes at most. */
+int64_t rdx_network_record_size(const redux_network *net);
+/* Running statistics and counts follow a record, as they would have in the forward. */
+void rdx_network_follow(const redux_network *net, const double *record, const double *end);
 
 /* ---- network_run.c and network_head.c ---- */
 

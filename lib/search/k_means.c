@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <redux/k_means.h>
+#include "base/communicator.h"
 #include "k_means.h"
 #include "kernels/kernels.h"
 
@@ -84,7 +85,11 @@ static redux_status nearest_task(int64_t index, void *user)
 redux_status rdx_k_means_nearest(rdx_k_means *km, redux_context *context)
 {
     rounds_job job = {km, context};
-    return rdx_parallel(context, (km->n + TILE - 1) / TILE, nearest_task, &job);
+    rdx_spread vectors = {
+        .context = context, .together = km->together, .count = km->n, .unit = TILE};
+    rdx_spread_begin(&vectors);
+    RDX_TRY(rdx_spread_run(&vectors, nearest_task, &job));
+    return rdx_spread_gather(&vectors, km->cluster, sizeof *km->cluster);
 }
 
 /* ---- clusters ---- */

@@ -14,6 +14,7 @@ typedef struct rdx_k_means {
     uint32_t level;        /* these two tell apart several runs with one seed */
     uint64_t round;
     int32_t rounds; /* at most; 0: 25, faiss's default */
+    bool together;  /* all ranks run it, and share the nearest centroids out */
     /* set by rdx_k_means_run; one block */
     int64_t *cluster; /* [n] of each vector */
     int64_t

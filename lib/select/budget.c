@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/communicator.h"
 #include "select.h"
 
 #define SWEEP_MAX 4096
@@ -141,6 +140,22 @@ static redux_status score_task(int64_t j, void *user)
     return rdx_progress_add(context, j);
 }
 
+static redux_status score_all(const group_scores *group)
+{
+    const int64_t n = group->items.count;
+    void *block;
+    RDX_TRY(rdx_alloc(group->items.context, &block, (uint64_t)n + 1, sizeof(int64_t)));
+    int64_t *starts = block;
+    for (int64_t j = 0; j <= n; j++)
+        starts[j] = j * (j - 1) / 2;
+    const rdx_spread items = rdx_group_spread(&group->items, n, starts, 1);
+    redux_status status = rdx_spread_run(&items, score_task, (void *)(uintptr_t)group);
+    if (status == REDUX_OK)
+        status = rdx_spread_gather(&items, group->keys, sizeof *group->keys);
+    rdx_free(block);
+    return status;
+}
+
 /* Adds the steps of one group to those of all. */
 static redux_status add_steps(budget_job *job, const rdx_step *steps, int64_t count)
 {
@@ -174,7 +189,7 @@ static redux_status sweep_task(int64_t index, void *user)
     redux_status status = rdx_alloc(context, &block, pair_index(0, RDX_MAX(n, 1)), sizeof(double));
     group.keys = block;
     if (status == REDUX_OK)
-        status = rdx_parallel(context, n, score_task, &group);
+        status = score_all(&group);
     rdx_group_clear(&group.items);
     if (status == REDUX_OK && n > 1)
         status = rdx_sweep(context, group.keys, n, &steps, &count, &capacity);

@@ -152,9 +152,16 @@ static redux_status score_pairs(sample *s, redux_context *context)
         status = rdx_alloc(context, &scores, (uint64_t)calibration->pairs, sizeof(scored));
     if (status == REDUX_OK) {
         calibration->scores = scores;
+        rdx_spread items = {.context = context,
+                            .together = s->stream->together,
+                            .count = s->count,
+                            .starts = job.starts};
+        rdx_spread_begin(&items);
         rdx_progress_begin(context, calibration->pairs);
-        status = rdx_parallel(context, s->count, score_task, &job);
+        status = rdx_spread_run(&items, score_task, &job);
         rdx_progress_begin(context, 0);
+        if (status == REDUX_OK)
+            status = rdx_spread_gather(&items, calibration->scores, sizeof(scored));
     }
     if (status == REDUX_OK)
         qsort(calibration->scores, (size_t)calibration->pairs, sizeof *calibration->scores,

@@ -3,7 +3,11 @@
  *
  * Items are taken in blocks. A whole block is first compared with the exemplars before it, in
  * parallel. The items left become exemplars in order, each compared with the rest of its block.
- * The result is that of one item after the other. */
+ * The result is that of one item after the other.
+ *
+ * Ranks share the first step out. Of codes and vectors, which all ranks have, each compares a run
+ * of the block with all exemplars. Images are large, so each rank has every n-th exemplar alone and
+ * compares the whole block with those. */
 #include <math.h>
 #include <string.h>
 #include <redux/exemplars.h>
@@ -34,6 +38,11 @@ struct redux_exemplars {
     rdx_tally tally;
     char *block; /* prepared items of the current block */
     int64_t block_capacity;
+    bool together;        /* with other ranks */
+    bool counts;          /* the pairs that all ranks compare */
+    int32_t rank, owners; /* of images together: the exemplars are shared out; else 0 of 1 */
+    uint8_t *verdicts; /* [block, own exemplars], so that each pair is counted as by one process */
+    int64_t verdict_capacity;
 };
 
 redux_status redux_exemplars_new(redux_exemplars **out, redux_context *context,
@@ -46,6 +55,8 @@ redux_status redux_exemplars_new(redux_exemplars **out, redux_context *context,
     redux_exemplars *exemplars = block;
     exemplars->metric = metric;
     exemplars->threshold = threshold;
+    exemplars->owners = 1;
+    exemplars->counts = true;
     *out = exemplars;
     return REDUX_OK;
 }
@@ -58,6 +69,7 @@ void redux_exemplars_free(redux_exemplars *exemplars)
         rdx_free(exemplars->chunks[i].items);
     rdx_free(exemplars->chunks);
     rdx_free(exemplars->block);
+    rdx_free(exemplars->verdicts);
     rdx_free(exemplars);
 }
 
@@ -75,6 +87,16 @@ void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *b
 {
     exemplars->base = base;
     exemplars->count = base->count;
+}
+
+void rdx_exemplars_spread(redux_exemplars *exemplars, const redux_context *context)
+{
+    exemplars->together = rdx_ranks(context) > 1;
+    exemplars->counts = rdx_rank(context) == 0;
+    if (!exemplars->together || exemplars->metric->ops->first_redundant != NULL)
+        return;
+    exemplars->rank = rdx_rank(context);
+    exemplars->owners = rdx_ranks(context);
 }
 
 /* ---- the exemplars ---- */
@@ -96,9 +118,19 @@ static redux_status new_chunk(redux_exemplars *set, redux_context *context)
     return REDUX_OK;
 }
 
+static int64_t base_count(const redux_exemplars *set)
+{
+    return set->base == NULL ? 0 : set->base->count;
+}
+
+/* Gives an item the next number. Its owner keeps it. */
 static redux_status append(redux_exemplars *set, redux_context *context, const void *item)
 {
     chunk *last = set->chunk_count > 0 ? &set->chunks[set->chunk_count - 1] : NULL;
+    if ((set->count - base_count(set)) % set->owners != set->rank) {
+        set->count++;
+        return REDUX_OK;
+    }
     if (last == NULL || last->count == last->capacity) {
         RDX_TRY(new_chunk(set, context));
         last = &set->chunks[set->chunk_count - 1];
@@ -133,6 +165,7 @@ typedef struct block_job {
     double *scores;
     int64_t exemplar; /* against_last: the newest exemplar */
     int64_t number;
+    int64_t own;     /* exemplars that this rank compares, where they are shared out */
     rdx_tally tally; /* of all tasks */
 } block_job;
 
@@ -189,6 +222,115 @@ static redux_status against_exemplars(int64_t index, void *user)
     return REDUX_OK;
 }
 
+/* ---- images, with the exemplars shared out ---- */
+
+/* The number of the exemplar that is this rank's `own`-th. */
+static int64_t number_of(const redux_exemplars *set, int64_t own)
+{
+    const int64_t base = base_count(set);
+    const int64_t of_base = (base - set->rank + set->owners - 1) / set->owners;
+    return own < of_base ? own * set->owners + set->rank
+                         : base + (own - of_base) * set->owners + set->rank;
+}
+
+static int64_t own_count(const redux_exemplars *set)
+{
+    int64_t own = 0;
+    for (int64_t c = 0; c < set->chunk_count; c++)
+        own += set->chunks[c].count;
+    return own + (base_count(set) - set->rank + set->owners - 1) / set->owners;
+}
+
+/* Compares an item with this rank's exemplars, up to the first that it is redundant with. */
+static redux_status against_own(int64_t index, void *user)
+{
+    block_job *job = user;
+    const redux_exemplars *set = job->set;
+    const int64_t before = chunks_of(set) - set->chunk_count;
+    uint8_t *verdicts = set->verdicts + index * job->own;
+    int64_t own = 0, number = 0;
+    void *scratch;
+    RDX_TRY(rdx_alloc(job->context, &scratch, 1, set->layout.scratch_bytes));
+    for (int64_t c = 0; c < chunks_of(set) && job->witness[index] < 0; c++) {
+        const chunk *here = chunk_at(set, c);
+        const int64_t step = c < before ? set->owners : 1; /* a base is with all ranks */
+        int64_t k = c < before ? ((set->rank - number) % step + step) % step : 0;
+        for (; k < here->count && job->witness[index] < 0; k += step) {
+            verdicts[own] = (uint8_t)rdx_judge(
+                set->metric, &set->layout, here->items + (size_t)k * set->layout.item_bytes,
+                item_at(job, index), set->threshold, &job->scores[index], scratch);
+            if (verdicts[own] == RDX_REDUNDANT)
+                job->witness[index] = number_of(set, own);
+            own++;
+        }
+        number += here->count;
+    }
+    rdx_free(scratch);
+    return REDUX_OK;
+}
+
+typedef struct found {
+    int64_t witness;
+    double score;
+} found;
+
+/* Counts what one process would have compared: up to the witness, whoever has it. */
+static void count_pairs(block_job *job)
+{
+    for (int64_t i = 0; i < job->count; i++)
+        for (int64_t own = 0; own < job->own; own++) {
+            const int64_t number = number_of(job->set, own);
+            if (job->witness[i] >= 0 && number > job->witness[i])
+                break;
+            rdx_tally_add(&job->tally, (rdx_verdict)job->set->verdicts[i * job->own + own]);
+        }
+}
+
+/* The first witness of each item, of those that the ranks found. */
+static redux_status take_first(block_job *job, const redux_status status)
+{
+    found mine[CHUNK_ITEMS];
+    uint64_t *sizes = NULL;
+    void *all = NULL;
+    RDX_TRY(rdx_agree(job->context, status));
+    for (int64_t first = 0; first < job->count; first += CHUNK_ITEMS) {
+        const int64_t count = RDX_MIN(CHUNK_ITEMS, job->count - first);
+        for (int64_t i = 0; i < count; i++)
+            mine[i] = (found){job->witness[first + i], job->scores[first + i]};
+        RDX_TRY(rdx_gather(&all, &sizes, job->context, mine, (uint64_t)count * sizeof *mine));
+        const found *each = all;
+        for (int64_t f = 0; f < job->set->owners * count; f++) {
+            const int64_t i = first + f % count;
+            if (each[f].witness < 0 || (job->witness[i] >= 0 && each[f].witness >= job->witness[i]))
+                continue;
+            job->witness[i] = each[f].witness;
+            job->scores[i] = each[f].score;
+        }
+        rdx_free(all);
+        rdx_free(sizes);
+    }
+    return REDUX_OK;
+}
+
+static redux_status search_own(redux_exemplars *set, block_job *job)
+{
+    void *block = set->verdicts;
+    job->own = own_count(set);
+    redux_status status = rdx_grow(job->context, &block, &set->verdict_capacity, 0,
+                                   job->count * job->own, sizeof *set->verdicts);
+    set->verdicts = block;
+    if (status == REDUX_OK)
+        status = rdx_parallel(job->context, job->count, against_own, job);
+    for (int64_t i = 0; i < job->count; i++)
+        if (job->witness[i] < 0)
+            job->scores[i] = (double)NAN;
+    RDX_TRY(take_first(job, status));
+    count_pairs(job);
+    return REDUX_OK;
+}
+
+/* ---- the rest of a block ---- */
+
 #define PAIRS_PER_TASK 4 /* of images: a pair is some 100 us */
 
 static redux_status against_last(int64_t index, void *user)
@@ -213,7 +355,8 @@ static redux_status against_last(int64_t index, void *user)
             job->scores[i] = score;
         }
     }
-    add_tally(job, &tally);
+    if (set->counts)
+        add_tally(job, &tally);
     rdx_free(scratch);
     return REDUX_OK;
 }
@@ -255,11 +398,23 @@ static redux_status resolve_tiles(redux_exemplars *set, block_job *job)
     return status;
 }
 
+/* Of the block's tiles each rank has a run. */
+static redux_status search_tiles(const redux_exemplars *set, block_job *job)
+{
+    rdx_spread items = {.context = job->context,
+                        .together = set->together,
+                        .count = job->count,
+                        .unit = set->metric->ops->tile};
+    rdx_spread_begin(&items);
+    RDX_TRY(rdx_spread_run(&items, against_exemplars, job));
+    RDX_TRY(rdx_spread_gather(&items, job->witness, sizeof *job->witness));
+    return rdx_spread_gather(&items, job->scores, sizeof *job->scores);
+}
+
 /* Prepares rows of `items` and compares them with the current exemplars. */
 static redux_status search_block(redux_exemplars *set, block_job *job, const redux_tensor *items,
                                  int64_t first)
 {
-    const int64_t tile = set->metric->ops->tile;
     RDX_TRY(rdx_stages_prepare(job->context, set->metric, &set->layout, items, first, job->count,
                                set->block));
     for (int64_t i = 0; i < job->count; i++) {
@@ -268,7 +423,7 @@ static redux_status search_block(redux_exemplars *set, block_job *job, const red
     }
     if (set->count == 0)
         return REDUX_OK;
-    return rdx_parallel(job->context, (job->count + tile - 1) / tile, against_exemplars, job);
+    return set->owners > 1 ? search_own(set, job) : search_tiles(set, job);
 }
 
 /* The items that the set was last given. A base and the sets on it take items of one shape and
@@ -313,7 +468,7 @@ redux_status redux_exemplars_add(int64_t *witness, double *scores, redux_context
     for (int64_t first = 0; first < items->shape[0]; first += exemplars->block_capacity) {
         const int64_t count = RDX_MIN(exemplars->block_capacity, items->shape[0] - first);
         block_job job = {
-            context, exemplars, exemplars->block, count, witness + first, scores + first, 0,
+            context, exemplars, exemplars->block, count, witness + first, scores + first, 0, 0,
             0,       {0}};
         RDX_TRY(search_block(exemplars, &job, items, first));
         RDX_TRY(exemplars->metric->ops->tile == 1 ? resolve_images(exemplars, &job)
@@ -344,7 +499,7 @@ redux_status rdx_exemplars_find(int64_t *witness, double *scores, redux_context 
                                 int64_t count)
 {
     const int64_t tile = exemplars->metric->ops->tile;
-    block_job job = {context, exemplars, prepared, count, witness, scores, 0, 0, {0}};
+    block_job job = {context, exemplars, prepared, count, witness, scores, 0, 0, 0, {0}};
     for (int64_t i = 0; i < count; i++) {
         witness[i] = -1;
         scores[i] = (double)NAN;

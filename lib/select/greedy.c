@@ -3,7 +3,6 @@
  * takes items as they come; the others need a whole group at once (group.c). */
 #include <math.h>
 #include <string.h>
-#include "base/communicator.h"
 #include "select.h"
 
 typedef struct greedy_job {
@@ -109,9 +108,16 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
         redux_exemplars_new(&group.exemplars, judging->context, judging->metric, job->threshold));
     if (reduction->base.exemplars != NULL)
         rdx_exemplars_stand_on(group.exemplars, reduction->base.exemplars);
+    if (judging->stream->together)
+        rdx_exemplars_spread(group.exemplars, judging->context);
     redux_status status = rdx_stream_group(judging, index, resize, ragged, judge, &group);
+    rdx_tally tally = rdx_exemplars_tally(group.exemplars);
+    if (judging->stream->together && status == REDUX_OK)
+        status = rdx_sum(judging->context, &tally.compared, 1);
+    if (judging->stream->together && status == REDUX_OK)
+        status = rdx_sum(judging->context, &tally.skipped, 1);
     if (!*ragged)
-        rdx_count_pairs(reduction, rdx_exemplars_tally(group.exemplars));
+        rdx_count_pairs(reduction, tally);
     redux_exemplars_free(group.exemplars);
     rdx_free(group.exemplar_rows);
     return status;

@@ -29,6 +29,30 @@ static redux_status collect(void *user, redux_context *context, const redux_tens
     return rdx_progress_add(context, count);
 }
 
+rdx_spread rdx_group_spread(const rdx_group *group, int64_t count, const int64_t *starts,
+                            int64_t unit)
+{
+    rdx_spread spread = {.context = group->context,
+                         .together = group->together,
+                         .count = count,
+                         .unit = unit,
+                         .starts = starts};
+    rdx_spread_begin(&spread);
+    return spread;
+}
+
+redux_status rdx_group_score(double *scores, const rdx_group *group, const void *one, int64_t first,
+                             const uint8_t *open)
+{
+    const rdx_spread items = rdx_group_spread(group, group->count - first, NULL, 1);
+    const int64_t own = first + items.first;
+    RDX_TRY(
+        rdx_spread_end(&items, rdx_score_many(group->context, group->metric, &group->layout, one,
+                                              rdx_group_item(group, own), items.end - items.first,
+                                              open == NULL ? NULL : open + own, scores + own)));
+    return rdx_spread_gather(&items, scores + first, sizeof *scores);
+}
+
 /* Drops items that are redundant with the base, and closes the gaps. */
 static redux_status drop_for_base(rdx_group *group)
 {
@@ -40,8 +64,16 @@ static redux_status drop_for_base(rdx_group *group)
                       sizeof(int64_t) + sizeof(double)));
     int64_t *witness = block;
     double *scores = (void *)(witness + group->count);
-    redux_status status = rdx_exemplars_find(
-        witness, scores, group->context, reduction->base.exemplars, group->prepared, group->count);
+    rdx_spread items = rdx_group_spread(group, group->count, NULL, group->metric->ops->tile);
+    redux_status status =
+        rdx_spread_end(&items, rdx_exemplars_find(witness + items.first, scores + items.first,
+                                                  group->context, reduction->base.exemplars,
+                                                  group->prepared + (size_t)items.first * size,
+                                                  items.end - items.first));
+    if (status == REDUX_OK)
+        status = rdx_spread_gather(&items, witness, sizeof *witness);
+    if (status == REDUX_OK)
+        status = rdx_spread_gather(&items, scores, sizeof *scores);
     for (int64_t i = 0; i < group->count && status == REDUX_OK; i++) {
         redux_row *row = &reduction->rows[group->rows[i]];
         if (witness[i] >= 0) {
@@ -65,6 +97,7 @@ redux_status rdx_group_collect(rdx_group *group, const rdx_judging *judging, int
     group->context = judging->context;
     group->reduction = judging->reduction;
     group->metric = judging->metric;
+    group->together = judging->stream->together;
     redux_status status = rdx_stream_group(judging, index, resize, &ragged, collect, group);
     if (status == REDUX_OK && ragged) { /* pictures of several sizes are read again, resized */
         group->count = 0;
@@ -106,7 +139,8 @@ rdx_k_means rdx_group_k_means(const rdx_group *group, int64_t clusters)
                          .k = RDX_MIN(clusters, group->count),
                          .width = group->layout.width,
                          .stride = (int64_t)(group->layout.item_bytes / sizeof(float)),
-                         .seed = group->reduction->options.seed};
+                         .seed = group->reduction->options.seed,
+                         .together = group->together};
 }
 
 static redux_status drop_others(const rdx_group *group, rdx_k_means *km, int64_t *kept)

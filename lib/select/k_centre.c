@@ -30,9 +30,7 @@ static redux_status keep(traversal *t, int64_t item)
     const rdx_group *group = t->group;
     t->open[item] = 0;
     rdx_group_keep(group, item);
-    RDX_TRY(rdx_score_many(group->context, group->metric, &group->layout,
-                           rdx_group_item(group, item), group->prepared, group->count, t->open,
-                           t->scores));
+    RDX_TRY(rdx_group_score(t->scores, group, rdx_group_item(group, item), 0, t->open));
     for (int64_t i = 0; i < group->count; i++) {
         const double key = t->open[i] ? key_of(group, t->scores[i]) : 0;
         if (t->open[i] && key < t->nearest[i]) {
@@ -71,8 +69,7 @@ static redux_status begin(traversal *t, int64_t *first)
         char *prepared = (char *)block + image;
         group->metric->ops->prepare(group->metric, layout, block, prepared, scratch);
         rdx_free(scratch);
-        status = rdx_score_many(group->context, group->metric, layout, prepared, group->prepared,
-                                group->count, NULL, t->scores);
+        status = rdx_group_score(t->scores, group, prepared, 0, NULL);
     }
     for (int64_t i = 1; status == REDUX_OK && i < group->count; i++)
         if (t->scores[i] > t->scores[*first])
@@ -141,6 +138,8 @@ static redux_status radii_task(int64_t index, void *user)
         job->judging->metric->ops->is_distance ? -(double)INFINITY : (double)INFINITY;
     double *radii = job->radii + walk->start[index];
     rdx_group group;
+    if (!rdx_rank_owns(job->judging, index))
+        return REDUX_OK;
     for (int64_t i = 0; i < walk->start[index + 1] - walk->start[index]; i++)
         radii[i] = -(double)INFINITY;
     RDX_TRY(rdx_group_collect(&group, job->judging, index));
@@ -155,6 +154,8 @@ static redux_status keep_task(int64_t index, void *user)
     const double never =
         job->judging->metric->ops->is_distance ? -(double)INFINITY : (double)INFINITY;
     rdx_group group;
+    if (!rdx_rank_owns(job->judging, index))
+        return REDUX_OK;
     RDX_TRY(rdx_group_collect(&group, job->judging, index));
     redux_status status = rdx_k_centre(&group, never, job->most[index], NULL);
     rdx_group_clear(&group);
@@ -198,7 +199,7 @@ redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging)
 {
     redux_context *context = judging->context;
     const rdx_walk *walk = judging->walk;
-    const redux_reduction *reduction = judging->reduction;
+    redux_reduction *reduction = judging->reduction;
     const int64_t budget = judging->budget;
     budget_job job = {.judging = judging, .budget = budget};
     const uint64_t room = (uint64_t)(walk->start[walk->groups] + walk->groups);
@@ -210,12 +211,15 @@ redux_status rdx_k_centre_budget(double *threshold, const rdx_judging *judging)
     rdx_progress_begin(context, (walk->groups > 1 ? 2 : 1) * rdx_walk_count(walk));
     job.most[0] = budget;
     if (walk->groups > 1) {
-        status = rdx_parallel(context, walk->groups, radii_task, &job);
+        status = rdx_ranks_share_walk(judging, job.radii,
+                                      rdx_parallel(context, walk->groups, radii_task, &job));
         if (status == REDUX_OK)
             status = share_out(&job, budget);
     }
     if (status == REDUX_OK)
         status = rdx_parallel(context, walk->groups, keep_task, &job);
+    if (walk->groups > 1)
+        status = rdx_ranks_share(judging->reduction, context, status);
     rdx_progress_begin(context, 0);
     rdx_free(block);
     *threshold = (double)NAN;

@@ -18,9 +18,7 @@ typedef struct cluster {
 static redux_status find_members(cluster *c, int64_t seed)
 {
     const rdx_group *group = c->group;
-    RDX_TRY(rdx_score_many(group->context, group->metric, &group->layout,
-                           rdx_group_item(group, seed), rdx_group_item(group, seed + 1),
-                           group->count - seed - 1, c->open + seed + 1, c->scores + seed + 1));
+    RDX_TRY(rdx_group_score(c->scores, group, rdx_group_item(group, seed), seed + 1, c->open));
     c->count = 0;
     c->members[c->count++] = seed;
     for (int64_t i = seed + 1; i < group->count; i++)
@@ -52,8 +50,11 @@ static redux_status sum_task(int64_t index, void *user)
 static redux_status find_medoid(cluster *c, int64_t *medoid)
 {
     int64_t best = 0;
-    if (c->count > 2) /* of two items both are medoids, and the first is taken */
-        RDX_TRY(rdx_parallel(c->group->context, c->count, sum_task, c));
+    if (c->count > 2) { /* of two items both are medoids, and the first is taken */
+        const rdx_spread members = rdx_group_spread(c->group, c->count, NULL, 1);
+        RDX_TRY(rdx_spread_run(&members, sum_task, c));
+        RDX_TRY(rdx_spread_gather(&members, c->sums, sizeof *c->sums));
+    }
     for (int64_t i = 1; c->count > 2 && i < c->count; i++)
         if (c->sums[i] > c->sums[best])
             best = i;

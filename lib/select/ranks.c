@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/communicator.h"
 #include "part_reduce.h"
 
 /* ---- beginning ---- */
@@ -39,13 +38,14 @@ bool rdx_rank_owns(const rdx_judging *judging, int64_t group)
 
 /* A note in a message: this, then the two texts, each closed by a 0. */
 typedef struct note_head {
+    int64_t is_other; /* of the other set */
     int64_t row, whole, source_length, reason_length;
 } note_head;
 
 static redux_status pack_note(void **out, int64_t *size, int64_t *capacity, redux_context *context,
-                              const rdx_skip *note)
+                              const rdx_skip *note, bool is_other)
 {
-    const note_head head = {note->row, note->whole, (int64_t)strlen(note->source) + 1,
+    const note_head head = {is_other, note->row, note->whole, (int64_t)strlen(note->source) + 1,
                             (int64_t)strlen(note->reason) + 1};
     const int64_t more = (int64_t)sizeof head + head.source_length + head.reason_length;
     RDX_TRY(rdx_grow(context, out, capacity, *size, *size + more, 1));
@@ -57,29 +57,21 @@ static redux_status pack_note(void **out, int64_t *size, int64_t *capacity, redu
     return REDUX_OK;
 }
 
-/* Packs the new notes of this rank's rows, and drops those of rows that it read for others: their
- * owners send them. */
+/* Packs the new notes of this rank. Several ranks may have read the same slice; one note is taken.
+ */
 static redux_status pack_notes(void **out, int64_t *size, redux_context *context,
                                redux_reduction *reduction)
 {
     rdx_skips *skips = &reduction->skips;
-    int64_t capacity = 0, left = 0;
+    int64_t capacity = 0;
     redux_status status = REDUX_OK;
     for (int64_t i = 0; i < skips->count; i++) {
         rdx_skip *note = &skips->list[i];
-        const bool is_new = note->dataset == reduction->dataset && !note->shared;
-        const bool is_own = is_new && reduction->owner[note->row] == rdx_rank(context);
-        if (is_own && status == REDUX_OK)
-            status = pack_note(out, size, &capacity, context, note);
+        if (status == REDUX_OK && !note->shared)
+            status =
+                pack_note(out, size, &capacity, context, note, note->dataset != reduction->dataset);
         note->shared = true;
-        if (!is_new || is_own) {
-            skips->list[left++] = *note;
-            continue;
-        }
-        rdx_free(note->source);
-        rdx_free(note->reason);
     }
-    skips->count = left;
     return status;
 }
 
@@ -90,20 +82,22 @@ static redux_status take_notes(redux_reduction *reduction, redux_context *contex
         note_head head;
         memcpy(&head, notes + at, sizeof head);
         at += sizeof head;
-        const rdx_skip note = {.dataset = reduction->dataset,
+        const redux_dataset *other = reduction->options.against;
+        const rdx_skip note = {.dataset = head.is_other ? other : reduction->dataset,
                                .row = head.row,
                                .whole = head.whole != 0,
                                .shared = true,
                                .source = notes + at,
                                .reason = notes + at + head.source_length};
         at += (uint64_t)(head.source_length + head.reason_length);
-        if (!rdx_skips_have_volume(&reduction->skips, &note))
+        if (!rdx_skips_have(&reduction->skips, &note) &&
+            !rdx_skips_have_volume(&reduction->skips, &note))
             RDX_TRY(rdx_skips_add(&reduction->skips, context, &note));
     }
     return REDUX_OK;
 }
 
-static redux_status share_notes(redux_reduction *reduction, redux_context *context)
+redux_status rdx_ranks_share_notes(redux_reduction *reduction, redux_context *context)
 {
     void *own = NULL, *all = NULL;
     uint64_t *sizes = NULL;
@@ -132,7 +126,25 @@ redux_status rdx_ranks_share(redux_reduction *reduction, redux_context *context,
     RDX_TRY(rdx_agree(context, status));
     RDX_TRY(rdx_gather_owned(context, reduction->rows, sizeof *reduction->rows, reduction->owner,
                              reduction->row_count));
-    return share_notes(reduction, context);
+    return rdx_ranks_share_notes(reduction, context);
+}
+
+redux_status rdx_ranks_share_walk(const rdx_judging *judging, double *values, redux_status status)
+{
+    const rdx_walk *walk = judging->walk;
+    const int64_t count = rdx_walk_count(walk);
+    void *block;
+    if (judging->reduction->owner == NULL || walk->groups == 1)
+        return status;
+    if (status == REDUX_OK)
+        status = rdx_alloc(judging->context, &block, (uint64_t)count, sizeof(int32_t));
+    RDX_TRY(rdx_agree(judging->context, status));
+    int32_t *owner = block;
+    for (int64_t p = 0; p < count; p++)
+        owner[p] = judging->reduction->owner[walk->rows[p]];
+    status = rdx_gather_owned(judging->context, values, sizeof *values, owner, count);
+    rdx_free(block);
+    return status;
 }
 
 /* What a rank found out about its groups. */
@@ -194,7 +206,8 @@ redux_status rdx_ranks_checksums(redux_reduction *reduction, redux_context *cont
         owner[v] = reduction->owner[rdx_dataset_first_row(dataset, v)];
         for (int64_t row = rdx_dataset_first_row(dataset, v);
              row < rdx_dataset_first_row(dataset, v + 1) && !reduction->has_checksum[v]; row++)
-            reduction->has_checksum[v] = reduction->rows[row].skipped == 0;
+            reduction->has_checksum[v] =
+                reduction->rows[row].skipped == 0 && rdx_dataset_has_checksum(dataset, v);
         wanted[v] = reduction->has_checksum[v] && owner[v] == rdx_rank(context);
     }
     redux_status status =

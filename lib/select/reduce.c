@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/communicator.h"
 #include "manifest_read.h"
 
 /* ---- the budget in slices ---- */
@@ -510,6 +509,7 @@ static redux_status judge_all(redux_context *context, redux_reduction *reduction
     RDX_TRY(rdx_walk_init(&walk, context, reduction->dataset, options->scope, options->order));
     if (stream->wanted != NULL)
         rdx_walk_filter(&walk, reduction->rows);
+    stream->together = reduction->owner != NULL && walk.groups == 1;
     rdx_judging judging = {
         .context = context, .reduction = reduction, .stream = stream, .walk = &walk};
     redux_status status = judge(&judging);
@@ -549,6 +549,7 @@ void rdx_reduction_bind(rdx_stream *stream, redux_context *context, redux_reduct
     stream->embeddings = reduction->options.embeddings;
     stream->rows = reduction->rows;
     stream->skips = &reduction->skips;
+    stream->owner = reduction->owner;
     stream->shared = reduction;
     mark_others(reduction, stream);
 }

@@ -14,8 +14,8 @@
  *   against.c        exemplars of another set, or of an earlier result, that stand first
  *   calibrate.c      scores between different volumes, and what they say of a threshold
  *   reduce.c         options in, a row for every slice out
- *   ranks.c          the same shared out to several processes
- *   part_reduce.c    the same for one part of the dataset, into a file;  merge.c from all parts
+ *   ranks.c          the same shared out to several processes;  stream_ranks.c images that they
+ * read part_reduce.c    the same for one part of the dataset, into a file;  merge.c from all parts
  *   manifest.c       the result as CSV;  summary.c as JSON;  export.c, contact_sheet.c as pictures
  *   manifest_read.c  an earlier result, read back;  manifest_options.c what made it
  *   manifest_slices.c  the slices that it keeps, for other work */
@@ -25,6 +25,7 @@
 #include <pthread.h>
 #include <redux/exemplars.h>
 #include <redux/reduce.h>
+#include "base/communicator.h"
 #include "data/part.h"
 #include "hash/hash_slice.h"
 #include "image/image.h"
@@ -247,7 +248,9 @@ typedef struct rdx_stream {
     rdx_skips *skips;                    /* records reasons, with skip_errors */
     const int64_t *wanted;               /* rows of one part of the dataset, in order; NULL: all */
     int64_t wanted_count;
-    redux_reduction *shared;  /* between ranks, which read it together; NULL: it is not */
+    const int32_t *owner; /* of each row the rank that reads its small features; NULL: this one */
+    bool together;        /* all ranks take all images alike, and share the reading out */
+    redux_reduction *shared;  /* has the notes that the ranks exchange */
     const redux_parts *parts; /* have the items; NULL: they are made from the dataset */
     /* set by rdx_stream_open */
     int64_t row_count;
@@ -266,6 +269,8 @@ redux_status rdx_rows_new(redux_row **out, redux_context *context, const redux_d
 redux_status rdx_skips_add(rdx_skips *skips, redux_context *context, const rdx_skip *note);
 /* Whether the note is of a volume that could not be opened, and there is another one of it. */
 bool rdx_skips_have_volume(const rdx_skips *skips, const rdx_skip *note);
+/* Whether there is a note of the same slice, or of the volume from the same slice on. */
+bool rdx_skips_have(const rdx_skips *skips, const rdx_skip *note);
 void rdx_skips_clear(rdx_skips *skips);
 
 /* Sets up the stages that the options name. */
@@ -282,6 +287,19 @@ typedef redux_status (*rdx_consume_fn)(void *user, redux_context *context,
                                        const redux_tensor *items, const int64_t *rows);
 redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
                              bool *ragged, rdx_consume_fn consume, void *user);
+
+/* The same for images alone, by this process alone. */
+redux_status rdx_stream_images(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
+                               bool *ragged, rdx_consume_fn consume, void *user);
+/* Room for `count` items of a stage's small feature. */
+redux_status rdx_stream_new_items(redux_tensor *items, const rdx_stream *stream,
+                                  const rdx_stage *stage, int64_t count);
+
+/* ---- stream_ranks.c ---- */
+
+/* Resized images, of which each rank reads a share: all ranks call it alike. */
+redux_status rdx_stream_together(rdx_stream *stream, const int64_t *list, int64_t count,
+                                 rdx_consume_fn consume, void *user);
 
 /* ---- stream_part.c: items in part files ---- */
 
@@ -309,6 +327,8 @@ rdx_tally rdx_exemplars_tally(const redux_exemplars *exemplars);
 /* The set continues another one, which it neither owns nor changes. To be called before anything is
  * added. */
 void rdx_exemplars_stand_on(redux_exemplars *exemplars, const redux_exemplars *base);
+/* The set is made by all ranks together, which add the same items at the same time. */
+void rdx_exemplars_spread(redux_exemplars *exemplars, const redux_context *context);
 /* Adds all items as exemplars without comparing them. */
 redux_status rdx_exemplars_append(redux_context *context, redux_exemplars *exemplars,
                                   const redux_tensor *items);
@@ -343,9 +363,13 @@ bool rdx_rank_owns(const rdx_judging *judging, int64_t group);
 /* Ends work that each rank did on its own rows: all get the rows of all, or the failure of one. */
 redux_status rdx_ranks_share(redux_reduction *reduction, redux_context *context,
                              redux_status status);
+/* Ends work on the walk that each rank did for its groups, with a value for each place of it. */
+redux_status rdx_ranks_share_walk(const rdx_judging *judging, double *values, redux_status status);
 /* The same where each group had its own budget: the summary's thresholds, too. */
 redux_status rdx_ranks_share_groups(const rdx_judging *judging, redux_status status,
                                     int32_t is_exact);
+/* What ranks could not read, told to all. */
+redux_status rdx_ranks_share_notes(redux_reduction *reduction, redux_context *context);
 redux_status rdx_ranks_checksums(redux_reduction *reduction, redux_context *context);
 
 /* ---- greedy.c ---- */
@@ -383,6 +407,7 @@ struct rdx_group {
     char *prepared;
     int64_t *rows; /* the row of each item */
     int64_t count, capacity, row_capacity;
+    bool together; /* all ranks have it, and share the comparing out */
 };
 
 redux_status rdx_group_collect(rdx_group *group, const rdx_judging *judging, int64_t index);
@@ -394,6 +419,14 @@ static inline const void *rdx_group_item(const rdx_group *group, int64_t index)
 /* The fate of item `index`: kept, or dropped for the item `witness`. */
 void rdx_group_keep(const rdx_group *group, int64_t index);
 void rdx_group_drop(const rdx_group *group, int64_t index, int64_t witness, double score);
+
+/* This rank's part of work on a group. */
+rdx_spread rdx_group_spread(const rdx_group *group, int64_t count, const int64_t *starts,
+                            int64_t unit);
+/* Scores of a prepared item with the open items of a group (NULL: all), from item `first` on: into
+ * scores[item]. */
+redux_status rdx_group_score(double *scores, const rdx_group *group, const void *one, int64_t first,
+                             const uint8_t *open);
 
 /* The k-means of all items of a group, to be run; of `clusters`, or one an item. */
 rdx_k_means rdx_group_k_means(const rdx_group *group, int64_t clusters);

@@ -6,7 +6,6 @@
  * and each volume is open only while its slices are used. */
 #include <math.h>
 #include <string.h>
-#include "base/communicator.h"
 #include "select.h"
 
 #define BATCH_BYTES ((size_t)64 << 20)
@@ -50,6 +49,16 @@ bool rdx_skips_have_volume(const rdx_skips *skips, const rdx_skip *note)
             rdx_dataset_volume_of(note->dataset, other->row) ==
                 rdx_dataset_volume_of(note->dataset, note->row))
             return true;
+    }
+    return false;
+}
+
+bool rdx_skips_have(const rdx_skips *skips, const rdx_skip *note)
+{
+    for (int64_t i = skips->count - 1; i >= 0; i--) {
+        const rdx_skip *other = &skips->list[i];
+        if (other->dataset == note->dataset && other->row <= note->row)
+            return other->row == note->row && other->whole == note->whole;
     }
     return false;
 }
@@ -263,13 +272,12 @@ static redux_status read_rows(rdx_stream *stream, const int64_t *rows, int64_t c
 
 static redux_status read_own(rdx_stream *stream)
 {
-    const int32_t *owner = stream->shared->owner;
     int64_t count = 0;
     void *block;
     RDX_TRY(rdx_alloc(stream->context, &block, (uint64_t)stream->row_count, sizeof(int64_t)));
     int64_t *rows = block;
     for (int64_t i = 0; i < stream->row_count; i++)
-        if (owner[i] == rdx_rank(stream->context))
+        if (stream->owner[i] == rdx_rank(stream->context))
             rows[count++] = i;
     const redux_status status = read_rows(stream, rows, count);
     rdx_free(block);
@@ -279,14 +287,16 @@ static redux_status read_own(rdx_stream *stream)
 /* Each rank reads its rows, and all get the features of all. */
 static redux_status read_together(rdx_stream *stream)
 {
-    redux_reduction *shared = stream->shared;
-    RDX_TRY(rdx_ranks_share(shared, stream->context, read_own(stream)));
+    RDX_TRY(rdx_agree(stream->context, read_own(stream)));
+    RDX_TRY(rdx_gather_owned(stream->context, stream->rows, sizeof *stream->rows, stream->owner,
+                             stream->row_count));
+    RDX_TRY(rdx_ranks_share_notes(stream->shared, stream->context));
     for (int i = 0; i < stream->stage_count; i++) {
         const redux_tensor *cache = &stream->stages[i].cache;
         if (cache->data != NULL)
             RDX_TRY(rdx_gather_owned(stream->context, cache->data,
                                      (uint64_t)cache->strides[0] * redux_dtype_size(cache->dtype),
-                                     shared->owner, stream->row_count));
+                                     stream->owner, stream->row_count));
     }
     return REDUX_OK;
 }
@@ -295,7 +305,7 @@ redux_status rdx_stream_read(rdx_stream *stream)
 {
     if (stream->read)
         return REDUX_OK;
-    if (stream->shared != NULL && stream->shared->owner != NULL)
+    if (stream->owner != NULL)
         RDX_TRY(read_together(stream));
     else
         RDX_TRY(read_rows(stream, stream->wanted, stream->wanted_count));
@@ -322,9 +332,8 @@ redux_status rdx_gather_rows(const redux_tensor *items, const redux_tensor *sour
     return REDUX_OK;
 }
 
-/* Room for `count` items of a stage's small feature. */
-static redux_status new_items(redux_tensor *items, const rdx_stream *stream, const rdx_stage *stage,
-                              int64_t count)
+redux_status rdx_stream_new_items(redux_tensor *items, const rdx_stream *stream,
+                                  const rdx_stage *stage, int64_t count)
 {
     const redux_tensor *source = stage->embeddings != NULL ? stage->embeddings : &stage->cache;
     const int64_t shape[2] = {count, source->shape[1]};
@@ -353,7 +362,7 @@ static redux_status stream_cached(rdx_stream *stream, const int64_t *list, int64
     RDX_TRY(rdx_alloc(stream->context, &block, GATHER_ROWS, sizeof(int64_t)));
     int64_t *rows = block;
     for (int i = 0; i < stream->stage_count && status == REDUX_OK; i++)
-        status = new_items(&items[i], stream, &stream->stages[i], most);
+        status = rdx_stream_new_items(&items[i], stream, &stream->stages[i], most);
     for (int64_t at = 0; at < list_count && status == REDUX_OK;) {
         redux_tensor parts[2];
         int64_t count = 0;
@@ -453,7 +462,7 @@ static redux_status make_room(image_job *job, int64_t height, int64_t width)
     RDX_TRY(redux_tensor_new(&job->items, stream->context, dtype, 3, shape));
     for (int i = 0; i < stream->stage_count; i++)
         if (stream->stages[i].feature != RDX_FEATURE_IMAGE)
-            RDX_TRY(new_items(&job->small[i], stream, &stream->stages[i], most));
+            RDX_TRY(rdx_stream_new_items(&job->small[i], stream, &stream->stages[i], most));
     return REDUX_OK;
 }
 
@@ -546,8 +555,8 @@ static redux_status stream_stored(image_job *job, int64_t count)
     return status;
 }
 
-redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
-                             bool *ragged, rdx_consume_fn consume, void *user)
+redux_status rdx_stream_images(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
+                               bool *ragged, rdx_consume_fn consume, void *user)
 {
     image_job job = {
         .stream = stream, .rows = list, .resize = resize, .consume = consume, .user = user};
@@ -561,13 +570,21 @@ redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t co
                              .failed = image_failed,
                              .user = &job};
     const rdx_batches batches = {.begin = begin_volume, .batch = end_batch, .stop = &job.ragged};
-    *ragged = false;
-    if (!stream->has_images)
-        return stream_cached(stream, list, count, consume, user);
     const redux_status status = stream->parts != NULL
                                     ? stream_stored(&job, count)
                                     : rdx_visit_in_order(stream->context, &visit, &batches);
     release_items(&job);
     *ragged = job.ragged;
     return status;
+}
+
+redux_status rdx_stream_rows(rdx_stream *stream, const int64_t *list, int64_t count, bool resize,
+                             bool *ragged, rdx_consume_fn consume, void *user)
+{
+    *ragged = false;
+    if (!stream->has_images)
+        return stream_cached(stream, list, count, consume, user);
+    if (stream->together && resize)
+        return rdx_stream_together(stream, list, count, consume, user);
+    return rdx_stream_images(stream, list, count, resize, ragged, consume, user);
 }

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "base/communicator.h"
+#include "io/io.h"
 #include "loader_parts.h"
 
 #define RING 3 /* the caller's batch, and two ahead */
@@ -28,6 +30,7 @@ typedef struct slot {
     int64_t *rows;            /* the slices' numbers in the dataset */
     redux_tensor full, small; /* [V, batch, s, s, 1] */
     redux_tensor *views;      /* of these, without storage */
+    uint8_t *wanted;          /* [views, batch]; NULL: all are */
 } slot;
 
 /* The place of a chunk. With everything in memory there is one, used throughout. */
@@ -58,6 +61,9 @@ struct redux_loader {
     pthread_t reader;
     bool reading;
     rdx_epoch_order claim_order, read_order;
+    uint64_t memory; /* of the options */
+    bool is_shared;  /* with other ranks, which take other views */
+    rdx_share share;
 
     pthread_mutex_t mutex;
     pthread_cond_t work;  /* a slot or a chunk is available, or the loader stops */
@@ -113,6 +119,8 @@ static void fill_slot(redux_loader *loader, slot *s, int64_t number)
     claim_epoch(loader, s->epoch);
     s->number = number;
     s->done = 0;
+    if (s->wanted != NULL)
+        rdx_share_mark(s->wanted, &loader->share, number);
     for (int64_t i = 0; i < loader->batch; i++) {
         const int64_t at = number % loader->batches * loader->batch + i;
         const int64_t chunk = rdx_order_chunk(order, at);
@@ -164,6 +172,8 @@ static redux_status make_views(worker *w, const slot *s, int64_t index)
                                   .sample = (uint64_t)loader->catalogue.items[e->item].row};
     for (int32_t v = 0; v < redux_loader_view_count(loader); v++) {
         const redux_tensor *view = &s->views[v];
+        if (s->wanted != NULL && s->wanted[v * loader->batch + index] == 0)
+            continue;
         RDX_TRY(rdx_viewer_view(&w->viewer, (float *)view->data + index * view->strides[0],
                                 e->slice, &loader->views, &key, v));
     }
@@ -233,6 +243,8 @@ static redux_status read_chunk(redux_loader *loader, place *p, const rdx_epoch_o
     const int64_t start = order->starts[index];
     p->count = order->starts[index + 1] - start;
     memset(p->slices, 0, (size_t)p->count * sizeof *p->slices);
+    if (loader->share.wishes.mark != NULL)
+        rdx_share_mark_chunk(&loader->share, order, start, start + p->count);
     for (int64_t u = order->of_portions[index]; u < order->of_portions[index + 1]; u++) {
         const rdx_portion *portion = &loader->catalogue.portions[order->portions[u]];
         pthread_mutex_lock(&loader->mutex);
@@ -355,22 +367,37 @@ static void drop_slices(redux_loader *loader)
     rdx_catalogue_compact(&loader->catalogue);
 }
 
+/* Keeps all slices, or only finds out which can be read. */
+static redux_status read_all(redux_loader *loader, uint64_t memory, bool drop, bool keep)
+{
+    rdx_catalogue *catalogue = &loader->catalogue;
+    read_job job = {loader, drop, keep};
+    rdx_progress_begin(loader->context, catalogue->item_count);
+    RDX_TRY(read_portions(&job, memory));
+    rdx_progress_begin(loader->context, 0);
+    return REDUX_OK;
+}
+
 static redux_status read_everything(redux_loader *loader, const redux_loader_options *options)
 {
     rdx_catalogue *catalogue = &loader->catalogue;
-    read_job job = {loader, options->skip_errors != 0, loader->resident};
-    if (!loader->resident && !job.drop)
+    const bool drop = options->skip_errors != 0;
+    if (!loader->resident && !drop)
         return REDUX_OK;
-    place *p = &loader->places[0];
-    p->count = loader->resident ? catalogue->item_count : 0;
-    rdx_progress_begin(loader->context, catalogue->item_count);
-    RDX_TRY(read_portions(&job, options->memory_bytes));
-    rdx_progress_begin(loader->context, 0);
+    loader->places[0].count = loader->resident ? catalogue->item_count : 0;
+    RDX_TRY(read_all(loader, options->memory_bytes, drop, loader->resident));
     if (loader->resident)
         drop_slices(loader);
     else
         rdx_catalogue_compact(catalogue);
     return REDUX_OK;
+}
+
+/* As rdx_try_fn. */
+static redux_status try_all(void *user)
+{
+    redux_loader *loader = user;
+    return read_all(loader, loader->memory, true, false);
 }
 
 /* ---- making and ending ---- */
@@ -395,11 +422,14 @@ static redux_status open_slices(redux_loader *loader, const redux_dataset *datas
     loader->resident = catalogue->limit == 0;
     for (int i = 0; i < (loader->resident ? 1 : 2); i++)
         RDX_TRY(new_slices(&loader->places[i], context, catalogue->item_count));
-    RDX_TRY(read_everything(loader, options));
-    if (loader->resident) {
-        loader->places[0].chunk = 0;
-        loader->places[0].ready = true;
-    }
+    if (!loader->is_shared)
+        RDX_TRY(read_everything(loader, options));
+    return REDUX_OK;
+}
+
+static redux_status check_count(const redux_loader *loader)
+{
+    const rdx_catalogue *catalogue = &loader->catalogue;
     if (catalogue->item_count == 0)
         return rdx_fail(REDUX_E_INVALID, "no slices to train on: none is kept%s",
                         catalogue->dropped > 0 ? ", or none could be read" : "");
@@ -410,7 +440,8 @@ static redux_status new_views(redux_tensor *out, redux_tensor *views, redux_cont
                               int64_t count, int64_t batch, int64_t size)
 {
     const int64_t shape[5] = {count, batch, size, size, 1};
-    RDX_TRY(redux_tensor_new(out, context, REDUX_FLOAT32, 5, shape));
+    /* Not zeroed: a rank that makes some of the views only does not touch the rest. */
+    RDX_TRY(rdx_tensor_alloc(out, context, REDUX_FLOAT32, 5, shape));
     for (int64_t v = 0; v < count; v++)
         RDX_TRY(redux_tensor_borrow(&views[v], (float *)out->data + v * out->strides[0],
                                     REDUX_FLOAT32, 4, shape + 1, NULL));
@@ -445,6 +476,7 @@ static void slot_clear(slot *s)
     rdx_free(s->entries);
     rdx_free(s->rows);
     rdx_free(s->views);
+    rdx_free(s->wanted);
 }
 
 static redux_status start_thread(pthread_t *thread, void *(*start)(void *), void *user)
@@ -492,7 +524,14 @@ static redux_status loader_open(redux_loader *loader, const redux_dataset *datas
                         "loader: batch %lld, first batch %lld, %lld epochs, %lld batches",
                         (long long)options->batch, (long long)options->first_batch,
                         (long long)options->epochs, (long long)options->batches);
-    RDX_TRY(open_slices(loader, dataset, kept, options));
+    redux_status status = open_slices(loader, dataset, kept, options);
+    if (loader->is_shared)
+        status = rdx_agree(loader->context, status);
+    if (status == REDUX_OK && loader->is_shared)
+        status = rdx_catalogue_agree(&loader->catalogue, loader->context,
+                                     options->skip_errors != 0 ? try_all : NULL, loader);
+    RDX_TRY(status);
+    RDX_TRY(check_count(loader));
     loader->batch = RDX_MIN(options->batch, loader->catalogue.item_count);
     loader->batches = loader->catalogue.item_count / loader->batch;
     loader->end_batch = end_of(loader, options);
@@ -506,12 +545,12 @@ static redux_status loader_open(redux_loader *loader, const redux_dataset *datas
                                             options->first_batch % loader->batches * loader->batch);
     for (int i = 0; i < RING; i++)
         RDX_TRY(slot_init(&loader->slots[i], loader));
-    return start_threads(loader);
+    return REDUX_OK;
 }
 
-redux_status redux_loader_new(redux_loader **out, redux_context *context,
-                              const redux_dataset *dataset, const uint8_t *kept,
-                              const redux_loader_options *options)
+redux_status rdx_loader_new(redux_loader **out, redux_context *context,
+                            const redux_dataset *dataset, const uint8_t *kept,
+                            const redux_loader_options *options, bool is_shared)
 {
     redux_loader_options known = REDUX_LOADER_OPTIONS_INIT;
     void *block;
@@ -521,6 +560,8 @@ redux_status redux_loader_new(redux_loader **out, redux_context *context,
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_loader)));
     redux_loader *loader = block;
     loader->context = context;
+    loader->is_shared = is_shared;
+    loader->memory = known.memory_bytes;
     loader->failed_batch = loader->failed_chunk = -1;
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->work, NULL);
@@ -532,6 +573,52 @@ redux_status redux_loader_new(redux_loader **out, redux_context *context,
     }
     *out = loader;
     return REDUX_OK;
+}
+
+static redux_status take_wishes(redux_loader *loader, const rdx_wishes *wishes)
+{
+    const int64_t views = redux_loader_view_count(loader);
+    void *block;
+    RDX_TRY(rdx_share_init(&loader->share, loader->context, &loader->catalogue, wishes, views,
+                           loader->batch));
+    for (int i = 0; i < RING; i++) {
+        RDX_TRY(rdx_alloc(loader->context, &block, (uint64_t)(views * loader->batch), 1));
+        loader->slots[i].wanted = block;
+    }
+    if (loader->resident)
+        rdx_share_mark_all(&loader->share, &loader->claim_order, loader->first_batch,
+                           loader->end_batch);
+    return REDUX_OK;
+}
+
+redux_status rdx_loader_begin(redux_loader *loader, const rdx_wishes *wishes)
+{
+    place *p = &loader->places[0];
+    if (wishes != NULL)
+        RDX_TRY(take_wishes(loader, wishes));
+    if (loader->resident && loader->is_shared) {
+        p->count = loader->catalogue.item_count;
+        RDX_TRY(read_all(loader, loader->memory, false, true));
+    }
+    if (loader->resident) {
+        p->chunk = 0;
+        p->ready = true;
+    }
+    return start_threads(loader);
+}
+
+redux_status redux_loader_new(redux_loader **out, redux_context *context,
+                              const redux_dataset *dataset, const uint8_t *kept,
+                              const redux_loader_options *options)
+{
+    redux_loader *loader = NULL;
+    RDX_TRY(rdx_loader_new(&loader, context, dataset, kept, options, false));
+    const redux_status status = rdx_loader_begin(loader, NULL);
+    if (status == REDUX_OK)
+        *out = loader;
+    else
+        redux_loader_free(loader);
+    return status;
 }
 
 static void stop_threads(redux_loader *loader)
@@ -562,6 +649,7 @@ void redux_loader_free(redux_loader *loader)
     rdx_order_clear(&loader->claim_order);
     rdx_order_clear(&loader->read_order);
     rdx_catalogue_clear(&loader->catalogue);
+    rdx_share_clear(&loader->share);
     rdx_free(loader->workers);
     pthread_cond_destroy(&loader->ready);
     pthread_cond_destroy(&loader->work);

@@ -66,7 +66,8 @@ static redux_status list_items(rdx_catalogue *catalogue, redux_context *context,
             if (kept != NULL && kept[first + slice] == 0)
                 continue;
             rdx_kept_slice *item = &catalogue->items[catalogue->item_count++];
-            *item = (rdx_kept_slice){.row = first + slice, .volume = volume, .slice = slice};
+            *item = (rdx_kept_slice){
+                .row = first + slice, .volume = volume, .slice = slice, .needed = true};
             RDX_TRY(measure_item(item, dataset, &info, drop));
         }
     }

@@ -12,6 +12,7 @@ typedef struct rdx_kept_slice {
     int64_t volume, slice;
     uint64_t bytes; /* in memory */
     bool dropped;   /* it could not be read */
+    bool needed;    /* it is to be read; false where only other ranks use it */
 } rdx_kept_slice;
 
 /* What is read in one go: the kept slices of a volume, or some of them if each can be read by
@@ -65,14 +66,60 @@ int64_t rdx_order_chunk(const rdx_epoch_order *order, int64_t place);
 
 /* ---- loader_read.c ---- */
 
-/* Reads a portion: item i into slices[at[i] - start] (at NULL: into slices[i], i counted from 0).
- * `drop` marks unreadable ones as dropped. The slices own their pixels: rdx_slice_release. */
+/* Reads the needed items of a portion: item i into slices[at[i] - start] (at NULL: into slices[i],
+ * i counted from 0). `drop` marks unreadable ones as dropped. The slices own their pixels:
+ * rdx_slice_release. */
 redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t start,
                               redux_context *context, rdx_catalogue *catalogue,
                               const rdx_portion *portion, bool drop);
 void rdx_slice_release(rdx_slice *slice);
 
+/* ---- loader_share.c: a loader that each of several ranks has, for its share of the views ---- */
+
+/* The views that this rank takes of a batch, for a loader that several ranks have: marks
+ * wanted[view * batch + sample], all 0 before. room: [batch]. Called on threads of the loader. */
+typedef struct rdx_wishes {
+    void (*mark)(uint8_t *wanted, int64_t *room, const void *user, int64_t batch);
+    const void *user;
+} rdx_wishes;
+
+typedef struct rdx_share {
+    rdx_wishes wishes; /* mark NULL: every view is taken */
+    rdx_catalogue *catalogue;
+    int64_t views, batch, batches; /* batches of an epoch */
+    int64_t *room;                 /* [batch], of the thread that claims slices */
+    uint8_t *read_wanted;          /* [views, batch] and */
+    int64_t *read_room;            /* [batch], of the one that reads */
+} rdx_share;
+
+redux_status rdx_share_init(rdx_share *out, redux_context *context, rdx_catalogue *catalogue,
+                            const rdx_wishes *wishes, int64_t views, int64_t batch);
+void rdx_share_clear(rdx_share *share);
+/* The wishes of a batch: wanted[views, batch]. */
+void rdx_share_mark(uint8_t *wanted, const rdx_share *share, int64_t batch);
+/* Marks as needed, of the slices between two places of an order, those that a wish needs; and of
+ * all slices those that batches first ... end - 1 need, with `order` at the first one's epoch on
+ * return. */
+void rdx_share_mark_chunk(const rdx_share *share, const rdx_epoch_order *order, int64_t from,
+                          int64_t to);
+void rdx_share_mark_all(const rdx_share *share, rdx_epoch_order *order, int64_t first, int64_t end);
+
+/* Whether ranks have the same catalogue. Where slices are skipped, each rank tries to read those
+ * that are marked as needed, of its volumes (try_needed; NULL: none is skipped), and all drop what
+ * could not be read. Ends in step. */
+typedef redux_status (*rdx_try_fn)(void *user);
+redux_status rdx_catalogue_agree(rdx_catalogue *catalogue, redux_context *context,
+                                 rdx_try_fn try_needed, void *user);
+
 /* ---- loader.c ---- */
+
+/* redux_loader_new in two steps. The first finds out which slices there are; with skip_errors ranks
+ * share the reading out, and agree. The second begins to load: what all views need, or (wishes not
+ * NULL) only what this rank wishes, in which case views that it does not wish are undefined. */
+redux_status rdx_loader_new(redux_loader **out, redux_context *context,
+                            const redux_dataset *dataset, const uint8_t *kept,
+                            const redux_loader_options *options, bool is_shared);
+redux_status rdx_loader_begin(redux_loader *loader, const rdx_wishes *wishes);
 
 /* How many slices that were read show one value only. */
 int64_t rdx_loader_blank(const redux_loader *loader);

@@ -48,6 +48,11 @@ redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t star
     rdx_kept_slice *items = catalogue->items + portion->first;
     redux_volume *volume = NULL;
     redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    int64_t needed = 0;
+    for (int64_t i = 0; i < portion->count; i++)
+        needed += items[i].needed;
+    if (needed == 0)
+        return REDUX_OK;
     RDX_TRY(redux_dataset_get_volume_info(&info, catalogue->dataset, items->volume));
     redux_status status = redux_volume_open(&volume, context, catalogue->dataset, items->volume);
     if (drop && rdx_is_input_failure(status)) {
@@ -57,6 +62,8 @@ redux_status rdx_portion_read(rdx_slice *slices, const int64_t *at, int64_t star
     }
     for (int64_t i = 0; i < portion->count && status == REDUX_OK; i++) {
         rdx_slice *slice = &slices[at == NULL ? i : at[i] - start];
+        if (!items[i].needed)
+            continue;
         status = read_item(slice, context, catalogue, volume, &info, &items[i]);
         if (drop && rdx_is_input_failure(status)) {
             items[i].dropped = true;

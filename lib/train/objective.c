@@ -152,14 +152,17 @@ redux_status redux_objective_new_custom(redux_objective **out, redux_context *co
 }
 
 redux_status rdx_objective_new(redux_objective **out, redux_context *context,
-                               const redux_custom_objective *definition, redux_status status)
+                               const redux_custom_objective *definition, rdx_mark_fn mark,
+                               redux_status status)
 {
     if (status == REDUX_OK)
         status = redux_objective_new_custom(out, context, definition);
-    if (status == REDUX_OK)
+    if (status == REDUX_OK) {
         (*out)->owned = definition->user;
-    else
+        (*out)->mark = mark;
+    } else {
         rdx_free(definition->user);
+    }
     return status;
 }
 

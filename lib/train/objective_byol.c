@@ -10,6 +10,7 @@
 enum { VIEWS = 2 };
 
 typedef struct byol_state {
+    rdx_parts parts;
     const redux_byol_options *options;
     int64_t batch, part, width;
     rdx_momentum target;
@@ -26,6 +27,7 @@ static void byol_close(void *state, void *user)
     for (int i = 0; i < RDX_COUNT(tensors); i++)
         redux_tensor_release(tensors[i]);
     rdx_momentum_close(&s->target);
+    rdx_parts_close(&s->parts);
     rdx_free(s);
 }
 
@@ -42,11 +44,21 @@ static redux_status check_heads(const byol_state *s, const redux_network *networ
     return REDUX_OK;
 }
 
+/* A part has the same samples of both views, and so all that it needs. */
+static redux_status open_parts(byol_state *s, redux_context *context, const redux_network *network)
+{
+    const int64_t count = rdx_passes(s->batch, s->part);
+    RDX_TRY(rdx_parts_open(&s->parts, context, network, count, 1));
+    RDX_TRY(rdx_parts_record(&s->parts, context, NULL, network, VIEWS * count));
+    return rdx_parts_record(&s->parts, context, s->target.network, s->target.network,
+                            VIEWS * count);
+}
+
 static redux_status open_state(byol_state *s, redux_context *context,
                                const redux_objective_setup *setup)
 {
     s->batch = setup->batch;
-    s->part = RDX_MIN(setup->part, setup->batch);
+    s->part = setup->part == 0 ? setup->batch : RDX_MIN(setup->part, setup->batch);
     s->width = redux_network_outputs(setup->network, REDUX_OUTPUT_PREDICTION);
     RDX_TRY(check_heads(s, setup->network));
     const int64_t all[] = {s->batch, s->width}, some[] = {s->part, s->width};
@@ -55,7 +67,8 @@ static redux_status open_state(byol_state *s, redux_context *context,
         RDX_TRY(redux_tensor_new(&s->targets[v], context, REDUX_FLOAT32, 2, all));
     for (int i = 0; i < RDX_COUNT(of_part); i++)
         RDX_TRY(redux_tensor_new(of_part[i], context, REDUX_FLOAT32, 2, some));
-    return rdx_momentum_open(&s->target, context, setup->network, "target", s->part, setup->size);
+    RDX_TRY(rdx_momentum_open(&s->target, context, setup->network, "target", s->part, setup->size));
+    return open_parts(s, context, setup->network);
 }
 
 static redux_status byol_open(void **state, redux_context *context,
@@ -75,17 +88,20 @@ static redux_status byol_open(void **state, redux_context *context,
 
 /* ---- a step ---- */
 
-static redux_status make_targets(redux_context *context, byol_state *s,
-                                 const redux_objective_step *step, int view)
+static redux_status byol_forward(redux_context *context, void *state,
+                                 const redux_objective_step *step, int64_t round, int64_t part)
 {
-    for (int64_t i = 0; i < s->batch; i += s->part) {
-        const int64_t count = RDX_MIN(s->part, s->batch - i);
-        const redux_tensor images = rdx_rows_of(&step->views[view], i, count);
-        const redux_tensor out = rdx_rows_of(&s->targets[view], i, count);
+    const byol_state *s = state;
+    const int64_t first = part * s->part, count = RDX_MIN(s->part, s->batch - first);
+    (void)round;
+    for (int v = 0; v < VIEWS; v++) {
+        const redux_tensor images = rdx_rows_of(&step->views[v], first, count);
+        const redux_tensor out = rdx_rows_of(&s->targets[v], first, count);
         RDX_TRY(redux_network_forward(&out, context, s->target.network, &images,
                                       REDUX_OUTPUT_PROJECTION, REDUX_MODE_NO_GRADIENT));
+        RDX_TRY(redux_l2_normalise_forward(&out, context, &out));
     }
-    return redux_l2_normalise_forward(&s->targets[view], context, &s->targets[view]);
+    return REDUX_OK;
 }
 
 /* The sum over the rows of 2 - 2 cosine, over the batch, and its gradient. */
@@ -104,10 +120,10 @@ static double distance(const redux_tensor *d_unit, const redux_tensor *unit,
 }
 
 /* Some predictions from one view, of the other's targets. */
-static redux_status part_step(double *loss, redux_context *context, byol_state *s,
-                              const redux_objective_step *step, int view, int64_t first)
+static redux_status predict(double *loss, redux_context *context, const byol_state *s,
+                            const redux_objective_step *step, int view, int64_t part)
 {
-    const int64_t count = RDX_MIN(s->part, s->batch - first);
+    const int64_t first = part * s->part, count = RDX_MIN(s->part, s->batch - first);
     const redux_tensor images = rdx_rows_of(&step->views[view], first, count);
     const redux_tensor targets = rdx_rows_of(&s->targets[1 - view], first, count);
     const redux_tensor predicted = rdx_rows_of(&s->predicted, 0, count);
@@ -122,18 +138,33 @@ static redux_status part_step(double *loss, redux_context *context, byol_state *
     return redux_network_backward(step->network, context, &d_predicted);
 }
 
+static redux_status byol_backward(double *loss, redux_context *context, void *state,
+                                  const redux_objective_step *step, int64_t round, int64_t part,
+                                  bool again)
+{
+    (void)round;
+    (void)again;
+    for (int v = 0; v < VIEWS; v++)
+        RDX_TRY(predict(loss, context, state, step, v, part));
+    return REDUX_OK;
+}
+
 static redux_status byol_step(double *loss, redux_context *context, void *state,
                               const redux_objective_step *step, void *user)
 {
+    static const rdx_part_fns fns = {byol_forward, NULL, byol_backward};
     byol_state *s = state;
     (void)user;
-    *loss = 0;
+    return rdx_parts_step(loss, context, &s->parts, step, &fns, s);
+}
+
+static void byol_mark(uint8_t *wanted, int64_t *room, const void *state, int64_t step)
+{
+    const byol_state *s = state;
+    (void)room;
+    (void)step;
     for (int v = 0; v < VIEWS; v++)
-        RDX_TRY(make_targets(context, s, step, v));
-    for (int v = 0; v < VIEWS; v++)
-        for (int64_t i = 0; i < s->batch; i += s->part)
-            RDX_TRY(part_step(loss, context, s, step, v, i));
-    return REDUX_OK;
+        rdx_parts_mark(wanted + v * s->batch, &s->parts, s->batch, s->part, s->parts.count);
 }
 
 /* With the weights that the optimiser has just updated. */
@@ -183,5 +214,5 @@ redux_status redux_objective_new_byol(redux_objective **out, redux_context *cont
                                                .parameter = byol_parameter,
                                                .describe = byol_describe,
                                                .user = own};
-    return rdx_objective_new(out, context, &definition, status);
+    return rdx_objective_new(out, context, &definition, byol_mark, status);
 }

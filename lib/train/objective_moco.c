@@ -17,9 +17,11 @@
 #define SUB_BATCH ((int64_t)32)      /* and theirs of a GPU: 256 on 8 */
 
 typedef struct moco_state {
+    rdx_parts parts;
     const redux_moco_options *options;
     int64_t batch, part, width, length; /* length: of the queue */
     int64_t sub_batches;
+    uint64_t seed;
     rdx_momentum key;
     redux_parameter queue;       /* [length, width], rows of length 1 */
     redux_parameter next;        /* int64: the row that the next key is written to */
@@ -41,6 +43,7 @@ static void moco_close(void *state, void *user)
     for (int i = 0; i < RDX_COUNT(tensors); i++)
         redux_tensor_release(tensors[i]);
     rdx_momentum_close(&s->key);
+    rdx_parts_close(&s->parts);
     rdx_free(s->order);
     rdx_free(s->workspace);
     rdx_free(s);
@@ -111,11 +114,29 @@ static redux_status open_buffers(moco_state *s, redux_context *context, int64_t 
     return rdx_alloc(context, &s->workspace, RDX_MAX(linear, rdx_loss_workspace(s->part)), 1);
 }
 
+static int64_t sub_batch_at(const moco_state *s, int64_t index)
+{
+    return index * s->batch / s->sub_batches;
+}
+
+/* A part has queries of its own, and a share of the sub-batches of keys. */
+static redux_status open_parts(moco_state *s, redux_context *context, const redux_network *network)
+{
+    const int64_t count = rdx_passes(s->batch, s->part);
+    const uint64_t row_bytes = (uint64_t)s->width * sizeof(float);
+    RDX_TRY(rdx_parts_open(&s->parts, context, network, count, 1));
+    RDX_TRY(rdx_parts_share(&s->parts, context, s->shuffled.data, row_bytes, s->batch, 0,
+                            s->sub_batches, RDX_AFTER_FORWARD));
+    RDX_TRY(rdx_parts_record(&s->parts, context, NULL, network, count));
+    return rdx_parts_record(&s->parts, context, s->key.network, s->key.network, s->sub_batches);
+}
+
 static redux_status open_state(moco_state *s, redux_context *context,
                                const redux_objective_setup *setup)
 {
     s->batch = setup->batch;
-    s->part = RDX_MIN(setup->part, setup->batch);
+    s->seed = setup->seed;
+    s->part = setup->part == 0 ? setup->batch : RDX_MIN(setup->part, setup->batch);
     s->width = redux_network_outputs(setup->network, REDUX_OUTPUT_PROJECTION);
     if (s->width < 1)
         return rdx_fail(REDUX_E_INVALID, "moco: the network has no projection head");
@@ -123,8 +144,9 @@ static redux_status open_state(moco_state *s, redux_context *context,
     RDX_TRY(choose_sub_batches(s));
     RDX_TRY(open_queue(s, context, setup->seed));
     RDX_TRY(open_buffers(s, context, setup->size));
-    return rdx_momentum_open(&s->key, context, setup->network, "key", s->images.shape[0],
-                             setup->size);
+    RDX_TRY(rdx_momentum_open(&s->key, context, setup->network, "key", s->images.shape[0],
+                              setup->size));
+    return open_parts(s, context, setup->network);
 }
 
 static redux_status moco_open(void **state, redux_context *context,
@@ -144,17 +166,17 @@ static redux_status moco_open(void **state, redux_context *context,
 
 /* ---- keys ---- */
 
-static void shuffle(moco_state *s, const redux_objective_step *step)
+/* The step's permutation of the samples. */
+static void shuffle(int64_t *order, const moco_state *s, int64_t step)
 {
-    const redux_random_key key = {
-        .seed = step->seed, .operation = SHUFFLE, .sample = (uint64_t)step->step};
+    const redux_random_key key = {.seed = s->seed, .operation = SHUFFLE, .sample = (uint64_t)step};
     for (int64_t i = 0; i < s->batch; i++)
-        s->order[i] = i;
+        order[i] = i;
     for (int64_t i = s->batch - 1; i > 0; i--) {
         const int64_t k = (int64_t)redux_random_below(&key, (uint32_t)i, (uint64_t)i + 1);
-        const int64_t other = s->order[k];
-        s->order[k] = s->order[i];
-        s->order[i] = other;
+        const int64_t other = order[k];
+        order[k] = order[i];
+        order[i] = other;
     }
 }
 
@@ -168,20 +190,31 @@ static void copy_rows(const redux_tensor *out, const int64_t *to, const redux_te
                (const char *)in->data + (size_t)(from == NULL ? i : from[i]) * bytes, bytes);
 }
 
-static redux_status make_keys(redux_context *context, moco_state *s,
-                              const redux_objective_step *step)
+static redux_status moco_forward(redux_context *context, void *state,
+                                 const redux_objective_step *step, int64_t round, int64_t part)
 {
-    const redux_tensor *view = &step->views[1];
-    shuffle(s, step);
-    for (int64_t g = 0; g < s->sub_batches; g++) {
-        const int64_t first = g * s->batch / s->sub_batches;
-        const int64_t count = (g + 1) * s->batch / s->sub_batches - first;
+    const moco_state *s = state;
+    const int64_t end = rdx_parts_bound(&s->parts, s->sub_batches, part + 1);
+    (void)round;
+    for (int64_t g = rdx_parts_bound(&s->parts, s->sub_batches, part); g < end; g++) {
+        const int64_t first = sub_batch_at(s, g), count = sub_batch_at(s, g + 1) - first;
         const redux_tensor images = rdx_rows_of(&s->images, 0, count);
         const redux_tensor out = rdx_rows_of(&s->shuffled, first, count);
-        copy_rows(&images, NULL, view, s->order + first, count);
+        copy_rows(&images, NULL, &step->views[1], s->order + first, count);
         RDX_TRY(redux_network_forward(&out, context, s->key.network, &images,
                                       REDUX_OUTPUT_PROJECTION, REDUX_MODE_NO_GRADIENT));
     }
+    return REDUX_OK;
+}
+
+/* The keys in the order of their samples. */
+static redux_status moco_derive(double *loss, redux_context *context, void *state,
+                                const redux_objective_step *step, int64_t round)
+{
+    const moco_state *s = state;
+    (void)loss;
+    (void)step;
+    (void)round;
     copy_rows(&s->keys, s->order, &s->shuffled, NULL, s->batch);
     return redux_l2_normalise_forward(&s->keys, context, &s->keys);
 }
@@ -220,9 +253,12 @@ static void add_own_keys(const redux_tensor *d_unit, const redux_tensor *d_posit
 }
 
 /* Loss and gradient of some queries. */
-static redux_status part_step(double *loss, redux_context *context, moco_state *s,
-                              const redux_objective_step *step, int64_t first, int64_t count)
+static redux_status moco_backward(double *loss, redux_context *context, void *state,
+                                  const redux_objective_step *step, int64_t round, int64_t part,
+                                  bool again)
 {
+    const moco_state *s = state;
+    const int64_t first = part * s->part, count = RDX_MIN(s->part, s->batch - first);
     const redux_tensor images = rdx_rows_of(&step->views[0], first, count);
     const redux_tensor keys = rdx_rows_of(&s->keys, first, count);
     const redux_tensor projected = rdx_rows_of(&s->projected, 0, count);
@@ -232,6 +268,8 @@ static redux_status part_step(double *loss, redux_context *context, moco_state *
     const redux_tensor positives = rdx_rows_of(&s->positives, 0, count);
     const redux_tensor negatives = rdx_rows_of(&s->negatives, 0, count);
     double own;
+    (void)round;
+    (void)again;
     RDX_TRY(redux_network_forward(&projected, context, step->network, &images,
                                   REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN));
     RDX_TRY(redux_l2_normalise_forward(&unit, context, &projected));
@@ -250,15 +288,26 @@ static redux_status part_step(double *loss, redux_context *context, moco_state *
 static redux_status moco_step(double *loss, redux_context *context, void *state,
                               const redux_objective_step *step, void *user)
 {
+    static const rdx_part_fns fns = {moco_forward, moco_derive, moco_backward};
     moco_state *s = state;
     (void)user;
-    *loss = 0;
     RDX_TRY(rdx_momentum_follow(&s->key, context, step->network, s->options->momentum));
-    RDX_TRY(make_keys(context, s, step));
-    for (int64_t i = 0; i < s->batch; i += s->part)
-        RDX_TRY(part_step(loss, context, s, step, i, RDX_MIN(s->part, s->batch - i)));
+    shuffle(s->order, s, step->step);
+    RDX_TRY(rdx_parts_step(loss, context, &s->parts, step, &fns, s));
     enqueue(s);
     return REDUX_OK;
+}
+
+static void moco_mark(uint8_t *wanted, int64_t *room, const void *state, int64_t step)
+{
+    const moco_state *s = state;
+    const rdx_tree *tree = &s->parts.tree;
+    const int64_t end = rdx_parts_bound(&s->parts, s->sub_batches, tree->end);
+    rdx_parts_mark(wanted, &s->parts, s->batch, s->part, s->parts.count);
+    shuffle(room, s, step);
+    for (int64_t i = sub_batch_at(s, rdx_parts_bound(&s->parts, s->sub_batches, tree->first));
+         i < sub_batch_at(s, end); i++)
+        wanted[s->batch + room[i]] = 1;
 }
 
 /* ---- its description ---- */
@@ -312,5 +361,5 @@ redux_status redux_objective_new_moco(redux_objective **out, redux_context *cont
                                                .parameter = moco_parameter,
                                                .describe = moco_describe,
                                                .user = own};
-    return rdx_objective_new(out, context, &definition, status);
+    return rdx_objective_new(out, context, &definition, moco_mark, status);
 }

@@ -12,10 +12,12 @@
 #include "objective.h"
 
 typedef struct nt_xent_state {
-    int64_t rows, width;    /* of the tensors: two views of a batch, projected */
-    redux_tensor projected; /* [rows, width] */
-    redux_tensor unit;      /* the same, normalised */
-    redux_tensor d_unit, d_projected;
+    rdx_parts parts;
+    const redux_nt_xent_options *options;
+    int64_t batch, rows, part, pairs; /* rows: two views of a batch */
+    redux_tensor projected;           /* [pairs * rows, width] */
+    redux_tensor d_projected;         /* the same */
+    redux_tensor unit, d_unit;        /* [rows, width], normalised, of one pair */
     void *workspace;
 } nt_xent_state;
 
@@ -29,22 +31,37 @@ static void nt_xent_close(void *state, void *user)
     redux_tensor_release(&s->unit);
     redux_tensor_release(&s->d_unit);
     redux_tensor_release(&s->d_projected);
+    rdx_parts_close(&s->parts);
     rdx_free(s->workspace);
     rdx_free(s);
 }
 
-static redux_status allocate(nt_xent_state *s, redux_context *context)
+static redux_status allocate(nt_xent_state *s, redux_context *context, int64_t width)
 {
-    const int64_t shape[] = {s->rows, s->width};
+    const int64_t shape[] = {s->rows, width}, all[] = {s->pairs * s->rows, width};
     const uint64_t bytes = redux_nt_xent_workspace(s->rows, REDUX_FLOAT32);
     if (bytes == 0)
         return rdx_fail(REDUX_E_INVALID, "nt-xent: a batch of %lld slices is too large",
                         (long long)(s->rows / 2));
-    RDX_TRY(redux_tensor_new(&s->projected, context, REDUX_FLOAT32, 2, shape));
+    RDX_TRY(redux_tensor_new(&s->projected, context, REDUX_FLOAT32, 2, all));
     RDX_TRY(redux_tensor_new(&s->unit, context, REDUX_FLOAT32, 2, shape));
     RDX_TRY(redux_tensor_new(&s->d_unit, context, REDUX_FLOAT32, 2, shape));
-    RDX_TRY(redux_tensor_new(&s->d_projected, context, REDUX_FLOAT32, 2, shape));
+    RDX_TRY(redux_tensor_new(&s->d_projected, context, REDUX_FLOAT32, 2, all));
     return rdx_alloc(context, &s->workspace, bytes, 1);
+}
+
+static redux_status share(nt_xent_state *s, redux_context *context,
+                          const redux_objective_setup *setup)
+{
+    const int64_t count = rdx_passes(s->rows, s->part);
+    const uint64_t row_bytes = (uint64_t)s->projected.shape[1] * sizeof(float);
+    RDX_TRY(rdx_parts_open(&s->parts, context, setup->network, count, s->pairs));
+    for (int64_t k = 0; k < s->pairs; k++) {
+        const redux_tensor pair = rdx_rows_of(&s->projected, k * s->rows, s->rows);
+        RDX_TRY(rdx_parts_share(&s->parts, context, pair.data, row_bytes, s->rows, s->part, count,
+                                RDX_AFTER_FORWARD));
+    }
+    return rdx_parts_record(&s->parts, context, NULL, setup->network, s->pairs * count);
 }
 
 static redux_status nt_xent_open(void **state, redux_context *context,
@@ -58,9 +75,14 @@ static redux_status nt_xent_open(void **state, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "nt-xent: the network has no projection head");
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(nt_xent_state)));
     nt_xent_state *s = block;
+    s->options = user;
+    s->batch = setup->batch;
     s->rows = 2 * setup->batch;
-    s->width = width;
-    const redux_status status = allocate(s, context);
+    s->pairs = (setup->views + setup->small_views) / 2;
+    s->part = setup->part == 0 ? s->rows : RDX_MIN(setup->part, s->rows);
+    redux_status status = allocate(s, context, width);
+    if (status == REDUX_OK)
+        status = share(s, context, setup);
     if (status != REDUX_OK)
         nt_xent_close(s, user);
     else
@@ -68,68 +90,79 @@ static redux_status nt_xent_open(void **state, redux_context *context,
     return status;
 }
 
-static redux_status forward(redux_context *context, nt_xent_state *s,
-                            const redux_objective_step *step, const redux_tensor *images,
-                            int64_t first, int64_t count, redux_network_mode mode)
+/* The images of a part, and its rows of the projections. */
+typedef struct part_rows {
+    redux_tensor images, projected, d_projected;
+} part_rows;
+
+static part_rows rows_of(const nt_xent_state *s, const redux_objective_step *step, int64_t pair,
+                         int64_t part)
 {
-    const redux_tensor part = rdx_rows_of(images, first, count);
-    const redux_tensor out = rdx_rows_of(&s->projected, first, count);
-    return redux_network_forward(&out, context, step->network, &part, REDUX_OUTPUT_PROJECTION,
-                                 mode);
+    const int64_t first = part * s->part, count = RDX_MIN(s->part, s->rows - first);
+    redux_tensor both = step->views[2 * pair]; /* the next view follows in memory */
+    both.shape[0] *= 2;
+    return (part_rows){rdx_rows_of(&both, first, count),
+                       rdx_rows_of(&s->projected, pair * s->rows + first, count),
+                       rdx_rows_of(&s->d_projected, pair * s->rows + first, count)};
 }
 
-/* Loss and derivatives of all rows, as one of `pairs` terms. */
-static redux_status derive(double *loss, redux_context *context, nt_xent_state *s, int64_t rows,
-                           int64_t pairs, double temperature)
+static redux_status nt_xent_forward(redux_context *context, void *state,
+                                    const redux_objective_step *step, int64_t pair, int64_t part)
 {
-    const redux_tensor projected = rdx_rows_of(&s->projected, 0, rows),
-                       unit = rdx_rows_of(&s->unit, 0, rows);
-    const redux_tensor d_unit = rdx_rows_of(&s->d_unit, 0, rows);
-    const redux_tensor d_projected = rdx_rows_of(&s->d_projected, 0, rows);
+    const part_rows r = rows_of(state, step, pair, part);
+    return redux_network_forward(&r.projected, context, step->network, &r.images,
+                                 REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN);
+}
+
+/* Loss and derivatives of all rows, as one of several pairs. */
+static redux_status nt_xent_derive(double *loss, redux_context *context, void *state,
+                                   const redux_objective_step *step, int64_t pair)
+{
+    const nt_xent_state *s = state;
+    const redux_tensor projected = rdx_rows_of(&s->projected, pair * s->rows, s->rows);
+    const redux_tensor d_projected = rdx_rows_of(&s->d_projected, pair * s->rows, s->rows);
     double own;
-    RDX_TRY(redux_l2_normalise_forward(&unit, context, &projected));
-    RDX_TRY(redux_nt_xent(&own, &d_unit, context, &unit, temperature, s->workspace));
-    if (pairs > 1) {
-        float *d = d_unit.data;
-        for (int64_t i = 0; i < rows * s->width; i++)
-            d[i] /= (float)pairs;
+    (void)step;
+    RDX_TRY(redux_l2_normalise_forward(&s->unit, context, &projected));
+    RDX_TRY(
+        redux_nt_xent(&own, &s->d_unit, context, &s->unit, s->options->temperature, s->workspace));
+    if (s->pairs > 1) {
+        float *d = s->d_unit.data;
+        for (int64_t i = 0; i < redux_tensor_elements(&s->d_unit); i++)
+            d[i] /= (float)s->pairs;
     }
-    *loss += own / (double)pairs;
-    return redux_l2_normalise_backward(&d_projected, context, &d_unit, &projected);
+    *loss += own / (double)s->pairs;
+    return redux_l2_normalise_backward(&d_projected, context, &s->d_unit, &projected);
 }
 
-/* One pair of views; `images` holds both, one after the other. */
-static redux_status pair_step(double *loss, redux_context *context, nt_xent_state *s,
-                              const redux_objective_step *step, const redux_tensor *images,
-                              int64_t pairs, double temperature)
+static redux_status nt_xent_backward(double *loss, redux_context *context, void *state,
+                                     const redux_objective_step *step, int64_t pair, int64_t part,
+                                     bool again)
 {
-    const int64_t rows = images->shape[0], part = RDX_MIN(step->part, rows);
-    for (int64_t i = 0; i < rows; i += part)
-        RDX_TRY(forward(context, s, step, images, i, RDX_MIN(part, rows - i), REDUX_MODE_TRAIN));
-    RDX_TRY(derive(loss, context, s, rows, pairs, temperature));
-    for (int64_t i = 0; i < rows; i += part) {
-        const int64_t count = RDX_MIN(part, rows - i);
-        const redux_tensor d = rdx_rows_of(&s->d_projected, i, count);
-        if (part < rows)
-            RDX_TRY(forward(context, s, step, images, i, count, REDUX_MODE_REPEAT));
-        RDX_TRY(redux_network_backward(step->network, context, &d));
-    }
-    return REDUX_OK;
+    const part_rows r = rows_of(state, step, pair, part);
+    (void)loss;
+    if (again)
+        RDX_TRY(redux_network_forward(&r.projected, context, step->network, &r.images,
+                                      REDUX_OUTPUT_PROJECTION, REDUX_MODE_REPEAT));
+    return redux_network_backward(step->network, context, &r.d_projected);
 }
 
 static redux_status nt_xent_step(double *loss, redux_context *context, void *state,
                                  const redux_objective_step *step, void *user)
 {
-    const redux_nt_xent_options *options = user;
-    const int64_t pairs = (step->view_count + step->small_view_count) / 2;
-    *loss = 0;
-    for (int64_t i = 0; i < pairs; i++) {
-        redux_tensor images = step->views[2 * i]; /* the next view follows in memory */
-        images.storage = NULL;
-        images.shape[0] *= 2;
-        RDX_TRY(pair_step(loss, context, state, step, &images, pairs, options->temperature));
-    }
-    return REDUX_OK;
+    static const rdx_part_fns fns = {nt_xent_forward, nt_xent_derive, nt_xent_backward};
+    nt_xent_state *s = state;
+    (void)user;
+    return rdx_parts_step(loss, context, &s->parts, step, &fns, s);
+}
+
+static void nt_xent_mark(uint8_t *wanted, int64_t *room, const void *state, int64_t step)
+{
+    const nt_xent_state *s = state;
+    (void)room;
+    (void)step;
+    for (int64_t k = 0; k < s->pairs; k++)
+        rdx_parts_mark(wanted + k * s->rows, &s->parts, s->rows, s->part, s->parts.count);
 }
 
 static redux_status nt_xent_describe(redux_description *description, void *user)
@@ -160,5 +193,5 @@ redux_status redux_objective_new_nt_xent(redux_objective **out, redux_context *c
                                                .step = nt_xent_step,
                                                .describe = nt_xent_describe,
                                                .user = own};
-    return rdx_objective_new(out, context, &definition, status);
+    return rdx_objective_new(out, context, &definition, nt_xent_mark, status);
 }

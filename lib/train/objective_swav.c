@@ -17,11 +17,15 @@ enum { ASSIGNING = 2 }; /* crops whose codes are predicted: the first full ones 
 static const char *const queue_names[ASSIGNING] = {"queue.0", "queue.1"};
 
 typedef struct swav_state {
+    rdx_parts parts;
     const redux_swav_options *options;
     int64_t batch, rows, width; /* rows: all views of a batch */
-    int64_t freeze, queue_step; /* steps until prototypes learn, and until the queue fills */
-    int32_t frozen;             /* in this step */
-    redux_parameter prototypes; /* [K, width] */
+    int64_t part;
+    int32_t groups;              /* full views are one, small ones another */
+    int64_t sizes[2], passes[2]; /* images of a group, and passes that they take */
+    int64_t freeze, queue_step;  /* steps until prototypes learn, and until the queue fills */
+    int32_t frozen;              /* in this step */
+    redux_parameter prototypes;  /* [K, width] */
     redux_parameter queues[ASSIGNING];
     redux_tensor projected, unit, d_unit, d_projected; /* [rows, width] */
     redux_tensor scores;                               /* [rows, K]; then its gradient */
@@ -47,6 +51,7 @@ static void swav_close(void *state, void *user)
                                      &s->codes};
     for (int i = 0; i < RDX_COUNT(tensors); i++)
         redux_tensor_release(tensors[i]);
+    rdx_parts_close(&s->parts);
     rdx_free(s->workspace);
     rdx_free(s);
 }
@@ -109,13 +114,38 @@ static redux_status open_buffers(swav_state *s, redux_context *context)
     return rdx_alloc(context, &s->workspace, bytes, 1);
 }
 
+/* A part has a pass of full views, and an equal share of the small ones' passes. */
+static redux_status open_parts(swav_state *s, redux_context *context,
+                               const redux_objective_setup *setup)
+{
+    int64_t first = 0;
+    RDX_TRY(rdx_parts_open(&s->parts, context, setup->network, s->passes[0], 1));
+    for (int32_t g = 0; g < s->groups; first += s->sizes[g++]) {
+        const redux_tensor rows = rdx_rows_of(&s->projected, first, s->sizes[g]);
+        RDX_TRY(rdx_parts_share(&s->parts, context, rows.data, (uint64_t)s->width * sizeof(float),
+                                s->sizes[g], s->part, s->passes[g], RDX_AFTER_FORWARD));
+    }
+    return rdx_parts_record(&s->parts, context, NULL, setup->network, s->passes[0] + s->passes[1]);
+}
+
+static void count_passes(swav_state *s, const redux_objective_setup *setup)
+{
+    s->batch = setup->batch;
+    s->sizes[0] = setup->views * setup->batch;
+    s->sizes[1] = setup->small_views * setup->batch;
+    s->rows = s->sizes[0] + s->sizes[1];
+    s->part = setup->part == 0 ? s->rows : RDX_MIN(setup->part, s->rows);
+    s->groups = s->sizes[1] > 0 ? 2 : 1;
+    for (int g = 0; g < 2; g++)
+        s->passes[g] = rdx_passes(s->sizes[g], s->part);
+}
+
 static redux_status open_state(swav_state *s, redux_context *context,
                                const redux_objective_setup *setup)
 {
     const redux_swav_options *o = s->options;
     const double frozen = (double)o->freeze_steps + o->freeze_epochs * (double)setup->epoch_steps;
-    s->batch = setup->batch;
-    s->rows = (setup->views + setup->small_views) * setup->batch;
+    count_passes(s, setup);
     s->width = redux_network_outputs(setup->network, REDUX_OUTPUT_PROJECTION);
     s->freeze = (int64_t)fmin(frozen, 1e15);
     s->queue_step = RDX_MIN(o->queue_start, (int64_t)1 << 31) * setup->epoch_steps;
@@ -124,7 +154,8 @@ static redux_status open_state(swav_state *s, redux_context *context,
     RDX_TRY(rdx_objective_check_queue("swav", o->queue, setup));
     RDX_TRY(open_prototypes(s, context, setup->seed));
     RDX_TRY(open_queues(s, context));
-    return open_buffers(s, context);
+    RDX_TRY(open_buffers(s, context));
+    return open_parts(s, context, setup);
 }
 
 static redux_status swav_open(void **state, redux_context *context,
@@ -188,45 +219,69 @@ static redux_status assign(redux_context *context, swav_state *s, int a, bool qu
 
 /* ---- a step ---- */
 
-/* Full views are one group, small ones another. */
-static int32_t groups_of(redux_tensor groups[2], const redux_objective_step *step)
+static redux_tensor group_of(const redux_objective_step *step, int32_t group)
 {
-    groups[0] = groups[1] = step->views[0];
-    groups[0].shape[0] *= step->view_count;
-    if (step->small_view_count == 0)
-        return 1;
-    groups[1] = step->views[step->view_count];
-    groups[1].shape[0] *= step->small_view_count;
-    return 2;
+    redux_tensor images = step->views[group == 0 ? 0 : step->view_count];
+    images.storage = NULL;
+    images.shape[0] *= group == 0 ? step->view_count : step->small_view_count;
+    return images;
 }
 
-/* One part after the other, none across both sizes. Backward runs them again, with gradients. */
-static redux_status run_parts(redux_context *context, swav_state *s,
-                              const redux_objective_step *step, const redux_tensor *groups,
-                              int32_t count, bool backward)
+/* One pass, of one group. Backward runs it again, with gradients. */
+static redux_status run_pass(redux_context *context, swav_state *s,
+                             const redux_objective_step *step, int32_t group, int64_t pass,
+                             bool backward)
 {
-    int64_t row = 0;
-    for (int32_t g = 0; g < count; g++)
-        for (int64_t i = 0; i < groups[g].shape[0]; i += step->part) {
-            const int64_t images = RDX_MIN(step->part, groups[g].shape[0] - i);
-            const redux_tensor in = rdx_rows_of(&groups[g], i, images);
-            const redux_tensor out = rdx_rows_of(&s->projected, row, images);
-            const redux_tensor d_out = rdx_rows_of(&s->d_projected, row, images);
-            RDX_TRY(redux_network_forward(&out, context, step->network, &in,
-                                          REDUX_OUTPUT_PROJECTION,
-                                          backward ? REDUX_MODE_REPEAT : REDUX_MODE_TRAIN));
-            if (backward)
-                RDX_TRY(redux_network_backward(step->network, context, &d_out));
-            row += images;
-        }
+    const redux_tensor images = group_of(step, group);
+    const int64_t first = pass * s->part, count = RDX_MIN(s->part, s->sizes[group] - first);
+    const int64_t row = (group == 0 ? 0 : s->sizes[0]) + first;
+    const redux_tensor in = rdx_rows_of(&images, first, count);
+    const redux_tensor out = rdx_rows_of(&s->projected, row, count);
+    const redux_tensor d_out = rdx_rows_of(&s->d_projected, row, count);
+    RDX_TRY(redux_network_forward(&out, context, step->network, &in, REDUX_OUTPUT_PROJECTION,
+                                  backward ? REDUX_MODE_REPEAT : REDUX_MODE_TRAIN));
+    return backward ? redux_network_backward(step->network, context, &d_out) : REDUX_OK;
+}
+
+/* One pass after the other, none across both sizes. */
+static redux_status run_passes(redux_context *context, swav_state *s,
+                               const redux_objective_step *step, int64_t part, bool backward)
+{
+    for (int32_t g = 0; g < s->groups; g++) {
+        const int64_t end = rdx_parts_bound(&s->parts, s->passes[g], part + 1);
+        for (int64_t i = rdx_parts_bound(&s->parts, s->passes[g], part); i < end; i++)
+            RDX_TRY(run_pass(context, s, step, g, i, backward));
+    }
     return REDUX_OK;
 }
 
-/* From projections to the loss and their gradients. */
-static redux_status derive(double *loss, redux_context *context, swav_state *s, bool queues)
+/* All views of a batch that fits. */
+static redux_status run_whole(redux_context *context, const swav_state *s,
+                              const redux_objective_step *step, redux_network_mode mode)
 {
+    const redux_tensor groups[2] = {group_of(step, 0), group_of(step, s->groups - 1)};
+    return redux_network_forward_groups(&s->projected, context, step->network, groups, s->groups,
+                                        REDUX_OUTPUT_PROJECTION, mode);
+}
+
+static redux_status swav_forward(redux_context *context, void *state,
+                                 const redux_objective_step *step, int64_t round, int64_t part)
+{
+    swav_state *s = state;
+    (void)round;
+    return s->part >= s->rows ? run_whole(context, s, step, REDUX_MODE_TRAIN)
+                              : run_passes(context, s, step, part, false);
+}
+
+/* From projections to the loss and their gradients. */
+static redux_status swav_derive(double *loss, redux_context *context, void *state,
+                                const redux_objective_step *step, int64_t round)
+{
+    swav_state *s = state;
+    const bool queues = s->options->queue > 0 && step->step >= s->queue_step;
     const redux_tensor *prototypes = &s->prototypes.value;
     const redux_tensor *d_prototypes = s->frozen ? NULL : &s->prototypes.gradient;
+    (void)round;
     RDX_TRY(redux_l2_normalise_forward(&s->unit, context, &s->projected));
     RDX_TRY(redux_linear_forward(&s->scores, context, &s->unit, prototypes, NULL, s->workspace));
     for (int a = 0; a < ASSIGNING; a++)
@@ -238,25 +293,39 @@ static redux_status derive(double *loss, redux_context *context, swav_state *s, 
     return redux_l2_normalise_backward(&s->d_projected, context, &s->d_unit, &s->projected);
 }
 
+static redux_status swav_backward(double *loss, redux_context *context, void *state,
+                                  const redux_objective_step *step, int64_t round, int64_t part,
+                                  bool again)
+{
+    swav_state *s = state;
+    (void)loss;
+    (void)round;
+    if (s->part < s->rows)
+        return run_passes(context, s, step, part, true);
+    if (again)
+        RDX_TRY(run_whole(context, s, step, REDUX_MODE_REPEAT));
+    return redux_network_backward(step->network, context, &s->d_projected);
+}
+
 static redux_status swav_step(double *loss, redux_context *context, void *state,
                               const redux_objective_step *step, void *user)
 {
+    static const rdx_part_fns fns = {swav_forward, swav_derive, swav_backward};
     swav_state *s = state;
-    redux_tensor groups[2];
-    const int32_t count = groups_of(groups, step);
-    const bool whole = step->part >= s->rows;
     (void)user;
     s->frozen = step->step < s->freeze;
     RDX_TRY(redux_l2_normalise_forward(&s->prototypes.value, context, &s->prototypes.value));
-    if (whole)
-        RDX_TRY(redux_network_forward_groups(&s->projected, context, step->network, groups, count,
-                                             REDUX_OUTPUT_PROJECTION, REDUX_MODE_TRAIN));
-    else
-        RDX_TRY(run_parts(context, s, step, groups, count, false));
-    RDX_TRY(derive(loss, context, s, s->options->queue > 0 && step->step >= s->queue_step));
-    if (whole)
-        return redux_network_backward(step->network, context, &s->d_projected);
-    return run_parts(context, s, step, groups, count, true);
+    return rdx_parts_step(loss, context, &s->parts, step, &fns, s);
+}
+
+static void swav_mark(uint8_t *wanted, int64_t *room, const void *state, int64_t step)
+{
+    const swav_state *s = state;
+    (void)room;
+    (void)step;
+    for (int32_t g = 0; g < s->groups; g++)
+        rdx_parts_mark(wanted + (g == 0 ? 0 : s->sizes[0]), &s->parts, s->sizes[g], s->part,
+                       s->passes[g]);
 }
 
 /* ---- its description ---- */
@@ -334,5 +403,5 @@ redux_status redux_objective_new_swav(redux_objective **out, redux_context *cont
                                                .parameter = swav_parameter,
                                                .describe = swav_describe,
                                                .user = own};
-    return rdx_objective_new(out, context, &definition, status);
+    return rdx_objective_new(out, context, &definition, swav_mark, status);
 }

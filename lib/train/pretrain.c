@@ -61,7 +61,8 @@ static redux_status open_loader(rdx_run *run)
     options.epochs = run->options.epochs;
     options.batches = run->options.steps;
     options.skip_errors = run->options.skip_errors;
-    RDX_TRY(redux_loader_new(&run->loader, run->context, run->dataset, run->kept, &options));
+    RDX_TRY(rdx_loader_new(&run->loader, run->context, run->dataset, run->kept, &options,
+                           rdx_ranks(run->context) > 1));
     run->slices = redux_loader_slice_count(run->loader);
     settle_length(run);
     run->warm_up = run->options.warm_up_steps;
@@ -190,33 +191,62 @@ static redux_status look_at_checkpoint(rdx_run *run, const redux_safetensors *fi
     return REDUX_OK;
 }
 
-/* Sets up everything for the step after the checkpoint. */
-static redux_status open_parts(rdx_run *run, const redux_safetensors *file)
+/* The network, and all that belongs to a run beside the loader. */
+static redux_status open_rest(rdx_run *run)
 {
-    RDX_TRY(open_loader(run));
     RDX_TRY(open_network(run));
-    RDX_TRY(rdx_run_describe(run));
-    RDX_TRY(rdx_run_list_seen(run));
+    return rdx_run_describe(run);
+}
+
+static redux_status restore(rdx_run *run, const redux_safetensors *file)
+{
     if (file != NULL)
         RDX_TRY(rdx_checkpoint_restore(run, file));
     if (run->step > run->steps)
         return rdx_fail(REDUX_E_FORMAT, "%s: the checkpoint is at step %lld of %lld", run->folder,
                         (long long)run->step, (long long)run->steps);
-    return run->options.resume == REDUX_RESUME_OVERWRITE ? clear_folder(run) : REDUX_OK;
+    return REDUX_OK;
+}
+
+/* Sets up everything for the step after the checkpoint. */
+static redux_status open_parts(rdx_run *run, const redux_safetensors *file)
+{
+    RDX_TRY(open_loader(run));
+    RDX_TRY(rdx_agree(run->context, open_rest(run)));
+    RDX_TRY(rdx_run_list_seen(run));
+    RDX_TRY(rdx_agree(run->context, restore(run, file)));
+    RDX_TRY(rdx_run_share_tensors(run));
+    RDX_TRY(rdx_run_begin_loader(run));
+    return run->options.resume == REDUX_RESUME_OVERWRITE && rdx_run_writes(run) ? clear_folder(run)
+                                                                                : REDUX_OK;
+}
+
+/* What the folder has to say. */
+static redux_status look_at_folder(rdx_run *run, redux_safetensors **file)
+{
+    if (!rdx_run_writes(run))
+        return REDUX_OK;
+    RDX_TRY(prepare_folder(run));
+    if (run->options.resume == REDUX_RESUME_CONTINUE)
+        RDX_TRY(rdx_checkpoint_open(file, &run->step, run));
+    return *file == NULL ? REDUX_OK : look_at_checkpoint(run, *file);
 }
 
 static redux_status open_run(rdx_run *run)
 {
     redux_safetensors *file = NULL;
     run->first_loss = run->last_loss = NAN;
-    RDX_TRY(prepare_folder(run));
-    if (run->options.resume == REDUX_RESUME_CONTINUE)
-        RDX_TRY(rdx_checkpoint_open(&file, &run->step, run));
-    redux_status status = file == NULL ? REDUX_OK : look_at_checkpoint(run, file);
-    if (status == REDUX_OK && !run->complete)
+    if (rdx_ranks(run->context) > 1)
+        RDX_TRY(rdx_run_agree(run));
+    redux_status status = rdx_agree(run->context, look_at_folder(run, &file));
+    if (status == REDUX_OK)
+        status = rdx_run_share_place(run);
+    if (status == REDUX_OK && run->complete)
+        settle_length(run);
+    else if (status == REDUX_OK)
         status = open_parts(run, file);
     redux_safetensors_free(file);
-    return status;
+    return rdx_agree(run->context, status);
 }
 
 static void close_run(rdx_run *run)
@@ -230,6 +260,7 @@ static void close_run(rdx_run *run)
     redux_objective_free(run->own_objective);
     json_decref(run->settings);
     json_decref(run->seen);
+    rdx_free(run->traffic);
     if (run->lock >= 0)
         close(run->lock);
 }
@@ -379,7 +410,8 @@ static bool is_due(const rdx_run *run, double seconds)
 /* What makes a run useless without making it fail. */
 static void warn_of_start(const rdx_run *run)
 {
-    if (run->batches == 1 && run->epochs > 1)
+    rdx_run_name_idle(run);
+    if (run->batches == 1 && run->epochs > 1 && rdx_run_writes(run))
         rdx_log(run->context, REDUX_LOG_WARNING,
                 "all slices are in one batch of %lld, so that each epoch is one step: schedules by "
                 "epochs hardly move; a smaller batch gives more steps",
@@ -389,10 +421,13 @@ static void warn_of_start(const rdx_run *run)
 static void warn_of_step(rdx_run *run, const redux_pretrain_step *told)
 {
     const int64_t blank = run->step == run->batches ? rdx_loader_blank(run->loader) : 0;
+    if (!rdx_run_writes(run))
+        return;
     if (blank > 0)
         rdx_log(run->context, REDUX_LOG_WARNING,
-                "%lld slices show one value only, or none that is finite: nothing can be learned "
+                "%s%lld slices show one value only, or none that is finite: nothing can be learned "
                 "from them",
+                rdx_ranks(run->context) > 1 ? "of those that rank 0 reads, " : "",
                 (long long)blank);
     if (told->gradient_norm > 1e-12 || run->is_warned)
         return;
@@ -404,6 +439,37 @@ static void warn_of_step(rdx_run *run, const redux_pretrain_step *told)
         (long long)run->step, told->gradient_norm);
 }
 
+/* A step, and what is to be told of it. Whoever is asked to stop at the last step is done anyway.
+ */
+static redux_status one_step(rdx_run *run, redux_pretrain_step *told)
+{
+    const double start = rdx_seconds();
+    RDX_TRY(train_step(run, told));
+    count_step(run, told, rdx_seconds() - start);
+    warn_of_step(run, told);
+    if (rdx_run_writes(run))
+        RDX_TRY(rdx_log_step(run, told));
+    if (run->step == run->steps)
+        RDX_TRY(check_weights(run, told->rate));
+    rdx_progress_hold(run->context, false);
+    const redux_status answer = ask(run, told);
+    rdx_progress_hold(run->context, true);
+    return answer == REDUX_E_CANCELLED && run->step == run->steps ? REDUX_OK : answer;
+}
+
+/* A run that is cancelled keeps what it has. Other ranks wait for the first one, since the first to
+ * end may take all with it. */
+static redux_status stop(rdx_run *run, redux_status answer, double rate)
+{
+    char message[512];
+    snprintf(message, sizeof message, "%s", redux_error_message());
+    const redux_status saved = rdx_run_writes(run) ? save_all(run, rate) : REDUX_OK;
+    if (saved != REDUX_OK)
+        snprintf(message, sizeof message, "%s", redux_error_message());
+    (void)rdx_run_meet(run);
+    return rdx_fail_again(saved == REDUX_OK ? answer : saved, message);
+}
+
 static redux_status train(rdx_run *run)
 {
     double saved = rdx_seconds();
@@ -412,24 +478,13 @@ static redux_status train(rdx_run *run)
     RDX_TRY(rdx_progress_add(run->context, run->step));
     while (run->step < run->steps) {
         redux_pretrain_step told = {.struct_size = sizeof told};
-        const double start = rdx_seconds();
         rdx_progress_hold(run->context, true); /* a step is done whole or not at all */
-        const redux_status status = train_step(run, &told);
+        const redux_status status = rdx_agree(run->context, one_step(run, &told));
         rdx_progress_hold(run->context, false);
+        if (status == REDUX_E_CANCELLED && told.step > 0)
+            return stop(run, status, told.rate);
         RDX_TRY(status);
-        count_step(run, &told, rdx_seconds() - start);
-        warn_of_step(run, &told);
-        RDX_TRY(rdx_log_step(run, &told));
-        if (run->step == run->steps)
-            RDX_TRY(check_weights(run, told.rate));
-        const redux_status answer = ask(run, &told);
-        if (answer == REDUX_E_CANCELLED && run->step < run->steps) {
-            char message[512];
-            snprintf(message, sizeof message, "%s", redux_error_message());
-            RDX_TRY(save_all(run, told.rate));
-            return rdx_fail_again(answer, message);
-        }
-        if (run->step < run->steps && is_due(run, rdx_seconds() - saved)) {
+        if (run->step < run->steps && rdx_run_writes(run) && is_due(run, rdx_seconds() - saved)) {
             RDX_TRY(save_all(run, told.rate));
             saved = rdx_seconds();
         }
@@ -440,6 +495,9 @@ static redux_status train(rdx_run *run)
 /* Writes the checkpoint last: one of the last step promises that the other files exist. */
 static redux_status finish(rdx_run *run)
 {
+    RDX_TRY(rdx_run_gather_traffic(run));
+    if (!rdx_run_writes(run))
+        return REDUX_OK;
     RDX_TRY(rdx_weights_save(run));
     RDX_TRY(rdx_run_save_summary(run, true));
     return rdx_checkpoint_save(run);
@@ -447,12 +505,14 @@ static redux_status finish(rdx_run *run)
 
 static redux_status run_session(rdx_run *run)
 {
-    RDX_TRY(rdx_log_open(run));
+    redux_status status = rdx_run_writes(run) ? rdx_log_open(run) : REDUX_OK;
+    RDX_TRY(rdx_agree(run->context, status));
     run->started = rdx_seconds();
-    redux_status status = train(run);
+    if (rdx_ranks(run->context) > 1)
+        memcpy(run->traffic_before, rdx_context_traffic(run->context), sizeof run->traffic_before);
+    status = train(run);
     const redux_status closed = rdx_log_close(run);
-    if (status == REDUX_OK)
-        status = closed;
+    status = rdx_agree(run->context, status == REDUX_OK ? closed : status);
     if (status == REDUX_OK && !run->complete)
         status = finish(run);
     return status;
@@ -488,11 +548,12 @@ redux_status redux_pretrain(redux_pretrain_result *out, redux_context *context, 
         return rdx_fail(REDUX_E_INVALID, "no folder, or no dataset");
     if (out != NULL)
         RDX_TRY(rdx_check_result(out, "redux_pretrain_result"));
-    redux_status status = rdx_run_read_options(&run, options);
+    rdx_agree_begin(context);
+    redux_status status = rdx_agree(context, rdx_run_read_options(&run, options));
     if (status == REDUX_OK)
         status = open_run(&run);
     if (status == REDUX_OK)
-        status = run_session(&run);
+        status = rdx_agree(context, run_session(&run));
     if (status == REDUX_OK)
         report_result(out, &run);
     close_run(&run);

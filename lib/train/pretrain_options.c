@@ -254,8 +254,9 @@ redux_status rdx_run_list_seen(rdx_run *run)
     redux_status status = rdx_alloc(run->context, &prints, (uint64_t)slices + 1, sizeof(uint64_t));
     if (status == REDUX_OK)
         status = mark_middles(wanted, run);
+    status = rdx_agree(run->context, status);
     if (status == REDUX_OK)
-        status = redux_dataset_fingerprints(prints, run->context, run->dataset, wanted);
+        status = rdx_run_make_prints(prints, run, wanted);
     if (status == REDUX_OK)
         status = list_prints(run, prints, slices);
     rdx_free(prints);

@@ -5,6 +5,7 @@
  *   pretrain_options.c      defaults, checks, settings as JSON
  *   objective.c             what an objective is; objective_*.c: each of them
  *   momentum.c              a network that follows another slowly: MoCo's and BYOL's
+ *   run_ranks.c             what ranks that train together tell each other
  *   loader.c                batches of views
  *   checkpoint.c            checkpoint.safetensors and weights.safetensors
  *   run_log.c               log.csv and run.json */
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <redux/loader.h>
 #include <redux/pretrain.h>
+#include "base/communicator.h"
 #include "image/views.h"
 #include "objective.h"
 
@@ -55,10 +57,12 @@ typedef struct rdx_run {
     double seconds_before;        /* of earlier sessions */
     double started;               /* seconds_now when this one began training */
     double images_per_second;
-    bool complete;  /* before this session, so that nothing is opened */
-    bool is_warned; /* of a step that learned nothing */
-    int lock;       /* of the folder; -1: none */
-    int log;        /* log.csv; -1: closed */
+    rdx_traffic traffic_before[RDX_PURPOSES]; /* the context's when training began */
+    struct rdx_run_traffic *traffic; /* [ranks], of this session; NULL: not known, or one rank */
+    bool complete;                   /* before this session, so that nothing is opened */
+    bool is_warned;                  /* of a step that learned nothing */
+    int lock;                        /* of the folder; -1: none */
+    int log;                         /* log.csv; -1: closed */
 } rdx_run;
 
 /* ---- pretrain_options.c ---- */
@@ -71,6 +75,34 @@ redux_status rdx_run_describe(rdx_run *run);
 redux_status rdx_run_list_seen(rdx_run *run);
 /* REDUX_E_INVALID, naming the first setting that differs from those of the run in the folder. */
 redux_status rdx_run_compare(const rdx_run *run, const char *settings);
+
+/* ---- run_ranks.c ---- */
+
+/* What a rank did in a session, in the byte order of all. */
+typedef struct rdx_run_traffic {
+    int64_t parts;
+    double seconds; /* of training */
+    rdx_traffic of[RDX_PURPOSES];
+} rdx_run_traffic;
+
+/* Only the first rank reads and writes the folder. */
+bool rdx_run_writes(const rdx_run *run);
+/* Ends in an agreement: whether all ranks run the same, and can share it. */
+redux_status rdx_run_agree(rdx_run *run);
+/* Gives all ranks what the first one knows from the checkpoint: where the run is, and its length;
+ * then its tensors. */
+redux_status rdx_run_share_place(rdx_run *run);
+redux_status rdx_run_share_tensors(rdx_run *run);
+/* Begins to load what this rank works on, after the objective has been opened. */
+redux_status rdx_run_begin_loader(rdx_run *run);
+/* The wanted fingerprints, which each rank makes of its volumes; changes `wanted`. */
+redux_status rdx_run_make_prints(uint64_t *prints, const rdx_run *run, uint8_t *wanted);
+/* Says which ranks have nothing to do. */
+void rdx_run_name_idle(const rdx_run *run);
+/* Fills in traffic, of all ranks. */
+redux_status rdx_run_gather_traffic(rdx_run *run);
+/* Waits until all ranks are here, also after a failure. */
+redux_status rdx_run_meet(rdx_run *run);
 
 /* ---- checkpoint.c ---- */
 

@@ -117,6 +117,23 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* What each rank did and passed on, in this session. */
+static json_t *ranks_json(const rdx_run *run)
+{
+    json_t *list = json_array();
+    for (int32_t r = 0; r < rdx_ranks(run->context); r++) {
+        const rdx_run_traffic *t = &run->traffic[r];
+        json_t *one = json_pack("{s:I, s:f}", "parts", (json_int_t)t->parts, "seconds", t->seconds);
+        for (int i = 0; i < RDX_PURPOSES; i++)
+            json_object_set_new(one, rdx_purpose_name((rdx_purpose)i),
+                                json_pack("{s:I, s:f}", "bytes_sent",
+                                          (json_int_t)t->of[i].bytes_sent, "seconds",
+                                          t->of[i].seconds));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 static json_t *summary(const rdx_run *run, bool complete)
 {
     return json_pack(
@@ -151,6 +168,8 @@ redux_status rdx_run_save_summary(rdx_run *run, bool complete)
 {
     char *path;
     json_t *json = summary(run, complete);
+    if (json != NULL && run->traffic != NULL)
+        json_object_set_new(json, "ranks", ranks_json(run));
     if (json == NULL)
         return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
     redux_status status = rdx_run_path(&path, run, RDX_SUMMARY_FILE);

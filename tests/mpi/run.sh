@@ -86,6 +86,73 @@ check "gives one process's array" cmp "$work/one.npy" "$work/ranks.npy"
 "$BIN/redux-hash" --quiet --quality $ct >"$work/one.txt"
 on 3 "$BIN/redux-hash" --mpi --quiet --quality $ct >"$work/ranks.txt"
 check "redux-hash" cmp "$work/one.txt" "$work/ranks.txt"
+# ---- training: the weights of one process, and what a killed job leaves is resumed on other ranks ----
+pretrain="$BIN/redux-pretrain --width 0.125 --projection 8 --size 24 --batch 8 --window -160:240 --warm-up 0 --quiet"
+slices=$ct/STS_019_CT.nii.gz
+same_training() { # same_training N OPTIONS...: the weights of N processes are those in DIR one
+    local n=$1
+    shift
+    rm -rf "$work/ranks"
+    on "$n" $pretrain --mpi "$@" --out "$work/ranks" $slices && same_weights
+}
+same_weights() {
+    cmp "$work/one/weights.safetensors" "$work/ranks/weights.safetensors" &&
+        cmp "$work/one/checkpoint.safetensors" "$work/ranks/checkpoint.safetensors"
+}
+one_trains() {
+    rm -rf "$work/one"
+    $pretrain "$@" --threads 1 --out "$work/one" $slices
+}
+for options in "--part 2 --steps 60" "--objective swav --prototypes 8 --freeze-steps 9 --part 2 --steps 60"; do
+    check "$options" one_trains $options
+    for n in 1 2 3 4 8; do
+        check "$options on $n" same_training $n $options
+    done
+done
+for options in "--objective moco --queue 16 --part 2 --steps 12" "--objective byol --part 2 --steps 12" \
+    "--part 5 --small-views 2 --small-size 16 --steps 6" \
+    "--part 2 --memory 10 --steps 24 $ct/STS_002_CT.nii.gz $ct/STS_008_CT.nii.gz $ct/STS_012_CT.nii.gz"; do
+    check "$options" one_trains $options
+    check "$options on 3" same_training 3 $options
+done
+bfloat16="--products bfloat16 --part 2 --steps 12"
+if one_trains $bfloat16 2>"$work/err"; then
+    check "$bfloat16 on 4" same_training 4 $bfloat16
+else
+    check "bfloat16 where the processor has none" grep -q "no bfloat16" "$work/err"
+fi
+long="--part 2 --steps 400 --checkpoint-seconds 0.05"
+check "$long" one_trains $long
+# shellcheck disable=SC2016 # expanded by the ranks
+one_gets='rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK} which=$1 signal=$2 log=$3 lines=$4; shift 4
+    [ "$rank" != "$which" ] || (until [ "$(wc -l 2>/dev/null <"$log")" -ge "$lines" ] 2>/dev/null; do sleep 0.02; done
+        kill -s $signal $$) 2>/dev/null &
+    exec "$@" --mpi --threads 1'
+one_rank_gets() { # one_rank_gets RANK SIGNAL LINES OPTIONS...: once the log has so many lines
+    local which=$1 signal=$2 lines=$3
+    shift 3
+    rm -rf "$work/ranks"
+    timeout 100 $MPIRUN -np 3 sh -c "$one_gets" sh "$which" "$signal" "$work/ranks/log.csv" "$lines" $pretrain "$@" \
+        --out "$work/ranks" $slices >"$work/out" 2>"$work/err"
+    local status=$?
+    [ $status -ne 0 ] && [ $status -ne 124 ] && [ ! -e "$work/ranks/weights.safetensors" ]
+}
+killed_and_resumed() { # killed_and_resumed RANK LINES N: then N processes continue
+    one_rank_gets "$1" KILL "$2" $long &&
+        on "$3" $pretrain --mpi --resume $long --out "$work/ranks" $slices && same_weights
+}
+check "killed at the start, resumed on 2" killed_and_resumed 1 1 2
+check "killed while it trains, resumed on 4" killed_and_resumed 2 60 4
+check "killed while it trains, resumed on 1" killed_and_resumed 0 150 1
+interrupted() { # as by Ctrl-C: all stop with a checkpoint, although none was due
+    one_rank_gets 2 TERM 5 --part 2 --steps 4000 --checkpoint-seconds 1000 &&
+        [ -e "$work/ranks/checkpoint.safetensors" ] && grep -q "interrupted" "$work/err"
+}
+check "a rank that is interrupted" interrupted
+check "idle ranks are named" fails 3 0 "rank 2 has nothing to do: a batch has 2 parts" \
+    ${pretrain/ --quiet/} --mpi --part 8 --steps 2 --out "$work/idle" $slices
+check "a folder in use" fails 3 1 "holds a run already" $pretrain --mpi --steps 2 --out "$work/idle" $slices
+
 check "update goes on from one process's result" same_reduction 2 --scope dataset $ct/STS_002_CT.nii.gz
 
 # ---- failures: all processes end, with a message ----
@@ -117,6 +184,7 @@ cat >"$work/own.c" <<'END'
 #include <redux.h>
 #include <redux/mpi.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -132,6 +200,11 @@ int main(int argc, char **argv)
         return 1; /* MPI has not been initialised */
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     redux_status status = redux_mpi_communicator(&communicator, MPI_COMM_WORLD);
+    if (argc > 2) { /* one does not answer */
+        communicator.time_limit = 1;
+        if (communicator.rank == 1)
+            sleep(60);
+    }
     options.communicator = &communicator;
     if (status == REDUX_OK)
         status = redux_context_new(&context, &options);
@@ -143,6 +216,10 @@ int main(int argc, char **argv)
         status = redux_reduction_get_summary(&summary, reduction);
     if (status == REDUX_OK)
         printf("%d of %d\n", (int)summary.kept, (int)summary.slices);
+    if (status != REDUX_OK) {
+        fprintf(stderr, "%s\n", redux_error_message());
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    }
     redux_reduction_free(reduction);
     redux_dataset_free(dataset);
     redux_context_free(context);
@@ -151,13 +228,37 @@ int main(int argc, char **argv)
     return status != REDUX_OK;
 }
 END
-check "a C program" "${MPICC:-mpicc}" -std=c11 -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
+check "a C program" "${MPICC:-mpicc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
     "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
 timeout 120 $MPIRUN -np 3 "$work/own" $ct >"$work/own.txt" 2>"$work/err"
 check "on three ranks" test "$(sort -u "$work/own.txt" | wc -l)" = 1 -a "$(wc -l <"$work/own.txt")" = 3
+silent() {
+    timeout 50 $MPIRUN -np 3 "$work/own" $ct silent >"$work/out" 2>"$work/err"
+    local status=$?
+    [ $status -ne 0 ] && [ $status -ne 124 ] && grep -q "did not answer for 1 seconds" "$work/err"
+}
+check "a rank that is silent ends all" silent
+if command -v cmake >/dev/null; then
+    by_cmake() { # the installed library's component, for a project that asks for it
+        "${MAKE:-make}" --no-print-directory MPI=1 install PREFIX="$work/tree" >"$work/log" 2>&1 &&
+            printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(own LANGUAGES C)' \
+                'find_package(redux REQUIRED COMPONENTS mpi)' 'add_executable(own own.c)' \
+                'target_link_libraries(own PRIVATE redux::mpi)' >"$work/CMakeLists.txt" &&
+            cmake -S "$work" -B "$work/cmake" -Dredux_DIR="$work/tree/lib/cmake/redux" >"$work/log" 2>&1 &&
+            cmake --build "$work/cmake" >"$work/log" 2>&1 &&
+            timeout 120 $MPIRUN -np 2 "$work/cmake/own" $ct 2>"$work/err" | sort -u |
+                cmp - <(sort -u "$work/own.txt")
+    }
+    check "CMake's component mpi" by_cmake
+else
+    echo "  skipped: CMake's component mpi: no cmake"
+fi
 check "exports only what its header names" test "$(nm -D --defined-only "$BUILD/lib/libredux-mpi.so" |
     awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort | tr '\n' ' ')" = \
     "$(grep -o 'redux_mpi_[a-z_]*(' lib/mpi/redux/mpi.h | tr -d '(' | sort -u | tr '\n' ' ')"
+
+# shellcheck source=tests/mpi/hosts.sh
+. tests/mpi/hosts.sh
 
 echo "check-mpi: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -187,6 +187,8 @@ check "without leftovers" test -z "$(find "$parts" -name '*redux-tmp*')"
 
 cp "$reduce" "$work/alone" # where no libredux-mpi is beside it
 check "--mpi without libredux-mpi" exits 1 "make MPI=1" "$work/alone" --mpi $scan
+check "--mpi-timeout that is no time" exits 2 "--mpi-timeout 'soon'" "$reduce" --mpi --mpi-timeout soon $scan
+check "--mpi-timeout without --mpi" exits 2 "needs --mpi" "$reduce" --mpi-timeout 5 --manifest "$parts/p.csv" $scan
 check "--mpi and --shard" exits 2 "exclude each other" "$reduce" --mpi --shard 1/2 --manifest "$parts/p.csv" $scan
 check "--shard needs --manifest" exits 2 "name it by --manifest" "$reduce" --shard 1/2 $scan
 check "no part 3 of 2" exits 2 "with I from 1 to N" "$reduce" --shard 3/2 --manifest "$parts/p.csv" $scan

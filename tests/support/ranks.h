@@ -92,7 +92,7 @@ static inline redux_status post_test(int32_t *done, void *request, void *user)
             free(l);
         }
     }
-    if (*done)
+    if (*done && status == REDUX_OK)
         free(w);
     return status;
 }
@@ -116,6 +116,9 @@ typedef struct rank_thread {
     void *user;
 } rank_thread;
 
+/* Changes a rank's options before its context is made; NULL: nothing to change. */
+static void (*rank_adjust)(redux_context_options *options, int32_t rank);
+
 static inline void *run_rank(void *user)
 {
     rank_thread *t = user;
@@ -132,6 +135,8 @@ static inline void *run_rank(void *user)
     communicator.user = &t->self;
     options.communicator = &communicator;
     options.threads = 1 + t->self.rank % 2; /* neither number matters */
+    if (rank_adjust != NULL)
+        rank_adjust(&options, t->self.rank);
     if (redux_context_new(&context, &options) == REDUX_OK)
         t->work(context, t->self.rank, t->user);
     redux_context_free(context);

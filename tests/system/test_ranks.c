@@ -17,7 +17,8 @@ typedef struct recipe {
     redux_rule rule;
     redux_strategy then;
     int64_t keep;
-    int32_t each, calibrate, against, broken;
+    int32_t size;
+    int32_t each, calibrate, against, broken; /* broken: with against, of the other set too */
     double false_drops, threshold;
 } recipe;
 
@@ -46,6 +47,25 @@ static const recipe recipes[] = {
     {BY(SSIM), .broken = 1, .keep = 25},
     {BY(SSIM), .rule = REDUX_RULE_K_CENTRE, .keep = 20},
     {BY(MI), OVER},
+    {BY(SSIM), OVER},
+    {BY(SSIM), OVER, .broken = 1},
+    {BY(SSIM), OVER, .broken = 1, .keep = 25},
+    {BY(SSIM), OVER, .against = 1},
+    {BY(SSIM), OVER, .calibrate = 1},
+    {BY(SSIM), OVER, .rule = REDUX_RULE_MEDOID},
+    {BY(SSIM), OVER, .rule = REDUX_RULE_COMPLETE_LINK},
+    {BY(MI), OVER, .rule = REDUX_RULE_K_CENTRE, .keep = 20},
+    {BY(MI), OVER, .rule = REDUX_RULE_K_CENTRE, .against = 1},
+    {BY(INFORMATION_GAIN), OVER, .keep = 20},
+    {BY(HASH), OVER, .then = REDUX_STRATEGY_SSIM, .threshold = 12},
+    {BY(HASH), OVER, .against = 1},
+    {BY(HASH), OVER, .against = 1, .broken = 1},
+    {BY(SSIM), OVER, .against = 1, .broken = 1},
+    {BY(SSIM), .against = 1, .broken = 1},
+    {BY(COSINE), OVER},
+    {BY(SEMDEDUP), OVER},
+    {BY(DENSITY), OVER, .keep = 20},
+    {BY(HASH), OVER, .then = REDUX_STRATEGY_SSIM, .threshold = 1, .size = 700}, /* many shares */
     {BY(COSINE), OVER, .keep = 20},
     {BY(COSINE), .broken = 1},
     {BY(MS_SSIM)},
@@ -92,6 +112,7 @@ static void note(outcome *out, redux_context *context, const redux_reduction *re
 typedef struct job {
     const recipe *recipe;
     const char *const *inputs;
+    const char *const *others; /* the other set's */
     int64_t count;
     int32_t odd; /* the rank that does something else; -1: none */
     outcome out[MOST_RANKS];
@@ -111,7 +132,7 @@ static redux_status reduce(redux_reduction **out, redux_context *context, const 
     options.each_group = r->each;
     options.calibrate = r->calibrate;
     options.skip_errors = opening.skip_errors = r->broken;
-    options.size = 48;
+    options.size = r->size > 0 ? r->size : 48;
     if (r->false_drops > 0)
         options.false_drops = r->false_drops;
     if (r->threshold > 0)
@@ -122,7 +143,7 @@ static redux_status reduce(redux_reduction **out, redux_context *context, const 
         opening.orientation = REDUX_ORIENTATION_STORED;
     redux_status status = redux_dataset_open(dataset, context, j->inputs, j->count, &opening);
     if (status == REDUX_OK && r->against)
-        status = redux_dataset_open(against, context, &paths[3], 1, &opening);
+        status = redux_dataset_open(against, context, j->others, r->broken ? 3 : 1, &opening);
     options.against = *against;
     return status != REDUX_OK ? status : redux_reduce(out, context, *dataset, &options);
 }
@@ -163,18 +184,20 @@ static void assert_alike(const outcome *a, const outcome *b)
 
 START_TEST(ranks_give_what_one_gives)
 {
-    const recipe *r = &recipes[_i % RECIPES];
-    static const int32_t sizes[] = {3, 8};
-    job one = {r, paths, r->against ? 3 : 4, -1, {{0}}}, several = one;
+    const recipe *r = &recipes[_i];
+    static const int32_t sizes[] = {3, 8, 2, 5};
+    job one = {r, paths, &paths[3], r->against ? 3 : 4, -1, {{0}}}, several = one;
     const char *inputs[4] = {paths[0], in_scratch("broken.nii.gz"), paths[2], paths[3]};
+    const char *others[3] = {paths[1], inputs[1], paths[3]};
     if (r->broken) {
         size_t size;
         unsigned char *bytes = read_bytes(paths[1], &size);
         write_bytes(inputs[1], bytes, size / 3);
         free(bytes);
         one.inputs = several.inputs = inputs;
+        one.others = several.others = others;
     }
-    const int32_t size = sizes[_i / RECIPES];
+    const int32_t size = sizes[_i % 4];
     on_ranks(1, 60, -1, reduce_rank, &one);
     ck_assert_msg(one.out[0].status == REDUX_OK, "%s", one.out[0].message);
     on_ranks(size, 60, -1, reduce_rank, &several);
@@ -190,7 +213,7 @@ END_TEST
 START_TEST(other_options)
 {
     const recipe mi = {BY(MI)};
-    job j = {&mi, paths, 2, 1, {{0}}};
+    job j = {&mi, paths, NULL, 2, 1, {{0}}};
     on_ranks(3, 60, -1, reduce_rank, &j);
     for (int k = 0; k < 3; k++) {
         ck_assert_int_eq(j.out[k].status, REDUX_E_INVALID);
@@ -211,7 +234,7 @@ static void reduce_another_set(redux_context *context, int32_t rank, void *user)
 START_TEST(another_dataset)
 {
     const recipe hash = {BY(HASH)};
-    job j = {&hash, paths, 2, -1, {{0}}};
+    job j = {&hash, paths, NULL, 2, -1, {{0}}};
     on_ranks(4, 60, -1, reduce_another_set, &j);
     for (int k = 0; k < 4; k++) {
         ck_assert_int_eq(j.out[k].status, REDUX_E_INVALID);
@@ -274,11 +297,24 @@ START_TEST(one_rank_fails)
 {
     static const recipe phases[] = {
         {BY(HASH)}, {BY(SSIM)}, {BY(SSIM), .keep = 7}, {BY(SSIM), OVER}};
-    job j = {&phases[_i], paths, 0, 2, {{0}}};
+    job j = {&phases[_i], paths, NULL, 0, 2, {{0}}};
     on_ranks(4, 60, -1, reduce_failing, &j);
     for (int k = 0; k < 4; k++) {
-        ck_assert_int_eq(j.out[k].status, REDUX_E_IO);
+        ck_assert_msg(j.out[k].status == REDUX_E_IO, "%s", j.out[k].message);
         ck_assert((strstr(j.out[k].message, "rank 2: ") != NULL) == (k != 2));
+    }
+}
+END_TEST
+
+/* Voxels by a function without a fingerprint: there is no checksum, which a manifest alone needs. */
+START_TEST(functions_without_fingerprints)
+{
+    const recipe phases[] = {{BY(ALL)}, {BY(EVERY_N), OVER}};
+    for (int p = 0; p < 2; p++) {
+        job j = {&phases[p], paths, NULL, 0, -1, {{0}}};
+        on_ranks(3, 60, -1, reduce_failing, &j);
+        for (int k = 0; k < 3; k++)
+            ck_assert_msg(j.out[k].status == REDUX_OK, "%s", j.out[k].message);
     }
 }
 END_TEST
@@ -286,7 +322,7 @@ END_TEST
 START_TEST(one_rank_is_silent)
 {
     const recipe hash = {BY(HASH)};
-    job j = {&hash, paths, 2, -1, {{0}}};
+    job j = {&hash, paths, NULL, 2, -1, {{0}}};
     on_ranks(3, 0.5, 1, reduce_rank, &j);
     ck_assert_int_eq(j.out[2].status, REDUX_E_IO);
     ck_assert_ptr_nonnull(strstr(j.out[2].message, "rank 1 did not answer"));
@@ -440,13 +476,14 @@ int main(void)
     Suite *suite = suite_create("ranks");
     TCase *same = tcase_create("same"), *other = tcase_create("other");
     tcase_add_checked_fixture(same, scratch_make, scratch_remove);
-    tcase_add_loop_test(same, ranks_give_what_one_gives, 0, 2 * RECIPES);
+    tcase_add_loop_test(same, ranks_give_what_one_gives, 0, RECIPES);
     tcase_add_test(same, hashes_and_embeddings);
     suite_add_tcase(suite, same);
     tcase_add_test(other, other_options);
     tcase_add_test(other, another_dataset);
     tcase_add_test(other, other_hashes_or_weights);
     tcase_add_loop_test(other, one_rank_fails, 0, 4);
+    tcase_add_test(other, functions_without_fingerprints);
     tcase_add_test(other, one_rank_is_silent);
     tcase_add_test(other, wrong_communicators);
     suite_add_tcase(suite, other);

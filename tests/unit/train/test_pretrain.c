@@ -480,8 +480,11 @@ static redux_network *objective_step(double *loss, const redux_tensor *views, in
     redux_network_freeze(network, frozen);
     redux_network_zero_gradients(network);
     const redux_custom_objective *d = &objective->definition;
-    const redux_objective_setup setup = {
-        .struct_size = sizeof setup, .network = network, .batch = EACH, .views = view_count};
+    const redux_objective_setup setup = {.struct_size = sizeof setup,
+                                         .network = network,
+                                         .batch = EACH,
+                                         .part = part,
+                                         .views = view_count};
     const redux_objective_step step = {.struct_size = sizeof step,
                                        .network = network,
                                        .views = views,
