@@ -159,7 +159,7 @@ static const char style_text[] =
     ".skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--card);"
     "padding:.5rem 1rem;z-index:2}"
     "nav{position:sticky;top:0;background:var(--page);border-bottom:1px solid var(--line);"
-    "margin-top:1.5rem;z-index:1}nav ul{display:flex;gap:1.4rem;list-style:none;overflow-x:auto;"
+    "margin-top:1.5rem;z-index:1}nav ul{display:flex;flex-wrap:wrap;gap:0 1.4rem;list-style:none;"
     "white-space:nowrap;font-size:.9rem}nav a{display:block;padding:.7rem 0;text-decoration:none}"
     "nav a:hover{text-decoration:underline}"
     "[id]{scroll-margin-top:4rem}\n"

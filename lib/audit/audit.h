@@ -4,7 +4,8 @@
  *   scan.c        each slice once: its thumbnail and its figures
  *   thumb.c       thumbnails: 64 x 64 ranks of the values, hash codes of turns and crops
  *   figures.c     what the values of a slice are like
- *   twins.c       candidates by hash, the best of them by similarity
+ *   candidates.c  the slices with the nearest codes
+ *   twins.c       the same pixels, or the best candidate by similarity
  *   align.c       the affine map from one thumbnail to another
  *   similarity.c  aligned, matched, compared
  *   leaks.c, labels.c, slices.c, outliers.c   the checks
@@ -132,16 +133,48 @@ typedef struct rdx_twin {
 typedef struct rdx_twins_options {
     double threshold;
     int32_t candidates;
-    bool other_groups; /* twins of one group count only if their pixels are the same */
+    bool other_groups;     /* twins of one group count only if their pixels are the same */
+    const int32_t *labels; /* of the slices of one scan: twins have different ones; NULL: no rule */
 } rdx_twins_options;
 
 /* For each query the most similar reference at or over the threshold. Memory: about 300 bytes a
- * reference. Progress counts queries; the caller has begun it. */
+ * reference. Progress counts queries. */
 redux_status rdx_twins(rdx_twin *out, redux_context *context, const rdx_item *queries,
                        int64_t query_count, const rdx_item *references, int64_t reference_count,
                        const rdx_twins_options *options);
 /* REDUX_E_INVALID, naming the options struct, where they are out of range. */
 redux_status rdx_twins_check(const rdx_twins_options *options, const char *name);
+
+/* By the labels alone. */
+bool rdx_twins_may_be(const rdx_twins_options *options, const rdx_item *a, const rdx_item *b);
+
+/* ---- candidates.c ---- */
+
+/* A reference, and the codes that are near each other: row 0 ... 7 is a turn of the query and the
+ * part one of the reference, row 7 + p is part p of the query and the reference whole. */
+typedef struct rdx_candidate {
+    int64_t reference;
+    int32_t distance, row, part;
+} rdx_candidate;
+
+typedef struct rdx_candidate_list {
+    int64_t count;
+    rdx_candidate items[RDX_MOST_CANDIDATES]; /* the nearest first */
+} rdx_candidate_list;
+
+typedef struct rdx_candidates rdx_candidates;
+
+/* Borrows the references, and what options points to. */
+redux_status rdx_candidates_new(rdx_candidates **out, redux_context *context,
+                                const rdx_item *references, int64_t count,
+                                const rdx_twins_options *options);
+void rdx_candidates_free(rdx_candidates *candidates);
+/* Queries are looked up by tiles, one or more at a time: how many there are, and one of them, with
+ * a list for each of its queries, first to first + count - 1, in one block for rdx_free. */
+int64_t rdx_candidates_tiles(int64_t queries);
+redux_status rdx_candidates_find(rdx_candidate_list **out, int64_t *first, int64_t *count,
+                                 const rdx_candidates *among, const rdx_item *queries,
+                                 int64_t query_count, int64_t tile);
 
 /* ---- findings.c ---- */
 

@@ -63,7 +63,7 @@ static void release(leak_job *job)
 static redux_status look_up(leak_job *job)
 {
     const rdx_twins_options options = {WEAK * job->options.threshold, job->options.candidates,
-                                       false};
+                                       false, NULL};
     RDX_TRY(rdx_twins(job->twins, job->context, job->queries, job->query_count, job->references,
                       job->reference_count, &options));
     for (int64_t i = 0; i < job->query_count; i++) {
@@ -390,7 +390,7 @@ redux_status redux_audit_leaks(redux_findings **out, redux_context *context, con
     if ((job.options.against == NULL) == (job.options.split == NULL))
         return rdx_fail(REDUX_E_INVALID,
                         "redux_audit_leaks: set either against, another set, or split");
-    const rdx_twins_options twins = {job.options.threshold, job.options.candidates, false};
+    const rdx_twins_options twins = {job.options.threshold, job.options.candidates, false, NULL};
     RDX_TRY(rdx_twins_check(&twins, "redux_audit_leaks_options"));
     job.other = job.options.against != NULL ? job.options.against : scan;
     redux_status status = run(&job);

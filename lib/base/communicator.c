@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <redux/context.h>
 #include <redux/communicator.h>
 
 #define MOST_BYTES ((uint64_t)1 << 48)
@@ -95,7 +96,9 @@ static redux_status wait_for(exchange_state *e, redux_context *context)
         if (round % 256 == 255) {
             RDX_TRY(rdx_progress_poll(context));
             if (now() - start > c->time_limit)
-                return rdx_fail(REDUX_E_IO, "rank %d did not answer for %g seconds",
+                return rdx_fail(REDUX_E_IO,
+                                "rank %d did not answer for %g seconds: it is gone, or "
+                                "waits for one that is",
                                 (int)e->ranks[e->requests[0] == NULL ? 1 : 0], c->time_limit);
         }
         pause_briefly(round);
@@ -418,4 +421,20 @@ redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
     }
     rdx_free(all);
     return REDUX_OK;
+}
+
+redux_status redux_context_get_traffic(redux_traffic *out, const redux_context *context)
+{
+    if (context == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_context_get_traffic: the context is NULL");
+    const rdx_traffic *t = rdx_context_traffic((redux_context *)(uintptr_t)context);
+    const redux_traffic known = {.agreement_bytes = (int64_t)t[RDX_FOR_AGREEMENT].bytes_sent,
+                                 .gathering_bytes = (int64_t)t[RDX_FOR_GATHERING].bytes_sent,
+                                 .summing_bytes = (int64_t)t[RDX_FOR_SUMMING].bytes_sent,
+                                 .broadcasting_bytes = (int64_t)t[RDX_FOR_BROADCASTING].bytes_sent,
+                                 .agreement_seconds = t[RDX_FOR_AGREEMENT].seconds,
+                                 .gathering_seconds = t[RDX_FOR_GATHERING].seconds,
+                                 .summing_seconds = t[RDX_FOR_SUMMING].seconds,
+                                 .broadcasting_seconds = t[RDX_FOR_BROADCASTING].seconds};
+    return rdx_write_result(out, &known, sizeof known, "redux_traffic");
 }

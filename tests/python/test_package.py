@@ -2,11 +2,13 @@
 """python/redux as a package: what people do with it, its examples, its types and its end."""
 import contextlib
 import copy
+import ctypes
 import doctest
 import gc
 import glob
 import importlib
 import io
+import mmap
 import os
 import pickle
 import re
@@ -394,6 +396,17 @@ class ImageHashTest(unittest.TestCase):
             redux.hash(grey.convert("F"))
 
 
+def pages_in_memory(path):
+    """The share of a file's pages that the system holds."""
+    mapped = np.memmap(path, np.uint8, "r")
+    pages = np.zeros(-(-mapped.size // mmap.PAGESIZE), np.uint8)
+    call = ctypes.CDLL(None, use_errno=True).mincore
+    if call(ctypes.c_void_p(mapped.ctypes.data), ctypes.c_size_t(mapped.size),
+            ctypes.c_void_p(pages.ctypes.data)) != 0:
+        raise OSError(ctypes.get_errno(), "mincore")
+    return float((pages & 1).mean())
+
+
 @needs(torch, "python3-torch")
 class TorchTest(unittest.TestCase):
     @classmethod
@@ -480,6 +493,21 @@ class TorchTest(unittest.TestCase):
     def test_a_manifest_of_other_data_raises(self):
         with self.assertRaisesRegex(ValueError, "199 slices, the dataset of 47"):
             redux_torch.SliceDataset(SCAN, self.manifest, cache="memory")
+
+    def test_the_whole_file_is_read_ahead(self):
+        """More of it than Linux reads for one advice (read_ahead_kb, 8 MB here and there)."""
+        arrays = {"a": np.random.default_rng(0).integers(0, 255, (1600, 64, 64), np.uint8)}
+        with tempfile.TemporaryDirectory() as folder:
+            data = redux_torch.SliceDataset(redux.Dataset.of_arrays(arrays), cache=folder)
+            path = data._store._path
+            with open(path, "rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            data[0]
+            for _ in range(200):
+                if pages_in_memory(path) == 1:
+                    break
+                time.sleep(0.05)
+            self.assertEqual(pages_in_memory(path), 1)
 
     def test_the_end_is_silent(self):
         code = """if __name__ == "__main__":

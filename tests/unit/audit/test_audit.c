@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include "audit/audit.h"
+#include "metric/metric.h"
 #include "support/test_io.h"
 
 enum { SIDE = 96, SLICES = 12 };
@@ -425,7 +426,167 @@ START_TEST(similarity_of_two)
 }
 END_TEST
 
+/* ---- candidates ---- */
+
+static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+
+enum { CODE_VOLUMES = 6, CODE_SLICES = 20, CODES = CODE_VOLUMES * CODE_SLICES, CANDIDATES = 5 };
+
+/* Flips about `share` of the bits. */
+static void flip(uint8_t *code, double share, uint32_t *state)
+{
+    for (int bit = 0; bit < 8 * REDUX_PDQ_BYTES; bit++)
+        if (next_number(state) < share)
+            code[bit / 8] ^= (uint8_t)(1 << bit % 8);
+}
+
+/* Codes that drift along each volume, at a pace of its own, about a few centres. */
+static void draw_codes(redux_scan *scan)
+{
+    static const double pace[CODE_VOLUMES] = {0, 0.005, 0.02, 0.04, 0.1, 0.5};
+    uint8_t centre[2][REDUX_PDQ_BYTES] = {{0}}, at[REDUX_PDQ_BYTES];
+    uint32_t state = 11;
+    flip(centre[1], 0.3, &state);
+    for (int64_t i = 0; i < CODES; i++) {
+        rdx_thumb *thumb = &scan->thumbs[i];
+        if (i % CODE_SLICES == 0) {
+            memcpy(at, centre[i / CODE_SLICES % 2], sizeof at);
+            flip(at, 0.15, &state);
+        }
+        flip(at, pace[i / CODE_SLICES], &state);
+        for (int part = 0; part < RDX_PARTS; part++) {
+            memcpy(thumb->parts[part], at, sizeof at);
+            flip(thumb->parts[part], 0.06 * part, &state);
+        }
+        for (int turn = 0; turn < REDUX_DIHEDRAL_COUNT; turn++) {
+            memcpy(thumb->turns[turn], at, sizeof at);
+            flip(thumb->turns[turn], 0.06 * turn, &state);
+        }
+    }
+}
+
+/* The least distance of codes whose 8 x 8 lowest frequencies are near enough; 256: there are none.
+ */
+static int32_t distance_of(const uint8_t *a, const uint8_t *b, int32_t sketch_radius)
+{
+    int32_t sketch = 0;
+    for (int byte = 17; byte < REDUX_PDQ_BYTES; byte += 2)
+        sketch += rdx_hamming_bytes(a + byte, b + byte, 1);
+    return sketch > sketch_radius ? 256 : rdx_hamming_bytes(a, b, REDUX_PDQ_BYTES);
+}
+
+static int32_t least_distance(const redux_scan *scan, int64_t query, int64_t reference,
+                              int32_t most)
+{
+    const rdx_thumb *a = &scan->thumbs[query], *b = &scan->thumbs[reference];
+    int32_t least = 256;
+    for (int turn = 0; turn < REDUX_DIHEDRAL_COUNT; turn++)
+        for (int part = 0; part < RDX_PARTS; part++)
+            least = RDX_MIN(least, distance_of(a->turns[turn], b->parts[part], most));
+    for (int part = 1; part < RDX_PARTS; part++)
+        least = RDX_MIN(least, distance_of(a->parts[part], b->parts[0], most));
+    return least;
+}
+
+/* One by one: the list has as many references as there are nearer than its last one, or within the
+ * radius where it is not full; and the list's own distances. */
+static void check_list(const rdx_candidate_list *list, const redux_scan *scan, int64_t query,
+                       const rdx_twins_options *options)
+{
+    const int32_t radius = options->threshold >= 0.9 ? 80 : 108;
+    const int32_t most = options->threshold >= 0.9 ? 18 : 26;
+    const bool full = list->count == options->candidates;
+    const int32_t last = full ? list->items[list->count - 1].distance - 1 : radius;
+    int64_t nearer = 0, listed = 0;
+    for (int64_t i = 0; i < list->count; i++) {
+        listed += list->items[i].distance <= last;
+        ck_assert_int_eq(list->items[i].distance,
+                         least_distance(scan, query, list->items[i].reference, most));
+        ck_assert_int_le(list->items[i].distance, radius);
+        ck_assert(i == 0 || list->items[i - 1].distance <= list->items[i].distance);
+        for (int64_t j = 0; j < i; j++)
+            ck_assert_int_ne(list->items[i].reference, list->items[j].reference);
+    }
+    for (int64_t i = 0; i < CODES; i++)
+        if (i / CODE_SLICES != query / CODE_SLICES &&
+            options->labels[i] != options->labels[query] && rdx_scan_comparable(scan, i))
+            nearer += least_distance(scan, query, i, most) <= last;
+    ck_assert_int_eq(nearer, listed);
+}
+
+START_TEST(candidates_are_the_nearest)
+{
+    static const double thresholds[] = {0.75, 0.9};
+    volumes all = {.count = 0};
+    redux_dataset *dataset;
+    redux_scan *scan;
+    rdx_item items[CODES];
+    int32_t labels[CODES];
+    int64_t found = 0;
+    for (int v = 0; v < CODE_VOLUMES; v++)
+        add_volume(&all, names[v], CODE_SLICES, v);
+    open_volumes(&dataset, &scan, NULL, &all);
+    draw_codes(scan);
+    scan->slices[7].has_thumb = false;
+    for (int i = 0; i < CODES; i++) {
+        items[i] = (rdx_item){scan, i};
+        labels[i] = i / 7 % 3;
+    }
+    for (int t = 0; t < 2; t++) {
+        const rdx_twins_options options = {thresholds[t], CANDIDATES, true, labels};
+        rdx_candidates *among;
+        ck_assert_redux_ok(rdx_candidates_new(&among, NULL, items, CODES, &options));
+        for (int64_t tile = 0; tile < rdx_candidates_tiles(CODES); tile++) {
+            rdx_candidate_list *lists;
+            int64_t first, count;
+            ck_assert_redux_ok(
+                rdx_candidates_find(&lists, &first, &count, among, items, CODES, tile));
+            for (int64_t i = 0; i < count; i++) {
+                if (rdx_scan_comparable(scan, first + i))
+                    check_list(&lists[i], scan, first + i, &options);
+                found += lists[i].count;
+            }
+            rdx_free(lists);
+        }
+        rdx_candidates_free(among);
+    }
+    ck_assert_int_gt(found, CODES);
+    redux_scan_free(scan);
+    redux_dataset_free(dataset);
+    release_volumes(&all);
+}
+END_TEST
+
 /* ---- labels ---- */
+
+/* Copies with three labels: each conflicts with the first one of another label. */
+START_TEST(labels_of_copies)
+{
+    enum { COPIES = 6 };
+    static const int32_t labels[COPIES] = {2, 2, -1, 1, 3, 1};
+    static const int64_t other[COPIES] = {3, 3, -1, 0, 0, 0};
+    volumes all = {.count = 0};
+    redux_dataset *dataset;
+    redux_scan *scan;
+    redux_findings *findings;
+    int64_t of[COPIES] = {-1, -1, -1, -1, -1, -1};
+    for (int v = 0; v < COPIES; v++)
+        add_volume(&all, names[v], 1, 5);
+    open_volumes(&dataset, &scan, NULL, &all);
+    ck_assert_redux_ok(redux_audit_labels(&findings, NULL, scan, NULL, labels, NULL));
+    for (int64_t i = 0; i < redux_findings_count(findings); i++) {
+        const redux_finding finding = finding_at(findings, i);
+        ck_assert(finding.score >= 1);
+        of[finding.volume] = finding.other_volume;
+    }
+    for (int v = 0; v < COPIES; v++)
+        ck_assert_int_eq(of[v], other[v]);
+    redux_findings_free(findings);
+    redux_scan_free(scan);
+    redux_dataset_free(dataset);
+    release_volumes(&all);
+}
+END_TEST
 
 START_TEST(labels_in_conflict)
 {
@@ -851,6 +1012,8 @@ int main(void)
     tcase_add_test(tests, leaks_between_sets);
     tcase_add_test(tests, leaks_between_splits);
     tcase_add_test(tests, similarity_of_two);
+    tcase_add_test(tests, candidates_are_the_nearest);
+    tcase_add_test(tests, labels_of_copies);
     tcase_add_test(tests, labels_in_conflict);
     tcase_add_test(tests, odd_slices);
     tcase_add_test(tests, turned_neighbours);
