@@ -104,7 +104,8 @@ if [ -n "${PROGRAMS:-}" ]; then
         printf '#!/bin/sh\nexec qemu-%s -0 "$0" %s "$@"\n' "$machine" "$program" >"$folder/emulated/$(basename "$program")"
         chmod +x "$folder/emulated/$(basename "$program")"
     done
-    BIN=$folder/emulated PARTS=$PROGRAMS tests/programs/run.sh || status=1
+    # shellcheck disable=SC2086 # a list of words
+    BIN=$folder/emulated tests/programs/run.sh $PROGRAMS || status=1
 fi
 [ -z "$exchange" ] || BUILD=${BUILD:-build} tools/check-exchange.sh || status=1
 exit $status

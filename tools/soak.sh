@@ -81,7 +81,7 @@ end=$(($(date +%s) + $(awk -v h="$hours" 'BEGIN { print int(h * 3600) }')))
 until enough; do
     turn races tests/support/run.sh races build-tsan/tests/test_stress
     turn races tests/support/run.sh races "$BUILD/tests/test_stress"
-    turn kills "$MAKE" --no-print-directory check-programs
+    turn kills "$MAKE" --no-print-directory check-programs PARTS="kills pretrain experiment"
     turn faults tests/support/run.sh faults "$BUILD/tests/test_faults"
     for target in $targets; do
         fuzz "$target"

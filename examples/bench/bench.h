@@ -28,8 +28,8 @@ typedef struct bench_limits {
 } bench_limits;
 
 extern const char *const limit_names[LIMIT_KINDS];
-/* Measures the limits in about two seconds. */
-redux_status measure_limits(bench_limits *out, redux_context *context, int threads);
+/* Measures the limits in about two seconds; in less, if samples of `seconds` are short. */
+redux_status measure_limits(bench_limits *out, int threads, double seconds);
 
 enum { SIDE = 512, IMAGES = 64 };
 

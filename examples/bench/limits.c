@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the machine can do: rates that no program on it exceeds. */
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 const char *const limit_names[LIMIT_KINDS] = {"none",    "GFLOP/s float32",  "GB/s DRAM",
                                               "GB/s L2", "Gwords/s Hamming", "GB/s inflate"};
 
-enum { SECONDS_SHARE = 4, REPEATS = 5 }; /* a fourth of a second for each, five times */
+#define LONGEST 0.05 /* seconds, a sample */
+enum { REPEATS = 5 };
 
 typedef struct worker {
     limit_kind kind;
@@ -23,7 +25,7 @@ typedef struct worker {
     size_t size;
     unsigned char *packed; /* for inflate */
     size_t packed_size;
-    double units;
+    double seconds, units;
     volatile double sink;
 } worker;
 
@@ -247,7 +249,7 @@ static double work(worker *w)
 static void *run_worker(void *user)
 {
     worker *w = user;
-    const double end = seconds_now() + 1.0 / SECONDS_SHARE / REPEATS;
+    const double end = seconds_now() + w->seconds;
     w->units = 0;
     do
         w->units += work(w);
@@ -277,27 +279,33 @@ static double best_rate(worker *workers, int threads)
     return best;
 }
 
-static redux_status prepare(worker *w, limit_kind kind)
+/* 16 bits that wander, with noise. */
+static void fill_like_ct(unsigned char *block, size_t size)
+{
+    const redux_random_key key = {.seed = 3}, noise = {.seed = 4};
+    int value = -1000;
+    for (size_t i = 0; i < size; i += 2) {
+        if (i % 64 == 0)
+            value += (int)(redux_random_u32(&key, (uint32_t)(i / 64)) % 65) - 32;
+        const int noisy = value + (int)(redux_random_u32(&noise, (uint32_t)(i / 2)) % 32);
+        block[i] = (unsigned char)(noisy & 255);
+        block[i + 1] = (unsigned char)(noisy >> 8 & 255);
+    }
+}
+
+static redux_status prepare(worker *w, limit_kind kind, double seconds)
 {
     static const size_t sizes[LIMIT_KINDS] = {0, 0, (size_t)64 << 20, 256 << 10, 16 << 10, 4 << 20};
-    *w = (worker){.kind = kind, .size = sizes[kind]};
+    *w = (worker){.kind = kind, .size = sizes[kind], .seconds = fmin(seconds, LONGEST)};
     if (w->size == 0)
         return REDUX_OK;
     w->block = aligned_alloc(64, w->size);
     if (w->block == NULL)
         return REDUX_E_NO_MEMORY;
-    /* Like CT: 16 bits that wander, with noise. */
-    const redux_random_key key = {.seed = 3}, noise = {.seed = 4};
-    int value = -1000;
-    for (size_t i = 0; i < w->size; i += 2) {
-        if (i % 64 == 0)
-            value += (int)(redux_random_u32(&key, (uint32_t)(i / 64)) % 65) - 32;
-        const int noisy = value + (int)(redux_random_u32(&noise, (uint32_t)(i / 2)) % 32);
-        w->block[i] = (unsigned char)(noisy & 255);
-        w->block[i + 1] = (unsigned char)(noisy >> 8 & 255);
-    }
+    memset(w->block, 1, w->size);
     if (kind != LIMIT_INFLATE)
         return REDUX_OK;
+    fill_like_ct(w->block, w->size);
     uLongf size = compressBound(w->size);
     w->packed = malloc(size);
     if (w->packed == NULL || compress2(w->packed, &size, w->block, w->size, 6) != Z_OK)
@@ -306,17 +314,16 @@ static redux_status prepare(worker *w, limit_kind kind)
     return REDUX_OK;
 }
 
-redux_status measure_limits(bench_limits *out, redux_context *context, int threads)
+redux_status measure_limits(bench_limits *out, int threads, double seconds)
 {
     worker workers[64];
     redux_status status = REDUX_OK;
-    (void)context;
     threads = threads > 64 ? 64 : threads;
     *out = (bench_limits){{0}};
     for (int kind = LIMIT_FLOPS; kind < LIMIT_KINDS && status == REDUX_OK; kind++) {
         int made = 0;
         for (; made < threads && status == REDUX_OK; made++)
-            status = prepare(&workers[made], (limit_kind)kind);
+            status = prepare(&workers[made], (limit_kind)kind, seconds);
         if (status == REDUX_OK)
             out->rate[kind] = best_rate(workers, threads);
         for (int i = 0; i < made; i++) {

@@ -400,7 +400,7 @@ static redux_status run_all(bench *b, const settings *s)
     const int count = choose(rows, s);
     bench_limits limits;
     bool first_line = true;
-    redux_status status = measure_limits(&limits, b->context, b->threads);
+    redux_status status = measure_limits(&limits, b->threads, s->seconds);
     if (status != REDUX_OK)
         return status;
     print_head(&limits, b, s->json);

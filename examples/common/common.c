@@ -405,8 +405,11 @@ FILE *open_plain_file(const char *path)
     FILE *file = known && S_ISREG(status.st_mode) ? fdopen(fd, "rb") : NULL;
     if (file != NULL)
         return file;
-    fprintf(stderr, "%s: %s: %s\n", program_name, path,
-            known && !S_ISREG(status.st_mode) ? "is not a plain file" : strerror(errno));
+    const char *reason =
+        known && !S_ISREG(status.st_mode) ? "is not a plain file" : strerror(errno);
+    fprintf(stderr, "%s: ", program_name);
+    print_escaped(stderr, path);
+    fprintf(stderr, ": %s\n", reason);
     if (fd >= 0)
         close(fd);
     return NULL;
@@ -420,6 +423,13 @@ static int control_length(const unsigned char *c)
     if (c[0] < 0x20 || c[0] == 0x7f)
         return 1;
     return c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
+bool is_visible(const char *text)
+{
+    while (*text != '\0' && control_length((const unsigned char *)text) == 0)
+        text++;
+    return *text == '\0';
 }
 
 void print_escaped(FILE *out, const char *text)

@@ -86,6 +86,8 @@ FILE *open_plain_file(const char *path);
  * take for a command as \xNN; and reads that back in place (false: not such a text). */
 void print_escaped(FILE *out, const char *text);
 bool unescape_field(char *text);
+/* Whether text has nothing that a terminal would take for a command. */
+bool is_visible(const char *text);
 
 /* RFC 4180: quoted if necessary. */
 void print_csv_field(FILE *out, const char *text);

@@ -15,7 +15,7 @@ int set_shard(shard *s, const char *text)
     s->given = true;
     if (s->part.note == NULL)
         return usage_error("--shard: the command line becomes a part of the file, and some of it "
-                           "is not UTF-8");
+                           "is not UTF-8, or a control character");
     if (length == 0 || length >= sizeof first)
         return usage_error("--shard '%s': expected I/N, such as 3/50", text);
     memcpy(first, text, length);
@@ -74,7 +74,8 @@ static json_t *arguments_json(char **arguments)
         options = options && strcmp(*at, "--") != 0;
         if (skipped > 0)
             at += skipped - 1;
-        else if (json_array_append_new(list, json_stringn_nocheck(*at, strlen(*at))) != 0) {
+        else if (!is_visible(*at) ||
+                 json_array_append_new(list, json_stringn_nocheck(*at, strlen(*at))) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -87,6 +88,8 @@ char *shard_note(const char *program, char **arguments)
     char folder[PATH_MAX];
     if (getcwd(folder, sizeof folder) == NULL)
         folder[0] = '\0';
+    if (!is_visible(folder))
+        return NULL;
     json_t *note = json_pack("{s:s, s:o, s:o}", "program", program, "folder",
                              json_stringn_nocheck(folder, strlen(folder)), "arguments",
                              arguments_json(arguments));
@@ -95,15 +98,31 @@ char *shard_note(const char *program, char **arguments)
     return text;
 }
 
+/* A note's text: parts may be anybody's, and what they say is printed. */
+static const char *visible_text(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return text != NULL && is_visible(text) ? text : NULL;
+}
+
+static bool makes_parts(const char *program)
+{
+    static const char *const programs[] = {"redux-reduce", "redux-hash", "redux-embed"};
+    for (int i = 0; i < 3; i++)
+        if (program != NULL && strcmp(program, programs[i]) == 0)
+            return true;
+    return false;
+}
+
 bool shard_command_read(shard_command *out, const char *note)
 {
     json_error_t error;
     json_t *json = note == NULL ? NULL : json_loads(note, 0, &error);
     const json_t *list = json_object_get(json, "arguments");
-    const char *program = json_string_value(json_object_get(json, "program"));
-    const char *folder = json_string_value(json_object_get(json, "folder"));
+    const char *program = visible_text(json_object_get(json, "program"));
+    const char *folder = visible_text(json_object_get(json, "folder"));
     memset(out, 0, sizeof *out);
-    bool fits = program != NULL && folder != NULL && json_is_array(list);
+    bool fits = makes_parts(program) && folder != NULL && json_is_array(list);
     if (fits) {
         out->program = strdup(program);
         out->folder = strdup(folder);
@@ -113,7 +132,7 @@ bool shard_command_read(shard_command *out, const char *note)
     if (fits)
         out->arguments[out->count++] = strdup(program);
     for (size_t i = 0; fits && i < json_array_size(list); i++) {
-        const char *text = json_string_value(json_array_get(list, i));
+        const char *text = visible_text(json_array_get(list, i));
         out->arguments[out->count] = text == NULL ? NULL : strdup(text);
         fits = out->arguments[out->count++] != NULL;
     }

@@ -26,7 +26,7 @@ int shard_path(char *path, size_t size, const shard *s, const char *output);
 void report_shard(const shard *s, const char *path, bool was_there);
 
 /* The command line without --shard and --resume, and the folder in which it was given, as JSON for
- * a part's note; free it. NULL: no memory, or some of it is not UTF-8. */
+ * a part's note; free it. NULL: no memory, or some of it is not UTF-8 or a control character. */
 char *shard_note(const char *program, char **arguments);
 
 /* A note, read back. */

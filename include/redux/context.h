@@ -117,5 +117,19 @@ REDUX_API int redux_context_threads(const redux_context *context);
  *  Static storage. Any thread. */
 REDUX_API const char *redux_cpu_tier(void);
 
+/** What this rank sent in all calls with a context, and how long it was in exchanges, waiting for
+ *  slower ranks included. Set struct_size before the call. Since 0.2. */
+typedef struct redux_traffic {
+    size_t struct_size;
+    int64_t agreement_bytes;    /**< whether all did their piece of work, before each exchange */
+    int64_t gathering_bytes;    /**< what each rank made for all: features, images, scores */
+    int64_t summing_bytes;      /**< gradients, up the tree */
+    int64_t broadcasting_bytes; /**< what one rank has for all */
+    double agreement_seconds, gathering_seconds, summing_seconds, broadcasting_seconds;
+} redux_traffic;
+
+/** Errors: REDUX_E_INVALID (NULL; struct_size of no version). Not while a call is running. */
+REDUX_API redux_status redux_context_get_traffic(redux_traffic *out, const redux_context *context);
+
 REDUX_END_DECLS
 #endif

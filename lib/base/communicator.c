@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <redux/context.h>
 #include <redux/communicator.h>
 
 #define MOST_BYTES ((uint64_t)1 << 48)
@@ -95,7 +96,9 @@ static redux_status wait_for(exchange_state *e, redux_context *context)
         if (round % 256 == 255) {
             RDX_TRY(rdx_progress_poll(context));
             if (now() - start > c->time_limit)
-                return rdx_fail(REDUX_E_IO, "rank %d did not answer for %g seconds",
+                return rdx_fail(REDUX_E_IO,
+                                "rank %d did not answer for %g seconds: it is gone, or "
+                                "waits for one that is",
                                 (int)e->ranks[e->requests[0] == NULL ? 1 : 0], c->time_limit);
         }
         pause_briefly(round);
@@ -251,6 +254,20 @@ redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, co
     return rdx_in_step(context, gather(out, sizes, context, block, size));
 }
 
+redux_status rdx_gather_equal(void **out, redux_context *context, const void *block, uint64_t size)
+{
+    uint64_t *sizes = NULL;
+    RDX_TRY(rdx_gather(out, &sizes, context, block, size));
+    int32_t r = 0;
+    while (r < rdx_ranks(context) && sizes[r] == size)
+        r++;
+    rdx_free(sizes);
+    if (r == rdx_ranks(context))
+        return REDUX_OK;
+    rdx_free(*out);
+    return rdx_in_step(context, rdx_fail(REDUX_E_INVALID, "rank %d does something else", (int)r));
+}
+
 /* ---- along a chain ---- */
 
 /* Each rank hands a piece on to the next one while it receives the next piece, so that all have all
@@ -339,7 +356,7 @@ redux_status rdx_agree_on(redux_context *context, const char *what, const char *
     for (int32_t r = 0; r < size && status == REDUX_OK; at += sizes[r++])
         if (sizes[r] != sizes[0] || memcmp(at, first, (size_t)sizes[0]) != 0) {
             int64_t same = 0; /* a little of what they share shows where they begin to differ */
-            while (first[same] == at[same])
+            while (same < (int64_t)RDX_MIN(sizes[0], sizes[r]) && first[same] == at[same])
                 same++;
             same = same > 40 ? same - 30 : 0;
             status = rdx_fail(REDUX_E_INVALID,
@@ -392,11 +409,10 @@ redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_b
 redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
 {
     const int32_t size = rdx_ranks(context);
-    uint64_t *sizes = NULL;
     void *all = NULL;
     if (size == 1)
         return REDUX_OK;
-    RDX_TRY(rdx_gather(&all, &sizes, context, numbers, (uint64_t)count * sizeof *numbers));
+    RDX_TRY(rdx_gather_equal(&all, context, numbers, (uint64_t)count * sizeof *numbers));
     const int64_t *each = all;
     for (int64_t i = 0; i < count; i++) {
         numbers[i] = 0;
@@ -404,6 +420,21 @@ redux_status rdx_sum(redux_context *context, int64_t *numbers, int64_t count)
             numbers[i] += each[r * count + i];
     }
     rdx_free(all);
-    rdx_free(sizes);
     return REDUX_OK;
+}
+
+redux_status redux_context_get_traffic(redux_traffic *out, const redux_context *context)
+{
+    if (context == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_context_get_traffic: the context is NULL");
+    const rdx_traffic *t = rdx_context_traffic((redux_context *)(uintptr_t)context);
+    const redux_traffic known = {.agreement_bytes = (int64_t)t[RDX_FOR_AGREEMENT].bytes_sent,
+                                 .gathering_bytes = (int64_t)t[RDX_FOR_GATHERING].bytes_sent,
+                                 .summing_bytes = (int64_t)t[RDX_FOR_SUMMING].bytes_sent,
+                                 .broadcasting_bytes = (int64_t)t[RDX_FOR_BROADCASTING].bytes_sent,
+                                 .agreement_seconds = t[RDX_FOR_AGREEMENT].seconds,
+                                 .gathering_seconds = t[RDX_FOR_GATHERING].seconds,
+                                 .summing_seconds = t[RDX_FOR_SUMMING].seconds,
+                                 .broadcasting_seconds = t[RDX_FOR_BROADCASTING].seconds};
+    return rdx_write_result(out, &known, sizeof known, "redux_traffic");
 }

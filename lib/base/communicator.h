@@ -51,6 +51,8 @@ redux_status rdx_agree_on(redux_context *context, const char *what, const char *
  * *out and *sizes. */
 redux_status rdx_gather(void **out, uint64_t **sizes, redux_context *context, const void *block,
                         uint64_t size);
+/* The same with blocks of one size on every rank; REDUX_E_INVALID where a rank's is of another. */
+redux_status rdx_gather_equal(void **out, redux_context *context, const void *block, uint64_t size);
 
 /* Gives every rank the rows of all: row i of `rows` is right on rank owner[i]. */
 redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,

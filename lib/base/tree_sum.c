@@ -82,10 +82,9 @@ void rdx_tree_clear(rdx_tree *tree)
 
 /* ---- adding ---- */
 
-/* out = a + b; out may be one of them. */
 typedef struct addition {
-    float *out;
-    const float *a, *b;
+    float *sum;
+    const float *other;
     int64_t count;
 } addition;
 
@@ -94,14 +93,15 @@ static redux_status add_tile(int64_t tile, void *user)
     const addition *job = user;
     const int64_t end = RDX_MIN((tile + 1) * TILE, job->count);
     for (int64_t i = tile * TILE; i < end; i++)
-        job->out[i] = job->a[i] + job->b[i];
+        job->sum[i] += job->other[i];
     return REDUX_OK;
 }
 
-static void add(const rdx_tree *tree, redux_context *context, float *out, const float *a,
-                const float *b)
+/* Which of two siblings is added to the other does not matter: a + b is b + a. */
+static void add(const rdx_tree *tree, redux_context *context, float *sum, const float *other)
 {
-    addition job = {out, a, b, tree->count};
+    addition job = {.other = other, .count = tree->count};
+    job.sum = sum;
     (void)rdx_parallel(context, (tree->count + TILE - 1) / TILE, add_tile, &job); /* cannot fail */
 }
 
@@ -110,7 +110,7 @@ static void join(rdx_tree *tree, redux_context *context, float *values, struct r
 {
     for (; joins(tree, node); node->level++) {
         node->start -= (int64_t)1 << node->level;
-        add(tree, context, values, tree->rooms[--tree->used], values);
+        add(tree, context, values, tree->rooms[--tree->used]);
     }
 }
 
@@ -175,7 +175,7 @@ static redux_status climb(rdx_tree *tree, redux_context *context, float *values)
         if (sibling < tree->leaves) {
             float *room = tree->rooms[tree->used];
             RDX_TRY(rdx_receive(context, room, bytes_of(tree), owner_of(tree, sibling)));
-            add(tree, context, values, values, room);
+            add(tree, context, values, room);
         }
         node.level++;
     }

@@ -7,8 +7,6 @@
 #include <redux/version.h>
 #include "part.h"
 
-#define MOST_PARTS 1000000
-
 /* ---- options ---- */
 
 static redux_status check_job(const char *job)
@@ -26,9 +24,9 @@ static redux_status check_job(const char *job)
 redux_status rdx_part_options_read(redux_part_options *known, const redux_part_options *given)
 {
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_part_options"));
-    if (known->count < 1 || known->count > MOST_PARTS)
+    if (known->count < 1 || known->count > RDX_PARTS_MAX)
         return rdx_fail(REDUX_E_INVALID, "%lld parts: expected 1 to %d", (long long)known->count,
-                        MOST_PARTS);
+                        RDX_PARTS_MAX);
     if (known->index < 1 || known->index > known->count)
         return rdx_fail(REDUX_E_INVALID, "there is no part %lld of %lld: they count from 1",
                         (long long)known->index, (long long)known->count);

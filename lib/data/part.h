@@ -13,6 +13,7 @@
 #include "data.h"
 #include "io/json.h"
 
+#define RDX_PARTS_MAX 1000000
 #define RDX_PART_ALIGNMENT 64
 #define RDX_PART_TAIL 28
 #define RDX_PART_MAGIC "rdxpart\n" /* 8 bytes */

@@ -119,7 +119,7 @@ static redux_status check_header(rdx_part *part)
                         part->path, version, REDUX_VERSION_STRING);
     part->index = rdx_part_number(part, "index");
     const int64_t count = rdx_part_number(part, "count");
-    if (count < 1 || part->index < 1 || part->index > count)
+    if (count > RDX_PARTS_MAX || part->index < 1 || part->index > count)
         return rdx_fail(REDUX_E_FORMAT, "%s: calls itself part %lld of %lld", part->path,
                         (long long)part->index, (long long)count);
     return REDUX_OK;

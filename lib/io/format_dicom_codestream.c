@@ -48,6 +48,14 @@ static redux_status read_frame_segment(frame *out, unsigned char marker, const u
     return out->depth == 0 ? damaged(path, "samples of 0 bits") : REDUX_OK;
 }
 
+/* Of JPEG-LS. CharLS takes seconds to notice that it has no end. */
+static bool is_cut_short(const unsigned char *bytes, size_t size, const char *kinds)
+{
+    while (size > 2 && bytes[size - 1] == 0) /* padding */
+        size--;
+    return kinds[0] == '\xF7' && (bytes[size - 2] != 0xFF || bytes[size - 1] != 0xD9);
+}
+
 /* Up to the first scan. */
 static redux_status read_jpeg(frame *out, const unsigned char *bytes, size_t size,
                               const char *kinds, const char *path)
@@ -55,6 +63,8 @@ static redux_status read_jpeg(frame *out, const unsigned char *bytes, size_t siz
     size_t at = 2;
     if (size < 2 || bytes[0] != 0xFF || bytes[1] != 0xD8)
         return damaged(path, "they do not begin as JPEG does");
+    if (is_cut_short(bytes, size, kinds))
+        return damaged(path, "they are cut short");
     while (size - at >= 4 && bytes[at] == 0xFF) {
         const unsigned char marker = bytes[at + 1];
         if (marker == 0xFF) { /* padding */

@@ -89,10 +89,16 @@ static redux_status add_skip(redux_reduction *reduction, redux_context *context,
                : rdx_skips_add(&reduction->skips, context, &note);
 }
 
+/* Notes are looked through for each volume, and a file may be anybody's: a slice has one at most.
+ */
 static redux_status add_skips(redux_reduction *reduction, redux_context *context,
                               const rdx_part *part, bool other)
 {
     const json_t *list = json_object_get(json_object_get(part->header, "result"), "skipped");
+    const redux_dataset *against = reduction->options.against;
+    if ((int64_t)json_array_size(list) >
+        redux_dataset_slice_count(reduction->dataset) + redux_dataset_slice_count(against))
+        return rdx_fail(REDUX_E_FORMAT, "%s: its list of skipped slices is damaged", part->path);
     for (size_t k = 0; k < json_array_size(list); k++) {
         const json_t *entry = json_array_get(list, k);
         if (json_is_true(json_object_get(entry, "other")) == other)
@@ -182,18 +188,30 @@ static void widen(redux_reduce_summary *summary, double low, double high)
         summary->threshold_high = high;
 }
 
+static redux_status add_count(int64_t *sum, const rdx_part *part, const json_t *result,
+                              const char *key)
+{
+    const int64_t count = count_of(result, key);
+    return count < 0 || __builtin_add_overflow(*sum, count, sum)
+               ? rdx_fail(REDUX_E_FORMAT, "%s: its number of %s is damaged", part->path, key)
+               : REDUX_OK;
+}
+
 /* Adds up what the parts counted. */
-static void take_counts(redux_reduction *reduction, const redux_parts *parts)
+static redux_status take_counts(redux_reduction *reduction, const redux_parts *parts)
 {
     redux_reduce_summary *summary = &reduction->summary;
     summary->against = 0; /* only slices that could be read count */
     for (int64_t i = 0; i < parts->there; i++) {
+        const rdx_part *part = &parts->list[i];
         const json_t *result = result_of(parts, i);
         const json_t *exact = json_object_get(result, "threshold_is_exact");
-        summary->pairs_compared += count_of(result, "pairs_compared");
-        summary->pairs_skipped += count_of(result, "pairs_skipped");
-        summary->refilled += count_of(result, "refilled");
-        summary->against = RDX_MAX(summary->against, count_of(result, "against"));
+        int64_t against = 0;
+        RDX_TRY(add_count(&summary->pairs_compared, part, result, "pairs_compared"));
+        RDX_TRY(add_count(&summary->pairs_skipped, part, result, "pairs_skipped"));
+        RDX_TRY(add_count(&summary->refilled, part, result, "refilled"));
+        RDX_TRY(add_count(&against, part, result, "against"));
+        summary->against = RDX_MAX(summary->against, against);
         summary->threshold_is_exact = summary->threshold_is_exact && json_is_true(exact);
         if (isnan(summary->threshold))
             summary->threshold = number_of(result, "threshold");
@@ -203,6 +221,7 @@ static void take_counts(redux_reduction *reduction, const redux_parts *parts)
         summary->threshold = summary->threshold_low == summary->threshold_high
                                  ? summary->threshold_low
                                  : (double)NAN;
+    return REDUX_OK;
 }
 
 static redux_status merge_judged(redux_reduction *reduction, redux_context *context,
@@ -215,8 +234,7 @@ static redux_status merge_judged(redux_reduction *reduction, redux_context *cont
     RDX_TRY(fill_fates(reduction, context, parts));
     RDX_TRY(rdx_reduction_count_judged(reduction, context));
     RDX_TRY(rdx_reduction_count(reduction, context));
-    take_counts(reduction, parts);
-    return REDUX_OK;
+    return take_counts(reduction, parts);
 }
 
 /* ---- items ---- */

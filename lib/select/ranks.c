@@ -172,18 +172,16 @@ redux_status rdx_ranks_share_groups(const rdx_judging *judging, redux_status sta
     redux_context *context = judging->context;
     const found own = {summary->threshold_low, summary->threshold_high, is_exact,
                        summary->refilled,      summary->pairs_compared, summary->pairs_skipped};
-    uint64_t *sizes = NULL;
     void *all = NULL;
     summary->threshold_is_exact = is_exact;
     if (judging->reduction->owner == NULL || judging->walk->groups == 1)
         return status;
     RDX_TRY(rdx_ranks_share(judging->reduction, context, status));
-    RDX_TRY(rdx_gather(&all, &sizes, context, &own, sizeof own));
+    RDX_TRY(rdx_gather_equal(&all, context, &own, sizeof own));
     summary->refilled = summary->pairs_compared = summary->pairs_skipped = 0;
     for (int32_t r = 0; r < rdx_ranks(context); r++)
         widen(summary, (const found *)all + r);
     rdx_free(all);
-    rdx_free(sizes);
     return REDUX_OK;
 }
 

@@ -554,8 +554,6 @@ redux_status rdx_loader_new(redux_loader **out, redux_context *context,
 {
     redux_loader_options known = REDUX_LOADER_OPTIONS_INIT;
     void *block;
-    if (out == NULL || dataset == NULL)
-        return rdx_fail(REDUX_E_INVALID, "redux_loader_new: an argument is NULL");
     RDX_TRY(rdx_read_options(&known, sizeof known, options, "redux_loader_options"));
     RDX_TRY(rdx_alloc_zero(context, &block, 1, sizeof(redux_loader)));
     redux_loader *loader = block;
@@ -612,6 +610,8 @@ redux_status redux_loader_new(redux_loader **out, redux_context *context,
                               const redux_loader_options *options)
 {
     redux_loader *loader = NULL;
+    if (out == NULL || dataset == NULL)
+        return rdx_fail(REDUX_E_INVALID, "redux_loader_new: an argument is NULL");
     RDX_TRY(rdx_loader_new(&loader, context, dataset, kept, options, false));
     const redux_status status = rdx_loader_begin(loader, NULL);
     if (status == REDUX_OK)

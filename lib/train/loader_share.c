@@ -139,7 +139,7 @@ redux_status rdx_catalogue_agree(rdx_catalogue *catalogue, redux_context *contex
     if (status == REDUX_OK)
         status = rdx_alloc(context, &dropped, (uint64_t)catalogue->item_count, 1);
     status = rdx_agree(context, status);
-    if (status == REDUX_OK) {
+    if (status == REDUX_OK && owner != NULL && dropped != NULL) {
         for (int64_t i = 0; i < catalogue->item_count; i++) /* in place: rows are not before i */
             owner[i] = owner[catalogue->items[i].row];
         status = drop_together(catalogue, context, owner, dropped, try_needed, user);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A part file. The input is its header, but for the brace and the version at its beginning; the
- * arrays are zeros. Mark, tail and checksum are made right, so that the header is looked at. */
+ * Part files: one, or two if the input has a line end. The input is their headers, but for the
+ * brace and the version at their beginnings; the arrays are zeros. Mark, tail and checksum are made
+ * right, so that the header is looked at. */
 #include <string.h>
 #include <zlib.h>
 #include "fuzz.h"
 
 #define VERSION "{\"version\":\"" REDUX_VERSION_STRING "\","
-enum { DATA = 4096, HEADER = 65536, TAIL = 28 };
+enum { DATA = 4096, HEADER = 65536, TAIL = 28, PARTS = 2 };
 
 static redux_dataset *new_dataset(redux_context *context)
 {
@@ -29,7 +30,7 @@ static void put_number(uint8_t *out, uint64_t value, int size)
         out[i] = (uint8_t)(value >> 8 * i & 255);
 }
 
-static const char *put_part(const uint8_t *data, size_t size)
+static void put_part(const char **path, const char *name, const uint8_t *data, size_t size)
 {
     static uint8_t file[DATA + HEADER + TAIL];
     const size_t version = sizeof VERSION - 1, most = HEADER - version;
@@ -42,7 +43,19 @@ static const char *put_part(const uint8_t *data, size_t size)
     put_number(file + end + 8, header, 8);
     put_number(file + end + 16, crc32(0, file, (uInt)end), 4);
     memcpy(file + end + 20, "rdxpart\n", 8);
-    return fuzz_put("p.part", file, end + TAIL);
+    *path = fuzz_put(name, file, end + TAIL);
+}
+
+/* The parts that the input has. */
+static int64_t put_parts(const char *paths[PARTS], const uint8_t *data, size_t size)
+{
+    const uint8_t *line = size == 0 ? NULL : memchr(data, '\n', size);
+    const size_t first = line == NULL ? size : (size_t)(line - data);
+    put_part(&paths[0], "p.part", data, first);
+    if (line == NULL)
+        return 1;
+    put_part(&paths[1], "q.part", line + 1, size - first - 1);
+    return 2;
 }
 
 static void join(redux_context *context, const redux_parts *parts, const redux_dataset *dataset)
@@ -70,10 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     redux_context *context = fuzz_begin();
     redux_dataset *dataset = new_dataset(context);
     redux_parts *parts = NULL;
-    const char *path = put_part(data, size);
-    if (fuzz_ok(redux_parts_open(&parts, context, &path, 1))) {
-        fuzz_require(redux_parts_missing_count(parts) == redux_parts_count(parts) - 1,
-                     "one part that is not one");
+    const char *paths[PARTS];
+    const int64_t count = put_parts(paths, data, size);
+    if (fuzz_ok(redux_parts_open(&parts, context, paths, count))) {
+        fuzz_require(redux_parts_missing_count(parts) == redux_parts_count(parts) - count,
+                     "parts that are not as many");
         redux_parts_missing(parts, 0);
         redux_parts_note(parts);
         join(context, parts, dataset);

@@ -69,8 +69,9 @@ use_cmake() { # tree, its library folder, what to build
         { [ "$3" = shared ] || { "$work/cmake/static" && "$work/cmake/plusplus" &&
             ! ldd "$work/cmake/static" | grep -F libredux; }; }
 }
-# The library as part of another CMake project; unoptimised, since it is compiled anew.
-use_subdirectory() { # further options
+# The library as part of another CMake project; unoptimised, since it is compiled anew. A second time in the same folder
+# compiles nothing again: objects of both libraries are alike.
+use_subdirectory() { # options
     unset LD_LIBRARY_PATH PKG_CONFIG_PATH
     export CC CXX CFLAGS=-O0 LDFLAGS CXXFLAGS=-O0
     cmake -S tests/install/subdirectory -B "$work/subdirectory" -DCMAKE_BUILD_TYPE=Debug "$@" &&
@@ -167,8 +168,7 @@ step "redux.hpp in C++20" use_hpp "$moved" lib c++20 -fsyntax-only
 if command -v cmake >/dev/null; then
     step "CMake, from a moved tree" use_cmake "$moved" lib all
     step "CMake's add_subdirectory, a shared library" use_subdirectory -DBUILD_SHARED_LIBS=ON
-    rm -rf "$work/subdirectory"
-    step "CMake's FetchContent, a static library" use_subdirectory -DFETCH=ON
+    step "CMake's FetchContent, a static library" use_subdirectory -DBUILD_SHARED_LIBS=OFF -DFETCH=ON
 else
     echo "  check-install: skipped: CMake (cmake is not installed)"
 fi

@@ -1,8 +1,7 @@
-# shellcheck shell=bash disable=SC2154,SC2086 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154,SC2086 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-audit: leaks between sets and splits, labels, slices, what it writes, hostile input.
 
-audit=$BIN/redux-audit
 a=$work/audit
 mkdir -p "$a/train" "$a/test" "$a/parts"
 cp $ct/STS_002_CT.nii.gz $ct/STS_012_CT.nii.gz "$a/train"

@@ -1,8 +1,7 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-bench: rows, JSON, peers. Not how fast anything is.
 
-bench=$BIN/redux-bench
 check "bench: unknown option" exits 2 "--nonsense" "$bench" --nonsense
 check "bench: --rounds 0" exits 2 "--rounds '0'" "$bench" --rounds 0
 check "bench: --seconds 0" exits 2 "--seconds '0'" "$bench" --seconds 0

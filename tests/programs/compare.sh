@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2086 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154,SC2086 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-compare: every metric and option.
 

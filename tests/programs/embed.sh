@@ -1,7 +1,6 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-embed, and redux-reduce with an encoder, from end to end.
-embed=$BIN/redux-embed
 pair="$ct/STS_002_CT.nii.gz $ct/STS_008_CT.nii.gz"
 
 # Two tiny networks, hardly trained: what they see differs, and that is enough here.

@@ -1,8 +1,7 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-evaluate: labels in, scores out.
 
-evaluate=$BIN/redux-evaluate
 small="--weights none --width 0.125 --size 32 --labels $ct/labels.csv --label tumour --resamples 100"
 parts="--validation 0.25 --test 0.25"
 check "redux-evaluate --help" exits 0 "" "$evaluate" --help

@@ -1,8 +1,7 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-experiment: a tiny one from end to end; what is finished is not run again.
 
-experiment=$BIN/redux-experiment
 tiny=$work/tiny.json
 cat >"$tiny" <<'END'
 {

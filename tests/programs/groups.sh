@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2086 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154,SC2086 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-info, and what slices belong to: --group-by and --each in the programs.
 
@@ -76,7 +76,6 @@ check "a known patient has grown" exits 1 "group p1" "$reduce" --update "$work/u
     "$work/old"
 
 # redux-info
-info=$BIN/redux-info
 check "info" exits 0 "" "$info" "$scan"
 check "info: format, size, type" grep -q "^nifti .*134 x 136.*int16.*3.27 x 0.9766" "$work/out"
 check "info: range and window" grep -q -- "-1000 ... 1478.*slice" "$work/out"

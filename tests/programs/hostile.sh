@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # What a careless command or a stranger's file must not do: replace an input or somebody's file, write or read through
 # links, hang, print control characters. Each check failed before it was repaired.

@@ -1,7 +1,6 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
-# redux-pretrain from end to end. Sourced by run.sh.
-pretrain=$BIN/redux-pretrain
+# redux-pretrain from end to end.
 small=(--width 0.125 --projection 16 --size 32 --batch 16 --window -160:240 --quiet)
 
 check "redux-pretrain --help" exits 0 "" "$pretrain" --help

@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # redux-report: what is on the page is what the manifest says; it needs nothing from elsewhere.
 
-report=$BIN/redux-report
 page=$work/page.html
 mkdir "$work/r"
+"$reduce" --quiet "$ct" >"$work/hash.csv"
 count() { # count PATTERN FILE: matches, not lines
     grep -oE -e "$1" "$2" | wc -l
 }

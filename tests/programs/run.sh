@@ -1,241 +1,36 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The programs from end to end: what they print, how they exit, what they leave behind.
-# BIN: where they are (default build/bin). Run from the project's root. Prints "N passed, N failed".
+# tests/programs/run.sh [PART...], from the project's root: all of tests/programs, or what is named. Each part is
+# one shell file on one subject and runs by itself (tests/support/programs.sh), JOBS at a time (all processors).
+# BIN: where the programs are. Prints "N passed, N failed".
 set -u
-BIN=${BIN:-build/bin}
-reduce=$BIN/redux-reduce
-hash=$BIN/redux-hash
-compare=$BIN/redux-compare
-ct=data/ct
-scan=$ct/STS_019_CT.nii.gz
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+export logs
+if [ $# -eq 0 ]; then # the longest first, so that none begins when all others are done
+    set -- faults kills shard pretrain report
+    for part in tests/programs/*.sh; do
+        part=$(basename "$part" .sh)
+        [[ " run $* " == *" $part "* ]] || set -- "$@" "$part"
+    done
+fi
+
+# shellcheck disable=SC2016 # expanded by the inner shell
+printf '%s\n' "$@" | xargs -P "${JOBS:-$(nproc)}" -I PART bash -c '
+    tests/support/programs.sh PART >"$logs/PART" 2>&1
+    grep -vx "[0-9]* passed, [0-9]* failed" "$logs/PART"
+    printf "  %-28s %s, %d s\n" PART "$(tail -n 1 "$logs/PART")" $SECONDS'
+
 passed=0
 failed=0
-
-check() { # check NAME COMMAND...: succeeds
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
+for part in "$@"; do
+    read -r good _ bad _ < <(tail -n 1 "$logs/$part")
+    if [[ "$good $bad" =~ ^[0-9]+\ [0-9]+$ ]]; then
+        passed=$((passed + good)) failed=$((failed + bad))
+    else # it did not come to its end
         failed=$((failed + 1))
-        echo "run.sh: FAILED: $name"
     fi
-}
-
-# exits CODE WORDS COMMAND...: ends with CODE, says WORDS on stderr and nothing on stdout if it fails.
-exits() {
-    local code=$1 words=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err"
-    local status=$?
-    if [ $status -ne "$code" ] || { [ -n "$words" ] && ! grep -qF -e "$words" "$work/err"; } ||
-        { [ "$code" -ne 0 ] && [ -s "$work/out" ]; }; then
-        echo "  exit $status, expected $code and '$words': $*"
-        sed 's/^/    /' "$work/err"
-        return 1
-    fi
-}
-
-kept() { # how many rows of a manifest on stdin are kept
-    awk -F, 'NR > 1 { n += $3 } END { print n + 0 }'
-}
-
-keeps() { # keeps N COMMAND...
-    local n=$1
-    shift
-    [ "$("$@" 2>/dev/null | kept)" = "$n" ]
-}
-
-same() { # same FILE COMMAND...: prints just that
-    "${@:2}" 2>/dev/null | cmp -s - "$1"
-}
-
-valid_json() { # as far as that can be told without other tools: balanced, and holds these keys
-    [ "$(tr -cd '{' <"$1" | wc -c)" = "$(tr -cd '}' <"$1" | wc -c)" ] &&
-        for key in version strategy threshold window parameters counts inputs skipped seconds; do
-            grep -q "\"$key\":" "$1" || return 1
-        done
-}
-
-# ---- usage ----
-for program in redux-reduce redux-hash redux-compare redux-pretrain redux-embed redux-evaluate \
-    redux-experiment redux-demo redux-bench; do
-    check "$program --help" exits 0 "" "$BIN/$program" --help
-    check "$program --help says usage" grep -q "^Usage: $program" "$work/out"
-    check "$program --version" exits 0 "" "$BIN/$program" --version
-    check "$program --nonsense" exits 2 "nonsense" "$BIN/$program" --nonsense
 done
-check "no input" exits 2 "no input" "$reduce"
-check "no input to hash" exits 2 "no input" "$hash"
-check "one input to compare" exits 2 "two inputs" "$compare" $scan
-for option in strategy threshold keep scope order window hash profile bins size embeddings frame \
-    manifest export format sheet on-error threads; do
-    check "--$option without value" exits 2 "--$option needs a value" "$reduce" $scan --$option
-done
-for wrong in "--strategy best" "--threshold six" "--threshold 6.5" "--threshold 65" "--keep 0" \
-    "--keep 0%" "--keep 101%" "--keep ten" "--keep -3" "--scope world" "--order random" \
-    "--window lungs" "--window 5:1" "--hash md5" "--profile own" "--bins 1" "--bins 300" "--size 0" \
-    "--format bmp" "--on-error ask" "--threads -1" "--threads x" "--frame -1" \
-    "--threshold 6 --keep 10%" "--strategy all --keep 10%" "--strategy all --threshold 1" \
-    "--strategy every-n --threshold 0" "--strategy ssim --threshold 2" \
-    "--embeddings x.npy" "--format npy"; do
-    # shellcheck disable=SC2086 # several words on purpose
-    check "$wrong" exits 2 "" "$reduce" $wrong $scan
-done
-check "budget below a slice a volume" exits 2 "less than one" "$reduce" --keep 3 $ct
-check "the same over the dataset" keeps 3 "$reduce" --keep 3 --scope dataset $ct
-check "wrong metric" exits 2 "unknown metric" "$compare" --metric ssim,beauty $scan:1 $scan:2
-
-# ---- results ----
-slices=$("$reduce" --strategy all $ct 2>/dev/null | kept)
-check "all slices" test "$slices" -gt 150
-tenth=$(((slices + 5) / 10))
-for strategy in every-n hash ssim mi cosine entropy; do
-    for scope in volume dataset; do
-        check "$strategy keeps a tenth by $scope" keeps $tenth "$reduce" --quiet \
-            --strategy $strategy --scope $scope --keep 10% $ct
-    done
-    "$reduce" --quiet --strategy $strategy --threads 1 $ct >"$work/$strategy.csv"
-    check "$strategy: 3 threads, same bytes" same "$work/$strategy.csv" "$reduce" --quiet \
-        --strategy $strategy --threads 3 $ct
-done
-check "header" test "$(head -n 1 "$work/hash.csv")" = \
-    "source,slice,kept,witness_source,witness_slice,score"
-# shellcheck disable=SC2016 # $ is awk's
-# Every dropped slice has a kept witness within 6 bits, in the same volume.
-check "witnesses" awk -F, '
-    NR > 1 { kept[$1 "," $2] = $3; row[NR] = $0 }
-    END { for (i in row) { split(row[i], f, ",");
-        if (f[3] == 0 && (f[6] > 6 || f[4] != f[1] || kept[f[4] "," f[5]] != 1)) exit 1
-        if (f[3] == 1 && f[4] f[5] f[6] != "") exit 1 } }' "$work/hash.csv"
-check "lexicographic order differs" test \
-    "$("$reduce" --quiet --order lexicographic $ct | cksum)" != "$(cksum <"$work/hash.csv")"
-cp -r $ct "$work/copy"
-cat $scan >"$work/copy/again.nii.gz"
-check "a copy is dropped over the dataset" keeps \
-    "$("$reduce" --quiet --scope dataset $ct | kept)" \
-    "$reduce" --quiet --scope dataset $ct "$work/copy"
-
-"$reduce" --quiet --manifest "$work/m.csv" $ct
-check "manifest file" cmp -s "$work/m.csv" "$work/hash.csv"
-check "summary beside it" valid_json "$work/m.json"
-"$reduce" --quiet --json --keep 20% $ct >"$work/j.json"
-check "--json" valid_json "$work/j.json"
-check "budget in the summary" grep -q '"refilled"' "$work/j.json"
-check "summary on a terminal's stderr" exits 0 "hash: kept" "$reduce" $scan
-check "--quiet" test -z "$("$reduce" --quiet $scan 2>&1 >/dev/null)"
-for format in png npy npz; do
-    "$reduce" --quiet --export "$work/$format" --format $format $scan >"$work/csv"
-    check "export as $format is indexed" test \
-        "$(($(wc -l <"$work/$format/index.csv") - 1))" = "$(kept <"$work/csv")"
-    check "export as $format reads back" keeps "$(kept <"$work/csv")" \
-        "$reduce" --strategy all "$work/$format"
-done
-"$reduce" --quiet --sheet "$work/sheet.png" $scan >/dev/null
-check "contact sheet" "$hash" --quiet "$work/sheet.png" >/dev/null
-
-check "hash lines" test "$("$hash" --quiet $scan | awk -F'\t' 'NF == 3 && length($3) == 16' |
-    wc -l)" = 47
-check "hash of one slice" test "$("$hash" --quiet $scan | sed -n 21p | cut -f3)" = c7e3d2f373946a5d
-for metric in average difference dct ssim ssim-uniform mi nmi nmi-studholme entropy-a entropy-b \
-    entropy-joint entropy-a-given-b entropy-b-given-a vi cosine; do
-    check "compare $metric" test "$("$compare" --metric $metric $scan:20 $scan:21 | wc -l)" = 1
-done
-check "compare all" test "$("$compare" $scan:20 $scan:21 | wc -l)" = 21
-check "a slice is itself" test "$("$compare" --metric ssim,nmi,cosine,difference $scan:9 $scan:9 |
-    cut -f2 | tr '\n' ' ')" = "0 1 1 1 "
-check "windowed" test "$("$compare" --window -200:300 --metric ssim --bins 64 $scan:9 $scan:12 |
-    wc -l)" = 1
-check "sizes differ: the rest is told" exits 0 "sizes differ" "$compare" $scan:3 \
-    $ct/STS_002_CT.nii.gz:3
-check "sizes differ: named metric fails" exits 1 "" "$compare" --metric ssim $scan:3 \
-    $ct/STS_002_CT.nii.gz:3
-check "which slice?" exits 1 "47 slices" "$compare" $scan $scan:1
-check "no such slice" exits 1 "0 to 46" "$compare" $scan:47 $scan:1
-
-# ---- bad input ----
-mkdir "$work/bad" "$work/empty" "$work/none"
-head -c 100000 $scan >"$work/bad/cut.nii.gz"
-printf 'no volume at all' >"$work/bad/text.nii"
-: >"$work/bad/empty.npy"
-echo words >"$work/none/words.txt"
-for bad in "$work/bad/cut.nii.gz" "$work/bad/text.nii" "$work/bad/empty.npy" "$work/missing.nii" \
-    "$work/empty" "$work/none" "$work/none/words.txt"; do
-    for strategy in all hash ssim; do
-        check "$strategy of $(basename "$bad")" exits 1 "$(basename "$bad")" \
-            "$reduce" --strategy $strategy --manifest "$work/never.csv" $scan "$bad"
-    done
-    check "hash of $(basename "$bad")" exits 1 "$(basename "$bad")" "$hash" "$bad"
-done
-check "nothing half-written" test ! -e "$work/never.csv" -a ! -e "$work/never.json" \
-    -a -z "$(find "$work" -name '*redux-tmp*')"
-for strategy in all every-n hash ssim mi cosine entropy; do
-    check "skip: $strategy" exits 0 "skipped" "$reduce" --on-error skip --strategy $strategy \
-        --json $scan "$work/bad" "$work/missing.nii"
-    check "skip: the summary lists cut.nii.gz ($strategy)" grep -q 'cut.nii.gz' "$work/out"
-done
-check "skip with nothing left" exits 1 "" "$reduce" --on-error skip "$work/bad"
-check "skip and a budget" keeps 5 "$reduce" --quiet --on-error skip --keep 5 $scan "$work/bad"
-
-check "manifest in no folder" exits 1 "nowhere" "$reduce" --manifest "$work/nowhere/m.csv" $scan
-mkdir "$work/m.json.d" && ln -s "$work/m.json.d" "$work/pair.json"
-check "no summary, no manifest" exits 1 "pair.json" "$reduce" --manifest "$work/pair.csv" $scan
-check "no manifest without its summary" test ! -e "$work/pair.csv"
-check "export over a file" exits 1 "words.txt" "$reduce" --export "$work/none/words.txt" $scan
-if [ -e /dev/full ]; then
-    check "full standard output" bash -c "! '$reduce' --quiet $scan >/dev/full 2>/dev/null"
-fi
-"$reduce" --quiet --strategy all --export "$work/arrays" --format npy $scan >/dev/null
-check "embeddings that do not match" exits 1 "47 slices" "$reduce" --strategy cosine \
-    --embeddings "$(find "$work/arrays" -name '*.npy' | sort | head -n 1)" $scan
-check "no embeddings file" exits 1 "missing.npy" "$reduce" --strategy cosine \
-    --embeddings "$work/missing.npy" $scan
-
-# Interrupted: told, and nothing left behind. A fast machine may be done before the signal
-# comes, or the signal come before the program listens: other moments are tried then.
-interrupt() { # interrupt COMMAND...: Ctrl-C while it runs; its last words are in err
-    local moment pid
-    for moment in 0.5 0.2 0.1 0.05 1 2; do
-        "$@" >/dev/null 2>"$work/err" &
-        pid=$!
-        sleep "$moment"
-        kill -INT $pid 2>/dev/null
-        wait $pid
-        [ $? -ne 130 ] || ! grep -q interrupted "$work/err" || return 0
-    done
-    return 1
-}
-kill_at() { # kill_at I OF MS: the last job, at a random moment of the I-th part of MS; was it running?
-    local ms=$((($3 * ($1 - 1) + RANDOM % $3) / $2))
-    sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
-    kill -9 $! 2>/dev/null
-    local was=$?
-    wait $! 2>/dev/null
-    return $was
-}
-set -m # so that a background job gets SIGINT
-anew() { # what an earlier try finished does not count
-    rm -f "$work/i.csv" "$work/i.json"
-    exec "$@"
-}
-check "Ctrl-C" interrupt anew "$reduce" --strategy ssim --scope dataset --keep 50% \
-    --manifest "$work/i.csv" $ct $ct $ct $ct
-check "Ctrl-C: no manifest" test ! -e "$work/i.csv"
-check "Ctrl-C leaves nothing" test -z "$(find "$work" -name '*redux-tmp*')"
-
-"$BIN/redux-demo" --quiet --out "$work/demo" $scan >"$work/out" 2>&1
-check "demo" test -s "$work/demo/kept-and-dropped.png" -a -s "$work/demo/entropy.json"
-check "demo's table" test "$(grep -c ' slices/s' "$work/out")" = 7
-
-# One part a subject: each uses the functions and variables above.
-for part in tests/programs/*.sh; do
-    [ "$part" != tests/programs/run.sh ] || continue
-    # shellcheck source=/dev/null
-    [ ! -f "$part" ] || . "./$part"
-done
-
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,10 +1,8 @@
-# shellcheck shell=bash disable=SC2154,SC2086 # sourced by run.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154,SC2086 # sourced by tests/support/programs.sh, whose variables these are
 # SPDX-License-Identifier: MIT
 # --shard in redux-reduce, redux-hash and redux-embed, and redux-merge: parts give the bytes of one
 # run.
 
-merge=$BIN/redux-merge
-embed=$BIN/redux-embed
 "$BIN/redux-pretrain" --width 0.125 --projection 8 --size 32 --batch 8 --window -160:240 --quiet \
     --steps 2 --warm-up 0 --out "$work/shard-w" "$scan"
 weights=$work/shard-w/weights.safetensors
@@ -222,3 +220,50 @@ check "and gives it, too" same_results "$work/one" "$work/array"
 check "make" cluster make -s -j2 -f examples/cluster/Makefile N=3 OUT="$work/made.csv" INPUT="$three" OPTIONS="--strategy ssim"
 check "makes it as well" same_results "$work/one" "$work/made"
 check "and knows when nothing is to be done" cluster make -q -f examples/cluster/Makefile N=3 OUT="$work/made.csv" INPUT="$three"
+
+# Parts from strangers: a header of any text, with length and checksum made right.
+number() { # number VALUE BYTES: little-endian
+    local value=$1 i
+    for ((i = 0; i < $2; i++, value >>= 8)); do
+        # shellcheck disable=SC2059 # an escape sequence is made
+        printf "\\x$(printf %x $((value & 255)))"
+    done
+}
+edited() { # edited PART SCRIPT FILE: its header after sed's script
+    local begin
+    begin=$(tail -c 28 "$1" | od -An -tu8 -N8)
+    head -c "$((begin))" "$1" >"$3"
+    tail -c +"$((begin + 1))" "$1" | head -c -28 | sed "$2" >>"$3"
+    local length=$(($(wc -c <"$3") - begin))
+    gzip -c "$3" | tail -c 8 | head -c 4 >"$work/crc"
+    { number "$((begin))" 8 && number $length 8 && cat "$work/crc" && printf 'rdxpart\n'; } >>"$3"
+}
+rm -rf "${parts:?}"/*
+in_parts 2 "$reduce" --strategy ssim --manifest "$parts/p.csv" $three
+first=$parts/p.1-of-2.part second=$parts/p.2-of-2.part
+edited "$first" '' "$parts/same"
+check "an edit that changes nothing" cmp "$first" "$parts/same"
+edited "$first" 's/"count":2/"count":100000000000000/' "$parts/many"
+check "parts beyond all numbers" exits 1 "calls itself part" \
+    sh -c "ulimit -f 2000; exec '$merge' --manifest '$parts/m.csv' '$parts/many'" # it listed what is missing, for ever
+for key in pairs_compared pairs_skipped; do
+    edited "$first" "s/\"$key\":[0-9]*/\"$key\":9223372036854775807/" "$parts/a"
+    edited "$second" "s/\"$key\":[0-9]*/\"$key\":9223372036854775807/" "$parts/b"
+    check "$key beyond all numbers" exits 1 "number of $key is damaged" "$merge" --manifest "$parts/m.csv" "$parts/a" "$parts/b"
+    edited "$first" "s/\"$key\":[0-9]*/\"$key\":-1/" "$parts/a"
+    check "$key below zero" exits 1 "number of $key is damaged" "$merge" --manifest "$parts/m.csv" "$parts/a" "$second"
+done
+note='{"other":false,"reason":"r","row":0,"source":"s","whole":false}'
+edited "$first" "s/\"skipped\":\[\]/\"skipped\":[$note$(printf ",$note%.0s" $(seq 300))]/" "$parts/a"
+check "more notes than slices" exits 1 "list of skipped slices is damaged" "$merge" --manifest "$parts/m.csv" "$parts/a" "$second"
+for member in folder program arguments; do # a terminal gets no commands from them
+    edited "$first" 's/\\"'$member'\\":\[*\\"/&\\\\u001b[31m/' "$parts/a"
+    check "a command in its $member" exits 2 "not of redux-reduce" "$merge" --manifest "$parts/m.csv" "$parts/a"
+done
+edited "$first" 's/\\"--strategy\\"/\\"--overwrite\\",&/' "$parts/a"
+edited "$second" 's/\\"--strategy\\"/\\"--overwrite\\",&/' "$parts/b"
+echo words >"$parts/notes"
+check "a part's --overwrite is not the merge's" exits 1 "not an earlier output" "$merge" --manifest "$parts/notes" "$parts/a" "$parts/b"
+check "... whose own works" exits 0 "" "$merge" --overwrite --manifest "$parts/notes" "$parts/a" "$parts/b"
+check "a part's --manifest is not written" test ! -e "$parts/p.csv"
+check "is none that --shard writes" exits 2 "control character" "$reduce" --shard 1/2 --manifest "$parts/$(printf 'a\033b').csv" $scan

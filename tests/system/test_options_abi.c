@@ -514,6 +514,16 @@ static redux_status get_leak(void *out)
     return of_leakage(out, 1);
 }
 
+static redux_status get_traffic(void *out)
+{
+    redux_context *context = NULL;
+    redux_status status = redux_context_new(&context, NULL);
+    if (status == REDUX_OK)
+        status = redux_context_get_traffic(out, context);
+    redux_context_free(context);
+    return status;
+}
+
 static redux_status get_reduce_summary(void *out)
 {
     return redux_reduction_get_summary(out, reduction);
@@ -687,6 +697,7 @@ static const entry entries[] = {
     {"redux_k_means_options", sizeof k_means, with_k_means, &k_means, 0},
     {"redux_reduce_options", sizeof reduce, get_manifest, NULL, 0},
     {"redux_reduce_summary", sizeof(redux_reduce_summary), get_reduce_summary, NULL, 0},
+    {"redux_traffic", sizeof(redux_traffic), get_traffic, NULL, 0},
     {"redux_volume_info", sizeof(redux_volume_info), get_volume_info, NULL, 0},
     {"redux_passed_over", sizeof(redux_passed_over), get_passed_over, NULL, 0},
     {"redux_strategy_info", sizeof(redux_strategy_info), get_strategy_info, NULL, 0},

@@ -172,6 +172,25 @@ START_TEST(codestreams_that_lie)
 }
 END_TEST
 
+/* CharLS took seconds for a few kilobytes that were cut. */
+START_TEST(jpeg_ls_without_its_end)
+{
+    const unsigned char end[2] = {0xFF, 0xD9};
+    size_t size;
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    redux_tensor out;
+    unsigned char *bytes = read_bytes(COMPRESSED "/jpegls.dcm", &size);
+    unsigned char *found = memmem(bytes + size - 64, 64, end, sizeof end);
+    ck_assert_ptr_nonnull(found);
+    memset(found, 0, sizeof end);
+    write_bytes(in_scratch("endless.dcm"), bytes, size);
+    free(bytes);
+    ck_assert_redux(REDUX_E_FORMAT, read_volume(&out, &info, in_scratch("endless.dcm"), NULL));
+    ck_assert_ptr_nonnull(strstr(redux_error_message(), "endless.dcm: its compressed pixels are "
+                                                        "damaged: they are cut short"));
+}
+END_TEST
+
 /* The other way round: Rows, Columns and bits of the DICOM header. */
 START_TEST(headers_that_lie)
 {
@@ -1007,6 +1026,7 @@ int main(void)
     tcase_add_loop_test(tests, compressed_pixels, 0, 4);
     tcase_add_loop_test(tests, damaged_compressed_pixels, 0, 4);
     tcase_add_loop_test(tests, codestreams_that_lie, 0, sizeof lies / sizeof *lies);
+    tcase_add_test(tests, jpeg_ls_without_its_end);
     tcase_add_loop_test(tests, headers_that_lie, 0, 3);
     tcase_add_test(tests, ordered_by_place);
     tcase_add_test(tests, gaps_and_duplicates_are_told);
