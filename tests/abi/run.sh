@@ -35,7 +35,7 @@ planted() {
         failed=$((failed + 1))
         return
     fi
-    "$top/tools/check-abi.sh" check abi/libredux-1.abi libredux.so >log 2>&1
+planted "a field at the end" "2 passed, 1 failed" context.h 's/^    const .*redux_communicator \*communicator;/&\n    uint64_t further;/'
     if tail -n 1 log | grep -qxF "check-abi: $verdict"; then
         passed=$((passed + 1))
     else

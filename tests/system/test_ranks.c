@@ -306,7 +306,8 @@ START_TEST(one_rank_fails)
 }
 END_TEST
 
-/* Voxels by a function without a fingerprint: there is no checksum, which a manifest alone needs. */
+/* Voxels by a function without a fingerprint: there is no checksum, which a manifest alone needs.
+ */
 START_TEST(functions_without_fingerprints)
 {
     const recipe phases[] = {{BY(ALL)}, {BY(EVERY_N), OVER}};
