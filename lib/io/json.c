@@ -71,3 +71,14 @@ char *rdx_json_text(const json_t *json, size_t flags)
     free(text.bytes);
     return NULL;
 }
+
+/* Jansson's constructors fail without a reason; this one tells what is wrong with the text from a
+ * lack of memory. */
+bool rdx_json_takes(const char *text)
+{
+    json_error_t error;
+    json_t *value = json_pack_ex(&error, 0, "s", text);
+    const bool is_taken = value != NULL || json_error_code(&error) != json_error_invalid_utf8;
+    json_decref(value);
+    return is_taken;
+}

@@ -449,16 +449,6 @@ static redux_status arrange(rdx_named_tensor *entries, const redux_safetensors_c
     return REDUX_OK;
 }
 
-/* Measures without memory, which Jansson would have to allocate. */
-static bool is_utf_8(const char *text)
-{
-    json_error_t error;
-    json_t *value = json_pack_ex(&error, 0, "s", text);
-    const bool is_valid = value != NULL || json_error_code(&error) != json_error_invalid_utf8;
-    json_decref(value);
-    return is_valid;
-}
-
 static redux_status make_metadata(json_t *metadata, const redux_safetensors_content *content)
 {
     for (int64_t i = 0; i < content->pair_count; i++) {
@@ -469,7 +459,7 @@ static redux_status make_metadata(json_t *metadata, const redux_safetensors_cont
                 REDUX_E_INVALID,
                 "metadata '%.80s': its value is NULL, or its name is reserved or given twice",
                 key == NULL ? "" : key);
-        if (!is_utf_8(key) || !is_utf_8(value))
+        if (!rdx_json_takes(key) || !rdx_json_takes(value))
             return rdx_fail(REDUX_E_INVALID, "metadata '%.80s' is not UTF-8", key);
         if (json_object_set_new(metadata, key, json_string(value)) != 0)
             return rdx_fail(REDUX_E_NO_MEMORY, "no memory for metadata");
@@ -516,7 +506,7 @@ static redux_status make_header(char **text, const rdx_named_tensor *entries, in
     for (int64_t i = 0; i < count && status == REDUX_OK; i++)
         if (json_object_get(header, entries[i].name) != NULL)
             status = rdx_fail(REDUX_E_INVALID, "two tensors are named '%.80s'", entries[i].name);
-        else if (!is_utf_8(entries[i].name))
+        else if (!rdx_json_takes(entries[i].name))
             status = rdx_fail(REDUX_E_INVALID, "name '%.80s' is not UTF-8", entries[i].name);
         else if (json_object_set_new(header, entries[i].name, entry_json(&entries[i])) != 0)
             status = rdx_fail(REDUX_E_NO_MEMORY, "no memory for a header");

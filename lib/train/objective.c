@@ -19,9 +19,13 @@ static redux_status add(redux_description *description, const char *name, json_t
         json_decref(value);
         return rdx_fail(REDUX_E_INVALID, "an objective describes '%s' twice", name);
     }
-    if (json_object_set_new(description->options, name, value) != 0)
+    if (!rdx_json_takes(name)) {
+        json_decref(value);
         return rdx_fail(REDUX_E_INVALID,
                         "an objective describes an option whose name is not UTF-8");
+    }
+    if (json_object_set_new(description->options, name, value) != 0)
+        return rdx_fail(REDUX_E_NO_MEMORY, "out of memory");
     return REDUX_OK;
 }
 
@@ -40,10 +44,9 @@ redux_status redux_description_add_text(redux_description *description, const ch
 {
     if (description == NULL || name == NULL || value == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_description_add_text: an argument is NULL");
-    json_t *text = json_string(value);
-    if (text == NULL)
+    if (!rdx_json_takes(value))
         return rdx_fail(REDUX_E_INVALID, "an objective describes '%s' by what is not UTF-8", name);
-    return add(description, name, text);
+    return add(description, name, json_string(value));
 }
 
 redux_status rdx_objective_result(const redux_objective *objective, const char *what,
