@@ -57,7 +57,7 @@ def of_ranks(rows):
             "exchanging": max(r["exchanging"] for r in rows), "megabytes": max(r["megabytes"] for r in rows)}
 
 
-def measure_reductions(program, data, rounds=3):
+def measure_reductions(program, data, rounds=int(os.environ.get("ROUNDS", "3"))):
     table = []
     for name, arguments in WORK:
         for processes, threads in SHAPES:
