@@ -323,7 +323,7 @@ static redux_status lowest_failed(int32_t *lowest, redux_context *context, redux
     return REDUX_OK;
 }
 
-/* Allocates nothing, since a lack of memory may be what is to be told. */
+/* Allocates nothing, since the failure may be a lack of memory. */
 redux_status rdx_agree(redux_context *context, redux_status status)
 {
     const int32_t size = rdx_ranks(context);

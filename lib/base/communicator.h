@@ -30,17 +30,14 @@ const char *rdx_purpose_name(rdx_purpose purpose);
 
 /* Begins a call in which ranks work together. */
 void rdx_agree_begin(redux_context *context);
-/* Whatever the failure of a message is, ranks are out of step from then on and agree on nothing
- * more in this call.
- *
- * Ends a piece of work that each rank did by itself: REDUX_OK if all did it, else the failure of
- * the lowest rank that failed, on all of them. After one that failed, ranks agree on nothing more
- * in this call: each returns. Whoever fails by itself therefore goes to the call's last
- * agreement, which is the next one of the others. */
+/* Ends a piece of work that each rank did by itself: REDUX_OK if all did it, else the failure of
+ * the lowest rank that failed, on all of them. After such a failure, ranks agree on nothing more
+ * in this call: each returns. A rank that fails by itself therefore goes to the call's last
+ * agreement, which meets the next one of the others. */
 redux_status rdx_agree(redux_context *context, redux_status status);
 
-/* A rank that fails while others wait for its messages cannot agree on anything with them: what it
- * sent next would be taken for those. Returns the status, which it notes if it is a failure. */
+/* Notes a failure while others wait for messages of this rank, which can then agree on nothing more
+ * in this call: what it sent next would be taken for those. Returns the status. */
 redux_status rdx_in_step(redux_context *context, redux_status status);
 
 /* Whether all ranks have the same text; else REDUX_E_INVALID, which names a rank that differs and
@@ -116,7 +113,7 @@ int64_t rdx_tree_bound(const rdx_tree *tree, int64_t rank);
 redux_status rdx_tree_init(rdx_tree *out, redux_context *context, int64_t leaves, int64_t count);
 void rdx_tree_clear(rdx_tree *tree);
 /* Takes up this rank's next leaf, from `values`, whose contents are then of no use. */
-void rdx_tree_add(rdx_tree *tree, redux_context *context, float *values, int64_t leaf);
+redux_status rdx_tree_add(rdx_tree *tree, redux_context *context, float *values, int64_t leaf);
 /* After this rank's last leaf: `values` becomes the sum of all leaves, on every rank. */
 redux_status rdx_tree_finish(rdx_tree *tree, redux_context *context, float *values);
 

@@ -98,31 +98,35 @@ static redux_status add_tile(int64_t tile, void *user)
 }
 
 /* Which of two siblings is added to the other does not matter: a + b is b + a. */
-static void add(const rdx_tree *tree, redux_context *context, float *sum, const float *other)
+static redux_status add(const rdx_tree *tree, redux_context *context, float *sum,
+                        const float *other)
 {
     addition job = {.other = other, .count = tree->count};
     job.sum = sum;
-    (void)rdx_parallel(context, (tree->count + TILE - 1) / TILE, add_tile, &job); /* cannot fail */
+    return rdx_parallel(context, (tree->count + TILE - 1) / TILE, add_tile, &job);
 }
 
 /* Joins `node`, whose sum is in `values`, with what waits for it. */
-static void join(rdx_tree *tree, redux_context *context, float *values, struct rdx_node *node)
+static redux_status join(rdx_tree *tree, redux_context *context, float *values,
+                         struct rdx_node *node)
 {
     for (; joins(tree, node); node->level++) {
         node->start -= (int64_t)1 << node->level;
-        add(tree, context, values, tree->rooms[--tree->used]);
+        RDX_TRY(add(tree, context, values, tree->rooms[--tree->used]));
     }
+    return REDUX_OK;
 }
 
-void rdx_tree_add(rdx_tree *tree, redux_context *context, float *values, int64_t leaf)
+redux_status rdx_tree_add(rdx_tree *tree, redux_context *context, float *values, int64_t leaf)
 {
     struct rdx_node node = {leaf, 0};
     if (leaf == tree->first)
         tree->used = 0;
-    join(tree, context, values, &node);
+    RDX_TRY(join(tree, context, values, &node));
     tree->nodes[tree->used] = node;
     if (leaf + 1 < tree->end)
         memcpy(tree->rooms[tree->used++], values, (size_t)tree->count * sizeof(float));
+    return REDUX_OK;
 }
 
 /* ---- with other ranks ---- */
@@ -166,7 +170,7 @@ static redux_status climb(rdx_tree *tree, redux_context *context, float *values)
 {
     struct rdx_node node = tree->nodes[tree->used];
     for (;;) {
-        join(tree, context, values, &node);
+        RDX_TRY(join(tree, context, values, &node));
         const int64_t sibling = node.start + ((int64_t)1 << node.level);
         if (leaves_rank(tree, &node))
             return send_node(tree, context, values, &node);
@@ -175,7 +179,7 @@ static redux_status climb(rdx_tree *tree, redux_context *context, float *values)
         if (sibling < tree->leaves) {
             float *room = tree->rooms[tree->used];
             RDX_TRY(rdx_receive(context, room, bytes_of(tree), owner_of(tree, sibling)));
-            add(tree, context, values, room);
+            RDX_TRY(add(tree, context, values, room));
         }
         node.level++;
     }
@@ -185,7 +189,7 @@ redux_status rdx_tree_finish(rdx_tree *tree, redux_context *context, float *valu
 {
     if (tree->first < tree->end) {
         RDX_TRY(send_first(tree, context));
-        RDX_TRY(climb(tree, context, values));
+        RDX_TRY(rdx_in_step(context, climb(tree, context, values)));
     }
     return rdx_broadcast(context, values, bytes_of(tree));
 }

@@ -155,7 +155,8 @@ redux_status rdx_dataset_find(redux_dataset *dataset, redux_context *context,
 redux_status rdx_dicom_add_files(redux_dataset *dataset, const rdx_finds *finds, const char *folder,
                                  const char *const *paths, int64_t count, rdx_met *met);
 
-/* Whether a volume can have a checksum: a function that gives voxels has one only if it is told. */
+/* Whether a volume has a checksum: one whose voxels a function gives does if its fingerprint is
+ * set. */
 bool rdx_dataset_has_checksum(const redux_dataset *dataset, int64_t volume);
 /* The checksums of the wanted volumes (redux_dataset_checksum); each file is read once, however
  * many volumes it holds. */

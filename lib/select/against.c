@@ -53,16 +53,16 @@ static redux_status append_rows(rdx_stream *stream, other_set *other)
 }
 
 /* Ranks that share a reduction out read the other set together, too. */
-static redux_status share_out(rdx_stream *stream, redux_reduction *reduction)
+static redux_status share_out(int32_t **owner, rdx_stream *stream, redux_reduction *reduction)
 {
-    int32_t *owner = NULL;
+    *owner = NULL;
     if (reduction->owner == NULL)
         return REDUX_OK;
     stream->together = true;
     stream->shared = reduction;
-    const redux_status status = rdx_dataset_parts(&owner, stream->context, stream->dataset,
+    const redux_status status = rdx_dataset_parts(owner, stream->context, stream->dataset,
                                                   rdx_ranks(stream->context), false);
-    stream->owner = owner;
+    stream->owner = *owner;
     return rdx_agree(stream->context, status);
 }
 
@@ -80,14 +80,15 @@ static redux_status open_against(redux_reduction *reduction, redux_context *cont
     for (int64_t i = 0;
          options->against_kept != NULL && i < redux_dataset_slice_count(options->against); i++)
         stream.rows[i].skipped = options->against_kept[i] == 0;
-    redux_status status = share_out(&stream, reduction);
+    int32_t *owner;
+    redux_status status = share_out(&owner, &stream, reduction);
     if (status == REDUX_OK)
         status = rdx_stream_open(&stream);
     if (status == REDUX_OK) {
         status = append_rows(&stream, &other);
         rdx_stream_close(&stream);
     }
-    rdx_free((void *)(uintptr_t)stream.owner);
+    rdx_free(owner);
     rdx_free(stream.rows);
     return status;
 }

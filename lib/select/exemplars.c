@@ -287,17 +287,16 @@ static void count_pairs(block_job *job)
 }
 
 /* The first witness of each item, of those that the ranks found. */
-static redux_status take_first(block_job *job, const redux_status status)
+static redux_status take_first(block_job *job, redux_status status)
 {
     found mine[CHUNK_ITEMS];
-    uint64_t *sizes = NULL;
     void *all = NULL;
     RDX_TRY(rdx_agree(job->context, status));
     for (int64_t first = 0; first < job->count; first += CHUNK_ITEMS) {
         const int64_t count = RDX_MIN(CHUNK_ITEMS, job->count - first);
         for (int64_t i = 0; i < count; i++)
             mine[i] = (found){job->witness[first + i], job->scores[first + i]};
-        RDX_TRY(rdx_gather(&all, &sizes, job->context, mine, (uint64_t)count * sizeof *mine));
+        RDX_TRY(rdx_gather_equal(&all, job->context, mine, (uint64_t)count * sizeof *mine));
         const found *each = all;
         for (int64_t f = 0; f < job->set->owners * count; f++) {
             const int64_t i = first + f % count;
@@ -307,7 +306,6 @@ static redux_status take_first(block_job *job, const redux_status status)
             job->scores[i] = each[f].score;
         }
         rdx_free(all);
-        rdx_free(sizes);
     }
     return REDUX_OK;
 }

@@ -111,13 +111,12 @@ static redux_status judge_first(const greedy_job *job, int64_t index, bool resiz
     if (judging->stream->together)
         rdx_exemplars_spread(group.exemplars, judging->context);
     redux_status status = rdx_stream_group(judging, index, resize, ragged, judge, &group);
-    rdx_tally tally = rdx_exemplars_tally(group.exemplars);
+    const rdx_tally tally = rdx_exemplars_tally(group.exemplars);
+    int64_t pairs[2] = {tally.compared, tally.skipped};
     if (judging->stream->together && status == REDUX_OK)
-        status = rdx_sum(judging->context, &tally.compared, 1);
-    if (judging->stream->together && status == REDUX_OK)
-        status = rdx_sum(judging->context, &tally.skipped, 1);
+        status = rdx_sum(judging->context, pairs, 2);
     if (!*ragged)
-        rdx_count_pairs(reduction, tally);
+        rdx_count_pairs(reduction, (rdx_tally){pairs[0], pairs[1]});
     redux_exemplars_free(group.exemplars);
     rdx_free(group.exemplar_rows);
     return status;

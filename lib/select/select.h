@@ -248,17 +248,16 @@ typedef struct rdx_stream {
     rdx_skips *skips;                    /* records reasons, with skip_errors */
     const int64_t *wanted;               /* rows of one part of the dataset, in order; NULL: all */
     int64_t wanted_count;
-    const int32_t *owner; /* of each row the rank that reads its small features; NULL: this one */
-    bool together;        /* all ranks take all images alike, and share the reading out */
-    redux_reduction *shared;  /* has the notes that the ranks exchange */
+    const int32_t *owner;     /* the rank that reads small features of each row; NULL: this one */
+    bool together;            /* ranks take the same images, and share their reading out */
+    redux_reduction *shared;  /* has the notes that ranks exchange */
     const redux_parts *parts; /* have the items; NULL: they are made from the dataset */
     /* set by rdx_stream_open */
     int64_t row_count;
     rdx_stage stages[2];
     int stage_count;
-    bool
-        has_images; /* some stage compares them: they are streamed, and small features come along */
-    bool read;      /* the caches are filled */
+    bool has_images;       /* some stage compares them; they are streamed, with small features */
+    bool read;             /* the caches are filled */
     rdx_part_table images; /* those of the parts */
     pthread_mutex_t skip_mutex;
 } rdx_stream;

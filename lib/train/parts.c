@@ -176,7 +176,7 @@ static redux_status go_back(double *loss, redux_context *context, rdx_parts *par
         redux_network_zero_gradients(step->network);
         for (int64_t k = 0; k < parts->rounds; k++)
             RDX_TRY(fns->backward(&parts->losses[i], context, state, step, k, i, true));
-        rdx_tree_add(&parts->tree, context, step->network->gradients, i);
+        RDX_TRY(rdx_tree_add(&parts->tree, context, step->network->gradients, i));
     }
     return REDUX_OK;
 }

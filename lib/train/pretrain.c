@@ -439,8 +439,8 @@ static void warn_of_step(rdx_run *run, const redux_pretrain_step *told)
         (long long)run->step, told->gradient_norm);
 }
 
-/* A step, and what is to be told of it. Whoever is asked to stop at the last step is done anyway.
- */
+/* A step, with its log line, warnings and report. A report that stops at the last step changes
+ * nothing: the run is complete. */
 static redux_status one_step(rdx_run *run, redux_pretrain_step *told)
 {
     const double start = rdx_seconds();

@@ -133,7 +133,6 @@ redux_status rdx_run_gather_traffic(rdx_run *run)
 {
     const rdx_traffic *own = rdx_context_traffic(run->context);
     rdx_run_traffic mine = {.seconds = rdx_seconds() - run->started};
-    uint64_t *sizes = NULL;
     void *all = NULL;
     if (rdx_ranks(run->context) == 1)
         return REDUX_OK;
@@ -142,8 +141,7 @@ redux_status rdx_run_gather_traffic(rdx_run *run)
         mine.of[i].bytes_sent = own[i].bytes_sent - run->traffic_before[i].bytes_sent;
         mine.of[i].seconds = own[i].seconds - run->traffic_before[i].seconds;
     }
-    RDX_TRY(rdx_gather(&all, &sizes, run->context, &mine, sizeof mine));
-    rdx_free(sizes);
+    RDX_TRY(rdx_gather_equal(&all, run->context, &mine, sizeof mine));
     run->traffic = all;
     return REDUX_OK;
 }

@@ -15,19 +15,9 @@ trap 'rm -rf "$work"' EXIT
 export OPENBLAS_NUM_THREADS=1
 # Containers run as root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-passed=0
-failed=0
-
-check() { # check NAME COMMAND...: succeeds
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "mpi: FAILED: $name"
-    fi
-}
+part=mpi
+# shellcheck source=tests/support/check.sh
+. tests/support/check.sh
 on() { # on N PROGRAM...: N processes of it
     local n=$1
     shift

@@ -22,19 +22,8 @@ ct=data/ct
 scan=$ct/STS_019_CT.nii.gz
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-check() { # check NAME COMMAND...: succeeds
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "$part: FAILED: $name"
-    fi
-}
+# shellcheck source=tests/support/check.sh
+. tests/support/check.sh
 
 # exits CODE WORDS COMMAND...: ends with CODE, says WORDS on stderr and nothing on stdout if it fails.
 exits() {
@@ -71,7 +60,7 @@ valid_json() { # as far as that can be told without other tools: balanced, and h
         done
 }
 
-# Interrupted: told, and nothing left behind. A fast machine may be done before the signal
+# A program that is interrupted says so and leaves nothing behind. A fast machine may be done before the signal
 # comes, or the signal come before the program listens: other moments are tried then.
 interrupt() { # interrupt COMMAND...: Ctrl-C while it runs; its last words are in err
     local moment pid
