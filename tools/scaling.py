@@ -104,10 +104,8 @@ NETS = {"10 GbE": (20e-6, 1.1e9), "25 GbE": (10e-6, 2.8e9), "100 GbE": (5e-6, 11
 NODES = [1, 2, 4, 8, 16, 32, 64]
 CORES = 64      # of a node
 SHARE = 0.7     # of 64 times one core's rate that 64 cores reach: an assumption
-SLICES, VOLUMES, PAIRS = 541439, 891, 16e6  # the paper's PET-CT set; pairs of its search within volumes
-PAIR = 86e-6    # seconds a core, mutual information of 512 x 512 (LIMITS: 75 us and its preparation)
-READ = 485e6    # bytes a second and core, .nii.gz (redux-bench)
-SLICE = 512 * 512 * 2
+SLICES, VOLUMES = 541439, 891  # the paper's PET-CT set
+SEARCH = 2 * 96.1 * 60  # seconds of a core for its search by mutual information (docs/performance.md: by two)
 ROW = 56        # bytes of a row that all ranks get
 GATHERING = 4   # exchanges of a reduction that all ranks take part in
 
@@ -120,8 +118,7 @@ def gather_seconds(nodes, total, net):
 def reduction_seconds(nodes, net):
     """Groups are shared out whole, so that a node has ceil(volumes / nodes) of them at most."""
     share = math.ceil(VOLUMES / nodes) / VOLUMES
-    work = SLICES * SLICE / READ + PAIRS * PAIR
-    return share * work / (CORES * SHARE) + GATHERING * gather_seconds(nodes, SLICES * ROW, net)
+    return share * SEARCH / (CORES * SHARE) + GATHERING * gather_seconds(nodes, SLICES * ROW, net)
 
 
 FLOPS = 3 * 2 * 4.1e9        # an image of 224 px through ResNet-50, forward and back; multiply and add count as two

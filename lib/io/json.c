@@ -72,7 +72,7 @@ char *rdx_json_text(const json_t *json, size_t flags)
     return NULL;
 }
 
-/* Jansson's constructors fail without a reason; this one tells what is wrong with the text from a
+/* Jansson's constructors fail without a reason; json_pack_ex tells a text that is not UTF-8 from a
  * lack of memory. */
 bool rdx_json_takes(const char *text)
 {

@@ -14,7 +14,7 @@ redux_status rdx_json_parse(json_t **out, const void *text, size_t size, size_t 
  * it. */
 char *rdx_json_text(const json_t *json, size_t flags);
 
-/* Whether a text is UTF-8, which JSON alone takes. */
+/* Whether a text is UTF-8: JSON takes nothing else. */
 bool rdx_json_takes(const char *text);
 
 #endif

@@ -367,7 +367,7 @@ redux_status rdx_ranks_share_walk(const rdx_judging *judging, double *values, re
 /* The same where each group had its own budget: the summary's thresholds, too. */
 redux_status rdx_ranks_share_groups(const rdx_judging *judging, redux_status status,
                                     int32_t is_exact);
-/* What ranks could not read, told to all. */
+/* Gives all ranks the notes of what each could not read. */
 redux_status rdx_ranks_share_notes(redux_reduction *reduction, redux_context *context);
 redux_status rdx_ranks_checksums(redux_reduction *reduction, redux_context *context);
 

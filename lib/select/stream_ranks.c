@@ -9,7 +9,7 @@
 #define ALL_SHARES_BYTES ((int64_t)256 << 20) /* that a rank holds at once */
 #define BATCH_ITEMS 64
 
-/* What a rank tells of a slice: this, and then its item of each stage. */
+/* A slice of a share: this, and then its item of each stage. */
 typedef struct record {
     int64_t row;
     int64_t flat;

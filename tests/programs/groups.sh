@@ -42,7 +42,7 @@ done
 check "--each needs --keep" exits 2 "each needs keep" "$reduce" --each group $scan
 check "--each not over the dataset" exits 2 "scope" "$reduce" --each group --keep 5 --scope dataset $scan
 check "no parentheses" exits 2 "parentheses" "$reduce" --group-by p1 "$flat"
-check "no match" exits 1 "such as" "$reduce" --group-by '(q[0-9])' "$flat"
+check "no match" exits 1 "such as" "$reduce" --group-by '(absent-[0-9])' "$flat"
 check "a budget beyond the default" exits 0 "beyond the default" "$reduce" --keep 3% --group-by "$by" "$flat"
 
 # A table, which may stand elsewhere and name files by other paths.
