@@ -6,13 +6,20 @@
 : "${CC:=gcc}" "${DEP_CFLAGS:=}"
 passed=0
 failed=0
-flags="-std=c11 -Iinclude -Ilib -DREDUX_FFTW=1 -DREDUX_TIFF=1 -DREDUX_WEBP=1 -DREDUX_ZSTD=1 -Wall -Wextra -Werror -fsyntax-only"
+flags="-std=c11 -Iinclude -Ilib -Ilib/mpi -DREDUX_FFTW=1 -DREDUX_TIFF=1 -DREDUX_WEBP=1 -DREDUX_ZSTD=1 -Wall -Wextra -Werror -fsyntax-only"
+
+# lib/mpi, where there is an MPI.
+mpi=$(pkg-config --cflags mpi-c 2>/dev/null | sed 's/-I/-isystem/g')
+DEP_CFLAGS="$DEP_CFLAGS $mpi"
 
 compiles() { # compiles WORDS COMPILER FLAGS...
     words=$1
     shift
     for file in lib/*/*.c; do
-        case $file in *tier_avx*) continue ;; esac # the compiler's intrinsics, in other files' flags
+        case $file in
+        *tier_avx*) continue ;; # the compiler's intrinsics, in other files' flags
+        lib/mpi/*) [ -n "$mpi" ] || continue ;;
+        esac
         # shellcheck disable=SC2086 # several words
         if "$@" $flags $DEP_CFLAGS "$file"; then
             passed=$((passed + 1))
