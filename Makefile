@@ -350,7 +350,7 @@ check-fuzz: $(FUZZ_TARGETS)
 
 # The same tests with the instruction sets lowered, as on a smaller processor. Those that never
 # reach a kernel are left out.
-TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_base $(BUILD)/tests/test_part $(BUILD)/tests/test_ranks $(BUILD)/tests/test_ranks_train $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
+TIER_TESTS ?= $(filter-out $(BUILD)/tests/test_context $(BUILD)/tests/test_pool $(BUILD)/tests/test_part $(BUILD)/tests/test_ranks $(BUILD)/tests/test_ranks_train $(BUILD)/tests/test_hostile $(BUILD)/tests/test_faults $(BUILD)/tests/test_io_%,$(TESTS))
 check-tiers: $(TESTS) $(FAULT_SHIM)
 	@for tier in $${TIERS-portable avx2}; do REDUX_TIER=$$tier tests/support/run.sh "$@ $$tier" $(TIER_TESTS) || s=1; \
 	done; exit $${s:-0}
