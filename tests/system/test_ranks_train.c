@@ -387,6 +387,47 @@ START_TEST(traffic_is_counted)
 }
 END_TEST
 
+/* Gradients are sent in two pieces: what lies beyond 2^17 floats, then these, which begin with
+ * those of the first layer. */
+enum { PIECE = 1 << 17 };
+static struct sum_watch {
+    atomic_int begun, changed;
+    float first[16]; /* the first layer's when the other piece was sent */
+} watch;
+
+static void look_ahead(int32_t rank, const void *bytes, size_t count, int32_t to)
+{
+    const float *values = bytes;
+    if (rank != 1 || to != 0 || count < 100000)
+        return;
+    if (count < PIECE * sizeof(float)) {
+        atomic_fetch_add(&watch.begun, 1);
+        memcpy(watch.first, values - PIECE, sizeof watch.first);
+    } else if (memcmp(watch.first, values, sizeof watch.first) != 0) {
+        atomic_fetch_add(&watch.changed, 1);
+    }
+}
+
+/* The last layers' gradients are sent before the first one's are known. Each rank has one part, so
+ * that nothing else changes them. */
+START_TEST(sums_overlap_the_backward)
+{
+    static const objective_kind kinds[] = {NT_XENT, SWAV, MOCO, BYOL};
+    const scenario s = {.name = "overlap",
+                        .objective = kinds[_i],
+                        .steps = 3,
+                        .part = kinds[_i] == NT_XENT || kinds[_i] == SWAV ? BATCH : BATCH / 2,
+                        .queue = 16};
+    static job j;
+    j = job_of(&s, "overlap");
+    rank_sends = look_ahead;
+    train(&j, 2);
+    rank_sends = NULL;
+    ck_assert_int_eq(atomic_load(&watch.begun), s.steps);
+    ck_assert_int_eq(atomic_load(&watch.changed), s.steps);
+}
+END_TEST
+
 /* ---- failures ---- */
 
 static void expect(const job *j, int32_t ranks, redux_status status, const char *words)
@@ -535,6 +576,7 @@ int main(void)
     tcase_set_timeout(other, 60);
     tcase_add_test(other, idle_ranks_are_named_once);
     tcase_add_test(other, traffic_is_counted);
+    tcase_add_loop_test(other, sums_overlap_the_backward, 0, 4);
     tcase_add_loop_test(other, a_rank_that_cannot_read, 0, 4);
     tcase_add_test(other, ranks_that_differ);
     tcase_add_test(other, objectives_that_cannot_be_shared);
