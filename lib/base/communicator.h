@@ -51,6 +51,8 @@ void rdx_message_cancel(rdx_message *message, redux_context *context);
 typedef struct rdx_wait {
     double start;
     int64_t round;
+    int32_t suspect; /* the rank that is missing, as far as is known, */
+    double asked;    /* and when it was asked; 0: not yet */
 } rdx_wait;
 
 /* Pauses between two tests while this rank waits for that one, at most until the time limit. */

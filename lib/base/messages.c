@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Messages under way, and waiting for them. */
+ * Messages under way, and waiting for them.
+ *
+ * A rank that waits for another one does not know whether that is missing or waits itself, for a
+ * third one. So from half of the time limit on it asks by a note, and follows the answers. Ranks
+ * answer while they wait: one that does not is the one that all wait for. It works for too long, is
+ * stopped, or is gone. */
 #include <time.h>
 #include <redux/communicator.h>
 #include "communicator.h"
@@ -74,19 +79,83 @@ static void pause_briefly(int64_t round)
         nanosleep(&time, NULL);
 }
 
+/* The ranks of all are in one byte order, or did not get this far. */
+typedef struct note {
+    int32_t kind; /* ASK, ANSWER */
+    int32_t rank; /* ANSWER: whom its sender waits for */
+} note;
+
+_Static_assert(sizeof(note) == REDUX_NOTE_SIZE, "what communicators pass");
+
+enum { ASK = 1, ANSWER = 2 };
+
+static redux_status tell(redux_context *context, int32_t kind, int32_t rank, int32_t to)
+{
+    const redux_communicator *c = of(context);
+    const note n = {kind, rank};
+    return to == c->rank ? REDUX_OK : c->tell(&n, to, c->user);
+}
+
+static redux_status ask(rdx_wait *wait, redux_context *context, int32_t rank)
+{
+    wait->suspect = rank;
+    wait->asked = rdx_now();
+    return tell(context, ASK, 0, rank);
+}
+
+/* Answers that this rank waits for `rank`, and follows what it hears of the suspect. */
+static redux_status hear_notes(rdx_wait *wait, redux_context *context, int32_t rank)
+{
+    const redux_communicator *c = of(context);
+    for (;;) {
+        note n = {0};
+        int32_t from = -1;
+        RDX_TRY(c->hear(&from, &n, c->user));
+        if (from < 0)
+            return REDUX_OK;
+        if (n.kind == ASK)
+            RDX_TRY(tell(context, ANSWER, rank, from));
+        else if (wait->asked > 0 && from == wait->suspect && n.rank >= 0 && n.rank < c->size)
+            RDX_TRY(ask(wait, context, n.rank == c->rank ? rank : n.rank));
+    }
+}
+
+/* Not a message that begins with "rank", which only reports what another one said (rdx_agree). */
+static redux_status name_missing(const rdx_wait *wait, const redux_communicator *c, int32_t rank)
+{
+    return rdx_fail(REDUX_E_IO, "out of time: rank %d did not answer for %g seconds: %s",
+                    (int)(c->hear == NULL ? rank : wait->suspect), c->time_limit,
+                    c->hear == NULL ? "it is gone, or waits for one that is"
+                                    : "it is gone or stopped, or works for longer than the limit");
+}
+
+/* The suspect at the time limit has had at least this share of it to answer. */
+#define GRACE 0.125
+
+static redux_status look_around(rdx_wait *wait, redux_context *context, int32_t rank)
+{
+    const redux_communicator *c = of(context);
+    const double waited = rdx_now() - wait->start;
+    RDX_TRY(rdx_progress_poll(context));
+    if (c->hear != NULL) {
+        RDX_TRY(hear_notes(wait, context, rank));
+        if (wait->asked <= 0 && waited > c->time_limit / 2)
+            RDX_TRY(ask(wait, context, rank));
+    }
+    if (waited <= c->time_limit)
+        return REDUX_OK;
+    if (c->hear != NULL && rdx_now() - wait->asked < GRACE * c->time_limit &&
+        waited < 2 * c->time_limit)
+        return REDUX_OK;
+    return name_missing(wait, c, rank);
+}
+
 redux_status rdx_wait_round(rdx_wait *wait, redux_context *context, int32_t rank)
 {
-    const double limit = of(context)->time_limit;
     if (wait->round == 0)
         wait->start = rdx_now();
-    if (wait->round % 256 == 255) {
-        RDX_TRY(rdx_progress_poll(context));
-        if (rdx_now() - wait->start > limit)
-            return rdx_fail(
-                REDUX_E_IO,
-                "rank %d did not answer for %g seconds: it is gone, or waits for one that is",
-                (int)rank, limit);
-    }
+    if (wait->round % 64 == 63)
+        RDX_TRY(look_around(wait, context, rank));
     pause_briefly(wait->round++);
     return REDUX_OK;
 }

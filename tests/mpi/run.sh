@@ -115,15 +115,19 @@ long="--part 2 --steps 400 --checkpoint-seconds 0.05"
 check "$long" one_trains $long
 # shellcheck disable=SC2016 # expanded by the ranks
 one_gets='rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK} which=$1 signal=$2 log=$3 lines=$4; shift 4
-    [ "$rank" != "$which" ] || (until [ "$(wc -l 2>/dev/null <"$log")" -ge "$lines" ] 2>/dev/null; do sleep 0.02; done
-        kill -s $signal $$) 2>/dev/null &
+    [ "$rank" != "$which" ] || (until [ "$(cat "$log" 2>/dev/null | wc -l)" -ge "$lines" ]; do sleep 0.02; done
+        kill -s $signal $$) &
+    [ "$rank" != "$which" ] || [ "$lines" -gt 0 ] || wait
     exec "$@" --mpi --threads 1'
-one_rank_gets() { # one_rank_gets RANK SIGNAL LINES OPTIONS...: once the log has so many lines
+rank_gets() { # rank_gets RANK SIGNAL LINES OPTIONS...: once the log has so many lines; 0: before it starts
     local which=$1 signal=$2 lines=$3
     shift 3
     rm -rf "$work/ranks"
     timeout 100 $MPIRUN -np 3 sh -c "$one_gets" sh "$which" "$signal" "$work/ranks/log.csv" "$lines" $pretrain "$@" \
         --out "$work/ranks" $slices >"$work/out" 2>"$work/err"
+}
+one_rank_gets() { # and all end without a result
+    rank_gets "$@"
     local status=$?
     [ $status -ne 0 ] && [ $status -ne 124 ] && [ ! -e "$work/ranks/weights.safetensors" ]
 }
@@ -139,6 +143,23 @@ interrupted() { # as by Ctrl-C: all stop with a checkpoint, although none was du
         [ -e "$work/ranks/checkpoint.safetensors" ] && grep -q "interrupted" "$work/err"
 }
 check "a rank that is interrupted" interrupted
+names_stopped() { # whatever failed, with the message of a rank that waited
+    local status=$?
+    [ $status -ne 0 ] && [ $status -ne 124 ] && grep -qE "$1" "$work/err" || {
+        sed "s/^/    exit $status: /" "$work/err"
+        return 1
+    }
+}
+stopped_training() {
+    rank_gets 1 STOP 20 --mpi-timeout 2 --part 2 --steps 4000
+    names_stopped "rank 1 did not answer for 2 seconds: it is gone or stopped"
+}
+check "a rank that stops while it trains is named" stopped_training
+stopped_before() { # MPI itself waits without a limit
+    rank_gets 1 STOP 0 --mpi-timeout 2 --part 2 --steps 4
+    names_stopped "rank [02] has waited 2 seconds for MPI to start"
+}
+check "a rank that stops before MPI starts ends all" stopped_before
 check "idle ranks are named" fails 3 0 "rank 2 has nothing to do: a batch has 2 parts" \
     ${pretrain/ --quiet/} --mpi --part 8 --steps 2 --out "$work/idle" $slices
 check "a folder in use" fails 3 1 "holds a run already" $pretrain --mpi --steps 2 --out "$work/idle" $slices
@@ -174,7 +195,6 @@ cat >"$work/own.c" <<'END'
 #include <redux.h>
 #include <redux/mpi.h>
 #include <stdio.h>
-#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -190,11 +210,6 @@ int main(int argc, char **argv)
         return 1; /* MPI has not been initialised */
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     redux_status status = redux_mpi_communicator(&communicator, MPI_COMM_WORLD);
-    if (argc > 2) { /* one does not answer */
-        communicator.time_limit = 1;
-        if (communicator.rank == 1)
-            sleep(60);
-    }
     options.communicator = &communicator;
     if (status == REDUX_OK)
         status = redux_context_new(&context, &options);
@@ -218,16 +233,22 @@ int main(int argc, char **argv)
     return status != REDUX_OK;
 }
 END
-check "a C program" "${MPICC:-mpicc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
-    "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
+compile() { # compile SOURCE PROGRAM
+    "${MPICC:-mpicc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Ilib/mpi "$1" -o "$2" \
+        "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
+}
+check "a C program" compile "$work/own.c" "$work/own"
 timeout 120 $MPIRUN -np 3 "$work/own" $ct >"$work/own.txt" 2>"$work/err"
 check "on three ranks" test "$(sort -u "$work/own.txt" | wc -l)" = 1 -a "$(wc -l <"$work/own.txt")" = 3
-silent() {
-    timeout 50 $MPIRUN -np 3 "$work/own" $ct silent >"$work/out" 2>"$work/err"
-    local status=$?
-    [ $status -ne 0 ] && [ $status -ne 124 ] && grep -q "did not answer for 1 seconds" "$work/err"
+check "a program that stops" compile tests/mpi/stopped.c "$work/stopped"
+stopped() { # rank 3 waits for 2, and 2 for the one that has stopped
+    timeout 50 $MPIRUN -np 4 "$work/stopped" "$1" >"$work/out" 2>"$work/err"
+    names_stopped "rank 1 did not answer for 2 seconds: it is gone or stopped"
 }
-check "a rank that is silent ends all" silent
+check "does so when asked to" on 4 "$work/stopped" never
+for phase in start reading exchange; do
+    check "a rank that stops in its $phase is named" stopped $phase
+done
 if command -v cmake >/dev/null; then
     by_cmake() { # the installed library's component, for a project that asks for it
         "${MAKE:-make}" --no-print-directory MPI=1 install PREFIX="$work/tree" >"$work/log" 2>&1 &&
