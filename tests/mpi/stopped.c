@@ -77,7 +77,7 @@ int main(int argc, char **argv)
         return 1;
     redux_communicator communicator = mpi;
     communicator.send = send;
-    communicator.time_limit = 2;
+    communicator.time_limit = 3;
     options.communicator = &communicator;
     status = redux_context_new(&context, &options);
     stop_in("start");
