@@ -33,7 +33,8 @@ static double to_pixel(double x, int side)
 
 static double from_pixel(int i, int side)
 {
-    return (i + 0.5) * 2 / side - 1;
+    return (i + 0.5) * (2.0 / side) -
+           1; /* sides are powers of two: exact, and no division a pixel */
 }
 
 static void load(level *out, const uint8_t *rank, int side)
@@ -66,34 +67,53 @@ static void derive(derivatives *out, const level *a)
 
 /* ---- sampling ---- */
 
-static bool sample(float *out, const float *pixels, int side, double x, double y)
+/* Where the pixels of a line lie in the other image, along one axis: the pixel before, the way from
+ * there to the next one, and whether it is within the image. */
+typedef struct places {
+    int32_t before[RDX_THUMB];
+    float rest[RDX_THUMB];
+    int32_t inside[RDX_THUMB];
+} places;
+
+/* Apart from the reading of pixels, so that the loop can be vectorised. */
+static void find_places(places *out, const double *m, int y, int side)
 {
-    const double px = to_pixel(x, side), py = to_pixel(y, side), last = side - 1;
-    const bool inside = px >= -0.5 && py >= -0.5 && px <= last + 0.5 && py <= last + 0.5;
-    const double cx = px < 0 ? 0 : px > last ? last : px, cy = py < 0 ? 0 : py > last ? last : py;
-    const int x0 = (int)cx, y0 = (int)cy;
-    const int right = x0 < side - 1, down = y0 < side - 1 ? side : 0;
-    const float fx = (float)(cx - x0), fy = (float)(cy - y0);
-    const float *at = pixels + y0 * side + x0;
-    const float top = at[0] + fx * (at[right] - at[0]);
-    const float bottom = at[down] + fx * (at[down + right] - at[down]);
-    *out = top + fy * (bottom - top);
-    return inside;
+    const double v = from_pixel(y, side), last = side - 1;
+    double at[RDX_THUMB], kept[RDX_THUMB];
+    for (int x = 0; x < side; x++)
+        at[x] = to_pixel(m[0] * from_pixel(x, side) + m[1] * v + m[2], side);
+    for (int x = 0; x < side; x++) {
+        kept[x] = at[x] < 0 ? 0 : at[x];
+        kept[x] = kept[x] > last ? last : kept[x];
+    }
+    for (int x = 0; x < side; x++)
+        out->before[x] = (int32_t)kept[x];
+    for (int x = 0; x < side; x++)
+        out->rest[x] = (float)(kept[x] - out->before[x]);
+    for (int x = 0; x < side; x++)
+        out->inside[x] = (at[x] >= -0.5) & (at[x] <= last + 0.5);
 }
 
 /* Returns how many pixels lie inside. */
 static int warp(float *out, bool *inside, const level *b, const rdx_affine *map)
 {
-    const double *m = map->m;
+    const int side = b->side;
+    places across, along;
     int count = 0;
-    for (int y = 0; y < b->side; y++)
-        for (int x = 0; x < b->side; x++) {
-            const double u = from_pixel(x, b->side), v = from_pixel(y, b->side);
-            const int i = y * b->side + x;
-            inside[i] = sample(&out[i], b->pixels, b->side, m[0] * u + m[1] * v + m[2],
-                               m[3] * u + m[4] * v + m[5]);
-            count += inside[i];
+    for (int y = 0; y < side; y++, out += side, inside += side) {
+        find_places(&across, map->m, y, side);
+        find_places(&along, map->m + 3, y, side);
+        for (int x = 0; x < side; x++) {
+            const int right = across.before[x] < side - 1;
+            const int down = along.before[x] < side - 1 ? side : 0;
+            const float *at = b->pixels + along.before[x] * side + across.before[x];
+            const float top = at[0] + across.rest[x] * (at[right] - at[0]);
+            const float bottom = at[down] + across.rest[x] * (at[down + right] - at[down]);
+            out[x] = top + along.rest[x] * (bottom - top);
+            inside[x] = across.inside[x] & along.inside[x];
+            count += inside[x];
         }
+    }
     return count;
 }
 

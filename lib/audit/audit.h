@@ -17,6 +17,7 @@
 #include <redux/audit.h>
 #include <redux/hash.h>
 #include "data/data.h"
+#include "hash/hash.h"
 #include "image/image.h"
 
 #define RDX_THUMB 64
@@ -50,11 +51,12 @@ typedef struct rdx_affine {
 extern const rdx_affine rdx_parts[RDX_PARTS]; /* from the whole square to the part */
 rdx_affine rdx_affine_inverse(const rdx_affine *map);
 
-/* PDQ codes of the ranks: of each part, and of the whole in each turn. */
-redux_status rdx_thumb_parts(uint8_t codes[RDX_PARTS][REDUX_PDQ_BYTES], redux_context *context,
+/* PDQ codes of the ranks: of each part, and of the whole in each turn. Of the hasher, the context
+ * is set. */
+redux_status rdx_thumb_parts(uint8_t codes[RDX_PARTS][REDUX_PDQ_BYTES], rdx_hasher *hasher,
                              const rdx_thumb *thumb);
 redux_status rdx_thumb_turns(uint8_t codes[REDUX_DIHEDRAL_COUNT][REDUX_PDQ_BYTES],
-                             redux_context *context, const rdx_thumb *thumb);
+                             rdx_hasher *hasher, const rdx_thumb *thumb);
 void rdx_thumb_turn(uint8_t *out, const uint8_t *rank, int32_t turn);
 
 /* ---- align.c ---- */

@@ -10,7 +10,6 @@
 #include <string.h>
 #include "audit.h"
 #include "kernels/kernels.h"
-#include "metric/metric.h"
 
 /* Bits of 256 by which codes may differ, and bits of 64 by which sketches may. Unrelated slices are
  * about 128 apart, the nearest of 1,000 at about 98. */
@@ -20,25 +19,24 @@
 #define VERY_LIKE 0.9
 #define NEAR 80
 #define SKETCH_NEAR 18
-#define TILE 16 /* queries of one task */
+#define TILE 16   /* queries of one task */
+#define BLOCK 512 /* codes compared at a time: they stay in the first cache */
 #define ROWS (REDUX_DIHEDRAL_COUNT + RDX_PARTS - 1)
 
+#define CODE_WORDS (REDUX_PDQ_BYTES / 8)
 typedef struct code {
-    uint64_t word[REDUX_PDQ_BYTES / 8];
+    uint64_t word[CODE_WORDS];
 } code;
 
 struct rdx_candidates {
     redux_context *context;
     const rdx_item *references;
     rdx_twins_options options;
-    int64_t radius;
-    double sketch_radius;
-    int64_t slices;       /* references that can be compared, */
-    int64_t *slice;       /* and which they are */
-    code *codes;          /* [RDX_PARTS, slices] */
-    uint64_t *sketches;   /* of the codes */
-    redux_metric *metric; /* of sketches */
-    rdx_layout layout;
+    uint32_t radius, sketch_radius;
+    int64_t slices;     /* references that can be compared, */
+    int64_t *slice;     /* and which they are */
+    code *codes;        /* [RDX_PARTS, slices] */
+    uint64_t *sketches; /* of the codes */
 };
 
 /* Some queries. Codes are by row: of each turn, then of each part but the whole. */
@@ -49,10 +47,10 @@ typedef struct tile {
     int64_t query[TILE];
     code codes[ROWS * TILE]; /* [ROWS, count] */
     uint64_t sketches[ROWS * TILE];
-    double thresholds[ROWS * TILE];
     rdx_candidate_list *lists; /* of all queries */
-    rdx_hit *hits;
-    void *scratch;
+    uint8_t *planes;           /* of a block of sketches; NULL where the tier has none */
+    int32_t near[BLOCK];       /* sketches of the block, and which of them have codes nearby */
+    int32_t places[BLOCK];
 } tile;
 
 static const rdx_thumb *thumb_of(const rdx_item *item)
@@ -103,20 +101,9 @@ static void add_part(rdx_candidates *c, int part)
     }
 }
 
-static redux_status make_metric(rdx_candidates *c)
-{
-    uint8_t none[sizeof(uint64_t)];
-    const int64_t shape[2] = {1, sizeof none};
-    redux_tensor item;
-    RDX_TRY(redux_metric_new_hamming(&c->metric, c->context));
-    RDX_TRY(redux_tensor_borrow(&item, none, REDUX_UINT8, 2, shape, NULL));
-    return rdx_metric_layout(c->metric, &item, &c->layout);
-}
-
 static redux_status fill(rdx_candidates *c, int64_t count)
 {
     RDX_TRY(list_slices(c, count));
-    RDX_TRY(make_metric(c));
     for (int part = 0; part < RDX_PARTS; part++) {
         add_part(c, part);
         RDX_TRY(rdx_progress_poll(c->context));
@@ -149,7 +136,6 @@ void rdx_candidates_free(rdx_candidates *candidates)
 {
     if (candidates == NULL)
         return;
-    redux_metric_free(candidates->metric);
     rdx_free(candidates->slice);
     rdx_free(candidates->codes);
     rdx_free(candidates->sketches);
@@ -169,11 +155,11 @@ static bool precedes(const rdx_candidate *a, const rdx_candidate *b)
 }
 
 /* The farthest that a candidate may be. */
-static int64_t limit_of(const rdx_candidates *c, const rdx_candidate_list *list)
+static uint32_t limit_of(const rdx_candidates *c, const rdx_candidate_list *list)
 {
     return list->count < c->options.candidates
                ? c->radius
-               : RDX_MIN(c->radius, list->items[list->count - 1].distance);
+               : RDX_MIN(c->radius, (uint32_t)list->items[list->count - 1].distance);
 }
 
 /* Each reference once, by its nearest code. */
@@ -229,7 +215,6 @@ static void load_queries(tile *t, int64_t count)
                                           : thumb->parts[row - REDUX_DIHEDRAL_COUNT + 1],
                REDUX_PDQ_BYTES);
         t->sketches[i] = sketch_of(&t->codes[i]);
-        t->thresholds[i] = t->among->sketch_radius;
     }
 }
 
@@ -237,26 +222,39 @@ static void load_queries(tile *t, int64_t count)
 static void compare(const tile *t, int64_t own, int64_t other)
 {
     const rdx_candidates *c = t->among;
-    const int64_t query = t->query[own % t->count];
-    const int64_t bits = rdx_kernels_get()->hamming_distance(
-        t->codes[own].word, c->codes[other].word, REDUX_PDQ_BYTES / 8);
-    const rdx_candidate found = {c->slice[other % c->slices], (int32_t)bits,
+    const rdx_candidate found = {c->slice[other % c->slices],
+                                 (int32_t)rdx_kernels_get()->hamming_distance(
+                                     t->codes[own].word, c->codes[other].word, CODE_WORDS),
                                  (int32_t)(own / t->count), (int32_t)(other / c->slices)};
-    if (bits <= limit_of(c, &t->lists[query]))
-        consider(t, query, &found);
+    consider(t, t->query[own % t->count], &found);
+}
+
+/* A code of a query with `count` codes of the references from `start` on. */
+static void search_block(tile *t, int64_t own, int64_t start, int64_t count)
+{
+    const rdx_candidates *c = t->among;
+    const rdx_kernels *kernels = rdx_kernels_get();
+    const uint32_t limit = limit_of(c, &t->lists[t->query[own % t->count]]);
+    const int64_t near = kernels->hamming_within(c->sketches + start, t->planes, count,
+                                                 &t->sketches[own], 1, c->sketch_radius, t->near);
+    const int64_t found =
+        kernels->hamming_listed(c->codes[start].word, (const uint32_t *)t->near, near,
+                                t->codes[own].word, CODE_WORDS, limit, t->places);
+    for (int64_t i = 0; i < found; i++)
+        compare(t, own, start + t->near[t->places[i]]);
 }
 
 /* The codes of rows first to end - 1 with those of the first `parts` parts. */
 static void search_rows(tile *t, int64_t first, int64_t end, int64_t parts)
 {
     const rdx_candidates *c = t->among;
-    const int64_t others = parts * c->slices, begin = first * t->count;
-    for (int64_t start = 0; start < others; start += RDX_BLOCK_ROWS) {
-        const int64_t found = rdx_hits(c->metric, &c->layout, c->sketches + start,
-                                       RDX_MIN(RDX_BLOCK_ROWS, others - start), t->sketches + begin,
-                                       end * t->count - begin, t->thresholds, t->hits, t->scratch);
-        for (int64_t h = 0; h < found; h++)
-            compare(t, begin + t->hits[h].query, start + t->hits[h].row);
+    const int64_t others = parts * c->slices;
+    for (int64_t start = 0; start < others; start += BLOCK) {
+        const int64_t count = RDX_MIN(BLOCK, others - start);
+        if (t->planes != NULL)
+            rdx_kernels_get()->hamming_planes(t->planes, c->sketches + start, count, 1);
+        for (int64_t own = first * t->count; own < end * t->count; own++)
+            search_block(t, own, start, count);
     }
 }
 
@@ -272,20 +270,18 @@ redux_status rdx_candidates_find(rdx_candidate_list **out, int64_t *first, int64
                                  int64_t query_count, int64_t number)
 {
     const size_t lists = (TILE * sizeof(rdx_candidate_list) + 63) / 64 * 64;
-    const size_t scratch = (among->layout.scratch_bytes + 63) / 64 * 64;
-    const size_t hits = REDUX_DIHEDRAL_COUNT * TILE * RDX_BLOCK_ROWS * sizeof(rdx_hit);
+    const size_t planes = (size_t)rdx_kernels_get()->hamming_plane_bytes(BLOCK, 1);
     void *block;
     *first = number * TILE;
     *count = RDX_MIN(TILE, query_count - *first);
-    RDX_TRY(rdx_alloc(among->context, &block, 1, lists + scratch + hits + sizeof(tile)));
+    RDX_TRY(rdx_alloc(among->context, &block, 1, lists + planes + sizeof(tile)));
     *out = block;
-    tile *t = (tile *)(void *)((char *)block + lists + scratch + hits);
+    tile *t = (tile *)(void *)((char *)block + lists + planes);
     t->among = among;
     t->queries = queries + *first;
     t->count = 0;
     t->lists = block;
-    t->scratch = (char *)block + lists;
-    t->hits = (rdx_hit *)(void *)((char *)block + lists + scratch);
+    t->planes = planes > 0 ? (uint8_t *)block + lists : NULL;
     load_queries(t, *count);
     search_rows(t, 0, REDUX_DIHEDRAL_COUNT, RDX_PARTS);
     search_rows(t, REDUX_DIHEDRAL_COUNT, ROWS, 1);

@@ -7,10 +7,11 @@
 #define LEAST_CONTENT 0.1F
 #define CT_VALUE (-500.0F) /* a scan with values at or below this is CT */
 
-/* Of one thread: the plan for slices of one size. */
+/* Of one thread: the plan for slices of one size, and what hashing needs. */
 typedef struct worker {
     redux_context *context;
     rdx_resizer resizer;
+    rdx_hasher hasher;
 } worker;
 
 typedef struct scan_job {
@@ -23,7 +24,7 @@ static redux_status worker_init(void *state, redux_context *context, void *user)
     worker *w = state;
     (void)user;
     memset(w, 0, sizeof *w);
-    w->context = context;
+    w->context = w->hasher.context = context;
     return REDUX_OK;
 }
 
@@ -32,6 +33,7 @@ static void worker_clear(void *state)
     worker *w = state;
     if (w->resizer.buffer != NULL)
         rdx_resizer_clear(&w->resizer);
+    rdx_hasher_clear(&w->hasher);
 }
 
 /* FNV-1a over words of 8 bytes: fast, and no one attacks it. */
@@ -76,10 +78,10 @@ static redux_status shrink(worker *w, float *out, const redux_tensor *values)
 }
 
 /* Codes are made once, for every check and every comparison. */
-static redux_status code_thumb(rdx_thumb *thumb, redux_context *context)
+static redux_status code_thumb(rdx_thumb *thumb, rdx_hasher *hasher)
 {
-    RDX_TRY(rdx_thumb_parts(thumb->parts, context, thumb));
-    return rdx_thumb_turns(thumb->turns, context, thumb);
+    RDX_TRY(rdx_thumb_parts(thumb->parts, hasher, thumb));
+    return rdx_thumb_turns(thumb->turns, hasher, thumb);
 }
 
 static redux_status scan_values(worker *w, const rdx_visited *at, redux_scan *scan,
@@ -96,7 +98,7 @@ static redux_status scan_values(worker *w, const rdx_visited *at, redux_scan *sc
     slice->width = (int32_t)values->shape[1];
     RDX_TRY(shrink(w, small, values));
     slice->has_thumb = rdx_thumb_make(&scan->thumbs[at->row], &slice->content, small);
-    return slice->has_thumb ? code_thumb(&scan->thumbs[at->row], w->context) : REDUX_OK;
+    return slice->has_thumb ? code_thumb(&scan->thumbs[at->row], &w->hasher) : REDUX_OK;
 }
 
 static redux_status scan_slice(const rdx_visited *at, void *state, void *user)

@@ -136,31 +136,31 @@ rdx_affine rdx_affine_inverse(const rdx_affine *map)
     return (rdx_affine){{a, b, -a * m[2] - b * m[5], c, e, -c * m[2] - e * m[5]}};
 }
 
-static redux_status hash(uint8_t *codes, int32_t variants, redux_context *context, float *luma)
+static redux_status hash(uint8_t *codes, int32_t variants, rdx_hasher *hasher, float *luma)
 {
     const int64_t shape[2] = {RDX_THUMB, RDX_THUMB};
     redux_tensor tensor;
     RDX_TRY(redux_tensor_borrow(&tensor, luma, REDUX_FLOAT32, 2, shape, NULL));
-    return redux_hash_pdq_luma(codes, variants, NULL, context, &tensor);
+    return rdx_hash_pdq_luma(hasher, codes, variants, NULL, &tensor);
 }
 
-redux_status rdx_thumb_parts(uint8_t codes[RDX_PARTS][REDUX_PDQ_BYTES], redux_context *context,
+redux_status rdx_thumb_parts(uint8_t codes[RDX_PARTS][REDUX_PDQ_BYTES], rdx_hasher *hasher,
                              const rdx_thumb *thumb)
 {
     bool inside[RDX_THUMB_PIXELS];
     float luma[RDX_THUMB_PIXELS];
     for (int i = 0; i < RDX_PARTS; i++) {
         rdx_warp(luma, inside, thumb->rank, &rdx_parts[i]);
-        RDX_TRY(hash(codes[i], 1, context, luma));
+        RDX_TRY(hash(codes[i], 1, hasher, luma));
     }
     return REDUX_OK;
 }
 
 redux_status rdx_thumb_turns(uint8_t codes[REDUX_DIHEDRAL_COUNT][REDUX_PDQ_BYTES],
-                             redux_context *context, const rdx_thumb *thumb)
+                             rdx_hasher *hasher, const rdx_thumb *thumb)
 {
     float luma[RDX_THUMB_PIXELS];
     for (int i = 0; i < RDX_THUMB_PIXELS; i++)
         luma[i] = thumb->rank[i];
-    return hash(codes[0], REDUX_DIHEDRAL_COUNT, context, luma);
+    return hash(codes[0], REDUX_DIHEDRAL_COUNT, hasher, luma);
 }

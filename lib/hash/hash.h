@@ -129,6 +129,10 @@ redux_status rdx_hash_colour(rdx_hasher *hasher, uint8_t *code, redux_hash_info 
                              const rdx_pixels *in);
 redux_status rdx_hash_pdq(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
                           const rdx_pixels *in);
+/* redux_hash_pdq_luma of checked arguments, by a hasher whose context alone needs to be set: what
+ * it holds serves the next call. */
+redux_status rdx_hash_pdq_luma(rdx_hasher *hasher, uint8_t *codes, int32_t variants,
+                               redux_hash_info *info, const redux_tensor *luma);
 redux_status rdx_hash_blockhash(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,
                                 const rdx_pixels *in);
 redux_status rdx_hash_opencv_average(rdx_hasher *hasher, uint8_t *code, redux_hash_info *info,

@@ -340,27 +340,31 @@ redux_status rdx_hash_pdq(rdx_hasher *hasher, uint8_t *code, redux_hash_info *in
     return run(hasher, code, 1, info, in);
 }
 
+redux_status rdx_hash_pdq_luma(rdx_hasher *hasher, uint8_t *codes, int32_t variants,
+                               redux_hash_info *info, const redux_tensor *luma)
+{
+    redux_tensor rows;
+    reduction r;
+    RDX_TRY(prepare(hasher, &r, NULL, luma->shape[0], luma->shape[1]));
+    RDX_TRY(redux_tensor_borrow(&rows, r.luma, REDUX_FLOAT32, 2, luma->shape, NULL));
+    RDX_TRY(redux_tensor_copy(&rows, luma));
+    if (info != NULL)
+        *info = (redux_hash_info){0, 0};
+    pdq(codes, variants, info, &r, hasher->table);
+    return REDUX_OK;
+}
+
 redux_status redux_hash_pdq_luma(uint8_t *codes, int32_t variants, redux_hash_info *info,
                                  redux_context *context, const redux_tensor *luma)
 {
-    redux_tensor rows;
     rdx_hasher hasher = {.context = context};
-    reduction r;
     if (codes == NULL)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: codes is NULL");
     if (variants != 1 && variants != REDUX_DIHEDRAL_COUNT)
         return rdx_fail(REDUX_E_INVALID, "redux_hash_pdq_luma: %d variants, not 1 or 8",
                         (int)variants);
     RDX_TRY(rdx_tensor_check(luma, 2, REDUX_FLOAT32, "luma"));
-    redux_status status = prepare(&hasher, &r, NULL, luma->shape[0], luma->shape[1]);
-    if (status == REDUX_OK)
-        status = redux_tensor_borrow(&rows, r.luma, REDUX_FLOAT32, 2, luma->shape, NULL);
-    if (status == REDUX_OK)
-        status = redux_tensor_copy(&rows, luma);
-    if (info != NULL)
-        *info = (redux_hash_info){0, 0};
-    if (status == REDUX_OK)
-        pdq(codes, variants, info, &r, hasher.table);
+    const redux_status status = rdx_hash_pdq_luma(&hasher, codes, variants, info, luma);
     rdx_hasher_clear(&hasher);
     return status;
 }

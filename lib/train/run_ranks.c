@@ -131,11 +131,11 @@ redux_status rdx_run_make_prints(uint64_t *prints, const rdx_run *run, uint8_t *
 
 redux_status rdx_run_gather_traffic(rdx_run *run)
 {
-    const rdx_traffic *own = rdx_context_traffic(run->context);
     rdx_run_traffic mine = {.seconds = rdx_seconds() - run->started};
     void *all = NULL;
-    if (rdx_ranks(run->context) == 1)
+    if (rdx_ranks(run->context) == 1) /* the context may be NULL */
         return REDUX_OK;
+    const rdx_traffic *own = rdx_context_traffic(run->context);
     mine.parts = parts_of(run)->tree.end - parts_of(run)->tree.first;
     for (int i = 0; i < RDX_PURPOSES; i++) {
         mine.of[i].bytes_sent = own[i].bytes_sent - run->traffic_before[i].bytes_sent;

@@ -59,38 +59,4 @@ static inline int64_t golden_code(char *hex, const char *name, const char *profi
     return found;
 }
 
-/* Memory that runs out at the n-th block. Then: told, nothing leaks, and a later try succeeds. */
-typedef struct scarce {
-    int left, live;
-} scarce;
-
-static inline void *allocate_some(size_t size, size_t alignment, void *user)
-{
-    scarce *memory = user;
-    if (memory->left-- <= 0)
-        return NULL;
-    void *block = NULL;
-    ck_assert_int_eq(posix_memalign(&block, alignment, size), 0);
-    memory->live++;
-    return block;
-}
-
-static inline void release_some(void *pointer, void *user)
-{
-    ((scarce *)user)->live--;
-    free(pointer);
-}
-
-static inline redux_context *scarce_context(scarce *memory)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.allocate = allocate_some;
-    options.deallocate = release_some;
-    options.allocator_user = memory;
-    *memory = (scarce){1000000, 0};
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 #endif

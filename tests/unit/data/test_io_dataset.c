@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <zlib.h>
 #include "io/io.h"
+#include "support/counted.h"
 #include "support/test_io.h"
 
 static const redux_dataset_options defaults = REDUX_DATASET_OPTIONS_INIT;
@@ -618,41 +619,7 @@ START_TEST(threads)
 }
 END_TEST
 
-/* ---- an allocator that fails at the n-th call ---- */
-
-typedef struct failing {
-    int64_t left, alive, bytes; /* bytes: of the blocks that are alive */
-} failing;
-
-static void *failing_allocate(size_t size, size_t alignment, void *user)
-{
-    failing *state = user;
-    void *block;
-    if (state->left-- <= 0 || posix_memalign(&block, alignment, size) != 0)
-        return NULL;
-    state->alive++;
-    state->bytes += (int64_t)malloc_usable_size(block);
-    return block;
-}
-
-static void failing_deallocate(void *block, void *user)
-{
-    failing *state = user;
-    state->alive--;
-    state->bytes -= (int64_t)malloc_usable_size(block);
-    free(block);
-}
-
-static redux_context *failing_context(failing *state)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.allocate = failing_allocate;
-    options.deallocate = failing_deallocate;
-    options.allocator_user = state;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
+/* ---- memory that runs out ---- */
 
 static redux_status read_everything(redux_context *context, const char *path, int skip_errors)
 {
@@ -683,11 +650,11 @@ static redux_status read_everything(redux_context *context, const char *path, in
 
 START_TEST(no_memory)
 {
-    failing state = {1 << 20, 0, 0};
-    redux_context *context = failing_context(&state);
-    const int64_t base = state.alive;
+    counter c;
+    redux_context *context = counted_context(&c, 0);
+    const int base = c.live;
     redux_status status = REDUX_E_NO_MEMORY;
-    int64_t calls = 0;
+    int calls = 0;
     folder("poor");
     place(PICTURES, "rgb.png", "poor/1.png");
     place(PICTURES, "l.jpg", "poor/2.png");
@@ -701,16 +668,16 @@ START_TEST(no_memory)
     if (_i)
         write_bytes(in_scratch("poor/z.npz"), "", 0);
     for (; status != REDUX_OK && calls < 5000; calls++) {
-        state.left = calls;
+        counted_fail_from(&c, calls);
         status = read_everything(context, in_scratch("poor"), _i);
         if (status != REDUX_OK)
             ck_assert_redux(REDUX_E_NO_MEMORY, status);
-        ck_assert_int_eq(state.alive, base);
+        ck_assert_int_eq(c.live, base);
     }
     ck_assert_redux_ok(status);
     ck_assert_int_gt(calls, 50);
     redux_context_free(context);
-    ck_assert_int_eq(state.alive, 0);
+    ck_assert_int_eq(c.live, 0);
 }
 END_TEST
 
@@ -856,8 +823,8 @@ END_TEST
 START_TEST(many_pictures)
 {
     enum { COUNT = 5000 };
-    failing state = {1 << 30, 0, 0};
-    redux_context *context = failing_context(&state);
+    counter c;
+    redux_context *context = counted_context(&c, 0);
     redux_dataset *dataset;
     folder("many");
     size_t size;
@@ -866,7 +833,7 @@ START_TEST(many_pictures)
     for (int i = 1; i < COUNT; i++)
         write_bytes(text("%s/many/slice_%06d.png", scratch, i), bytes, size);
     free(bytes);
-    const int64_t before = state.bytes;
+    const int64_t before = c.bytes;
     const char *path = in_scratch("many");
     ck_assert_redux_ok(redux_dataset_open(&dataset, context, &path, 1, NULL));
     ck_assert_int_eq(redux_dataset_slice_count(dataset), COUNT);
@@ -874,11 +841,11 @@ START_TEST(many_pictures)
     int64_t index;
     ck_assert_redux_ok(redux_dataset_get_slice_name(&source, &index, dataset, 0, COUNT - 1));
     ck_assert_str_eq(source, text("%s/slice_%06d.png", path, COUNT - 1));
-    const int64_t each = (state.bytes - before) / COUNT; /* the path, and where it is */
+    const int64_t each = (c.bytes - before) / COUNT; /* the path, and where it is */
     ck_assert_int_lt(each, (int64_t)strlen(source) + 40);
     redux_dataset_free(dataset);
     redux_context_free(context);
-    ck_assert_int_eq(state.alive, 0);
+    ck_assert_int_eq(c.live, 0);
 }
 END_TEST
 

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include "hash/hash.h"
+#include "support/counted.h"
 #include "support/test_hash.h"
 
 static void hash_one(uint8_t *code, redux_hash_info *info, const redux_tensor *image,
@@ -551,8 +552,8 @@ START_TEST(memory_may_run_out)
     redux_tensor picture, slice;
     redux_hash_info info;
     uint8_t code[MOST_BYTES];
-    scarce memory;
-    redux_context *context = scarce_context(&memory);
+    counter memory;
+    redux_context *context = counted_context(&memory, 0);
     golden(&picture, "rainbow");
     golden(&slice, "hu");
     const int before = memory.live;
@@ -565,7 +566,7 @@ START_TEST(memory_may_run_out)
             const int64_t shape[] = {redux_hash_bytes(&hash)};
             redux_tensor out;
             redux_tensor_borrow(&out, code, REDUX_UINT8, 1, shape, NULL);
-            memory.left = tries;
+            counted_fail_from(&memory, tries);
             status = hash.profile == REDUX_PROFILE_HU
                          ? redux_hash_compute_info(&out, &info, context, &slice, &hash)
                          : redux_hash_picture(code, &info, context, &picture, &hash);
@@ -574,7 +575,7 @@ START_TEST(memory_may_run_out)
         ck_assert_redux(REDUX_OK, status);
         ck_assert_int_gt(tries, 1);
     }
-    memory.left = 1000;
+    counted_fail(&memory, -1);
     redux_context_free(context);
     redux_tensor_release(&picture);
     redux_tensor_release(&slice);

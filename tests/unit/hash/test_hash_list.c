@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Lists of hashes: printed, in their binary form and damaged, and made from datasets. */
 #include <zlib.h>
+#include "support/counted.h"
 #include "support/test_hash.h"
 
 #define VOLUME "data/ct/STS_019_CT.nii.gz"
@@ -284,13 +285,13 @@ START_TEST(lists_run_out_of_memory)
     const redux_hash_options pdq = options_of("pdq", "pdq", "0");
     redux_hash_list *list = small_list(), *back = NULL;
     redux_dataset *dataset;
-    scarce memory;
-    redux_context *context = scarce_context(&memory);
+    counter memory;
+    redux_context *context = counted_context(&memory, 0);
     bytes all = written(list, REDUX_HASH_LIST_BINARY, 0);
     const int before = memory.live;
     int tries = 0;
     do {
-        memory.left = tries++;
+        counted_fail_from(&memory, tries++);
         const redux_status status = redux_hash_list_decode(&back, context, all.data, all.size);
         ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
         ck_assert(back != NULL || memory.live == before);
@@ -298,11 +299,11 @@ START_TEST(lists_run_out_of_memory)
     ck_assert_int_gt(tries, 4);
     redux_hash_list_free(back);
     ck_assert_int_eq(memory.live, before);
-    memory.left = 1000000;
+    counted_fail(&memory, -1);
     ck_assert_redux_ok(redux_dataset_open(&dataset, NULL, &path, 1, NULL));
     ck_assert_redux_ok(redux_hash_list_new(&back, context, &pdq));
     for (tries = 0; redux_hash_list_count(back) == 0; tries++) {
-        memory.left = tries;
+        counted_fail_from(&memory, tries);
         const redux_status status =
             redux_hash_list_add_dataset(back, context, dataset, automatic, 1);
         ck_assert_msg(status == REDUX_OK || status == REDUX_E_NO_MEMORY, "%s",
@@ -312,7 +313,7 @@ START_TEST(lists_run_out_of_memory)
     ck_assert_int_gt(tries, 8);
     redux_hash_list_free(back);
     ck_assert_int_eq(memory.live, before);
-    memory.left = 1000000;
+    counted_fail(&memory, -1);
     free(all.data);
     redux_dataset_free(dataset);
     redux_hash_list_free(list);

@@ -2,6 +2,7 @@
  * Hashes of whole volumes against NumPy's (tests/golden/volume_hash.py), and what must hold of
  * them: turned volumes, orientations, dtypes, threads, volumes without content. */
 #include <math.h>
+#include "support/counted.h"
 #include "support/test_io.h"
 
 #define BYTES 64
@@ -425,49 +426,24 @@ END_TEST
 
 /* ---- memory ---- */
 
-typedef struct failing {
-    int64_t calls, fail_at, blocks;
-} failing;
-
-static void *allocate(size_t size, size_t alignment, void *user)
-{
-    failing *f = user;
-    void *block = NULL;
-    if (f->calls++ == f->fail_at || posix_memalign(&block, alignment, size) != 0)
-        return NULL;
-    f->blocks++;
-    return block;
-}
-
-static void deallocate(void *block, void *user)
-{
-    ((failing *)user)->blocks--;
-    free(block);
-}
-
 START_TEST(memory_that_runs_out)
 {
     const redux_volume_hash_options options = options_of(hashes[_i]);
     const char *path = unpack("LPS.nii.gz");
     redux_status status = REDUX_E_NO_MEMORY;
-    int64_t at = 0;
+    int at = 0;
     for (; status != REDUX_OK; at++) {
-        failing f = {0, -1, 0};
-        redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
-        redux_context *context;
+        counter c;
+        redux_context *context = counted_context(&c, 0);
         redux_dataset *dataset;
         uint8_t codes[24 * BYTES];
-        context_options.allocate = allocate;
-        context_options.deallocate = deallocate;
-        context_options.allocator_user = &f;
-        ck_assert_redux_ok(redux_context_new(&context, &context_options));
         ck_assert_redux_ok(open_path(&dataset, path, NULL));
-        f.fail_at = f.calls + at;
+        counted_fail(&c, at);
         status = redux_volume_hash_read(codes, 24, NULL, context, dataset, 0, &options);
         ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
         redux_dataset_free(dataset);
         redux_context_free(context);
-        ck_assert_int_eq(f.blocks, 0);
+        ck_assert_int_eq(c.live, 0);
         ck_assert_int_lt(at, 200);
     }
     ck_assert_int_gt(at, 10);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Pictures against Pillow, damaged ones, and PNG out. */
+#include "support/counted.h"
 #include "support/test_io.h"
 
 /* The names in pictures.npz; what Pillow calls colour has a "colour/" golden. */
@@ -185,58 +186,33 @@ START_TEST(memory_limit)
 }
 END_TEST
 
-/* An allocator that fails at the n-th call: each failure is reported, nothing leaks. */
-typedef struct failing {
-    int64_t left, alive;
-} failing;
-
-static void *failing_allocate(size_t size, size_t alignment, void *user)
-{
-    failing *state = user;
-    void *block;
-    if (state->left-- <= 0 || posix_memalign(&block, alignment, size) != 0)
-        return NULL;
-    state->alive++;
-    return block;
-}
-
-static void failing_deallocate(void *block, void *user)
-{
-    ((failing *)user)->alive--;
-    free(block);
-}
-
+/* Each failure is reported, and nothing leaks. */
 START_TEST(no_memory)
 {
     static const char *const names[] = {"rgb_interlaced.png", "cmyk.jpg", "p16.png"};
-    failing state = {1 << 20, 0};
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.allocate = failing_allocate;
-    options.deallocate = failing_deallocate;
-    options.allocator_user = &state;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    const int64_t base = state.alive;
+    counter c;
+    redux_context *context = counted_context(&c, 0);
+    const int base = c.live;
     const char *path = unpack(names[_i]);
     redux_status status = REDUX_E_NO_MEMORY;
-    int64_t calls = 0;
+    int calls = 0;
     for (; status != REDUX_OK && calls < 1000; calls++) {
         redux_tensor out;
-        state.left = calls;
+        counted_fail_from(&c, calls);
         status = redux_picture_read(&out, context, path);
         if (status == REDUX_OK)
             redux_tensor_release(&out);
         else
             ck_assert_redux(REDUX_E_NO_MEMORY, status);
-        ck_assert_int_eq(state.alive, base);
+        ck_assert_int_eq(c.live, base);
     }
     ck_assert_int_gt(calls, 3);
     ck_assert_redux_ok(status);
-    state.left = 1000;
+    counted_fail(&c, -1);
     status = redux_picture_write_png(in_scratch("ok.png"), context, NULL);
     ck_assert_redux(REDUX_E_INVALID, status);
     redux_context_free(context);
-    ck_assert_int_eq(state.alive, 0);
+    ck_assert_int_eq(c.live, 0);
 }
 END_TEST
 

@@ -2,7 +2,7 @@
  * Networks: torchvision's names and shapes, weights in and out, modes, memory. The numbers are
  * compared in test_simclr.c. */
 #include <math.h>
-#include <stdatomic.h>
+#include "support/counted.h"
 #include "support/test_io.h"
 
 static redux_network *tiny(int32_t channels, redux_context *context)
@@ -652,41 +652,22 @@ END_TEST
 
 /* ---- memory, threads, errors ---- */
 
-static atomic_int allocations;
-
-static void *count_allocation(size_t size, size_t alignment, void *user)
-{
-    (void)user;
-    allocations++;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void release_allocation(void *pointer, void *user)
-{
-    (void)user;
-    free(pointer);
-}
-
 START_TEST(a_step_allocates_nothing)
 {
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = 2;
-    options.allocate = count_allocation;
-    options.deallocate = release_allocation;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
+    counter c;
+    redux_context *context = counted_context(&c, 2);
     redux_network *network = tiny(1, context);
     redux_tensor images = images_of(6, 40, 1, 1), small = images_of(3, 24, 1, 2);
     ck_assert_redux_ok(redux_network_plan(network, context, 6, 40, 40, 1));
     ck_assert_uint_gt(redux_network_planned_bytes(network), 0);
-    const int before = allocations;
+    const int before = c.calls;
     for (int i = 0; i < 2; i++) {
         redux_tensor out = run(network, context, i == 0 ? &images : &small, REDUX_OUTPUT_PROJECTION,
                                REDUX_MODE_TRAIN);
         ck_assert_redux_ok(redux_network_backward(network, context, &out));
         redux_tensor_release(&out);
     }
-    ck_assert_int_eq(allocations, before);
+    ck_assert_int_eq(c.calls, before);
     redux_network_free(network);
     redux_tensor_release(&images);
     redux_tensor_release(&small);

@@ -3,6 +3,7 @@
  * were removed, saved, mapped; files that were altered. */
 #include <math.h>
 #include <pthread.h>
+#include "support/counted.h"
 #include "support/test_io.h"
 
 /* ---- data and the oracle ---- */
@@ -753,26 +754,6 @@ END_TEST
 
 /* ---- memory ---- */
 
-typedef struct failing {
-    int64_t calls, fail_at, blocks;
-} failing;
-
-static void *allocate(size_t size, size_t alignment, void *user)
-{
-    failing *f = user;
-    void *block = NULL;
-    if (f->calls++ == f->fail_at || posix_memalign(&block, alignment, size) != 0)
-        return NULL;
-    f->blocks++;
-    return block;
-}
-
-static void deallocate(void *block, void *user)
-{
-    ((failing *)user)->blocks--;
-    free(block);
-}
-
 static redux_status a_life(redux_context *context, const char *path, uint8_t *codes)
 {
     const redux_tensor items = codes_of(codes, 50, 8);
@@ -812,20 +793,15 @@ START_TEST(memory_that_runs_out)
 {
     uint8_t *codes = random_codes(50, 8, 97);
     redux_status status = REDUX_E_NO_MEMORY;
-    int64_t at = 0;
+    int at = 0;
     for (; status != REDUX_OK; at++) {
-        failing f = {0, -1, 0};
-        redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-        redux_context *context;
-        options.allocate = allocate;
-        options.deallocate = deallocate;
-        options.allocator_user = &f;
-        ck_assert_redux_ok(redux_context_new(&context, &options));
-        f.fail_at = f.calls + at;
+        counter c;
+        redux_context *context = counted_context(&c, 0);
+        counted_fail(&c, at);
         status = a_life(context, in_scratch("life.rdx"), codes);
         ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
         redux_context_free(context);
-        ck_assert_int_eq(f.blocks, 0);
+        ck_assert_int_eq(c.live, 0);
         ck_assert_int_lt(at, 1000);
     }
     ck_assert_int_gt(at, 20);

@@ -4,6 +4,7 @@
  * files; what they say of their inputs. */
 #include <math.h>
 #include <redux/embed.h>
+#include "support/counted.h"
 #include "support/test_io.h"
 
 #define SIDE 20
@@ -361,53 +362,30 @@ START_TEST(progress_and_cancelling)
 }
 END_TEST
 
-static int64_t calls, fail_at, live;
-
-static void *scarce_allocate(size_t size, size_t alignment, void *user)
-{
-    void *block = NULL;
-    (void)user;
-    if (calls++ != fail_at && posix_memalign(&block, alignment, size) == 0)
-        live++;
-    return block;
-}
-
-static void scarce_deallocate(void *block, void *user)
-{
-    (void)user;
-    live--;
-    free(block);
-}
-
 /* Whichever allocation fails: it is said, and nothing is lost. */
 START_TEST(short_of_memory)
 {
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
     const redux_input_options input = input_of();
-    redux_context *context;
     redux_status status = REDUX_E_NO_MEMORY;
-    options.allocate = scarce_allocate;
-    options.deallocate = scarce_deallocate;
-    fail_at = -1;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
+    counter c;
+    redux_context *context = counted_context(&c, 0);
     redux_network *network = network_of(context, 1, 5);
     redux_tensor rows = rows_of(total, network);
-    int64_t at = 0;
+    int at = 0;
     for (; status != REDUX_OK && at < 2000; at++) {
-        calls = 0;
-        fail_at = at;
-        const int64_t before = live;
+        const int before = c.live;
+        counted_fail(&c, at);
         status = redux_embed(&rows, NULL, context, network, dataset, NULL, &input, 6);
         ck_assert(status == REDUX_OK || status == REDUX_E_NO_MEMORY);
-        ck_assert(status == REDUX_OK || live <= before + 1); /* the network's own plan */
+        ck_assert(status == REDUX_OK || c.live <= before + 1); /* the network's own plan */
     }
     ck_assert_redux_ok(status);
     ck_assert_int_gt(at, 20);
-    fail_at = -1;
+    counted_fail(&c, -1);
     redux_tensor_release(&rows);
     redux_network_free(network);
     redux_context_free(context);
-    ck_assert_int_eq(live, 0);
+    ck_assert_int_eq(c.live, 0);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
  * plain model predicts; whatever the threads, the memory and the batch it begins at. */
 #include <math.h>
 #include <pthread.h>
+#include "support/counted.h"
 #include "support/test_io.h"
 #include "base/base.h"
 
@@ -398,7 +399,7 @@ static struct {
         void *block;
         int64_t bytes;
     } blocks[4096];
-} counted = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+} tracked = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static void *count_allocate(size_t size, size_t alignment, void *user)
 {
@@ -409,30 +410,30 @@ static void *count_allocate(size_t size, size_t alignment, void *user)
     size -= RDX_ALIGNMENT; /* its owner's name */
     if (size % SLICE_BYTES != 0)
         return block;
-    pthread_mutex_lock(&counted.mutex);
+    pthread_mutex_lock(&tracked.mutex);
     int i = 0;
-    while (counted.blocks[i].block != NULL)
+    while (tracked.blocks[i].block != NULL)
         i++;
-    counted.blocks[i].block = block;
-    counted.blocks[i].bytes = (int64_t)size;
-    counted.held += (int64_t)size;
-    if (counted.held > counted.most)
-        counted.most = counted.held;
-    pthread_mutex_unlock(&counted.mutex);
+    tracked.blocks[i].block = block;
+    tracked.blocks[i].bytes = (int64_t)size;
+    tracked.held += (int64_t)size;
+    if (tracked.held > tracked.most)
+        tracked.most = tracked.held;
+    pthread_mutex_unlock(&tracked.mutex);
     return block;
 }
 
 static void count_deallocate(void *block, void *user)
 {
     (void)user;
-    pthread_mutex_lock(&counted.mutex);
+    pthread_mutex_lock(&tracked.mutex);
     for (int i = 0; i < 4096; i++)
-        if (counted.blocks[i].block == block) {
-            counted.held -= counted.blocks[i].bytes;
-            counted.blocks[i].block = NULL;
+        if (tracked.blocks[i].block == block) {
+            tracked.held -= tracked.blocks[i].bytes;
+            tracked.blocks[i].block = NULL;
             break;
         }
-    pthread_mutex_unlock(&counted.mutex);
+    pthread_mutex_unlock(&tracked.mutex);
     free(block);
 }
 
@@ -446,7 +447,7 @@ static int64_t most_held(uint64_t memory, int threads)
     context_options.threads = threads;
     context_options.allocate = count_allocate;
     context_options.deallocate = count_deallocate;
-    counted.held = counted.most = 0;
+    tracked.held = tracked.most = 0;
     ck_assert_redux_ok(redux_context_new(&context, &context_options));
     ck_assert_redux_ok(open_loader(&loader, context, &options));
     for (int b = 0; b < 60; b++) {
@@ -455,8 +456,8 @@ static int64_t most_held(uint64_t memory, int threads)
     }
     redux_loader_free(loader);
     redux_context_free(context);
-    ck_assert_int_eq(counted.held, 0);
-    return counted.most;
+    ck_assert_int_eq(tracked.held, 0);
+    return tracked.most;
 }
 
 START_TEST(stays_within_memory)
@@ -651,64 +652,33 @@ END_TEST
 
 /* ---- memory that runs out ---- */
 
-static struct {
-    pthread_mutex_t mutex;
-    int64_t calls, fail_at, live;
-} scarce = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-
-static void *scarce_allocate(size_t size, size_t alignment, void *user)
-{
-    void *block = NULL;
-    (void)user;
-    pthread_mutex_lock(&scarce.mutex);
-    const bool fails = scarce.calls++ == scarce.fail_at;
-    if (!fails && posix_memalign(&block, alignment, size) == 0)
-        scarce.live++;
-    pthread_mutex_unlock(&scarce.mutex);
-    return block;
-}
-
-static void scarce_deallocate(void *block, void *user)
-{
-    (void)user;
-    pthread_mutex_lock(&scarce.mutex);
-    scarce.live--;
-    pthread_mutex_unlock(&scarce.mutex);
-    free(block);
-}
-
 /* Some batches, with one allocation that fails. */
-static redux_status run_short_of_memory(uint64_t memory, int64_t fail_at)
+static redux_status run_short_of_memory(uint64_t memory, int fail_at, int *calls)
 {
-    redux_context_options context_options = REDUX_CONTEXT_OPTIONS_INIT;
     const setting options = options_of("moco-medical", 3, memory);
     const redux_tensor *views;
-    redux_context *context;
     redux_loader *loader = NULL;
-    context_options.threads = 2;
-    context_options.allocate = scarce_allocate;
-    context_options.deallocate = scarce_deallocate;
-    scarce.calls = scarce.live = 0;
-    scarce.fail_at = -1;
-    ck_assert_redux_ok(redux_context_new(&context, &context_options));
-    scarce.calls = 0;
-    scarce.fail_at = fail_at;
+    counter c;
+    redux_context *context = counted_context(&c, 2);
+    counted_fail(&c, fail_at);
     redux_status status = open_loader(&loader, context, &options);
     for (int b = 0; b < 20 && status == REDUX_OK; b++)
         status = redux_loader_next(&views, context, loader);
     redux_loader_free(loader);
     redux_context_free(context);
-    ck_assert_int_eq(scarce.live, 0);
+    ck_assert_int_eq(c.live, 0);
+    *calls = c.calls;
     return status;
 }
 
 START_TEST(short_of_memory)
 {
     for (int chunks = 0; chunks < 2; chunks++) {
-        int64_t at = 0, failed = 0;
+        int at = 0, failed = 0, calls;
         for (; at < 2000; at++) {
-            const redux_status status = run_short_of_memory(chunks == 0 ? 0 : CHUNK_MEMORY, at);
-            if (scarce.calls <= at)
+            const redux_status status =
+                run_short_of_memory(chunks == 0 ? 0 : CHUNK_MEMORY, at, &calls);
+            if (calls <= at)
                 break; /* it never came to that */
             ck_assert(status == REDUX_E_NO_MEMORY || status == REDUX_OK);
             failed += status != REDUX_OK;

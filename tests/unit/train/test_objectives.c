@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * SwAV, MoCo and BYOL: ten steps of each against PyTorch in double precision
  * (tests/golden/objectives.py), finite differences of the losses, and what the papers promise. */
-#include <stdatomic.h>
 #include "nn/losses.h"
+#include "support/counted.h"
 #include "support/golden_network.h"
 #include "train/objective.h"
 
@@ -640,35 +640,17 @@ START_TEST(a_momentum_network_follows)
 }
 END_TEST
 
-static atomic_int allocations;
-
-static void *count_allocation(size_t size, size_t alignment, void *user)
-{
-    (void)user;
-    allocations++;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void release_allocation(void *pointer, void *user)
-{
-    (void)user;
-    free(pointer);
-}
-
 START_TEST(a_step_allocates_nothing)
 {
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
     redux_swav_options swav = REDUX_SWAV_OPTIONS_INIT;
-    redux_context *context;
-    options.allocate = count_allocation;
-    options.deallocate = release_allocation;
+    counter c;
+    redux_context *context = counted_context(&c, 0);
     swav.queue = 16;
     swav.queue_start = 0;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
     bed beds[] = {open_swav(swav, 5 * (int64_t)BATCH), open_swav(swav, 7), open_moco(BATCH),
                   open_byol(BATCH)};
     const int64_t parts[] = {5 * (int64_t)BATCH, 7, BATCH, BATCH};
-    const int before = allocations;
+    const int before = c.calls;
     for (int i = 0; i < 4; i++) {
         const redux_custom_objective *d = &beds[i].objective->definition;
         for (int k = 0; k < 4; k++) {
@@ -679,7 +661,7 @@ START_TEST(a_step_allocates_nothing)
                 ck_assert_redux_ok(d->after(context, beds[i].state, &step, d->user));
         }
     }
-    ck_assert_int_eq(allocations, before);
+    ck_assert_int_eq(c.calls, before);
     for (int i = 0; i < 4; i++) {
         beds[i].optimiser = NULL;
         close_bed(&beds[i]);
