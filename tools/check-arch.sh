@@ -4,7 +4,9 @@
 # qemu-user. ARCH as Debian names it: arm64, s390x (big-endian), i386 (32 bits, with SSE2: the x87 calculates in more
 # digits than a double has). The libraries beneath are unpacked into build-ARCH/sysroot; nothing of that processor is
 # installed on this machine. GOAL: those of the Makefile (default: check-tests check-fuzz check-tiers exchange, and then
-# tools/check-exchange.sh). PROGRAMS: parts of tests/programs to run as well (reduce hash ...). MAKE, JOBS, CFLAGS.
+# tools/check-exchange.sh). PROGRAMS: parts of tests/programs to run as well (reduce hash ...). LIMIT: seconds after which a test program
+# is stopped. build-ARCH/results.tsv gets a line a suite; tools/architectures.py makes the table in docs/testing.md of
+# them. MAKE, JOBS, CFLAGS, CK_EXCLUDE_TAGS=slow.
 set -euo pipefail
 arch=${1:?tools/check-arch.sh arm64|s390x|i386 [GOAL...]}
 shift
@@ -86,6 +88,7 @@ export QEMU_LD_PREFIX=$root
 export OPENBLAS_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-200}
 # QEMU 7.2 ends a process that has had threads, forks, and starts threads in the child.
 export CK_EXCLUDE_TAGS="${CK_EXCLUDE_TAGS:+$CK_EXCLUDE_TAGS }threads-after-fork"
+export RESULTS=$folder/results.tsv
 register_emulator
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 # OpenBLAS 0.3.21 takes QEMU's 32-bit processor for an Athlon, whose kernels crash there.

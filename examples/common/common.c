@@ -44,7 +44,8 @@ static void catch_signals(void)
 
 static FILE *terminal; /* standard error without that, for the progress bar */
 
-#if defined(__linux__) && defined(_GNU_SOURCE) /* others have no streams over functions */
+/* Others have no streams over functions, or, as musl, a stdout that cannot be replaced. */
+#if defined(__GLIBC__) && defined(_GNU_SOURCE)
 
 static ssize_t write_visibly(void *cookie, const char *bytes, size_t size)
 {
@@ -74,12 +75,16 @@ static void guard_terminal(FILE **stream, int mode)
     *stream = guard;
 }
 
+static void guard_terminals(void)
+{
+    guard_terminal(&stderr, _IONBF);
+    guard_terminal(&stdout, _IOLBF);
+}
+
 #else
 
-static void guard_terminal(FILE **stream, int mode)
+static void guard_terminals(void)
 {
-    (void)stream;
-    (void)mode;
 }
 
 #endif
@@ -121,8 +126,7 @@ void program_start(const char *name, char **arguments)
     keep_memory();
     catch_signals();
     terminal = stderr;
-    guard_terminal(&stderr, _IONBF);
-    guard_terminal(&stdout, _IOLBF);
+    guard_terminals();
 }
 
 int usage_error(const char *format, ...)

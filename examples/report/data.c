@@ -21,7 +21,7 @@ static bool table_new(name_table *table, int64_t most)
     uint64_t size = 64;
     while (size < 2 * (uint64_t)most + 2)
         size *= 2;
-    table->slots = calloc(size, sizeof *table->slots);
+    table->slots = calloc((size_t)size, sizeof *table->slots);
     table->mask = size - 1;
     return table->slots != NULL;
 }

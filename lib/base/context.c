@@ -27,6 +27,11 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+#ifndef CLOCK_MONOTONIC_COARSE /* Linux's: a tick of the kernel, read without the hardware's clock \
+                                */
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+#endif
+
 struct redux_context {
     redux_context_options options;
     bool failed_together;            /* an agreement that failed ends the call on all ranks */

@@ -190,7 +190,7 @@ resize_units(vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS], const int32_t *pixels,
 static inline __attribute__((always_inline)) void
 resize_outputs(uint8_t *out, const int32_t *pixels, const int32_t *words, int32_t units, int groups)
 {
-    vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS] = {{{0}}};
+    vec_sums sums[RESIZE_DIGITS][RESIZE_GROUPS] = {0};
     const int32_t *const digits = words + RESIZE_HEAD;
     resize_units(sums, pixels, digits, 0, words[0], RESIZE_DIGITS - 1, groups);
     resize_units(sums, pixels, digits, words[0], words[1], RESIZE_DIGITS, groups);

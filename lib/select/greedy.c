@@ -45,8 +45,9 @@ static redux_status capture(rdx_captured *captured, redux_context *context,
         memcpy(captured->bytes + (size_t)captured->count++ * size,
                (const char *)items->data + (size_t)i * size, size);
     }
-    captured->like = *items; /* clears what is borrowed */
+    captured->like = *items; /* owns nothing of theirs, which are released before it is used */
     captured->like.data = NULL;
+    captured->like.storage = NULL;
     return REDUX_OK;
 }
 

@@ -115,9 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (t.ndim > RANKS) /* the producer's arrays are as long as it says */
         t.ndim = RANKS;
     const int64_t reach = t.shape == NULL ? 0 : extent(&t, MOST);
-    char *block = malloc(t.byte_offset + (size_t)(reach > 0 ? reach : 1) * 16);
+    const size_t room = (size_t)(t.byte_offset + (uint64_t)(reach > 0 ? reach : 1) * 16);
+    char *block = malloc(room);
     fuzz_require(block != NULL, "no memory");
-    memset(block, 1, t.byte_offset + (size_t)(reach > 0 ? reach : 1) * 16);
+    memset(block, 1, room);
     t.data = head[5] & 4 ? NULL : block;
     if (head[5] & 16) { /* the sum of both overflows */
         t.data = (void *)~(uintptr_t)7;

@@ -3,7 +3,7 @@
 # The programs from end to end: what they print, how they exit, what they leave behind.
 # tests/programs/run.sh [PART...], from the project's root: all of tests/programs, or what is named. Each part is
 # one shell file on one subject and runs by itself (tests/support/programs.sh), JOBS at a time (all processors).
-# BIN: where the programs are. Prints "N passed, N failed".
+# BIN: where the programs are. Prints "N passed, N failed". RESULTS: as in tests/support/run.sh, a line for each part.
 set -u
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -20,17 +20,16 @@ fi
 printf '%s\n' "$@" | xargs -P "${JOBS:-$(nproc)}" -I PART bash -c '
     tests/support/programs.sh PART >"$logs/PART" 2>&1
     grep -vx "[0-9]* passed, [0-9]* failed" "$logs/PART"
-    printf "  %-28s %s, %d s\n" PART "$(tail -n 1 "$logs/PART")" $SECONDS'
+    printf "  %-28s %s, %d s\n" PART "$(tail -n 1 "$logs/PART")" $SECONDS
+    times >"$logs/PART.times"'
 
 passed=0
 failed=0
 for part in "$@"; do
     read -r good _ bad _ < <(tail -n 1 "$logs/$part")
-    if [[ "$good $bad" =~ ^[0-9]+\ [0-9]+$ ]]; then
-        passed=$((passed + good)) failed=$((failed + bad))
-    else # it did not come to its end
-        failed=$((failed + 1))
-    fi
+    [[ "$good $bad" =~ ^[0-9]+\ [0-9]+$ ]] || good=0 bad=1 # it did not come to its end
+    passed=$((passed + good)) failed=$((failed + bad))
+    printf 'check-programs\t%s\t%d\t%d\t%d\n' "$part" "$good" "$bad" "$(awk -F '[ms ]+' 'NR == 2 { print int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }' "$logs/$part.times")" >>"${RESULTS:-/dev/null}"
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -23,7 +23,7 @@ link() { # link PROGRAM OBJECT...: objects take the place of the library's
     # shellcheck disable=SC2046 # a list of libraries
     compile -O2 -o "$folder/$1" $here/paths.c "${@:2}" "build-$arch/lib/libredux.a" \
         -L"$root/$blas" -Wl,-rpath-link,"$root/$blas:$root/usr/lib/$triple:$root/lib/$triple" \
-        $(grep -o -e ' -l[a-z0-9]*' "build-$arch/flags" | sort -u)
+        $(grep -o -e ' -l[a-z0-9]*' "build-$arch/link-flags" | sort -u)
 }
 compile -O3 -ffp-contract=off -fno-math-errno -march=armv8-a+nosimd -c -o "$folder/scalar.o" lib/kernels/tier_portable.c
 link paths

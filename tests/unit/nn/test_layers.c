@@ -131,7 +131,7 @@ static void conv_case(const char *layer, int d)
     t[DX] = like(&t[X]);
     t[DW] = channels_last(dtype, t[W].shape);
     t[DB] = like(&t[B]);
-    void *workspace = malloc(redux_conv2d_workspace(NULL, &t[X], &t[W], &options));
+    void *workspace = malloc((size_t)redux_conv2d_workspace(NULL, &t[X], &t[W], &options));
     ck_assert_redux_ok(redux_conv2d_forward(&t[Y], NULL, &t[X], &t[W], &t[B], &options, workspace));
     ck_assert_redux_ok(redux_conv2d_backward(&t[DX], &t[DW], &t[DB], NULL, &t[R], &t[X], &t[W],
                                              &options, workspace));
@@ -184,7 +184,7 @@ START_TEST(batch_norm_is_pytorchs)
         for (int64_t k = 0; k < t[RV].shape[0]; k++)
             set(&t[RV], k, 1);
         redux_batch_norm_state state = {&t[W], &t[B], &t[RM], &t[RV], &t[M], &t[I]};
-        void *workspace = malloc(redux_batch_norm_workspace(&t[X]));
+        void *workspace = malloc((size_t)redux_batch_norm_workspace(&t[X]));
         options.relu = 1;
         ck_assert_redux_ok(
             redux_batch_norm_forward(&t[Y], NULL, &t[X], &t[S], &state, &options, workspace));
@@ -262,7 +262,7 @@ START_TEST(linear_cross_entropy_and_normalisation_are_pytorchs)
                             REDUX_TENSOR_INIT};
         for (int k = 0; k < 4; k++)
             t[4 + k] = like(&t[k == 0 ? 3 : k - 1]); /* y, dx, dw, db */
-        void *workspace = malloc(redux_linear_workspace(NULL, &t[0], &t[1]));
+        void *workspace = malloc((size_t)redux_linear_workspace(NULL, &t[0], &t[1]));
         ck_assert_redux_ok(redux_linear_forward(&t[4], NULL, &t[0], &t[1], &t[2], workspace));
         ck_assert_redux_ok(
             redux_linear_backward(&t[5], &t[6], &t[7], NULL, &t[3], &t[0], &t[1], workspace));
@@ -341,7 +341,8 @@ START_TEST(convolutions_by_tiles_are_plain_ones)
             t[d][5] = make(dtype, 4, n);
             t[d][6] = channels_last(dtype, weight);
             ck_assert_redux_ok(redux_tensor_copy(&t[d][1], &plain));
-            void *workspace = malloc(redux_conv2d_workspace(NULL, &t[d][0], &t[d][1], &options));
+            void *workspace =
+                malloc((size_t)redux_conv2d_workspace(NULL, &t[d][0], &t[d][1], &options));
             ck_assert_redux_ok(redux_conv2d_forward(&t[d][4], NULL, &t[d][0], &t[d][1], &t[d][2],
                                                     &options, workspace));
             for (int twice = 0; twice < 2; twice++) /* weights' gradients are added to */
@@ -373,7 +374,7 @@ static double noise(const redux_tensor *have, const redux_tensor *want)
 /* Forward and backward, the latter twice; t: x, w, r, then y, dx, dw. */
 static redux_status both_ways(redux_tensor t[6], redux_conv2d_options options)
 {
-    void *workspace = malloc(redux_conv2d_workspace(NULL, &t[0], &t[1], &options) + 1);
+    void *workspace = malloc((size_t)redux_conv2d_workspace(NULL, &t[0], &t[1], &options) + 1);
     redux_status status =
         redux_conv2d_forward(&t[3], NULL, &t[0], &t[1], NULL, &options, workspace);
     for (int twice = 0; twice < 2 && status == REDUX_OK; twice++)
@@ -497,7 +498,7 @@ START_TEST(convolution_is_the_sum_that_it_says)
         ((float *)w.data)[i] = (float)redux_random_normal(&key, (uint32_t)i);
     options.stride = 2;
     options.padding = 1;
-    void *workspace = malloc(redux_conv2d_workspace(NULL, &x, &w, &options));
+    void *workspace = malloc((size_t)redux_conv2d_workspace(NULL, &x, &w, &options));
     ck_assert_redux_ok(redux_conv2d_forward(&y, NULL, &x, &w, NULL, &options, workspace));
     ck_assert_redux_ok(
         redux_conv2d_backward(&dx, &dw, NULL, NULL, &r, &x, &w, &options, workspace));
@@ -616,7 +617,7 @@ static void conv_slopes(const int64_t in[4], const int64_t weight[4], const int6
     l.d_in[0] = like(&l.in[0]);
     l.d_in[1] = channels_last(REDUX_FLOAT64, weight);
     l.d_in[2] = like(&l.in[2]);
-    l.workspace = malloc(redux_conv2d_workspace(NULL, &l.in[0], &l.in[1], &options));
+    l.workspace = malloc((size_t)redux_conv2d_workspace(NULL, &l.in[0], &l.in[1], &options));
     check_slopes(&l, "slopes of a convolution");
 }
 
@@ -670,7 +671,7 @@ START_TEST(slopes_of_batch_norm)
             l.extra[k] = like(&l.in[1]);
         l.out = like(&l.in[0]);
         l.d_out = random_tensor(REDUX_FLOAT64, 4, shape, 5);
-        l.workspace = malloc(redux_batch_norm_workspace(&l.in[0]));
+        l.workspace = malloc((size_t)redux_batch_norm_workspace(&l.in[0]));
         check_slopes(&l, relu ? "slopes of batch norm, residual and ReLU" : "slopes of batch norm");
     }
 }
@@ -768,7 +769,7 @@ START_TEST(slopes_of_the_rest)
         l.d_in[k] = like(&l.in[k]);
     l.out = make(REDUX_FLOAT64, 2, (int64_t[]){6, 3});
     l.d_out = random_tensor(REDUX_FLOAT64, 2, (int64_t[]){6, 3}, 4);
-    l.workspace = malloc(redux_linear_workspace(NULL, &l.in[0], &l.in[1]));
+    l.workspace = malloc((size_t)redux_linear_workspace(NULL, &l.in[0], &l.in[1]));
     check_slopes(&l, "slopes of a linear layer");
 }
 END_TEST
@@ -820,7 +821,7 @@ static void same_bits(int64_t outputs, int32_t stride, redux_products products)
         ck_assert_redux_ok(redux_context_new(&context, &context_options));
         redux_tensor t[] = {make(REDUX_FLOAT32, 4, out), make(REDUX_FLOAT32, 4, in),
                             channels_last(REDUX_FLOAT32, weight)};
-        void *workspace = malloc(redux_conv2d_workspace(context, &x, &w, &options));
+        void *workspace = malloc((size_t)redux_conv2d_workspace(context, &x, &w, &options));
         ck_assert_redux_ok(redux_conv2d_forward(&t[0], context, &x, &w, NULL, &options, workspace));
         ck_assert_redux_ok(
             redux_conv2d_backward(&t[1], &t[2], NULL, context, &r, &x, &w, &options, workspace));

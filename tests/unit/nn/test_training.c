@@ -21,7 +21,7 @@ static const double temperatures[] = {0.07, 0.5, 5};
 static double nt_xent(const redux_tensor *d, redux_context *context, const redux_tensor *z,
                       double temperature)
 {
-    void *workspace = malloc(redux_nt_xent_workspace(z->shape[0], z->dtype));
+    void *workspace = malloc((size_t)redux_nt_xent_workspace(z->shape[0], z->dtype));
     double loss;
     ck_assert_redux_ok(redux_nt_xent(&loss, d, context, z, temperature, workspace));
     free(workspace);

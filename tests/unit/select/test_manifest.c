@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "select/select.h"
 #include "support/plain.h"
 
 /* ---- another set, an earlier result ---- */
@@ -125,6 +126,8 @@ static void save(const redux_dataset *dataset, const redux_reduce_options *optio
                  const char *name)
 {
     redux_reduction *reduction = run(dataset, options, 2);
+    for (int stage = 0; stage < 2; stage++) /* views of it would hold what is released */
+        ck_assert_ptr_null(reduction->captured[stage].like.storage);
     ck_assert_redux_ok(redux_results_save(text("%s/%s.csv", scratch, name),
                                           text("%s/%s.json", scratch, name), NULL, reduction, 1));
     redux_reduction_free(reduction);
