@@ -362,11 +362,12 @@ check-tutorials: $(TUTORIALS)
 check-programs: all $(FAULT_SHIM)
 	@BUILD='$(BUILD)' BIN='$(BUILD)/bin' OPENBLAS_NUM_THREADS=1 tests/programs/run.sh $(PARTS)
 
-# The programs on several processes of this machine, and libredux-mpi for a C program: make MPI=1 check-mpi.
+# The programs on several processes of this machine, and libredux-mpi for a C program: make MPI=1 check-mpi, in a minute;
+# with ALL=1 more strategies, objectives and numbers of processes.
 .PHONY: check-mpi
 check-mpi: all
 	$(if $(USE_MPI),,$(error check-mpi needs MPI=1))
-	@BUILD='$(BUILD)' BIN='$(BUILD)/bin' MPICC='$(MPICC)' tests/mpi/run.sh
+	@BUILD='$(BUILD)' BIN='$(BUILD)/bin' MPICC='$(MPICC)' ALL='$(ALL)' tests/mpi/run.sh
 
 # python/, where there is NumPy; PyTorch's part where there is PyTorch.
 check-python: all

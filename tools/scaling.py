@@ -121,11 +121,13 @@ def reduction_seconds(nodes, net):
     return share * SEARCH / (CORES * SHARE) + GATHERING * gather_seconds(nodes, SLICES * ROW, net)
 
 
-FLOPS = 3 * 2 * 4.1e9        # an image of 224 px through ResNet-50, forward and back; multiply and add count as two
+FLOPS = 4 * 2 * 4.1e9        # an image of 224 px through ResNet-50, forward twice (parts) and back (as long as both);
+                             # multiply and add count as two
+BACKWARD = 1 / 2             # of that
 RATE = 120e9                 # float32 a core that the step reaches (57 % of this machine's peak of 211)
 WEIGHTS = 4 * 28e6           # bytes of gradients, projection head included
-BATCH, PROJECTION = 4096, 128
-LINK = 1 << 20               # the piece in which a sum is handed along
+BATCH, PART, PROJECTION = 4096, 64, 128
+CHUNK = 1 << 19              # bytes of gradients that are summed and handed on by themselves
 
 
 def step_seconds(nodes, net):
@@ -134,9 +136,10 @@ def step_seconds(nodes, net):
     if nodes == 1:
         return work
     levels = math.ceil(math.log2(nodes))
-    up = levels * (latency + WEIGHTS / bandwidth)
-    back = WEIGHTS / bandwidth + nodes * (latency + LINK / bandwidth)
-    return work + up + back + gather_seconds(nodes, 2 * BATCH * PROJECTION * 4, net)
+    sums = levels * WEIGHTS / bandwidth  # what rank 0 receives; sums come back while later chunks go up
+    overlap = work / (2 * BATCH / PART / nodes) * BACKWARD  # the backward pass of a node's last part
+    last = (levels + nodes) * (latency + CHUNK / bandwidth)  # the first layer's way up and back
+    return work + max(0, sums - overlap) + last + gather_seconds(nodes, 2 * BATCH * PROJECTION * 4, net)
 
 
 def projection(seconds, unit):

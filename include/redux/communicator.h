@@ -47,7 +47,8 @@ typedef struct redux_communicator {
     size_t struct_size;
     int32_t rank, size; /**< 0 <= rank < size */
     /** Seconds to wait for a message before the call fails with REDUX_E_IO and names the rank that
-     *  did not answer. Others may work for long between messages. */
+     *  is missing: the one waited for or, if that one waits itself and there are notes (below), the
+     *  one at the end of the chain. Others may work for long between messages. */
     double time_limit;
     /** Begins to send or to receive `count` bytes (not 0), which stay in place until the request is
      *  done. Sets *request. Errors: any status. */
@@ -60,7 +61,18 @@ typedef struct redux_communicator {
      *  more. */
     void (*cancel)(void *request, void *user);
     void *user; /**< passed to all; must outlive the context */
+    /** Notes, by which ranks that wait for long find out who is missing; NULL, both: they name the
+     *  rank that they wait for, which may wait itself. Notes pass beside messages: they are neither
+     *  in order with them nor received by `receive`. tell() sends REDUX_NOTE_SIZE bytes and keeps a
+     *  copy; it does not wait, and need not report that they could not be sent. hear() sets *from
+     *  and fills `note` if one has come, from any rank, else sets *from to -1. Errors: any status.
+     */
+    redux_status (*tell)(const void *note, int32_t to, void *user);
+    redux_status (*hear)(int32_t *from, void *note, void *user);
 } redux_communicator;
+
+/** Bytes of a note. */
+#define REDUX_NOTE_SIZE 8
 
 #define REDUX_COMMUNICATOR_DEFAULTS(set)                                                           \
     set(struct_size, sizeof(redux_communicator)), set(size, 1), set(time_limit, 3600)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <redux/context.h>
 #include <redux/communicator.h>
 
@@ -38,86 +37,6 @@ const char *rdx_purpose_name(rdx_purpose purpose)
     return names[purpose];
 }
 
-/* ---- waiting ---- */
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* The first rounds do not sleep, since messages on one machine take microseconds. */
-static void pause_briefly(int64_t round)
-{
-    const struct timespec time = {0, round < 2000 ? 1000 : 500000};
-    if (round > 200)
-        nanosleep(&time, NULL);
-}
-
-/* A communicator's functions may fail without a message. */
-static redux_status passed(redux_status status, uint64_t messages, const char *what, int32_t rank)
-{
-    return status == REDUX_OK || rdx_messages() != messages
-               ? status
-               : rdx_fail(status, "the communicator failed to %s rank %d", what, (int)rank);
-}
-
-/* Messages under way to one rank and from another; NULL: there is none, or it is done. */
-typedef struct exchange_state {
-    void *requests[2];
-    int32_t ranks[2];
-} exchange_state;
-
-static redux_status test_both(exchange_state *e, const redux_communicator *c)
-{
-    const uint64_t messages = rdx_messages();
-    for (int i = 0; i < 2; i++) {
-        int32_t done = 0;
-        if (e->requests[i] == NULL)
-            continue;
-        RDX_TRY(passed(c->test(&done, e->requests[i], c->user), messages,
-                       i == 0 ? "send to" : "receive from", e->ranks[i]));
-        if (done)
-            e->requests[i] = NULL;
-    }
-    return REDUX_OK;
-}
-
-/* Waits for both at once, so that neighbours that send to each other do not block. */
-static redux_status wait_for(exchange_state *e, redux_context *context)
-{
-    const redux_communicator *c = of(context);
-    const double start = now();
-    for (int64_t round = 0;; round++) {
-        RDX_TRY(test_both(e, c));
-        if (e->requests[0] == NULL && e->requests[1] == NULL)
-            return REDUX_OK;
-        if (round % 256 == 255) {
-            RDX_TRY(rdx_progress_poll(context));
-            if (now() - start > c->time_limit)
-                return rdx_fail(REDUX_E_IO,
-                                "rank %d did not answer for %g seconds: it is gone, or "
-                                "waits for one that is",
-                                (int)e->ranks[e->requests[0] == NULL ? 1 : 0], c->time_limit);
-        }
-        pause_briefly(round);
-    }
-}
-
-static redux_status begin(exchange_state *e, const redux_communicator *c, const void *out,
-                          size_t out_size, void *in, size_t in_size)
-{
-    const uint64_t messages = rdx_messages();
-    if (out_size > 0)
-        RDX_TRY(passed(c->send(&e->requests[0], out, out_size, e->ranks[0], c->user), messages,
-                       "send to", e->ranks[0]));
-    if (in_size == 0)
-        return REDUX_OK;
-    return passed(c->receive(&e->requests[1], in, in_size, e->ranks[1], c->user), messages,
-                  "receive from", e->ranks[1]);
-}
-
 static size_t piece_at(uint64_t at, uint64_t size)
 {
     return at < size ? (size_t)RDX_MIN(size - at, PIECE) : 0;
@@ -130,18 +49,23 @@ redux_status rdx_in_step(redux_context *context, redux_status status)
     return status;
 }
 
-/* One message each way at most, whole or a piece. */
-static redux_status exchange_piece(redux_context *context, exchange_state *e, const void *out,
-                                   size_t out_size, void *in, size_t in_size)
+/* One message each way at most, whole or a piece. Waits for both at once, so that neighbours that
+ * send to each other do not block. */
+static redux_status exchange_piece(redux_context *context, rdx_message *out, const void *sent,
+                                   size_t out_size, rdx_message *in, void *received, size_t in_size)
 {
-    const redux_communicator *c = of(context);
-    redux_status status = begin(e, c, out, out_size, in, in_size);
-    if (status == REDUX_OK)
-        status = wait_for(e, context);
-    for (int i = 0; i < 2; i++)
-        if (e->requests[i] != NULL)
-            c->cancel(e->requests[i], c->user);
-    return status;
+    rdx_wait wait = {0};
+    if (out_size > 0)
+        RDX_TRY(rdx_message_send(out, context, sent, out_size, out->rank));
+    if (in_size > 0)
+        RDX_TRY(rdx_message_receive(in, context, received, in_size, in->rank));
+    for (;;) {
+        RDX_TRY(rdx_message_test(out, context));
+        RDX_TRY(rdx_message_test(in, context));
+        if (out->request == NULL && in->request == NULL)
+            return REDUX_OK;
+        RDX_TRY(rdx_wait_round(&wait, context, out->request == NULL ? in->rank : out->rank));
+    }
 }
 
 /* Sends to one rank while it receives from another, piece by piece; either may be empty. */
@@ -150,26 +74,18 @@ static redux_status exchange(redux_context *context, rdx_purpose purpose, const 
                              int32_t from)
 {
     rdx_traffic *traffic = &rdx_context_traffic(context)[purpose];
-    const double start = now();
+    const double start = rdx_now();
     redux_status status = REDUX_OK;
     for (uint64_t at = 0; (at < out_size || at < in_size) && status == REDUX_OK; at += PIECE) {
-        exchange_state e = {.ranks = {to, from}};
-        status = exchange_piece(context, &e, (const char *)out + at, piece_at(at, out_size),
-                                (char *)in + at, piece_at(at, in_size));
+        rdx_message sent = {.rank = to}, received = {.rank = from};
+        status = exchange_piece(context, &sent, (const char *)out + at, piece_at(at, out_size),
+                                &received, (char *)in + at, piece_at(at, in_size));
+        rdx_message_cancel(&sent, context); /* what a failure left */
+        rdx_message_cancel(&received, context);
     }
     traffic->bytes_sent += out_size;
-    traffic->seconds += now() - start;
+    traffic->seconds += rdx_now() - start;
     return rdx_in_step(context, status);
-}
-
-redux_status rdx_send(redux_context *context, const void *bytes, uint64_t size, int32_t to)
-{
-    return exchange(context, RDX_FOR_SUMMING, bytes, size, to, NULL, 0, to);
-}
-
-redux_status rdx_receive(redux_context *context, void *bytes, uint64_t size, int32_t from)
-{
-    return exchange(context, RDX_FOR_SUMMING, NULL, 0, from, bytes, size, from);
 }
 
 /* ---- around the ring ---- */

@@ -28,6 +28,41 @@ typedef struct rdx_traffic {
 rdx_traffic *rdx_context_traffic(redux_context *context);
 const char *rdx_purpose_name(rdx_purpose purpose);
 
+/* ---- messages.c: single messages, of which those between two ranks arrive in order ---- */
+
+/* One under way to a rank or from it; request NULL: there is none, or it is done. */
+typedef struct rdx_message {
+    void *request;
+    int32_t rank;
+    bool is_sent;
+} rdx_message;
+
+/* Begins one; the bytes (not 0 of them) stay in place until it is done. */
+redux_status rdx_message_send(rdx_message *out, redux_context *context, const void *bytes,
+                              size_t size, int32_t to);
+redux_status rdx_message_receive(rdx_message *out, redux_context *context, void *bytes, size_t size,
+                                 int32_t from);
+/* Looks whether it is done; does not wait. */
+redux_status rdx_message_test(rdx_message *message, redux_context *context);
+/* Gives it up, if it is not done. */
+void rdx_message_cancel(rdx_message *message, redux_context *context);
+
+/* A wait; begins with zeros. */
+typedef struct rdx_wait {
+    double start;
+    int64_t round;
+    int32_t suspect; /* the rank that is missing, as far as is known, */
+    double asked;    /* and when it was asked; 0: not yet */
+} rdx_wait;
+
+/* Pauses between two tests while this rank waits for that one, at most until the time limit. */
+redux_status rdx_wait_round(rdx_wait *wait, redux_context *context, int32_t rank);
+
+/* Seconds by a clock that nobody sets. */
+double rdx_now(void);
+
+/* ---- communicator.c: what all ranks do together ---- */
+
 /* Begins a call in which ranks work together. */
 void rdx_agree_begin(redux_context *context);
 /* Ends a piece of work that each rank did by itself: REDUX_OK if all did it, else the failure of
@@ -54,11 +89,6 @@ redux_status rdx_gather_equal(void **out, redux_context *context, const void *bl
 /* Gives every rank the rows of all: row i of `rows` is right on rank owner[i]. */
 redux_status rdx_gather_owned(redux_context *context, void *rows, uint64_t row_bytes,
                               const int32_t *owner, int64_t count);
-
-/* A message of its own to or from one rank, of any length: returns when its bytes are free again,
- * or there. */
-redux_status rdx_send(redux_context *context, const void *bytes, uint64_t size, int32_t to);
-redux_status rdx_receive(redux_context *context, void *bytes, uint64_t size, int32_t from);
 
 /* Gives every rank the blocks of all, in place: blocks[r] of sizes[r] bytes is right on rank r, and
  * sizes are the same on all. Allocates nothing. */
@@ -102,8 +132,8 @@ typedef struct rdx_tree {
     int64_t first, end; /* this rank's leaves; none where there are more ranks than leaves */
     int64_t sharing;    /* ranks with leaves */
     float **rooms;      /* [depth]: nodes whose sibling is not there yet */
-    struct rdx_node *nodes;
     int64_t depth, used;
+    struct rdx_flow *flow; /* from this rank's last leaf on */
 } rdx_tree;
 
 /* The first leaf of a rank's run, which ends where the next one's begins. */
@@ -112,9 +142,12 @@ int64_t rdx_tree_bound(const rdx_tree *tree, int64_t rank);
  * that begin within it up to twice as many. */
 redux_status rdx_tree_init(rdx_tree *out, redux_context *context, int64_t leaves, int64_t count);
 void rdx_tree_clear(rdx_tree *tree);
-/* Takes up this rank's next leaf, from `values`, whose contents are then of no use. */
+/* Takes up this rank's next leaf but its last, from `values`, whose contents are then of no use. */
 redux_status rdx_tree_add(rdx_tree *tree, redux_context *context, float *values, int64_t leaf);
-/* After this rank's last leaf: `values` becomes the sum of all leaves, on every rank. */
+/* The last leaf is in `values`, final from float `from` on; what is before may still change. Sums
+ * as far as messages of others allow, without waiting. May be called as often as there is time. */
+redux_status rdx_tree_settle(rdx_tree *tree, redux_context *context, float *values, int64_t from);
+/* All of the last leaf is final: `values` becomes the sum of all leaves, on every rank. */
 redux_status rdx_tree_finish(rdx_tree *tree, redux_context *context, float *values);
 
 #endif

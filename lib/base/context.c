@@ -112,8 +112,9 @@ static redux_status read_communicator(redux_communicator *known, const redux_com
     RDX_TRY(rdx_read_options(known, sizeof *known, given, "redux_communicator"));
     if (known->size < 1 || known->rank < 0 || known->rank >= known->size ||
         !(known->time_limit > 0) ||
-        (known->size > 1 && (known->send == NULL || known->receive == NULL || known->test == NULL ||
-                             known->cancel == NULL)))
+        (known->size > 1 &&
+         (known->send == NULL || known->receive == NULL || known->test == NULL ||
+          known->cancel == NULL || (known->tell == NULL) != (known->hear == NULL))))
         return rdx_fail(
             REDUX_E_INVALID,
             "redux_communicator: rank %d of %d, time limit %g, or a function is missing",

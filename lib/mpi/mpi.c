@@ -7,12 +7,20 @@
 #include <string.h>
 #include <redux/mpi.h>
 
+/* A note that may still be under way. */
+typedef struct told {
+    struct told *next;
+    MPI_Request request;
+    char bytes[REDUX_NOTE_SIZE];
+} told;
+
 typedef struct world {
     MPI_Comm comm;
+    told *notes;
 } world;
 
 /* Messages of one rank to another arrive in order: one tag is enough. */
-enum { TAG = 1 };
+enum { TAG = 1, NOTE = 2 };
 
 typedef struct message {
     MPI_Request request;
@@ -90,6 +98,67 @@ static void cancel(void *request, void *user)
     free(m);
 }
 
+/* ---- notes ---- */
+
+static void forget_sent(world *w)
+{
+    for (told **at = &w->notes; *at != NULL;) {
+        told *note = *at;
+        int done = 0;
+        if (MPI_Test(&note->request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && !done) {
+            at = &note->next;
+            continue;
+        }
+        *at = note->next;
+        free(note);
+    }
+}
+
+static redux_status tell(const void *note, int32_t to, void *user)
+{
+    world *w = user;
+    forget_sent(w);
+    told *made = malloc(sizeof *made);
+    if (made == NULL)
+        return REDUX_E_NO_MEMORY;
+    memcpy(made->bytes, note, REDUX_NOTE_SIZE);
+    if (MPI_Isend(made->bytes, REDUX_NOTE_SIZE, MPI_BYTE, to, NOTE, w->comm, &made->request) !=
+        MPI_SUCCESS) {
+        free(made);
+        return REDUX_E_IO;
+    }
+    made->next = w->notes;
+    w->notes = made;
+    return REDUX_OK;
+}
+
+static redux_status hear(int32_t *from, void *note, void *user)
+{
+    const world *w = user;
+    MPI_Status status;
+    int flag = 0;
+    *from = -1;
+    if (MPI_Iprobe(MPI_ANY_SOURCE, NOTE, w->comm, &flag, &status) != MPI_SUCCESS)
+        return REDUX_E_IO;
+    if (!flag)
+        return REDUX_OK;
+    if (MPI_Recv(note, REDUX_NOTE_SIZE, MPI_BYTE, status.MPI_SOURCE, NOTE, w->comm,
+                 MPI_STATUS_IGNORE) != MPI_SUCCESS)
+        return REDUX_E_IO;
+    *from = status.MPI_SOURCE;
+    return REDUX_OK;
+}
+
+/* Those that nobody took are MPI's, with their bytes. */
+static void forget_all(world *w)
+{
+    forget_sent(w);
+    for (told *note = w->notes; note != NULL; note = note->next)
+        MPI_Request_free(&note->request);
+}
+
+/* ---- communicators ---- */
+
 redux_status redux_mpi_communicator(redux_communicator *out, MPI_Comm comm)
 {
     int is_initialised = 0, level = MPI_THREAD_SINGLE, rank = 0, size = 1;
@@ -104,6 +173,7 @@ redux_status redux_mpi_communicator(redux_communicator *out, MPI_Comm comm)
         free(w);
         return REDUX_E_IO;
     }
+    w->notes = NULL;
     MPI_Comm_set_errhandler(w->comm, MPI_ERRORS_RETURN); /* libredux reports failures */
     MPI_Comm_rank(w->comm, &rank);
     MPI_Comm_size(w->comm, &size);
@@ -115,6 +185,8 @@ redux_status redux_mpi_communicator(redux_communicator *out, MPI_Comm comm)
     out->receive = receive;
     out->test = test;
     out->cancel = cancel;
+    out->tell = tell;
+    out->hear = hear;
     out->user = w;
     return REDUX_OK;
 }
@@ -124,6 +196,7 @@ void redux_mpi_communicator_free(redux_communicator *communicator)
     world *w = communicator == NULL ? NULL : communicator->user;
     if (w == NULL)
         return;
+    forget_all(w);
     MPI_Comm_free(&w->comm);
     free(w);
     communicator->user = NULL;

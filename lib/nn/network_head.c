@@ -134,6 +134,7 @@ static redux_status head_backward(const rdx_network_pass *p, const rdx_head *hea
                                   l->bias < 0 ? NULL : rdx_gradient(p->net, l->bias), d,
                                   i == 0 ? in : rdx_at(p, head->layers[i - 1].y),
                                   rdx_value(p->net, l->weight), rdx_at(p, p->plan->workspace)));
+        RDX_TRY(rdx_network_settle(p, l->weight));
         d = to;
     }
     return REDUX_OK;

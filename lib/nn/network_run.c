@@ -409,8 +409,8 @@ redux_status redux_network_forward_groups(const redux_tensor *out, redux_context
     const bool training = mode == REDUX_MODE_TRAIN || mode == REDUX_MODE_REPEAT;
     net->can_go_back = false;
     RDX_TRY(lay_out_within(net, context, &groups, training));
-    const rdx_network_pass p = {net, context, &net->plan, net->frozen ? REDUX_MODE_EVALUATE : mode,
-                                mode};
+    const rdx_network_pass p = {net,  context, &net->plan, net->frozen ? REDUX_MODE_EVALUATE : mode,
+                                mode, false};
     RDX_TRY(encoder_forward(&p, images, training && !net->frozen));
     const float *features = rdx_at(&p, net->plan.features);
     if (output == REDUX_OUTPUT_FEATURES)
@@ -433,6 +433,14 @@ redux_status redux_network_forward(const redux_tensor *out, redux_context *conte
 }
 
 /* ---- backward ---- */
+
+redux_status rdx_network_settle(const rdx_network_pass *p, int64_t parameter)
+{
+    const redux_network *net = p->net;
+    return net->settle == NULL || p->more_groups
+               ? REDUX_OK
+               : net->settle(rdx_gradient(net, parameter) - net->gradients, net->settle_user);
+}
 
 /* Replaces `d`, the gradient with respect to the norm's output, by that with respect to its input.
  * d_residual (or NULL) receives the residual's. */
@@ -457,9 +465,10 @@ static redux_status conv_backward(const rdx_network_pass *p, int64_t index, floa
                                   bool accumulate, const float *d_out, const float *in)
 {
     const rdx_unit *u = &p->net->units[index];
-    return rdx_conv_backward(p->context, &u->conv, d_in, accumulate,
-                             rdx_gradient(p->net, u->weight), NULL, d_out, in,
-                             rdx_value(p->net, u->weight), rdx_at(p, p->plan->workspace));
+    RDX_TRY(rdx_conv_backward(p->context, &u->conv, d_in, accumulate,
+                              rdx_gradient(p->net, u->weight), NULL, d_out, in,
+                              rdx_value(p->net, u->weight), rdx_at(p, p->plan->workspace)));
+    return rdx_network_settle(p, u->weight);
 }
 
 /* buffers[0] holds the gradient with respect to the block's output on entry, its input on
@@ -517,10 +526,12 @@ static redux_status group_backward(const rdx_network_pass *p, const float *image
 static redux_status encoder_backward(const rdx_network_pass *p, const float *d_features)
 {
     const int threads = redux_context_threads(p->context);
+    rdx_network_pass pass = *p;
     for (int32_t i = 0; i < p->plan->groups.count; i++) {
+        pass.more_groups = i + 1 < p->plan->groups.count;
         RDX_TRY(use_group(p->net, &p->net->plan, i, threads));
-        RDX_TRY(
-            group_backward(p, p->net->images[i], d_features + p->plan->first * p->net->features));
+        RDX_TRY(group_backward(&pass, p->net->images[i],
+                               d_features + p->plan->first * p->net->features));
     }
     return REDUX_OK;
 }
@@ -539,7 +550,8 @@ redux_status redux_network_backward(redux_network *net, redux_context *context,
         return rdx_fail(REDUX_E_INVALID, "d_out is [%lld, %lld], not [%lld, %lld]",
                         (long long)d_out->shape[0], (long long)d_out->shape[1],
                         (long long)net->plan.rows, (long long)width);
-    const rdx_network_pass p = {net, context, &net->plan, REDUX_MODE_TRAIN, REDUX_MODE_TRAIN};
+    const rdx_network_pass p = {net,  context, &net->plan, REDUX_MODE_TRAIN, REDUX_MODE_TRAIN,
+                                false};
     const float *d_features = d_out->data;
     if (net->output != REDUX_OUTPUT_FEATURES) {
         float *room = rdx_at(&p, net->plan.d_features);

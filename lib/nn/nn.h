@@ -109,6 +109,10 @@ struct redux_network {
     bool can_go_back;
     bool encoder_trains; /* in the last forward, so that it was not frozen */
     const float *images[REDUX_NETWORK_GROUPS];
+    /* A backward calls it now and then: gradients from that float on are final, if no other
+     * follows. NULL: not. */
+    redux_status (*settle)(int64_t first, void *user);
+    void *settle_user;
     double *record; /* where running statistics are written down next; NULL: they follow at once */
 };
 
@@ -129,6 +133,7 @@ typedef struct rdx_network_pass {
     redux_context *context;
     const rdx_plan *plan;
     redux_network_mode mode, head_mode; /* a frozen encoder evaluates while heads train */
+    bool more_groups;                   /* add to the same gradients afterwards */
 } rdx_network_pass;
 
 static inline float *rdx_at(const rdx_network_pass *p, int64_t offset)
@@ -146,6 +151,9 @@ static inline float *rdx_gradient(const redux_network *net, int64_t parameter)
     return net->parameters[parameter].gradient.data;
 }
 
+/* After a layer's backward: its gradients, which begin with that parameter's, are final, as are all
+ * behind them. */
+redux_status rdx_network_settle(const rdx_network_pass *p, int64_t parameter);
 /* Room for `floats` in a plan: its offset. */
 int64_t rdx_plan_take(rdx_plan *plan, int64_t floats);
 /* The norm whose parameters begin at `parameter`; then its forward, with statistics at that

@@ -120,7 +120,7 @@ static double distance(const redux_tensor *d_unit, const redux_tensor *unit,
 }
 
 /* Some predictions from one view, of the other's targets. */
-static redux_status predict(double *loss, redux_context *context, const byol_state *s,
+static redux_status predict(double *loss, redux_context *context, byol_state *s,
                             const redux_objective_step *step, int view, int64_t part)
 {
     const int64_t first = part * s->part, count = RDX_MIN(s->part, s->batch - first);
@@ -135,7 +135,7 @@ static redux_status predict(double *loss, redux_context *context, const byol_sta
     RDX_TRY(redux_l2_normalise_forward(&unit, context, &predicted));
     *loss += distance(&d_unit, &unit, &targets, s->batch);
     RDX_TRY(redux_l2_normalise_backward(&d_predicted, context, &d_unit, &predicted));
-    return redux_network_backward(step->network, context, &d_predicted);
+    return rdx_parts_backward(&s->parts, context, step->network, &d_predicted, view + 1 == VIEWS);
 }
 
 static redux_status byol_backward(double *loss, redux_context *context, void *state,

@@ -257,7 +257,7 @@ static redux_status moco_backward(double *loss, redux_context *context, void *st
                                   const redux_objective_step *step, int64_t round, int64_t part,
                                   bool again)
 {
-    const moco_state *s = state;
+    moco_state *s = state;
     const int64_t first = part * s->part, count = RDX_MIN(s->part, s->batch - first);
     const redux_tensor images = rdx_rows_of(&step->views[0], first, count);
     const redux_tensor keys = rdx_rows_of(&s->keys, first, count);
@@ -282,7 +282,7 @@ static redux_status moco_backward(double *loss, redux_context *context, void *st
     add_own_keys(&d_unit, &positives, &keys);
     *loss += own;
     RDX_TRY(redux_l2_normalise_backward(&d_projected, context, &d_unit, &projected));
-    return redux_network_backward(step->network, context, &d_projected);
+    return rdx_parts_backward(&s->parts, context, step->network, &d_projected, true);
 }
 
 static redux_status moco_step(double *loss, redux_context *context, void *state,

@@ -139,12 +139,13 @@ static redux_status nt_xent_backward(double *loss, redux_context *context, void 
                                      const redux_objective_step *step, int64_t pair, int64_t part,
                                      bool again)
 {
-    const part_rows r = rows_of(state, step, pair, part);
+    nt_xent_state *s = state;
+    const part_rows r = rows_of(s, step, pair, part);
     (void)loss;
     if (again)
         RDX_TRY(redux_network_forward(&r.projected, context, step->network, &r.images,
                                       REDUX_OUTPUT_PROJECTION, REDUX_MODE_REPEAT));
-    return redux_network_backward(step->network, context, &r.d_projected);
+    return rdx_parts_backward(&s->parts, context, step->network, &r.d_projected, true);
 }
 
 static redux_status nt_xent_step(double *loss, redux_context *context, void *state,

@@ -227,10 +227,10 @@ static redux_tensor group_of(const redux_objective_step *step, int32_t group)
     return images;
 }
 
-/* One pass, of one group. Backward runs it again, with gradients. */
+/* One pass, of one group. Backward runs it again, with gradients; `last`: of its part. */
 static redux_status run_pass(redux_context *context, swav_state *s,
                              const redux_objective_step *step, int32_t group, int64_t pass,
-                             bool backward)
+                             bool backward, bool last)
 {
     const redux_tensor images = group_of(step, group);
     const int64_t first = pass * s->part, count = RDX_MIN(s->part, s->sizes[group] - first);
@@ -240,7 +240,8 @@ static redux_status run_pass(redux_context *context, swav_state *s,
     const redux_tensor d_out = rdx_rows_of(&s->d_projected, row, count);
     RDX_TRY(redux_network_forward(&out, context, step->network, &in, REDUX_OUTPUT_PROJECTION,
                                   backward ? REDUX_MODE_REPEAT : REDUX_MODE_TRAIN));
-    return backward ? redux_network_backward(step->network, context, &d_out) : REDUX_OK;
+    return backward ? rdx_parts_backward(&s->parts, context, step->network, &d_out, last)
+                    : REDUX_OK;
 }
 
 /* One pass after the other, none across both sizes. */
@@ -250,7 +251,7 @@ static redux_status run_passes(redux_context *context, swav_state *s,
     for (int32_t g = 0; g < s->groups; g++) {
         const int64_t end = rdx_parts_bound(&s->parts, s->passes[g], part + 1);
         for (int64_t i = rdx_parts_bound(&s->parts, s->passes[g], part); i < end; i++)
-            RDX_TRY(run_pass(context, s, step, g, i, backward));
+            RDX_TRY(run_pass(context, s, step, g, i, backward, g + 1 == s->groups && i + 1 == end));
     }
     return REDUX_OK;
 }
@@ -304,7 +305,7 @@ static redux_status swav_backward(double *loss, redux_context *context, void *st
         return run_passes(context, s, step, part, true);
     if (again)
         RDX_TRY(run_whole(context, s, step, REDUX_MODE_REPEAT));
-    return redux_network_backward(step->network, context, &s->d_projected);
+    return rdx_parts_backward(&s->parts, context, step->network, &s->d_projected, true);
 }
 
 static redux_status swav_step(double *loss, redux_context *context, void *state,

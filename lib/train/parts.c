@@ -173,12 +173,52 @@ static redux_status go_back(double *loss, redux_context *context, rdx_parts *par
     for (int64_t k = 0; k < parts->rounds && fns->derive != NULL; k++)
         RDX_TRY(fns->derive(loss, context, state, step, k));
     for (int64_t i = parts->tree.first; i < parts->tree.end; i++) {
+        const bool is_last = i + 1 == parts->tree.end;
         redux_network_zero_gradients(step->network);
-        for (int64_t k = 0; k < parts->rounds; k++)
+        for (int64_t k = 0; k < parts->rounds; k++) {
+            parts->ends = is_last && k + 1 == parts->rounds;
             RDX_TRY(fns->backward(&parts->losses[i], context, state, step, k, i, true));
-        RDX_TRY(rdx_tree_add(&parts->tree, context, step->network->gradients, i));
+        }
+        if (!is_last)
+            RDX_TRY(rdx_tree_add(&parts->tree, context, step->network->gradients, i));
     }
     return REDUX_OK;
+}
+
+/* A sum that is under way. */
+typedef struct settling {
+    rdx_tree *tree;
+    redux_context *context;
+    float *gradients;
+} settling;
+
+static redux_status settle(int64_t first, void *user)
+{
+    const settling *s = user;
+    return rdx_tree_settle(s->tree, s->context, s->gradients, first);
+}
+
+redux_status rdx_parts_backward(rdx_parts *parts, redux_context *context, redux_network *network,
+                                const redux_tensor *d_out, bool last)
+{
+    settling s = {&parts->tree, context, network->gradients};
+    if (parts->ends && last) {
+        network->settle = settle;
+        network->settle_user = &s;
+    }
+    const redux_status status = redux_network_backward(network, context, d_out);
+    network->settle = NULL;
+    return status;
+}
+
+/* A rank whose backward failed takes part in the sum all the same, since others wait for it. */
+static redux_status sum_gradients(redux_context *context, rdx_parts *parts,
+                                  const redux_network *network, redux_status backward)
+{
+    if (backward != REDUX_OK && *rdx_context_failed_together(context))
+        return backward;
+    RDX_TRY(rdx_tree_finish(&parts->tree, context, network->gradients));
+    return rdx_agree(context, backward);
 }
 
 static redux_status shared_step(double *loss, redux_context *context, rdx_parts *parts,
@@ -188,8 +228,8 @@ static redux_status shared_step(double *loss, redux_context *context, rdx_parts 
     memset(parts->losses, 0, (size_t)parts->count * sizeof *parts->losses);
     RDX_TRY(rdx_agree(context, go_forward(context, parts, step, fns, state)));
     RDX_TRY(gather(parts, context, RDX_AFTER_FORWARD));
-    RDX_TRY(rdx_agree(context, go_back(loss, context, parts, step, fns, state)));
-    RDX_TRY(rdx_tree_finish(&parts->tree, context, step->network->gradients));
+    RDX_TRY(sum_gradients(context, parts, step->network,
+                          go_back(loss, context, parts, step, fns, state)));
     RDX_TRY(gather(parts, context, RDX_AFTER_BACKWARD));
     for (int64_t i = 0; i < parts->count; i++)
         *loss += parts->losses[i];

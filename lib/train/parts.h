@@ -8,7 +8,8 @@
  *   derive                   on every rank, from that of all parts: the loss, derivatives
  *   backward of each part    its gradients, from a forward of its own
  *   the sum                  over a fixed tree of parts (base/communicator.h), so that neither the
- *                            number of ranks nor their speed matters
+ *                            number of ranks nor their speed matters; begun by the last backward,
+ *                            layer by layer
  *
  * A batch of one part, on one process, needs no second forward and no sum. */
 #ifndef RDX_PARTS_H
@@ -25,8 +26,8 @@ typedef struct rdx_part_fns {
     /* NULL: nothing. Adds to *loss. */
     redux_status (*derive)(double *loss, redux_context *context, void *state,
                            const redux_objective_step *step, int64_t round);
-    /* Adds to the network's gradients, and to *loss. `again`: other forwards have passed since this
-     * one. */
+    /* Adds to the network's gradients (by rdx_parts_backward), and to *loss. `again`: other
+     * forwards have passed since this one. */
     redux_status (*backward)(double *loss, redux_context *context, void *state,
                              const redux_objective_step *step, int64_t round, int64_t part,
                              bool again);
@@ -50,6 +51,7 @@ typedef struct rdx_parts {
         int64_t size, passes;
     } records[RDX_MOST_RECORDS];
     int record_count;
+    bool ends; /* the last round of this rank's last part runs */
 } rdx_parts;
 
 /* A batch of `count` parts of that network. */
@@ -75,6 +77,11 @@ redux_status rdx_parts_record(rdx_parts *parts, redux_context *context, redux_ne
 /* Marks those of such rows that this rank works on. */
 void rdx_parts_mark(uint8_t *wanted, const rdx_parts *parts, int64_t rows, int64_t each,
                     int64_t passes);
+
+/* A backward of a part: redux_network_backward. `last`: no other of this round follows, so that the
+ * sum over ranks may begin. */
+redux_status rdx_parts_backward(rdx_parts *parts, redux_context *context, redux_network *network,
+                                const redux_tensor *d_out, bool last);
 
 redux_status rdx_parts_step(double *loss, redux_context *context, rdx_parts *parts,
                             const redux_objective_step *step, const rdx_part_fns *fns, void *state);

@@ -466,7 +466,9 @@ static redux_status stop(rdx_run *run, redux_status answer, double rate)
     const redux_status saved = rdx_run_writes(run) ? save_all(run, rate) : REDUX_OK;
     if (saved != REDUX_OK)
         snprintf(message, sizeof message, "%s", redux_error_message());
+    rdx_progress_hold(run->context, true); /* a rank that was interrupted waits as well */
     (void)rdx_run_meet(run);
+    rdx_progress_hold(run->context, false);
     return rdx_fail_again(saved == REDUX_OK ? answer : saved, message);
 }
 

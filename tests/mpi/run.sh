@@ -3,11 +3,13 @@
 # shellcheck disable=SC2086 # options are several words on purpose
 # Programs with --mpi on 1 to 8 processes of this machine: the bytes of one process, and what happens
 # when one fails. BIN: where the programs are; MPIRUN: with its options. Run from the project's root.
-# Prints "check-mpi: N passed, N failed".
+# Strategies, objectives and numbers of ranks that tests/system/test_ranks*.c have on threads are here
+# with ALL=1 only. Prints "check-mpi: N passed, N failed".
 set -u
 BUILD=${BUILD:-build}
 BIN=${BIN:-$BUILD/bin}
 MPIRUN=${MPIRUN:-mpirun --oversubscribe --bind-to none}
+ALL=${ALL:-0}
 reduce=$BIN/redux-reduce
 ct=data/ct
 work=$(mktemp -d)
@@ -18,6 +20,9 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 part=mpi
 # shellcheck source=tests/support/check.sh
 . tests/support/check.sh
+also() { # also COMMAND...: with ALL=1
+    [ "$ALL" != 1 ] || "$@"
+}
 on() { # on N PROGRAM...: N processes of it
     local n=$1
     shift
@@ -51,25 +56,31 @@ fails() { # fails N CODE WORDS PROGRAM...
 }
 
 for n in 1 2 3 4 8; do
-    check "hash on $n" same_reduction $n $ct
+    also check "hash on $n" same_reduction $n $ct
+done
+for n in 2 4; do
+    also check "ssim on $n" same_reduction $n --strategy ssim $ct
+done
+for n in 1 3 8; do
     check "ssim on $n" same_reduction $n --strategy ssim $ct
 done
-for options in "--scope dataset" "--strategy ssim --keep 20%" "--strategy mi --scope dataset --size 48" \
-    "--strategy cosine --scope dataset --keep 10%" "--strategy semdedup" "--rule k-centre --keep 30" \
-    "--strategy hierarchical --scope dataset --keep 10%" "--strategy ssim --calibrate" \
+check "hash over the dataset" same_reduction 2 --scope dataset $ct
+check "mi over the dataset" same_reduction 4 --strategy mi --scope dataset --size 48 $ct
+for options in "--strategy ssim --keep 20%" "--strategy cosine --scope dataset --keep 10%" "--strategy semdedup" \
+    "--rule k-centre --keep 30" "--strategy hierarchical --scope dataset --keep 10%" "--strategy ssim --calibrate" \
     "--strategy ssim --keep 5 --each group" "--threshold 12 --then ssim"; do
-    check "$options" same_reduction 3 $options $ct
+    also check "$options" same_reduction 3 $options $ct
 done
-check "another set" same_reduction 2 --strategy ssim --against $ct/STS_019_CT.nii.gz $ct/STS_002_CT.nii.gz \
+also check "another set" same_reduction 2 --strategy ssim --against $ct/STS_019_CT.nii.gz $ct/STS_002_CT.nii.gz \
     $ct/STS_012_CT.nii.gz
 mkdir "$work/broken"
 cp $ct/STS_002_CT.nii.gz $ct/STS_012_CT.nii.gz "$work/broken"
 head -c 30000 $ct/STS_019_CT.nii.gz >"$work/broken/STS_008_CT.nii.gz"
-check "skipped input" same_reduction 3 --on-error skip --strategy ssim "$work/broken"
+also check "skipped input" same_reduction 3 --on-error skip --strategy ssim "$work/broken"
 "$BIN/redux-pretrain" --width 0.125 --projection 8 --size 32 --batch 8 --window -160:240 --quiet \
     --steps 2 --warm-up 0 --out "$work/w" $ct/STS_019_CT.nii.gz
 weights=$work/w/weights.safetensors
-check "embeddings by an encoder" same_reduction 3 --strategy cosine --encoder "$weights" $ct
+also check "embeddings by an encoder" same_reduction 3 --strategy cosine --encoder "$weights" $ct
 "$BIN/redux-embed" --quiet --weights "$weights" --out "$work/one.npy" $ct
 check "redux-embed" on 3 "$BIN/redux-embed" --mpi --quiet --weights "$weights" --out "$work/ranks.npy" $ct
 check "gives one process's array" cmp "$work/one.npy" "$work/ranks.npy"
@@ -93,37 +104,47 @@ one_trains() {
     rm -rf "$work/one"
     $pretrain "$@" --threads 1 --out "$work/one" $slices
 }
-for options in "--part 2 --steps 60" "--objective swav --prototypes 8 --freeze-steps 9 --part 2 --steps 60"; do
-    check "$options" one_trains $options
-    for n in 1 2 3 4 8; do
-        check "$options on $n" same_training $n $options
+trained_alike() { # trained_alike "NUMBERS OF RANKS" OPTIONS...
+    local numbers=$1 n
+    shift
+    check "$*" one_trains "$@"
+    for n in $numbers; do
+        check "$* on $n" same_training "$n" "$@"
     done
-done
-for options in "--objective moco --queue 16 --part 2 --steps 12" "--objective byol --part 2 --steps 12" \
-    "--part 5 --small-views 2 --small-size 16 --steps 6" \
-    "--part 2 --memory 10 --steps 24 $ct/STS_002_CT.nii.gz $ct/STS_008_CT.nii.gz $ct/STS_012_CT.nii.gz"; do
-    check "$options" one_trains $options
-    check "$options on 3" same_training 3 $options
-done
-bfloat16="--products bfloat16 --part 2 --steps 12"
-if one_trains $bfloat16 2>"$work/err"; then
-    check "$bfloat16 on 4" same_training 4 $bfloat16
-else
-    check "bfloat16 where the processor has none" grep -q "no bfloat16" "$work/err"
-fi
-long="--part 2 --steps 400 --checkpoint-seconds 0.05"
+}
+[ "$ALL" = 1 ] && numbers="1 2 3 4 8" || numbers=
+trained_alike "${numbers:-2 8}" --part 2 --steps 60
+trained_alike "${numbers:-3}" --objective swav --prototypes 8 --freeze-steps 9 --part 2 --steps 60 --width 0.25
+also trained_alike 3 --objective moco --queue 16 --part 2 --steps 12
+also trained_alike 3 --objective byol --part 2 --steps 12
+also trained_alike 3 --part 5 --small-views 2 --small-size 16 --steps 6
+also trained_alike 3 --part 2 --memory 10 --steps 24 $ct/STS_002_CT.nii.gz $ct/STS_008_CT.nii.gz $ct/STS_012_CT.nii.gz
+bfloat16() {
+    local options="--products bfloat16 --part 2 --steps 12"
+    if one_trains $options 2>"$work/err"; then
+        check "$options on 4" same_training 4 $options
+    else
+        check "bfloat16 where the processor has none" grep -q "no bfloat16" "$work/err"
+    fi
+}
+also bfloat16
+long="--part 2 --steps 150 --checkpoint-seconds 0.05"
 check "$long" one_trains $long
 # shellcheck disable=SC2016 # expanded by the ranks
 one_gets='rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK} which=$1 signal=$2 log=$3 lines=$4; shift 4
-    [ "$rank" != "$which" ] || (until [ "$(wc -l 2>/dev/null <"$log")" -ge "$lines" ] 2>/dev/null; do sleep 0.02; done
-        kill -s $signal $$) 2>/dev/null &
+    [ "$rank" != "$which" ] || (until [ "$(cat "$log" 2>/dev/null | wc -l)" -ge "$lines" ]; do sleep 0.02; done
+        kill -s $signal $$) &
+    [ "$rank" != "$which" ] || [ "$lines" -gt 0 ] || wait
     exec "$@" --mpi --threads 1'
-one_rank_gets() { # one_rank_gets RANK SIGNAL LINES OPTIONS...: once the log has so many lines
+rank_gets() { # rank_gets RANK SIGNAL LINES OPTIONS...: once the log has so many lines; 0: before it starts
     local which=$1 signal=$2 lines=$3
     shift 3
     rm -rf "$work/ranks"
     timeout 100 $MPIRUN -np 3 sh -c "$one_gets" sh "$which" "$signal" "$work/ranks/log.csv" "$lines" $pretrain "$@" \
         --out "$work/ranks" $slices >"$work/out" 2>"$work/err"
+}
+one_rank_gets() { # and all end without a result
+    rank_gets "$@"
     local status=$?
     [ $status -ne 0 ] && [ $status -ne 124 ] && [ ! -e "$work/ranks/weights.safetensors" ]
 }
@@ -131,19 +152,34 @@ killed_and_resumed() { # killed_and_resumed RANK LINES N: then N processes conti
     one_rank_gets "$1" KILL "$2" $long &&
         on "$3" $pretrain --mpi --resume $long --out "$work/ranks" $slices && same_weights
 }
-check "killed at the start, resumed on 2" killed_and_resumed 1 1 2
-check "killed while it trains, resumed on 4" killed_and_resumed 2 60 4
-check "killed while it trains, resumed on 1" killed_and_resumed 0 150 1
+also check "killed at the start, resumed on 2" killed_and_resumed 1 1 2
+check "killed while it trains, resumed on 4" killed_and_resumed 2 40 4
+also check "killed while it trains, resumed on 1" killed_and_resumed 0 100 1
 interrupted() { # as by Ctrl-C: all stop with a checkpoint, although none was due
     one_rank_gets 2 TERM 5 --part 2 --steps 4000 --checkpoint-seconds 1000 &&
         [ -e "$work/ranks/checkpoint.safetensors" ] && grep -q "interrupted" "$work/err"
 }
 check "a rank that is interrupted" interrupted
+names_stopped() { # whatever failed, with the message of a rank that waited
+    local status=$?
+    if [ $status -eq 0 ] || [ $status -eq 124 ] || ! grep -qE "$1" "$work/err"; then
+        sed "s/^/    exit $status: /" "$work/err"
+        return 1
+    fi
+}
+stopped_training() {
+    rank_gets 1 STOP 20 --mpi-timeout 5 --part 2 --steps 4000
+    names_stopped "rank 1 did not answer for 5 seconds: it is gone or stopped"
+}
+check "a rank that stops while it trains is named" stopped_training
+stopped_before() { # MPI itself waits without a limit
+    rank_gets 1 STOP 0 --mpi-timeout 2 --part 2 --steps 4
+    names_stopped "rank [02] has waited 2 seconds for MPI to start"
+}
+check "a rank that stops before MPI starts ends all" stopped_before
 check "idle ranks are named" fails 3 0 "rank 2 has nothing to do: a batch has 2 parts" \
     ${pretrain/ --quiet/} --mpi --part 8 --steps 2 --out "$work/idle" $slices
 check "a folder in use" fails 3 1 "holds a run already" $pretrain --mpi --steps 2 --out "$work/idle" $slices
-
-check "update goes on from one process's result" same_reduction 2 --scope dataset $ct/STS_002_CT.nii.gz
 
 # ---- failures: all processes end, with a message ----
 check "input that cannot be read" fails 3 1 "STS_008_CT" "$reduce" --mpi --strategy ssim "$work/broken"
@@ -165,8 +201,9 @@ killed() { # rank 1 dies while it works
     local status=$?
     [ $status -ne 0 ] && [ $status -ne 124 ] && [ ! -e "$work/k.csv" ]
 }
-for moment in 0.1 0.3 0.6; do
-    check "a rank that is killed after $moment s" killed $moment
+check "a rank that is killed after 0.3 s" killed 0.3
+for moment in 0.1 0.6; do
+    also check "a rank that is killed after $moment s" killed $moment
 done
 
 # ---- a C program of one's own ----
@@ -174,7 +211,6 @@ cat >"$work/own.c" <<'END'
 #include <redux.h>
 #include <redux/mpi.h>
 #include <stdio.h>
-#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -190,11 +226,6 @@ int main(int argc, char **argv)
         return 1; /* MPI has not been initialised */
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     redux_status status = redux_mpi_communicator(&communicator, MPI_COMM_WORLD);
-    if (argc > 2) { /* one does not answer */
-        communicator.time_limit = 1;
-        if (communicator.rank == 1)
-            sleep(60);
-    }
     options.communicator = &communicator;
     if (status == REDUX_OK)
         status = redux_context_new(&context, &options);
@@ -218,17 +249,27 @@ int main(int argc, char **argv)
     return status != REDUX_OK;
 }
 END
-check "a C program" "${MPICC:-mpicc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Ilib/mpi "$work/own.c" -o "$work/own" \
-    "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
+compile() { # compile SOURCE PROGRAM
+    "${MPICC:-mpicc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Ilib/mpi "$1" -o "$2" \
+        "$BUILD/lib/libredux-mpi.so" "$BUILD/lib/libredux.so" -Wl,-rpath,"$(realpath "$BUILD/lib")"
+}
+check "a C program" compile "$work/own.c" "$work/own"
 timeout 120 $MPIRUN -np 3 "$work/own" $ct >"$work/own.txt" 2>"$work/err"
 check "on three ranks" test "$(sort -u "$work/own.txt" | wc -l)" = 1 -a "$(wc -l <"$work/own.txt")" = 3
-silent() {
-    timeout 50 $MPIRUN -np 3 "$work/own" $ct silent >"$work/out" 2>"$work/err"
-    local status=$?
-    [ $status -ne 0 ] && [ $status -ne 124 ] && grep -q "did not answer for 1 seconds" "$work/err"
+check "a program that stops" compile tests/mpi/stopped.c "$work/stopped"
+check "does so when asked to" on 4 "$work/stopped" never
+for phase in start reading exchange; do # rank 3 waits for 2, and 2 for the one that has stopped
+    (timeout 50 $MPIRUN -np 4 "$work/stopped" $phase >"$work/$phase" 2>&1
+        echo "exit $?" >>"$work/$phase") &
+done
+wait
+stopped() {
+    grep -q "rank 1 did not answer for 3 seconds: it is gone or stopped" "$work/$1" && ! grep -qE "exit (0|124)$" "$work/$1"
 }
-check "a rank that is silent ends all" silent
-if command -v cmake >/dev/null; then
+for phase in start reading exchange; do
+    check "a rank that stops in its $phase is named" stopped $phase
+done
+if [ "$ALL" = 1 ] && command -v cmake >/dev/null; then
     by_cmake() { # the installed library's component, for a project that asks for it
         "${MAKE:-make}" --no-print-directory MPI=1 install PREFIX="$work/tree" >"$work/log" 2>&1 &&
             printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(own LANGUAGES C)' \
@@ -241,7 +282,7 @@ if command -v cmake >/dev/null; then
     }
     check "CMake's component mpi" by_cmake
 else
-    echo "  skipped: CMake's component mpi: no cmake"
+    echo "  skipped: CMake's component mpi: it needs ALL=1 and cmake"
 fi
 check "exports only what its header names" test "$(nm -D --defined-only "$BUILD/lib/libredux-mpi.so" |
     awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort | tr '\n' ' ')" = \

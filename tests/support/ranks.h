@@ -19,6 +19,11 @@ typedef struct letter {
 typedef struct post {
     pthread_mutex_t mutex;
     letter *first[MOST_RANKS][MOST_RANKS], *last[MOST_RANKS][MOST_RANKS]; /* [from][to] */
+    struct {
+        int32_t from;
+        char bytes[REDUX_NOTE_SIZE];
+    } notes[MOST_RANKS][64]; /* to each rank, the last one on top */
+    int note_count[MOST_RANKS];
 } post;
 
 typedef struct rank_of {
@@ -35,10 +40,15 @@ typedef struct waiting {
     int32_t from;
 } waiting;
 
+/* Sees what ranks send; NULL: nobody does. */
+static void (*rank_sends)(int32_t rank, const void *bytes, size_t count, int32_t to);
+
 static inline redux_status post_send(void **request, const void *bytes, size_t count, int32_t to,
                                      void *user)
 {
     rank_of *self = user;
+    if (rank_sends != NULL)
+        rank_sends(self->rank, bytes, count, to);
     *request = calloc(1, sizeof(waiting)); /* nothing to wait for */
     if (self->silent)
         return REDUX_OK;
@@ -103,6 +113,35 @@ static inline void post_cancel(void *request, void *user)
     free(request);
 }
 
+static inline redux_status post_tell(const void *note, int32_t to, void *user)
+{
+    const rank_of *self = user;
+    post *office = self->office;
+    pthread_mutex_lock(&office->mutex);
+    if (!self->silent && office->note_count[to] < 64) {
+        const int i = office->note_count[to]++;
+        office->notes[to][i].from = self->rank;
+        memcpy(office->notes[to][i].bytes, note, REDUX_NOTE_SIZE);
+    }
+    pthread_mutex_unlock(&office->mutex);
+    return REDUX_OK;
+}
+
+static inline redux_status post_hear(int32_t *from, void *note, void *user)
+{
+    const rank_of *self = user;
+    post *office = self->office;
+    *from = -1;
+    pthread_mutex_lock(&office->mutex);
+    if (office->note_count[self->rank] > 0) {
+        const int i = --office->note_count[self->rank];
+        *from = office->notes[self->rank][i].from;
+        memcpy(note, office->notes[self->rank][i].bytes, REDUX_NOTE_SIZE);
+    }
+    pthread_mutex_unlock(&office->mutex);
+    return REDUX_OK;
+}
+
 /* Runs `work` on `size` ranks at once, each with a context of its own; returns when all are done.
  */
 typedef void (*rank_fn)(redux_context *context, int32_t rank, void *user);
@@ -132,6 +171,8 @@ static inline void *run_rank(void *user)
     communicator.receive = post_receive;
     communicator.test = post_test;
     communicator.cancel = post_cancel;
+    communicator.tell = post_tell;
+    communicator.hear = post_hear;
     communicator.user = &t->self;
     options.communicator = &communicator;
     options.threads = 1 + t->self.rank % 2; /* neither number matters */

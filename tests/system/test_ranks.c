@@ -320,13 +320,43 @@ START_TEST(functions_without_fingerprints)
 }
 END_TEST
 
+/* Rank 2 waits for the silent one, 3 for 2, and so on: all of them name it. */
 START_TEST(one_rank_is_silent)
 {
     const recipe hash = {BY(HASH)};
+    static job j;
+    j = (job){&hash, paths, NULL, 2, -1, {{0}}};
+    on_ranks(6, 1, 1, reduce_rank, &j);
+    for (int r = 0; r < 6; r++) {
+        if (r == 1)
+            continue;
+        ck_assert_int_eq(j.out[r].status, REDUX_E_IO);
+        ck_assert_msg(strstr(j.out[r].message, "rank 1 did not answer for 1 seconds: it is gone "
+                                               "or stopped, or") != NULL,
+                      "rank %d: %s", r, j.out[r].message);
+    }
+}
+END_TEST
+
+static void take_notes_away(redux_context_options *options, int32_t rank)
+{
+    redux_communicator *c = (redux_communicator *)(uintptr_t)options->communicator;
+    (void)rank;
+    c->tell = NULL;
+    c->hear = NULL;
+}
+
+/* Then a rank knows only whom it waits for itself. */
+START_TEST(one_rank_is_silent_without_notes)
+{
+    const recipe hash = {BY(HASH)};
     job j = {&hash, paths, NULL, 2, -1, {{0}}};
+    rank_adjust = take_notes_away;
     on_ranks(3, 0.5, 1, reduce_rank, &j);
+    rank_adjust = NULL;
     ck_assert_int_eq(j.out[2].status, REDUX_E_IO);
-    ck_assert_ptr_nonnull(strstr(j.out[2].message, "rank 1 did not answer"));
+    ck_assert_ptr_nonnull(strstr(j.out[2].message, "rank 1 did not answer for 0.5 seconds: it is "
+                                                   "gone, or waits for one that is"));
 }
 END_TEST
 
@@ -486,6 +516,7 @@ int main(void)
     tcase_add_loop_test(other, one_rank_fails, 0, 4);
     tcase_add_test(other, functions_without_fingerprints);
     tcase_add_test(other, one_rank_is_silent);
+    tcase_add_test(other, one_rank_is_silent_without_notes);
     tcase_add_test(other, wrong_communicators);
     suite_add_tcase(suite, other);
     return run_suite(suite);
