@@ -383,6 +383,8 @@ check-notebooks: $(SHARED) $(MODULE)
 .PHONY: wheel sdist
 PYTHON ?= /usr/bin/python3
 wheel:
+	@$(PYTHON) -c 'import setuptools, wheel' 2>/dev/null && command -v patchelf >/dev/null || \
+	{ echo 'make wheel needs setuptools, wheel and patchelf: Debian has python3-setuptools, python3-wheel, patchelf' >&2; exit 1; }
 	@rm -rf python/build
 	$(Q)cd python && REDUX_WHEEL=1 $(PYTHON) setup.py -q bdist_wheel -d '$(abspath $(BUILD))/dist'
 	$(Q)$(PYTHON) python/manylinux.py $(BUILD)/dist/libredux-$(VERSION)-py3-none-manylinux_*_x86_64.whl

@@ -73,9 +73,17 @@ static redux_status read_labels(audit *a)
     a->labels = malloc((size_t)(slices + 1) * sizeof *a->labels);
     if (a->labels == NULL)
         return no_memory();
-    for (int64_t i = 0; i < slices; i++)
+    int64_t known = 0;
+    for (int64_t i = 0; i < slices; i++) {
         a->labels[i] = (int32_t)redux_column_value(a->label_column, i);
-    return REDUX_OK;
+        known += a->labels[i] >= 0;
+    }
+    if (known > 0)
+        return REDUX_OK;
+    return program_fail(REDUX_E_NOT_FOUND,
+                        "%s: no slice of the input has a label: files are named relative to the "
+                        "folder of the table",
+                        s->labels);
 }
 
 static redux_status name_splits(audit *a, const redux_column *column)

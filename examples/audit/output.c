@@ -220,7 +220,8 @@ redux_status audit_write_files(const audit *a)
                             (void *)(uintptr_t)a));
     if (s->out == NULL)
         return REDUX_OK;
-    mkdir(s->out, 0777); /* saving says why, where that fails and the folder is not there */
+    if (mkdir(s->out, 0777) != 0 && errno != EEXIST)
+        return program_fail(REDUX_E_IO, "%s: cannot be made: %s", s->out, strerror(errno));
     TRY(redux_file_save(path_in(path, sizeof path, a, "audit.csv"), a->context, MARK_CSV, print_csv,
                         (void *)(uintptr_t)a));
     const redux_status status = audit_write_page(a, path_in(path, sizeof path, a, "audit.html"));

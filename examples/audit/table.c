@@ -36,8 +36,7 @@ static const char *end_of(const char *name)
     return name;
 }
 
-/* The last part of a path, or of a long one its end. */
-static const char *tail(const char *path)
+static const char *last_part(const char *path)
 {
     size_t length = strlen(path);
     while (length > 0 && path[length - 1] == '/')
@@ -45,6 +44,14 @@ static const char *tail(const char *path)
     while (length > 0 && path[length - 1] != '/')
         length--;
     return end_of(path[length] == '\0' ? path : path + length);
+}
+
+/* The last folders of a path and its name, as many as fit: names alone often repeat, as ct.nii.gz
+ * does where each patient has a folder. */
+static const char *tail(const char *path)
+{
+    const char *end = end_of(path), *slash = end > path ? strchr(end, '/') : NULL;
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : end;
 }
 
 /* Names of groups are paths only where groups are volumes or files. */
@@ -173,7 +180,7 @@ redux_status audit_describe_leaks(char *text, size_t size, const audit *a)
     const int64_t slices = audit_count_level(a, SECTION_LEAKS, REDUX_AUDIT_SLICE);
     const int64_t groups = redux_dataset_group_count(a->dataset);
     const char *what = redux_dataset_group_by(a->dataset) == NULL ? "volume" : "group";
-    const char *other = a->against == NULL ? "an earlier split" : tail(a->settings->against);
+    const char *other = a->against == NULL ? "an earlier split" : last_part(a->settings->against);
     char names[64] = "";
     if (shared > 0)
         snprintf(names, sizeof names, "; %lld %s%s on both sides by name", (long long)shared, what,

@@ -141,6 +141,16 @@ int usage_error(const char *format, ...)
 }
 
 bool program_lacks_memory;
+static char own_message[1024];
+
+redux_status program_fail(redux_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(own_message, sizeof own_message, format, arguments);
+    va_end(arguments);
+    return status;
+}
 
 int data_error(void)
 {
@@ -149,9 +159,10 @@ int data_error(void)
     if (program_rank() == 0 || program_lacks_memory ||
         strncmp(redux_error_message(), "rank ", 5) != 0)
         fprintf(stderr, "%s: %s\n", program_name,
-                interrupted            ? "interrupted"
-                : program_lacks_memory ? "no memory"
-                                       : redux_error_message());
+                interrupted              ? "interrupted"
+                : program_lacks_memory   ? "no memory"
+                : own_message[0] != '\0' ? own_message
+                                         : redux_error_message());
     return interrupted ? EXIT_INTERRUPTED : EXIT_DATA;
 }
 

@@ -34,6 +34,8 @@ int usage_error(const char *format, ...) REDUX_PRINTF(1, 2);
 /* Prints "NAME: " and libredux's message on stderr; returns EXIT_DATA, or EXIT_INTERRUPTED after
  * Ctrl-C. */
 int data_error(void);
+/* For a failure that the program finds itself: data_error prints this message. */
+redux_status program_fail(redux_status status, const char *format, ...) REDUX_PRINTF(2, 3);
 /* REDUX_E_NO_MEMORY, when an allocation of the program's own failed: data_error then says so, for
  * libredux's message is about something else. */
 static inline redux_status no_memory(void)

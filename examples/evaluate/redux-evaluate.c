@@ -203,6 +203,10 @@ static void print_notes(const program *p, const redux_evaluation_summary *s)
     else
         printf("\n%g %% intervals: %lld groups are the sample.\n", 100 * o->level,
                (long long)s->test_groups);
+    if (s->rows == s->groups && p->settings.labels.group == NULL &&
+        p->settings.labels.group_by == NULL)
+        puts("Each slice is a group of its own. If a patient has several, name the patients: "
+             "--group COLUMN.");
     if (s->defined->auc < (double)s->runs)
         printf("AUC and average precision: over %.0f of %lld runs; the others test one class.\n",
                s->defined->auc, (long long)s->runs);

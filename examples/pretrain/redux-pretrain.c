@@ -210,7 +210,8 @@ static int report(const run_settings *s, const redux_pretrain_result *r)
             "%s: %lld slices, %lld steps of %lld (%lld epochs) in %.1f s%s; loss %.4f, at "
             "last %.4f\n%s/weights.safetensors\n",
             program_name, (long long)r->slices, (long long)r->steps, (long long)r->batch,
-            (long long)r->epochs, r->seconds, r->was_complete ? ", before" : "", r->first_loss,
+            (long long)r->epochs, r->seconds,
+            r->was_complete ? ", of an earlier call: nothing was left to do" : "", r->first_loss,
             r->last_loss, s->folder);
     return EXIT_OK;
 }

@@ -68,7 +68,10 @@ static redux_status read_place(place *out, bool *found, const reading *r, int64_
     *found = identify(out, path);
     out->key = out->key[0] == '\0' ? "" : name + (strlen(name) - strlen(out->key));
     rdx_free(path);
-    return *found || r->what == NULL ? REDUX_OK : wrong_line(table, row, "no file", name);
+    return *found || r->what == NULL
+               ? REDUX_OK
+               : wrong_line(table, row,
+                            "no such file beside the table, to which names are relative:", name);
 }
 
 static redux_status refuse_second(const reading *r, const place *a, const place *b)

@@ -248,6 +248,9 @@ static redux_status sniff(char *kind, finder *f, const char *folder, const char 
     else if (format == NULL && looks_like != NULL)
         snprintf(reason, sizeof reason, "files that look like %s, by a name that is not known",
                  looks_like);
+    else if (format == NULL && access(path, R_OK) != 0)
+        snprintf(reason, sizeof reason, "files that cannot be opened (%s): they may be slices",
+                 strerror(errno));
     if (reason[0] != '\0')
         status = rdx_dataset_pass_over(f->dataset, f->context, REDUX_LOG_WARNING, reason, path);
     rdx_free(path);

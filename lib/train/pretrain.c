@@ -413,7 +413,7 @@ static void warn_of_start(const rdx_run *run)
     rdx_run_name_idle(run);
     if (run->batches == 1 && run->epochs > 1 && rdx_run_writes(run))
         rdx_log(run->context, REDUX_LOG_WARNING,
-                "all slices are in one batch of %lld, so that each epoch is one step: schedules by "
+                "the slices fill one batch of %lld, so that each epoch is one step: schedules by "
                 "epochs hardly move; a smaller batch gives more steps",
                 (long long)run->batch);
 }

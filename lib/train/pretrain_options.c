@@ -207,21 +207,37 @@ redux_status rdx_run_describe(rdx_run *run)
     return run->settings == NULL ? rdx_fail(REDUX_E_NO_MEMORY, "out of memory") : REDUX_OK;
 }
 
-/* Of each volume the slice in the middle of those that the run has: one tells as much as all. */
+static bool is_used(const rdx_run *run, int64_t row)
+{
+    return run->kept == NULL || run->kept[row] != 0;
+}
+
+/* Of each group within a volume the slice in the middle of those that the run has: one tells as
+ * much as all. A flat folder is one volume of many groups. */
 static redux_status mark_middles(uint8_t *wanted, const rdx_run *run)
 {
+    const redux_dataset *dataset = run->dataset;
+    const int64_t groups = redux_dataset_group_count(dataset);
     int64_t first = 0;
-    for (int64_t v = 0; v < redux_dataset_volume_count(run->dataset); v++) {
+    void *block;
+    RDX_TRY(rdx_alloc_zero(run->context, &block, (uint64_t)groups + 1, 2 * sizeof(int64_t)));
+    int64_t *kept = block, *seen = kept + groups + 1;
+    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
         redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        int64_t kept = 0, seen = 0;
-        RDX_TRY(redux_dataset_get_volume_info(&info, run->dataset, v));
+        redux_dataset_get_volume_info(&info, dataset, v); /* there is such a volume */
         for (int64_t k = 0; k < info.slices; k++)
-            kept += run->kept == NULL || run->kept[first + k] != 0;
-        for (int64_t k = 0; k < info.slices && kept > 0; k++)
-            if ((run->kept == NULL || run->kept[first + k] != 0) && seen++ == kept / 2)
-                wanted[first + k] = 1;
+            kept[redux_dataset_get_group(dataset, v, k)] += is_used(run, first + k);
+        for (int64_t k = 0; k < info.slices; k++) {
+            const int64_t group = redux_dataset_get_group(dataset, v, k);
+            wanted[first + k] = is_used(run, first + k) && seen[group]++ == kept[group] / 2;
+        }
+        for (int64_t k = 0; k < info.slices; k++) {
+            const int64_t group = redux_dataset_get_group(dataset, v, k);
+            kept[group] = seen[group] = 0;
+        }
         first += info.slices;
     }
+    rdx_free(block);
     return REDUX_OK;
 }
 

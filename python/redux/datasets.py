@@ -315,6 +315,8 @@ def _short(name: Tuple[str, int]) -> Tuple[str, int]:
 
 def dataset_of(data: Any, **options: Any) -> Dataset:
     """A Dataset, or that of paths."""
+    if hasattr(data, "__array__"):
+        raise TypeError("an array is no dataset: name it, redux.Dataset.of_arrays({\"name\": array})")
     return data if isinstance(data, Dataset) else Dataset(data, **options)
 
 

@@ -168,7 +168,7 @@ class Manifest:
                         columns.group)))]
 
     def save(self, path: Path, seconds: float = 0) -> None:
-        """Writes PATH (CSV) and, beside it, the parameters as JSON."""
+        """Writes PATH (CSV) and, beside it, the parameters as JSON; replaces files of these names."""
         csv = os.fsdecode(path)
         json = (csv[:-4] if csv.endswith(".csv") else csv) + ".json"
         lib.results_save(os.fsencode(csv), os.fsencode(json), short_call(),

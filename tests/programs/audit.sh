@@ -21,7 +21,7 @@ column() { # column N LEVEL FILE: of the rows of that level
 
 check "a copy under another name" finds 0 "1 of 2 volumes in train: 1 whole" \
     "$audit" $quick "$a/test" --against "$a/train"
-check "the verdict names both" finds 0 "other_name.nii.gz = STS_012_CT.nii.gz +([0-9]+) of \1 slices" \
+check "the verdict names both" finds 0 "test/other_name.nii.gz = [^ ]*train/STS_012_CT.nii.gz +([0-9]+) of \1 slices" \
     "$audit" $quick "$a/test" --against "$a/train"
 check "it fits a screen" [ "$(wc -l <"$work/out")" -le 24 ]
 check "--fail-on leaks" finds 3 "Leaks" "$audit" $quick --fail-on leaks "$a/test" --against "$a/train"
@@ -73,6 +73,12 @@ check "no group column" exits 1 "part" "$audit" $quick $labels --group none "$a/
 head -n 20 "$a/labels.csv" >"$a/few.csv"
 check "slices without a group" exits 1 "such as" "$audit" $quick --labels "$a/few.csv" --label kind \
     --group one "$a/train"
+{
+    echo "file,label"
+    echo "STS_002_CT.nii.gz,1" # it is in train/
+} >"$a/elsewhere.csv"
+check "labels of no slice" exits 1 "no slice of the input has a label" "$audit" $quick --labels "$a/elsewhere.csv" \
+    --fail-on labels "$a/train"
 check "a split that is none" exits 1 "labels.csv, column 'kind'" "$audit" $quick $labels --split kind "$a/train"
 check "no table" exits 1 "missing.csv" "$audit" $quick --labels "$a/missing.csv" "$a/train"
 check "--split needs --labels" exits 2 "--labels" "$audit" --split part "$a/train"
@@ -89,12 +95,12 @@ check "what cannot be read" exits 0 "" "$audit" --quiet $quick "$a/test"
 check "or ends it" exits 1 "broken" "$audit" --quiet $quick --on-error stop "$a/test"
 
 # What cannot be read is a finding, on either side; where nothing can be read there is no audit.
-check "an input that cannot be read" finds 3 "unreadable +broken.nii.gz" \
+check "an input that cannot be read" finds 3 "unreadable +[^ ]*/test/broken.nii.gz" \
     "$audit" --quiet $quick --fail-on slices "$a/test"
 check "is in audit.csv" exits 0 "" "$audit" --quiet $quick --out "$a/broken" "$a/test"
 check "by its name" grep -q "^volume,unreadable,$a/test/broken.nii.gz,," "$a/broken/audit.csv"
 check "and said on stderr" exits 0 "skipped: " "$audit" $quick "$a/test"
-check "of the other set too" finds 3 "in the other set: broken.nii.gz" \
+check "of the other set too" finds 3 "in the other set: [^ ]*/test/broken.nii.gz" \
     "$audit" --quiet $quick --fail-on slices "$a/train" --against "$a/test"
 mkdir "$a/nothing"
 echo '%PDF-1.4' >"$a/nothing/a.pdf"
@@ -116,7 +122,7 @@ check "the page has the verdict" grep -q '<p class="note name">[0-9]* of [0-9]* 
 check "... before its tables" test "$(grep -n 'class="note name"' "$page" | head -n 1 | cut -d: -f1)" -lt \
     "$(grep -n '<table' "$page" | head -n 1 | cut -d: -f1)"
 check "slice 0 of a volume has its number" grep -q 'STS_012_CT.nii.gz, slice&nbsp;0' "$page"
-check "... in the table on the terminal too" finds 0 'STS_012_CT.nii.gz slice 0 = other_name.nii.gz slice 0 ' \
+check "... in the table on the terminal too" finds 0 'train/STS_012_CT.nii.gz slice 0 = [^ ]*test/other_name.nii.gz slice 0 ' \
     "$audit" --quiet $quick "$a/train/STS_012_CT.nii.gz" --against "$a/test/other_name.nii.gz"
 
 # Names are bytes, JSON is UTF-8: what is no UTF-8 is "?", as in the JSON of the other programs.

@@ -45,6 +45,12 @@ check "no parentheses" exits 2 "parentheses" "$reduce" --group-by p1 "$flat"
 check "no match" exits 1 "such as" "$reduce" --group-by '(absent-[0-9])' "$flat"
 check "a budget beyond the default" exits 0 "beyond the default" "$reduce" --keep 3% --group-by "$by" "$flat"
 
+# A run remembers a slice of each group, for redux-evaluate, though the folder is one volume.
+"$pretrain" --quiet --group-by "$by" --width 0.125 --projection 8 --size 24 --batch 16 --epochs 1 --out \
+    "$work/grouprun" "$flat"
+check "a run has seen three groups" test "$(tr -d ' \n' <"$work/grouprun/run.json" | grep -o '"seen":\[[^]]*\]' | grep -o '"[0-9a-f]\{16\}"' | wc -l)" = 3
+rm -r "$work/grouprun"
+
 # A table, which may stand elsewhere and name files by other paths.
 {
     echo "file,who"
@@ -92,6 +98,13 @@ check "info: what is passed over" exits 0 "" "$info" "$flat"
 for words in "(.bmp: " "HDF5" "hidden folders" "cannot be read: .*cut.png"; do
     check "info says $words" grep -q -- "$words" "$work/out"
 done
+if [ "$(id -u)" = 0 ]; then # who may open everything
+    cp "$work/cut.png" "$flat/closed"
+    chmod 700 "$flat/closed"
+    chmod 755 "$work"
+    check "info says what it may not open" exits 0 "they may be slices" setpriv --reuid=65534 --clear-groups "$info" "$flat"
+    rm "$flat/closed"
+fi
 check "info --on-error stop" exits 1 "cut.png" "$info" --on-error stop "$flat"
 check "info --json" exits 0 "" "$info" --json "$flat"
 check "info --json: reasons" grep -q '"reason": "files that look like HDF5' "$work/out"

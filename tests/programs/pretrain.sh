@@ -40,7 +40,7 @@ check "pretrain: no paths inside" sh -c "! grep -aq 'STS_019' '$work/p/weights.s
 check "pretrain: held folder" exits 1 "holds a run" "$pretrain" "${small[@]}" --epochs 3 --out "$work/p" "$scan"
 check "pretrain: other settings" exits 1 "'batch': 16, not 8" "$pretrain" "${small[@]}" --batch 8 --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
 cp "$work/p/weights.safetensors" "$work/weights-first"
-check "pretrain: complete" exits 0 "before" "$pretrain" "${small[@]:0:10}" --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
+check "pretrain: complete" exits 0 "nothing was left" "$pretrain" "${small[@]:0:10}" --epochs 3 --warm-up 1 --resume --out "$work/p" "$scan"
 check "pretrain: still the same" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
 check "pretrain: one thread" exits 0 "" "$pretrain" "${small[@]}" --epochs 3 --warm-up 1 --threads 1 --overwrite --out "$work/p" "$scan"
 check "pretrain: one thread, same weights" cmp -s "$work/weights-first" "$work/p/weights.safetensors"
