@@ -187,7 +187,7 @@ START_TEST(refused)
            text("%s:h", table("c.csv", "file,g\nflat/s1_a.png,a\n")));
     refuse(REDUX_E_FORMAT, "5 of 6 slices", path,
            text("%s:g", table("c.csv", "file,g\nflat/s1_a.png,a\n")));
-    refuse(REDUX_E_FORMAT, "line 2: no file", path,
+    refuse(REDUX_E_FORMAT, "line 2: no such file beside the table", path,
            text("%s:g", table("c.csv", "file,g\nflat/none.png,a\n")));
     refuse(REDUX_E_FORMAT, "line 3: a second group", path,
            text("%s:g", table("c.csv", "file,g\nflat/s1_a.png,a\n./flat/s1_a.png,b\n")));
