@@ -575,7 +575,8 @@ install: all
 	$(if $(MPI_LIBRARY),$(Q)sed -e 's|@PREFIX@|$${pcfiledir}/$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \
 	-e 's|@LIBDIR@|$${prefix}/$(call relative,$(PREFIX),$(LIBDIR))|' \
 	-e 's|@INCLUDEDIR@|$${prefix}/$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
-	-e 's|@VERSION@|$(VERSION)|' pkgconfig/libredux-mpi.pc.in > '$(DESTDIR)$(PKGCONFIGDIR)/libredux-mpi.pc')
+	-e 's|@VERSION@|$(VERSION)|' pkgconfig/libredux-mpi.pc.in \
+	> '$(DESTDIR)$(PKGCONFIGDIR)/libredux-mpi.pc' && chmod 644 '$(DESTDIR)$(PKGCONFIGDIR)/libredux-mpi.pc')
 	$(Q)for file in reduxConfig.cmake reduxConfigVersion.cmake; do \
 	sed -e 's|@INCLUDE@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
 	-e 's|@LIB@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|' \
