@@ -23,7 +23,8 @@ mpi="libopenmpi-dev openmpi-bin"
 # For clang-tidy, valgrind, coverage, check-abi, all of check-install and check-python, and for making
 # goldens anew.
 dev="clang-tidy llvm valgrind abigail-tools lcov
-    cmake meson ninja-build debhelper dh-python mpi-default-dev lintian mandoc man-db patchelf zsh python3-torch python3-torchvision python3-pandas
+    cmake meson ninja-build debhelper dh-python mpi-default-dev lintian mandoc man-db patchelf zsh
+    python3-torch python3-torchvision python3-pandas
     python3-numpy python3-scipy python3-pil python3-skimage python3-sklearn python3-nibabel
     python3-pydicom python3-tifffile libgdcm-tools libtiff-tools teem-apps zstd
     libinsighttoolkit5-dev mypy python3-setuptools python3-wheel python3-venv python3-nbconvert
