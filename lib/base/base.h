@@ -90,6 +90,8 @@ redux_status rdx_progress_add(redux_context *context, int64_t units);
 redux_status rdx_progress_poll(redux_context *context);
 /* Holds the callback back, for work that must not be cancelled half way. */
 void rdx_progress_hold(redux_context *context, bool hold);
+/* Seconds by a clock that nobody sets. */
+double rdx_seconds(void);
 
 /* To be called before matrix products on the threads of a context: OpenBLAS waits for ever where it
  * gets no memory. Errors: REDUX_E_NO_MEMORY. */

@@ -74,7 +74,7 @@ static redux_status exchange(redux_context *context, rdx_purpose purpose, const 
                              int32_t from)
 {
     rdx_traffic *traffic = &rdx_context_traffic(context)[purpose];
-    const double start = rdx_now();
+    const double start = rdx_seconds();
     redux_status status = REDUX_OK;
     for (uint64_t at = 0; (at < out_size || at < in_size) && status == REDUX_OK; at += PIECE) {
         rdx_message sent = {.rank = to}, received = {.rank = from};
@@ -84,7 +84,7 @@ static redux_status exchange(redux_context *context, rdx_purpose purpose, const 
         rdx_message_cancel(&received, context);
     }
     traffic->bytes_sent += out_size;
-    traffic->seconds += rdx_now() - start;
+    traffic->seconds += rdx_seconds() - start;
     return rdx_in_step(context, status);
 }
 

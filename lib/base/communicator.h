@@ -58,9 +58,6 @@ typedef struct rdx_wait {
 /* Pauses between two tests while this rank waits for that one, at most until the time limit. */
 redux_status rdx_wait_round(rdx_wait *wait, redux_context *context, int32_t rank);
 
-/* Seconds by a clock that nobody sets. */
-double rdx_now(void);
-
 /* ---- communicator.c: what all ranks do together ---- */
 
 /* Begins a call in which ranks work together. */

@@ -27,8 +27,8 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-#ifndef CLOCK_MONOTONIC_COARSE /* Linux's: a tick of the kernel, read without the hardware's clock \
-                                */
+/* Linux's coarse clock is read without the hardware's. */
+#ifndef CLOCK_MONOTONIC_COARSE
 #define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
 #endif
 
@@ -393,6 +393,13 @@ redux_status rdx_progress_add(redux_context *context, int64_t units)
         return rdx_fail(REDUX_E_CANCELLED, "cancelled after %lld of %lld", (long long)done,
                         (long long)context->total);
     return REDUX_OK;
+}
+
+double rdx_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 redux_status rdx_progress_poll(redux_context *context)

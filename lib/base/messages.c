@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Messages under way, and waiting for them.
  *
- * A rank that waits for another one does not know whether that is missing or waits itself, for a
- * third one. So from half of the time limit on it asks by a note, and follows the answers. Ranks
- * answer while they wait: one that does not is the one that all wait for. It works for too long, is
- * stopped, or is gone. */
+ * A rank that gets no message cannot know whether the sender is missing, or itself waits for a
+ * third rank. After half of the time limit it asks by a note, and follows the answers from rank to
+ * rank. Ranks answer while they wait. So the rank that does not answer is the one that all wait
+ * for: it is stopped or gone, or works for longer than the limit. */
 #include <time.h>
 #include <redux/communicator.h>
 #include "communicator.h"
@@ -12,13 +12,6 @@
 static const redux_communicator *of(const redux_context *context)
 {
     return rdx_context_communicator(context);
-}
-
-double rdx_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* A communicator's functions may fail without a message. */
@@ -79,7 +72,7 @@ static void pause_briefly(int64_t round)
         nanosleep(&time, NULL);
 }
 
-/* The ranks of all are in one byte order, or did not get this far. */
+/* In the byte order of the machine: ranks of different byte orders were refused at the start. */
 typedef struct note {
     int32_t kind; /* ASK, ANSWER */
     int32_t rank; /* ANSWER: whom its sender waits for */
@@ -99,7 +92,7 @@ static redux_status tell(redux_context *context, int32_t kind, int32_t rank, int
 static redux_status ask(rdx_wait *wait, redux_context *context, int32_t rank)
 {
     wait->suspect = rank;
-    wait->asked = rdx_now();
+    wait->asked = rdx_seconds();
     return tell(context, ASK, 0, rank);
 }
 
@@ -120,7 +113,8 @@ static redux_status hear_notes(rdx_wait *wait, redux_context *context, int32_t r
     }
 }
 
-/* Not a message that begins with "rank", which only reports what another one said (rdx_agree). */
+/* The message must not begin with "rank": those repeat what another rank said (rdx_agree), and
+ * programs print them once. */
 static redux_status name_missing(const rdx_wait *wait, const redux_communicator *c, int32_t rank)
 {
     return rdx_fail(REDUX_E_IO, "out of time: rank %d did not answer for %g seconds: %s",
@@ -129,13 +123,13 @@ static redux_status name_missing(const rdx_wait *wait, const redux_communicator 
                                     : "it is gone or stopped, or works for longer than the limit");
 }
 
-/* The suspect at the time limit has had at least this share of it to answer. */
+/* The share of the time limit that a suspect gets to answer, even beyond the limit. */
 #define GRACE 0.125
 
 static redux_status look_around(rdx_wait *wait, redux_context *context, int32_t rank)
 {
     const redux_communicator *c = of(context);
-    const double waited = rdx_now() - wait->start;
+    const double waited = rdx_seconds() - wait->start;
     RDX_TRY(rdx_progress_poll(context));
     if (c->hear != NULL) {
         RDX_TRY(hear_notes(wait, context, rank));
@@ -144,7 +138,7 @@ static redux_status look_around(rdx_wait *wait, redux_context *context, int32_t 
     }
     if (waited <= c->time_limit)
         return REDUX_OK;
-    if (c->hear != NULL && rdx_now() - wait->asked < GRACE * c->time_limit &&
+    if (c->hear != NULL && rdx_seconds() - wait->asked < GRACE * c->time_limit &&
         waited < 2 * c->time_limit)
         return REDUX_OK;
     return name_missing(wait, c, rank);
@@ -153,7 +147,7 @@ static redux_status look_around(rdx_wait *wait, redux_context *context, int32_t 
 redux_status rdx_wait_round(rdx_wait *wait, redux_context *context, int32_t rank)
 {
     if (wait->round == 0)
-        wait->start = rdx_now();
+        wait->start = rdx_seconds();
     if (wait->round % 64 == 63)
         RDX_TRY(look_around(wait, context, rank));
     pause_briefly(wait->round++);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * Sums over a fixed binary tree.
  *
- * A rank adds its leaves up as they come, with a stack: a leaf meets its left sibling on top of it,
- * if that belongs to this rank. What is left before the last leaf are nodes that meet it, and nodes
- * whose siblings are on other ranks. What happens to them then is the same each time, so it is
- * planned once, as a list of steps. Those that are second children go to the rank of their first
- * leaf, in order; the last node receives its siblings from there on. Children are always finished
- * before their parents, on all ranks, so that nobody waits in a circle.
+ * A rank adds up its leaves as they come, on a stack: a leaf is added to its left sibling, if the
+ * top of the stack is that sibling. Before the last leaf the stack holds nodes that this leaf will
+ * join, and below them nodes whose siblings are on other ranks. The rest is the same for every sum,
+ * so it is planned once, as a list of steps. A right child goes to the rank that has the first leaf
+ * of its parent. The last node of a rank receives its right siblings, from the lowest level up. All
+ * ranks finish children before parents, so no ranks wait for each other in a circle.
  *
- * The last leaf's values become final from the last one to the first, while they are still being
- * computed. So they are cut into chunks, and each chunk goes through the steps by itself as soon as
- * it is final: messages are begun here and looked after whenever there is time. The whole sum of a
- * chunk comes back along a chain of all ranks. Messages between two ranks keep their order: nodes
- * go to lower ranks only, sums to the next higher one, and both in the order of chunks. */
+ * A backward pass finishes the last leaf's values from the last to the first. They are cut into
+ * chunks, and each chunk takes the steps as soon as it is final: its messages are begun then, and
+ * tested between layers. The sum of a chunk comes back along a chain of all ranks. Two ranks expect
+ * each other's messages in the order in which they are sent: nodes go to lower ranks only, sums to
+ * the next higher one, and both in the order of chunks. */
 #include <string.h>
 #include "communicator.h"
 
@@ -37,8 +37,7 @@ typedef struct step {
     int64_t room;
 } step;
 
-/* Messages in the order in which they were begun, which is the order in which they count as done.
- */
+/* Messages in the order in which they were begun. They count as done in this order, too. */
 typedef struct queue {
     rdx_message *messages;
     int64_t begun, done;
@@ -330,7 +329,7 @@ static redux_status run_step(const rdx_tree *tree, redux_context *context, float
 static void count_seconds(struct rdx_flow *flow, redux_context *context)
 {
     const rdx_purpose purpose = flow->chunk < flow->chunks ? RDX_FOR_SUMMING : RDX_FOR_BROADCASTING;
-    const double now = rdx_now();
+    const double now = rdx_seconds();
     if (rdx_ranks(context) > 1)
         rdx_context_traffic(context)[purpose].seconds += now - flow->since;
     flow->since = now;
@@ -405,7 +404,8 @@ static const rdx_message *waits_for(const struct rdx_flow *flow)
     return NULL;
 }
 
-/* Waits for all that is left; what no message stands for yet begins as another one ends. */
+/* Waits until the sum is complete on this rank. A message that is not begun yet needs one that is:
+ * the oldest one is therefore what this rank waits for. */
 static redux_status wait_for_all(const rdx_tree *tree, redux_context *context, float *values)
 {
     rdx_wait wait = {0};
@@ -437,7 +437,7 @@ static redux_status flow_on(const rdx_tree *tree, redux_context *context, float 
                             redux_status (*how)(const rdx_tree *tree, redux_context *context,
                                                 float *values))
 {
-    tree->flow->since = rdx_now();
+    tree->flow->since = rdx_seconds();
     const redux_status status = how(tree, context, values);
     count_seconds(tree->flow, context);
     if (status != REDUX_OK || how == wait_for_all)

@@ -212,33 +212,41 @@ static bool is_used(const rdx_run *run, int64_t row)
     return run->kept == NULL || run->kept[row] != 0;
 }
 
-/* Of each group within a volume the slice in the middle of those that the run has: one tells as
- * much as all. A flat folder is one volume of many groups. */
+/* Marks the middle one of the slices that the run uses of each group within a volume. `kept` and
+ * `seen`, by group, are 0 before and after. */
+static redux_status mark_volume(uint8_t *wanted, int64_t *kept, int64_t *seen, const rdx_run *run,
+                                int64_t volume, int64_t *first)
+{
+    redux_volume_info info = REDUX_VOLUME_INFO_INIT;
+    RDX_TRY(redux_dataset_get_volume_info(&info, run->dataset, volume));
+    for (int64_t k = 0; k < info.slices; k++)
+        kept[redux_dataset_get_group(run->dataset, volume, k)] += is_used(run, *first + k);
+    for (int64_t k = 0; k < info.slices; k++) {
+        const int64_t group = redux_dataset_get_group(run->dataset, volume, k);
+        wanted[*first + k] = is_used(run, *first + k) && seen[group]++ == kept[group] / 2;
+    }
+    for (int64_t k = 0; k < info.slices; k++) {
+        const int64_t group = redux_dataset_get_group(run->dataset, volume, k);
+        kept[group] = seen[group] = 0;
+    }
+    *first += info.slices;
+    return REDUX_OK;
+}
+
+/* One slice identifies a patient. A flat folder is one volume of many patients, so one slice of
+ * each group in it is needed. */
 static redux_status mark_middles(uint8_t *wanted, const rdx_run *run)
 {
-    const redux_dataset *dataset = run->dataset;
-    const int64_t groups = redux_dataset_group_count(dataset);
+    const uint64_t groups = (uint64_t)redux_dataset_group_count(run->dataset) + 1;
     int64_t first = 0;
     void *block;
-    RDX_TRY(rdx_alloc_zero(run->context, &block, (uint64_t)groups + 1, 2 * sizeof(int64_t)));
-    int64_t *kept = block, *seen = kept + groups + 1;
-    for (int64_t v = 0; v < redux_dataset_volume_count(dataset); v++) {
-        redux_volume_info info = REDUX_VOLUME_INFO_INIT;
-        redux_dataset_get_volume_info(&info, dataset, v); /* there is such a volume */
-        for (int64_t k = 0; k < info.slices; k++)
-            kept[redux_dataset_get_group(dataset, v, k)] += is_used(run, first + k);
-        for (int64_t k = 0; k < info.slices; k++) {
-            const int64_t group = redux_dataset_get_group(dataset, v, k);
-            wanted[first + k] = is_used(run, first + k) && seen[group]++ == kept[group] / 2;
-        }
-        for (int64_t k = 0; k < info.slices; k++) {
-            const int64_t group = redux_dataset_get_group(dataset, v, k);
-            kept[group] = seen[group] = 0;
-        }
-        first += info.slices;
-    }
+    RDX_TRY(rdx_alloc_zero(run->context, &block, groups, 2 * sizeof(int64_t)));
+    int64_t *kept = block, *seen = kept + groups;
+    redux_status status = REDUX_OK;
+    for (int64_t v = 0; v < redux_dataset_volume_count(run->dataset) && status == REDUX_OK; v++)
+        status = mark_volume(wanted, kept, seen, run, v, &first);
     rdx_free(block);
-    return REDUX_OK;
+    return status;
 }
 
 static int compare_prints(const void *a, const void *b)

@@ -129,8 +129,6 @@ redux_status rdx_log_step(rdx_run *run, const redux_pretrain_step *step);
 redux_status rdx_log_close(rdx_run *run);
 redux_status rdx_run_save_summary(rdx_run *run, bool complete);
 
-/* A clock. */
-double rdx_seconds(void);
 /* Seconds of training, all sessions. */
 double rdx_run_seconds(const rdx_run *run);
 

@@ -14,13 +14,6 @@
 #define HEADER "step,epoch,loss,rate,gradient_norm,images_per_second,seconds"
 #define SUMMARY_MARK "\"libredux\": \""
 
-double rdx_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double rdx_run_seconds(const rdx_run *run)
 {
     return run->seconds_before + (run->started > 0 ? rdx_seconds() - run->started : 0);

@@ -37,6 +37,15 @@ static inline void test_mark_point(const char *file, int line)
                       redux_error_message());                                                      \
     } while (0)
 
+static inline redux_context *context_of(int threads)
+{
+    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
+    redux_context *context;
+    options.threads = threads;
+    ck_assert_redux_ok(redux_context_new(&context, &options));
+    return context;
+}
+
 /* REPORT=1 in the environment prints how near a test came. */
 static inline void report_difference(const char *what, double worst)
 {

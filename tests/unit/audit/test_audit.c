@@ -63,15 +63,6 @@ static void release_volumes(volumes *v)
         redux_tensor_release(&v->voxels[i]);
 }
 
-static redux_context *context_of(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 static redux_finding finding_at(const redux_findings *findings, int64_t index)
 {
     redux_finding finding = REDUX_FINDING_INIT;

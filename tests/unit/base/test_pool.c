@@ -9,15 +9,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static redux_context *new_context(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 typedef struct tally {
     redux_context *context;
     atomic_int done[2000];
@@ -40,7 +31,7 @@ START_TEST(every_index_once)
 {
     const int64_t counts[] = {0, 1, 2, 3, 7, 100, 2000};
     for (int threads = 0; threads <= 5; threads++) {
-        redux_context *context = threads == 0 ? NULL : new_context(threads);
+        redux_context *context = threads == 0 ? NULL : context_of(threads);
         ck_assert_int_eq(redux_context_threads(context), RDX_MAX(threads, 1));
         for (size_t c = 0; c < COUNT(counts); c++) {
             tally *t = calloc(1, sizeof *t);
@@ -57,7 +48,7 @@ END_TEST
 START_TEST(lowest_failure)
 {
     for (int threads = 1; threads <= 4; threads++) {
-        redux_context *context = new_context(threads);
+        redux_context *context = context_of(threads);
         for (int64_t first = 0; first < 1500; first += 37) {
             tally *t = calloc(1, sizeof *t);
             char message[40];
@@ -101,7 +92,7 @@ static redux_status nested_outer(int64_t index, void *user)
 
 START_TEST(nested_loops_run_inline)
 {
-    redux_context *context = new_context(3);
+    redux_context *context = context_of(3);
     tally *t = calloc(1, sizeof *t);
     t->context = context;
     ck_assert_redux_ok(rdx_parallel(context, 200, nested_outer, t));

@@ -91,15 +91,6 @@ static redux_run_set *make_set(redux_context *context, int64_t seeds, int64_t fo
     return set;
 }
 
-static redux_context *context_of(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 /* Largest difference from the next seven numbers of a line. */
 static double differ(const redux_scores *scores, char **at)
 {

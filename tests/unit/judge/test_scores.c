@@ -132,15 +132,6 @@ START_TEST(one_class_only)
 }
 END_TEST
 
-static redux_context *context_of(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;

@@ -4,15 +4,6 @@
 #include <string.h>
 #include "support/test.h"
 
-static redux_context *new_context(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 /* Codes in clusters: each is a neighbour of an earlier one with a few bits changed. */
 static void random_codes(redux_tensor *out, int64_t count, int64_t bytes, uint64_t seed)
 {
@@ -93,7 +84,7 @@ static void check_search(const redux_metric *metric, const redux_tensor *items, 
     static found all;
     enum { K = 5 };
     const int64_t n = items->shape[0];
-    redux_context *context = new_context(threads);
+    redux_context *context = context_of(threads);
     double *score = malloc((size_t)(n * n) * sizeof *score);
     int64_t *indices = malloc((size_t)(n * K) * sizeof *indices), next = 0;
     double *nearest = malloc((size_t)(n * K) * sizeof *nearest);

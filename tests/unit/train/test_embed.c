@@ -71,15 +71,6 @@ static redux_network *network_of(redux_context *context, int32_t channels, uint6
     return network;
 }
 
-static redux_context *context_of(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 static redux_input_options input_of(void)
 {
     redux_input_options input = REDUX_INPUT_OPTIONS_INIT;

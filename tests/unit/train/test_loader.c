@@ -134,15 +134,6 @@ static setting options_of(const char *preset, int64_t batch, uint64_t memory)
     return options;
 }
 
-static redux_context *context_of(int threads)
-{
-    redux_context_options options = REDUX_CONTEXT_OPTIONS_INIT;
-    redux_context *context;
-    options.threads = threads;
-    ck_assert_redux_ok(redux_context_new(&context, &options));
-    return context;
-}
-
 static bool same_bits(const void *a, const void *b, size_t size)
 {
     return memcmp(a, b, size) == 0;
